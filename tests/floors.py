@@ -85,6 +85,13 @@ def libraries_of(path: Path) -> set[str]:
     return {module.split(".")[0] for module, _ in _imports(path)}
 
 
+def takes_batches(path: Path) -> bool:
+    """Whether a function of a file has batches of a partition as a parameter: executors import it, to map it over them."""
+    functions = (node.args for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    parameters = (each for args in functions for each in (*args.posonlyargs, *args.args, *args.kwonlyargs))
+    return any(each.annotation and "RecordBatch" in ast.unparse(each.annotation) for each in parameters)
+
+
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     """The groups of names that reach each other, by Tarjan's algorithm; none if the edges go one way."""
     order: dict[str, int] = {}

@@ -15,13 +15,17 @@ from tests.floors import (
     libraries_of,
     may_import,
     modules,
+    takes_batches,
 )
 from tests.programs import printed_by
 
 MODULES = modules()
 
-ON_EXECUTORS = ()
-"""What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""
+PICKLED = ("statistics/states", "monitors/explainability/kernel", "monitors/predictors/loading")
+"""What executors import by the names in what is sent to them: states, explainers, models."""
+
+ON_EXECUTORS = sorted({*PICKLED, *(module for module, path in MODULES.items() if takes_batches(path))})
+"""What Python workers import: the modules of whatever is mapped over batches, found by the types of parameters."""
 
 WITHOUT_SPARK = FLOORS[: FLOORS.index("spark")]
 """The floors that run without a JVM: nothing of them names PySpark, Py4J or Java when it runs."""
@@ -79,13 +83,38 @@ def test_libraries_stay_on_their_floors():
     assert against == []
 
 
-@pytest.mark.parametrize("name", ON_EXECUTORS)
-def test_what_executors_import_loads_no_spark_session_and_no_pydantic(name):
-    module = "model_monitor." + name.replace("/", ".")
-    forbidden = "pyspark", "pydeequ", "pydantic", "scipy"
-    program = f"import sys, {module}; print([m for m in {forbidden!r} if m in sys.modules])"
+def test_what_executors_import_loads_no_spark_session_and_no_pydantic():
+    program = f"""
+        import sys
+        for name in {[name.replace("/", ".") for name in ON_EXECUTORS]!r}:
+            __import__("model_monitor." + name)
+            for library in ("pyspark", "pydeequ", "pydantic", "scipy"):
+                if sys.modules.pop(library, None):
+                    print(name, "loads", library)
+    """
 
-    assert printed_by(program) == "[]\n"
+    assert printed_by(program) == ""
+
+
+def test_what_executors_import_is_found():
+    """One of each: a task that profiles, one that merges, one that reads lines, and a library of theirs."""
+    tasks = {"data/profiling/partition", "spark/merging/labels", "data/records/decoded_rows", "monitors/predictions"}
+
+    assert tasks < {*ON_EXECUTORS}
+
+
+@pytest.mark.parametrize(
+    ("source", "takes"),
+    [
+        ("def f(batches: Iterable[pa.RecordBatch]) -> None: ...", True),
+        ("class Task:\n    def __call__(self, block: pa.RecordBatch) -> int: ...", True),
+        ("def f(frame: DataFrame) -> pa.RecordBatch: ...", False),
+    ],
+)
+def test_who_takes_batches_is_told_by_the_types_of_parameters(tmp_path, source, takes):
+    (tmp_path / "module.py").write_text(source)
+
+    assert takes_batches(tmp_path / "module.py") is takes
 
 
 LAUNCH = [module for module in MODULES if module.startswith("spark/launch")]
