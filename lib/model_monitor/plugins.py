@@ -1,6 +1,6 @@
 """What plugs in at the edge: modules that the floors above ask for by a name, each loaded when it is first asked for.
 
-Nothing above `spark/` imports it: whoever has a session of Spark, or wants one, asks `plugin("spark")` (`spark/plugin.py`).
+Nothing above `spark/` imports it: whoever has a session of Spark, or wants one, asks `plugin("spark")` (`spark/__init__.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 PLUGINS = {
-    "spark": "model_monitor.spark.plugin",
+    "spark": "model_monitor.spark",
     "emr": "model_monitor.integrations.emr.command",
 }
 

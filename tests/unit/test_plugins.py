@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from tests.floors import modules
 
 from model_monitor.plugins import PLUGINS
-from model_monitor.spark.plugin import PLACES
+from model_monitor.spark import PLACES
 
 ASKED = re.compile(r"(?:plugin\(\"spark\"\)|\bedge)\.(\w+)")
 """As it is asked: at once, or by the name `edge`."""

@@ -119,9 +119,6 @@ class MasterWatch:
                 return
 
 
-# The Spark session of a job: its own, or one within the Spark that a notebook or a task of Airflow runs already.
-
-
 SETTINGS = {
     # The same text is the same time and the same number everywhere.
     "spark.sql.session.timeZone": "UTC",

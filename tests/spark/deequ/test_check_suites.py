@@ -15,12 +15,15 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
-from model_monitor.data.engine import partitions_of
 from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.monitors.user_checks.loading import read_checks
-from model_monitor.spark.deequ.checks import load_checks, planned_checks, require_conditions, run_checks
+from model_monitor.monitors.user_checks.loading import load_checks, planned_checks, read_checks
+from model_monitor.monitors.user_checks.suite import checked
+from model_monitor.spark.deequ.checks import require_conditions
+from model_monitor.spark.engine.spark import SparkEngine
+from model_monitor.spark.frames.columns import with_conditions
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -56,7 +59,7 @@ def loaded(spark, monkeypatch):
     monkeypatch.chdir(HERE)
 
     def load(name):
-        return load_checks(spark, f"deequ_check_examples:{name}")
+        return load_checks(SparkEngine(spark), f"deequ_check_examples:{name}")
 
     return load
 
@@ -65,16 +68,10 @@ def results_of(checks, frame, *, second_scan_allowed=False):
     """Plan, scan once, and judge."""
     wanted = plan(checks, frame.columns, second_scan_allowed=second_scan_allowed)
     require_conditions(frame, wanted.predicates.values())
-    prepared = frame.select("*", *[F.expr(condition).alias(name) for name, condition in wanted.predicates.items()])
-    found = scan(
-        partitions_of(prepared),
-        frame.columns,
-        predicates={name: F.col(name) for name in wanted.predicates},
-        counted=wanted.frequency_columns,
-        partitions_at_most=10,
-    )
-    data = frame if second_scan_allowed else None
-    return run_checks(frame.sparkSession, wanted, found.profile, found.matches, data)
+    dataset = Dataset.of(frame)
+    rows, conditions = with_conditions(dataset, wanted.predicates)
+    found = scan(rows, frame.columns, predicates=conditions, counted=wanted.frequency_columns, partitions_at_most=10)
+    return dataset.engine.way(checked)(wanted, dataset, found.profile, found.matches)
 
 
 def verified_by_deequ(checks, frame):
@@ -209,7 +206,7 @@ def test_what_names_no_checks_is_refused(spark, monkeypatch, reference, fault):
     monkeypatch.chdir(HERE)
 
     with pytest.raises(BadConfiguration, match=fault):
-        load_checks(spark, reference)
+        load_checks(SparkEngine(spark), reference)
 
 
 @pytest.mark.deequ
@@ -361,23 +358,25 @@ def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_p
     (tmp_path / "my_checks.py").write_text(block_of_documentation("python"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
-    assert results_of(load_checks(spark, "my_checks:amounts"), frame).status == "Success"
+    assert results_of(load_checks(SparkEngine(spark), "my_checks:amounts"), frame).status == "Success"
 
 
 PROCESS = """
 import logging, sys
 from pyspark.sql import SparkSession
-from model_monitor.spark.deequ.checks import run_checks
-from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.spark.deequ.checks import load_checks, planned_checks
 from model_monitor.data.profiling.scan import scan
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.monitors.user_checks.checks import plan
+from model_monitor.monitors.user_checks.loading import load_checks
+from model_monitor.spark.deequ.checks import checked
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
          .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())
 frame = spark.range(10).selectExpr("double(id) as amount")
-wanted = plan(load_checks(spark, "deequ_check_examples:of_a_mistake"), frame.columns)
-found = scan(frame, frame.columns, partitions_at_most=1)
-print("JUDGED", [each.constraint_status for each in run_checks(spark, wanted, found.profile, found.matches).constraints])
+data = Dataset.of(frame)
+wanted = plan(load_checks(data.engine, "deequ_check_examples:of_a_mistake"), frame.columns)
+found = scan(data.rows, frame.columns, partitions_at_most=1)
+print("JUDGED", [each.constraint_status for each in checked(wanted, data, found.profile, found.matches).constraints])
 if sys.argv[2] == "stop":
     spark.stop()
 """
@@ -418,4 +417,4 @@ def test_a_second_scan_where_deequ_is_not_is_one_sentence(spark, frame, tmp_path
     with pytest.raises(
         MissingDependency, match=r"--checks: MinLength\(mail\) takes a scan of Deequ, and this Spark has"
     ):
-        planned_checks(str(path), frame, frame.columns, second_scan_allowed=True)
+        planned_checks(str(path), Dataset.of(frame), second_scan_allowed=True)

@@ -265,7 +265,12 @@ def test_a_missing_jar_is_one_sentence_with_the_remedy():
 
 @on_spark_4("a job needs Deequ")
 def test_without_a_jar_the_metrics_are_the_states_own(request):
-    program = WITHOUT_JAR.replace("evaluate(spark, Profile())", "print('GIVEN', evaluate(spark, Profile()))")
+    program = WITHOUT_JAR.replace(
+        "evaluate(spark, Profile())",
+        "from model_monitor.monitors.data_quality.scan import evaluated\n"
+        "    from model_monitor.spark.engine.spark import SparkEngine\n"
+        "    print('GIVEN', SparkEngine(spark).way(evaluated)(None, Profile()))",
+    )
     if IS_REMOTE:
         program = program.replace('master("local[1]")', f'remote("{request.getfixturevalue("address")}")')
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -28,7 +28,7 @@ from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, Half,
 from model_monitor.data.records.json_lines import alike_lines, table_of_json
 from model_monitor.data.records.locations import MEMBER
 from model_monitor.data.records.refusals import Refusal, parts_of
-from model_monitor.data.records.windows import Window, is_sampled, parse_time
+from model_monitor.data.records.windows import Window, is_sampled, microseconds_of
 
 NAMED = f'"{MEMBER}"'
 
@@ -269,13 +269,11 @@ def member_of(table: pa.Table, name: str) -> pa.StructArray:
 
 
 def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
-    """Whether each time is in the window, and whether it is one. Every different text is read once."""
-    encoded = times.dictionary_encode()
-    read = [parse_time(text) for text in encoded.dictionary.to_pylist()]
-    within = np.array([time is not None and time in window for time in read] + [False], np.bool_)
-    readable = np.array([time is not None for time in read] + [False], np.bool_)
-    codes = encoded.indices.fill_null(len(read)).to_numpy(zero_copy_only=False)
-    return within[codes], readable[codes]
+    """Whether each time is in the window, and whether it is one."""
+    found = microseconds_of(times)
+    start, end = (pa.scalar(time, pa.timestamp("us", "UTC")).cast(pa.int64()) for time in (window.start, window.end))
+    within = pc.and_(pc.greater_equal(found, start), pc.less(found, end))
+    return np.asarray(within.fill_null(False)), np.asarray(found.is_valid())
 
 
 def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:

@@ -201,6 +201,11 @@ def json_text(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def text_or_none(value: object) -> str | None:
+    """The same, None for null."""
+    return None if value is None else json_text(value)
+
+
 def mismatch_of(line: str) -> str:
     """The service's sentence for a record whose halves have different encodings."""
     document = document_of(line.encode())

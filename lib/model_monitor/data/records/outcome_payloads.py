@@ -13,7 +13,17 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from model_monitor.data.records.csv_rows import Row, cells_of
-from model_monitor.data.records.decoding import BASE64, CSV, JSON, Half, RecordRefused, csv_rows, is_base64, json_text
+from model_monitor.data.records.decoding import (
+    BASE64,
+    CSV,
+    JSON,
+    Half,
+    RecordRefused,
+    csv_rows,
+    is_base64,
+    json_text,
+    text_or_none,
+)
 from model_monitor.data.records.json_lines import python_literal
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import Refusal
@@ -66,7 +76,7 @@ def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | Non
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
     if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
-    labels = [None] * (rows or 0) if found is None else [_text(value) for value in _flat([found])]
+    labels = [None] * (rows or 0) if found is None else [text_or_none(value) for value in _flat([found])]
     if not labels and rows is None:  # a record without a row would be neither kept nor refused
         raise RecordRefused(Refusal.NO_LABEL)
     predicted = Predicted(
@@ -103,7 +113,7 @@ def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
         if reading.label is None and any(isinstance(item, dict) for item in _flat(documents)):
             raise RecordRefused(Refusal.LABEL_WITHOUT_PATH)
         found = documents if reading.label is None else [found_at(reading.label, each) for each in documents]
-        labels = [None if value is None else json_text(value) for value in _flat(found)]
+        labels = [text_or_none(value) for value in _flat(found)]
     if not labels:
         raise RecordRefused(Refusal.NO_LABEL)
     return labels
@@ -136,7 +146,7 @@ def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[
         return names[best], repr(numbers[counts])
     if isinstance(prediction, list):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
-    return _text(prediction), _text(probability)
+    return text_or_none(prediction), text_or_none(probability)
 
 
 def list_in(cell: str | None) -> Any:
@@ -267,10 +277,6 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
     raise RecordRefused(Refusal.NO_PROBABILITY)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else json_text(value)
-
-
 INPUT, OUTPUTS = "endpointInput", ("endpointOutput", "batchTransformOutput")
 
 
@@ -315,7 +321,7 @@ def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
     values = row if isinstance(row, list) else list(row.values())
     if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
         values = [row.get(name) for name in names]
-    return tuple(None if value is None else json_text(value) for value in values)
+    return tuple(text_or_none(value) for value in values)
 
 
 def _of_so_many(rows: list[Row], reading: FeatureReading) -> list[Row]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from json.decoder import JSONDecodeError
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +27,10 @@ from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFor
 from model_monitor.data.reading.headers import first_line, head_of
 from model_monitor.data.records.arrays import is_writable, utf_8_flags
 from model_monitor.data.records.capture_documents import member_of, table_of
-from model_monitor.data.records.decoding import CSV
+from model_monitor.data.records.decoding import CSV, text_or_none
 from model_monitor.data.records.locations import FILE, FILE_KEY, LINE, MEMBER
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
-from model_monitor.data.records.windows import parse_time
+from model_monitor.data.records.windows import microseconds_of, parse_time
 from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from model_monitor.spark.merging.sources import SECONDS, FilePlaces, HourlySource, Score
 
@@ -168,7 +168,7 @@ class CapturedLines:
             np.zeros(len(lines), np.int32),
             pc.coalesce(_null_where_empty(inference_ids), events),
             events,
-            microseconds(times),
+            microseconds_of(times),
             opened(lines),
             scores_of(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
@@ -188,7 +188,7 @@ class CapturedLines:
             reasons,
             pc.replace_with_mask(records.keys, pa.array(mask), keys),
             pc.replace_with_mask(records.events, pa.array(mask), events),
-            pc.replace_with_mask(records.times, pa.array(mask), microseconds(times)),
+            pc.replace_with_mask(records.times, pa.array(mask), microseconds_of(times)),
             pc.if_else(is_refused, None, records.opened),
             pc.replace_with_mask(records.scores, pa.array(mask), scores_of(self.score, data, encodings)),
         )
@@ -222,8 +222,8 @@ def captured_record(line: bytes) -> CapturedRecord:
     if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
     event, output = event or {}, output or {}
-    own = as_text(event.get("eventId")) or None
-    key = as_text(event.get("inferenceId")) or own
+    own = text_or_none(event.get("eventId")) or None
+    key = text_or_none(event.get("inferenceId")) or own
     if key is None:
         return CapturedRecord(Refusal.NO_ID)
     if not is_writable(key) or not is_writable(own or ""):
@@ -231,15 +231,10 @@ def captured_record(line: bytes) -> CapturedRecord:
     if not captured and document.get(MEMBER) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
     others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
-    time, data, encoding = (None if text is None or not is_writable(text) else text for text in map(as_text, others))
+    time, data, encoding = (
+        None if text is None or not is_writable(text) else text for text in map(text_or_none, others)
+    )
     return CapturedRecord(0, key, own, time, data, encoding)
-
-
-def as_text(value: Any) -> str | None:
-    """A JSON value as a text: what it says if it is one, else how it is written."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def opened(lines: pa.StringArray) -> pa.StringArray:
@@ -247,30 +242,6 @@ def opened(lines: pa.StringArray) -> pa.StringArray:
     if not pc.all(pc.ends_with(lines, "}")).as_py():
         lines = pc.ascii_rtrim(lines, characters=BLANKS)
     return pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
-
-
-def microseconds(texts: pa.StringArray) -> pa.Int64Array:
-    """The times that texts are since 1970, null where nobody can tell. Every different text is read once."""
-    encoded = texts.dictionary_encode()
-    usual = _usual_times(encoded.dictionary)
-    if usual is None:
-        times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
-        usual = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
-    return usual.take(encoded.indices)
-
-
-AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
-
-
-def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
-    """The times that texts are; None unless each is as the service writes a time."""
-    as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
-    if not pc.all(as_usual).as_py():
-        return None
-    try:
-        return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    except pa.ArrowInvalid:
-        return None
 
 
 def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
@@ -326,7 +297,7 @@ class Outputs:
         outputs = [output for _, output in found]
         data = pa.array([output.data for output in outputs], pa.string())
         ids = pa.array([output.inference_id for output in outputs], pa.string())
-        times = microseconds(pa.array([output.time for output in outputs], pa.string()))
+        times = microseconds_of(pa.array([output.time for output in outputs], pa.string()))
         scores = scores_of(self.score, data, pa.repeat(self.encoding, len(data)))
         return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
 

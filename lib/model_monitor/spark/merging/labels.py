@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import Flags, at, is_utf_8, is_writable, joined, utf_8_flags
 from model_monitor.data.records.capture_documents import member_of, table_of
+from model_monitor.data.records.decoding import json_text
 from model_monitor.data.records.json_lines import json_value, python_literal
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
@@ -152,9 +153,7 @@ NOT_WRITTEN = (TypeError, ValueError, RecursionError)
 
 def _text(value: Any) -> str:
     """A value as a text: what it says if it is one, else how it is written. Raises NOT_WRITTEN if JSON can't write it."""
-    if isinstance(value, _Number):
-        return value.text
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return value.text if isinstance(value, _Number) else json_text(value)
 
 
 def _content(value: Any) -> str:
