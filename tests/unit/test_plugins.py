@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from tests.floors import modules
 
+from model_monitor import spark
 from model_monitor.plugins import PLUGINS
 from model_monitor.spark import PLACES
 
@@ -26,6 +27,4 @@ def test_what_is_asked_of_spark_is_what_plugs_in():
 
 
 def test_spark_offers_names_that_its_modules_have():
-    from model_monitor.spark import plugin
-
-    assert [name for names in PLACES.values() for name in names if not hasattr(plugin, name)] == []
+    assert [name for names in PLACES.values() for name in names if not hasattr(spark, name)] == []

@@ -83,8 +83,8 @@ class HadoopStorage(Storage):
         configuration = spark._jsparkSession.sessionState().newHadoopConf()
         try:
             file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
-        except Exception as fault:
-            raise BadInput(f"{path}: no file system of this Spark opens it ({reason_of(fault)})") from fault
+        except Exception as error:
+            raise BadInput(f"{path}: no file system of this Spark opens it ({reason_of(error)})") from error
         return cls(context._gateway, configuration, file_system)
 
     def _java(self, name: str) -> Any:
@@ -112,15 +112,15 @@ class HadoopStorage(Storage):
                 file = _stored(statuses.next())  # few questions: each is a call to the JVM, and there may be many files
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
-        except Exception as fault:
-            raise BadInput(not_listed(path, fault)) from fault
+        except Exception as error:
+            raise BadInput(not_listed(path, error)) from error
 
     def list_folders(self, path: str) -> list[str]:
         try:
             statuses = self._file_system.listStatus(self._path(path))
             names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
-        except Exception as fault:
-            raise BadInput(not_listed(path, fault)) from fault
+        except Exception as error:
+            raise BadInput(not_listed(path, error)) from error
         return sorted(name for name in names if not is_hidden(name))
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
@@ -128,8 +128,8 @@ class HadoopStorage(Storage):
             begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
             statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
             return [_stored(status) for status in statuses if status.isFile()]
-        except Exception as fault:
-            raise BadInput(not_listed(folder, fault)) from fault
+        except Exception as error:
+            raise BadInput(not_listed(folder, error)) from error
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         try:
@@ -145,16 +145,16 @@ class HadoopStorage(Storage):
                 return text.encode("latin-1")
             finally:
                 stream.close()
-        except Exception as fault:
-            raise BadInput(f"{path}: can't be read ({reason_of(fault)})") from fault
+        except Exception as error:
+            raise BadInput(f"{path}: can't be read ({reason_of(error)})") from error
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = self._path(path)
         try:
             self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
-        except Exception as fault:
-            raise OutputFailed(f"{path}: can't be written ({reason_of(fault)})") from fault
+        except Exception as error:
+            raise OutputFailed(f"{path}: can't be written ({reason_of(error)})") from error
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
@@ -167,8 +167,8 @@ class HadoopStorage(Storage):
                 self._replace(self._path(sources[0]), place)
             else:
                 self._put_in_place(place, lambda stream: self._copy(sources, stream))
-        except Exception as fault:
-            raise OutputFailed(f"{target}: can't be written ({reason_of(fault)})") from fault
+        except Exception as error:
+            raise OutputFailed(f"{target}: can't be written ({reason_of(error)})") from error
         return True
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
@@ -249,34 +249,34 @@ class HadoopStorage(Storage):
         require_lease(self, path)
         try:
             self._file_system.delete(self._path(path), True)
-        except Exception as fault:
-            raise OutputFailed(f"{path}: can't be removed ({reason_of(fault)})") from fault
+        except Exception as error:
+            raise OutputFailed(f"{path}: can't be removed ({reason_of(error)})") from error
 
 
 def _stored(status: Any) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 
-def not_listed(path: str, fault: Exception) -> str:
-    if is_absent(fault):
+def not_listed(path: str, error: Exception) -> str:
+    if is_absent(error):
         return f"{path}: there is no such file or directory"
-    if NO_FILE_SYSTEM.search(str(fault)):
-        return f"{path}: no file system of this Spark opens it ({reason_of(fault)})"
-    return f"{path}: can't be listed ({reason_of(fault)})"
+    if NO_FILE_SYSTEM.search(str(error)):
+        return f"{path}: no file system of this Spark opens it ({reason_of(error)})"
+    return f"{path}: can't be listed ({reason_of(error)})"
 
 
-def is_absent(fault: Exception) -> bool:
+def is_absent(error: Exception) -> bool:
     """Whether Hadoop, or Spark's reader, says that there is nothing."""
-    return refusal_in(str(fault)) is None and ABSENT.search(str(fault)) is not None
+    return refusal_in(str(error)) is None and ABSENT.search(str(error)) is not None
 
 
-def reason_of(fault: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """What an object store meant, else the Java exception's class and first line, without its trace."""
-    refusal = refusal_in(str(fault))
+    refusal = refusal_in(str(error))
     if refusal is not None:
         return refusal
-    java = getattr(fault, "java_exception", None)
-    return str(java.toString() if java is not None else fault).splitlines()[0]
+    java = getattr(error, "java_exception", None)
+    return str(java.toString() if java is not None else error).splitlines()[0]
 
 
 def is_connect(thing: object) -> bool:
@@ -297,10 +297,10 @@ class ServerStorage(Storage):
     def exists(self, path: str) -> bool:
         try:
             return bool(self._rows(path, "path"))
-        except Exception as fault:
-            if is_absent(fault):
+        except Exception as error:
+            if is_absent(error):
                 return False
-            raise BadInput(not_listed(path, fault)) from fault
+            raise BadInput(not_listed(path, error)) from error
 
     shows_drafts = False
 
@@ -308,16 +308,16 @@ class ServerStorage(Storage):
         """Spark's readers see no hidden files."""
         try:
             rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
-        except Exception as fault:
-            raise BadInput(not_listed(path, fault)) from fault
+        except Exception as error:
+            raise BadInput(not_listed(path, error)) from error
         return [StoredFile(*row) for row in rows]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         length = "" if at_most is None else f", {at_most}"
         try:
             rows = self._rows(path, f"substring(content, {start + 1}{length})")
-        except Exception as fault:
-            raise BadInput(f"{path}: can't be read ({reason_of(fault)})") from fault
+        except Exception as error:
+            raise BadInput(f"{path}: can't be read ({reason_of(error)})") from error
         return b"".join(bytes(content) for (content,) in rows)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:

@@ -135,7 +135,7 @@ class Lease:
 
         Raises OutputHeld, which names the other one, if that is not so within the wait; OutputFailed if no file can be written.
         """
-        until, told = self._now() + wait.total_seconds(), False
+        until, notified = self._now() + wait.total_seconds(), False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
         while (other := self._other()) is not None:
             if self._now() >= until:
@@ -143,9 +143,9 @@ class Lease:
                     f"{self.folder}: another run is at it: {other}; start this one again when that has ended, or have it wait "
                     f"longer than {wait} by --lease-wait"
                 )
-            if not told:
+            if not notified:
                 log.warning("%s: waiting for another run to end: %s", self.folder, other)
-            told = True
+            notified = True
             self._rest(random.uniform(0.5, 1.5))
         self._keeper.start()
         _held.append(self)
@@ -239,15 +239,15 @@ class Lease:
         while not self._over.wait(pause) and not self._is_lost:
             try:
                 pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
-            except Exception as fault:
-                log.warning("%s: the lease could not be renewed (%s)", self.folder, type(fault).__name__)
+            except Exception as error:
+                log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)
                 pause = RETRIED_SECONDS
         try:
             self._storage.delete(self._path)
-        except Exception as fault:
+        except Exception as error:
             _left.add(self._name)
             if self._is_there:
-                log.warning("%s: could not be removed (%s); others wait for it", self._path, type(fault).__name__)
+                log.warning("%s: could not be removed (%s); others wait for it", self._path, type(error).__name__)
 
 
 def _name_of(file: StoredFile) -> str:

@@ -42,8 +42,8 @@ class LocalStorage(Storage):
             raise BadInput(f"{path}: there is no such file or directory")
         try:
             yield from _hidden_too(top) if hidden else _local_files(top)
-        except OSError as fault:
-            raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
+        except OSError as error:
+            raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
     def list_folders(self, path: str) -> list[str]:
         top = local_path(path)
@@ -54,8 +54,8 @@ class LocalStorage(Storage):
         try:
             folders = [inner for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name)]
             return sorted(inner.name for inner in folders if not _is_circle(inner))
-        except OSError as fault:
-            raise BadInput(f"{path}: can't be listed ({fault.strerror})") from fault
+        except OSError as error:
+            raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
         files: list[StoredFile] = []
@@ -64,8 +64,8 @@ class LocalStorage(Storage):
                 file = local_path(folder) / name
                 with suppress(FileNotFoundError):  # it has gone meanwhile
                     files += _local_files(file) if name.startswith(start) and file.is_file() else ()
-        except OSError as fault:
-            raise BadInput(f"{folder}: can't be listed ({fault.strerror})") from fault
+        except OSError as error:
+            raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
         return files
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
@@ -74,8 +74,8 @@ class LocalStorage(Storage):
                 if start:
                     file.seek(start)
                 return file.read(-1 if at_most is None else at_most)
-        except OSError as fault:
-            raise BadInput(f"{path}: can't be read ({fault.strerror})") from fault
+        except OSError as error:
+            raise BadInput(f"{path}: can't be read ({error.strerror})") from error
 
     def open(self, path: str) -> Path:
         return local_path(path)
@@ -119,10 +119,10 @@ class LocalStorage(Storage):
                 target.unlink(missing_ok=True)
         except FileNotFoundError:  # another has deleted it meanwhile
             pass
-        except OSError as fault:
+        except OSError as error:
             raise OutputFailed(
-                f"{path}: can't be removed ({fault.strerror}); have this user own the output path"
-            ) from fault
+                f"{path}: can't be removed ({error.strerror}); have this user own the output path"
+            ) from error
 
 
 def is_local(path: str) -> bool:
@@ -144,10 +144,10 @@ def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
     try:
         yield draft
         draft.replace(target)
-    except OSError as fault:
+    except OSError as error:
         raise OutputFailed(
-            f"{path}: can't be written ({fault.strerror}); name an output path that this user can write to{room}"
-        ) from fault
+            f"{path}: can't be written ({error.strerror}); name an output path that this user can write to{room}"
+        ) from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -215,8 +215,8 @@ def _stored(path: str, found: os.stat_result) -> StoredFile:
     return StoredFile(f"file:{path}", found.st_size, found.st_mtime_ns // 1_000_000)
 
 
-def _raise(fault: OSError) -> None:
-    raise fault
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _is_circle(folder: Path) -> bool:

@@ -39,13 +39,13 @@ class S3Storage(Storage):
         return f"{scheme}://{'/'.join(filter(None, rest.split('/')))}"
 
     def exists(self, path: str) -> bool:
-        with _told(path, "read"):
+        with _reported(path, "read"):
             return bool(self._object(path)) or any(page.get("Contents") for page in self._pages(path, "/", MaxKeys=1))
 
     shows_drafts = False
 
     def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
-        with _told(path, "listed"):
+        with _reported(path, "listed"):
             pages = list(self._pages(path, "/"))
             files = [file for page in pages for file in self._files(path, page)] or self._object(path)
         if not (files or any(page.get("Contents") for page in pages)):
@@ -54,7 +54,7 @@ class S3Storage(Storage):
         return [file for file in files if hidden or not any(map(is_hidden, file.path[depth:].split("/")[1:]))]
 
     def list_folders(self, path: str) -> list[str]:
-        with _told(path, "listed"):
+        with _reported(path, "listed"):
             pages = list(self._pages(path, "/", Delimiter="/"))
             names = [each["Prefix"].split("/")[-2] for page in pages for each in page.get("CommonPrefixes", ())]
             if not (names or any(page.get("Contents") for page in pages) or self._object(path)):
@@ -62,7 +62,7 @@ class S3Storage(Storage):
         return sorted(name for name in names if not is_hidden(name))
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        with _told(folder, "listed"):
+        with _reported(folder, "listed"):
             return [
                 file for page in self._pages(folder, f"/{start}", Delimiter="/") for file in self._files(folder, page)
             ]
@@ -79,12 +79,12 @@ class S3Storage(Storage):
             stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(0.1), retry=is_broken_off, reraise=True
         )
         content = b""
-        with _told(path, "read"):
+        with _reported(path, "read"):
             for answer in answers:
                 try:
                     body = _client().get_object(**_place(path), Range=wanted)["Body"]  # which boto3 itself tries again
-                except Exception as fault:
-                    if "InvalidRange" not in str(fault):
+                except Exception as error:
+                    if "InvalidRange" not in str(error):
                         raise
                     break  # it ends before
                 with answer:
@@ -93,13 +93,13 @@ class S3Storage(Storage):
 
     def open(self, path: str) -> BinaryIO:
         """A file that is read in pieces, from any place."""
-        with _told(path, "read"):
+        with _reported(path, "read"):
             size = _client().head_object(**_place(path))["ContentLength"]
         return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
-        with _told(path, "written", OutputFailed):
+        with _reported(path, "written", OutputFailed):
             _client().put_object(**_place(path), Body=content, **_encryption)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
@@ -107,7 +107,7 @@ class S3Storage(Storage):
 
     def delete(self, path: str) -> None:
         require_lease(self, path)
-        with _told(path, "removed", OutputFailed):
+        with _reported(path, "removed", OutputFailed):
             for page in [{"Contents": [_place(path)]}, *self._pages(path, "/")]:
                 objects = [{"Key": each["Key"]} for each in page.get("Contents", ()) if each["Key"]]
                 some = {"Objects": objects, "Quiet": True}
@@ -121,8 +121,8 @@ class S3Storage(Storage):
 
         try:
             found = _client().head_object(**_place(path)) if _place(path)["Key"] else None
-        except ClientError as fault:
-            if fault.response["Error"]["Code"] not in _ABSENT:
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT:
                 raise
             found = None
         return [_stored(self.resolved(path), found["ContentLength"], found["LastModified"])] if found else []
@@ -187,13 +187,13 @@ def _stored(path: str, size_bytes: int, modified: Any) -> StoredFile:
 
 
 @contextmanager
-def _told(path: str, what: str, error: type[MonitorError] = BadInput) -> Iterator[None]:
+def _reported(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
     """Turns what boto3 raises into a sentence."""
     try:
         yield
     except MonitorError:
         raise
-    except Exception as fault:
-        is_absent = (getattr(fault, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
-        reason = "there is no such file" if is_absent else refusal_in(str(fault)) or f"{type(fault).__name__}: {fault}"
-        raise error(f"{path}: can't be {what} ({reason})") from fault
+    except Exception as error:
+        is_absent = (getattr(error, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
+        reason = "there is no such file" if is_absent else refusal_in(str(error)) or f"{type(error).__name__}: {error}"
+        raise kind(f"{path}: can't be {what} ({reason})") from error

@@ -122,8 +122,8 @@ def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decod
         found = asked(record)
     except RecordRefused as refused:
         return Decoded(refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8, cells=refused.cells)
-    except Exception as fault:
-        return Decoded(Refusal.of(fault))
+    except Exception as error:
+        return Decoded(Refusal.of(error))
     if line.isascii() and b"\\u" not in line:
         return found
     texts = [text for row in (*found.rows, found.keys) for text in row if text is not None]
@@ -141,8 +141,8 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
             _require_data(document, halves_of(document))
     except RecordRefused as refused:
         return refused.reason
-    except Exception as fault:
-        return Refusal.of(fault)
+    except Exception as error:
+        return Refusal.of(error)
     return dict(document)
 
 
@@ -217,14 +217,9 @@ def mismatch_of(line: str) -> str:
     return ENCODING_MISMATCH.format(first=first, second=second)
 
 
-def chomped(data: str) -> str:
-    """A payload without the line ends after its last row."""
-    return data.rstrip("\r\n")
-
-
 def csv_rows(data: str) -> list[str]:
     """The rows of a CSV payload: split at line ends outside of quotes."""
-    text = chomped(data)
+    text = data.rstrip("\r\n")
     if not text:
         return []
     if '"' not in text:

@@ -184,7 +184,7 @@ def _has_lists(column: pa.Array) -> bool:
 
 
 def _of_all_classes(predictions: pa.Array, probabilities: pa.Array, reading: OutcomeReading) -> Any:
-    """Prediction, probability and fault of each row, of the labels of all classes the one of the largest probability."""
+    """Prediction, probability and error of each row, of the labels of all classes the one of the largest probability."""
     found: list[tuple[str | None, str | None]] = []
     faults = np.zeros(len(predictions), dtype=np.int32)
     for row, (labels, numbers) in enumerate(zip(predictions.to_pylist(), probabilities.to_pylist(), strict=True)):

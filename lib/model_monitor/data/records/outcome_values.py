@@ -60,7 +60,7 @@ class OutcomeReading:
     label, prediction, probability: a column's name or index, or a JMESPath; None for one that is not asked for, or, of the
     label, for the first cell. numeric: labels and predictions are numbers. binary: a probability is that of the positive
     class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class. with_label: whether a label is
-    asked for. keeps_missing: whether an outcome may lack its label or its prediction, and is no fault of the record then.
+    asked for. keeps_missing: whether an outcome may lack its label or its prediction, and is no error of the record then.
     records: which records are taken, the members of `captureData` that may hold what is asked for, and the CSV that it is in.
     features: where those of the record are; None if nobody asks for them.
     """
@@ -121,7 +121,7 @@ class OutcomeRows:
 
 
 def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes among what was found. A record is kept or refused as a whole, for the first fault of its first bad row.
+    """The outcomes among what was found. A record is kept or refused as a whole, for the first error of its first bad row.
 
     found: one row for each outcome and one for each refused record, of label, prediction, probability and features: texts or
     numbers, null where there is none or none is asked for.
@@ -144,7 +144,7 @@ def _judged(
     reasons: Reasons,
     reading: OutcomeReading,
 ) -> OutcomeRows:
-    """The outcomes of some rows, without their features, and the first fault of each."""
+    """The outcomes of some rows, without their features, and the first error of each."""
     scores = None
     if reading.numeric:
         numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
@@ -184,7 +184,7 @@ def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
 
 
 def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
-    """Texts without blanks around them; where there is none "", or null if that is no fault."""
+    """Texts without blanks around them; where there is none "", or null if that is no error."""
     texts = pc.utf8_trim_whitespace(column)
     absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
     if keeps_missing:

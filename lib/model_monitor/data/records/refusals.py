@@ -67,10 +67,10 @@ class Refusal(IntEnum):
     TOO_LONG = 44
 
     @classmethod
-    def of(cls, fault: Exception) -> Refusal:
+    def of(cls, error: Exception) -> Refusal:
         """Why a record is refused on which our own code raised what nobody foresaw: by the class of the exception, never by
         its text, which may hold values."""
-        return next((UNFORESEEN[kind] for kind in type(fault).__mro__ if kind in UNFORESEEN), cls.UNREADABLE)
+        return next((UNFORESEEN[kind] for kind in type(error).__mro__ if kind in UNFORESEEN), cls.UNREADABLE)
 
     @property
     def is_fault(self) -> bool:
@@ -170,7 +170,7 @@ def parts_of(
     """
     try:
         found = decode(start, end)
-    except Exception as fault:
+    except Exception as error:
         if start == end:
             raise
         if end - start > 1:
@@ -178,5 +178,5 @@ def parts_of(
             yield from parts_of(start, middle, decode, refused)
             yield from parts_of(middle, end, decode, refused)
             return
-        found = refused(start, Refusal.of(fault))
+        found = refused(start, Refusal.of(error))
     yield found

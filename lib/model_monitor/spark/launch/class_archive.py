@@ -29,7 +29,7 @@ OLDEST_JAVA = 17
 
 OPTION = "-XX:SharedArchiveFile"
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
-"""Java warns of an archive that does not fit; a slower start is no fault."""
+"""Java warns of an archive that does not fit; a slower start is no error."""
 
 MADE_FOR = "made-for.json"
 """Beside the archive: which Java and which Spark it is for."""

@@ -94,18 +94,18 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
             (directory / artifact.file_name).open("wb") as file,
         ):
             shutil.copyfileobj(answer, file, CHUNK_BYTES)
-    except HTTPError as fault:
-        reason = f"{name} answers {fault.code} {fault.reason} for {artifact.path}"
-        raise _not_fetched(artifact, reason, remedy) from fault
-    except (OSError, ValueError) as fault:
-        cause = fault.reason if isinstance(fault, URLError) else fault
+    except HTTPError as error:
+        reason = f"{name} answers {error.code} {error.reason} for {artifact.path}"
+        raise _not_fetched(artifact, reason, remedy) from error
+    except (OSError, ValueError) as error:
+        cause = error.reason if isinstance(error, URLError) else error
         untrusted = isinstance(cause, ssl.SSLCertVerificationError)
         reason = (
             "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
             if untrusted
             else f"{cause}"
         )
-        raise _not_fetched(artifact, f"{name} can't be read ({reason})", remedy) from fault
+        raise _not_fetched(artifact, f"{name} can't be read ({reason})", remedy) from error
 
 
 def _not_fetched(artifact: Artifact, reason: str, remedy: str) -> MissingDependency:

@@ -104,8 +104,8 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
         raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
     try:
         line_at(home)
-    except MissingDependency as fault:
-        raise MissingDependency(f"{where}: {fault}") from None
+    except MissingDependency as error:
+        raise MissingDependency(f"{where}: {error}") from None
     return home
 
 

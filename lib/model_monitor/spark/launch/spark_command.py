@@ -113,9 +113,9 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
     """
     try:
         words = shlex.split(environment.get(SHELL_ARGUMENTS, ""))
-    except ValueError as fault:
+    except ValueError as error:
         raise BadConfiguration(
-            f"{SHELL_ARGUMENTS} can't be taken apart into words: {fault}; write it as for a shell"
+            f"{SHELL_ARGUMENTS} can't be taken apart into words: {error}; write it as for a shell"
         ) from None
     options, _ = split_options(words)
     request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)

@@ -181,8 +181,10 @@ class CapturedLines:
         mask[numbers] = True
         reasons = records.reasons.copy()
         reasons[numbers] = [one.reason for one in found]
-        texts = [_texts(getattr(one, name) for one in found) for name in ("key", "event", "time", "data", "encoding")]
-        keys, events, times, data, encodings = texts
+        keys, events, times, data, encodings = (
+            pa.array([getattr(one, name) for one in found], pa.string())
+            for name in ("key", "event", "time", "data", "encoding")
+        )
         is_refused = pa.array(reasons > 0)
         return Records(
             reasons,
@@ -253,10 +255,6 @@ def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArr
     return pa.array([None if text is None or not is_writable(text) else text for text in found], pa.string())
 
 
-def _texts(values: Iterable[str | None]) -> pa.StringArray:
-    return pa.array(list(values), pa.string())
-
-
 def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
@@ -264,7 +262,8 @@ def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:
 INFERENCE_ID, INFERENCE_TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
 
 _DECODER = json.JSONDecoder()
-_BLANKS = " \t\r\n"
+MARKS = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}[ \t\r\n]*") for mark in "{:,}"}
+"""What stands between names and values of JSON, with the blanks around it."""
 
 LAST_TWO_CELLS = re.compile(r'(.*?),\s*"?([^",]+)"?\s*,\s*"?([^",]+)"?\s*', re.ASCII)
 
@@ -329,35 +328,26 @@ def transform_output(text: str) -> TransformOutput:
 
 def _members(text: str) -> Iterator[tuple[str, object, str]]:
     """Name, value and text of each member of the one object that `text` is."""
-    at = _after_blanks(text, 0)
-    at = _after(text, at, "{")
-    while not text.startswith("}", at):
+    at = _after("{", text, 0)
+    has_more = not text.startswith("}", at)
+    while has_more:
         start = at
         name, at = _DECODER.raw_decode(text, at)
         if not isinstance(name, str):
             raise JSONDecodeError("a name is no text", text, start)
-        at = _after(text, _after_blanks(text, at), ":")
-        value, at = _DECODER.raw_decode(text, at)
+        value, at = _DECODER.raw_decode(text, _after(":", text, at))
         yield name, value, text[start:at]
-        at = _after_blanks(text, at)
-        if not text.startswith("}", at):
-            at = _after(text, at, ",")
-            if text.startswith("}", at):
-                raise JSONDecodeError("a comma behind the last member", text, at)
-    if text[at + 1 :].strip(_BLANKS):
+        has_more = MARKS[","].match(text, at) is not None
+        at = _after(",", text, at) if has_more else at
+    if _after("}", text, at) < len(text):
         raise JSONDecodeError("something behind the object", text, at)
 
 
-def _after(text: str, at: int, mark: str) -> int:
-    if not text.startswith(mark, at):
+def _after(mark: str, text: str, at: int) -> int:
+    found = MARKS[mark].match(text, at)
+    if found is None:
         raise JSONDecodeError(f"no {mark}", text, at)
-    return _after_blanks(text, at + 1)
-
-
-def _after_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _BLANKS:
-        at += 1
-    return at
+    return found.end()
 
 
 def _text(value: object) -> str | None:

@@ -139,8 +139,8 @@ class Bucket:
             ',"absent":': pa.repeat(absent, len(found)),
             ',"score":': json_texts(_array(captures, "score")),
         }
-        told = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
-        texts = pc.binary_join_element_wise('{"id":', json_texts(_array(captures, KEY)), *told, "}", "")
+        written = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
+        texts = pc.binary_join_element_wise('{"id":', json_texts(_array(captures, KEY)), *written, "}", "")
         nothing = [pa.nulls(len(found), LINES.field(name).type) for name in ("time", "event")]
         yield from pa.table([part, *nothing, texts], LINES).to_batches()
 

@@ -65,7 +65,7 @@ class MergeLedger:
 
     @property
     def quarantined(self) -> Mapping[Refusal, int]:
-        """Captures by the fault for which they are in the quarantine."""
+        """Captures by the error for which they are in the quarantine."""
         return {reason: count for reason, count in self.captures.refused.items() if reason not in LEFT_OUT}
 
     @property

@@ -95,8 +95,8 @@ Columns: TypeAlias = Mapping[str, pa.Array]
 def rows_of(role: Role, columns: Columns) -> pa.RecordBatch:
     """Rows of a role with these columns; the others are null."""
     count = len(next(iter(columns.values())))
-    told = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
-    arrays = [told[field.name] if field.name in told else pa.nulls(count, field.type) for field in SCHEMA]
+    given = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
+    arrays = [given[field.name] if field.name in given else pa.nulls(count, field.type) for field in SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
