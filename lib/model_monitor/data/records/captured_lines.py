@@ -195,38 +195,39 @@ def _one_by_one(
     return DecodedRows.one_by_one(found, numbers, reading.columns or 0)
 
 
-class CapturedHalf:
-    """One half of the record: request, reply, transform output or ground truth."""
+class _Document:
+    """A JSON object of a record."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = dict(document)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(self._document)
+
+    def __str__(self) -> str:
+        return json.dumps(self._document, ensure_ascii=False)
+
+
+class CapturedHalf(_Document):
+    """One half of the record: request, reply, transform output or ground truth."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        super().__init__(document)
         self.encoding: str | None = document.get("encoding")
         self.data: str | None = document.get("data")
         self.observedContentType: str | None = document.get("observedContentType")
         self.mode: str | None = document.get("mode")
 
-    def as_dict(self) -> dict[str, Any]:
-        return dict(self._document)
 
-    def __str__(self) -> str:
-        return json.dumps(self._document, ensure_ascii=False)
-
-
-class EventMetadata:
+class EventMetadata(_Document):
     """Who asked and when. event_time: the text of `inferenceTime`; custom_attribute: the list of `customAttributes`."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = dict(document)
+        super().__init__(document)
         self.event_id: str | None = document.get("eventId")
         self.event_time: str | None = document.get("inferenceTime")
         self.inference_id: str | None = document.get("inferenceId")
         self.custom_attribute: list[str] = list(document.get("customAttributes") or ())
-
-    def as_dict(self) -> dict[str, Any]:
-        return dict(self._document)
-
-    def __str__(self) -> str:
-        return json.dumps(self._document, ensure_ascii=False)
 
 
 class EventData:
@@ -238,7 +239,7 @@ class EventData:
         self.batchTransformOutput = halves["batchTransformOutput"]
 
 
-class InferenceRecord:
+class InferenceRecord(_Document):
     """The whole record. Halves are None where they were not captured."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -246,7 +247,8 @@ class InferenceRecord:
         halves = {
             name: _half(captured.get(name)) for name in ("endpointInput", "endpointOutput", "batchTransformOutput")
         }
-        self.event_dict: dict[str, Any] = dict(document)
+        super().__init__(document)
+        self.event_dict = self._document
         self.event_version: str | None = document.get("eventVersion")
         self.event_metadata = EventMetadata(document.get("eventMetadata") or {})
         self.event_data = EventData(halves)
@@ -254,12 +256,6 @@ class InferenceRecord:
         self.endpoint_output = halves["endpointOutput"]
         self.batch_transform_output = halves["batchTransformOutput"]
         self.ground_truth = _half(document.get("groundTruthData"))
-
-    def as_dict(self) -> dict[str, Any]:
-        return dict(self.event_dict)
-
-    def __str__(self) -> str:
-        return json.dumps(self.event_dict, ensure_ascii=False)
 
 
 def has_known_types(document: Mapping[str, Any]) -> bool:

@@ -202,7 +202,7 @@ def json_text(value: object) -> str:
 
 
 def text_or_none(value: object) -> str | None:
-    """The same, None for null."""
+    """A JSON value as the text of a cell; None for null."""
     return None if value is None else json_text(value)
 
 

@@ -19,52 +19,59 @@ CELLS = "__cells"
 
 
 class Refusal(IntEnum):
-    """Reasons for refusing a record, by the number that stands in `REASON`."""
+    """Reasons for refusing a record, by the number that stands in `REASON`, and in words, as ledger and log say it."""
 
-    WRONG_NUMBER_OF_CELLS = 1
-    NOT_UTF_8 = 2
-    REPEATED_HEADER = 3
-    COLUMNS_IN_ANOTHER_ORDER = 4
-    NOT_A_JSON_OBJECT = 5
-    SEVERAL_JSON_OBJECTS = 6
-    SCRIPT_ERROR = 7
-    OUTSIDE_WINDOW = 8
-    SAMPLED_OUT = 9
-    NOT_A_CAPTURE = 10
-    UNREADABLE_TIME = 11
-    NO_PAYLOAD = 12
-    UNKNOWN_ENCODING = 13
-    ENCODING_MISMATCH = 14
-    ANOTHER_ENCODING = 15
-    BASE64_WITHOUT_SCRIPT = 16
-    BAD_BASE64 = 17
-    UNEQUAL_NUMBERS_OF_ROWS = 18
-    PAYLOAD_NOT_JSON = 19
-    NESTED_JSON = 20
-    UNFINISHED_QUOTE = 21
-    NO_LABEL = 22
-    LABEL_WITHOUT_PATH = 23
-    NO_PREDICTION = 24
-    NO_PROBABILITY = 25
-    LABEL_NOT_A_NUMBER = 26
-    PREDICTION_NOT_A_NUMBER = 27
-    PROBABILITY_NOT_A_NUMBER = 28
-    PROBABILITY_OUT_OF_RANGE = 29
-    UNEQUAL_NUMBERS_OF_OUTCOMES = 30
-    NO_ID = 31
-    NOT_GROUND_TRUTH = 32
-    WITHOUT_DATA = 33
-    UNREADABLE = 34
-    UNREADABLE_ATTRIBUTE_ERROR = 35
-    UNREADABLE_INDEX_ERROR = 36
-    UNREADABLE_KEY_ERROR = 37
-    UNREADABLE_MEMORY_ERROR = 38
-    UNREADABLE_OVERFLOW_ERROR = 39
-    UNREADABLE_RECURSION_ERROR = 40
-    UNREADABLE_TYPE_ERROR = 41
-    UNREADABLE_UNICODE_ERROR = 42
-    UNREADABLE_VALUE_ERROR = 43
-    TOO_LONG = 44
+    text: str
+
+    def __new__(cls, number: int, text: str = "") -> Refusal:
+        reason = int.__new__(cls, number)
+        reason._value_, reason.text = number, text
+        return reason
+
+    WRONG_NUMBER_OF_CELLS = 1, "wrong number of cells"
+    NOT_UTF_8 = 2, "not UTF-8"
+    REPEATED_HEADER = 3, "repeated header line"
+    COLUMNS_IN_ANOTHER_ORDER = 4, "header with the columns in another order"
+    NOT_A_JSON_OBJECT = 5, "not a JSON object"
+    SEVERAL_JSON_OBJECTS = 6, "several JSON objects in one line"
+    SCRIPT_ERROR = 7, "script error"
+    OUTSIDE_WINDOW = 8, "outside the window"
+    SAMPLED_OUT = 9, "sampled out"
+    NOT_A_CAPTURE = 10, "not a captured record"
+    UNREADABLE_TIME = 11, "no readable inferenceTime"
+    NO_PAYLOAD = 12, "no captured data"
+    UNKNOWN_ENCODING = 13, "encoding is neither CSV, JSON nor BASE64"
+    ENCODING_MISMATCH = 14, "input and output of different encodings"
+    ANOTHER_ENCODING = 15, "another encoding than the first record's"
+    BASE64_WITHOUT_SCRIPT = 16, "BASE64 data without a preprocessor script"
+    BAD_BASE64 = 17, "bad base64"
+    UNEQUAL_NUMBERS_OF_ROWS = 18, "input and output with different numbers of rows"
+    PAYLOAD_NOT_JSON = 19, "captured data is not JSON objects"
+    NESTED_JSON = 20, "nested JSON in captured data"
+    UNFINISHED_QUOTE = 21, "a quote that does not end in its line"
+    NO_LABEL = 22, "no label"
+    LABEL_WITHOUT_PATH = 23, "a JSON label without ground_truth_attribute"
+    NO_PREDICTION = 24, "no prediction"
+    NO_PROBABILITY = 25, "no probability"
+    LABEL_NOT_A_NUMBER = 26, "label is not a number"
+    PREDICTION_NOT_A_NUMBER = 27, "prediction is not a number"
+    PROBABILITY_NOT_A_NUMBER = 28, "probability is not a number"
+    PROBABILITY_OUT_OF_RANGE = 29, "probability outside 0 to 1"
+    UNEQUAL_NUMBERS_OF_OUTCOMES = 30, "labels and predictions in different numbers"
+    NO_ID = 31, "no id to join by"
+    NOT_GROUND_TRUTH = 32, "not a ground-truth record"
+    WITHOUT_DATA = 33, "captured for its metadata alone"
+    UNREADABLE = 34, "unreadable"
+    UNREADABLE_ATTRIBUTE_ERROR = 35, "unreadable (AttributeError)"
+    UNREADABLE_INDEX_ERROR = 36, "unreadable (IndexError)"
+    UNREADABLE_KEY_ERROR = 37, "unreadable (KeyError)"
+    UNREADABLE_MEMORY_ERROR = 38, "unreadable (MemoryError)"
+    UNREADABLE_OVERFLOW_ERROR = 39, "unreadable (OverflowError)"
+    UNREADABLE_RECURSION_ERROR = 40, "unreadable (RecursionError)"
+    UNREADABLE_TYPE_ERROR = 41, "unreadable (TypeError)"
+    UNREADABLE_UNICODE_ERROR = 42, "unreadable (UnicodeError)"
+    UNREADABLE_VALUE_ERROR = 43, "unreadable (ValueError)"
+    TOO_LONG = 44, "longer than --max-record-size"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -77,51 +84,8 @@ class Refusal(IntEnum):
         """Whether the record itself is bad; the others are left out on purpose and don't go to the quarantine."""
         return self not in LEFT_OUT
 
-    @property
-    def text(self) -> str:
-        """The reason in words, as ledger and log say it."""
-        return TEXTS[self]
-
 
 LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA})
-
-TEXTS = {
-    Refusal.WRONG_NUMBER_OF_CELLS: "wrong number of cells",
-    Refusal.NOT_UTF_8: "not UTF-8",
-    Refusal.REPEATED_HEADER: "repeated header line",
-    Refusal.COLUMNS_IN_ANOTHER_ORDER: "header with the columns in another order",
-    Refusal.NOT_A_JSON_OBJECT: "not a JSON object",
-    Refusal.SEVERAL_JSON_OBJECTS: "several JSON objects in one line",
-    Refusal.SCRIPT_ERROR: "script error",
-    Refusal.OUTSIDE_WINDOW: "outside the window",
-    Refusal.SAMPLED_OUT: "sampled out",
-    Refusal.NOT_A_CAPTURE: "not a captured record",
-    Refusal.UNREADABLE_TIME: "no readable inferenceTime",
-    Refusal.NO_PAYLOAD: "no captured data",
-    Refusal.WITHOUT_DATA: "captured for its metadata alone",
-    Refusal.UNKNOWN_ENCODING: "encoding is neither CSV, JSON nor BASE64",
-    Refusal.ENCODING_MISMATCH: "input and output of different encodings",
-    Refusal.ANOTHER_ENCODING: "another encoding than the first record's",
-    Refusal.BASE64_WITHOUT_SCRIPT: "BASE64 data without a preprocessor script",
-    Refusal.BAD_BASE64: "bad base64",
-    Refusal.UNEQUAL_NUMBERS_OF_ROWS: "input and output with different numbers of rows",
-    Refusal.PAYLOAD_NOT_JSON: "captured data is not JSON objects",
-    Refusal.NESTED_JSON: "nested JSON in captured data",
-    Refusal.UNFINISHED_QUOTE: "a quote that does not end in its line",
-    Refusal.NO_LABEL: "no label",
-    Refusal.LABEL_WITHOUT_PATH: "a JSON label without ground_truth_attribute",
-    Refusal.NO_PREDICTION: "no prediction",
-    Refusal.NO_PROBABILITY: "no probability",
-    Refusal.LABEL_NOT_A_NUMBER: "label is not a number",
-    Refusal.PREDICTION_NOT_A_NUMBER: "prediction is not a number",
-    Refusal.PROBABILITY_NOT_A_NUMBER: "probability is not a number",
-    Refusal.PROBABILITY_OUT_OF_RANGE: "probability outside 0 to 1",
-    Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES: "labels and predictions in different numbers",
-    Refusal.NO_ID: "no id to join by",
-    Refusal.NOT_GROUND_TRUTH: "not a ground-truth record",
-    Refusal.UNREADABLE: "unreadable",
-    Refusal.TOO_LONG: "longer than --max-record-size",
-}
 
 UNFORESEEN: dict[type, Refusal] = {
     AttributeError: Refusal.UNREADABLE_ATTRIBUTE_ERROR,
@@ -135,8 +99,6 @@ UNFORESEEN: dict[type, Refusal] = {
     ValueError: Refusal.UNREADABLE_VALUE_ERROR,
 }
 """By the classes that have a number of their own; the nearest of an exception's classes counts."""
-
-TEXTS |= {refusal: f"unreadable ({kind.__name__})" for kind, refusal in UNFORESEEN.items()}
 
 
 Part = TypeVar("Part")

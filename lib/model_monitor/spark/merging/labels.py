@@ -27,21 +27,17 @@ ENCODINGS = ("CSV", "JSON", "BASE64")
 
 
 class Repair(IntEnum):
-    """What a record needed to be read; 0 in a frame for nothing."""
+    """What a record needed to be read, and in words, as ledger and log say it; 0 in a frame for nothing."""
 
-    PYTHON_LITERAL = 1
-    JOINED_BY_COMMAS = 2
+    text: str
 
-    @property
-    def text(self) -> str:
-        """The repair in words, as ledger and log say it."""
-        return REPAIRS[self]
+    def __new__(cls, number: int, text: str = "") -> Repair:
+        repair = int.__new__(cls, number)
+        repair._value_, repair.text = number, text
+        return repair
 
-
-REPAIRS = {
-    Repair.PYTHON_LITERAL: "written by Python's str(dict), not as JSON",
-    Repair.JOINED_BY_COMMAS: "joined by commas",
-}
+    PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
+    JOINED_BY_COMMAS = 2, "joined by commas"
 
 
 @dataclass(frozen=True, slots=True)
