@@ -27,8 +27,8 @@ from model_monitor.data.records.refusals import REASON
 pytestmark = pytest.mark.timeout(SECONDS + 300)
 
 
-def _objects(session, path):
-    return read_dataset(engine_of(session), list_dataset(engine_of(session), path), JsonFormat(), flatten_json=True)
+def _objects(engine, path):
+    return read_dataset(engine, list_dataset(engine, path), JsonFormat(), flatten_json=True)
 
 
 OBJECTS = Kind(
@@ -45,7 +45,7 @@ def file_by_file(spark):
     name = "spark.sql.files.openCostInBytes"
     before = spark.conf.get(name)
     spark.conf.set(name, str(2**40))
-    yield spark
+    yield engine_of(spark)
     spark.conf.set(name, before)
 
 
@@ -65,7 +65,7 @@ def written(lines: list[bytes], header_lines: int, files: int, folder: Path, *, 
             (place / f"part-{number}.txt").write_bytes(b"".join(ends))
 
 
-def hold(seed, tally, kind, spark, folder):
+def hold(seed, tally, kind, engine, folder):
     rng = random.Random(f"{kind.name} {seed}")
     raw = kind.lines(rng, rng.choice((8, 30, 60)))
     lines = [piece for line in raw for piece in reference.lines_of(b"\n" + line)]  # a line end within it makes two
@@ -75,7 +75,7 @@ def hold(seed, tally, kind, spark, folder):
     first = None
     for files in PARTITIONS:
         written(lines, kind.header_lines, files, folder, compressed=files == 2)
-        with kind.read(spark, str(folder)) as dataset:
+        with kind.read(engine, str(folder)) as dataset:
             scanned = kind.scanned(dataset)
             ledger = dataset.ledger(scanned.rows).to_json_dict()
             records = ledger["records"]
