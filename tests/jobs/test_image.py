@@ -22,7 +22,9 @@ pytestmark = pytest.mark.rest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
-LEFT_OUT = re.compile(r"apt-get |rm -rf /var/lib/apt/|useradd |\S+/python -m model_monitor\.spark\.launch\.class_archive$")
+LEFT_OUT = re.compile(
+    r"apt-get |rm -rf /var/lib/apt/|useradd |\S+/python -m model_monitor\.spark\.launch\.class_archive$"
+)
 LIBRARIES = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 
 
