@@ -11,8 +11,8 @@ from scipy import stats
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, ShareEstimate, Side, chance_apart
+from model_monitor.monitors.model_quality.measurement import Tolerance
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitors.model_quality.tolerance import Tolerance
 
 from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, outcomes_of
 

@@ -10,8 +10,17 @@ import numpy as np
 
 from model_monitor.monitors.bias import choices, metrics
 from model_monitor.monitors.bias.choices import Choice, groups_of, positives_of
-from model_monitor.monitors.bias.counts import Counts, FacetCounts, FlipTest, Outcomes
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, Metric, Undefined, quotient
+from model_monitor.monitors.bias.metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    Counts,
+    FacetCounts,
+    FlipTest,
+    Metric,
+    Outcomes,
+    Undefined,
+    quotient,
+)
 from model_monitor.registry import Entry, Registry, import_all
 from model_monitor.statistics.states.contingency import (
     FACET,

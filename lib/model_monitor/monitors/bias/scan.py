@@ -21,9 +21,9 @@ from model_monitor.data.reading.outcomes import PREDICTION_COLUMN
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.monitors.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
 from model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values
-from model_monitor.monitors.bias.counts import FlipTest
 from model_monitor.monitors.bias.flip_test import FlipCounts, RowsOfKeys, SensitiveGroup, flip_test
 from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.monitors.predictions import Labelling, with_predictions
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.protocol import Scanned

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.explainability.kernel import Cells
 from model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
-from model_monitor.monitors.predictors.cells import texts_of
+from model_monitor.monitors.predictors.loading import texts_of
 
 MOST_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000

@@ -22,8 +22,7 @@ from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.cells import cells_of, plain
-from model_monitor.monitors.predictors.loading import Caller
+from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import AttributionsBuilder

@@ -60,8 +60,7 @@ from model_monitor.monitors.explainability.partition import (
     probe,
     sample_of_partition,
 )
-from model_monitor.monitors.predictors.cells import are_numbers, cells_of, plain
-from model_monitor.monitors.predictors.loading import content_of, shipped
+from model_monitor.monitors.predictors.loading import are_numbers, cells_of, content_of, plain, shipped
 from model_monitor.monitors.protocol import Scanned
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import Attributions

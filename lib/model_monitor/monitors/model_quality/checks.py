@@ -6,8 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Violation, Violations
-from model_monitor.documents.constraints import Rows
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Violation, Violations
 from model_monitor.documents.json_text import java_double
 from model_monitor.documents.model_quality import (
     ComparisonOperator,
@@ -19,9 +18,16 @@ from model_monitor.documents.model_quality import (
 from model_monitor.errors import BadDocument
 from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, chance_apart, interval_of
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
-from model_monitor.monitors.model_quality.measurement import MEMBERS, Measured, Measurement, problem_type_of
+from model_monitor.monitors.model_quality.measurement import (
+    FALSE_ALARMS,
+    MEMBERS,
+    Measured,
+    Measurement,
+    level_of_each,
+    problem_type_of,
+    worse_side,
+)
 from model_monitor.monitors.model_quality.metrics import METRICS
-from model_monitor.monitors.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
 from model_monitor.monitors.protocol import Finding, StoredBaseline, violated
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
@@ -218,8 +224,7 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float) ->
     tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
     if not tests:
         return None
-    family = Family(family=MODEL_QUALITY, level=budget, tests=len(tests))
-    return BudgetLedger(false_alarm_budget=budget, rows=Rows.INDEPENDENT.value, families=(family,))
+    return BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests))
 
 
 class _Judge:

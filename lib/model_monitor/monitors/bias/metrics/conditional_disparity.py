@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.counts import SENSITIVE, Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, quotient
+from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, SENSITIVE, Counts, FacetCounts, quotient
 
 
 def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.monitors.bias.counts import Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING, both_sides, difference, quotient
+from model_monitor.monitors.bias.metrics import POST_TRAINING, Counts, FacetCounts, both_sides, difference, quotient
 
 
 @POST_TRAINING.register("RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))

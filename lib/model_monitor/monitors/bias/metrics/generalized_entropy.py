@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.counts import Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING
+from model_monitor.monitors.bias.metrics import POST_TRAINING, Counts, FacetCounts
 
 
 @POST_TRAINING.register(

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.counts import Counts, FacetCounts, Outcomes
-from model_monitor.monitors.bias.metrics import PRE_TRAINING
+from model_monitor.monitors.bias.metrics import PRE_TRAINING, Counts, FacetCounts, Outcomes
 
 
 def _shares(outcomes: Outcomes) -> Counts:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from model_monitor.monitors.bias.counts import Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, both_sides, quotient, some_in_a, some_in_d
+from model_monitor.monitors.bias.metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    Counts,
+    FacetCounts,
+    both_sides,
+    quotient,
+    some_in_a,
+    some_in_d,
+)
 
 
 @PRE_TRAINING.register(
