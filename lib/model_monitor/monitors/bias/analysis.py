@@ -105,9 +105,6 @@ def performance_of(outcomes: Outcomes) -> tuple[PerformanceMetric, ...]:
     return tuple(PerformanceMetric(name, description, float(value)) for name, description, value in found)
 
 
-# The analysis of one data set: every metric of every sensitive group, from its contingency tables.
-
-
 import_all(metrics)
 
 FLIP_TEST = "FT"

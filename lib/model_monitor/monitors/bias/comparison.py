@@ -215,8 +215,6 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
     return None
 
 
-# One metric of a window beside its baseline: what every bias check looks at.
-
 STAGE = "stage"
 """A member of a bias check's result beside `FACET_VALUE` and those that all checks have."""
 

@@ -109,10 +109,6 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
             yield f"{member}: join the data sets first, and name the columns of the one that results"
 
 
-# What a bias analysis asks of a scan: Clarify's configuration, and the plan that it is for the columns of a data
-# set.
-
-
 REST = "__default__"
 """The service's name of the rows that are in none of the configured segments."""
 

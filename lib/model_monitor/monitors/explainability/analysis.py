@@ -120,9 +120,6 @@ def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
     return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
 
 
-# The attributions of a run as analysis.json.
-
-
 def report_of(analysis: AttributionAnalysis) -> AttributionReport:
     """The document of an analysis; features and outputs in their order.
 
@@ -145,9 +142,6 @@ def _dependence(found: Dependent) -> Dependence:
         data_distribution=found.grid.shares,
         label_headers=found.outputs,
     )
-
-
-# The attributions of a run as a platform is told of them.
 
 
 METHOD = "KernelShap"
@@ -195,10 +189,6 @@ def change(feature: str, now: float, before: float, ends: Sequence[float]) -> st
     return f"Attribution of {feature} is {now:.4g} where the baseline has {before:.4g}; the change is between {low} and {high}"
 
 
-# How much of a ranking is left: the normalised discounted cumulative gain of attributions beside those of a
-# baseline.
-
-
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     """From 0 to 1: 1 where the live values rank the features as the baseline does.
 
@@ -220,9 +210,6 @@ def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> f
     discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
     ends = np.cumsum(counts)
     return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
-
-
-# A baseline as far as checking goes: the global values that features had, and the state behind them if it is there.
 
 
 @dataclass(frozen=True)
@@ -247,9 +234,6 @@ class AttributionBaseline(StoredBaseline):
         }
         kept = explanations.model_copy(update={"kernel_shap": outputs})
         return AttributionBaseline(self.constraints.model_copy(update={"explanations": kept}), self.state)
-
-
-# The attributions of an output beside those of its baseline, and what chance alone makes of both.
 
 
 RESAMPLES = 1000

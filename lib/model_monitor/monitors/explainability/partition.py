@@ -73,10 +73,6 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
     return np.concatenate(sums)
 
 
-# What an executor does for attributions: calls the model for its partition's rows, and makes states of them. No
-# pyspark.
-
-
 REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
 """Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""
 

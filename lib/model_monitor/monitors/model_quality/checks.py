@@ -73,9 +73,6 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
     )
 
 
-# A baseline as far as checking goes: its constraints, the classes that it had, and what its metrics rest on.
-
-
 @dataclass(frozen=True, slots=True)
 class ModelBaseline(StoredBaseline):
     """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline.
@@ -145,9 +142,6 @@ class ModelBaseline(StoredBaseline):
             )
             return cls(constraints, texts or None, outcomes.item_count, suggested, evidence)
         return cls(constraints)
-
-
-# The verdict: each metric of a run against the threshold that constraints.json has for it.
 
 
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"

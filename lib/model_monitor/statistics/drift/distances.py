@@ -273,9 +273,6 @@ def _relative_entropy(p: Values, q: Values) -> float:
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 
 
-# The chi-square test of counts by category: how well they fit the baseline's shares, as Deequ does it.
-
-
 LEAST_EXPECTED = 5.0
 """A cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe."""
 

@@ -180,9 +180,6 @@ def _segmentation(found: dict[str, Any]) -> Segmentation:
     return Segmentation(found["title"], found["column"], segments, tuple(found["names"]))
 
 
-# Contingency: how many rows there are of each kind, which is all that every bias metric but one is made from.
-
-
 Key: TypeAlias = int | str | None
 """What a row is counted by in one column: a standing, a text, None for a missing text or a column that isn't there."""
 

@@ -76,9 +76,6 @@ BIASES: NDArray[np.float64] = np.array(
 # fmt: on
 
 
-# Distinct counts: HyperLogLog++ registers of hashed values, the same that Spark's approx_count_distinct keeps.
-
-
 Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
 Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
 

@@ -55,9 +55,6 @@ def is_positive(label: str, positive_label: str | None) -> bool:
     return class_key(label) in {class_key(positive) for positive in positives}
 
 
-# Outcomes: all that one scan knows of predictions beside what really happened, and what such a scan is asked for.
-
-
 Texts: TypeAlias = pa.Array  # of strings, none of them null
 Booleans: TypeAlias = NDArray[np.bool_]
 

@@ -43,9 +43,6 @@ class Measures:
     time_column: str | None = None
 
 
-# All that one scan knows of a data set: a `Profile` of `FeatureProfile`s, themselves states that add.
-
-
 S = TypeVar("S", bound=State)
 
 
@@ -282,9 +279,6 @@ class Profile(State):
         header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
         features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
         return cls(parameters["item_count"], features, header)
-
-
-# The metrics of every feature from its states alone, without a JVM.
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,6 @@ class ConfusionCounts(State):
         return cls(counts, total, limit)
 
 
-# Score counts: how many rows of each class have each score, exactly while the scores are few, else in fine bins.
-
-
 Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
 Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
 

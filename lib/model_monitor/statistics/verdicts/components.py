@@ -89,9 +89,6 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     return high
 
 
-# The tests of one column: has it changed between a baseline and a window, of which only summaries are known?
-
-
 LEAST_EFFECT = 0.02
 """d: the smallest change of a share that is worth a word. Source: D4.1."""
 

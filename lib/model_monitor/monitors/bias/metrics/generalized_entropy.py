@@ -15,7 +15,6 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all benefit alike.
 
     The facet plays no part.
-    Source: B2.2.
     """
     everyone = counts.all
     rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives
