@@ -290,11 +290,9 @@ def _group(
     if tests_flips(methods, chosen) and not choice.fault:
         made = flips(facet, group)
         counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
-    fault = choice.fault or chosen.positives.fault
-    pre = _values(PRE_TRAINING, methods.pre_training, counts, fault)
-    post = _post_training(methods, chosen, counts, fault)
+    parts = _parts(methods, chosen, choice, counts)
     segments = tuple(_segments(tables[facet], plan, methods, chosen, choice))
-    return GroupAnalysis(plan.facets[facet].name, choice, counts, pre, post, segments)
+    return GroupAnalysis(plan.facets[facet].name, choice, counts, *parts, segments)
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
@@ -303,29 +301,24 @@ def tests_flips(methods: Methods, chosen: Chosen) -> bool:
     return asked and not (chosen.positives.fault or chosen.fault_of_predictions)
 
 
-def _post_training(
-    methods: Methods, chosen: Chosen, counts: FacetCounts, fault: str | None
-) -> tuple[MetricValue, ...] | None:
+def _parts(
+    methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
+) -> tuple[tuple[MetricValue, ...] | None, tuple[MetricValue, ...] | None]:
+    """The metrics of both parts, pre-training first; None for one that was not asked for, or needs predictions."""
+    fault = choice.fault or chosen.positives.fault
+    pre = _values(PRE_TRAINING, methods.pre_training, counts, fault)
     if chosen.predicted is None:
-        return None
-    return _values(POST_TRAINING, methods.post_training, counts, fault or chosen.fault_of_predictions)
+        return pre, None
+    return pre, _values(POST_TRAINING, methods.post_training, counts, fault or chosen.fault_of_predictions)
 
 
 def _segments(
     table: LabelTable, plan: ContingencyPlan, methods: Methods, chosen: Chosen, choice: Choice
 ) -> Iterator[SegmentAnalysis]:
-    fault = choice.fault or chosen.positives.fault
     for place, segmentation in enumerate(plan.segmentations):
         for number, name in enumerate(segmentation.names):
-            counts = table.within(place, number).counts_of(choice)
-            counts = replace(counts, no_flips=choices.NO_FLIP_TEST_OF_SUMS)
-            yield SegmentAnalysis(
-                segmentation.title,
-                name,
-                counts,
-                _values(PRE_TRAINING, methods.pre_training, counts, fault),
-                _post_training(methods, chosen, counts, fault),
-            )
+            counts = replace(table.within(place, number).counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+            yield SegmentAnalysis(segmentation.title, name, counts, *_parts(methods, chosen, choice, counts))
 
 
 def _values(

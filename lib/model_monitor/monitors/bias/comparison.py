@@ -304,58 +304,37 @@ class MetricComparison:
 
 def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
     """Every metric of the window, post-training ones first, by facet, group and name."""
-    intervals = {id(group): _intervals(group, tolerances) for group in analysis.groups}
-    before = known.groups if tolerances.with_intervals else ()
-    spreads = {id(group): _spreads(group, tolerances) for group in analysis.groups}
-    past = {(group.facet, group.choice.configured): _spreads(group, tolerances) for group in before}
-    tests = max(1, sum(interval is not None for found in intervals.values() for interval in found.values()))
-    constraints = known.constraints
+    with_intervals = tolerances.with_intervals
+    before = known.groups if with_intervals else ()
+    past = {(group.facet, group.choice.configured): spreads_of(group.counts, _defined(group)) for group in before}
+    intervals = [intervals_of(each.counts, _defined(each)) if with_intervals else {} for each in analysis.groups]
+    spreads = [spreads_of(each.counts, _defined(each)) if with_intervals else {} for each in analysis.groups]
+    tests = max(1, sum(interval is not None for found in intervals for interval in found.values()))
     parts = (
-        ("post_training", constraints.post_training_bias_metrics),
-        ("pre_training", constraints.pre_training_bias_metrics),
+        ("post_training", known.constraints.post_training_bias_metrics),
+        ("pre_training", known.constraints.pre_training_bias_metrics),
     )
     for stage, part in parts:
-        for group in analysis.groups:
+        for place, group in enumerate(analysis.groups):
+            baseline = known.values(part, group.facet, group.choice)
             of_baseline = past.get((group.facet, group.choice.configured), {})
-            for metric in _of_group(stage, part, group, known, intervals[id(group)], tolerances):
-                name = metric.current.name
-                spread = spreads[id(group)].get(name)
-                yield replace(metric, spread=spread, of_baseline=of_baseline.get(name), tests=tests)
-
-
-def _of_group(
-    stage: str,
-    part: BiasPart | None,
-    group: GroupAnalysis,
-    known: BiasBaseline,
-    intervals: Mapping[str, Interval | None],
-    tolerances: Tolerances,
-) -> Iterator[MetricComparison]:
-    baseline = known.values(part, group.facet, group.choice)
-    for metric in getattr(group, stage) or ():
-        yield MetricComparison(
-            stage,
-            group.facet,
-            group.choice.configured,
-            metric,
-            (baseline or {}).get(metric.name),
-            baseline is not None and metric.name in baseline,
-            1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
-            (int(group.counts.d.rows), int(group.counts.a.rows)),
-            intervals.get(metric.name),
-            tolerances,
-        )
-
-
-def _intervals(group: GroupAnalysis, tolerances: Tolerances) -> Mapping[str, Interval | None]:
-    return intervals_of(group.counts, _defined(group)) if tolerances.with_intervals else {}
-
-
-def _spreads(group: GroupAnalysis, tolerances: Tolerances) -> Mapping[str, Spread | None]:
-    return spreads_of(group.counts, _defined(group)) if tolerances.with_intervals else {}
+            for metric in getattr(group, stage) or ():
+                name = metric.name
+                yield MetricComparison(
+                    *(stage, group.facet, group.choice.configured, metric),
+                    baseline=(baseline or {}).get(name),
+                    in_baseline=baseline is not None and name in baseline,
+                    neutral=1.0 if tolerances.neutral_di and name in RATIOS else 0.0,
+                    rows=(int(group.counts.d.rows), int(group.counts.a.rows)),
+                    interval=intervals[place].get(name),
+                    tolerances=tolerances,
+                    spread=spreads[place].get(name),
+                    of_baseline=of_baseline.get(name),
+                    tests=tests,
+                )
 
 
 def _defined(group: GroupAnalysis) -> list[str]:
     """The metrics of the group that have a value."""
-    known = (metric.name for metric in group.metrics if metric.value is not None)
-    return [name for name in known if name in PRE_TRAINING or name in POST_TRAINING]
+    names = (metric.name for metric in group.metrics if metric.value is not None)
+    return [name for name in names if name in PRE_TRAINING or name in POST_TRAINING]

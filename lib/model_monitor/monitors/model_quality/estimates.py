@@ -21,9 +21,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.special_functions import normal_quantile, student_quantile
+from model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
 from model_monitor.statistics.verdicts.components import chance_of_more
-from model_monitor.statistics.verdicts.variation import student_above
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice

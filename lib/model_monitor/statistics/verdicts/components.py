@@ -17,6 +17,7 @@ from model_monitor.statistics.drift.special_functions import (
     kolmogorov_above,
     normal_above,
     normal_quantile,
+    special,
 )
 
 LARGE = 1000.0
@@ -31,8 +32,7 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
 
     totals: of the cell in both samples together. counts: of the cell in the sample. size, of: rows of the sample, and of both.
     """
-    from scipy.special._ufuncs import gammaln, ndtr
-
+    gammaln, ndtr = special().gammaln, special().ndtr
     tails = np.ones(len(totals))
     share = size / of
     more = counts > totals * share

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts, Values
+from model_monitor.statistics.drift.special_functions import special, student_above
 from model_monitor.statistics.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
@@ -163,9 +164,7 @@ def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
 
 
 def _ks_scores(reached: Values) -> Values:
-    from scipy.special._ufuncs import kolmogorov, ndtri
-
-    near: Values = -ndtri(np.maximum(kolmogorov(reached), 1e-300) / 2)
+    near: Values = -special().ndtri(np.maximum(special().kolmogorov(reached), 1e-300) / 2)
     return np.where(reached > 5, 2 * reached - 0.2, near)
 
 
@@ -240,16 +239,8 @@ def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
 
 
 def _largest_squared(cells: Values) -> Values:
-    from scipy.special._ufuncs import ndtri
-
-    found: Values = np.where(cells <= 2, 1.0, ndtri(_SHARE_OF_LARGEST / cells) ** 2)
+    found: Values = np.where(cells <= 2, 1.0, special().ndtri(_SHARE_OF_LARGEST / cells) ** 2)
     return found
-
-
-def student_above(value: float, freedom: float) -> float:
-    from scipy.special._ufuncs import stdtr
-
-    return float(stdtr(freedom, -value))
 
 
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
@@ -265,8 +256,7 @@ def lomax_above(value: float, past: Values, least: float) -> float:
 
 def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    from scipy.special._ufuncs import gammaln, ndtr
-
+    gammaln, ndtr = special().gammaln, special().ndtr
     statistic, freedom = now["chi2"], now["freedom"]
     noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))
     if not noncentral or not freedom:
