@@ -27,7 +27,7 @@ from model_monitor.registry import Registry
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.running.scheduling.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
-from model_monitor.statistics.states.column_metrics import chosen
+from model_monitor.statistics.states.columns import chosen
 from model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")

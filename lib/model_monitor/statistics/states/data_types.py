@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import IntEnum
+from operator import add
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -95,11 +96,7 @@ class DataTypeCounts(State):
         return "Fractional" if self.fractional else "Integral"
 
     def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*(mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)))
-
-    @property
-    def _counts(self) -> tuple[int, ...]:
-        return self.missing, self.integral, self.fractional, self.boolean, self.text, self.unknown
+        return DataTypeCounts(*map(add, astuple(self), astuple(other)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:

@@ -84,9 +84,6 @@ class State(ABC):
         return None
 
 
-# Bytes of several parts, one after the other: each after its length, a 64-bit integer.
-
-
 _LENGTH = struct.Struct("<Q")
 
 
@@ -110,9 +107,6 @@ def split(kind: str, payload: bytes) -> list[bytes]:
         parts.append(payload[place:end])
         start = end
     return parts
-
-
-# What bytes have to hold to be a state, whoever wrote them: a checksum that is right says nothing of that.
 
 
 MOST = 2**53
@@ -185,10 +179,6 @@ def _is_text(text: str) -> bool:
     return text.isascii() or not _LONE_SURROGATE.search(text)
 
 
-# Bytes of states that older releases wrote: one step for each version of a kind, from its payload to the next
-# version's.
-
-
 Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
 """The next version's parameters and payload of those of one version."""
 
@@ -233,9 +223,6 @@ def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parame
 def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
     """Version 1 had no residuals."""
     return parameters, payload + joined([b""])
-
-
-# The bytes of a state: an envelope that says what it holds, and refuses what it does not.
 
 
 MAGIC = b"SMMS"
@@ -349,9 +336,6 @@ def _places(blob: bytes) -> tuple[int, int, int]:
         announced = body_size + _CHECKSUM.size
         raise BadState(f"state bytes: {len(blob)} bytes where their head announces {announced}; the file may be cut")
     return body_size, name_end, parameters_end
-
-
-# Every type of state by its kind, and states from bytes of whatever kind. Runs on executors and driver.
 
 
 STATES: dict[str, type[State]] = {}

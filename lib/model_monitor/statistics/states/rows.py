@@ -91,9 +91,6 @@ def _added(mine: tuple[tuple[int, int], ...], theirs: tuple[tuple[int, int], ...
     return tuple(sorted(total.items()))
 
 
-# What is known of requests beside their data: how many there were, how they ended, how long they took.
-
-
 _REQUESTS_HEAD = struct.Struct("<dqq")
 _STATUS = struct.Struct("<2q")
 
@@ -191,9 +188,6 @@ def _sorted(statuses: Mapping[int, int]) -> dict[int, int]:
 
 def _counted(values: pa.Array) -> dict[float, int]:
     return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
-
-
-# Runs of neighbouring rows of a column: of a large data set some short stretches, from places all over it.
 
 
 MOST_RUNS = 32

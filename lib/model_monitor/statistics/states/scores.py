@@ -259,10 +259,6 @@ def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], siz
     return np.bincount(places, counts, minlength=size).astype(np.int64)
 
 
-# What is summed of predicted probabilities: their loss, and how they agree with what happened, in 64 blocks of
-# rows.
-
-
 CALIBRATION_BINS = 10
 """Bins of equal width, the upper edge in the bin. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
 

@@ -50,10 +50,6 @@ def _tangent(p: float) -> float:
     return 1 / (p * math.pi) if p < 1e-12 else math.tan((0.5 - p) * math.pi)
 
 
-# What could have been seen: the interval of a distance, and the smallest change that a test finds nine times in
-# ten.
-
-
 KOLMOGOROV = 1.3581
 """What the largest gap of 95 % of the samples is below, in units of sqrt(1/n + 1/m)."""
 

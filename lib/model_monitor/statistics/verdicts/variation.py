@@ -270,9 +270,6 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     return min(1.0, float(weights @ tails))
 
 
-# Whether a window has as many rows, and as fresh ones, as is usual at its time, learnt from earlier ones.
-
-
 LEAST_CHANGE = math.log(1.25)
 """A change by less than a quarter is not worth a word."""
 
