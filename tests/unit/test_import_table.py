@@ -20,7 +20,17 @@ from tests.programs import printed_by
 
 MODULES = modules()
 
-ON_EXECUTORS = ()
+ON_EXECUTORS = (
+    *("data/profiling/partition", "data/profiling/outcomes", "data/profiling/contingency_cells"),
+    *("monitors/bias/flip_test", "monitors/explainability/partition", "monitors/predictions"),
+    *("monitors/predictors/http", "monitors/predictors/loading", "monitors/predictors/sklearn"),
+    *(
+        "statistics/states",
+        "statistics/states/attributions",
+        "statistics/states/outcomes",
+        "statistics/states/contingency",
+    ),
+)
 """What Python workers import: neither pyspark, nor pydeequ, nor pydantic."""
 
 WITHOUT_SPARK = FLOORS[: FLOORS.index("spark")]

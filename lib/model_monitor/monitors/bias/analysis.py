@@ -179,14 +179,14 @@ class Chosen:
     groups: tuple[tuple[Choice, ...], ...]
 
     @property
-    def fault_of_predictions(self) -> str | None:
+    def error_of_predictions(self) -> str | None:
         """Why there are no post-training metrics, None if there are."""
         if self.predicted is None:
             return None
         if self.predicted.kind is not self.positives.kind:
             return choices.LABEL_TYPES_DIFFER
-        if self.predicted.fault:
-            return self.predicted.fault
+        if self.predicted.error:
+            return self.predicted.error
         return None if self.predicted.keys else choices.NO_POSITIVE_PREDICTION
 
 
@@ -287,7 +287,7 @@ def _group(
 ) -> GroupAnalysis:
     choice = chosen.groups[facet][group]
     counts = tables[facet].counts_of(choice)
-    if tests_flips(methods, chosen) and not choice.fault:
+    if tests_flips(methods, chosen) and not choice.error:
         made = flips(facet, group)
         counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
     parts = _parts(methods, chosen, choice, counts)
@@ -298,18 +298,18 @@ def _group(
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
     """Whether a flip test is asked for, and predictions allow one."""
     asked = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
-    return asked and not (chosen.positives.fault or chosen.fault_of_predictions)
+    return asked and not (chosen.positives.error or chosen.error_of_predictions)
 
 
 def _parts(
     methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
 ) -> tuple[tuple[MetricValue, ...] | None, tuple[MetricValue, ...] | None]:
     """The metrics of both parts, pre-training first; None for one that was not asked for, or needs predictions."""
-    fault = choice.fault or chosen.positives.fault
-    pre = _values(PRE_TRAINING, methods.pre_training, counts, fault)
+    error = choice.error or chosen.positives.error
+    pre = _values(PRE_TRAINING, methods.pre_training, counts, error)
     if chosen.predicted is None:
         return pre, None
-    return pre, _values(POST_TRAINING, methods.post_training, counts, fault or chosen.fault_of_predictions)
+    return pre, _values(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
 
 
 def _segments(
@@ -322,19 +322,19 @@ def _segments(
 
 
 def _values(
-    registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, fault: str | None
+    registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
 ) -> tuple[MetricValue, ...] | None:
     if names is None:
         return None
-    return tuple(_value(registry.get(name), counts, fault) for name in names)
+    return tuple(_value(registry.get(name), counts, error) for name in names)
 
 
-def _value(metric: Entry[Metric], counts: FacetCounts, fault: str | None) -> MetricValue:
+def _value(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> MetricValue:
     description = metric.facts["description"]
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
-    fault = fault or next(unmet, None)
-    if fault is not None:
-        return MetricValue(metric.name, description, None, fault)
+    error = error or next(unmet, None)
+    if error is not None:
+        return MetricValue(metric.name, description, None, error)
     try:
         value = float(metric(counts))
     except Undefined as undefined:

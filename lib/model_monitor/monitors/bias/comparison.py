@@ -275,7 +275,7 @@ class MetricComparison:
     tests: int = 1
 
     @property
-    def beyond_chance(self) -> Interval | None:
+    def beyond_noise(self) -> Interval | None:
         """Ends within which the value may be by chance, both errors counted, at the level of one of so many metrics.
 
         Source: B5.3.

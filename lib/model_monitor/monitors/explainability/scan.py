@@ -1,7 +1,7 @@
 """The scan of the explainability monitor: baseline rows, a probe of the model, the attributions of all rows, partial dependence.
 
 One Spark job explains all rows. Before it one takes a sample, where nobody gives baseline rows or partial dependence is asked
-for, and one task calls the model with the baseline rows, so that most faults come at once. Partial dependence is one job for
+for, and one task calls the model with the baseline rows, so that most errors come at once. Partial dependence is one job for
 all features. Driver only.
 """
 

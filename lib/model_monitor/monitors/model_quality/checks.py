@@ -16,7 +16,7 @@ from model_monitor.documents.model_quality import (
     ToleranceNote,
 )
 from model_monitor.errors import BadDocument
-from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, chance_apart, interval_of
+from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
 from model_monitor.monitors.model_quality.measurement import (
     FALSE_ALARMS,
@@ -292,7 +292,7 @@ class _Judge:
         """How likely so bad a value is by chance; None if the threshold is not a suggested one."""
         if measured is None or measured.value is None or name not in self._tested:
             return None
-        return chance_apart(self._tested[name], measured.estimate, worse_side(constraint.comparison_operator))
+        return p_apart(self._tested[name], measured.estimate, worse_side(constraint.comparison_operator))
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
         """Whether a window smaller than expected may be beyond the threshold by chance.

@@ -38,9 +38,9 @@ class Request:
         self._record = _text(members.get("record_template"))
         self._label, self._probability = members.get("label"), members.get("probability")
         self._scores = self._label if self._probability is None else self._probability
-        faults = list(self._faults())
-        if faults:
-            raise BadConfiguration.gathered([f"predictor.{fault}" for fault in faults])
+        errors = list(self._errors())
+        if errors:
+            raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
 
     @property
     def one_at_a_time(self) -> bool:
@@ -96,7 +96,7 @@ class Request:
         found = _found(place, json.loads(text))
         return found if isinstance(found, list) and not self.one_at_a_time else [found]
 
-    def _faults(self) -> Any:
+    def _errors(self) -> Any:
         known = (CSV, JSON_LINES, JSON)
         for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
             if kind not in known:
@@ -232,9 +232,9 @@ class Endpoint:
         try:
             found = self._read(answer)
             np.array(found, dtype=self._kind)
-        except (ValueError, TypeError, LookupError, RecursionError) as fault:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise BadInput(
-                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(fault).__name__}); "
+                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(error).__name__}); "
                 "accept_type, probability and label of predictor say what its answer is"
             ) from None
         if len(found) != len(rows):
@@ -252,9 +252,9 @@ class Endpoint:
         )
         try:
             answer: bytes | None = tries(self._try, body)
-        except RetryError as fault:
+        except RetryError as error:
             raise BadInput(
-                f"the model at {self._shown} did not answer in {TRIES} tries ({fault.last_attempt.exception()})"
+                f"the model at {self._shown} did not answer in {TRIES} tries ({error.last_attempt.exception()})"
             ) from None
         return answer
 
@@ -263,8 +263,8 @@ class Endpoint:
 
         try:
             answer = self._pool.request("POST", self._address, body=body, headers=self._headers)
-        except urllib3.exceptions.HTTPError as fault:
-            raise Unanswered(type(fault).__name__) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise Unanswered(type(error).__name__) from None
         if answer.status == TOO_LARGE:
             return None
         if answer.status in TRY_AGAIN:

@@ -158,18 +158,18 @@ def loaded(model: Model) -> Predict:
         entry = PREDICTORS.get(model.flavour)
         try:
             found = entry(model)
-        except ImportError as fault:
+        except ImportError as error:
             raise MissingDependency(
-                f"the model {model.name} needs {fault.name or 'a library'}, which can't be imported; "
+                f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
                 f"{entry.facts.get('remedy', 'install it where the jobs and their executors run')}"
-            ) from fault
+            ) from error
         except MonitorError:
             raise
-        except Exception as fault:
+        except Exception as error:
             raise BadConfiguration(
-                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(fault)}); save it again, or write "
+                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(error)}); save it again, or write "
                 "--model-flavour"
-            ) from fault
+            ) from error
         _loaded.clear()  # one model at a time: they may be large
         _loaded[key] = found
     return _loaded[key]
@@ -204,10 +204,10 @@ def shipped(model: Model) -> Model:
     return replace(model, content=b"")
 
 
-def said_by(fault: BaseException) -> str:
+def said_by(error: BaseException) -> str:
     """The class and the first words of an exception."""
-    words = " ".join(str(fault).split())[:WORDS_OF_A_MODEL]
-    return f"{type(fault).__name__}: {words}" if words else type(fault).__name__
+    words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 @dataclass
@@ -232,7 +232,7 @@ class Caller:
         """
         found = self._numbers(self._answers(cells), len(cells))
         if self.outputs not in (None, found.shape[1]):
-            raise self._fault(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
+            raise self._error(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
         self.outputs = found.shape[1]
         self.rows += len(cells)
         return found
@@ -244,13 +244,13 @@ class Caller:
         """
         found = np.asarray(self._answers(cells), dtype=object)
         if found.shape not in ((len(cells),), (len(cells), 1)):
-            raise self._fault(
+            raise self._error(
                 f"gives an array of shape {found.shape} for {len(cells):,} rows; it has to give a label for each"
             )
         found = found.reshape(-1)
         missing = sum(label is None or label != label for label in found.tolist())
         if missing:
-            raise self._fault(f"gives no label for {missing:,} of {len(cells):,} rows")
+            raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
         return found
 
     def _answers(self, cells: NDArray[Any]) -> Any:
@@ -258,9 +258,9 @@ class Caller:
             return loaded(self.model)(self._frame(cells))
         except MonitorError:
             raise
-        except Exception as fault:
-            told = said_by(fault) if self.says_why else type(fault).__name__
-            raise self._fault(f"raised {told}, called with {len(cells):,} rows") from None
+        except Exception as error:
+            told = said_by(error) if self.says_why else type(error).__name__
+            raise self._error(f"raised {told}, called with {len(cells):,} rows") from None
 
     def exactly(
         self, baseline: NDArray[Any], *, with_logit: bool
@@ -291,18 +291,18 @@ class Caller:
     def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
         found = np.asarray(answers)
         if found.dtype.kind not in "fiub":
-            raise self._fault(f"gives {found.dtype} where scores are wanted; let it give numbers")
+            raise self._error(f"gives {found.dtype} where scores are wanted; let it give numbers")
         if found.ndim not in (1, 2) or (found.ndim == 2 and not found.shape[1]):
-            raise self._fault(
+            raise self._error(
                 f"gives an array of shape {found.shape}; it has to give a number, or a list of them, for each row"
             )
         if len(found) != rows:
-            raise self._fault(f"gave {len(found):,} answers for {rows:,} rows")
+            raise self._error(f"gave {len(found):,} answers for {rows:,} rows")
         found = found.reshape(rows, -1).astype(np.float64)
         infinite = ~np.isfinite(found).all(axis=1)
         if infinite.any():
-            raise self._fault(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows")
+            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows")
         return found
 
-    def _fault(self, what: str) -> BadInput:
+    def _error(self, what: str) -> BadInput:
         return BadInput(f"the model {self.model.name} ({self.model.flavour}) {what}")

@@ -104,8 +104,8 @@ def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float 
     """The distance of two sides with values, or why there is none."""
     try:
         found = distance(*sides)
-    except EmptyDistribution as fault:  # there are values, and none that this distance takes
-        return None, str(fault)
+    except EmptyDistribution as error:  # there are values, and none that this distance takes
+        return None, str(error)
     if math.isnan(found):
         return None, "the values are too large to tell how far they are spread"
     return found, None

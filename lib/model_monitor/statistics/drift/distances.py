@@ -102,7 +102,7 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
     """
-    return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
+    return _above_noise(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
 
 @registered("l_infinity_categorical", categorical=True, formula=_SHARE_GAP)
@@ -131,7 +131,7 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
     """
-    return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
+    return _above_noise(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
 
 
 @registered("normalized_abs_difference", categorical=True, formula="max |baseline count - current count| / (n + m)")
@@ -203,7 +203,7 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     """
     require_values(baseline.sum(), current.sum())
     filled = (baseline > 0) | (current > 0)
-    p, q = _shares(baseline[filled] + 1, current[filled] + 1)
+    p, q = _shares(baseline[filled] + 1, current[filled] + 1)  # no cell is empty, so no logarithm is infinite
     return float(np.sum((q - p) * np.log(q / p)))
 
 
@@ -263,7 +263,7 @@ def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:
     return baseline / baseline.sum(), current / current.sum()
 
 
-def _above_chance(gap: float, n: float, m: float, alpha: float | None) -> float:
+def _above_noise(gap: float, n: float, m: float, alpha: float | None) -> float:
     critical = CRITICAL_VALUE if alpha is None else math.sqrt(-math.log(alpha / 2) / 2)
     return max(0.0, gap - critical * math.sqrt((n + m) / (n * m)))
 

@@ -57,7 +57,7 @@ class StepCdf:
         if self.exact_deviation is not None:
             return self.exact_deviation
         finite = self.finite()
-        weights = np.diff(finite.cumulative, prepend=0)
+        weights = np.diff(finite.cumulative, prepend=0)  # how many values each item stands for
         with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
             mean = np.average(finite.values, weights=weights)
             return math.sqrt(np.average((finite.values - mean) ** 2, weights=weights))

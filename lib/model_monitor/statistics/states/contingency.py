@@ -140,10 +140,10 @@ class ContingencyPlan:
                 segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
                 **plan,
             )
-        except MALFORMED as fault:
+        except MALFORMED as error:
             raise BadState(
-                f"contingency: the plan can't be read ({type(fault).__name__}); scan the data again"
-            ) from fault
+                f"contingency: the plan can't be read ({type(error).__name__}); scan the data again"
+            ) from error
 
 
 def number_of(value: Scalar) -> float | None:

@@ -84,7 +84,7 @@ class State(ABC):
         return None
 
 
-_LENGTH = struct.Struct("<Q")
+_LENGTH = struct.Struct("<Q")  # little endian, as all numbers in these bytes
 
 
 def joined(parts: Iterable[bytes]) -> bytes:
@@ -101,7 +101,7 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     start = 0
     while start < len(payload):
         place = start + _LENGTH.size
-        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place
+        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place  # a cut length
         if end > len(payload):
             raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
         parts.append(payload[place:end])
@@ -228,7 +228,7 @@ def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Paramete
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
-_HEAD = struct.Struct("<4sBBBHQ")
+_HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope, version; sizes of kind, parameters, payload
 _VERSION_AT = 5  # behind the magic and the envelope's own version
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -244,7 +244,7 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     described = _JSON.encode(parameters).encode() if parameters else b""
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
-    return body + _CHECKSUM.pack(zlib.crc32(body))
+    return body + _CHECKSUM.pack(zlib.crc32(body))  # of all that stands before it
 
 
 def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
@@ -304,8 +304,8 @@ def _parameters(described: bytes) -> dict[str, Any]:
     """Those that `pack` described, which most states of a kind have in common."""
     try:
         parameters = json.loads(described) if described else {}
-    except (ValueError, RecursionError) as fault:
-        raise BadState(f"state bytes: the parameters are no JSON ({type(fault).__name__})") from fault
+    except (ValueError, RecursionError) as error:
+        raise BadState(f"state bytes: the parameters are no JSON ({type(error).__name__})") from error
     if not isinstance(parameters, dict):
         raise BadState("state bytes: the parameters are no JSON object")
     return parameters

@@ -194,7 +194,7 @@ def _after(totals: _Totals, block: Values) -> _Totals:
         return totals
     mean = float(block.sum()) / count
     deviations = block - mean
-    deviations *= deviations
+    deviations *= deviations  # in place
     together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
     return together, _added_in_order(totals[1], block), middle, m2
 

@@ -239,7 +239,7 @@ class OutcomeBuilder:
 
     def __init__(self, plan: OutcomePlan, part: int = 0) -> None:
         self._plan = plan
-        self._first_key = part << _PARTS_OF_A_KEY
+        self._first_key = part << _PARTS_OF_A_KEY  # so that no two partitions number a row alike
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()

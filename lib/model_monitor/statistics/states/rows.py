@@ -71,7 +71,7 @@ class RowCounts(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
-        size = 8 * (1 + reasons + predicates + 2 * widths)
+        size = 8 * (1 + reasons + predicates + 2 * widths)  # kept rows first, pairs of widths last
         if len(payload) != size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
@@ -138,7 +138,7 @@ class Requests(State):
         if len(payload) < _REQUESTS_HEAD.size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
         estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
-        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size
+        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
         moments_end = pairs_end + moments_bytes
         if statuses < 0 or moments_bytes < 0 or len(payload) < moments_end:
             raise BadState(f"state bytes: a {cls.KIND!r} of {statuses} statuses does not fit in {len(payload)} bytes")

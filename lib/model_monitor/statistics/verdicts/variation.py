@@ -105,8 +105,8 @@ def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
     found = now["unseen"]
     if found < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
-    by_chance = share ** (found * now["rows"])
-    return Component("unseen", max(by_chance, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
+    by_noise = share ** (found * now["rows"])
+    return Component("unseen", max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
@@ -140,7 +140,7 @@ def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     upto = np.concatenate(([0.0], np.cumsum(values)))
     first = (upto[starts + halves] - upto[starts]) / halves
     second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
-    within = np.mean((first - second) ** 2) / 4
+    within = np.mean((first - second) ** 2) / 4  # the variance of the mean of two halves
     return float(max(0.0, ((first + second) / 2).var(ddof=1) - within) / variance)
 
 
@@ -165,7 +165,7 @@ def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
 
 def _ks_scores(reached: Values) -> Values:
     near: Values = -special().ndtri(np.maximum(special().kolmogorov(reached), 1e-300) / 2)
-    return np.where(reached > 5, 2 * reached - 0.2, near)
+    return np.where(reached > 5, 2 * reached - 0.2, near)  # the normal score of 2 · exp(-2x²) is nearly linear there
 
 
 def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
@@ -218,12 +218,12 @@ def _scores(totals: Counts, windows: Windows) -> Windows:
     moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
     narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
     scores: Windows = np.where(totals > 0, np.abs(moved) / narrower, 0.0)
-    scores[:, totals >= totals.sum()] = 0.0
+    scores[:, totals >= totals.sum()] = 0.0  # the only category can't change
     return scores
 
 
 def _growth(now: Mapping[str, float], past: Raw) -> Values:
-    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])
+    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # of larger windows nothing is scaled down
     return growth
 
 
@@ -265,7 +265,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     logs = gammaln((n + 1) / 2) - gammaln(n / 2) - np.log(n * np.pi) / 2 - (n + 1) / 2 * np.log1p(_NODES**2 / n)
     weights = 2 * np.exp(logs) * np.gradient(_NODES)
     shift = noncentral * _NODES**2
-    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)
+    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = ndtr((1 - width - np.cbrt(statistic / (freedom + shift))) / np.sqrt(width))
     return min(1.0, float(weights @ tails))
 

@@ -54,7 +54,7 @@ class Skewness(ColumnMetric):
         count = self.count + other.count
         mine, theirs = self.count / count, other.count / count
         apart = other.mean - self.mean
-        between = apart * apart * (mine * other.count)
+        between = apart * apart * (mine * other.count)  # n·m / (n + m) of the squared distance of the means
         return Skewness(
             count,
             self.mean + apart * theirs,
