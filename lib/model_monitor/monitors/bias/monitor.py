@@ -30,7 +30,6 @@ from model_monitor.monitors.bias.analysis import (
     BiasAnalysis,
     GroupAnalysis,
     MetricValue,
-    SegmentAnalysis,
     analysis_of,
 )
 from model_monitor.monitors.bias.checks import CHECKS
@@ -108,16 +107,12 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
 
 
 def _group(group: GroupAnalysis, part: str) -> GroupMetrics:
-    segments = tuple(_segment(segment, part) for segment in group.segments)
-    return GroupMetrics(
-        value_or_threshold=group.choice.shown, metrics=_metrics(getattr(group, part)), segments=segments or None
+    segments = tuple(
+        SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=_metrics(getattr(each, part)))
+        for each in group.segments
     )
-
-
-def _segment(segment: SegmentAnalysis, part: str) -> SegmentMetrics:
-    return SegmentMetrics(
-        segmentation=segment.segmentation, segment=segment.name, metrics=_metrics(getattr(segment, part))
-    )
+    metrics = _metrics(getattr(group, part))
+    return GroupMetrics(value_or_threshold=group.choice.shown, metrics=metrics, segments=segments or None)
 
 
 def _metrics(values: Iterable[MetricValue]) -> tuple[BiasMetric, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.analysis_config import Aggregation
-from model_monitor.documents.check_results import LABEL, CheckResult, Summary, SummaryRow
+from model_monitor.documents.check_results import LABEL, CheckResult
 from model_monitor.documents.clarify import AttributionReport, Dependence, Explanations, OutputAttributions
 from model_monitor.monitors.explainability.partition import Grid
 from model_monitor.monitors.protocol import PublishedMetric, StoredBaseline, violation_count
@@ -161,17 +161,6 @@ def published_metrics(analysis: AttributionAnalysis, results: Iterable[CheckResu
                 result.metric, result.observed, dimensions={"Label": (result.model_extra or {})[LABEL]}
             )
     yield violation_count(found)
-
-
-def summary_of(analysis: AttributionAnalysis) -> Summary:
-    """A row for each feature and output."""
-    return Summary(
-        tuple(
-            SummaryRow(name, output.name, "attribution", value=value)
-            for output in analysis.outputs
-            for name, value in output.values.items()
-        )
-    )
 
 
 def drift(ndcg: float, threshold: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Summary
+from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.documents.clarify import AttributionReport, AttributionViolation, AttributionViolations
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
@@ -24,7 +24,6 @@ from model_monitor.monitors.explainability.analysis import (
     comparisons_of,
     published_metrics,
     report_of,
-    summary_of,
 )
 from model_monitor.monitors.explainability.checks import CHECKS
 from model_monitor.monitors.explainability.measures import AttributionMeasures
@@ -173,7 +172,12 @@ class ExplainabilityMonitor(Monitor):
         return page_of(analysis, results, known, title=asked.report.title or TITLE, name=asked.report.name)
 
     def summary(self, state: Attributions, analysis: AttributionAnalysis, *_: object) -> Summary:
-        return summary_of(analysis)
+        rows = (
+            SummaryRow(name, output.name, "attribution", value=value)
+            for output in analysis.outputs
+            for name, value in output.values.items()
+        )
+        return Summary(tuple(rows))
 
     def table(self, documents: tuple[AttributionReport]) -> Table:
         rows = tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -45,15 +44,6 @@ from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.scores import UNLIMITED
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
-
-
-def published_metrics(measurement: Measurement, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """The metrics that are defined, by their names in statistics.json and metrics.json."""
-    for name, measured in measurement.metrics.items():
-        if measured.value is not None:
-            yield PublishedMetric(name, measured.value)
-    yield violation_count(results)
-
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -168,10 +158,13 @@ class ModelQualityMonitor(Monitor):
         self,
         outcomes: Outcomes,
         measurement: Measurement,
-        checked: tuple[CheckResult, ...],
+        results: tuple[CheckResult, ...],
         constraints: ModelQualityConstraints,
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(measurement, checked))
+        """The metrics that are defined, by their names in statistics.json and metrics.json."""
+        values = ((name, measured.value) for name, measured in measurement.metrics.items())
+        defined = (PublishedMetric(name, value) for name, value in values if value is not None)
+        return (*defined, violation_count(results))
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         return page_of(measurement, results, hide_values=self.hide_values)

@@ -6,7 +6,7 @@ Sums of doubles depend on how they are grouped, and a key is in one block wherev
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -175,7 +175,7 @@ class RegressionSums(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Doubles, one member after the other."""
-        return {}, np.stack(self.members).astype("<f8").tobytes()
+        return {}, np.stack([getattr(self, member.name) for member in fields(self)]).astype("<f8").tobytes()
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
@@ -183,11 +183,3 @@ class RegressionSums(State):
 
     def contradiction(self) -> str | None:
         return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"
-
-    @property
-    def members(self) -> tuple[Numbers, ...]:
-        """Every member, in the order declared."""
-        return (
-            *(self.rows, self.absolute, self.squared, self.label_mean),
-            *(self.label_m2, self.absolute_label, self.relative, self.nonzero),
-        )
