@@ -183,7 +183,7 @@ class _Tester:
         return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(self._group.features)], rows.positive)
 
 
-# The rows of a flip test, prepared of typed Arrow batches; as `flip_frames.py` says them in SQL.
+# The rows of a flip test, prepared of typed Arrow batches; as `spark/frames/contingency.py` says them in SQL.
 
 
 SCHEMA = pa.schema(
@@ -266,10 +266,6 @@ def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None)
     rows, elements = cells.shape
     flat = pa.array(cells.ravel(), mask=None if missing is None else missing.ravel())
     return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * elements, pa.int32()), flat)
-
-
-# The flip test, distributed: every row of a sensitive group beside its neighbours in the rest, by scikit-learn's
-# own search.
 
 
 log = logging.getLogger(__name__)

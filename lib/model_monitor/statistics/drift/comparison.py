@@ -43,7 +43,7 @@ class Ties(Enum):
     """How equal values of a sketch count."""
 
     SUMMED = "summed"
-    LOST = "lost"  # once per distinct value, as in the service (tie_losing.py)
+    LOST = "lost"  # once per distinct value, as in the service (`distances.tie_losing_cdf`)
 
 
 @dataclass(frozen=True, slots=True)

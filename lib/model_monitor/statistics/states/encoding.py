@@ -237,8 +237,10 @@ _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":
 def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> bytes:
     """The bytes of one state.
 
-    kind: the state's KIND. version: of its payload's layout. parameters: what has to be known to read the payload, and
-    what two states must have in common to be added.
+    kind: the state's KIND.
+    version: of its payload's layout.
+    parameters: what has to be known to read the payload, and what two states must have in common to be added.
+    payload: what the state's own numbers are packed in.
     """
     name = kind.encode("ascii")
     described = _JSON.encode(parameters).encode() if parameters else b""

@@ -257,9 +257,10 @@ class OutcomeBuilder:
     ) -> None:
         """Take rows that have all that the plan asks for; what it does not ask for may be None.
 
-        labels, predictions: finite numbers for regression, else texts without blanks around them. scores: from 0 to 1. keys:
-        a hash of what identifies each row; None: the rows are numbered. values: shape (rows, the user's metrics); NaN: the
-        metric has no value for this row.
+        labels, predictions: finite numbers for regression, else texts without blanks around them.
+        scores: from 0 to 1.
+        keys: a hash of what identifies each row; None: the rows are numbered.
+        values: shape (rows, the user's metrics); NaN: the metric has no value for this row.
         """
         rows = len(labels)
         if not rows:

@@ -30,10 +30,11 @@ from model_monitor.statistics.states.moments import Moments
 class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
-    accept_exponents: whether a text like `1e-5` is a number. counted: numeric features whose values are counted one by one,
-    as those of text features always are. column_metrics: names of the metrics of numeric columns to gather (columns/).
-    keeps_runs: whether runs of neighbouring rows are kept, as of a baseline. time_column: the feature that tells who is a
-    neighbour, and when the newest row came; None: as they stand.
+    accept_exponents: whether a text like `1e-5` is a number.
+    counted: numeric features whose values are counted one by one, as those of text features always are.
+    column_metrics: names of the metrics of numeric columns to gather (columns/).
+    keeps_runs: whether runs of neighbouring rows are kept, as of a baseline.
+    time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     """
 
     accept_exponents: bool = True

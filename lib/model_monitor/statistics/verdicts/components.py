@@ -30,7 +30,9 @@ REACH, LEAST_REACH = 10, 40
 def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     """Probability that a sample has so many of a cell or more, for each cell; 1 for what it has no more of than its share.
 
-    totals: of the cell in both samples together. counts: of the cell in the sample. size, of: rows of the sample, and of both.
+    totals: of the cell in both samples together.
+    counts: of the cell in the sample.
+    size, of: rows of the sample, and of both.
     """
     gammaln, ndtr = special().gammaln, special().ndtr
     tails = np.ones(len(totals))
