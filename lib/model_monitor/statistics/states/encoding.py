@@ -72,7 +72,7 @@ class State(ABC):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """What has to be known to read the bytes, and has to be the same for two states to add up; and the bytes."""
-        return {}, self.NUMBERS.pack(*(getattr(self, name) for name, _ in _members(self)))
+        return {}, self.NUMBERS.pack(*(getattr(self, name) for name, _ in _members(type(self))))
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
@@ -114,10 +114,8 @@ MOST = 2**53
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-MALFORMED = (
-    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError),
-    struct.error,
-)
+_OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+MALFORMED = (*_OF_READING, struct.error)
 """What reading crafted bytes ends with."""
 
 
@@ -126,25 +124,19 @@ def is_count(value: object, most: int = MOST) -> bool:
     return type(value) is int and 0 <= value <= most
 
 
-def contradiction_in(state: Any) -> str | None:
+def contradiction_in(state: State) -> str | None:
     """Why something that was read is no state of ours; None if it is one."""
-    for name, like in _members(state):
+    for name, like in _members(type(state)):
         if not _is_sound(getattr(state, name), like):
             return f"{name} is none"
-    wrong: str | None = state.contradiction()
-    return wrong
+    return state.contradiction()
 
 
-_MEMBERS: dict[type, tuple[tuple[str, Any], ...]] = {}
-
-
-def _members(state: Any) -> tuple[tuple[str, Any], ...]:
-    """The members of a state, each with what it is where there are no rows."""
-    kind = type(state)
-    if kind not in _MEMBERS:
-        none = kind()
-        _MEMBERS[kind] = tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
-    return _MEMBERS[kind]
+@functools.cache
+def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """The members of a type of state, each with what it is where there are no rows."""
+    none = kind()
+    return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
 
 
 def _is_sound(value: Any, like: Any) -> bool:
