@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
-from operator import add
+from operator import add, attrgetter
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -29,6 +29,9 @@ Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
 FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
+
+
+_counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
 
 
 class DataType(IntEnum):
@@ -96,7 +99,7 @@ class DataTypeCounts(State):
         return "Fractional" if self.fractional else "Integral"
 
     def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*map(add, astuple(self), astuple(other)))
+        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(other)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:

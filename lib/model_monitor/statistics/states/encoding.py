@@ -72,7 +72,7 @@ class State(ABC):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """What has to be known to read the bytes, and has to be the same for two states to add up; and the bytes."""
-        return {}, self.NUMBERS.pack(*(getattr(self, name) for name, _ in _members(type(self))))
+        return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _members(type(self))])
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
@@ -232,7 +232,6 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     kind: the state's KIND.
     version: of its payload's layout.
     parameters: what has to be known to read the payload, and what two states must have in common to be added.
-    payload: what the state's own numbers are packed in.
     """
     name = kind.encode("ascii")
     described = _JSON.encode(parameters).encode() if parameters else b""
