@@ -24,8 +24,8 @@ from side_by_side import quick_asked
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.model_quality.checks import ModelBaseline
+from model_monitor.monitors.model_quality.measurement import BARE
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitors.model_quality.tolerance import BARE
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 

@@ -49,7 +49,7 @@ from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.spark.launch import submission
 from model_monitor.statistics.drift import DISTANCES
-from model_monitor.statistics.states.column_metrics import COLUMN_METRICS
+from model_monitor.statistics.states.columns import COLUMN_METRICS
 from model_monitor.statistics.states.encoding import kinds
 
 ROOT = Path(__file__).resolve().parents[2]

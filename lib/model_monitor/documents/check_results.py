@@ -117,6 +117,12 @@ class BudgetLedger(Section):
     rows: Name
     families: tuple[Family, ...]
 
+    @classmethod
+    def of_one(cls, family: str, budget: float, tests: int) -> BudgetLedger:
+        """One family, which has all of the budget, of independent rows. Source: D4.6."""
+        found = Family(family=family, level=budget, tests=tests)
+        return cls(false_alarm_budget=budget, rows="independent", families=(found,))
+
 
 class CheckResults(Document):
     """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check.

@@ -20,8 +20,15 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.protocol import Partitions, Sent
 from model_monitor.errors import BadInput
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.cells import are_numbers, cells_of, plain, texts_of
-from model_monitor.monitors.predictors.loading import Caller, content_of, shipped
+from model_monitor.monitors.predictors.loading import (
+    Caller,
+    are_numbers,
+    cells_of,
+    content_of,
+    plain,
+    shipped,
+    texts_of,
+)
 
 log = logging.getLogger(__name__)
 

@@ -270,6 +270,11 @@ def of_share(
     return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
 
 
+def violation_count(results: Iterable[CheckResult]) -> PublishedMetric:
+    """The number of violations, as every kind of monitoring publishes it. Source: C9.2."""
+    return PublishedMetric("total_number_of_violations", sum(1 for _ in violated(results)), "Count")
+
+
 def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     """Those that are violations, in their order."""
     return (result for result in results if result.is_violation)

@@ -9,7 +9,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from model_monitor.data.engine import partitions_of
 from model_monitor.monitors.bias import flip_test as flips
-from model_monitor.monitors.bias.flip_test import FlipCounts, RowsOfKeys, SensitiveGroup, flip_test
+from model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
+from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 ROWS = 400
@@ -43,7 +44,7 @@ def expected(value, features=(0, 1, 2)):
     knn = KNeighborsClassifier(n_neighbors=5).fit(X[~mine][:, columns], POSITIVE[~mine])
     decided, own = knn.predict(X[mine][:, columns]), POSITIVE[mine]
     changed = [int(((own == 1) & (decided == 0)).sum()), int(((own == 0) & (decided == 1)).sum())]
-    return FlipCounts(*changed, int(mine.sum()), int((~mine).sum()))
+    return FlipTest(*changed, int(mine.sum()), int((~mine).sum()), int((~mine).sum()))
 
 
 @pytest.mark.parametrize("partitions", [1, 5])

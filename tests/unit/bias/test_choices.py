@@ -71,9 +71,9 @@ def predicted(labels, predictions, values):
 def test_labels_and_predictions_of_different_kinds_have_no_post_training_metrics():
     chosen = predicted(["0", "1"] * 50, ["0.5", "1.5"] * 50, (1,))
 
-    assert chosen.fault_of_predictions == choices.LABEL_TYPES_DIFFER
+    assert chosen.error_of_predictions == choices.LABEL_TYPES_DIFFER
 
 
 def test_no_positive_prediction_is_told():
-    assert predicted(["0", "1"] * 50, ["0", "0"] * 50, (1,)).fault_of_predictions == choices.NO_POSITIVE_PREDICTION
-    assert predicted(["0", "1"] * 50, ["0", "1"] * 50, (1,)).fault_of_predictions is None
+    assert predicted(["0", "1"] * 50, ["0", "0"] * 50, (1,)).error_of_predictions == choices.NO_POSITIVE_PREDICTION
+    assert predicted(["0", "1"] * 50, ["0", "1"] * 50, (1,)).error_of_predictions is None

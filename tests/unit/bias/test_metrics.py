@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.monitors.bias.counts import FacetCounts, FlipTest
-from model_monitor.monitors.bias.intervals import intervals_of
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, Undefined, difference, quotient
+from model_monitor.monitors.bias.comparison import intervals_of
+from model_monitor.monitors.bias.metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    FacetCounts,
+    FlipTest,
+    Undefined,
+    difference,
+    quotient,
+)
 
 METRICS = {**{m.name: m for m in PRE_TRAINING.values()}, **{m.name: m for m in POST_TRAINING.values()}}
 

@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.monitors.bias.choices import Choice
-from model_monitor.monitors.bias.counts import FacetCounts
+from model_monitor.monitors.bias.metrics import FacetCounts
 from model_monitor.monitors.bias.monitor import published_metrics
 from model_monitor.statistics.states.contingency import ValueKind
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.statistics import Statistics
-from model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
+from model_monitor.documents.statistics import InferredType, Statistics
+from model_monitor.monitors.data_quality.checks.baseline_drift import judged
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
 from model_monitor.monitors.data_quality.statistics import statistics_of
-from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.drift import Comparison, Ties
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from model_monitor.statistics.states.profile import metrics_of
 
@@ -21,6 +22,19 @@ CHI_SQUARED = {"distribution_constraints": {"categorical_drift_method": "ChiSqua
 def drift(baseline, current, **options):
     baseline, current = (texts(f=cells) if isinstance(cells, list) else cells for cells in (baseline, current))
     return outcomes_of(compared(baseline, current, **options))["f", "baseline_drift_check"]
+
+
+def test_a_finding_says_all_that_the_comparison_found():
+    comparison = Comparison(
+        "ChiSquared", 0.02, 300, 200, "the formula", higher_is_more=False, statistic=9.5, degrees_of_freedom=3
+    )
+
+    sides = (FeatureDistribution(InferredType.STRING, rows, present) for rows, present in ((310, 300), (205, 200)))
+    finding = judged(comparison, 0.05, *sides)
+
+    assert (finding.status.value, finding.observed, finding.threshold) == ("violated", 0.02, 0.05)
+    assert (finding.n, finding.m, finding.formula, finding.method) == (300, 200, "the formula", "ChiSquared")
+    assert (finding.statistic, finding.degrees_of_freedom, finding.reason) == (9.5, 3, None)
 
 
 def test_the_same_numbers_pass():

@@ -72,17 +72,47 @@ def test_chi_squared_of_one_category_has_no_distance_and_says_why():
     assert (comparison.n, comparison.m) == (12, 3)
 
 
-def test_the_methods_are_those_of_the_service_and_five_of_ours_each_with_its_usual_limit():
-    def limits(methods):
-        return {method.name: method.facts["threshold"] for method in methods.values()}
+LIMITS = {
+    "Simple": 0.1,
+    "Robust": 0.1,
+    "LInfinity": 0.1,
+    "ChiSquared": 0.1,  # C4.2
+    "js_divergence": 0.3,  # Vertex AI
+    "js_distance": 0.1,
+    "hellinger": 0.1,
+    "wasserstein_normalised": 0.1,  # Evidently
+    "psi": 0.2,  # common practice
+}
+"""The usual limits, by their sources."""
 
-    # C4.2; Vertex AI for the divergence, Evidently for the distances over 0.1, common practice for PSI
-    ours = {"js_divergence": 0.3, "js_distance": 0.1, "psi": 0.2, "hellinger": 0.1}
-    assert limits(NUMERIC_METHODS) == {"Simple": 0.1, "Robust": 0.1, **ours, "wasserstein_normalised": 0.1}
-    assert limits(CATEGORICAL_METHODS) == {"LInfinity": 0.1, "ChiSquared": 0.1, **ours}
+
+def ours(kind):
+    return [e.name for e in DISTANCES.values() if e.facts[kind] and e.facts["threshold"] and not e.facts["service"]]
 
 
-@pytest.mark.parametrize("name", ["js_divergence", "js_distance", "psi", "hellinger", "wasserstein_normalised"])
+@pytest.mark.parametrize(
+    ("methods", "kind", "service"),
+    [
+        (NUMERIC_METHODS, "numeric", {"Simple", "Robust"}),
+        (CATEGORICAL_METHODS, "categorical", {"LInfinity", "ChiSquared"}),
+    ],
+    ids=["numbers", "texts"],
+)
+def test_the_methods_are_those_of_the_service_and_then_every_distance_of_ours_with_a_limit(methods, kind, service):
+    assert set(list(methods)[:2]) == service
+    assert list(methods)[2:] == ours(kind)
+
+
+@pytest.mark.parametrize(("name", "limit"), LIMITS.items(), ids=list(LIMITS))
+def test_a_method_has_the_limit_of_its_source(name, limit):
+    found = [
+        methods.get(name).facts["threshold"] for methods in (NUMERIC_METHODS, CATEGORICAL_METHODS) if name in methods
+    ]
+
+    assert set(found) == {limit}
+
+
+@pytest.mark.parametrize("name", ours("numeric"))
 @pytest.mark.parametrize("ties", Ties)
 def test_a_method_of_ours_is_the_distance_of_its_name_with_all_values_counted(name, ties):
     comparison = compare_numeric(FLAG_10, FLAG_90, method=name, ties=ties)
@@ -92,7 +122,7 @@ def test_a_method_of_ours_is_the_distance_of_its_name_with_all_values_counted(na
     assert comparison.formula == DISTANCES.get(name).facts["formula"]
 
 
-@pytest.mark.parametrize("name", ["js_divergence", "js_distance", "psi", "hellinger"])
+@pytest.mark.parametrize("name", ours("categorical"))
 def test_texts_are_compared_by_a_method_of_ours_too(name):
     baseline, current = {"a": 50, "b": 50}, {"a": 90, "c": 10}
 

@@ -12,8 +12,7 @@ from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.clarify import AttributionReport, BiasReport
 from model_monitor.errors import BadState
-from model_monitor.monitors.explainability.analysis import Dependent, analysis_of
-from model_monitor.monitors.explainability.comparison import Tolerances
+from model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.explainability.partition import Grid
 from model_monitor.reports.page.html import html_of

@@ -10,9 +10,9 @@ from scipy import stats
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, ShareEstimate, Side, chance_apart
+from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, ShareEstimate, Side, p_apart
+from model_monitor.monitors.model_quality.measurement import Tolerance
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitors.model_quality.tolerance import Tolerance
 
 from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, outcomes_of
 
@@ -48,8 +48,8 @@ def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
     baseline, window = ShareEstimate.of_count(1_800, 2_000), ShareEstimate.of_count(170, 200)
 
     # 30 misses of the window among 230 of both
-    assert chance_apart(baseline, window, Side.LOW) == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
-    assert chance_apart(baseline.complement(), window.complement(), Side.HIGH) == pytest.approx(
+    assert p_apart(baseline, window, Side.LOW) == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
+    assert p_apart(baseline.complement(), window.complement(), Side.HIGH) == pytest.approx(
         stats.hypergeom.sf(29, 2_200, 230, 200)
     )
 
@@ -62,8 +62,8 @@ def test_the_chance_of_a_mean_counts_the_larger_variance(order):
 
     # 0.2² · 100 = 4 a row, and 63 degrees of freedom don't count
     t = 1 / math.sqrt(4 * (1 / 100 + 1 / 400))
-    assert chance_apart(baseline, window, Side.HIGH) == pytest.approx(stats.t.sf(t, 40))
-    assert chance_apart(baseline, window, Side.LOW) == 1
+    assert p_apart(baseline, window, Side.HIGH) == pytest.approx(stats.t.sf(t, 40))
+    assert p_apart(baseline, window, Side.LOW) == 1
 
 
 def test_the_levels_of_the_metrics_add_up_to_the_budget_and_recall_is_one_test():

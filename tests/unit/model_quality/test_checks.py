@@ -9,8 +9,7 @@ from model_monitor.documents.model_quality import ModelQualityConstraints
 from model_monitor.errors import BadDocument
 from model_monitor.monitors.model_quality import checks
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, violations_of
-from model_monitor.monitors.model_quality.measurement import suggest
-from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL
+from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
 
 from .outcomes_made import MULTICLASS, REGRESSION, measured, of_counts
 

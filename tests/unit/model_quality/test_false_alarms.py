@@ -7,8 +7,7 @@ import pytest
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
-from model_monitor.monitors.model_quality.measurement import suggest
-from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL
+from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
 
 from .outcomes_made import BY_THRESHOLD, REGRESSION, measured
 

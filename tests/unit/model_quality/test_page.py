@@ -12,9 +12,8 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from model_monitor.documents.page import CurveChart, Mark, PageTable
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
 from model_monitor.monitors.model_quality.evidence import evidence_of
-from model_monitor.monitors.model_quality.measurement import measure, suggest
+from model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
 from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.monitors.model_quality.tolerance import BARE
 from model_monitor.reports.page.html import html_of
 from model_monitor.statistics.states import KllSketch
 

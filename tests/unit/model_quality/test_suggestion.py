@@ -10,8 +10,7 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
-from model_monitor.monitors.model_quality.measurement import suggest
-from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Rule, Tolerance
+from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, Rule, Tolerance, suggest
 
 from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
 

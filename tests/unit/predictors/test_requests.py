@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.predictors.requests import Request
+from model_monitor.monitors.predictors.http import Request
 
 NAMES, ROWS = ("Age", "Town"), ((41.0, "Bonn"), (float("nan"), None))
 

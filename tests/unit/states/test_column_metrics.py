@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.statistics.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder, chosen
+from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder, chosen
 from model_monitor.statistics.states.encoding import pack, unpack
 from model_monitor.statistics.states.moments import BLOCK_VALUES
 

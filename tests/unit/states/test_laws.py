@@ -40,7 +40,7 @@ from model_monitor.statistics.states import (
 )
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
-from model_monitor.statistics.states.column_metrics import COLUMN_METRICS, ColumnMetricBuilder
+from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
 from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, Contingency
 from model_monitor.statistics.states.encoding import pack
 from model_monitor.statistics.states.hashing import xxhash64_of

@@ -19,7 +19,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_monitor.statistics.states.column_metrics import ColumnMetric, column_metric
+from model_monitor.statistics.states.columns import ColumnMetric, column_metric
 
 
 @column_metric

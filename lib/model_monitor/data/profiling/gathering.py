@@ -23,7 +23,7 @@ from model_monitor.statistics.states import (
     State,
     VectorCounts,
 )
-from model_monitor.statistics.states.column_metrics import ColumnMetricBuilder
+from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import xxhash64_of
 

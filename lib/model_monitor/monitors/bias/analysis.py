@@ -10,8 +10,17 @@ import numpy as np
 
 from model_monitor.monitors.bias import choices, metrics
 from model_monitor.monitors.bias.choices import Choice, groups_of, positives_of
-from model_monitor.monitors.bias.counts import Counts, FacetCounts, FlipTest, Outcomes
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, Metric, Undefined, quotient
+from model_monitor.monitors.bias.metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    Counts,
+    FacetCounts,
+    FlipTest,
+    Metric,
+    Outcomes,
+    Undefined,
+    quotient,
+)
 from model_monitor.registry import Entry, Registry, import_all
 from model_monitor.statistics.states.contingency import (
     FACET,
@@ -96,9 +105,6 @@ def performance_of(outcomes: Outcomes) -> tuple[PerformanceMetric, ...]:
     return tuple(PerformanceMetric(name, description, float(value)) for name, description, value in found)
 
 
-# The analysis of one data set: every metric of every sensitive group, from its contingency tables.
-
-
 import_all(metrics)
 
 FLIP_TEST = "FT"
@@ -173,14 +179,14 @@ class Chosen:
     groups: tuple[tuple[Choice, ...], ...]
 
     @property
-    def fault_of_predictions(self) -> str | None:
+    def error_of_predictions(self) -> str | None:
         """Why there are no post-training metrics, None if there are."""
         if self.predicted is None:
             return None
         if self.predicted.kind is not self.positives.kind:
             return choices.LABEL_TYPES_DIFFER
-        if self.predicted.fault:
-            return self.predicted.fault
+        if self.predicted.error:
+            return self.predicted.error
         return None if self.predicted.keys else choices.NO_POSITIVE_PREDICTION
 
 
@@ -281,61 +287,54 @@ def _group(
 ) -> GroupAnalysis:
     choice = chosen.groups[facet][group]
     counts = tables[facet].counts_of(choice)
-    if tests_flips(methods, chosen) and not choice.fault:
+    if tests_flips(methods, chosen) and not choice.error:
         made = flips(facet, group)
         counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
-    fault = choice.fault or chosen.positives.fault
-    pre = _values(PRE_TRAINING, methods.pre_training, counts, fault)
-    post = _post_training(methods, chosen, counts, fault)
+    parts = _parts(methods, chosen, choice, counts)
     segments = tuple(_segments(tables[facet], plan, methods, chosen, choice))
-    return GroupAnalysis(plan.facets[facet].name, choice, counts, pre, post, segments)
+    return GroupAnalysis(plan.facets[facet].name, choice, counts, *parts, segments)
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
     """Whether a flip test is asked for, and predictions allow one."""
     asked = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
-    return asked and not (chosen.positives.fault or chosen.fault_of_predictions)
+    return asked and not (chosen.positives.error or chosen.error_of_predictions)
 
 
-def _post_training(
-    methods: Methods, chosen: Chosen, counts: FacetCounts, fault: str | None
-) -> tuple[MetricValue, ...] | None:
+def _parts(
+    methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
+) -> tuple[tuple[MetricValue, ...] | None, tuple[MetricValue, ...] | None]:
+    """The metrics of both parts, pre-training first; None for one that was not asked for, or needs predictions."""
+    error = choice.error or chosen.positives.error
+    pre = _values(PRE_TRAINING, methods.pre_training, counts, error)
     if chosen.predicted is None:
-        return None
-    return _values(POST_TRAINING, methods.post_training, counts, fault or chosen.fault_of_predictions)
+        return pre, None
+    return pre, _values(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
 
 
 def _segments(
     table: LabelTable, plan: ContingencyPlan, methods: Methods, chosen: Chosen, choice: Choice
 ) -> Iterator[SegmentAnalysis]:
-    fault = choice.fault or chosen.positives.fault
     for place, segmentation in enumerate(plan.segmentations):
         for number, name in enumerate(segmentation.names):
-            counts = table.within(place, number).counts_of(choice)
-            counts = replace(counts, no_flips=choices.NO_FLIP_TEST_OF_SUMS)
-            yield SegmentAnalysis(
-                segmentation.title,
-                name,
-                counts,
-                _values(PRE_TRAINING, methods.pre_training, counts, fault),
-                _post_training(methods, chosen, counts, fault),
-            )
+            counts = replace(table.within(place, number).counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+            yield SegmentAnalysis(segmentation.title, name, counts, *_parts(methods, chosen, choice, counts))
 
 
 def _values(
-    registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, fault: str | None
+    registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
 ) -> tuple[MetricValue, ...] | None:
     if names is None:
         return None
-    return tuple(_value(registry.get(name), counts, fault) for name in names)
+    return tuple(_value(registry.get(name), counts, error) for name in names)
 
 
-def _value(metric: Entry[Metric], counts: FacetCounts, fault: str | None) -> MetricValue:
+def _value(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> MetricValue:
     description = metric.facts["description"]
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
-    fault = fault or next(unmet, None)
-    if fault is not None:
-        return MetricValue(metric.name, description, None, fault)
+    error = error or next(unmet, None)
+    if error is not None:
+        return MetricValue(metric.name, description, None, error)
     try:
         value = float(metric(counts))
     except Undefined as undefined:

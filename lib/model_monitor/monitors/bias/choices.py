@@ -166,14 +166,14 @@ class Choice:
     """What of a column is chosen.
 
     shown: as analysis.json has it, `F,X` or `(40, 75]`. configured: the configured values, which later runs are matched by;
-    their interval may end elsewhere. kind: how the column is taken. fault: why nothing can be chosen, None if it can.
+    their interval may end elsewhere. kind: how the column is taken. error: why nothing can be chosen, None if it can.
     """
 
     shown: str
     configured: str
     keys: frozenset[Key]
     kind: ValueKind
-    fault: str | None = None
+    error: str | None = None
 
 
 def positives_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
@@ -205,8 +205,8 @@ def _of_threshold(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key
     configured = texts_of(column.values)
     threshold = column.threshold
     if threshold is None:
-        fault = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
-        return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, fault)
+        error = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
+        return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, error)
     return Choice(_interval(column, facts, threshold), configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS)
 
 

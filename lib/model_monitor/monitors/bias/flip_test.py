@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import PARTITION, Partitions, Sent
 from model_monitor.data.profiling.contingency_cells import Cells, CountTask, key_of, typed_cells
+from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from model_monitor.statistics.states.hashing import chained_hashes
 
@@ -182,7 +183,7 @@ class _Tester:
         return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(self._group.features)], rows.positive)
 
 
-# The rows of a flip test, prepared of typed Arrow batches; as `flip_frames.py` says them in SQL.
+# The rows of a flip test, prepared of typed Arrow batches; as `spark/frames/contingency.py` says them in SQL.
 
 
 SCHEMA = pa.schema(
@@ -267,10 +268,6 @@ def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None)
     return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * elements, pa.int32()), flat)
 
 
-# The flip test, distributed: every row of a sensitive group beside its neighbours in the rest, by scikit-learn's
-# own search.
-
-
 log = logging.getLogger(__name__)
 
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
@@ -294,16 +291,6 @@ class SensitiveGroup:
     rest: int
 
 
-@dataclass(frozen=True)
-class FlipCounts:
-    """Outcome for one group: rows that their neighbours decide otherwise, rows tested, and rows looked among."""
-
-    to_negative: int
-    to_positive: int
-    tested: int
-    neighbours: int
-
-
 def flip_test(
     table: Partitions,
     names: Sequence[str],
@@ -312,7 +299,7 @@ def flip_test(
     groups: Sequence[SensitiveGroup],
     *,
     reason: str | None = None,
-) -> Sequence[FlipCounts] | str:
+) -> Sequence[FlipTest] | str:
     """What becomes of each group when its neighbours decide, or why it can't be told. Two Spark jobs.
 
     names: of the first columns of the table. positive: the rows that are predicted positive.
@@ -339,7 +326,7 @@ def flip_test(
     neighbours = _collected(prepared, tested, len(features))
     if isinstance(neighbours, str):
         return neighbours
-    found = _tested(prepared, tested, neighbours)
+    found = _tested(prepared, tested, neighbours, groups)
     log.info(
         "tested %s rows for flips, %.1f s", f"{sum(counts.tested for counts in found):,}", time.monotonic() - started
     )
@@ -357,7 +344,9 @@ def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int)
     return FlipRows.unpacked(in_order, features, len(plan))
 
 
-def _tested(prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows) -> list[FlipCounts]:
+def _tested(
+    prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
+) -> list[FlipTest]:
     with prepared.sent(neighbours) as sent:
         counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
     sums = Counter[tuple[int, str]]()
@@ -367,7 +356,8 @@ def _tested(prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipR
     for place, group in enumerate(plan):
         looked_among = int(np.count_nonzero(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours)))
         to_negative, to_positive, tested = (sums[place, name] for name in SUMMED)
-        found.append(FlipCounts(to_negative, to_positive, tested, looked_among))
+        flips = np.array([to_negative, to_positive], dtype=np.float64)
+        found.append(FlipTest(flips[0], flips[1], tested, looked_among, groups[place].rest))
     return found
 
 

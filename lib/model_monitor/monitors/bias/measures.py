@@ -39,22 +39,22 @@ def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> 
 
     has_predictions: whether the data brings the model's predictions, or the model can be asked. where: what errors call the file.
 
-    Raises BadConfiguration with a line for each fault, among them whatever is outside of what this package does.
+    Raises BadConfiguration with a line for each error, among them whatever is outside of what this package does.
     """
-    faults = [f"{where}: {fault}" for fault in (*_missing(config), *_out_of_scope(config))]
+    errors = [f"{where}: {error}" for error in (*_missing(config), *_out_of_scope(config))]
     pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training
     if config.methods is not None:
         asked = config.methods
         if asked.pre_training_bias is None and asked.post_training_bias is None:
-            faults.append(f'{where}: methods asks for no bias metric; write "pre_training_bias": {{"methods": "all"}}')
-        pre = _listed("pre_training_bias", asked.pre_training_bias, pre, where, faults)
-        post = _listed("post_training_bias", asked.post_training_bias, post, where, faults)
+            errors.append(f'{where}: methods asks for no bias metric; write "pre_training_bias": {{"methods": "all"}}')
+        pre = _listed("pre_training_bias", asked.pre_training_bias, pre, where, errors)
+        post = _listed("post_training_bias", asked.post_training_bias, post, where, errors)
         if post is not None and not has_predictions:
-            faults.append(f"{where}: methods.post_training_bias needs the model's predictions; {_remedy(config)}")
+            errors.append(f"{where}: methods.post_training_bias needs the model's predictions; {_remedy(config)}")
     elif not has_predictions:
         post = None
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    if errors:
+        raise BadConfiguration.gathered(errors)
     return Methods(pre, post)
 
 
@@ -68,7 +68,7 @@ def _remedy(config: AnalysisConfig) -> str:
 
 
 def _listed(
-    part: str, asked: BiasMethods | None, known: tuple[str, ...] | None, where: str, faults: list[str]
+    part: str, asked: BiasMethods | None, known: tuple[str, ...] | None, where: str, errors: list[str]
 ) -> tuple[str, ...] | None:
     if asked is None:
         return None
@@ -78,7 +78,7 @@ def _listed(
     unknown = [name for name in asked.methods if name not in names]
     if unknown or not asked.methods:
         found = f"names {unknown[0]!r}, which is no such metric" if unknown else "is empty"
-        faults.append(f"{where}: methods.{part}.methods {found}; {_NAMED.format(names=', '.join(names))}")
+        errors.append(f"{where}: methods.{part}.methods {found}; {_NAMED.format(names=', '.join(names))}")
     return tuple(sorted(set(asked.methods)))
 
 
@@ -107,10 +107,6 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
     for member in ("facet_dataset_uri", "predicted_label_dataset_uri"):
         if getattr(config, member) is not None:
             yield f"{member}: join the data sets first, and name the columns of the one that results"
-
-
-# What a bias analysis asks of a scan: Clarify's configuration, and the plan that it is for the columns of a data
-# set.
 
 
 REST = "__default__"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow, part_of
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult, CheckStatus, Summary, SummaryRow, part_of
 from model_monitor.documents.clarify import (
     BiasMetric,
     BiasPart,
     BiasReport,
+    BiasViolation,
     BiasViolations,
     GroupMetrics,
     SegmentMetrics,
@@ -22,22 +24,51 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.tables import Table
 from model_monitor.errors import BadState
+from model_monitor.monitors.bias import checks
 from model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
     BiasAnalysis,
     GroupAnalysis,
     MetricValue,
-    SegmentAnalysis,
     analysis_of,
 )
-from model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
-from model_monitor.monitors.bias.evaluation import check_all, violations_of
+from model_monitor.monitors.bias.checks import CHECKS
+from model_monitor.monitors.bias.comparison import STAGE, BiasBaseline, MetricComparison, Tolerances, comparisons_of
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.page import TITLE, page_of
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned
+from model_monitor.monitors.protocol import (
+    TOLD,
+    Finding,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    violated,
+    violation_count,
+)
 from model_monitor.monitors.user_checks.checks import CheckPlan
+from model_monitor.registry import import_all
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
+
+import_all(checks)
+
+log = logging.getLogger(__name__)
+
+SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
+"""Metrics that compare the same two shares of labels as another one does."""
+
+
+def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
+    ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
+    value = metric.current.value
+    infinite = "the value is infinite" if value is not None and math.isinf(value) else None
+    n, m = metric.rows
+    whole = replace(finding, observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
+    whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
+    name = metric.current.name
+    return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
+
 
 LARGEST_VALUE = 2.0**360
 """What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""
@@ -59,41 +90,11 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
             for metric in getattr(group, part) or ():
                 if metric.value is not None:
                     yield PublishedMetric(f"bias_metric_{metric.name}", _finite(metric.value), dimensions=dimensions)
-    violated = sum(result.status is CheckStatus.VIOLATED for result in results)
-    yield PublishedMetric("total_number_of_violations", violated, "Count")
-
-
-def summary_of(analysis: BiasAnalysis) -> Summary:
-    """A row for each metric of each sensitive group."""
-    return Summary(
-        tuple(
-            SummaryRow(metric.name, part_of(group.facet, group.choice.configured), "bias", value=metric.value)
-            for group in analysis.groups
-            for metric in group.metrics
-        )
-    )
+    yield violation_count(results)
 
 
 def _finite(value: float) -> float:
     return math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
-
-
-# An analysis as analysis.json, which is also what a later window is asked to fulfil.
-
-
-PRE_TRAINING, POST_TRAINING = "pre_training", "post_training"
-
-
-def report_of(analysis: BiasAnalysis) -> BiasReport:
-    """analysis.json of an analysis; a part that was not asked for is left out.
-
-    Source: B3.
-    """
-    return BiasReport(
-        version="1.0",
-        post_training_bias_metrics=_part(analysis, POST_TRAINING),
-        pre_training_bias_metrics=_part(analysis, PRE_TRAINING),
-    )
 
 
 def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -106,16 +107,12 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
 
 
 def _group(group: GroupAnalysis, part: str) -> GroupMetrics:
-    segments = tuple(_segment(segment, part) for segment in group.segments)
-    return GroupMetrics(
-        value_or_threshold=group.choice.shown, metrics=_metrics(getattr(group, part)), segments=segments or None
+    segments = tuple(
+        SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=_metrics(getattr(each, part)))
+        for each in group.segments
     )
-
-
-def _segment(segment: SegmentAnalysis, part: str) -> SegmentMetrics:
-    return SegmentMetrics(
-        segmentation=segment.segmentation, segment=segment.name, metrics=_metrics(getattr(segment, part))
-    )
+    metrics = _metrics(getattr(group, part))
+    return GroupMetrics(value_or_threshold=group.choice.shown, metrics=metrics, segments=segments or None)
 
 
 def _metrics(values: Iterable[MetricValue]) -> tuple[BiasMetric, ...]:
@@ -123,31 +120,6 @@ def _metrics(values: Iterable[MetricValue]) -> tuple[BiasMetric, ...]:
         BiasMetric(name=value.name, description=value.description, value=value.value, error=value.error)
         for value in values
     )
-
-
-# analysis.json as flat rows, for people.
-
-
-def table_of(report: BiasReport) -> Table:
-    """One row for each metric of each group, in the document's order."""
-    rows = tuple(
-        {
-            "metric": metric.name,
-            "feature": facet,
-            "facet_value": group.value_or_threshold,
-            "value": metric.value,
-            "error": metric.error,
-            "description": metric.description,
-        }
-        for part in report.parts
-        for facet, groups in part.facets.items()
-        for group in groups
-        for metric in group.metrics
-    )
-    return Table("metrics", "metric", rows)
-
-
-# The bias monitor: binds what to count, what it says and what it asks of later data.
 
 
 @dataclass(frozen=True)
@@ -200,7 +172,9 @@ class BiasMonitor(Monitor):
         return analysis_of(counts, plan, methods)
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
-        return (report_of(analysis),)
+        """analysis.json; a part that was not asked for is left out. Source: B3."""
+        parts = {f"{part}_bias_metrics": _part(analysis, part) for _, part in STAGES}
+        return (BiasReport(version="1.0", **parts),)
 
     def known(
         self, constraints: BiasReport, statistics: None, state: State | None, suggested: BiasReport | None = None
@@ -213,17 +187,33 @@ class BiasMonitor(Monitor):
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        return check_all(analysis, known, self.tolerances)
+        """The result of every check of every metric, in the order of analysis.json: post-training metrics first."""
+        found = [
+            (check.name, metric, finding)
+            for metric in comparisons_of(analysis, known, self.tolerances)
+            for check in sorted(CHECKS.values(), key=lambda check: check.name)
+            if (finding := check(metric)) is not None
+        ]
+        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
+        if unjudged:
+            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
+        return tuple(_result(*each) for each in found)
 
     def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
-        return violations_of(results)
+        found = (
+            BiasViolation(
+                facet=result.feature or "",
+                facet_value=(result.model_extra or {})[FACET_VALUE],
+                metric_name=result.metric or "",
+                constraint_check_type=result.check,
+                description=result.description or "",
+            )
+            for result in violated(results)
+        )
+        return BiasViolations(version="1.0", violations=tuple(found))
 
     def published(
-        self,
-        counts: Contingency,
-        analysis: BiasAnalysis,
-        results: tuple[CheckResult, ...],
-        constraints: BiasReport,
+        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], constraints: BiasReport
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(analysis, results))
 
@@ -234,7 +224,27 @@ class BiasMonitor(Monitor):
         return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
 
     def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
-        return summary_of(analysis)
+        rows = (
+            SummaryRow(metric.name, part_of(group.facet, group.choice.configured), "bias", value=metric.value)
+            for group in analysis.groups
+            for metric in group.metrics
+        )
+        return Summary(tuple(rows))
 
     def table(self, documents: tuple[BiasReport]) -> Table:
-        return table_of(documents[0])
+        """One row for each metric of each group, in the document's order."""
+        rows = (
+            {
+                "metric": metric.name,
+                "feature": facet,
+                "facet_value": group.value_or_threshold,
+                "value": metric.value,
+                "error": metric.error,
+                "description": metric.description,
+            }
+            for part in documents[0].parts
+            for facet, groups in part.facets.items()
+            for group in groups
+            for metric in group.metrics
+        )
+        return Table("metrics", "metric", tuple(rows))

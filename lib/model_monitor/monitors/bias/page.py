@@ -21,7 +21,7 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
-from model_monitor.monitors.bias.evaluation import STAGE
+from model_monitor.monitors.bias.comparison import STAGE
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""

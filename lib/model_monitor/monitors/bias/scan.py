@@ -13,17 +13,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from model_monitor.data.profiling.contingency import count_distinct, count_rows
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import PREDICTION_COLUMN
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.monitors.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
 from model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values
-from model_monitor.monitors.bias.counts import FlipTest
-from model_monitor.monitors.bias.flip_test import FlipCounts, RowsOfKeys, SensitiveGroup, flip_test
+from model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
 from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.monitors.predictions import Labelling, with_predictions
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.protocol import Scanned
@@ -150,21 +148,14 @@ def _flip_tests(
     )
     if isinstance(found, str):
         return dict.fromkeys(tested, found)
-    return {
-        place: _outcome(plan.facets[place[0]].name, counts, group)
-        for (place, group), counts in zip(tested.items(), found, strict=True)
-    }
-
-
-def _outcome(facet: str, counts: FlipCounts, group: SensitiveGroup) -> FlipTest:
-    if counts.tested < group.size or counts.neighbours < group.rest:
-        looked_at = (counts.tested, group.size, counts.neighbours, group.rest)
-        log.warning(
-            "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
-            *(facet, *(f"{rows:,}" for rows in looked_at)),
-        )
-    flips = np.array([counts.to_negative, counts.to_positive], dtype=np.float64)
-    return FlipTest(flips[0], flips[1], counts.tested, counts.neighbours, group.rest)
+    for (facet, _), group, flips in zip(tested, tested.values(), found, strict=True):
+        if flips.tested < group.size or flips.neighbours < group.rest:
+            looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
+            log.warning(
+                "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
+                *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
+            )
+    return dict(zip(tested, found, strict=True))
 
 
 def _sensitive(

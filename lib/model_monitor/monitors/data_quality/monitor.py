@@ -44,7 +44,7 @@ from model_monitor.monitors.data_quality.variation import Variation, of_parts
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
-from model_monitor.statistics.states.column_metrics import chosen
+from model_monitor.statistics.states.columns import chosen
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from model_monitor.documents.statistics import (
     VectorStatistics,
 )
 from model_monitor.statistics.states import ColumnType, DistinctRegisters, FeatureProfile, Moments, Profile
-from model_monitor.statistics.states.column_metrics import numbers_of
+from model_monitor.statistics.states.columns import numbers_of
 from model_monitor.statistics.states.profile import FeatureMetrics
 
 MAX_DOMAIN_SIZE = 120

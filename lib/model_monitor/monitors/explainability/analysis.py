@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.analysis_config import Aggregation
-from model_monitor.documents.check_results import LABEL, CheckResult, Summary, SummaryRow
+from model_monitor.documents.check_results import LABEL, CheckResult
 from model_monitor.documents.clarify import AttributionReport, Dependence, Explanations, OutputAttributions
 from model_monitor.monitors.explainability.partition import Grid
-from model_monitor.monitors.protocol import PublishedMetric, violated
+from model_monitor.monitors.protocol import PublishedMetric, StoredBaseline, violation_count
+from model_monitor.statistics.drift.special_functions import student_quantile
 from model_monitor.statistics.states import KllSketch
 from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
+from model_monitor.statistics.states.blocks import BLOCKS
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Numbers = NDArray[np.float64]
 
@@ -115,9 +120,6 @@ def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
     return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
 
 
-# The attributions of a run as analysis.json.
-
-
 def report_of(analysis: AttributionAnalysis) -> AttributionReport:
     """The document of an analysis; features and outputs in their order.
 
@@ -142,9 +144,6 @@ def _dependence(found: Dependent) -> Dependence:
     )
 
 
-# The attributions of a run as a platform is told of them.
-
-
 METHOD = "KernelShap"
 
 
@@ -161,15 +160,179 @@ def published_metrics(analysis: AttributionAnalysis, results: Iterable[CheckResu
             yield PublishedMetric(
                 result.metric, result.observed, dimensions={"Label": (result.model_extra or {})[LABEL]}
             )
-    yield PublishedMetric("total_number_of_violations", len(list(violated(found))), "Count")
+    yield violation_count(found)
 
 
-def summary_of(analysis: AttributionAnalysis) -> Summary:
-    """A row for each feature and output."""
-    return Summary(
-        tuple(
-            SummaryRow(name, output.name, "attribution", value=value)
-            for output in analysis.outputs
-            for name, value in output.values.items()
-        )
-    )
+def drift(ndcg: float, threshold: float) -> str:
+    """The attributions of an output rank the features otherwise than in the baseline.
+
+    The service says "exceeds" of a score that is below its threshold.
+    Source: E6.1; G25.
+    """
+    return f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
+
+
+def change(feature: str, now: float, before: float, ends: Sequence[float]) -> str:
+    """A feature's attribution is larger or smaller than in the baseline."""
+    low, high = (f"{end:.4g}" for end in ends)
+    return f"Attribution of {feature} is {now:.4g} where the baseline has {before:.4g}; the change is between {low} and {high}"
+
+
+def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
+    """From 0 to 1: 1 where the live values rank the features as the baseline does.
+
+    The gain of a feature is its baseline value, its place that of its live value. Features of equal live values share their
+    places; of negative values, as medians may be, the amount counts. A feature that one side lacks has the value 0 there.
+    Source: E6.1; Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques".
+    """
+    names = list(dict.fromkeys([*baseline, *live]))
+    gains = np.abs([baseline.get(name, 0.0) for name in names])
+    ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
+    best = _discounted(gains, gains)
+    return _discounted(gains, ranked_by) / best if best else 1.0
+
+
+def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
+    """The gains in the order of some values, each divided by the logarithm of its place; equal values share their places."""
+    _, place, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
+    shared = np.bincount(place, gains) / counts
+    discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
+    ends = np.cumsum(counts)
+    return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
+
+
+@dataclass(frozen=True)
+class AttributionBaseline(StoredBaseline):
+    """What later data is held against."""
+
+    constraints: AttributionReport
+    state: Attributions | None = None
+
+    def without(self, excluded: Collection[str]) -> AttributionBaseline:
+        """The same without some of its features."""
+        explanations = self.constraints.explanations
+        outputs = {
+            output: attributions.model_copy(
+                update={
+                    "global_shap_values": {
+                        name: value for name, value in attributions.global_shap_values.items() if name not in excluded
+                    }
+                }
+            )
+            for output, attributions in (explanations.kernel_shap or {}).items()
+        }
+        kept = explanations.model_copy(update={"kernel_shap": outputs})
+        return AttributionBaseline(self.constraints.model_copy(update={"explanations": kept}), self.state)
+
+
+RESAMPLES = 1000
+LEVEL = (2.5, 97.5)
+"""Percentiles of a 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How attributions are judged.
+
+    threshold: of the normalised discounted cumulative gain. min_rows: with fewer nobody can tell. with_changes: whether each
+    feature's attribution is judged by itself: violated where the interval of its change lies wholly beyond `relative` of its
+    baseline value and `absolute` of the sum of all. budget: the share of healthy runs in which any may be.
+    """
+
+    threshold: float = 0.9
+    min_rows: int = 100
+    with_changes: bool = True
+    budget: float = BUDGET
+    relative: float = 0.25
+    absolute: float = 0.02
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One output. state: of the window; place: the output's in it. baseline: None if the baseline has no such output."""
+
+    current: OutputAnalysis
+    baseline: Mapping[str, float] | None
+    tolerances: Tolerances
+    state: Attributions
+    place: int
+    known: Attributions | None
+
+    @property
+    def rows(self) -> int:
+        return self.state.count
+
+    @cached_property
+    def before(self) -> Mapping[str, float]:
+        """The baseline's values of the features that are written here, in the document's order."""
+        return self.baseline or {}
+
+    @cached_property
+    def ndcg(self) -> float:
+        return ndcg(self.before, self.current.values)
+
+    @cached_property
+    def ndcg_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the gain; None of medians."""
+        drawn = self._drawn
+        if drawn is None:
+            return None
+        names = self.state.features
+        gains = [ndcg(self._named(names, before), self._named(names, now)) for before, now in zip(*drawn, strict=True)]
+        low, high = np.percentile(gains, LEVEL)
+        return float(low), float(high)
+
+    @cached_property
+    def changes(self) -> Mapping[str, tuple[float, float]] | None:
+        """By feature the interval of what its value is above the baseline's, at the family's level; None of medians.
+
+        Source: E6.2; Dunn 1961, "Multiple comparisons among means".
+        """
+        errors = [self.current.errors, *([errors_of(*self._before)] if self._before else [])]
+        if any(error is None for by_name in errors for error in by_name.values()):
+            return None
+        reach = -student_quantile(BLOCKS - 1, self.tolerances.budget / self.tests / 2)
+        found = {}
+        for name in self.state.features:
+            change = self.current.values[name] - self.before.get(name, 0.0)
+            slack = reach * math.hypot(*(by_name[name] or 0.0 for by_name in errors))
+            found[name] = (change - slack, change + slack)
+        return found
+
+    @property
+    def tests(self) -> int:
+        """The changes that are judged in a run."""
+        return len(self.state.outputs) * len(self.state.features)
+
+    @property
+    def _before(self) -> tuple[Attributions, int] | None:
+        """The baseline's state and the output's place in it, None if it does not have it, or has other features."""
+        known = self.known
+        if known is None or self.current.name not in known.outputs or known.features != self.state.features:
+            return None
+        return known, known.outputs.index(self.current.name)
+
+    @cached_property
+    def _drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Values of baseline and window in as many resamples of their blocks; the baseline's alone if its state is unknown."""
+        random = np.random.default_rng(0)
+        even = np.full(BLOCKS, 1 / BLOCKS)
+        now = aggregated(self.state, self.place, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
+        before = None
+        if self._before is not None:
+            before = aggregated(*self._before, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
+        if before is None:
+            before = np.tile([self.before.get(name, 0.0) for name in self.state.features], (RESAMPLES, 1))
+        return None if now is None else (before, now)
+
+    def _named(self, names: tuple[str, ...], values: NDArray[np.float64]) -> Mapping[str, float]:
+        return dict(zip(names, values.tolist(), strict=True))
+
+
+def comparisons_of(
+    state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
+) -> Iterator[OutputComparison]:
+    """Every output of a window beside its baseline."""
+    for place, output in enumerate(analysis.outputs):
+        values = known.constraints.values.get(output.name)
+        yield OutputComparison(output, values, tolerances, state, place, known.state)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.monitors.explainability.kernel import Cells
 from model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
-from model_monitor.monitors.predictors.cells import texts_of
+from model_monitor.monitors.predictors.loading import texts_of
 
 MOST_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000
@@ -130,11 +130,11 @@ def _library(name: str) -> Any:
 
     try:
         return importlib.import_module(name)
-    except ImportError as fault:
+    except ImportError as error:
         raise MissingDependency(
             "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
             "methods.shap.baseline"
-        ) from fault
+        ) from error
 
 
 # Rows that stand for a feature's absence: as a configuration gives them, or as a file of an earlier run.
@@ -157,7 +157,7 @@ def rows_given(given: Any, names: Sequence[str], features: str | None) -> list[l
     if isinstance(found, dict):
         found = [found]
     if not isinstance(found, list) or not found:
-        raise _fault("holds no rows; write a list of rows with the features' values, or the path of a file")
+        raise _error("holds no rows; write a list of rows with the features' values, or the path of a file")
     if not isinstance(found[0], list | dict):
         found = [found]
     return _aligned([_row(record, features) for record in found], names)
@@ -177,13 +177,13 @@ def rows_in(content: bytes, path: str, names: Sequence[str], features: str | Non
             return rows_given(json.loads(text), names, features)
         if ending == ".jsonl" or text.lstrip().startswith("{"):
             return rows_given([json.loads(line) for line in text.splitlines() if line.strip()], names, features)
-    except (ValueError, RecursionError, OSError, pa.ArrowException) as fault:
-        raise _fault(f"names {path}, which can't be read as its name says ({type(fault).__name__})") from None
+    except (ValueError, RecursionError, OSError, pa.ArrowException) as error:
+        raise _error(f"names {path}, which can't be read as its name says ({type(error).__name__})") from None
     rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
     if not rows:
-        raise _fault(f"names {path}, which has no rows")
+        raise _error(f"names {path}, which has no rows")
     return _aligned(rows, names)
 
 
@@ -215,7 +215,7 @@ def _row(record: Any, features: str | None) -> Any:
 
 def _aligned(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
     if len(rows) > MOST_BASELINE_ROWS:
-        raise _fault(
+        raise _error(
             f"has {len(rows):,} rows, and the model is called samples × rows times for each row of the data; give at most "
             f"{MOST_BASELINE_ROWS:,}, or num_clusters"
         )
@@ -224,13 +224,13 @@ def _aligned(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
         if isinstance(row, dict):
             missing = [name for name in names if name not in row]
             if missing:
-                raise _fault(f"row {place + 1} lacks the features {_listed(missing)}; it has {_listed(list(row))}")
+                raise _error(f"row {place + 1} lacks the features {_listed(missing)}; it has {_listed(list(row))}")
             row = [row[name] for name in names]
         if not isinstance(row, list) or len(row) != len(names):
             cells = len(row) if isinstance(row, list) else 1
-            raise _fault(f"row {place + 1} has {cells} values, and there are {len(names)} features: {_listed(names)}")
+            raise _error(f"row {place + 1} has {cells} values, and there are {len(names)} features: {_listed(names)}")
         if not all(cell is None or isinstance(cell, str | int | float) for cell in row):
-            raise _fault(f"row {place + 1} has a value that is neither a number nor a text")
+            raise _error(f"row {place + 1} has a value that is neither a number nor a text")
         found.append(row)
     return found
 
@@ -239,5 +239,5 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
 
 
-def _fault(what: str) -> BadConfiguration:
+def _error(what: str) -> BadConfiguration:
     return BadConfiguration(f"methods.shap.baseline {what}")

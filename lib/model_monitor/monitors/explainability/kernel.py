@@ -167,10 +167,6 @@ class Designs:
         return iter(self._made.values())
 
 
-# Kernel SHAP of many rows at once: synthetic rows of all of them in one buffer, one call of the model for each full
-# buffer.
-
-
 Cells = NDArray[np.generic]  # shape (rows, features): doubles, or objects with None where nothing is
 Answers = NDArray[np.float64]  # shape (rows, outputs)
 

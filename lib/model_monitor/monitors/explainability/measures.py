@@ -103,9 +103,9 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
     Raises BadConfiguration with a line for each thing that can't.
     Source: E1.1.
     """
-    faults = [f"{where}: {fault}" for fault in _out_of_scope(config)]
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    errors = [f"{where}: {error}" for error in _out_of_scope(config)]
+    if errors:
+        raise BadConfiguration.gathered(errors)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Family, Summary
+from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.documents.clarify import AttributionReport, AttributionViolation, AttributionViolations
-from model_monitor.documents.constraints import Rows
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
@@ -19,13 +18,14 @@ from model_monitor.errors import BadState
 from model_monitor.monitors.explainability import checks
 from model_monitor.monitors.explainability.analysis import (
     AttributionAnalysis,
+    AttributionBaseline,
+    Tolerances,
     analysis_of,
+    comparisons_of,
     published_metrics,
     report_of,
-    summary_of,
 )
 from model_monitor.monitors.explainability.checks import CHECKS
-from model_monitor.monitors.explainability.comparison import AttributionBaseline, Tolerances, comparisons_of
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.page import TITLE, page_of
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violated
@@ -43,51 +43,6 @@ METRIC, NDCG = "shap", "ndcg"
 """What the service's violations name, and what is checked of all features together."""
 
 
-def check_all(
-    state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
-) -> tuple[CheckResult, ...]:
-    """The result of every check of every output."""
-    results = tuple(
-        finding.result(check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name})
-        for output in comparisons_of(state, analysis, known, tolerances)
-        for check in sorted(CHECKS.values(), key=lambda check: check.name, reverse=True)
-        for feature, finding in check(output)
-    )
-    _warn_of_other_features(analysis, known)
-    alarming = [result for result in results if result.feature is None]
-    unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
-    if unsure:
-        log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
-    return results
-
-
-def ledger_of(state: Attributions, tolerances: Tolerances) -> BudgetLedger | None:
-    """How the changes share the budget; None where they are not judged.
-
-    Source: D4.6; E6.2.
-    """
-    if not tolerances.with_changes:
-        return None
-    family = Family(family=ATTRIBUTIONS, level=tolerances.budget, tests=len(state.outputs) * len(state.features))
-    return BudgetLedger(false_alarm_budget=tolerances.budget, rows=Rows.INDEPENDENT.value, families=(family,))
-
-
-def violations_of(results: Iterable[CheckResult]) -> AttributionViolations:
-    """The violations among the results, in their order."""
-    return AttributionViolations(
-        version="1.0",
-        violations=tuple(
-            AttributionViolation(
-                label=(result.model_extra or {})[LABEL],
-                metric_name=METRIC,
-                constraint_check_type=result.check,
-                description=result.description or "",
-            )
-            for result in violated(results)
-        ),
-    )
-
-
 def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
     for output in analysis.outputs:
         before = known.constraints.values.get(output.name, {})
@@ -95,9 +50,6 @@ def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBas
         if before and apart:
             log.warning("%d features are in the baseline or in the window only; the first is %r", len(apart), apart[0])
             return
-
-
-# The explainability monitor: binds what to explain, what it says and what it asks of later data.
 
 
 @dataclass(frozen=True)
@@ -164,13 +116,39 @@ class ExplainabilityMonitor(Monitor):
     def check(
         self, state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        return check_all(state, analysis, known, self.tolerances)
+        """The result of every check of every output."""
+        results = tuple(
+            finding.result(
+                check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
+            )
+            for output in comparisons_of(state, analysis, known, self.tolerances)
+            for check in sorted(CHECKS.values(), key=lambda check: check.name, reverse=True)
+            for feature, finding in check(output)
+        )
+        _warn_of_other_features(analysis, known)
+        alarming = [result for result in results if result.feature is None]
+        unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
+        if unsure:
+            log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
+        return results
 
     def budget(self, state: Attributions, known: AttributionBaseline) -> BudgetLedger | None:
-        return ledger_of(state, self.tolerances)
+        """How the changes share the budget; None where they are not judged. Source: E6.2."""
+        if not self.tolerances.with_changes:
+            return None
+        return BudgetLedger.of_one(ATTRIBUTIONS, self.tolerances.budget, len(state.outputs) * len(state.features))
 
     def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
-        return violations_of(results)
+        found = (
+            AttributionViolation(
+                label=(result.model_extra or {})[LABEL],
+                metric_name=METRIC,
+                constraint_check_type=result.check,
+                description=result.description or "",
+            )
+            for result in violated(results)
+        )
+        return AttributionViolations(version="1.0", violations=tuple(found))
 
     def published(
         self,
@@ -194,7 +172,12 @@ class ExplainabilityMonitor(Monitor):
         return page_of(analysis, results, known, title=asked.report.title or TITLE, name=asked.report.name)
 
     def summary(self, state: Attributions, analysis: AttributionAnalysis, *_: object) -> Summary:
-        return summary_of(analysis)
+        rows = (
+            SummaryRow(name, output.name, "attribution", value=value)
+            for output in analysis.outputs
+            for name, value in output.values.items()
+        )
+        return Summary(tuple(rows))
 
     def table(self, documents: tuple[AttributionReport]) -> Table:
         rows = tuple(

@@ -21,8 +21,12 @@ from model_monitor.documents.page import (
     count_text,
     number_text,
 )
-from model_monitor.monitors.explainability.analysis import AttributionAnalysis, Dependent, OutputAnalysis
-from model_monitor.monitors.explainability.comparison import AttributionBaseline
+from model_monitor.monitors.explainability.analysis import (
+    AttributionAnalysis,
+    AttributionBaseline,
+    Dependent,
+    OutputAnalysis,
+)
 from model_monitor.monitors.protocol import violated
 
 TITLE, NAME = "Analysis Report", "report"

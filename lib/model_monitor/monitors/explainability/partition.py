@@ -22,8 +22,7 @@ from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.cells import cells_of, plain
-from model_monitor.monitors.predictors.loading import Caller
+from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import AttributionsBuilder
@@ -72,10 +71,6 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
         answers = predict(filled)
         sums.append(answers.reshape(len(part), len(rows), -1).sum(axis=1))
     return np.concatenate(sums)
-
-
-# What an executor does for attributions: calls the model for its partition's rows, and makes states of them. No
-# pyspark.
 
 
 REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"

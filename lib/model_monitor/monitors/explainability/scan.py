@@ -1,7 +1,7 @@
 """The scan of the explainability monitor: baseline rows, a probe of the model, the attributions of all rows, partial dependence.
 
 One Spark job explains all rows. Before it one takes a sample, where nobody gives baseline rows or partial dependence is asked
-for, and one task calls the model with the baseline rows, so that most faults come at once. Partial dependence is one job for
+for, and one task calls the model with the baseline rows, so that most errors come at once. Partial dependence is one job for
 all features. Driver only.
 """
 
@@ -60,8 +60,7 @@ from model_monitor.monitors.explainability.partition import (
     probe,
     sample_of_partition,
 )
-from model_monitor.monitors.predictors.cells import are_numbers, cells_of, plain
-from model_monitor.monitors.predictors.loading import content_of, shipped
+from model_monitor.monitors.predictors.loading import are_numbers, cells_of, content_of, plain, shipped
 from model_monitor.monitors.protocol import Scanned
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import Attributions

@@ -6,8 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Violation, Violations
-from model_monitor.documents.constraints import Rows
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Violation, Violations
 from model_monitor.documents.json_text import java_double
 from model_monitor.documents.model_quality import (
     ComparisonOperator,
@@ -17,11 +16,18 @@ from model_monitor.documents.model_quality import (
     ToleranceNote,
 )
 from model_monitor.errors import BadDocument
-from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, chance_apart, interval_of
+from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
-from model_monitor.monitors.model_quality.measurement import MEMBERS, Measured, Measurement, problem_type_of
+from model_monitor.monitors.model_quality.measurement import (
+    FALSE_ALARMS,
+    MEMBERS,
+    Measured,
+    Measurement,
+    level_of_each,
+    problem_type_of,
+    worse_side,
+)
 from model_monitor.monitors.model_quality.metrics import METRICS
-from model_monitor.monitors.model_quality.tolerance import FALSE_ALARMS, level_of_each, worse_side
 from model_monitor.monitors.protocol import Finding, StoredBaseline, violated
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
@@ -65,9 +71,6 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
         operator=operator,
         threshold=java_double(threshold),
     )
-
-
-# A baseline as far as checking goes: its constraints, the classes that it had, and what its metrics rest on.
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,6 @@ class ModelBaseline(StoredBaseline):
             )
             return cls(constraints, texts or None, outcomes.item_count, suggested, evidence)
         return cls(constraints)
-
-
-# The verdict: each metric of a run against the threshold that constraints.json has for it.
 
 
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
@@ -218,8 +218,7 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float) ->
     tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
     if not tests:
         return None
-    family = Family(family=MODEL_QUALITY, level=budget, tests=len(tests))
-    return BudgetLedger(false_alarm_budget=budget, rows=Rows.INDEPENDENT.value, families=(family,))
+    return BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests))
 
 
 class _Judge:
@@ -293,7 +292,7 @@ class _Judge:
         """How likely so bad a value is by chance; None if the threshold is not a suggested one."""
         if measured is None or measured.value is None or name not in self._tested:
             return None
-        return chance_apart(self._tested[name], measured.estimate, worse_side(constraint.comparison_operator))
+        return p_apart(self._tested[name], measured.estimate, worse_side(constraint.comparison_operator))
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
         """Whether a window smaller than expected may be beyond the threshold by chance.

@@ -21,9 +21,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.special_functions import normal_quantile, student_quantile
+from model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
 from model_monitor.statistics.verdicts.components import chance_of_more
-from model_monitor.statistics.verdicts.variation import student_above
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice
@@ -43,7 +42,7 @@ class Side(Enum):
         return Side(-self.value)
 
 
-def chance_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
+def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
     """The probability that a window of the baseline's kind has a value so far on this side of the baseline's.
 
     Of plain shares it is exact. Of all others the larger one of both variances counts: few rows without their rare large errors
@@ -67,7 +66,7 @@ def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float)
     """Whether the worst value that the window's rows can have has a chance of at most `level`."""
     if not isinstance(window, ShareEstimate):
         return True
-    return chance_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
+    return p_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:

@@ -151,9 +151,6 @@ def _sort_key(label: str) -> tuple[bool, float, str]:
     return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
 
 
-# Evidence: the states of a scan as metrics see them, one class for each type of problem.
-
-
 DRAWN_SHARE = 0.8
 """Share of the rows that is in a draw. Source: C11.12."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
 from model_monitor.documents.model_quality import (
     BinaryMetrics,
+    ComparisonOperator,
     MeasuredMetric,
     MetricConstraint,
     Metrics,
@@ -24,15 +27,109 @@ from model_monitor.documents.model_quality import (
 )
 from model_monitor.documents.model_quality import Metric as DocumentMetric
 from model_monitor.documents.statistics import Dataset
+from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality import metrics
-from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, interval_of, quotient
+from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, Side, interval_of, quotient
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, Evidence, MulticlassEvidence, in_order
 from model_monitor.monitors.model_quality.metrics import METRICS, Metric
 from model_monitor.monitors.model_quality.ranking import Curve
-from model_monitor.monitors.model_quality.tolerance import FALSE_ALARMS, INTERVAL, Rule, Tolerance
 from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import ProblemType
+
+FALSE_ALARMS = 0.05
+"""Share of healthy windows that may break any threshold."""
+
+RESERVE = 2
+"""The thresholds are made for so many times fewer: errors are estimated, and heavy tails make their estimates too small."""
+
+_AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
+
+_WORSE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
+
+
+class Rule(Enum):
+    """How a threshold is made. NONE is the service's rule."""
+
+    NONE = "none"
+    INTERVAL = "interval"
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a suggested threshold lies from the baseline's value: a rule with its amount.
+
+    Parameters
+    ----------
+    rule : Rule
+        How the threshold is made; `Tolerance.parse` reads it from a text.
+    amount : float, default 0.0
+        For ABSOLUTE in the metric's unit, for RELATIVE a share (0 to 1) of the baseline's value.
+
+    Examples
+    --------
+    >>> from model_monitor import Tolerance
+    >>> Tolerance.parse("absolute:0.02").amount
+    0.02
+    """
+
+    rule: Rule
+    amount: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Tolerance:
+        """The tolerance that is written so: `none`, `interval`, `absolute:0.02` or `relative:5%`.
+
+        Raises BadConfiguration showing the text and the four forms.
+        """
+        given = text.strip().lower()
+        if given in (Rule.NONE.value, Rule.INTERVAL.value):
+            return cls(Rule(given))
+        amount = _AMOUNT.fullmatch(given)
+        if not amount:
+            raise BadConfiguration(
+                f"tolerance is {text!r}; write none, interval, absolute:0.02 (in the metric's unit) or relative:5%"
+            )
+        absolute, number, _, percentage = amount.groups()
+        return cls(Rule.ABSOLUTE, float(number)) if absolute else cls(Rule.RELATIVE, float(percentage) / 100)
+
+    def __str__(self) -> str:
+        if self.rule is Rule.ABSOLUTE:
+            return f"absolute:{self.amount:g}"
+        return f"relative:{self.amount * 100:g}%" if self.rule is Rule.RELATIVE else self.rule.value
+
+    def threshold(
+        self, estimate: Estimate, operator: ComparisonOperator, *, metrics: int, window_rows: int, rows: int
+    ) -> float:
+        """The threshold for later windows, from the baseline's estimate of a defined metric.
+
+        metrics: thresholds that share the false alarms. window_rows: of a window. rows: of the baseline.
+        """
+        side, value = _WORSE[operator], estimate.value
+        if self.rule is Rule.INTERVAL:
+            limit = estimate.limit(side, level_of_each(FALSE_ALARMS, metrics), window_rows / rows)
+            return value if limit is None else limit
+        slack = self.amount * abs(value) if self.rule is Rule.RELATIVE else self.amount
+        return value + side.value * slack
+
+
+BARE, INTERVAL = Tolerance(Rule.NONE), Tolerance(Rule.INTERVAL)
+
+
+def level_of_each(false_alarms: float, metrics: int) -> float:
+    """How often one of several metrics may break its threshold, by Bonferroni's inequality.
+
+    Source: Dunn 1961, "Multiple comparisons among means".
+    """
+    return false_alarms / RESERVE / metrics
+
+
+def worse_side(operator: ComparisonOperator) -> Side:
+    """Where the worse values of a metric with this operator lie."""
+    return _WORSE[operator]
+
 
 import_all(metrics)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from model_monitor.data.reading.dataset import Dataset
@@ -13,7 +12,6 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import (
     BudgetLedger,
     CheckResult,
-    CheckStatus,
     Summary,
     SummaryRow,
     Violations,
@@ -28,8 +26,11 @@ from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import evidence_of
 from model_monitor.monitors.model_quality.measurement import (
+    BARE,
+    INTERVAL,
     SEED,
     Measurement,
+    Tolerance,
     measure,
     metrics_of,
     statistics_of,
@@ -37,38 +38,12 @@ from model_monitor.monitors.model_quality.measurement import (
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.monitors.model_quality.tolerance import BARE, INTERVAL, Tolerance
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.scores import UNLIMITED
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
-
-if TYPE_CHECKING:
-    from model_monitor.monitors.user_checks.checks import CheckPlan
-
-
-def published_metrics(measurement: Measurement, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """The metrics that are defined, by their names in statistics.json and metrics.json."""
-    for name, measured in measurement.metrics.items():
-        if measured.value is not None:
-            yield PublishedMetric(name, measured.value)
-    violated = sum(result.status is CheckStatus.VIOLATED for result in results)
-    yield PublishedMetric("total_number_of_violations", violated, unit="Count")
-
-
-def summary_of(measurement: Measurement) -> Summary:
-    """A row for each metric."""
-    rows = []
-    for name, measured in measurement.metrics.items():
-        low, high = interval_of(measured.estimate) or (None, None)
-        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-    return Summary(tuple(rows))
-
-
-# The model-quality monitor: binds what to measure, what it says and what it suggests.
-
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -136,7 +111,11 @@ class ModelQualityMonitor(Monitor):
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        return scanned(measures, dataset, checks)
+        """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
+        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics)
+        found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        return Scanned(found.outcomes, found.rows)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
@@ -160,14 +139,13 @@ class ModelQualityMonitor(Monitor):
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        least, hide = self.min_samples, self.hide_values
         return check_all(
             measurement,
             known,
             budget=self.false_alarm_budget,
-            min_samples=least,
+            min_samples=self.min_samples,
             as_service=self.as_service,
-            hide_values=hide,
+            hide_values=self.hide_values,
         )
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
@@ -180,16 +158,23 @@ class ModelQualityMonitor(Monitor):
         self,
         outcomes: Outcomes,
         measurement: Measurement,
-        checked: tuple[CheckResult, ...],
+        results: tuple[CheckResult, ...],
         constraints: ModelQualityConstraints,
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(measurement, checked))
+        """The metrics that are defined, by their names in statistics.json and metrics.json."""
+        values = ((name, measured.value) for name, measured in measurement.metrics.items())
+        defined = (PublishedMetric(name, value) for name, value in values if value is not None)
+        return (*defined, violation_count(results))
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         return page_of(measurement, results, hide_values=self.hide_values)
 
     def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
-        return summary_of(measurement)
+        rows = []
+        for name, measured in measurement.metrics.items():
+            low, high = interval_of(measured.estimate) or (None, None)
+            rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+        return Summary(tuple(rows))
 
     def table(self, documents: Documents) -> Table:
         columns = ("value", "standard_deviation", "interval", "n")
@@ -198,14 +183,3 @@ class ModelQualityMonitor(Monitor):
             for metric in documents[2].metrics
         )
         return Table("metrics", "metric", rows)
-
-
-# The scan of model quality: labels beside predictions, counted in one pass.
-
-
-def scanned(plan: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
-    data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan)
-    task = OutcomeTask(plan, data.decoder, len(Refusal), data.metrics)
-    found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-    return Scanned(found.outcomes, found.rows)

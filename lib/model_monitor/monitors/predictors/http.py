@@ -5,15 +5,159 @@ Source: E4.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from model_monitor.errors import BadInput
+from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict
-from model_monitor.monitors.predictors.requests import Request
+
+CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
+FEATURES_TEMPLATE = '{"features":$features}'
+
+_NAMED = re.compile(r'"?\$\{([^}]+)\}"?')
+
+
+class Request:
+    """The form of requests and answers.
+
+    Raises BadConfiguration if the templates are none.
+    """
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self.content_type = members.get("content_type") or CSV
+        self.accept_type = members.get("accept_type") or self.content_type
+        self._content = _text(members.get("content_template"))
+        self._record = _text(members.get("record_template"))
+        self._label, self._probability = members.get("label"), members.get("probability")
+        self._scores = self._label if self._probability is None else self._probability
+        errors = list(self._errors())
+        if errors:
+            raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether a request has one record."""
+        return self.content_type == JSON and "$records" not in self._content
+
+    def body(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+        """The request for some rows."""
+        plain = [[_plain(cell) for cell in row] for row in rows]
+        if self.content_type == CSV:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(
+                ["" if cell is None else cell for cell in row] for row in plain
+            )
+            return text.getvalue().encode()
+        if self.content_type == JSON_LINES:
+            template = self._content or FEATURES_TEMPLATE
+            return "\n".join(_filled(template, names, row) for row in plain).encode()
+        records = [_filled(self._record, names, row) for row in plain]
+        if self.one_at_a_time:
+            return self._content.replace("$record", records[0]).encode()
+        return self._content.replace("$records", f"[{','.join(records)}]").encode()
+
+    def scores(self, body: bytes) -> list[Any]:
+        """The scores of an answer, an item for each row.
+
+        Raises ValueError if the answer is no such text, or has nothing where they should be.
+        """
+        if self.accept_type == CSV and not isinstance(self._scores, int):
+            return [[float(cell) for cell in row] for row in _rows(body)]
+        found = self._at(self._scores, body)
+        return [cell if isinstance(cell, list) else float(cell) for cell in found] if self.accept_type == CSV else found
+
+    def labels(self, body: bytes) -> list[Any]:
+        """The labels of an answer, an item for each row; where a row has a list of them, the one with the highest score.
+
+        Raises ValueError if the answer is no such text, has nothing where they should be, or no score for each of a list.
+        """
+        found = self._at(self._label, body)
+        if not any(isinstance(label, list) for label in found):
+            return found
+        return [_best(*pair) for pair in zip(found, self._at(self._probability, body), strict=True)]
+
+    def _at(self, place: Any, body: bytes) -> list[Any]:
+        """What is at a place of an answer, an item for each row."""
+        if self.accept_type == CSV:
+            from model_monitor.data.records.outcome_payloads import list_in
+
+            return [list_in(row[place]) for row in _rows(body)]
+        text = body.decode("utf-8")
+        if self.accept_type == JSON_LINES:
+            return [_found(place, json.loads(line)) for line in text.splitlines() if line.strip()]
+        found = _found(place, json.loads(text))
+        return found if isinstance(found, list) and not self.one_at_a_time else [found]
+
+    def _errors(self) -> Any:
+        known = (CSV, JSON_LINES, JSON)
+        for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
+            if kind not in known:
+                yield f"{member} is {kind!r}; write one of {', '.join(known)}"
+        if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
+            yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
+        if self.content_type == JSON and "$record" not in self._content:
+            yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
+        if self.content_type == JSON and "$" not in self._record:
+            yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
+        for member, place in (("label", self._label), ("probability", self._probability)):
+            if self.accept_type == CSV and isinstance(place, str):
+                yield f"{member} is {place!r}; of CSV write the index of its column"
+
+
+def _rows(body: bytes) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(body.decode("utf-8"))) if row]
+
+
+def _found(place: Any, document: Any) -> Any:
+    import jmespath
+
+    found = document if place is None else jmespath.search(str(place), document)
+    if found is None:
+        raise ValueError(f"nothing is at {place}")
+    return found
+
+
+def _best(labels: Any, scores: Any) -> Any:
+    """The label with the highest score, the first of equal ones."""
+    if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
+        raise ValueError("a list of labels has no score for each")
+    return labels[scores.index(max(scores))]
+
+
+def _filled(template: str, names: Sequence[str], row: Sequence[Any]) -> str:
+    by_name = dict(zip(names, row, strict=True))
+    text = template.replace("$features_kvp", _json(by_name)).replace("$feature_names", _json(list(names)))
+    text = text.replace("$features", _json(list(row)))
+    return _NAMED.sub(lambda named: _json(by_name[named.group(1)]), text)
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as JSON has it: whole numbers without a point, nothing where nothing is."""
+    if not isinstance(cell, float):
+        return cell
+    if math.isnan(cell):
+        return None
+    return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(template: Any) -> str:
+    """A template as text; one that is given as JSON has its placeholders in quotes."""
+    if template is None or isinstance(template, str):
+        return template or ""
+    return _json(template).replace('"$records"', "$records").replace('"$record"', "$record")
+
 
 TRIES = 5
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
@@ -88,9 +232,9 @@ class Endpoint:
         try:
             found = self._read(answer)
             np.array(found, dtype=self._kind)
-        except (ValueError, TypeError, LookupError, RecursionError) as fault:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise BadInput(
-                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(fault).__name__}); "
+                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(error).__name__}); "
                 "accept_type, probability and label of predictor say what its answer is"
             ) from None
         if len(found) != len(rows):
@@ -108,9 +252,9 @@ class Endpoint:
         )
         try:
             answer: bytes | None = tries(self._try, body)
-        except RetryError as fault:
+        except RetryError as error:
             raise BadInput(
-                f"the model at {self._shown} did not answer in {TRIES} tries ({fault.last_attempt.exception()})"
+                f"the model at {self._shown} did not answer in {TRIES} tries ({error.last_attempt.exception()})"
             ) from None
         return answer
 
@@ -119,8 +263,8 @@ class Endpoint:
 
         try:
             answer = self._pool.request("POST", self._address, body=body, headers=self._headers)
-        except urllib3.exceptions.HTTPError as fault:
-            raise Unanswered(type(fault).__name__) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise Unanswered(type(error).__name__) from None
         if answer.status == TOO_LARGE:
             return None
         if answer.status in TRY_AGAIN:

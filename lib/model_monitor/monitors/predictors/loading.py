@@ -20,6 +20,103 @@ if TYPE_CHECKING:
 
     from model_monitor.storage import Storage
 
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@PREDICTORS.register("callable")
+def of_callable(model: Model) -> Predict:
+    """A function from a frame of pandas to scores, or one without parameters that gives such a function."""
+    import inspect
+
+    assert model.function is not None  # who names a callable brings it
+    if not inspect.signature(model.function).parameters:
+        made: Predict = model.function()
+        return made
+    return model.function
+
+
+def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
+    """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which are taken as numbers.
+
+    Raises BadInput naming the feature whose cell is no number and has to be.
+    """
+    found = [
+        _numbers(column, name) if is_number else _texts(column)
+        for column, name, is_number in zip(columns, names, numeric, strict=True)
+    ]
+    if all(numeric):
+        return np.column_stack(found)
+    cells = np.empty((len(found[0]), len(found)), dtype=object)
+    for place, (column, is_number) in enumerate(zip(found, numeric, strict=True)):
+        cells[:, place] = _with_none(column) if is_number else column
+    return cells
+
+
+def are_numbers(column: pa.Array) -> bool:
+    """Whether all cells of a column are numbers, or look like them; one that has none is taken for a column of numbers."""
+    if not pa.types.is_string(column.type):
+        return True
+    try:
+        _numbers(column, "")
+    except BadInput:
+        return False
+    return True
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Cells as doubles or texts."""
+    kind = column.type
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        return pc.cast(column, pa.float64(), safe=False)
+    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
+
+
+def texts_of(cells: NDArray[Any]) -> list[str | None]:
+    """Cells as a file has them: whole numbers without a point, None where nothing is."""
+    return [_text(cell) for cell in cells.tolist()]
+
+
+def _text(cell: Any) -> str | None:
+    if cell is None or cell != cell:
+        return None
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else str(cell)
+
+
+def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
+    if pa.types.is_string(column.type):
+        trimmed = pc.utf8_trim_whitespace(column)
+        present = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+        try:
+            column = pc.cast(present, pa.float64())
+        except pa.ArrowInvalid:
+            raise BadInput(
+                f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
+                "baseline rows with its texts"
+            ) from None
+    found: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return found.astype(np.float64)
+
+
+def _with_none(numbers: NDArray[np.float64]) -> NDArray[Any]:
+    cells: NDArray[Any] = numbers.astype(object)
+    cells[np.isnan(numbers)] = None
+    return cells
+
+
+def _texts(column: pa.Array) -> NDArray[Any]:
+    """Texts; an empty one is a missing one, as in a file."""
+    found: NDArray[Any] = np.array(column.to_pylist(), dtype=object)
+    found[found == ""] = None
+    return found
+
+
 import_all(model_monitor.monitors.predictors)
 
 FLAVOURS = tuple(PREDICTORS)
@@ -61,18 +158,18 @@ def loaded(model: Model) -> Predict:
         entry = PREDICTORS.get(model.flavour)
         try:
             found = entry(model)
-        except ImportError as fault:
+        except ImportError as error:
             raise MissingDependency(
-                f"the model {model.name} needs {fault.name or 'a library'}, which can't be imported; "
+                f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
                 f"{entry.facts.get('remedy', 'install it where the jobs and their executors run')}"
-            ) from fault
+            ) from error
         except MonitorError:
             raise
-        except Exception as fault:
+        except Exception as error:
             raise BadConfiguration(
-                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(fault)}); save it again, or write "
+                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(error)}); save it again, or write "
                 "--model-flavour"
-            ) from fault
+            ) from error
         _loaded.clear()  # one model at a time: they may be large
         _loaded[key] = found
     return _loaded[key]
@@ -107,10 +204,10 @@ def shipped(model: Model) -> Model:
     return replace(model, content=b"")
 
 
-def said_by(fault: BaseException) -> str:
+def said_by(error: BaseException) -> str:
     """The class and the first words of an exception."""
-    words = " ".join(str(fault).split())[:WORDS_OF_A_MODEL]
-    return f"{type(fault).__name__}: {words}" if words else type(fault).__name__
+    words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 @dataclass
@@ -135,7 +232,7 @@ class Caller:
         """
         found = self._numbers(self._answers(cells), len(cells))
         if self.outputs not in (None, found.shape[1]):
-            raise self._fault(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
+            raise self._error(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
         self.outputs = found.shape[1]
         self.rows += len(cells)
         return found
@@ -147,13 +244,13 @@ class Caller:
         """
         found = np.asarray(self._answers(cells), dtype=object)
         if found.shape not in ((len(cells),), (len(cells), 1)):
-            raise self._fault(
+            raise self._error(
                 f"gives an array of shape {found.shape} for {len(cells):,} rows; it has to give a label for each"
             )
         found = found.reshape(-1)
         missing = sum(label is None or label != label for label in found.tolist())
         if missing:
-            raise self._fault(f"gives no label for {missing:,} of {len(cells):,} rows")
+            raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
         return found
 
     def _answers(self, cells: NDArray[Any]) -> Any:
@@ -161,9 +258,9 @@ class Caller:
             return loaded(self.model)(self._frame(cells))
         except MonitorError:
             raise
-        except Exception as fault:
-            told = said_by(fault) if self.says_why else type(fault).__name__
-            raise self._fault(f"raised {told}, called with {len(cells):,} rows") from None
+        except Exception as error:
+            told = said_by(error) if self.says_why else type(error).__name__
+            raise self._error(f"raised {told}, called with {len(cells):,} rows") from None
 
     def exactly(
         self, baseline: NDArray[Any], *, with_logit: bool
@@ -194,18 +291,18 @@ class Caller:
     def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
         found = np.asarray(answers)
         if found.dtype.kind not in "fiub":
-            raise self._fault(f"gives {found.dtype} where scores are wanted; let it give numbers")
+            raise self._error(f"gives {found.dtype} where scores are wanted; let it give numbers")
         if found.ndim not in (1, 2) or (found.ndim == 2 and not found.shape[1]):
-            raise self._fault(
+            raise self._error(
                 f"gives an array of shape {found.shape}; it has to give a number, or a list of them, for each row"
             )
         if len(found) != rows:
-            raise self._fault(f"gave {len(found):,} answers for {rows:,} rows")
+            raise self._error(f"gave {len(found):,} answers for {rows:,} rows")
         found = found.reshape(rows, -1).astype(np.float64)
         infinite = ~np.isfinite(found).all(axis=1)
         if infinite.any():
-            raise self._fault(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows")
+            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows")
         return found
 
-    def _fault(self, what: str) -> BadInput:
+    def _error(self, what: str) -> BadInput:
         return BadInput(f"the model {self.model.name} ({self.model.flavour}) {what}")

@@ -22,12 +22,12 @@ from model_monitor.data.reading.ledger import Version
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.tolerance import Tolerance
+from model_monitor.monitors.model_quality.measurement import Tolerance
 from model_monitor.registry import Registry
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.running.scheduling.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
-from model_monitor.statistics.states.column_metrics import chosen
+from model_monitor.statistics.states.columns import chosen
 from model_monitor.storage import is_local, local_path
 
 JOBS = ("baseline", "monitor", "merge")

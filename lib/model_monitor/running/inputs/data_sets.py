@@ -31,7 +31,7 @@ from model_monitor.data.records.outcome_records import DocumentDecoder, LineDeco
 from model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.explainability.comparison import AttributionBaseline
+from model_monitor.monitors.explainability.analysis import AttributionBaseline
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.contract import JobConfig

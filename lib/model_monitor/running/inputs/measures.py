@@ -11,11 +11,11 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.comparison import Tolerances
 from model_monitor.monitors.bias.measures import FLIP_TEST_ROWS, BiasMeasures, methods_of
-from model_monitor.monitors.explainability.comparison import Tolerances as AttributionTolerances
+from model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
 from model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from model_monitor.monitors.predictors import PREDICTORS, Model
+from model_monitor.monitors.predictors.http import Request
 from model_monitor.monitors.predictors.loading import flavour_of, model_of
-from model_monitor.monitors.predictors.requests import Request
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
 from model_monitor.running.configuration.contract import JobConfig

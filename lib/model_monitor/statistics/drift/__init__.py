@@ -1,7 +1,7 @@
 """How far apart two distributions of one feature are, and whether that is drift. Pure: numpy and scipy, driver only.
 
-distributions.py: what is compared. distances.py, chi_square.py: the distances. tie_losing.py: the service's way of
-counting. comparison.py: the methods that constraints.json names. verdict.py: a distance against a threshold.
+distributions.py: what is compared. distances.py: the distances, and the service's way of counting. comparison.py: the methods
+that constraints.json names, and a distance against a threshold. special_functions.py: SciPy's, loaded with the first call.
 """
 
 from __future__ import annotations

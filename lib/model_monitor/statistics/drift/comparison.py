@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.registry import Entry, Registry
@@ -43,7 +43,7 @@ class Ties(Enum):
     """How equal values of a sketch count."""
 
     SUMMED = "summed"
-    LOST = "lost"  # once per distinct value, as in the service (tie_losing.py)
+    LOST = "lost"  # once per distinct value, as in the service (`distances.tie_losing_cdf`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float 
     """The distance of two sides with values, or why there is none."""
     try:
         found = distance(*sides)
-    except EmptyDistribution as fault:  # there are values, and none that this distance takes
-        return None, str(fault)
+    except EmptyDistribution as error:  # there are values, and none that this distance takes
+        return None, str(error)
     if math.isnan(found):
         return None, "the values are too large to tell how far they are spread"
     return found, None
@@ -171,9 +171,6 @@ def _no_values(n: int, m: int) -> str:
     return f"no values in {' and '.join(sides)}"
 
 
-# A comparison against its threshold: drift, no drift, or not judged and why. Driver only, pure.
-
-
 class Status(Enum):
     """What became of a check, as checks.json spells it."""
 
@@ -182,26 +179,11 @@ class Status(Enum):
     NOT_JUDGED = "not judged"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome for one feature, all that checks.json says of it.
-
-    observed: distance or p-value; None if there is none. n, m: values of the baseline and of the current data, as the formula
-    counts them. method, ties: as the comparison has them. reason: why it is not judged, or was passed without a distance.
-    statistic, degrees_of_freedom: of a test that has them.
-    """
+class Verdict(NamedTuple):
+    """The outcome for one feature. reason: why it is not judged, or was passed without a distance."""
 
     status: Status
-    observed: float | None
-    threshold: float
-    n: int
-    m: int
-    formula: str
-    method: str
-    ties: Ties = Ties.SUMMED
     reason: str | None = None
-    statistic: float | None = None
-    degrees_of_freedom: int | None = None
 
 
 def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, current_rows: int) -> Verdict:
@@ -211,31 +193,12 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
     a distance that is not computable. All values missing on both sides is no drift.
     Source: D2; C11.23.
     """
-    status, reason = _decided(comparison, threshold, baseline_rows, current_rows)
-    return Verdict(
-        status,
-        comparison.distance,
-        threshold,
-        comparison.n,
-        comparison.m,
-        comparison.formula,
-        comparison.method,
-        comparison.ties,
-        reason,
-        comparison.statistic,
-        comparison.degrees_of_freedom,
-    )
-
-
-def _decided(
-    comparison: Comparison, threshold: float, baseline_rows: int, current_rows: int
-) -> tuple[Status, str | None]:
     if not (baseline_rows and current_rows):
         sides = [side for side, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows]
-        return Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(sides)}"
+        return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(sides)}")
     if not (comparison.n or comparison.m):
-        return Status.PASSED, "all values are missing on both sides"
+        return Verdict(Status.PASSED, "all values are missing on both sides")
     if comparison.distance is None:
-        return Status.NOT_JUDGED, comparison.reason
+        return Verdict(Status.NOT_JUDGED, comparison.reason)
     drifted = comparison.distance > threshold if comparison.higher_is_more else comparison.distance < threshold
-    return (Status.VIOLATED if drifted else Status.PASSED), None
+    return Verdict(Status.VIOLATED if drifted else Status.PASSED)

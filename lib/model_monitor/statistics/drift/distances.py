@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -34,12 +34,34 @@ def tie_losing_cdf(levels: Levels) -> StepCdf:
     return StepCdf(np.array(values, dtype=np.float64), cumulative)
 
 
-# Distances between two distributions of one feature, each a registered function of (baseline, current).
-
-
 Distance: TypeAlias = Callable[..., float]
 
 DISTANCES: Registry[Distance] = Registry("distance")
+
+
+def registered(
+    name: str,
+    *,
+    formula: str,
+    numeric: Literal["step_cdf", "deciles", "histogram"] | None = None,
+    categorical: bool = False,
+    symmetric: bool = True,
+    range: tuple[float, float] = (0.0, 1.0),
+    higher_is_more: bool = True,
+    threshold: float | None = None,
+    service: str | None = None,
+) -> Callable[[Distance], Distance]:
+    """Decorator that enters a distance, with what comparisons, tests and docs/drift.md know of it.
+
+    formula: in words that checks.json shows. numeric: the form in which it takes numbers; None: it takes none.
+    categorical: whether it takes counts by category. symmetric: whether both sides may change places.
+    range: its least and its largest value. higher_is_more: False of a p-value.
+    threshold: its usual limit; None: constraints.json can't choose it for all features.
+    service: what the service calls it.
+    """
+    facts = {"formula": formula, "numeric": numeric, "categorical": categorical, "symmetric": symmetric, "range": range}
+    return DISTANCES.register(name, **facts, higher_is_more=higher_is_more, threshold=threshold, service=service)
+
 
 CRITICAL_VALUE = 1.8
 """c of the robust distance; a level of 0.003. Source: Distance.scala of Deequ 2.1.0, after Knuth, TAOCP 2, 3.3.1."""
@@ -52,17 +74,7 @@ _CDF_GAP = "max |F_baseline - F_current|"
 _SHARE_GAP = "max |p_baseline - p_current|"
 
 
-@DISTANCES.register(
-    "l_infinity_numeric",
-    numeric="step_cdf",
-    categorical=False,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
-    threshold=0.1,
-    service="Simple",
-    formula=_CDF_GAP,
-)
+@registered("l_infinity_numeric", numeric="step_cdf", threshold=0.1, service="Simple", formula=_CDF_GAP)
 def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
 
@@ -75,13 +87,9 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     return float(np.abs(baseline.shares_at(values) - current.shares_at(values)).max())
 
 
-@DISTANCES.register(
+@registered(
     "l_infinity_numeric_robust",
     numeric="step_cdf",
-    categorical=False,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
     threshold=0.1,
     service="Robust",
     formula=_ROBUST.format(distance=_CDF_GAP),
@@ -94,20 +102,10 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
     """
-    return _above_chance(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
+    return _above_noise(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
 
-@DISTANCES.register(
-    "l_infinity_categorical",
-    numeric=None,
-    categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
-    threshold=None,
-    service=None,
-    formula=_SHARE_GAP,
-)
+@registered("l_infinity_categorical", categorical=True, formula=_SHARE_GAP)
 def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has one of its own.
 
@@ -118,13 +116,9 @@ def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     return float(np.abs(p - q).max())
 
 
-@DISTANCES.register(
+@registered(
     "l_infinity_categorical_robust",
-    numeric=None,
     categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
     threshold=0.1,
     service="LInfinity",
     formula=_ROBUST.format(distance=_SHARE_GAP),
@@ -137,20 +131,10 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
     """
-    return _above_chance(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
+    return _above_noise(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
 
 
-@DISTANCES.register(
-    "normalized_abs_difference",
-    numeric=None,
-    categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
-    threshold=None,
-    service=None,
-    formula="max |baseline count - current count| / (n + m)",
-)
+@registered("normalized_abs_difference", categorical=True, formula="max |baseline count - current count| / (n + m)")
 def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
     """Largest difference between the counts of a category, as a share of both totals; sees a change of volume too.
 
@@ -161,15 +145,11 @@ def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
     return float(np.abs(baseline - current).max() / (baseline.sum() + current.sum()))
 
 
-@DISTANCES.register(
+@registered(
     "js_divergence",
     numeric="histogram",
     categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
     threshold=0.3,
-    service=None,
     formula="(KL(p | mean) + KL(q | mean)) / 2, in bits",
 )
 def js_divergence(baseline: Counts, current: Counts) -> float:
@@ -186,15 +166,11 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     return min(max((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2, 0.0), 1.0)
 
 
-@DISTANCES.register(
+@registered(
     "js_distance",
     numeric="deciles",
     categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
     threshold=0.1,
-    service=None,
     formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in bits",
 )
 def js_distance(baseline: Counts, current: Counts) -> float:
@@ -207,15 +183,12 @@ def js_distance(baseline: Counts, current: Counts) -> float:
     return math.sqrt(js_divergence(baseline, current))
 
 
-@DISTANCES.register(
+@registered(
     "psi",
     numeric="deciles",
     categorical=True,
-    symmetric=True,
     range=(0.0, math.inf),
-    higher_is_more=True,
     threshold=0.2,
-    service=None,
     formula="sum((q - p) * ln(q / p)), 1 added to every count",
 )
 def population_stability_index(baseline: Counts, current: Counts) -> float:
@@ -230,19 +203,15 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     """
     require_values(baseline.sum(), current.sum())
     filled = (baseline > 0) | (current > 0)
-    p, q = _shares(baseline[filled] + 1, current[filled] + 1)
+    p, q = _shares(baseline[filled] + 1, current[filled] + 1)  # no cell is empty, so no logarithm is infinite
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-@DISTANCES.register(
+@registered(
     "hellinger",
     numeric="deciles",
     categorical=True,
-    symmetric=True,
-    range=(0.0, 1.0),
-    higher_is_more=True,
     threshold=0.1,
-    service=None,
     formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)",
 )
 def hellinger(baseline: Counts, current: Counts) -> float:
@@ -268,15 +237,12 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     return 2 * float(np.sum(gaps[:-1] * np.diff(values / 2)))  # halves: the width of the widest range is no double
 
 
-@DISTANCES.register(
+@registered(
     "wasserstein_normalised",
     numeric="step_cdf",
-    categorical=False,
     symmetric=False,
     range=(0.0, math.inf),
-    higher_is_more=True,
     threshold=0.1,
-    service=None,
     formula="integral of |F_baseline - F_current| over the finite values / max(standard deviation of the baseline, 0.001)",
 )
 def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
@@ -297,7 +263,7 @@ def _shares(baseline: Counts, current: Counts) -> tuple[Values, Values]:
     return baseline / baseline.sum(), current / current.sum()
 
 
-def _above_chance(gap: float, n: float, m: float, alpha: float | None) -> float:
+def _above_noise(gap: float, n: float, m: float, alpha: float | None) -> float:
     critical = CRITICAL_VALUE if alpha is None else math.sqrt(-math.log(alpha / 2) / 2)
     return max(0.0, gap - critical * math.sqrt((n + m) / (n * m)))
 
@@ -305,9 +271,6 @@ def _above_chance(gap: float, n: float, m: float, alpha: float | None) -> float:
 def _relative_entropy(p: Values, q: Values) -> float:
     filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
-
-
-# The chi-square test of counts by category: how well they fit the baseline's shares, as Deequ does it.
 
 
 LEAST_EXPECTED = 5.0
@@ -370,12 +333,10 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     return ChiSquareTest(statistic, 1.0 - chi_square_below(statistic, freedom), freedom)
 
 
-@DISTANCES.register(
+@registered(
     "chi_squared",
-    numeric=None,
     categorical=True,
     symmetric=False,
-    range=(0.0, 1.0),
     higher_is_more=False,
     threshold=0.1,
     service="ChiSquared",

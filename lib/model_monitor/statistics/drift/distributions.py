@@ -57,7 +57,7 @@ class StepCdf:
         if self.exact_deviation is not None:
             return self.exact_deviation
         finite = self.finite()
-        weights = np.diff(finite.cumulative, prepend=0)
+        weights = np.diff(finite.cumulative, prepend=0)  # how many values each item stands for
         with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
             mean = np.average(finite.values, weights=weights)
             return math.sqrt(np.average((finite.values - mean) ** 2, weights=weights))
@@ -226,7 +226,7 @@ def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Co
     Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
     sides = (baseline, current)
-    edges = np.unique(np.concatenate([side_edges[_wide(side)] for side in sides for side_edges in _edges(side)]))
+    edges = np.unique(np.concatenate([edges[_wide(side)] for side in sides for edges in (side.lower, side.upper)]))
     points = np.unique(np.concatenate([side.lower[_point(side)] for side in sides]))
     unmatched = [(float(side.counts[_open(side)].sum()), side.nan) for side in sides]
     cells = [np.concatenate((_spread(side, edges), _at_points(side, points))) for side in sides]
@@ -239,10 +239,6 @@ def _counts_of(names: Sequence[str], counts: CategoryCounts) -> Counts:
 
 def _counts_between(edges: Values, cdf: StepCdf) -> Counts:
     return np.diff(cdf.ranks_at(edges), prepend=0, append=cdf.total).astype(np.float64)
-
-
-def _edges(histogram: Histogram) -> tuple[Values, Values]:
-    return histogram.lower, histogram.upper
 
 
 def _wide(histogram: Histogram) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import importlib
 import sys
 from contextlib import suppress
 from types import ModuleType
+from typing import Any
 
 PACKAGE = "scipy.special"
 
@@ -29,43 +30,41 @@ def load_alone() -> None:
             del sys.modules[PACKAGE]
 
 
+def special() -> Any:
+    """SciPy's functions of numbers and arrays, imported with the first call."""
+    return importlib.import_module(f"{PACKAGE}._ufuncs")
+
+
 def normal_quantile(share: float) -> float:
     """The number that this share of a standard normal distribution lies below."""
-    from scipy.special._ufuncs import ndtri
-
-    return float(ndtri(share))
+    return float(special().ndtri(share))
 
 
 def normal_above(value: float) -> float:
     """The share of a standard normal distribution above `value`."""
-    from scipy.special._ufuncs import ndtr
-
-    return float(ndtr(-value))
+    return float(special().ndtr(-value))
 
 
 def student_quantile(degrees_of_freedom: float, share: float) -> float:
     """The number that this share of Student's t distribution lies below."""
-    from scipy.special._ufuncs import stdtrit
+    return float(special().stdtrit(degrees_of_freedom, share))
 
-    return float(stdtrit(degrees_of_freedom, share))
+
+def student_above(value: float, degrees_of_freedom: float) -> float:
+    """The share of Student's t distribution above `value`."""
+    return float(special().stdtr(degrees_of_freedom, -value))
 
 
 def chi_square_below(statistic: float, degrees_of_freedom: float) -> float:
     """The share of a chi-square distribution below `statistic`."""
-    from scipy.special._ufuncs import gammainc
-
-    return float(gammainc(degrees_of_freedom / 2, statistic / 2))
+    return float(special().gammainc(degrees_of_freedom / 2, statistic / 2))
 
 
 def chi_square_above(statistic: float, degrees_of_freedom: float) -> float:
     """The share of a chi-square distribution above `statistic`, as small as it may be."""
-    from scipy.special._ufuncs import gammaincc
-
-    return float(gammaincc(degrees_of_freedom / 2, statistic / 2))
+    return float(special().gammaincc(degrees_of_freedom / 2, statistic / 2))
 
 
 def kolmogorov_above(value: float) -> float:
     """The share of Kolmogorov's limiting distribution above `value`."""
-    from scipy.special._ufuncs import kolmogorov
-
-    return float(kolmogorov(value))
+    return float(special().kolmogorov(value))

@@ -121,7 +121,7 @@ class AttributionsBuilder:
         blocks = blocks_of(keys)
         self._rows += summed(blocks)
         for place, column in enumerate(_columns(values)):
-            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]
+            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: what is added to it is added to all
             for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
                 sums[kind] += summed(blocks, taken)
             self._sketches[place].update(column)

@@ -6,7 +6,7 @@ Sums of doubles depend on how they are grouped, and a key is in one block wherev
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -35,7 +35,7 @@ def blocks_of(keys: Keys) -> Blocks:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
     mixed ^= mixed >> np.uint64(31)
-    return (mixed >> np.uint64(58)).astype(np.int64)
+    return (mixed >> np.uint64(58)).astype(np.int64)  # the upper 6 of 64 bits
 
 
 @registered
@@ -138,7 +138,7 @@ class RegressionSums(State):
         with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
             errors = np.abs(labels - predictions)
             rows = summed(blocks)
-            means = summed(blocks, labels) / np.maximum(rows, 1)
+            means = summed(blocks, labels) / np.maximum(rows, 1)  # of a block without rows 0
             deviations = labels - means[blocks]
             filled = labels != 0
             relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)
@@ -160,7 +160,7 @@ class RegressionSums(State):
         """
         with np.errstate(over="ignore", invalid="ignore"):
             rows = self.rows + other.rows
-            share = other.rows / np.maximum(rows, 1)
+            share = other.rows / np.maximum(rows, 1)  # 0 where neither side has rows
             apart = other.label_mean - self.label_mean
             return RegressionSums(
                 rows=rows,
@@ -175,7 +175,7 @@ class RegressionSums(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Doubles, one member after the other."""
-        return {}, np.stack(self.members).astype("<f8").tobytes()
+        return {}, np.stack([getattr(self, member.name) for member in fields(self)]).astype("<f8").tobytes()
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
@@ -183,11 +183,3 @@ class RegressionSums(State):
 
     def contradiction(self) -> str | None:
         return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"
-
-    @property
-    def members(self) -> tuple[Numbers, ...]:
-        """Every member, in the order declared."""
-        return (
-            *(self.rows, self.absolute, self.squared, self.label_mean),
-            *(self.label_m2, self.absolute_label, self.relative, self.nonzero),
-        )

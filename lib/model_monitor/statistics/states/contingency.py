@@ -140,10 +140,10 @@ class ContingencyPlan:
                 segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
                 **plan,
             )
-        except MALFORMED as fault:
+        except MALFORMED as error:
             raise BadState(
-                f"contingency: the plan can't be read ({type(fault).__name__}); scan the data again"
-            ) from fault
+                f"contingency: the plan can't be read ({type(error).__name__}); scan the data again"
+            ) from error
 
 
 def number_of(value: Scalar) -> float | None:
@@ -178,9 +178,6 @@ def _segmentation(found: dict[str, Any]) -> Segmentation:
         tuple(Interval(**item) if isinstance(item, dict) else item for item in segment) for segment in found["segments"]
     )
     return Segmentation(found["title"], found["column"], segments, tuple(found["names"]))
-
-
-# Contingency: how many rows there are of each kind, which is all that every bias metric but one is made from.
 
 
 Key: TypeAlias = int | str | None

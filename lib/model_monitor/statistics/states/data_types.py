@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import add, attrgetter
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -28,6 +29,9 @@ Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
 FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
+
+
+_counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
 
 
 class DataType(IntEnum):
@@ -95,11 +99,7 @@ class DataTypeCounts(State):
         return "Fractional" if self.fractional else "Integral"
 
     def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*(mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)))
-
-    @property
-    def _counts(self) -> tuple[int, ...]:
-        return self.missing, self.integral, self.fractional, self.boolean, self.text, self.unknown
+        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(other)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:

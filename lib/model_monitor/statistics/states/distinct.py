@@ -76,9 +76,6 @@ BIASES: NDArray[np.float64] = np.array(
 # fmt: on
 
 
-# Distinct counts: HyperLogLog++ registers of hashed values, the same that Spark's approx_count_distinct keeps.
-
-
 Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
 Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
 
@@ -139,11 +136,11 @@ class DistinctRegisters(State):
 
     def _estimate(self, linear_up_to: float) -> int:
         """linear_up_to: the largest raw estimate that is counted linearly whatever comes of it."""
-        shares = np.ldexp(1.0, -self.registers.astype(np.int32))
+        shares = np.ldexp(1.0, -self.registers.astype(np.int32))  # 2^-register
         raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
         unused = REGISTERS - int(np.count_nonzero(self.registers))
         if unused:
-            counted = REGISTERS * math.log(REGISTERS / unused)
+            counted = REGISTERS * math.log(REGISTERS / unused)  # how many values leave so many registers empty
             if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
                 return _rounded(counted)
         return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
@@ -175,7 +172,7 @@ class DistinctBuilder:
         self._room = WAITING
 
     def update(self, hashes: Hashes) -> None:
-        """Take the hashes of present values (`hashing.xxhash64_of`, `text_hashing.xxhash64_of_texts`, or Spark's)."""
+        """Take the hashes of present values (`hashing.xxhash64_of`, `hashing.xxhash64_of_texts`, or Spark's)."""
         if self._leading_bits:
             hashes = hashes[(hashes & self._leading_bits) == 0]
         if len(hashes):
@@ -200,7 +197,7 @@ class DistinctBuilder:
         # The exponent of a double is the place of its leading one.
         places = leading.view(np.int32).astype(np.float64).view(np.int64)
         places >>= _MANTISSA_BITS
-        ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)
+        ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)  # one more than the zeros before it
         for place in np.flatnonzero(leading == 0):  # one in two thousand million
             ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
         np.maximum.at(self._registers, (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)

@@ -72,7 +72,7 @@ class State(ABC):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """What has to be known to read the bytes, and has to be the same for two states to add up; and the bytes."""
-        return {}, self.NUMBERS.pack(*(getattr(self, name) for name, _ in _members(self)))
+        return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _members(type(self))])
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
@@ -84,10 +84,7 @@ class State(ABC):
         return None
 
 
-# Bytes of several parts, one after the other: each after its length, a 64-bit integer.
-
-
-_LENGTH = struct.Struct("<Q")
+_LENGTH = struct.Struct("<Q")  # little endian, as all numbers in these bytes
 
 
 def joined(parts: Iterable[bytes]) -> bytes:
@@ -104,7 +101,7 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     start = 0
     while start < len(payload):
         place = start + _LENGTH.size
-        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place
+        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place  # a cut length
         if end > len(payload):
             raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
         parts.append(payload[place:end])
@@ -112,18 +109,13 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     return parts
 
 
-# What bytes have to hold to be a state, whoever wrote them: a checksum that is right says nothing of that.
-
-
 MOST = 2**53
 """No count is larger: a thousand of them still add up within 64 bits, and a double is exact up to here."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-MALFORMED = (
-    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError),
-    struct.error,
-)
+_OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+MALFORMED = (*_OF_READING, struct.error)
 """What reading crafted bytes ends with."""
 
 
@@ -132,25 +124,19 @@ def is_count(value: object, most: int = MOST) -> bool:
     return type(value) is int and 0 <= value <= most
 
 
-def contradiction_in(state: Any) -> str | None:
+def contradiction_in(state: State) -> str | None:
     """Why something that was read is no state of ours; None if it is one."""
-    for name, like in _members(state):
+    for name, like in _members(type(state)):
         if not _is_sound(getattr(state, name), like):
             return f"{name} is none"
-    wrong: str | None = state.contradiction()
-    return wrong
+    return state.contradiction()
 
 
-_MEMBERS: dict[type, tuple[tuple[str, Any], ...]] = {}
-
-
-def _members(state: Any) -> tuple[tuple[str, Any], ...]:
-    """The members of a state, each with what it is where there are no rows."""
-    kind = type(state)
-    if kind not in _MEMBERS:
-        none = kind()
-        _MEMBERS[kind] = tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
-    return _MEMBERS[kind]
+@functools.cache
+def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """The members of a type of state, each with what it is where there are no rows."""
+    none = kind()
+    return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
 
 
 def _is_sound(value: Any, like: Any) -> bool:
@@ -183,10 +169,6 @@ def _is_whole(value: Any) -> bool:
 def _is_text(text: str) -> bool:
     """Whether a text can be written: half a surrogate pair, which JSON can spell, is none."""
     return text.isascii() or not _LONE_SURROGATE.search(text)
-
-
-# Bytes of states that older releases wrote: one step for each version of a kind, from its payload to the next
-# version's.
 
 
 Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
@@ -235,13 +217,10 @@ def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Paramete
     return parameters, payload + joined([b""])
 
 
-# The bytes of a state: an envelope that says what it holds, and refuses what it does not.
-
-
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
-_HEAD = struct.Struct("<4sBBBHQ")
+_HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope, version; sizes of kind, parameters, payload
 _VERSION_AT = 5  # behind the magic and the envelope's own version
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -250,14 +229,15 @@ _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":
 def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> bytes:
     """The bytes of one state.
 
-    kind: the state's KIND. version: of its payload's layout. parameters: what has to be known to read the payload, and
-    what two states must have in common to be added.
+    kind: the state's KIND.
+    version: of its payload's layout.
+    parameters: what has to be known to read the payload, and what two states must have in common to be added.
     """
     name = kind.encode("ascii")
     described = _JSON.encode(parameters).encode() if parameters else b""
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
-    return body + _CHECKSUM.pack(zlib.crc32(body))
+    return body + _CHECKSUM.pack(zlib.crc32(body))  # of all that stands before it
 
 
 def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
@@ -317,8 +297,8 @@ def _parameters(described: bytes) -> dict[str, Any]:
     """Those that `pack` described, which most states of a kind have in common."""
     try:
         parameters = json.loads(described) if described else {}
-    except (ValueError, RecursionError) as fault:
-        raise BadState(f"state bytes: the parameters are no JSON ({type(fault).__name__})") from fault
+    except (ValueError, RecursionError) as error:
+        raise BadState(f"state bytes: the parameters are no JSON ({type(error).__name__})") from error
     if not isinstance(parameters, dict):
         raise BadState("state bytes: the parameters are no JSON object")
     return parameters
@@ -349,9 +329,6 @@ def _places(blob: bytes) -> tuple[int, int, int]:
         announced = body_size + _CHECKSUM.size
         raise BadState(f"state bytes: {len(blob)} bytes where their head announces {announced}; the file may be cut")
     return body_size, name_end, parameters_end
-
-
-# Every type of state by its kind, and states from bytes of whatever kind. Runs on executors and driver.
 
 
 STATES: dict[str, type[State]] = {}

@@ -78,7 +78,7 @@ class Frequencies(State):
             counts[key] = counts.get(key, 0) + count
         cut = 0
         if len(counts) > self.limit:
-            cut = sorted(counts.values(), reverse=True)[self.limit]
+            cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest that has no place any more
             counts = {key: count - cut for key, count in counts.items() if count > cut}
         return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
 
@@ -94,7 +94,7 @@ class Frequencies(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
         keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
-        texts_at = 24 + 16 * keys
+        texts_at = 24 + 16 * keys  # behind three numbers, and a count and a length for each key
         if keys < 0 or len(payload) < texts_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {keys} keys does not fit in {len(payload)} bytes")
         counts, lengths = np.frombuffer(payload, "<i8", 2 * keys, offset=24).reshape(2, keys).tolist()
@@ -185,7 +185,7 @@ class FrequenciesBuilder:
         singles_go = int(np.count_nonzero(single)) > self._limit
         found = (values.where(~single) if singles_go else values).added()
         if len(found.counts) > self._limit:
-            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])
+            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
         else:
             cut = int(singles_go)
         found.counts -= cut

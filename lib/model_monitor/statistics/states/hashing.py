@@ -123,10 +123,6 @@ def mixed(hashes: Hashes) -> Hashes:
     return hashes
 
 
-# Spark's xxhash64 of texts, in numpy: every step of the algorithm for all texts of an array at once. Runs on
-# executors.
-
-
 Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]  # little endian
 Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets

@@ -78,7 +78,7 @@ class KllSketch(State):
     @property
     def count(self) -> int:
         """Number of values the sketch stands for, exact: a compaction keeps the total weight."""
-        return sum(len(level) << height for height, level in enumerate(self.levels))
+        return sum(len(level) << height for height, level in enumerate(self.levels))  # an item of level h is 2^h values
 
     @property
     def error(self) -> float:
@@ -131,7 +131,7 @@ class KllSketch(State):
             return []
         bounds = _bounds(minimum, maximum)
         below = _ranks(cdf, bounds, "left")
-        below[-1] = _ranks(cdf, [max(bounds[-1], maximum)], "right")[0]
+        below[-1] = _ranks(cdf, [max(bounds[-1], maximum)], "right")[0]  # the last bucket is closed
         counts = np.diff(below)
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
@@ -171,7 +171,7 @@ class KllSketch(State):
                 f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
             )
         height = payload[0] if payload else 0
-        items_at = 1 + height * _LEVEL.size
+        items_at = 1 + height * _LEVEL.size  # behind the number of levels and a head for each
         if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
         heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
@@ -320,17 +320,17 @@ class _Level:
 
         The odd item is the last to *arrive*, not the largest; every second compaction starts at the other offset.
         """
-        even = self.length - self.length % 2
+        even = self.length - self.length % 2  # an odd last item stays
         if self.compactions % 2 == 1:
             self.offset = 1 - self.offset
         items = self.buffer[:even]
         sort(items)
         above.append(items[self.offset :: 2])
         if even < self.length:
-            self.buffer[0] = self.buffer[even]
+            self.buffer[0] = self.buffer[even]  # the odd one, now in front
         self.length -= even
         self.compactions += 1
-        return even // 2
+        return even // 2  # of each pair one item went up
 
 
 def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:

@@ -71,15 +71,14 @@ class Moments(State):
 
     def __add__(self, other: Moments) -> Moments:
         """Exact for counts, minimum and maximum; sum, mean and m2 up to rounding, in the order of adding."""
-        totals = _merged(
-            _Totals(self.count, self.sum, self.mean, self.m2),
-            _Totals(other.count, other.sum, other.mean, other.m2),
+        count, total, mean, m2 = _merged(
+            (self.count, self.sum, self.mean, self.m2), (other.count, other.sum, other.mean, other.m2)
         )
         return Moments(
-            *(totals.count, self.missing + other.missing, self.nan + other.nan),
+            *(count, self.missing + other.missing, self.nan + other.nan),
             self.positive_infinite + other.positive_infinite,
             self.negative_infinite + other.negative_infinite,
-            *(totals.sum, totals.mean, totals.m2),
+            *(total, mean, m2),
             *_range((self.minimum, self.maximum), (other.minimum, other.maximum)),
         )
 
@@ -137,7 +136,7 @@ class MomentsBuilder:
         self._positive_infinite = 0
         self._negative_infinite = 0
         self._range = (math.nan, math.nan)
-        self._totals = _Totals(0, 0.0, math.nan, 0.0)
+        self._totals: _Totals = (0, 0.0, math.nan, 0.0)
         self._blocks = ValueBlocks()
 
     def update(self, values: Values, missing: int = 0) -> Values:
@@ -168,16 +167,9 @@ class MomentsBuilder:
     def state(self) -> Moments:
         """The moments of all values so far."""
         with np.errstate(over="ignore", invalid="ignore"):
-            totals = _after(self._totals, self._blocks.rest)
-        return Moments(
-            totals.count,
-            self._missing,
-            self._nan,
-            self._positive_infinite,
-            self._negative_infinite,
-            *(totals.sum, totals.mean, totals.m2),
-            *self._range,
-        )
+            count, total, mean, m2 = _after(self._totals, self._blocks.rest)
+        counts = (count, self._missing, self._nan, self._positive_infinite, self._negative_infinite)
+        return Moments(*counts, total, mean, m2, *self._range)
 
     def _count_not_finite(self, values: Values) -> Values:
         finite = np.isfinite(values)
@@ -191,14 +183,8 @@ class MomentsBuilder:
         return kept
 
 
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    """Number, sum, mean and sum of squared deviations of some values; the mean of none is NaN."""
-
-    count: int
-    sum: float
-    mean: float
-    m2: float
+_Totals: TypeAlias = tuple[int, float, float, float]
+"""Number, sum, mean and sum of squared deviations of some values; the mean of none is NaN."""
 
 
 def _after(totals: _Totals, block: Values) -> _Totals:
@@ -208,9 +194,9 @@ def _after(totals: _Totals, block: Values) -> _Totals:
         return totals
     mean = float(block.sum()) / count
     deviations = block - mean
-    deviations *= deviations
-    merged = _merged(totals, _Totals(count, 0.0, mean, float(deviations.sum())))
-    return _Totals(merged.count, _added_in_order(totals.sum, block), merged.mean, merged.m2)
+    deviations *= deviations  # in place
+    together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
+    return together, _added_in_order(totals[1], block), middle, m2
 
 
 def _added_in_order(total: float, values: Values) -> float:
@@ -226,16 +212,11 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
     """
-    if not left.count or not right.count:
-        return right if right.count else left
-    count = left.count + right.count
-    apart = right.mean - left.mean
-    return _Totals(
-        count,
-        left.sum + right.sum,
-        left.mean + apart * (right.count / count),
-        left.m2 + right.m2 + apart * apart * (left.count * right.count / count),
-    )
+    (n, total, mean, m2), (m, more, other_mean, other_m2) = left, right
+    if not n or not m:
+        return right if m else left
+    count, apart = n + m, other_mean - mean
+    return count, total + more, mean + apart * (m / count), m2 + other_m2 + apart * apart * (n * m / count)
 
 
 def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:

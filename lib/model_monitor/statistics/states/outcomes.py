@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -53,9 +53,6 @@ def is_positive(label: str, positive_label: str | None) -> bool:
     """Whether a label is of the positive class; positive_label None: 1 or true."""
     positives = DEFAULT_POSITIVES if positive_label is None else (positive_label,)
     return class_key(label) in {class_key(positive) for positive in positives}
-
-
-# Outcomes: all that one scan knows of predictions beside what really happened, and what such a scan is asked for.
 
 
 Texts: TypeAlias = pa.Array  # of strings, none of them null
@@ -242,7 +239,7 @@ class OutcomeBuilder:
 
     def __init__(self, plan: OutcomePlan, part: int = 0) -> None:
         self._plan = plan
-        self._first_key = part << _PARTS_OF_A_KEY
+        self._first_key = part << _PARTS_OF_A_KEY  # so that no two partitions number a row alike
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()
@@ -260,9 +257,10 @@ class OutcomeBuilder:
     ) -> None:
         """Take rows that have all that the plan asks for; what it does not ask for may be None.
 
-        labels, predictions: finite numbers for regression, else texts without blanks around them. scores: from 0 to 1. keys:
-        a hash of what identifies each row; None: the rows are numbered. values: shape (rows, the user's metrics); NaN: the
-        metric has no value for this row.
+        labels, predictions: finite numbers for regression, else texts without blanks around them.
+        scores: from 0 to 1.
+        keys: a hash of what identifies each row; None: the rows are numbered.
+        values: shape (rows, the user's metrics); NaN: the metric has no value for this row.
         """
         rows = len(labels)
         if not rows:
@@ -283,43 +281,30 @@ class OutcomeBuilder:
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
         self._fold()
-        state = self._state
-        return Outcomes(
-            self._plan,
-            state.item_count,
-            state.confusion,
-            self._scores.state(),
-            state.regression,
-            state.probabilities,
-            state.values,
-            self._residuals.state(),
-        )
+        return replace(self._state, scores=self._scores.state(), residuals=self._residuals.state())
 
     def _fold(self) -> None:
         if not self._pending:
             return
         chunk = _Rows.joined(self._pending)
         self._pending, self._pending_rows = [], 0
-        part = Outcomes.zero(self._plan)
-        regression, confusion, probabilities, values = part.regression, part.confusion, part.probabilities, part.values
+        part = replace(Outcomes.zero(self._plan), item_count=len(chunk.labels))
         if self._plan.is_regression:
             labels, predictions = _numbers(chunk.labels), _numbers(chunk.predictions)
-            regression = RegressionSums.of(labels, predictions, chunk.blocks)
+            part = replace(part, regression=RegressionSums.of(labels, predictions, chunk.blocks))
             with np.errstate(over="ignore"):
                 self._residuals.update(np.nan_to_num(labels - predictions))
         else:
             predictions = self._predictions(chunk)
-            confusion = ConfusionCounts.of(chunk.labels, predictions)
+            part = replace(part, confusion=ConfusionCounts.of(chunk.labels, predictions))
             if self._plan.with_scores:
                 happened = self._happened(chunk.labels, predictions)
-                probabilities = probability_sums(_numbers(chunk.scores), happened, chunk.blocks)
+                part = replace(part, probabilities=probability_sums(_numbers(chunk.scores), happened, chunk.blocks))
                 if self._plan.is_binary:
                     self._scores.update(_numbers(chunk.scores), happened)
         if self._plan.values:
-            values = _value_sums(self._plan.values, _numbers(chunk.values), chunk.blocks)
-        self._state += Outcomes(
-            self._plan, len(chunk.labels), confusion, part.scores, regression, probabilities, values
-        )
+            part = replace(part, values=_value_sums(self._plan.values, _numbers(chunk.values), chunk.blocks))
+        self._state += part
 
     def _predictions(self, chunk: _Rows) -> Texts:
         if self._plan.with_predictions:
@@ -341,8 +326,7 @@ class OutcomeBuilder:
         return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+class _Rows(NamedTuple):
     """Some rows: members as in `OutcomeBuilder.update`, and the block of each row."""
 
     labels: Any
@@ -353,20 +337,13 @@ class _Rows:
 
     def part(self, start: int, end: int) -> _Rows:
         """The rows from `start` to before `end`."""
-        labels, predictions, scores, values = (
-            None if member is None else member[start:end]
-            for member in (self.labels, self.predictions, self.scores, self.values)
-        )
-        return _Rows(labels, predictions, scores, self.blocks[start:end], values)
+        members: Any = (None if member is None else member[start:end] for member in self)
+        return _Rows(*members)
 
     @classmethod
     def joined(cls, parts: list[_Rows]) -> _Rows:
         """The rows of all parts, in order."""
-        labels, predictions, scores, blocks, values = zip(*(part._members() for part in parts), strict=True)
-        return cls(_joined(labels), _joined(predictions), _joined(scores), _joined(blocks), _joined(values))
-
-    def _members(self) -> tuple[Any, ...]:
-        return (self.labels, self.predictions, self.scores, self.blocks, self.values)
+        return cls(*map(_joined, zip(*parts, strict=True)))
 
 
 def _joined(members: tuple[Any, ...]) -> Any:

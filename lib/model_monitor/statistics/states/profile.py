@@ -30,10 +30,11 @@ from model_monitor.statistics.states.moments import Moments
 class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
-    accept_exponents: whether a text like `1e-5` is a number. counted: numeric features whose values are counted one by one,
-    as those of text features always are. column_metrics: names of the metrics of numeric columns to gather (column_metrics.py).
-    keeps_runs: whether runs of neighbouring rows are kept, as of a baseline. time_column: the feature that tells who is a
-    neighbour, and when the newest row came; None: as they stand.
+    accept_exponents: whether a text like `1e-5` is a number.
+    counted: numeric features whose values are counted one by one, as those of text features always are.
+    column_metrics: names of the metrics of numeric columns to gather (columns/).
+    keeps_runs: whether runs of neighbouring rows are kept, as of a baseline.
+    time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     """
 
     accept_exponents: bool = True
@@ -41,9 +42,6 @@ class Measures:
     column_metrics: tuple[str, ...] = ()
     keeps_runs: bool = False
     time_column: str | None = None
-
-
-# All that one scan knows of a data set: a `Profile` of `FeatureProfile`s, themselves states that add.
 
 
 S = TypeVar("S", bound=State)
@@ -284,9 +282,6 @@ class Profile(State):
         return cls(parameters["item_count"], features, header)
 
 
-# The metrics of every feature from its states alone, without a JVM.
-
-
 @dataclass(frozen=True, slots=True)
 class FeatureMetrics:
     """What Deequ's analyzers say of one feature; None where there is nothing to compute it from.
@@ -315,22 +310,11 @@ def metrics_of(profile: Profile) -> dict[str, FeatureMetrics]:
 
 
 def _metrics(feature: FeatureProfile) -> FeatureMetrics:
-    rows = feature.num_present + feature.num_missing
+    rows, moments = feature.data_types.total, feature.moments
     completeness = feature.num_present / rows if rows else None
-    approx_count_distinct = feature.distinct.estimate_of_deequ() if feature.distinct is not None else None
-    moments = feature.moments
+    distinct = feature.distinct.estimate_of_deequ() if feature.distinct is not None else None
     if moments is None or not feature.is_numeric or not moments.count:
-        return FeatureMetrics(completeness, approx_count_distinct=approx_count_distinct)
-    return FeatureMetrics(
-        completeness=completeness,
-        mean=_finite(moments.average),
-        sum=_finite(moments.sum),
-        standard_deviation=_finite(moments.standard_deviation),
-        minimum=_finite(moments.minimum),
-        maximum=_finite(moments.maximum),
-        approx_count_distinct=approx_count_distinct,
-    )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        return FeatureMetrics(completeness, approx_count_distinct=distinct)
+    numbers = (moments.average, moments.sum, moments.standard_deviation, moments.minimum, moments.maximum)
+    mean, total, spread, low, high = (number if math.isfinite(number) else None for number in numbers)
+    return FeatureMetrics(completeness, mean, total, spread, low, high, distinct)

@@ -71,7 +71,7 @@ class RowCounts(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
-        size = 8 * (1 + reasons + predicates + 2 * widths)
+        size = 8 * (1 + reasons + predicates + 2 * widths)  # kept rows first, pairs of widths last
         if len(payload) != size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
@@ -89,9 +89,6 @@ def _added(mine: tuple[tuple[int, int], ...], theirs: tuple[tuple[int, int], ...
     total = Counter(dict(mine))
     total.update(dict(theirs))
     return tuple(sorted(total.items()))
-
-
-# What is known of requests beside their data: how many there were, how they ended, how long they took.
 
 
 _REQUESTS_HEAD = struct.Struct("<dqq")
@@ -141,7 +138,7 @@ class Requests(State):
         if len(payload) < _REQUESTS_HEAD.size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
         estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
-        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size
+        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
         moments_end = pairs_end + moments_bytes
         if statuses < 0 or moments_bytes < 0 or len(payload) < moments_end:
             raise BadState(f"state bytes: a {cls.KIND!r} of {statuses} statuses does not fit in {len(payload)} bytes")
@@ -191,9 +188,6 @@ def _sorted(statuses: Mapping[int, int]) -> dict[int, int]:
 
 def _counted(values: pa.Array) -> dict[float, int]:
     return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
-
-
-# Runs of neighbouring rows of a column: of a large data set some short stretches, from places all over it.
 
 
 MOST_RUNS = 32

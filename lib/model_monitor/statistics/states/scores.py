@@ -48,7 +48,7 @@ class ConfusionCounts(State):
         width = len(right.dictionary)
         if max(len(left.dictionary), width) > limit:
             return cls({}, len(left), limit, overflowed=True)
-        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()
+        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
         cells, occurrences = np.unique(codes, return_counts=True)
         texts, others = left.dictionary.to_pylist(), right.dictionary.to_pylist()
         counts = {
@@ -89,7 +89,7 @@ class ConfusionCounts(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
         total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
-        texts_at = 24 + 24 * cells
+        texts_at = 24 + 24 * cells  # behind three numbers, and a count and two lengths for each cell
         if cells < 0 or len(payload) < texts_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {cells} cells does not fit in {len(payload)} bytes")
         numbers = np.frombuffer(payload, _LENGTH, 3 * cells, offset=24)
@@ -113,9 +113,6 @@ class ConfusionCounts(State):
         if len({text for cell in counts for text in cell}) > limit:
             return cls({}, total, limit, overflowed=True)
         return cls(counts, total, limit)
-
-
-# Score counts: how many rows of each class have each score, exactly while the scores are few, else in fine bins.
 
 
 Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
@@ -172,7 +169,7 @@ class ScoreCounts(State):
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
-        size, rest = divmod(len(payload), 24)
+        size, rest = divmod(len(payload), 24)  # a double and two integers for each score
         if rest or "binned" not in parameters:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
@@ -262,10 +259,6 @@ def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], siz
     return np.bincount(places, counts, minlength=size).astype(np.int64)
 
 
-# What is summed of predicted probabilities: their loss, and how they agree with what happened, in 64 blocks of
-# rows.
-
-
 CALIBRATION_BINS = 10
 """Bins of equal width, the upper edge in the bin. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
 
@@ -286,11 +279,11 @@ def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Block
     Of binary problems it is the positive class, of multiclass problems that the predicted class is right.
     """
     likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
-    residuals = scores - happened
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
+    residuals = scores - happened  # true counts as 1
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner ones: what is at an edge is below it
     bins = np.searchsorted(edges, scores, side="left")
     losses = np.stack([summed(blocks, -np.log(likelihood)), summed(blocks, residuals * residuals)])
-    cells = bins * BLOCKS + blocks
+    cells = bins * BLOCKS + blocks  # one number for each bin and block
     by_bin = [
         np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
         for values in (None, happened, scores)

@@ -17,6 +17,7 @@ from model_monitor.statistics.drift.special_functions import (
     kolmogorov_above,
     normal_above,
     normal_quantile,
+    special,
 )
 
 LARGE = 1000.0
@@ -29,28 +30,29 @@ REACH, LEAST_REACH = 10, 40
 def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     """Probability that a sample has so many of a cell or more, for each cell; 1 for what it has no more of than its share.
 
-    totals: of the cell in both samples together. counts: of the cell in the sample. size, of: rows of the sample, and of both.
+    totals: of the cell in both samples together.
+    counts: of the cell in the sample.
+    size, of: rows of the sample, and of both.
     """
-    from scipy.special._ufuncs import gammaln, ndtr
-
+    gammaln, ndtr = special().gammaln, special().ndtr
     tails = np.ones(len(totals))
     share = size / of
     more = counts > totals * share
-    deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))
+    deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
     large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
-    tails[large] = ndtr((totals[large] * share - counts[large] + 0.5) / deviations[large])
+    tails[large] = ndtr((totals[large] * share - counts[large] + 0.5) / deviations[large])  # half a count: continuity
     if few.any():
         t, x = totals[few], counts[few]
         terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
-        k = x[:, None] + np.arange(int(terms))
+        k = x[:, None] + np.arange(int(terms))  # so many or more
         ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
-        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)
+        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)  # each term beside the first one
 
         def ways(among: Counts | float, chosen: Counts | float) -> Counts:
             logarithm: Counts = gammaln(among + 1) - gammaln(chosen + 1) - gammaln(np.subtract(among, chosen) + 1)
             return logarithm
 
-        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)
+        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)  # the logarithm of exactly x
         tails[few] = np.exp(first) * beyond
     least: Counts = np.minimum(tails, 1.0)
     return least
@@ -79,7 +81,7 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     lacking, rows: of the baseline. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and confidence limits
     for predictions".
     """
-    low, high = 0, current_rows
+    low, high = 0, current_rows  # of so many as `high` the chance is small enough, of `low` not
     if chance_of_more(lacking, rows, high, current_rows) > level:
         return None
     while high - low > 1:
@@ -87,9 +89,6 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
         found = chance_of_more(lacking, rows, middle, current_rows) <= level
         low, high = (low, middle) if found else (middle, high)
     return high
-
-
-# The tests of one column: has it changed between a baseline and a window, of which only summaries are known?
 
 
 LEAST_EFFECT = 0.02
@@ -199,7 +198,7 @@ class _Cells:
             moved = totals * self.samples.share + gaps * self.samples.effective
             counts = np.where(gaps > 0, np.floor(moved), np.ceil(moved))
         before, after = (totals - counts) / n, counts / m
-        half = 0.5 / self.samples.smaller
+        half = 0.5 / self.samples.smaller  # half a row more on both sides: no cell is empty
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)
         enough = (np.abs(gaps) >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
         if not enough.any():
@@ -218,8 +217,8 @@ class _Cells:
         if not freedom:
             return Component("chi2", 1.0, 0.0)
         statistic = float(samples.effective * ((moved**2) / (totals / totals.sum())).sum())
-        by_chance = 0.4 * math.sqrt(freedom / samples.effective)
-        effect = float(np.abs(moved).sum()) / 2 - by_chance
+        by_noise = 0.4 * math.sqrt(freedom / samples.effective)  # sqrt(2 / π) / 2 for each cell, by noise alone
+        effect = float(np.abs(moved).sum()) / 2 - by_noise
         if effect < LEAST_EFFECT:
             return Component("chi2", 1.0, max(effect, 0.0))
         p = chi_square_above(statistic, freedom)
@@ -249,7 +248,7 @@ class _Pooled:
         if effect < LEAST_EFFECT:
             return Component("ks", 1.0, effect)
         root = math.sqrt(self.samples.effective)
-        return Component("ks", kolmogorov_above((root + 0.12 + 0.11 / root) * effect), effect)
+        return Component("ks", kolmogorov_above((root + 0.12 + 0.11 / root) * effect), effect)  # Stephens 1970
 
     def mean_of(self, name: str, scores: Counts, *, error: float = 1.0, scale: float = 1.0) -> Component:
         """The difference of the mean scores, with the variance that it has in all permutations, and a guard for skewed ones."""
@@ -259,7 +258,7 @@ class _Pooled:
         if effect * scale < LEAST_EFFECT:
             return Component(name, 1.0, effect * scale)
         deviations = scores - float(scores @ self.weights) / total
-        variance = float(self.weights @ deviations**2) / (total - 1)
+        variance = float(self.weights @ deviations**2) / (total - 1)  # of a score in all permutations
         skewness = float(self.weights @ deviations**3) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
         guard = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))

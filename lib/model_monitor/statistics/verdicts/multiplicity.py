@@ -25,7 +25,7 @@ def combined(components: Iterable[Component]) -> float:
     if not found:
         return 1.0
     mean = sum(found) / len(found)
-    return 1 / (mean * math.pi) if mean > 1e12 else 0.5 - math.atan(mean) / math.pi
+    return 1 / (mean * math.pi) if mean > 1e12 else 0.5 - math.atan(mean) / math.pi  # far out atan has no digits left
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
@@ -36,7 +36,7 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
     tests, least = len(p_values), 1.0
     found = [1.0] * tests
     for rank, place in sorted(enumerate(sorted(range(tests), key=p_values.__getitem__), start=1), reverse=True):
-        least = min(least, p_values[place] * tests / rank)
+        least = min(least, p_values[place] * tests / rank)  # from the largest down: never above the next one
         found[place] = least
     return found
 
@@ -48,10 +48,6 @@ def shared(budget: float, families: Sequence[str]) -> dict[str, float]:
 
 def _tangent(p: float) -> float:
     return 1 / (p * math.pi) if p < 1e-12 else math.tan((0.5 - p) * math.pi)
-
-
-# What could have been seen: the interval of a distance, and the smallest change that a test finds nine times in
-# ten.
 
 
 KOLMOGOROV = 1.3581
@@ -75,7 +71,7 @@ def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float =
 
     level: of all columns together.
     """
-    error = math.sqrt(phi / 12 / samples.effective)
+    error = math.sqrt(phi / 12 / samples.effective)  # the variance of a uniform rank is 1 / 12
     reached = max(_critical(level, columns) * error + samples.error, LEAST_EFFECT) + POWER * error
     return math.sqrt(2) * normal_quantile(0.5 + reached) if reached < 0.5 else math.inf
 
@@ -106,7 +102,7 @@ def smallest_gap(threshold: float, samples: Samples) -> float:
 
 def shift_of_gap(gap: float) -> float:
     """By how many standard deviations a normal distribution is shifted that is so far from itself; infinite if none is."""
-    return 2 * normal_quantile((1 + gap) / 2) if gap < 1 else math.inf
+    return 2 * normal_quantile((1 + gap) / 2) if gap < 1 else math.inf  # 2 · Φ(shift / 2) - 1 is the gap
 
 
 def _critical(level: float, columns: int) -> float:

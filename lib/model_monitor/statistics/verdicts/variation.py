@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts, Values
+from model_monitor.statistics.drift.special_functions import special, student_above
 from model_monitor.statistics.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
@@ -104,8 +105,8 @@ def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
     found = now["unseen"]
     if found < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
-    by_chance = share ** (found * now["rows"])
-    return Component("unseen", max(by_chance, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
+    by_noise = share ** (found * now["rows"])
+    return Component("unseen", max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
@@ -139,7 +140,7 @@ def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     upto = np.concatenate(([0.0], np.cumsum(values)))
     first = (upto[starts + halves] - upto[starts]) / halves
     second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
-    within = np.mean((first - second) ** 2) / 4
+    within = np.mean((first - second) ** 2) / 4  # the variance of the mean of two halves
     return float(max(0.0, ((first + second) / 2).var(ddof=1) - within) / variance)
 
 
@@ -163,10 +164,8 @@ def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
 
 
 def _ks_scores(reached: Values) -> Values:
-    from scipy.special._ufuncs import kolmogorov, ndtri
-
-    near: Values = -ndtri(np.maximum(kolmogorov(reached), 1e-300) / 2)
-    return np.where(reached > 5, 2 * reached - 0.2, near)
+    near: Values = -special().ndtri(np.maximum(special().kolmogorov(reached), 1e-300) / 2)
+    return np.where(reached > 5, 2 * reached - 0.2, near)  # the normal score of 2 · exp(-2x²) is nearly linear there
 
 
 def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
@@ -219,12 +218,12 @@ def _scores(totals: Counts, windows: Windows) -> Windows:
     moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
     narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
     scores: Windows = np.where(totals > 0, np.abs(moved) / narrower, 0.0)
-    scores[:, totals >= totals.sum()] = 0.0
+    scores[:, totals >= totals.sum()] = 0.0  # the only category can't change
     return scores
 
 
 def _growth(now: Mapping[str, float], past: Raw) -> Values:
-    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])
+    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # of larger windows nothing is scaled down
     return growth
 
 
@@ -240,16 +239,8 @@ def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
 
 
 def _largest_squared(cells: Values) -> Values:
-    from scipy.special._ufuncs import ndtri
-
-    found: Values = np.where(cells <= 2, 1.0, ndtri(_SHARE_OF_LARGEST / cells) ** 2)
+    found: Values = np.where(cells <= 2, 1.0, special().ndtri(_SHARE_OF_LARGEST / cells) ** 2)
     return found
-
-
-def student_above(value: float, freedom: float) -> float:
-    from scipy.special._ufuncs import stdtr
-
-    return float(stdtr(freedom, -value))
 
 
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
@@ -265,8 +256,7 @@ def lomax_above(value: float, past: Values, least: float) -> float:
 
 def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    from scipy.special._ufuncs import gammaln, ndtr
-
+    gammaln, ndtr = special().gammaln, special().ndtr
     statistic, freedom = now["chi2"], now["freedom"]
     noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))
     if not noncentral or not freedom:
@@ -275,12 +265,9 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     logs = gammaln((n + 1) / 2) - gammaln(n / 2) - np.log(n * np.pi) / 2 - (n + 1) / 2 * np.log1p(_NODES**2 / n)
     weights = 2 * np.exp(logs) * np.gradient(_NODES)
     shift = noncentral * _NODES**2
-    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)
+    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = ndtr((1 - width - np.cbrt(statistic / (freedom + shift))) / np.sqrt(width))
     return min(1.0, float(weights @ tails))
-
-
-# Whether a window has as many rows, and as fresh ones, as is usual at its time, learnt from earlier ones.
 
 
 LEAST_CHANGE = math.log(1.25)

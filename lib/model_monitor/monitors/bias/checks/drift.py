@@ -49,9 +49,9 @@ def _status(metric: MetricComparison, allowed: float) -> tuple[CheckStatus, str 
     if not metric.tolerances.with_intervals:
         drifted = value is not None and abs(value - metric.neutral) > allowed
         return (CheckStatus.VIOLATED if drifted else CheckStatus.PASSED), None
-    if metric.interval is None or metric.beyond_chance is None:
+    if metric.interval is None or metric.beyond_noise is None:
         return CheckStatus.CANNOT_TELL, NO_INTERVAL
-    low, high = (end - metric.neutral for end in metric.beyond_chance)
+    low, high = (end - metric.neutral for end in metric.beyond_noise)
     if low > allowed or high < -allowed:
         return CheckStatus.VIOLATED, None
     low, high = (end - metric.neutral for end in metric.interval)

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.counts import SENSITIVE, Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, quotient
+from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, SENSITIVE, Counts, FacetCounts, quotient
 
 
 def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:
@@ -31,7 +30,6 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
     """The sensitive group's share of negative labels less that of positive ones, averaged over subgroups by size, -1 to 1.
 
     A subgroup without negative (positive) labels has a share of 0 there.
-    Source: B2.2.
     """
     return _disparity(counts.by_label(predicted=False))
 
@@ -46,10 +44,7 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
     },
 )
 def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
-    """CDDL with predicted labels in the place of observed ones.
-
-    Source: B2.2.
-    """
+    """CDDL with predicted labels in the place of observed ones."""
     return _disparity(counts.by_label(predicted=True))
 
 

@@ -5,8 +5,7 @@ The only metric that is not made from counts by label: its rows have to be looke
 
 from __future__ import annotations
 
-from model_monitor.monitors.bias.counts import Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING, Undefined, both_sides
+from model_monitor.monitors.bias.metrics import POST_TRAINING, Counts, FacetCounts, Undefined, both_sides
 
 
 @POST_TRAINING.register("FT", description="Flip Test (FT)", requires=both_sides())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.counts import Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING
+from model_monitor.monitors.bias.metrics import POST_TRAINING, Counts, FacetCounts
 
 
 @POST_TRAINING.register(
@@ -16,7 +15,6 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all benefit alike.
 
     The facet plays no part.
-    Source: B2.2.
     """
     everyone = counts.all
     rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives

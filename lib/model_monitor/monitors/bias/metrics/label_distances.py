@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.counts import Counts, FacetCounts, Outcomes
-from model_monitor.monitors.bias.metrics import PRE_TRAINING
+from model_monitor.monitors.bias.metrics import PRE_TRAINING, Counts, FacetCounts, Outcomes
 
 
 def _shares(outcomes: Outcomes) -> Counts:
@@ -40,7 +39,6 @@ def kullback_leibler(counts: FacetCounts) -> Counts:
     """Divergence of the rest's labels from the sensitive group's, in nats.
 
     Can be negative where a label value is left out.
-    Source: B2.2.
     """
     a, d, common = _common(counts)
     return _sum(a * _log_ratio(a, d, common), common)
@@ -51,7 +49,6 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
     """Jensen-Shannon divergence of the two sides' labels, in nats: 0 to ln 2.
 
     Reports of 2021 follow another formula (G21).
-    Source: B2.2.
     """
     a, d, common = _common(counts)
     middle = (a + d) / 2
@@ -60,10 +57,7 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
 
 @PRE_TRAINING.register("LP", description="L-p Norm (LP)", requires=_REQUIRES)
 def euclidean(counts: FacetCounts) -> Counts:
-    """Euclidean distance of the two sides' label shares, 0 to √2.
-
-    Source: B2.2.
-    """
+    """Euclidean distance of the two sides' label shares, 0 to √2."""
     a, d, common = _common(counts)
     distance: Counts = np.sqrt(_sum((a - d) ** 2, common))
     return distance
@@ -71,20 +65,14 @@ def euclidean(counts: FacetCounts) -> Counts:
 
 @PRE_TRAINING.register("TVD", description="Total Variation Distance (TVD)", requires=_REQUIRES)
 def total_variation(counts: FacetCounts) -> Counts:
-    """Half the sum of the differences of the two sides' label shares, 0 to 1.
-
-    Source: B2.2.
-    """
+    """Half the sum of the differences of the two sides' label shares, 0 to 1."""
     a, d, common = _common(counts)
     return _sum(np.abs(a - d), common) / 2
 
 
 @PRE_TRAINING.register("KS", description="Kolmogorov-Smirnov Distance (KS)", requires=_REQUIRES)
 def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
-    """The largest difference of the two sides' label shares, 0 to 1.
-
-    Source: B2.2.
-    """
+    """The largest difference of the two sides' label shares, 0 to 1."""
     a, d, common = _common(counts)
     largest: Counts = np.where(common, np.abs(a - d), 0.0).max(axis=-1)
     return largest

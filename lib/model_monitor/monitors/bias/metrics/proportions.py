@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from model_monitor.monitors.bias.counts import Counts, FacetCounts
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, both_sides, quotient, some_in_a, some_in_d
+from model_monitor.monitors.bias.metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    Counts,
+    FacetCounts,
+    both_sides,
+    quotient,
+    some_in_a,
+    some_in_d,
+)
 
 
 @PRE_TRAINING.register(
@@ -15,10 +23,7 @@ from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING, bot
     },
 )
 def class_imbalance(counts: FacetCounts) -> Counts:
-    """How much larger the rest is than the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1.
-
-    Source: B2.2.
-    """
+    """How much larger the rest is than the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1."""
     a, d = counts.a.rows, counts.d.rows
     return (a - d) / (a + d)
 
@@ -29,10 +34,7 @@ def class_imbalance(counts: FacetCounts) -> Counts:
     requires=both_sides(negated="Negative facet set is empty", end="."),
 )
 def difference_in_labels(counts: FacetCounts) -> Counts:
-    """The rest's share of positive observed labels less the sensitive group's, -1 to 1.
-
-    Source: B2.2.
-    """
+    """The rest's share of positive observed labels less the sensitive group's, -1 to 1."""
     return counts.a.positives / counts.a.rows - counts.d.positives / counts.d.rows
 
 
@@ -42,10 +44,7 @@ def difference_in_labels(counts: FacetCounts) -> Counts:
     requires=both_sides(negated="Negative facet set is empty", end="."),
 )
 def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
-    """The rest's share of positive predictions less the sensitive group's, -1 to 1.
-
-    Source: B2.2.
-    """
+    """The rest's share of positive predictions less the sensitive group's, -1 to 1."""
     return counts.a.predicted_positives / counts.a.rows - counts.d.predicted_positives / counts.d.rows
 
 
@@ -59,6 +58,5 @@ def disparate_impact(counts: FacetCounts) -> Counts:
     """The sensitive group's share of positive predictions over the rest's, 0 to infinity; 1 is no bias.
 
     0 if neither has a positive prediction, infinite if only the rest has none.
-    Source: B2.2.
     """
     return quotient(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)

@@ -81,20 +81,20 @@ def judged(
     compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
 ) -> Finding:
     """A comparison of the two held against a threshold."""
-    judgement = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+    status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
     return Finding(
-        CheckStatus(judgement.status.value),
+        CheckStatus(status.value),
         threshold,
-        judgement.observed,
-        n=judgement.n,
-        m=judgement.m,
-        formula=judgement.formula,
-        method=judgement.method,
-        ties=None if judgement.ties is Ties.SUMMED else judgement.ties.value,
-        statistic=judgement.statistic,
-        degrees_of_freedom=judgement.degrees_of_freedom,
-        reason=judgement.reason,
-        description=_description(compared, threshold) if judgement.status is Status.VIOLATED else None,
+        compared.distance,
+        n=compared.n,
+        m=compared.m,
+        formula=compared.formula,
+        method=compared.method,
+        ties=None if compared.ties is Ties.SUMMED else compared.ties.value,
+        statistic=compared.statistic,
+        degrees_of_freedom=compared.degrees_of_freedom,
+        reason=reason,
+        description=_description(compared, threshold) if status is Status.VIOLATED else None,
     )
 
 

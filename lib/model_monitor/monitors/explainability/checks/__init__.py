@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.explainability.comparison import OutputComparison
+from model_monitor.monitors.explainability.analysis import OutputComparison
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.explainability import comparison
+from model_monitor.monitors.explainability import analysis
+from model_monitor.monitors.explainability.analysis import OutputComparison
 from model_monitor.monitors.explainability.checks import CHECKS, unknown
-from model_monitor.monitors.explainability.comparison import OutputComparison
 from model_monitor.monitors.protocol import Finding
 
 FORMULA = (
@@ -44,7 +44,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         elif -limit <= low and high <= limit:
             status = CheckStatus.PASSED
         now = output.current.values[name]
-        description = comparison.change(name, now, before, (low, high)) if status is CheckStatus.VIOLATED else None
+        description = analysis.change(name, now, before, (low, high)) if status is CheckStatus.VIOLATED else None
         reason = "the interval reaches across the limit" if status is CheckStatus.CANNOT_TELL else None
         yield (
             name,

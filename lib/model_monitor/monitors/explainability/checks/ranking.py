@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.explainability import comparison
+from model_monitor.monitors.explainability import analysis
+from model_monitor.monitors.explainability.analysis import OutputComparison
 from model_monitor.monitors.explainability.checks import CHECKS, unknown
-from model_monitor.monitors.explainability.comparison import OutputComparison
 from model_monitor.monitors.protocol import Finding
 
 FORMULA = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
@@ -37,6 +37,6 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
             n=output.known.count if output.known else None,
             m=output.rows,
             formula=FORMULA,
-            description=comparison.drift(output.ndcg, threshold) if violated else None,
+            description=analysis.drift(output.ndcg, threshold) if violated else None,
         ),
     )

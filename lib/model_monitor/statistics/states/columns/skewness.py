@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_monitor.statistics.states.column_metrics import ColumnMetric, column_metric
+from model_monitor.statistics.states.columns import ColumnMetric, column_metric
 from model_monitor.statistics.states.moments import Values
 
 
@@ -54,7 +54,7 @@ class Skewness(ColumnMetric):
         count = self.count + other.count
         mine, theirs = self.count / count, other.count / count
         apart = other.mean - self.mean
-        between = apart * apart * (mine * other.count)
+        between = apart * apart * (mine * other.count)  # n·m / (n + m) of the squared distance of the means
         return Skewness(
             count,
             self.mean + apart * theirs,
