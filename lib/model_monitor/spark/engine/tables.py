@@ -6,13 +6,13 @@ Slices of an Arrow table travel with the tasks, compressed; the driver's JVM hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from model_monitor.spark.engine.application import send_package
+from model_monitor.spark.engine.worker import unpacked
 from model_monitor.spark.storage import is_connect
 
 if TYPE_CHECKING:
@@ -242,10 +242,3 @@ def _packed(table: pa.Table) -> bytearray:
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
         stream.write_table(table)
     return bytearray(sink.getvalue())
-
-
-def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of the slices in a column of them."""
-    for batch in batches:
-        for packed in batch.column(0):
-            yield from pa.ipc.open_stream(packed.as_buffer())

@@ -98,5 +98,12 @@ def _fork_workers() -> None:
     manager()  # type: ignore[no-untyped-call]
 
 
+def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of the slices in a column of them."""
+    for batch in batches:
+        for packed in batch.column(0):
+            yield from pa.ipc.open_stream(packed.as_buffer())
+
+
 if __name__ == "__main__":
     _fork_workers()
