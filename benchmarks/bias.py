@@ -21,11 +21,11 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
-from model_monitor.data.engine.partitions import partition_by_size
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 ROWS, ROWS_OF_A_FILE = 10_000_000, 1_000_000
 GROUPS = 60
@@ -71,7 +71,7 @@ def people(rows: int) -> Path:
 
 def ours(spark: SparkSession, folder: Path) -> None:
     """Read in a job's partitions, count, all metrics of all groups, analysis.json."""
-    partition_by_size(spark, size_bytes(folder))
+    SparkEngine(spark).partition_by_size(size_bytes(folder))
     measures = BiasMeasures.of(AnalysisConfig.from_json(CONFIG))
     without_flips = BiasMeasures(measures.config, "label", "prediction", measures.methods, with_flip_test=False)
     run_baseline(spark.read.parquet(str(folder)), BiasMonitor(without_flips)).constraints.to_json()

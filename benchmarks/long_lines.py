@@ -27,7 +27,7 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.spark.engine.workers import ALLOCATION
+from model_monitor.spark.engine.application import ALLOCATION
 from model_monitor.spark.merging.captured import CapturedLines as Captures
 from model_monitor.spark.merging.labels import plain_labels
 

@@ -25,7 +25,7 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
-from model_monitor.data.engine.partitions import batch_by_bytes
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.spark.merging.request import MergeRequest
 from model_monitor.spark.merging.run import merge
 
@@ -87,7 +87,7 @@ def labels(records: int) -> Path:
 
 def ours(spark: SparkSession, records: int) -> None:
     """The steps of `jobs/merge.py`."""
-    batches = partial(batch_by_bytes, spark)
+    batches = SparkEngine(spark).batch_by_bytes
 
     def run(output: str) -> None:
         request = MergeRequest(str(captures(records)), str(labels(records)), output)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.data.engine import engine_of
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parquet") -> None:
@@ -27,5 +27,5 @@ def profile_into(spark: SparkSession, source: str, dataset_format: str, output: 
     """The same from any place to any other."""
     flags = ["--dataset-source", source, "--dataset-format", dataset_format, "--output-path", output]
     config = config_of("baseline", sources_of(flags, {}), in_container=False)
-    with read_source(engine_of(spark), config) as data:
+    with read_source(SparkEngine(spark), config) as data:
         run_baseline(data, monitor_for(config)).write(config.output_path, spark)

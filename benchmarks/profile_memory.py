@@ -23,7 +23,7 @@ from side_by_side import QUICK_SHARE, quick_asked
 
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.workers import DAEMON_MODULE
+from model_monitor.spark.engine.application import DAEMON_MODULE
 
 HEAP = "1g"
 ROWS = (1_000_000, 10_000_000)

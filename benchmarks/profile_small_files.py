@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.spark.engine.text_lines import read_lines
 
 FEW, MANY = 100, 10_000
@@ -46,7 +46,7 @@ def in_files(source: Path, files: int) -> Path:
 
 def listed(spark: SparkSession, source: Path) -> None:
     """What a run lists: once for the ledger, once by Spark."""
-    read_lines(spark, list_captures(engine_of(spark), str(source)).places)
+    read_lines(spark, list_captures(SparkEngine(spark), str(source)).places)
 
 
 def main() -> None:

@@ -23,11 +23,11 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
 
-from model_monitor.data.engine import engine_of
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.baselines import read_baseline
+from model_monitor.running.inputs.run_inputs import read_baseline
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.spark.engine.spark import SparkEngine
 
 RECORDS = 5_000_000
 RECORDS_OF_A_FILE = 250_000
@@ -109,7 +109,7 @@ def baseline_run(spark: SparkSession, output: str) -> None:
     flags = ["--dataset-source", str(validation_table()), "--dataset-format", "csv", "--output-path", output]
     flags += [*MODEL_QUALITY, "--probability-attribute", "score", "--ground-truth-attribute", "label"]
     config = config_of("baseline", sources_of(flags, {}), in_container=False)
-    with read_source(engine_of(spark), config) as data:
+    with read_source(SparkEngine(spark), config) as data:
         run_baseline(data, monitor_for(config)).write(output, spark)
 
 
@@ -122,7 +122,7 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
         flags += ["--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z"]
         config = config_of("monitor", sources_of(flags, {}), in_container=False)
         known = read_baseline(spark, config, monitor_for(config))
-        with read_source(engine_of(spark), config, known) as data:
+        with read_source(SparkEngine(spark), config, known) as data:
             run_monitoring(data, monitor_for(config), known, output_path=output).write(output, spark)
     finally:
         shutil.rmtree(output)

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
-from model_monitor.data.engine.partitions import batch_by_bytes
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.status import completed
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.spark.merging.request import merge_request, publish_coverage
 from model_monitor.spark.merging.run import merge
 
@@ -19,7 +18,7 @@ def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
         spark = job.engine.spark
-        batches = partial(batch_by_bytes, spark)
+        batches = SparkEngine(spark).batch_by_bytes
         merged = merge(spark, request, before_reading=batches, before_publishing=job.lift_time_limit)
         publish_coverage(merged.ledger, job.config, spark)
         job.finish(completed())

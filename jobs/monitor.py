@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.running.inputs.baselines import (
+from model_monitor.running.inputs.run_inputs import (
     compared_with,
+    context_of,
     decisions_for,
+    planned_checks,
     read_baseline,
     reference_to_baseline,
     violated_since,
     with_history,
 )
-from model_monitor.running.inputs.run_inputs import context_of, planned_checks
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.running.runtime.job import started

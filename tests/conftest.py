@@ -129,7 +129,7 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
     from tests.spark_lines import IS_REMOTE
 
-    from model_monitor.spark.engine.workers import worker_settings
+    from model_monitor.spark.engine.application import worker_settings
     from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
     from model_monitor.spark.launch.java import find_spark_home, line_at
 

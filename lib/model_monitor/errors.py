@@ -41,6 +41,9 @@ class NeedsSpark(BadConfiguration):
 NO_DATA = "Job inputs had no data"
 """How the service says it, and each `NoData` begins (C1.6)."""
 
+SCRIPT_FAILED = "Exception while invoking preprocessor script."
+"""The service's text (C1.6); what went wrong is added to it."""
+
 
 class NoData(MonitorError):
     """There is nothing to read (C11.19)."""

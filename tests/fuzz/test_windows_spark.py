@@ -17,18 +17,18 @@ from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, r
 from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
 
-from model_monitor.data.engine import engine_of
-from model_monitor.data.reading.formats import JsonFormat
+from model_monitor.data.reading.formats import JsonFormat, ReadOptions
+from model_monitor.data.reading.ledger import write_quarantine
 from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.quarantine import write_quarantine
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.refusals import REASON
+from model_monitor.spark.engine.spark import SparkEngine
 
 pytestmark = pytest.mark.timeout(SECONDS + 300)
 
 
 def _objects(engine, path):
-    return read_dataset(engine, list_dataset(engine, path), JsonFormat(), flatten_json=True)
+    return read_dataset(engine, list_dataset(engine, path), JsonFormat(), ReadOptions(flatten_json=True))
 
 
 OBJECTS = Kind(
@@ -45,7 +45,7 @@ def file_by_file(spark):
     name = "spark.sql.files.openCostInBytes"
     before = spark.conf.get(name)
     spark.conf.set(name, str(2**40))
-    yield engine_of(spark)
+    yield SparkEngine(spark)
     spark.conf.set(name, before)
 
 

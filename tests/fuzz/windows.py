@@ -15,7 +15,7 @@ from tests.fuzz import reference
 from tests.fuzz.damage import Raw, damaged, damaged_bytes, file_of, line_of
 
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.outcomes import read_labelled, read_line_outcomes, reading_of
 from model_monitor.data.reading.readers import read_dataset
@@ -165,7 +165,7 @@ class Kind:
 
 def _captures(engine: Any, path: str, *, times: Times | None = None, sample: float | None = None) -> Any:
     source = list_captures(engine, path, times)
-    return read_captures(engine, source, NAMES, capture_format=CaptureFormat(), window=times, sample=sample)
+    return read_captures(engine, source, CaptureFormat(), ReadOptions(tuple(NAMES), times, sample=sample))
 
 
 def _captures_answer(line: bytes, path: str, asked: reference.Asked) -> Any:

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from tests.running_jobs import JobsHere
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 EXPECTED = GOLDEN / "bias-oracle" / "synthetic" / "expected.json"
@@ -184,7 +184,7 @@ def analysed(session, folder, case, source):
     flags += ["--dataset-source", str(data), "--output-path", str(folder / "out")]
     given = config_of("baseline", sources_of(flags, {}), in_container=False)
     monitor = monitor_for(given)
-    with read_source(engine_of(session), given) as dataset:
+    with read_source(SparkEngine(session), given) as dataset:
         return run_baseline(dataset, monitor).constraints.body_dict
 
 

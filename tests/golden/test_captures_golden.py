@@ -8,28 +8,28 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat
+from model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.transforms import listed_outputs, read_transform
+from model_monitor.data.reading.paths import listed_outputs, read_transform
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window
+from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 
 @pytest.fixture
 def read(spark, golden):
     def reading(path, names=None, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
-        source = list_captures(engine_of(spark), str(golden / path), window)
-        return read_captures(engine_of(spark), source, names, capture_format=capture_format, window=window, **options)
+        source = list_captures(SparkEngine(spark), str(golden / path), window)
+        return read_captures(SparkEngine(spark), source, capture_format, ReadOptions(names, window, **options))
 
     return reading
 
 
 def account(dataset):
     found = scan(
-        partitions_of(dataset.frame),
+        SparkPartitions(dataset.frame),
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal),
@@ -130,8 +130,8 @@ def test_the_transform_of_the_bias_run_is_read_through_its_manifest(golden, tmp_
     manifest = json.loads((capture / "output-manifest.json").read_text())
     manifest[0]["prefix"] = f"{capture}/"  # the bucket of the run is not at hand
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    listing = listed_outputs(engine_of(spark), list_dataset(engine_of(spark), str(tmp_path)))
-    dataset = read_transform(engine_of(spark), listing, JsonFormat(lines=False))
+    listing = listed_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)))
+    dataset = read_transform(SparkEngine(spark), listing, JsonFormat(lines=False))
     published = json.loads((capture / "test-dataset.json.out").read_text())
 
     assert dataset.names == ("predictions", "instances")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
+from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 
 def by_deequ(spark, frame, names):
@@ -30,9 +30,9 @@ def by_deequ(spark, frame, names):
 def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
     """Deequ counts distinct cells as the file has them, and computes with the numbers that Spark makes of them."""
     path = str(golden / case / "input.csv")
-    dataset = read_dataset(engine_of(spark), list_dataset(engine_of(spark), path), CsvFormat(header=True))
+    dataset = read_dataset(SparkEngine(spark), list_dataset(SparkEngine(spark), path), CsvFormat(header=True))
     found = scan(
-        partitions_of(dataset.frame), dataset.names, reason=dataset.reason, reasons=len(Refusal), partitions_at_most=2
+        SparkPartitions(dataset.frame), dataset.names, reason=dataset.reason, reasons=len(Refusal), partitions_at_most=2
     ).profile
     cells = spark.read.csv(path, header=True).cache()
     numeric = [feature.name for feature in found.features if feature.is_numeric]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.data.engine import engine_of
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.baselines import read_baseline
+from model_monitor.running.inputs.run_inputs import read_baseline
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.spark.engine.spark import SparkEngine
 
 AS_SERVICE = ("--compat", "service")
 
@@ -20,7 +20,7 @@ AS_SERVICE = ("--compat", "service")
 def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
     """What a baselining job with these flags leaves below `output`."""
     config = _config("baseline", output, flags)
-    with read_source(engine_of(spark), config) as data:
+    with read_source(SparkEngine(spark), config) as data:
         baseline = run_baseline(data, monitor_for(config))
     baseline.write(str(output), spark)
     return baseline
@@ -30,7 +30,7 @@ def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
     """What a monitoring job with these flags finds."""
     config = _config("monitor", output, flags)
     known = read_baseline(spark, config, monitor_for(config))
-    with read_source(engine_of(spark), config, known) as data:
+    with read_source(SparkEngine(spark), config, known) as data:
         return run_monitoring(data, monitor_for(config), known, max_quarantined_share=config.max_quarantined_share)
 
 

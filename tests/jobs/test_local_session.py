@@ -70,7 +70,7 @@ def test_it_has_the_settings_of_a_job(session):
     told, _ = session
 
     assert told["midnight"] == "2026-01-01 00:00:00"
-    assert told["daemon"] == "model_monitor.spark.engine.worker_daemon"
+    assert told["daemon"] == "model_monitor.spark.engine.worker"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
     assert told["name"] == "model-monitor"
 

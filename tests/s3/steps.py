@@ -8,12 +8,12 @@ from io import StringIO
 
 from pyspark.sql import SparkSession
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.records.locations import LINE
 from model_monitor.reports.history_page import command, compare
 from model_monitor.reports.outputs.files import current_run
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.spark.engine.text_lines import read_lines
 from model_monitor.spark.session import beside
 from model_monitor.storage import holding, join, opened_by, storage_of
@@ -102,5 +102,5 @@ def long_lines(spark: SparkSession, path: str, max_record_bytes: int) -> tuple[l
     session = beside(spark)
     session.conf.set(MAX_RECORD_SIZE, str(max_record_bytes))
     files = storage_of(path, session).list_files(path)
-    found = [[line.number, line.start, line.size_bytes] for line in long_lines_of(engine_of(session), files)]
+    found = [[line.number, line.start, line.size_bytes] for line in long_lines_of(SparkEngine(session), files)]
     return found, sorted(row[0] for row in read_lines(session, path).select(LINE).collect())

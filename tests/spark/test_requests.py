@@ -9,13 +9,13 @@ import pytest
 
 from model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder, Payload
 from model_monitor.capture.counts import Clock
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat
+from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from model_monitor.data.records.windows import Window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.merging import merge_runs
 from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.spark.engine.spark import SparkEngine
 
 START = datetime(2024, 3, 4, 12, tzinfo=timezone.utc)
 HOUR = Window(START, START + timedelta(hours=1))
@@ -52,10 +52,8 @@ def monitored(spark, tmp_path):
     """The findings of a window of the captures, without anything to hold them against."""
 
     def monitoring(window=HOUR, names=("p", "a", "b"), **options):
-        source = list_captures(engine_of(spark), str(tmp_path), window)
-        with read_captures(
-            engine_of(spark), source, names, capture_format=CaptureFormat(), window=window, **options
-        ) as data:
+        source = list_captures(SparkEngine(spark), str(tmp_path), window)
+        with read_captures(SparkEngine(spark), source, CaptureFormat(), ReadOptions(names, window, **options)) as data:
             return run_monitoring(data, DataQualityMonitor(), None, max_quarantined_share=1.0)
 
     return monitoring
@@ -149,8 +147,8 @@ def test_requests_are_counted_in_the_one_scan(spark, server, jobs_of, tmp_path):
     for number in range(10):
         server.request(f"{number},x")
     server.writer.close()
-    source = list_captures(engine_of(spark), str(tmp_path), HOUR)
-    dataset = read_captures(engine_of(spark), source, ("p", "a", "b"), capture_format=CaptureFormat(), window=HOUR)
+    source = list_captures(SparkEngine(spark), str(tmp_path), HOUR)
+    dataset = read_captures(SparkEngine(spark), source, CaptureFormat(), ReadOptions(("p", "a", "b"), HOUR))
     with jobs_of() as jobs:
         baseline = run_baseline(dataset, DataQualityMonitor())
 

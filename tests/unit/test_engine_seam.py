@@ -1,4 +1,4 @@
-"""Only three rooms reach into Spark's JVM: `data/engine/`, `spark/deequ/` and `storage/`
+"""Only these reach into Spark's JVM: `spark/engine/`, `spark/deequ/`, `spark/session.py` and `spark/storage.py`
 (docs/decisions/0034-the-seam-to-the-engine.md).
 """
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pyspark
 import pytest
-from tests.layers import layer_of, libraries_of, modules
+from tests.floors import libraries_of, modules
 from tests.programs import printed_by
 
 MODULES = modules()
 
-INSIDE = ("engine", "deequ", "storage")
+INSIDE = ("spark/engine", "spark/deequ", "spark/session", "spark/storage")
 
 NAMED = {"_jvm", "_jsc", "rdd", "sparkContext"}
 """What Spark Connect's sessions and frames don't have, beside PySpark's private names."""
@@ -25,23 +25,11 @@ PYSPARK = Path(pyspark.__file__).parent
 MAPPING = {"mapInArrow", "mapInPandas", "applyInPandas", "applyInArrow"}
 """How a function is mapped over partitions of Spark."""
 
-JOINED_AS_FRAMES = {"merging/captured", "merging/labels", "merging/transformed"}
+JOINED_AS_FRAMES = "spark/merging"
 """The merge is a join of Spark's frames, and decodes lines between two of its steps."""
 
-WITHOUT_SPARK = (
-    "engine",
-    "engine/protocol",
-    "profiling/scan",
-    "profiling/outcomes",
-    "profiling/partition",
-    "profiling/outcome_partition",
-    "profiling/contingency_tables",
-    "reading/decoded_lines",
-    "reading/listing",
-    "reading/file_faults",
-    "reading/ledger",
-)
-"""What an engine without a JVM shares with Spark's, beside the rooms that import no Spark at all."""
+ENGINE_FREE = ("data/engine", "data/profiling", "data/reading")
+"""What an engine without a JVM shares with Spark's."""
 
 
 @cache
@@ -76,15 +64,18 @@ def reached(source: str, names: frozenset[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if layer_of(module) not in INSIDE])
-def test_no_other_room_reaches_into_the_jvm(module):
-    assert reached(MODULES[module].read_text(), NAMED | private_names()) == []
+def reaching(names: frozenset[str], *inside: str) -> list[str]:
+    """The lines of modules outside of some rooms that take one of these names."""
+    others = (module for module in MODULES if not module.startswith(inside))
+    return [f"{module}, {line}" for module in others for line in reached(MODULES[module].read_text(), names)]
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module not in JOINED_AS_FRAMES])
-def test_functions_are_mapped_by_the_engine_alone(module):
-    if layer_of(module) != "engine":
-        assert reached(MODULES[module].read_text(), frozenset(MAPPING)) == []
+def test_no_other_room_reaches_into_the_jvm():
+    assert reaching(NAMED | private_names(), *INSIDE) == []
+
+
+def test_functions_are_mapped_by_the_engine_alone():
+    assert reaching(frozenset(MAPPING), "spark/engine", JOINED_AS_FRAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -117,9 +108,9 @@ def test_what_is_ones_own_or_public_is_none(line):
     assert reached(line, NAMED | private_names()) == []
 
 
-@pytest.mark.parametrize("module", WITHOUT_SPARK)
-def test_what_every_engine_shares_loads_no_spark(module):
-    assert "pyspark" not in libraries_of(MODULES[module])
-    program = f"import sys, model_monitor.{module.replace('/', '.')}; print('pyspark' in sys.modules)"
+def test_what_every_engine_shares_loads_no_spark():
+    shared = [module for module in MODULES if module.startswith(ENGINE_FREE)]
+    names = ", ".join(f"model_monitor.{module.replace('/', '.')}" for module in shared)
 
-    assert printed_by(program) == "False\n"
+    assert [module for module in shared if "pyspark" in libraries_of(MODULES[module])] == []
+    assert printed_by(f"import sys, {names}; print('pyspark' in sys.modules)") == "False\n"

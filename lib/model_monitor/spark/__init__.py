@@ -7,10 +7,11 @@ package that wants more of Spark gets it by a name here.
 from model_monitor.lazy import lazily
 
 PLACES = {
+    "pyspark": ["cloudpickle"],
     "model_monitor.spark.deequ.jvm": ["require_deequ"],
-    "model_monitor.spark.engine.arrow_tables": ["frame_of_table"],
+    "model_monitor.spark.engine.tables": ["frame_of_table"],
     "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
-    "model_monitor.spark.engine.spark": ["SparkEngine", "SparkPartitions", "by_position"],
+    "model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
     "model_monitor.spark.session": [
         *("MasterWatch", "as_submitted", "beside", "local_session", "remote_session"),
         *("session_within", "start_session", "stop_session"),

@@ -30,9 +30,9 @@ from model_monitor.spark.engine.application import (
     connected,
     new_session,
     running_session,
+    worker_settings,
 )
 from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
-from model_monitor.spark.engine.workers import worker_settings
 from model_monitor.spark.launch.request import read_properties
 from model_monitor.spark.launch.spark_command import SHELL, shell_variables
 

@@ -22,8 +22,8 @@ from model_monitor.monitors.user_checks.checks import plan
 from model_monitor.monitors.user_checks.loading import load_checks, planned_checks, read_checks
 from model_monitor.monitors.user_checks.suite import checked
 from model_monitor.spark.deequ.checks import require_conditions
+from model_monitor.spark.engine.rows import with_conditions
 from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.frames.columns import with_conditions
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf

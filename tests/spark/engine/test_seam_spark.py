@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.engine_in_process import InProcess
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import LINE_KEY
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.monitors.data_quality.scan import scanned
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.statistics.states.profile import Measures
 
 PIECE_BYTES = 40_000
@@ -39,7 +39,7 @@ def files(tmp_path):
 @pytest.mark.parametrize("partition_bytes", [None, PIECE_BYTES], ids=["added by tasks", "added by the caller"])
 def test_states_have_the_same_bytes(spark, files, partition_bytes):
     profiles = []
-    for engine in (engine_of(spark), InProcess(PIECE_BYTES)):
+    for engine in (SparkEngine(spark), InProcess(PIECE_BYTES)):
         listing = list_dataset(engine, str(files))
         dataset = read_dataset(engine, listing, CsvFormat(header=True), partition_bytes=partition_bytes)
         found = scanned(Measures(), dataset, None)
@@ -61,7 +61,7 @@ def test_lines_are_cut_and_known_alike(spark, tmp_path, in_order):
             for batch in engine.lines([str(tmp_path)], in_order=in_order).partitions(*columns).numbered().batches()
             for row in batch.to_pylist()
         )
-        for engine in (engine_of(spark), InProcess(PIECE_BYTES))
+        for engine in (SparkEngine(spark), InProcess(PIECE_BYTES))
     )
 
     assert of_spark == in_process

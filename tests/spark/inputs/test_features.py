@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.data.engine import engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.data_sets import read_features
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 COLUMNS, ROWS = 300, 8_000
 """Of doubles: 19 MB, which is enough for two groups and one partition."""
@@ -40,7 +40,7 @@ def folder_of(tmp_path_factory):
 def read(spark):
     def reading(folder, data_format, *flags):
         given = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", "out", *flags]
-        return read_features(engine_of(spark), config_of("baseline", sources_of(given, {}), in_container=False))
+        return read_features(SparkEngine(spark), config_of("baseline", sources_of(given, {}), in_container=False))
 
     return reading
 
@@ -98,4 +98,4 @@ def test_a_script_wants_lines(spark, tmp_path, data_format, sentence):
     given = ["--dataset-format", data_format, "--output-path", "out", "--record-preprocessor-script", str(script)]
 
     with pytest.raises(BadConfiguration, match=f"^record_preprocessor_script: {sentence}; drop one of the two"):
-        read_features(engine_of(spark), config_of("baseline", sources_of(given, {}), in_container=False))
+        read_features(SparkEngine(spark), config_of("baseline", sources_of(given, {}), in_container=False))

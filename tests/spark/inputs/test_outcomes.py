@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.data.engine import engine_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]
 """Labels and predictions."""
@@ -32,7 +32,7 @@ def config(folder, data_format, *flags, problem_type="MulticlassClassification")
 
 
 def metrics_of(spark, settings):
-    with read_source(engine_of(spark), settings) as data:
+    with read_source(SparkEngine(spark), settings) as data:
         document = run_baseline(data, monitor_for(settings)).statistics.body_dict
     [metrics] = [members for name, members in document.items() if name.endswith("_metrics")]
     return metrics
@@ -149,4 +149,4 @@ def test_input_alone_holds_no_predictions(spark, tmp_path):
     only_input = '{"sagemakerMergeJson": {"captureIndexNames": ["endpointInput"]}}'
 
     with pytest.raises(BadConfiguration, match="captureIndexNames names none of endpointOutput, batchTransformOutput"):
-        read_source(engine_of(spark), config(tmp_path, only_input, "--inference-attribute", "0"))
+        read_source(SparkEngine(spark), config(tmp_path, only_input, "--inference-attribute", "0"))

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 from tests.spark.merging.records import START, captured, label, write_captures, write_labels
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures
 from model_monitor.data.reading.ledger import Coverage
 from model_monitor.data.records.windows import Window
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 def window(hour: int) -> Window:
@@ -33,7 +33,7 @@ def test_only_records_are_listed_and_the_coverage_is_that_of_the_window(spark, m
     write_labels(tmp_path, 1, [label("event-1"), label("event-3")])
     merge(0, 2, late_hours=24, max_quarantined_share=0.5)
     (tmp_path / "merged" / "message").write_text("Completed\n")  # as a job leaves it
-    listing = list_captures(engine_of(spark), str(tmp_path / "merged"), of)
+    listing = list_captures(SparkEngine(spark), str(tmp_path / "merged"), of)
 
     assert (
         sum(file.path.rsplit("/", 1)[-1].startswith("part-") for file in listing.files) == len(listing.files) == parts

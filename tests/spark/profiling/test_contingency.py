@@ -13,6 +13,7 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.refusals import CELLS, REASON
 from model_monitor.errors import BadInput
 from model_monitor.monitors.bias.scan import scan_contingency
+from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.statistics.states.contingency import ContingencyPlan, Interval, Segmentation, ValuedColumn, ValueKind
 
 from ...unit.bias.counting import counted
@@ -86,9 +87,9 @@ def test_all_facets_are_counted_together_whatever_the_partitions(spark, jobs_of,
     dataset = Dataset.of(frame_of(spark, ROWS).repartition(partitions))
 
     with jobs_of() as of_one:
-        contingency.count_rows(dataset.frame, dataset.names, plan_of(ValuedColumn("sex", ("F",))))
+        contingency.count_rows(dataset.table, dataset.names, plan_of(ValuedColumn("sex", ("F",))))
     with jobs_of() as of_all:
-        state, _ = contingency.count_rows(dataset.frame, dataset.names, plan)
+        state, _ = contingency.count_rows(dataset.table, dataset.names, plan)
 
     # adaptive execution tells the stages of one aggregation as several jobs
     assert len(of_all) == len(of_one)
@@ -134,7 +135,7 @@ def test_refused_rows_are_counted_apart_and_in_no_table(spark):
         [tuple(row.values()) for row in rows], f"c0 string, c1 string, c2 string, c3 string, {REASON} int, {CELLS} int"
     )
     plan = plan_of(ValuedColumn("sex", ("F",)))
-    dataset = Dataset(frame, ("sex", "y", "p", "region"), refusable=True, record_cells=1)
+    dataset = Dataset(SparkPartitions(frame), ("sex", "y", "p", "region"), refusable=True, record_cells=1)
 
     state, counts = scan_contingency(dataset, plan)
 

@@ -7,10 +7,10 @@ import pyspark.sql.functions as F
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from model_monitor.data.engine import partitions_of
 from model_monitor.monitors.bias import flip_test as flips
 from model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
 from model_monitor.monitors.bias.metrics import FlipTest
+from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 ROWS = 400
@@ -35,7 +35,7 @@ def flips_of(frame, *groups, rows=ROWS, untyped=False, reason=None):
     names = ("a", "b", "c", "facet", "p")
     facet, label = ValuedColumn("facet"), ValuedColumn("p")
     plan = ContingencyPlan((facet,), label, label, untyped_texts=untyped, flip_rows=rows)
-    return flip_test(partitions_of(frame), names, plan, RowsOfKeys(label, ("1",)), groups, reason=reason)
+    return flip_test(SparkPartitions(frame), names, plan, RowsOfKeys(label, ("1",)), groups, reason=reason)
 
 
 def expected(value, features=(0, 1, 2)):

@@ -11,7 +11,6 @@ import pytest
 from tests.spark_lines import plan_of
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.profiling import outcomes as scanning
 from model_monitor.data.reading.captures import list_captures
 from model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, reading_of
@@ -20,6 +19,7 @@ from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor, scanned
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
@@ -58,10 +58,10 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
         lines = [line_of(merged(str(number % 2), str(number / 500), eventId=number)) for number in range(file, 500, 3)]
         (hour / f"part-{file}.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
-    source = list_captures(engine_of(spark), str(tmp_path))
-    here = scanned(PLAN, read_line_outcomes(engine_of(spark), source, decoder, partition_bytes=1 << 25), None)
+    source = list_captures(SparkEngine(spark), str(tmp_path))
+    here = scanned(PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None)
     monkeypatch.setattr(scanning, "PARTITIONS_ON_THE_DRIVER", 0)
-    there = scanned(PLAN, read_line_outcomes(engine_of(spark), source, decoder, partition_bytes=1 << 25), None)
+    there = scanned(PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None)
 
     assert here.state.to_bytes() == there.state.to_bytes()
     assert here.rows == there.rows
@@ -70,7 +70,7 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
 def test_the_scan_asks_for_no_place_of_a_line(spark, tmp_path):
     (tmp_path / "merged.jsonl").write_text(line_of(merged("1", "0.5")) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
-    dataset = read_line_outcomes(engine_of(spark), list_captures(engine_of(spark), str(tmp_path)), decoder)
+    dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     scanned_plan, frame_plan = (plan_of(frame) for frame in (dataset.raw.frame, dataset.frame))
 
     assert "_metadata" not in scanned_plan
@@ -87,7 +87,7 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
     ]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
-    dataset = read_line_outcomes(engine_of(spark), list_captures(engine_of(spark), str(tmp_path)), decoder)
+    dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     found = scanned(PLAN, dataset, None)
     ledger = dataset.ledger(found.rows)
 
@@ -103,7 +103,7 @@ def test_refused_records_lie_in_the_quarantine_as_they_were(spark, tmp_path):
     lines = [line_of(merged("1", "0.5")), line_of(merged("1", "37")), line_of(merged("", "0.5"))]
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
-    dataset = read_line_outcomes(engine_of(spark), list_captures(engine_of(spark), str(tmp_path)), decoder)
+    dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
     run_baseline(dataset, ModelQualityMonitor(PLAN), max_quarantined_share=1, output_path=str(tmp_path / "out"))
     kept = [json.loads(line) for line in (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()]
 

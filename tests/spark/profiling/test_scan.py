@@ -16,17 +16,16 @@ import pytest
 from pyspark.ml.linalg import Vectors
 from tests.spark_lines import plan_of
 
-from model_monitor.data.engine import partitions_of
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
 from model_monitor.data.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.spark.engine.spark import collected
+from model_monitor.spark.engine.spark import SparkPartitions, collected
 from model_monitor.statistics.states import DataTypeCounts
 
 
 def profile_of(frame, **options):
     dataset = Dataset.of(frame)
-    return scan(partitions_of(dataset.frame), dataset.names, **options).profile
+    return scan(SparkPartitions(dataset.frame), dataset.names, **options).profile
 
 
 @pytest.fixture
@@ -132,7 +131,7 @@ def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spar
     above = {"above 3": F.col("c0") > 3}
 
     found = scan(
-        partitions_of(frame), ["age", "share", "plan"], reason="reason", reasons=1, predicates=above, column_groups=3
+        SparkPartitions(frame), ["age", "share", "plan"], reason="reason", reasons=1, predicates=above, column_groups=3
     )
 
     assert (found.rows.kept, found.rows.refused, found.matches) == (3, (1,), {"above 3": 1})
@@ -173,7 +172,7 @@ def test_refused_rows_are_counted_by_reason_and_left_out(spark):
     rows = [("1", 0), ("2", 0), ("x", 2), ("y", 2), ("z", 1)]
     frame = spark.createDataFrame(rows, "c0 string, reason int").repartition(3)
 
-    found = scan(partitions_of(frame), ["age"], reason="reason", reasons=3)
+    found = scan(SparkPartitions(frame), ["age"], reason="reason", reasons=3)
 
     assert found.rows.kept == 2
     assert found.rows.refused == (1, 2, 0)
@@ -183,7 +182,7 @@ def test_refused_rows_are_counted_by_reason_and_left_out(spark):
 def test_predicates_are_counted_over_the_kept_rows(spark):
     frame = spark.createDataFrame([(1, 0), (5, 0), (None, 0), (9, 1)], "c0 int, reason int")
 
-    found = scan(partitions_of(frame), ["age"], reason="reason", reasons=1, predicates={"above 3": F.col("c0") > 3})
+    found = scan(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates={"above 3": F.col("c0") > 3})
 
     assert found.matches == {"above 3": 1}
 

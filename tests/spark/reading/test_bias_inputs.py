@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from model_monitor.data.engine import engine_of
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 ROWS = [
     {
@@ -93,7 +93,7 @@ def analysed(spark, folder, *flags, **members):
     given += ["--dataset-source", str(folder), "--output-path", str(folder.parent / "out"), *flags]
     config = config_of("baseline", sources_of(given, {}), in_container=False)
     monitor = monitor_for(config)
-    with read_source(engine_of(spark), config) as dataset:
+    with read_source(SparkEngine(spark), config) as dataset:
         run = run_baseline(dataset, monitor, max_quarantined_share=config.max_quarantined_share)
     return run.constraints.body_dict, run.ledger
 
@@ -246,7 +246,7 @@ def test_a_document_that_does_not_fit_is_put_aside_whole(spark, folder):
     given += ["--output-path", str(folder.parent / "out"), "--no-flip-test"]
     job = config_of("baseline", sources_of(given, {}), in_container=False)
 
-    with read_source(engine_of(spark), job) as dataset:
+    with read_source(SparkEngine(spark), job) as dataset:
         run = run_baseline(dataset, monitor_for(job), max_quarantined_share=0.5, output_path=str(folder.parent / "out"))
 
     assert run.ledger.refused == {"not a JSON object": 1}

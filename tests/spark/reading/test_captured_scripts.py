@@ -8,11 +8,11 @@ import pytest
 from tests.spark.reading.test_captures import WINDOW, account, rows
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat
+from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from model_monitor.data.reading.scripts import read_script
 from model_monitor.errors import NoData, ScriptFailed
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def run(spark, tmp_path):
         lines = [record if isinstance(record, bytes) else line_of(record) for record in records]
         (tmp_path / "data" / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
         window = options.get("window")
-        source = list_captures(engine_of(spark), str(tmp_path / "data"), window)
-        loaded = read_script(str(tmp_path / "script.py"), spark)
+        source = list_captures(SparkEngine(spark), str(tmp_path / "data"), window)
+        loaded = read_script(str(tmp_path / "script.py"), SparkEngine(spark))
         dataset = read_captures(
-            engine_of(spark), source, names, capture_format=CaptureFormat(), script=loaded, **options
+            SparkEngine(spark), source, CaptureFormat(), ReadOptions(names, script=loaded, **options)
         )
         persisted.append(dataset)
         return dataset

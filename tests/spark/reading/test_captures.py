@@ -11,11 +11,10 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
 
-from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
-from model_monitor.data.reading.quarantine import write_quarantine
+from model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions
+from model_monitor.data.reading.ledger import write_quarantine
 from model_monitor.data.records.decoded_rows import Matching
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
@@ -23,6 +22,7 @@ from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadInput, NoData
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 BOTH = ("endpointInput", "endpointOutput")
 NAMES = ("p", "a", "b")
@@ -36,13 +36,14 @@ HALF_PAST = Window(datetime(2022, 4, 17, 23, 55, tzinfo=UTC), datetime(2022, 4, 
 def read(spark, tmp_path):
     """Reads the lines, or what lies in the folder already."""
 
-    def reading(lines=(), names=NAMES, capture_format=CaptureFormat(), window=None, **options):  # noqa: B008
+    def reading(lines=(), names=NAMES, capture_format=CaptureFormat(), window=None, partition_bytes=None, **options):  # noqa: B008
         if lines:
             content = b"\n".join(line if isinstance(line, bytes) else line_of(line) for line in lines)
             (tmp_path / "a.jsonl").write_bytes(content + b"\n")
         lenient = options.get("lenient_window", False)
-        source = list_captures(engine_of(spark), str(tmp_path), window, lenient_window=lenient)
-        return read_captures(engine_of(spark), source, names, capture_format=capture_format, window=window, **options)
+        source = list_captures(SparkEngine(spark), str(tmp_path), window, lenient_window=lenient)
+        options = ReadOptions(names, window, **options)
+        return read_captures(SparkEngine(spark), source, capture_format, options, partition_bytes)
 
     return reading
 
@@ -50,7 +51,7 @@ def read(spark, tmp_path):
 def account(dataset):
     """The profile, the ledger and the counts of a data set."""
     found = scan(
-        partitions_of(dataset.frame),
+        SparkPartitions(dataset.frame),
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal),

@@ -7,13 +7,13 @@ import dataclasses
 import pytest
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.refusals import REASON, Refusal
+from model_monitor.spark.engine.spark import SparkEngine
 
 LONG = "x" * 300
 
@@ -22,19 +22,19 @@ LONG = "x" * 300
 def csv(spark, tmp_path):
     rows = [f'{number},{number / 7},"{LONG if number % 5 == 0 else "né"}"' for number in range(3_000)]
     (tmp_path / "data.csv").write_text("\n".join(["age,share,note", *rows, "1,2", 'a"b,2,3']) + "\n")
-    return read_dataset(engine_of(spark), list_dataset(engine_of(spark), str(tmp_path)), CsvFormat(header=True))
+    return read_dataset(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)), CsvFormat(header=True))
 
 
 @pytest.fixture
 def captures(spark, tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(some_lines(11, 2_000)) + b"\n")
-    source = list_captures(engine_of(spark), str(tmp_path))
-    return read_captures(engine_of(spark), source, ("p", "a", "b"), capture_format=CaptureFormat())
+    source = list_captures(SparkEngine(spark), str(tmp_path))
+    return read_captures(SparkEngine(spark), source, CaptureFormat(), ReadOptions(("p", "a", "b")))
 
 
 def scanned(dataset, **options):
     return scan(
-        partitions_of(dataset.lines.raw if options else dataset.frame),
+        dataset.lines.raw if options else dataset.table,
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal),

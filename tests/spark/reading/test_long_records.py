@@ -11,9 +11,8 @@ from tests.spark.merging.records import FIRST, captured, label, ledger_of, truth
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import line_of
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.paths import read_path
 from model_monitor.data.reading.readers import read_dataset
@@ -22,6 +21,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.spark.merging.request import MergeRequest
 from model_monitor.spark.merging.run import merge
 from model_monitor.spark.session import beside
@@ -55,7 +55,7 @@ def padded(line, size):
 def test_a_line_that_is_too_long_is_refused_by_its_place_and_its_size(session, tmp_path):
     first = b"age,city\n1,Bern\n"
     (tmp_path / "a b.csv").write_bytes(first + b"2," + b"x" * (MOST - 1) + b"\n3\n4," + b"y" * (MOST - 2) + b"\n5,Genf")
-    with read_path(engine_of(session), str(tmp_path), CsvFormat(header=True)) as data:
+    with read_path(SparkEngine(session), str(tmp_path), CsvFormat(header=True)) as data:
         found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
     assert found.ledger.to_json_dict()["records"] == {
@@ -88,7 +88,9 @@ def test_no_part_of_a_long_line_is_taken_for_a_line_however_the_file_is_cut(sess
     (tmp_path / "a.csv").write_text("number,state\n" + "\r\n".join(lines) + "\n")
     session.conf.set("spark.sql.files.maxPartitionBytes", str(partition_bytes))
     session.conf.set("spark.sql.files.openCostInBytes", "1")
-    dataset = read_dataset(engine_of(session), list_dataset(engine_of(session), str(tmp_path)), CsvFormat(header=True))
+    dataset = read_dataset(
+        SparkEngine(session), list_dataset(SparkEngine(session), str(tmp_path)), CsvFormat(header=True)
+    )
     found = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
     assert found.ledger.kept == 300
@@ -113,9 +115,8 @@ def write(folder, name, lines):
 def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, name, as_service):
     write(tmp_path / "in", name, [*CAPTURES, *[line_of(capture())] * 20])  # compressed they would do with less
     session.conf.set(MAX_RECORD_SIZE, str(MOST))
-    with read_path(
-        engine_of(session), str(tmp_path / "in"), CaptureFormat(), ("p", "a", "b"), as_service=as_service
-    ) as data:
+    options = ReadOptions(("p", "a", "b"), as_service=as_service)
+    with read_path(SparkEngine(session), str(tmp_path / "in"), CaptureFormat(), options) as data:
         found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
     assert (found.ledger.read, found.ledger.kept) == (24, 22)
@@ -129,8 +130,8 @@ def test_a_script_never_gets_a_line_that_is_too_long(session, tmp_path, dataset_
     )
     (tmp_path / "script.py").write_text("def preprocess_handler(record):\n    return {'size': str(record)}\n")
     write(tmp_path / "in", "a.jsonl", lines)
-    script = read_script(str(tmp_path / "script.py"), session)
-    with read_path(engine_of(session), str(tmp_path / "in"), dataset_format, script=script) as data:
+    script = read_script(str(tmp_path / "script.py"), SparkEngine(session))
+    with read_path(SparkEngine(session), str(tmp_path / "in"), dataset_format, ReadOptions(script=script)) as data:
         found = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
 
     assert (found.ledger.read, found.ledger.kept) == (len(lines), 2)
@@ -142,7 +143,7 @@ def test_json_lines_are_refused_and_their_keys_are_no_features(session, tmp_path
     long = json.dumps({"a": 2, "b": "x" * 200_000})
     session.conf.set("spark.sql.files.maxPartitionBytes", "100000")
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n' + long + '\n{"a": 3}\n')
-    dataset = read_dataset(engine_of(session), list_dataset(engine_of(session), str(tmp_path)), JsonFormat())
+    dataset = read_dataset(SparkEngine(session), list_dataset(SparkEngine(session), str(tmp_path)), JsonFormat())
     found = run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
 
     assert dataset.names == ("a",)
@@ -178,7 +179,7 @@ def test_merged_records_are_refused_for_every_analysis(session, tmp_path, analys
     flags += ["--inference-attribute", "0", "--ground-truth-attribute", "0"]
     flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
     config = config_of("baseline", sources_of(flags, {}), in_container=False)
-    with read_source(engine_of(session), config) as data:
+    with read_source(SparkEngine(session), config) as data:
         found = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))
 
     assert (found.ledger.read, found.ledger.kept) == (4, 2)
@@ -212,7 +213,7 @@ def test_a_quarantine_of_long_lines_alone_reads_nothing_again(session, tmp_path,
     for name, size in (("short", 10), ("long", MOST)):
         (tmp_path / f"{name}.csv").write_text("age,city\n1,Bern\n2," + "x" * size + "\n3,Genf\n")
         with (
-            read_path(engine_of(session), str(tmp_path / f"{name}.csv"), CsvFormat(header=True)) as data,
+            read_path(SparkEngine(session), str(tmp_path / f"{name}.csv"), CsvFormat(header=True)) as data,
             jobs_of() as started,
         ):
             run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / name))

@@ -9,20 +9,20 @@ import stat
 
 import pytest
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import CsvFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.fixture
 def baseline(spark, tmp_path):
     def running(max_quarantined_share=1.0):
         dataset = read_dataset(
-            engine_of(spark), list_dataset(engine_of(spark), str(tmp_path / "in")), CsvFormat(header=True)
+            SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path / "in")), CsvFormat(header=True)
         )
         return run_baseline(
             dataset,

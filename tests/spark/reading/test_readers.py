@@ -14,13 +14,13 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import on_a_jvm, plan_of
 
-from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.formats import (
     CaptureFormat,
     CsvFormat,
     JsonFormat,
     ParquetFormat,
+    ReadOptions,
     SparkFormat,
     TableFormat,
     parse_dataset_format,
@@ -33,6 +33,7 @@ from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.running.runtime.failures import failure_of
+from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 CSV = CsvFormat(header=True)
 
@@ -40,7 +41,9 @@ CSV = CsvFormat(header=True)
 @pytest.fixture
 def read(spark, tmp_path):
     def reading(dataset_format, path=tmp_path, **options):
-        return read_dataset(engine_of(spark), list_dataset(engine_of(spark), str(path)), dataset_format, **options)
+        return read_dataset(
+            SparkEngine(spark), list_dataset(SparkEngine(spark), str(path)), dataset_format, ReadOptions(**options)
+        )
 
     return reading
 
@@ -48,7 +51,7 @@ def read(spark, tmp_path):
 def account(dataset):
     """The profile and the ledger of a data set."""
     found = scan(
-        partitions_of(dataset.frame),
+        SparkPartitions(dataset.frame),
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal) if dataset.refusable else 0,
@@ -428,8 +431,8 @@ def test_a_reader_of_spark_finds_its_data_by_its_options_alone(spark, tmp_path):
     for name, numbers in {"a": range(10), "b": range(10, 4_010), "c": range(4_010, 4_080)}.items():
         pd.DataFrame({"row": list(numbers)}).to_parquet(tmp_path / f"{name}.parquet")
     source = SparkFormat("parquet", {"path": str(tmp_path)})
-    profile, _ = account(read_source(engine_of(spark), source))
-    as_service = read_source(engine_of(spark), source, as_service=True)
+    profile, _ = account(read_source(SparkEngine(spark), source))
+    as_service = read_source(SparkEngine(spark), source, as_service=True)
 
     assert profile.feature("row").moments.sum == sum(range(4_080))
     assert [row.c0 for row in as_service.frame.collect()] == list(range(4_080))
@@ -448,7 +451,7 @@ def test_a_reader_of_spark_finds_its_data_by_its_options_alone(spark, tmp_path):
 )
 def test_what_a_reader_of_spark_says_is_told_in_one_line(spark, source, sentence):
     with pytest.raises(Exception) as fault:  # noqa: PT011 -- of several classes
-        read_source(engine_of(spark), source)
+        read_source(SparkEngine(spark), source)
 
     reason = failure_of(fault.value).reason
     assert re.search(sentence, reason)
@@ -457,11 +460,11 @@ def test_what_a_reader_of_spark_says_is_told_in_one_line(spark, source, sentence
 
 def test_a_table_of_the_catalog(spark):
     spark.createDataFrame([(1, "a")], "age int, plan string").createOrReplaceTempView("people_of_a_test")
-    profile, _ = account(read_table(engine_of(spark), TableFormat("people_of_a_test")))
+    profile, _ = account(read_table(SparkEngine(spark), TableFormat("people_of_a_test")))
 
     assert profile.feature("age").moments.sum == 1
     with pytest.raises(BadConfiguration, match="has no table 'nobody'"):
-        read_table(engine_of(spark), TableFormat("nobody"))
+        read_table(SparkEngine(spark), TableFormat("nobody"))
 
 
 def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_service_reads(spark, tmp_path):
@@ -470,8 +473,8 @@ def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_s
     spark.catalog.createTable("rows_of_a_test", str(tmp_path), "parquet")
     try:
         spark.table("rows_of_a_test").where("row > 0").repartition(3).createOrReplaceTempView("some_rows_of_a_test")
-        table = read_table(engine_of(spark), TableFormat("rows_of_a_test"), as_service=True).frame
-        view = read_table(engine_of(spark), TableFormat("some_rows_of_a_test"), as_service=True).frame
+        table = read_table(SparkEngine(spark), TableFormat("rows_of_a_test"), ReadOptions(as_service=True)).frame
+        view = read_table(SparkEngine(spark), TableFormat("some_rows_of_a_test"), ReadOptions(as_service=True)).frame
         found = [row.c0 for row in table.collect()]
     finally:
         spark.sql("DROP TABLE rows_of_a_test")

@@ -6,14 +6,14 @@ import textwrap
 
 import pytest
 
-from model_monitor.data.engine import engine_of
-from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
+from model_monitor.data.reading.formats import CsvFormat, ParquetFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.reading.scripts import read_script
 from model_monitor.errors import BadConfiguration, NoData, ScriptFailed
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.fixture
@@ -24,9 +24,11 @@ def baseline(spark, tmp_path):
         (tmp_path / "script.py").write_text(textwrap.dedent(script))
         (tmp_path / "data").mkdir(exist_ok=True)
         (tmp_path / "data" / "data.csv").write_text("\n".join(lines) + "\n")
-        listing = list_dataset(engine_of(spark), str(tmp_path / "data"))
-        loaded = read_script(str(tmp_path / "script.py"), spark)
-        with read_dataset(engine_of(spark), listing, dataset_format, script=loaded, **options) as dataset:
+        listing = list_dataset(SparkEngine(spark), str(tmp_path / "data"))
+        loaded = read_script(str(tmp_path / "script.py"), SparkEngine(spark))
+        with read_dataset(
+            SparkEngine(spark), listing, dataset_format, ReadOptions(script=loaded, **options)
+        ) as dataset:
             return run_baseline(dataset, DataQualityMonitor(), max_quarantined_share=max_quarantined_share)
 
     return running
@@ -153,7 +155,7 @@ def test_a_script_that_can_not_be_loaded_stops_before_reading(baseline, script, 
 
 def test_a_script_that_is_absent_is_a_fault_of_the_configuration(spark, tmp_path):
     with pytest.raises(BadConfiguration, match="record_preprocessor_script: .*nowhere.py: can't be read"):
-        read_script(str(tmp_path / "nowhere.py"), spark)
+        read_script(str(tmp_path / "nowhere.py"), SparkEngine(spark))
 
 
 def test_scripts_get_lines_of_text_only(baseline):

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from tests.spark_lines import plan_of
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.paths import format_named, read_path
+from model_monitor.data.reading.formats import format_named
+from model_monitor.data.reading.paths import read_path
 from model_monitor.data.reading.readers import within
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration
+from model_monitor.spark.engine.spark import SparkEngine
 
 DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 HOURS = "SELECT id, TIMESTAMP_LTZ'2026-03-01 00:00:00Z' + make_interval(0, 0, 0, 0, id) AS at FROM range(72)"
@@ -47,7 +48,7 @@ def test_days_have_windows_of_days(spark):
 
 def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
     spark.sql(HOURS).write.parquet(str(tmp_path / "hours"))
-    dataset = read_path(engine_of(spark), str(tmp_path / "hours"), format_named("parquet"))
+    dataset = read_path(SparkEngine(spark), str(tmp_path / "hours"), format_named("parquet"))
     found = within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))
     plan = plan_of(found.frame)
 
@@ -66,7 +67,7 @@ def test_a_column_that_has_no_times_is_told(spark, column, sentence):
 
 def test_texts_have_no_window(spark, tmp_path):
     (tmp_path / "rows.csv").write_text("id,at\n1,2026-03-01T00:00:00Z\n")
-    dataset = read_path(engine_of(spark), str(tmp_path / "rows.csv"), format_named("csv"))
+    dataset = read_path(SparkEngine(spark), str(tmp_path / "rows.csv"), format_named("csv"))
 
     with pytest.raises(BadConfiguration, match="time_column: 'at' is text, as all of CSV"):
         within(dataset, "at", Window(DAY, DAY + timedelta(hours=1)))

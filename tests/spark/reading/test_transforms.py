@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 import pytest
 from tests.spark.reading.test_captures import account, rows
 
-from model_monitor.data.engine import engine_of
-from model_monitor.data.reading.formats import CsvFormat, JsonFormat
+from model_monitor.data.reading.formats import CsvFormat, JsonFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.transforms import listed_outputs, read_transform
+from model_monitor.data.reading.paths import listed_outputs, read_transform
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadInput
+from model_monitor.spark.engine.spark import SparkEngine
 
 ID = "1f1d57b1-0000-4000-8000-00000000000{}"
 WINDOW = Window(datetime(2022, 8, 30, tzinfo=timezone.utc), datetime(2022, 8, 30, 1, tzinfo=timezone.utc))
@@ -22,8 +22,8 @@ WINDOW = Window(datetime(2022, 8, 30, tzinfo=timezone.utc), datetime(2022, 8, 30
 @pytest.fixture
 def read(spark, tmp_path):
     def reading(dataset_format, names=None, path=tmp_path, **options):
-        listing = listed_outputs(engine_of(spark), list_dataset(engine_of(spark), str(path)))
-        return read_transform(engine_of(spark), listing, dataset_format, names, **options)
+        listing = listed_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(path)))
+        return read_transform(SparkEngine(spark), listing, dataset_format, ReadOptions(names, **options))
 
     return reading
 

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
@@ -25,9 +24,10 @@ from model_monitor.documents.constraints import MonitoringSettings, Verdicts
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history import baselines
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.baselines import compared_with, read_baseline
+from model_monitor.running.inputs.run_inputs import compared_with, read_baseline
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.spark.engine.spark import SparkEngine
 
 MONITOR = DataQualityMonitor()
 BARE = DataQualityMonitor(settings=MonitoringSettings(verdicts=Verdicts.NONE))
@@ -63,7 +63,7 @@ def table():
 )
 def test_a_data_set_passes_the_constraints_suggested_from_it(spark, table, tmp_path, dataset_format, save):
     save(table, tmp_path)
-    dataset = read_dataset(engine_of(spark), list_dataset(engine_of(spark), str(tmp_path)), dataset_format)
+    dataset = read_dataset(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)), dataset_format)
     baseline = run_baseline(dataset, MONITOR)
     findings = run_monitoring(dataset, MONITOR, baseline)
 
@@ -86,11 +86,11 @@ def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     (tmp_path / "monitor.csv").write_text("flag,plan\n" + "0,a\n" * 10 + "1,a\n" * 80 + "1,b\n" * 10)
 
     asked = config("baseline", "--comparison-method", "psi", "--categorical-drift-method", "hellinger")
-    with read_source(engine_of(spark), asked) as data:
+    with read_source(SparkEngine(spark), asked) as data:
         run_baseline(data, monitor_for(asked)).write(asked.output_path)
     compared = config("monitor", "--baseline", asked.output_path)
     baseline = read_baseline(spark, compared, monitor_for(compared))
-    with read_source(engine_of(spark), compared, baseline) as data:
+    with read_source(SparkEngine(spark), compared, baseline) as data:
         findings = run_monitoring(data, monitor_for(compared), compared_with(baseline, compared))
 
     drift = {o.feature: o for o in findings.results if o.check == "baseline_drift_check"}
@@ -138,7 +138,7 @@ def test_any_files_pass_the_constraints_suggested_from_them(spark, tmp_path, dat
     }
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
     save(columns, folder)
-    dataset = read_dataset(engine_of(spark), list_dataset(engine_of(spark), str(folder)), dataset_format)
+    dataset = read_dataset(SparkEngine(spark), list_dataset(SparkEngine(spark), str(folder)), dataset_format)
 
     baseline = run_baseline(dataset, MONITOR)
 

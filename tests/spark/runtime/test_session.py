@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from tests.spark_lines import on_a_jvm, on_spark_3
 
-from model_monitor.spark.engine.workers import VARIABLE
+from model_monitor.spark.engine.application import VARIABLE
 from model_monitor.spark.launch.deequ_jar import provide_jar
 
 LIB = Path(__file__).resolve().parents[3] / "lib"

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_monitor.data.engine.partitions import batch_by_width, column_groups, partition_by_size
+from model_monitor.data.engine.partitions import column_groups
+from model_monitor.spark.engine.spark import SparkEngine
 
 MIB = 1024 * 1024
 
@@ -34,7 +35,7 @@ def spark():
     ],
 )
 def test_partitions_are_a_function_of_the_bytes_alone(spark, total, share):
-    size = partition_by_size(spark, total)
+    size = SparkEngine(spark).partition_by_size(total)
 
     assert share <= size <= share * 65 / 64 + 1
     assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(size)}
@@ -61,9 +62,9 @@ def test_wide_tables_are_read_in_groups_of_columns_if_their_files_are_worth_open
 
 
 def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(spark):
-    narrow = partition_by_size(spark, 800 * MIB)
+    narrow = SparkEngine(spark).partition_by_size(800 * MIB)
 
-    assert partition_by_size(spark, 800 * MIB, groups=4) == 4 * narrow
+    assert SparkEngine(spark).partition_by_size(800 * MIB, groups=4) == 4 * narrow
     assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(4 * narrow)}
 
 
@@ -79,7 +80,7 @@ def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(spark):
     ],
 )
 def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(spark, columns, rows, parquet_rows):
-    assert batch_by_width(spark, columns) == rows
+    assert SparkEngine(spark).batch_by_width(columns) == rows
     assert spark.settings == {
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(rows),
         "spark.sql.parquet.columnarReaderBatchSize": str(parquet_rows),
@@ -88,4 +89,4 @@ def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(spark, c
 
 @pytest.mark.parametrize(("line_bytes", "rows"), [(450, 32_768), (100_000, 671), (10 * MIB, 64)])
 def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, rows):
-    assert batch_by_width(spark, 21, line_bytes) == rows
+    assert SparkEngine(spark).batch_by_width(21, line_bytes) == rows

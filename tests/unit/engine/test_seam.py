@@ -8,9 +8,8 @@ import pytest
 from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data.engine import engine_of, partitions_of
 from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.outcomes import read_line_outcomes, reading_of
 from model_monitor.data.reading.readers import read_dataset
@@ -20,15 +19,6 @@ from model_monitor.monitors.data_quality.scan import scanned as profiled
 from model_monitor.monitors.model_quality.monitor import scanned as counted
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
-
-
-def test_an_engine_and_its_partitions_are_taken_as_they_are(tmp_path):
-    (tmp_path / "a.csv").write_text("1\n")
-    engine = InProcess()
-    partitions = engine.lines([str(tmp_path)]).partitions()
-
-    assert engine_of(engine) is engine
-    assert partitions_of(partitions) is partitions
 
 
 @pytest.mark.parametrize("piece_bytes", [5, 12, 1_000])
@@ -50,7 +40,7 @@ def test_captures_are_read_and_profiled(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(line_of, lines)) + b"\n")
     engine = InProcess(100)
     source = list_captures(engine, str(tmp_path))
-    dataset = read_captures(engine, source, ("p", "a", "b"), capture_format=CaptureFormat())
+    dataset = read_captures(engine, source, CaptureFormat(), ReadOptions(("p", "a", "b")))
     found = profiled(Measures(), dataset, None)
 
     assert found.state.feature("p").moments.sum == 0.75

@@ -80,7 +80,7 @@ def test_the_first_record_of_a_file_is_found_behind_its_byte_order_mark(tmp_path
     line = line_of(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
     (tmp_path / ("a.jsonl" if written is bytes else "a.jsonl.gz")).write_bytes(written(b"\xef\xbb\xbf" + line + b"\n"))
     engine = InProcess()
-    dataset = read_captures(engine, list_captures(engine, str(tmp_path)), None, capture_format=CaptureFormat())
+    dataset = read_captures(engine, list_captures(engine, str(tmp_path)), CaptureFormat())
     ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
 
     assert (dataset.names, ledger.kept, ledger.refused) == (("p", "a"), 1, {})

@@ -11,7 +11,8 @@ import pytest
 from tests.engine_in_process import InProcess
 
 from model_monitor.data.reading import lines as module
-from model_monitor.data.reading.lines import LongLine, long_lines, long_lines_of
+from model_monitor.data.reading.ledger import LongLine
+from model_monitor.data.reading.lines import long_lines, long_lines_of
 from model_monitor.storage import LocalStorage
 
 

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.paths import format_word_of
+from model_monitor.data.reading.headers import format_word_of
 from model_monitor.errors import BadConfiguration, BadInput, NoData
 
 CAPTURE = {"captureData": {"endpointInput": {"data": "1,2", "encoding": "CSV"}}, "eventMetadata": {"eventId": "a"}}

@@ -15,7 +15,7 @@ from model_monitor.data.records import arrays, captured_lines
 from model_monitor.data.records.captured_lines import CapturedLines
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import LINE
-from model_monitor.spark.engine.workers import ALLOCATION
+from model_monitor.spark.engine.application import ALLOCATION
 
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"), 3)
 

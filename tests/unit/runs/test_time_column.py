@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.paths import format_named, read_path
+from model_monitor.data.reading.formats import format_named
+from model_monitor.data.reading.paths import read_path
 from model_monitor.data.reading.readers import within
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, NeedsSpark
@@ -87,7 +88,7 @@ WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:0
 def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(
     flags, reason, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("model_monitor.data.reading.engines.session_at_hand", lambda: None)  # that of another test
+    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
     flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
     config = config_of("monitor", sources_of(flags, {}), in_container=False)
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from model_monitor.data.engine import local_files, partitions
 from model_monitor.data.engine.local_files import Piece
 from model_monitor.data.engine.local_tables import double_of
-from model_monitor.data.engine.processes import in_processes
+from model_monitor.data.engine.partitions import in_processes
 from model_monitor.data.engine.protocol import (
     LINE_KEY,
     PARTITION,
@@ -36,9 +36,8 @@ from model_monitor.data.engine.protocol import (
     fold,
     rows_of_states,
 )
-from model_monitor.data.records.json_lines import nested_object
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
-from model_monitor.errors import BadInput, NeedsSpark
+from model_monitor.errors import NeedsSpark
 from model_monitor.storage import Storage, storage_of
 
 if TYPE_CHECKING:
@@ -126,11 +125,11 @@ class LocalEngine:
         source = self.lines(places, in_order=in_order, whole_files=not lines).partitions(*PLACES)
         infer = local_json.infer if lines else local_json.infer_documents
         features = local_json.kind_of_all(source.mapped(infer, local_json.INFERRED).batches(), places[0])
-        if not flatten and (nested := [name for name, kind in sorted(features.items()) if isinstance(kind, dict)]):
-            raise BadInput(nested_object(nested[0], places[0]))
+        if not flatten:
+            local_json.require_flat(features, places[0])
         columns = tuple(local_json.leaves(features))
         fields = [pa.field(f"c{place}", local_json.arrow_type(kind)) for place, (_, kind) in enumerate(columns)]
-        schema = pa.schema([*fields, *(local_json.account_fields() if lines else ())])
+        schema = pa.schema([*fields, *(local_json.ACCOUNT if lines else ())])
         rows = partial(local_json.rows_of_lines if lines else local_json.rows_of_documents, columns, schema)
         return tuple(".".join(path) for path, _ in columns), source.mapped(rows, schema)
 

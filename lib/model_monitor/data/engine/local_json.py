@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from model_monitor.data.records.locations import PLACES
+from model_monitor.data.records.json_lines import nested_object
+from model_monitor.data.records.locations import PLACE_FIELDS
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.documents.json_text import java_double
 from model_monitor.errors import BadInput, NeedsSpark
@@ -35,6 +36,9 @@ PLAIN_FROM, PLAIN_BELOW = 1e-9, 1e16
 """Doubles that have one text, whatever the release of Java."""
 
 INFERRED = pa.schema([("kind", pa.binary())])
+
+ACCOUNT = (pa.field(REASON, pa.int32()), *PLACE_FIELDS)
+"""What stands behind the features of lines."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder()
@@ -79,6 +83,13 @@ def kind_of_all(batches: Sequence[pa.RecordBatch], where: str) -> Kind:
     return features
 
 
+def require_flat(features: Kind, where: str) -> None:
+    """Raises BadInput for a feature that is a nested object (C11.18)."""
+    for name, kind in sorted(features.items()):
+        if isinstance(kind, dict):
+            raise BadInput(nested_object(name, where))
+
+
 def leaves(features: Kind, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Kind]]:
     """Every member that is no object, by its path, in the order of Spark's columns."""
     for name in sorted(features, key=lambda name: name.encode("utf-16-be", "surrogatepass")):
@@ -118,12 +129,6 @@ def rows_of_documents(
         ):
             cells = _cells(list(_objects(content, file)), columns, schema)
             yield pa.RecordBatch.from_arrays(cells, schema=schema)
-
-
-def account_fields() -> tuple[pa.Field, ...]:
-    """What stands behind the features of lines."""
-    types = (pa.string(), pa.string(), pa.int64())
-    return (pa.field(REASON, pa.int32()), *(pa.field(*place) for place in zip(PLACES, types, strict=True)))
 
 
 def _of_line(line: bytes) -> tuple[dict[str, Any], int]:

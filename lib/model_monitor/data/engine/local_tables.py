@@ -94,10 +94,6 @@ def _of_float(value: np.floating[Any]) -> str:
     return scientific(text)
 
 
-# Parquet, ORC and tables in memory as typed batches, with the types that Spark's readers give them and cut as they
-# cut.
-
-
 SAME = {
     *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
     *("date32[day]", "timestamp[us]"),

@@ -1,16 +1,25 @@
-"""How a session cuts the data that it reads next: into partitions, batches and groups of columns, by what the data is. Pure."""
+"""How data is cut into partitions, batches and groups of columns, by what it is, and how partitions are worked on side by side.
+
+The processes that work are programs of their own: no fork of threads, and no `__main__` twice.
+"""
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
 
 from model_monitor.errors import BadConfiguration
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
+from model_monitor.plugins import plugin
+from model_monitor.progress import counted
 
 OPEN_COST_BYTES = 16 * 1024
 """What a piece of a file counts beside its bytes when several are put into one partition. With Spark's own 4 MiB no more than
@@ -57,10 +66,6 @@ def packed(pieces: Iterable[SomePiece], largest: int) -> list[list[SomePiece]]:
     return found
 
 
-# How a session cuts the data that it reads next: into partitions, batches and groups of columns, by what the data
-# is alone.
-
-
 MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
 FEWEST_PARTITIONS, MAX_PARTITIONS = 8, 2000
 """A task costs something beside its rows, and a sketch of every column, so partitions are as large as 8 of them allow, up to
@@ -88,7 +93,6 @@ cells (docs/decisions/0033-wide-tables-by-columns.md)."""
 
 FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
 """What a file has to have for each group, on average, for opening it again to be worth it."""
-
 
 MAX_RECORD_SIZE = "spark.modelMonitor.maxRecordSize"
 """The session's setting for the bytes of the longest line that is taken as a record; usually `places.MAX_RECORD_BYTES`."""
@@ -121,13 +125,6 @@ def bytes_of(size: str | None) -> int:
     return int(found[1]) << 10 * " kmgtp".index(found[2] or " ")
 
 
-def partition_by_size(spark: SparkSession, total_bytes: int, groups: int = 1) -> int:
-    """Have the next files read in partitions of `partition_bytes`; returns them."""
-    size = partition_bytes(total_bytes, groups)
-    spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
-    return size
-
-
 def _partitions(total_bytes: int) -> int:
     """How many partitions the data has, as far as its files can be cut."""
     if total_bytes <= MIN_PARTITION_BYTES:
@@ -148,20 +145,9 @@ def batch_rows(columns: int, line_bytes: int = 0) -> int:
     return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
 
 
-def batch_by_width(spark: SparkSession, columns: int, line_bytes: int = 0) -> int:
-    """Have the next batches made of `batch_rows`, which are returned, and those of Parquet of an eighth of the cells."""
-    rows = batch_rows(columns, line_bytes)
-    parquet_rows = min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
-    spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(parquet_rows))
-    return rows
-
-
-def batch_by_bytes(spark: SparkSession, row_bytes: int) -> int:
-    """Set the rows of an Arrow batch so that it takes about `LINES_BYTES`; returns them. row_bytes: of a long row."""
-    rows = rows_of_lines(row_bytes)
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(rows))
-    return rows
+def parquet_rows(columns: int) -> int:
+    """The rows of a Parquet file that Spark decodes at a time: an eighth of the cells of a batch."""
+    return min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
 
 
 def rows_of_lines(row_bytes: int) -> int:
@@ -169,10 +155,84 @@ def rows_of_lines(row_bytes: int) -> int:
     return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
 
 
-def read_lines_by_size(spark: SparkSession, total_bytes: int, line_bytes: int) -> int:
-    """Set partitions and Arrow batches for lines that are read next; returns the bytes of a partition.
+Part = Callable[[], Iterable[pa.RecordBatch]]
+PROGRAM = "from model_monitor.data.engine.partitions import work; work()"
+LENGTH_BYTES = 8
+PARTITIONS = "partitions"
 
-    total_bytes: of all files; line_bytes: of a long line.
+WORTH_PROCESSES = 4
+"""Partitions from which on processes are started: each takes as long to load its libraries as two partitions of 32 MiB do
+(benchmarks/engines.py)."""
+
+
+def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[list[pa.RecordBatch]]:
+    """The batches of every partition, in their order. A few are made in this process.
+
+    processes: how many work at most; None for one a core, where it is worth it. What a partition raises is raised here.
     """
-    batch_by_bytes(spark, line_bytes)
-    return partition_by_size(spark, total_bytes)
+    cores = len(os.sched_getaffinity(0)) if len(parts) >= WORTH_PROCESSES else 1
+    most = min(len(parts), processes or cores)
+    if most < 2:
+        return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
+    pickled: Callable[[Part], bytes] = plugin("spark").cloudpickle.dumps  # of users' functions, too; it starts nothing
+    jobs = [pickled(part) for part in parts]
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+    workers = [_started() for _ in range(most)]
+    for worker in workers:
+        idle.put(worker)
+
+    def done(job: bytes) -> list[pa.RecordBatch]:
+        worker = idle.get()
+        try:
+            _send(worker.stdin, job)
+            answer = pickle.loads(_received(worker.stdout))
+        finally:
+            idle.put(worker)
+        if isinstance(answer, BaseException):
+            raise answer
+        batches: list[pa.RecordBatch] = answer
+        return batches
+
+    try:
+        with ThreadPoolExecutor(most) as threads:
+            return list(counted(threads.map(done, jobs), len(jobs), PARTITIONS))
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+
+
+def work() -> None:
+    """What a process does: partitions in, their batches out, or what they raised."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
+    while job := _received(sys.stdin.buffer):
+        try:
+            answer: Any = list(pickle.loads(job)())
+        except Exception as fault:
+            answer = fault
+        try:
+            packed = pickle.dumps(answer, 5)
+        except Exception:
+            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
+        _send(answers, packed)
+
+
+def _send(pipe: Any, message: bytes) -> None:
+    pipe.write(len(message).to_bytes(LENGTH_BYTES, "little"))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _received(pipe: Any) -> bytes:
+    head = pipe.read(LENGTH_BYTES)
+    size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
+    message: bytes = pipe.read(size) if size else b""
+    return message

@@ -80,10 +80,6 @@ def added(blobs: Iterable[bytes]) -> State:
     return sum_of(map(decode, blobs))
 
 
-# The seam to the engine: what the package asks of whatever cuts a source into partitions and works on them side by
-# side.
-
-
 PARTITION = "partition"
 """The column with the number of a batch's partition, from 0, that `Partitions.numbered` puts in front."""
 

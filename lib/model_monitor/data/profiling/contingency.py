@@ -1,20 +1,359 @@
-"""The count of rows by kind, for all facets, labels, predictions, groups and segments together, in one pass."""
+"""Rows by kind, for all facets, labels, predictions, groups and segments together, in one pass over Arrow batches."""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from model_monitor.data.engine.local_tables import is_number, number_of, text_of, without_nan
 from model_monitor.data.engine.protocol import Partitions
-from model_monitor.data.profiling.contingency_cells import REFUSED, CountTask, IdentityTask, contingency_of, row_counts
-from model_monitor.data.profiling.contingency_cells import counted as by_kind
 from model_monitor.errors import BadInput
 from model_monitor.statistics.states import RowCounts
-from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
+from model_monitor.statistics.states.contingency import (
+    FALSEHOODS,
+    TRUTHS,
+    Cell,
+    CellKind,
+    ColumnFacts,
+    Contingency,
+    ContingencyPlan,
+    Interval,
+    Key,
+    Scalar,
+    Segmentation,
+    Standing,
+    ValuedColumn,
+    ValueKind,
+)
+from model_monitor.statistics.states.contingency import number_of as number_of_value
+
+COLUMN_BITS = 6
+"""Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
+STANDING_BITS = 3
+COLUMNS_PER_NUMBER = 10  # in 60 bits
+
+CODE, TEXT, SEGMENT, GROUP, REFUSED, WIDTH, ROWS = "code{}", "text{}", "segment{}", "group", "refused", "width", "rows"
+MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
+
+Counted: TypeAlias = Mapping[str, Any]
+"""Rows of one kind, by these names."""
+
+KINDS = {int(kind): kind for kind in CellKind}
+
+
+def row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
+    """The account of all rows. reasons: how many reasons there are for refusing one."""
+    refused: Counter[int] = Counter()
+    widths: Counter[int] = Counter()
+    for row in counted:
+        refused[row[REFUSED]] += row[ROWS]
+        if row[WIDTH] > 0:
+            widths[row[WIDTH]] += row[ROWS]
+    return RowCounts(
+        refused[0], tuple(refused[reason] for reason in range(1, reasons + 1)), (), tuple(sorted(widths.items()))
+    )
+
+
+def contingency_of(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
+    """The counts as tables of each facet; a column's kind leaves its key and is counted among its facts."""
+    facts = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
+    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
+    segment_names = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    for row in kept:
+        keys = [fact.taken(row) for fact in facts]
+        label = keys[len(plan.facets)]
+        prediction = keys[len(plan.facets) + 1] if plan.prediction else None
+        segments = [row[name] for name in segment_names]
+        for table, key in zip(tables, keys, strict=False):
+            cell = (key, label, prediction, row.get(GROUP), *segments)
+            table[cell] += row[ROWS]
+    return Contingency(tuple(map(dict, tables)), tuple(fact.facts() for fact in facts), plan.text)
+
+
+class _FactsOfColumn:
+    """Gathers what is known of one column from the counted rows."""
+
+    def __init__(self, column: ValuedColumn, place: int) -> None:
+        self._column = column
+        number, bits = divmod(place, COLUMNS_PER_NUMBER)
+        self._shift = bits * COLUMN_BITS
+        self._code, self._text = CODE.format(number), TEXT.format(place)
+        self._minimum, self._maximum = MINIMUM.format(place), MAXIMUM.format(place)
+        self._kinds: Counter[CellKind] = Counter()
+        self._extremes: list[float] = []
+        self._texts: set[str] = set()
+
+    def taken(self, row: Counted) -> Key:
+        """The row's key in this column; its facts are kept."""
+        code = row[self._code] >> self._shift & ((1 << COLUMN_BITS) - 1)
+        kind = KINDS[code >> STANDING_BITS]
+        self._kinds[kind] += row[ROWS]
+        minimum = row.get(self._minimum)
+        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
+            self._extremes += [minimum, row[self._maximum]]
+        if self._column.values:
+            return int(code & ((1 << STANDING_BITS) - 1))
+        text: str | None = row[self._text]
+        if text is not None:
+            self._texts.add(text)
+        return text
+
+    def facts(self) -> ColumnFacts:
+        whole = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        numbers = [int(number) if whole else float(number) for number in self._extremes]
+        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
+        counted = None if self._column.values else len(self._texts)
+        return ColumnFacts(
+            dict(self._kinds),
+            min(numbers, default=None),
+            max(numbers, default=None),
+            min(present, 1) if counted is None else counted,
+            counted,
+        )
+
+
+BLANK = r"[ \t\n\x0b\f\r]*"
+INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
+NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
+NOT_A_NUMBER = ("NaN", "nan")
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column's cells, as `contingency_columns.TypedColumn` has them.
+
+    kind: a `CellKind` each. number: None where there are none; has_number: where there is one. source: what the texts are of.
+    """
+
+    kind: NDArray[np.int64]
+    number: NDArray[np.float64] | NDArray[np.int64] | None
+    has_number: Flags
+    source: pa.Array
+    declared: CellKind | None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @cached_property
+    def text(self) -> pa.StringArray:
+        """Null where there is none."""
+        return text_of(self.source)
+
+    @property
+    def may_be_text(self) -> bool:
+        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
+
+
+def typed_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> Cells:
+    """The column as its type says or, where texts stand for whatever they look like, as they look."""
+    if is_number(values.type):
+        decimal = pa.types.is_decimal(values.type)
+        integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
+        numbers = number_of(without_nan(values))
+        return _of_numbers(numbers, numbers, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
+    if pa.types.is_boolean(values.type):
+        return _of_numbers(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
+    if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):
+        return _of_texts(values, untyped=untyped_texts)
+    return _of_other(values, CellKind.TEXT if pa.types.is_string(values.type) else CellKind.OTHER)
+
+
+def key_of(cells: Cells, column: ValuedColumn) -> pa.Array:
+    """The key that each cell is counted by: how it stands to the configured values, or its text if there are none."""
+    if not column.values:
+        of_fractions = cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
+        return pa.nulls(len(cells), pa.string()) if of_fractions else cells.text
+    standing = np.zeros(len(cells), np.int64)
+    if cells.may_be_text:
+        standing += Standing.SAME_TEXT * _among(cells.text, column.texts)
+    if cells.number is not None:
+        standing += Standing.SAME_NUMBER * (_is_one_of(cells, column) & cells.has_number)
+        if column.threshold is not None:
+            standing += Standing.ABOVE * ((cells.number > _exact(column.threshold)) & cells.has_number)
+    return pa.array(standing)
+
+
+def segment_of(cells: Cells, segmentation: Segmentation) -> pa.Array:
+    """The place of the first segment that each cell is in; one past the last for a cell that is in none."""
+    place = np.full(len(cells), len(segmentation.segments))
+    for number in reversed(range(len(segmentation.segments))):
+        for item in segmentation.segments[number]:
+            place[_is_within(cells, item)] = number
+    return pa.array(place)
+
+
+@dataclass(frozen=True)
+class CountTask:
+    """Counts the rows of a partition by kind. names: of the features; reason, cells: columns of the account, if there are any."""
+
+    plan: ContingencyPlan
+    names: tuple[str, ...]
+    reason: str | None
+    cells: str | None
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """One batch for each of the partition's, whose columns are those of `contingency_tables`."""
+        for batch in batches:
+            if batch.num_rows:
+                yield from summed(self._keys(batch)).to_batches()
+
+    def _keys(self, batch: pa.RecordBatch) -> pa.Table:
+        plan, found = self.plan, self.cells_of(batch)
+        refused = batch.column(self.reason) if self.reason else pa.array(np.zeros(batch.num_rows, np.int32))
+        kept = pc.equal(refused, 0)
+        codes = [
+            found[column.name].kind << STANDING_BITS
+            | (key_of(found[column.name], column).to_numpy() if column.values else 0)
+            for column in plan.valued
+        ]
+        columns: dict[str, pa.Array] = {}
+        for start in range(0, len(codes), COLUMNS_PER_NUMBER):
+            part = codes[start : start + COLUMNS_PER_NUMBER]
+            packed = sum(code << (COLUMN_BITS * place) for place, code in enumerate(part))
+            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
+        for place, column in enumerate(plan.valued):
+            if not column.values:
+                columns[TEXT.format(place)] = key_of(found[column.name], column)
+        for place, part_of in enumerate(plan.segmentations):
+            columns[SEGMENT.format(place)] = segment_of(found[part_of.column], part_of)
+        if plan.group is not None:
+            columns[GROUP] = found[plan.group].text
+        for place, column in enumerate(plan.valued):
+            cells = found[column.name]
+            if cells.number is not None:
+                numbers = pa.array(cells.number, mask=~cells.has_number)
+                columns |= {MINIMUM.format(place): numbers, MAXIMUM.format(place): numbers}
+        columns = {name: pc.if_else(kept, values, None) for name, values in columns.items()}
+        columns[REFUSED] = refused
+        columns[WIDTH] = batch.column(self.cells) if self.cells else pa.array(np.zeros(batch.num_rows, np.int32))
+        columns[ROWS] = pa.array(np.ones(batch.num_rows, np.int64))
+        return pa.table(columns)
+
+    def cells_of(self, batch: pa.RecordBatch) -> dict[str, Cells]:
+        return {name: self.typed(batch, name) for name in self.plan.columns}
+
+    def typed(self, batch: pa.RecordBatch, name: str) -> Cells:
+        asked = [column for column in self.plan.valued if column.name == name]
+        may_be_integers = any(not column.values or column.threshold is not None for column in asked)
+        values = batch.column(f"c{self.names.index(name)}")
+        return typed_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
+
+
+def summed(rows: pa.Table) -> pa.Table:
+    """The rows by kind: how many there are of each, and the extremes of their numbers."""
+    extremes = {name: name.rstrip("0123456789") for name in rows.column_names}
+    added = {
+        name: {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}[kind]
+        for name, kind in extremes.items()
+        if kind in (ROWS, MINIMUM.format(""), MAXIMUM.format(""))
+    }
+    keys = [name for name in rows.column_names if name not in added]
+    found = rows.group_by(keys).aggregate(list(added.items()))
+    return found.select([*keys, *(f"{name}_{how}" for name, how in added.items())]).rename_columns([*keys, *added])
+
+
+@dataclass(frozen=True)
+class IdentityTask:
+    """The values of columns of a plan, once in each partition: what tells them apart, by the column's place."""
+
+    count: CountTask
+    wanted: tuple[int, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            kept = batch.filter(pc.equal(batch.column(self.count.reason), 0)) if self.count.reason else batch
+            for place in self.wanted:
+                cells = self.count.typed(kept, self.count.plan.valued[place].name)
+                texts = cells.text
+                if cells.number is not None:
+                    numbers = text_of(pa.array(cells.number, mask=~cells.has_number))
+                    texts = pc.if_else(pa.array(cells.kind == CellKind.INTEGRAL), numbers, texts)
+                found = texts.drop_null().unique()
+                yield pa.RecordBatch.from_arrays([pa.repeat(place, len(found)), found], names=["place", "text"])
+
+
+def _of_numbers(values: pa.Array, source: pa.Array, kind: CellKind) -> Cells:
+    present = values.is_valid().to_numpy(zero_copy_only=False)
+    wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
+    numbers = pc.fill_null(wide, 0).to_numpy(zero_copy_only=False)
+    return Cells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
+
+
+def _of_other(texts: pa.StringArray, kind: CellKind) -> Cells:
+    present = texts.is_valid().to_numpy(zero_copy_only=False)
+    nowhere = np.zeros(len(texts), bool)
+    return Cells(np.where(present, int(kind), int(CellKind.MISSING)), None, nowhere, texts, kind)
+
+
+def _of_texts(texts: pa.StringArray, *, untyped: bool) -> Cells:
+    """Each different text is looked at once."""
+    if untyped:
+        texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
+    encoded = texts.dictionary_encode()
+    found = [_looked_at(text, untyped=untyped) for text in encoded.dictionary.to_pylist()]
+    kinds = np.array([*(int(kind) for kind, _ in found), int(CellKind.MISSING)], np.int64)
+    numbers = np.array([*(np.nan if number is None else number for _, number in found), np.nan], np.float64)
+    places = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
+    has_number = ~np.isnan(numbers[places])
+    return Cells(kinds[places], np.nan_to_num(numbers[places], posinf=np.inf, neginf=-np.inf), has_number, texts, None)
+
+
+def _looked_at(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
+    is_integer = INTEGER.fullmatch(text) is not None
+    if not untyped:
+        return (CellKind.INTEGER_TEXT, float(text)) if is_integer else (CellKind.TEXT, None)
+    if NUMBER.fullmatch(text):
+        return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
+    if text in TRUTHS or text in FALSEHOODS:
+        return CellKind.BOOLEAN, float(text in TRUTHS)
+    return CellKind.TEXT, None
+
+
+def _is_one_of(cells: Cells, column: ValuedColumn) -> Flags:
+    assert cells.number is not None
+    truths = np.isin(cells.number, [float(truth) for truth in column.truths])
+    numbers = np.isin(cells.number, [_exact(number) for number in column.numbers])
+    boolean = cells.kind == CellKind.BOOLEAN
+    found: Flags = (boolean & truths) | (~boolean & numbers)
+    return found
+
+
+def _exact(number: float) -> int | float:
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def _is_within(cells: Cells, item: Scalar | Interval) -> Flags:
+    if isinstance(item, Interval):
+        if cells.number is None:
+            return np.zeros(len(cells), bool)
+        above = cells.number >= item.low if item.with_low else cells.number > item.low
+        below = cells.number <= item.high if item.with_high else cells.number < item.high
+        within: Flags = above & below & cells.has_number
+        return within
+    same = _among(cells.text, [str(item)])
+    number = number_of_value(item)
+    if number is not None and cells.number is not None:
+        same = same | ((cells.number == number) & cells.has_number)
+    return same
+
+
+def _among(texts: pa.StringArray, wanted: Sequence[str]) -> Flags:
+    found: Flags = pc.is_in(texts, pa.array(wanted, pa.string())).to_numpy(zero_copy_only=False)
+    return found
+
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +392,7 @@ def count_kinds(
 ) -> list[dict[str, Any]]:
     """Each kind of rows with how many there are. most: an engine may stop at so many kinds."""
     parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
-    return by_kind(pa.Table.from_batches(parts)).to_pylist() if parts else []
+    return summed(pa.Table.from_batches(parts)).to_pylist() if parts else []
 
 
 def count_distinct(

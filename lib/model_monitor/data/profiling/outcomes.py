@@ -139,9 +139,6 @@ def _values(rows: Rows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArr
     return np.column_stack(columns)
 
 
-# The one pass over outcomes: states made on the executors, added there or here, and given back as one.
-
-
 log = logging.getLogger(__name__)
 
 PARTITIONS_ON_THE_DRIVER = 200

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
-from model_monitor.data.profiling.partition import Decode, states_of_partition
+from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
@@ -77,16 +77,22 @@ def scan(
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
 
-    names: the features' names, by position. reason: an integer column that is 0 for rows to keep and at most `reasons`
-    else. cells: an integer column whose values above 0 are counted (`RowCounts.widths`). predicates: boolean columns to
-    count. counted: numeric features whose values are counted one by one, too.
+    data: the rows, or the lines that `decode` makes rows of.
+    names: the features' names, by position.
+    reason: an integer column that is 0 for rows to keep, else a number from 1 to `reasons`.
+    cells: an integer column whose values above 0 are counted (`RowCounts.widths`).
+    predicates: boolean columns to count, by name; none where lines are decoded.
+    counted: numeric features whose values are counted one by one, too.
+    accept_exponents: whether `1e-5` is a number.
     partitions_at_most: an upper bound of the partitions, if it is known; without it executors add the states.
-    column_groups: in how many groups the columns are read, each by tasks of its own. What the frame is made of is read as
-    often, so it should be files that have their data column by column.
-    decode: what makes the features, `reason` and `cells` of lines on the executors; None if they are columns of a frame. There
-    are no predicates then. metadata: how to tell the requests behind captured lines, whose cells are counted.
-    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered. keeps_runs: whether runs of
-    neighbouring rows are kept; time_column: by which they are neighbours. None: as they stand. newest: as in `ScanPlan`.
+    column_groups: in how many groups the columns are read, each by tasks of its own. The source is read as often, so it should
+        be files that have their data column by column.
+    decode: makes the features, `reason` and `cells` of lines on the executors; None if they are columns.
+    metadata: how to tell the requests behind captured lines, whose cells are counted.
+    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
+    keeps_runs: whether runs of neighbouring rows are kept.
+    time_column: the column by which rows are neighbours; None for the order in which they stand.
+    newest: the latest time of lines or texts, as in `ScanPlan`.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -107,9 +113,9 @@ def scan(
         newest=newest,
     )
     if decode is None:
-        columns_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
+        plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
         groups = positions_of_groups(len(names), column_groups)
-        plans = [plan(columns_of(names, counted, positions)) for positions in groups]
+        plans = [plan(plans_of(names, counted, positions)) for positions in groups]
         counting = next((each for each in plans if each.time_column), plans[0])
         plans = [each if each is counting else each.without_rows() for each in plans]
     else:
@@ -170,9 +176,7 @@ def typed_columns(
     table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """What makes the plans of typed columns, and the states of a plan. predicates: none, they take an engine with SQL."""
-    from model_monitor.data.profiling import arrow_columns
-
-    return partial(arrow_columns.columns_of, table.schema), lambda plan: table.numbered().states(
+    return partial(columns_of, table.schema), lambda plan: table.numbered().states(
         partial(_states_of_typed, plan, reason, cells)
     )
 
@@ -185,7 +189,6 @@ def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) ->
 def _states_of_typed(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    from model_monitor.data.profiling.arrow_columns import prepared
 
     return states_of_partition(plan, None, prepared(plan, reason, cells, batches))
 

@@ -12,19 +12,20 @@ from dataclasses import replace
 from functools import partial
 
 from model_monitor.data.engine.protocol import Engine, Partitions
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
+from model_monitor.data.profiling.plan import LineMetadata
+from model_monitor.data.reading.dataset import Dataset, DecodedLines
+from model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
 from model_monitor.data.reading.headers import head_of
 from model_monitor.data.reading.ledger import coverage_of
-from model_monitor.data.reading.lines import DecodedLines, long_lines_of
+from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
 from model_monitor.data.reading.scripts import Script, processed, run_capture_handler
-from model_monitor.data.records.capture_documents import carries_metadata
+from model_monitor.data.records.capture_documents import carries_metadata, request_metadata
 from model_monitor.data.records.captured_lines import CapturedLines
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.data.records.decoded_rows import Matching, carry_names, matching_of
-from model_monitor.data.records.decoding import CSV, JSON, Decoded, Reading, decode
-from model_monitor.data.records.locations import ENDPOINT_INDEXES, NO_FILES
+from model_monitor.data.records.decoded_rows import Decoded, Matching, carry_names, matching_of
+from model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from model_monitor.data.records.locations import ENDPOINT_INDEXES, LINE, NO_FILES
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.errors import NO_DATA, NoData
@@ -81,40 +82,36 @@ def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> l
     return [folder for folder in folders if folder == path or hour_of_path(join(folder, "")) not in later]
 
 
+def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
+    """What of captured or merged records is read. halves: the members of `captureData`."""
+    return Reading(
+        halves,
+        window=None if options.lenient_window else options.window,
+        sample=options.sample,
+        escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
+        opens_base64=not options.as_service,
+    )
+
+
 def read_captures(
     engine: Engine,
     source: CaptureSource,
-    names: Sequence[str] | None,
-    *,
     capture_format: CaptureFormat | MergedFormat,
-    window: Window | None = None,
-    sample: float | None = None,
-    script: Script | None = None,
-    as_service: bool = False,
-    flatten_json: bool = False,
-    lenient_window: bool = False,
-    allow_mixed_encodings: bool = False,
+    options: ReadOptions = DEFAULT_OPTIONS,
     partition_bytes: int | None = None,
 ) -> Dataset:
-    """The listed captures as a data set whose features are called as the baseline's, by position.
+    """The listed captures as a data set whose features are called as the baseline's, by position; without a baseline the
+    columns are called by the keys of JSON, or `_c0`, `_c1`, ….
 
-    names: the baseline's features; None without one: the columns are then called by the keys of JSON, or `_c0`, `_c1`, ….
-    sample: the share of the events to take, the same ones in every run. script: a preprocessor, run on every record in the
-    window and the sample. as_service: one partition in file order, Spark's own escape character, BASE64 by scripts only, and
-    the first script error fails, as the service reads. flatten_json: take objects within JSON payloads apart, as `outer.inner`.
-    allow_mixed_encodings: take CSV beside JSON, in one window or in one record.
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
     """
-    reading = Reading(
-        capture_format.index_names,
-        tuple(names or ()),
-        window=None if lenient_window else window,
-        sample=sample,
-        flatten_json=flatten_json,
+    names, script, as_service = options.names, options.script, options.as_service
+    reading = replace(
+        records_of(capture_format.index_names, options),
+        names=tuple(names or ()),
+        flatten_json=options.flatten_json,
         exact_keys=as_service,
-        escape=SPARK_ESCAPE if as_service else RFC_4180_ESCAPE,
-        opens_base64=not as_service,
     )
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
@@ -129,16 +126,17 @@ def read_captures(
     reading = replace(
         reading,
         names=reading.names or tuple(dict.fromkeys(first.keys)),
-        encoding=None if allow_mixed_encodings else encoding,
+        encoding=None if options.allow_mixed_encodings else encoding,
     )
     matched_by = _matching(names, reading.encoding) if names else None
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
+    carries, tells_times = _carries_metadata(storage, source), reading.window is not None and not as_service
     return replace(
         dataset,
         inputs_fit=0 < len(reading.names) < first.cells and _inputs_fit(storage, source, reading),
         partitions_at_most=at_most,
-        carries_metadata=_carries_metadata(storage, source),
-        tells_times=reading.window is not None and not as_service,
+        metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or tells_times else None,
+        tells_times=tells_times,
         long_lines=long_lines_of(engine, source.files),
     )
 

@@ -1,13 +1,28 @@
-"""Whatever data somebody has at hand in Python as a data set: `read_data` of a frame of pandas, an Arrow table, or a path.
+"""A pandas frame, an Arrow table or a path as a data set (`read_data`), and the engine that reads it.
 
-Of pandas NaN, None, NaT and NA are missing alike. On this machine a table goes by way of a Parquet file that lives as long as the
-data set.
+In pandas NaN, None, NaT and NA are all missing values. A larger table goes through a Parquet file that lives as long as the data
+set. docs/engines.md has the table of engines; the log says which was chosen, and why.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from model_monitor.data.engine.local import TABLES, LocalEngine
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, ReadOptions, SparkFormat, TableFormat
+from model_monitor.data.reading.listing import Listing, list_dataset
+from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.plugins import plugin
+from model_monitor.storage import opens_here
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +31,12 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_monitor.data.engine import is_of_pyspark
-from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
-from model_monitor.data.engine.protocol import Engine, Partitions
+from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.reading.dataset import NO_FILES, Dataset
-from model_monitor.data.reading.engines import engine_for
-from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, TableFormat
-from model_monitor.data.reading.paths import format_named, format_word_of, read_path, set_for_width
+from model_monitor.data.reading.formats import format_named
 from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadConfiguration, BadInput, OutputFailed
+from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -73,9 +84,6 @@ def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
         f"column {name!r} of the frame ({values.dtype}) can't be stored as one type: its values are {' and '.join(types)}; "
         f"write frame[{name!r}] = frame[{name!r}].astype('string'), or pandas.to_numeric(…) for numbers"
     )
-
-
-# An Arrow table at hand as a data set: on this machine by way of a Parquet file that lives as long as the data set.
 
 
 ROW_GROUP_BYTES = 8 * 2**20
@@ -126,7 +134,7 @@ def read_arrow(engine: Engine, table: pa.Table, *, by_tasks: bool | None = None)
         return Dataset(rows, names, partitions_at_most=partitions)
     folder = TemporaryFolder()
     _write(stored, folder.path / "rows.parquet")
-    dataset = set_for_width(engine, read_path(engine, folder.path.as_uri(), ParquetFormat()))
+    dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
 
@@ -181,9 +189,6 @@ def _write(table: pa.Table, path: Path) -> None:
             f"{path.parent}: the table can't be kept there while it is read ({fault.strerror or 'no room'}); "
             "set TMPDIR to a folder with room"
         ) from fault
-
-
-# Whatever data somebody has at hand in Python as a data set: `read_data`.
 
 
 Data: TypeAlias = "DataFrame | pd.DataFrame | pa.Table | str | os.PathLike[str] | Dataset"
@@ -253,32 +258,106 @@ def read_data(
     if not is_path and (dataset_format is not None or window is not None):
         given = "dataset_format" if dataset_format is not None else "window"
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
-    if is_of_pyspark(data):
+    if type(data).__module__.startswith("pyspark."):  # by its name, so that nothing of Spark is loaded
         return Dataset.of(cast("DataFrame", data))
     if isinstance(data, (pd.DataFrame, pa.Table)):
         table = table_of_pandas(data) if isinstance(data, pd.DataFrame) else data
         return read_arrow(engine_for(engine, spark, size_bytes=table.nbytes), table)
     if isinstance(data, (str, os.PathLike)):
         data_format, path = None if dataset_format is None else format_named(dataset_format), os.fspath(data)
-        return _read_path(engine_for(engine, spark, path, data_format), path, data_format, names, window)
+        options = ReadOptions(None if names is None else tuple(names), window)
+        return _read_files(engine_for(engine, spark, path, data_format), path, data_format, options)
     raise TypeError(
         f"the data is of type {_type(data)}; pass a DataFrame of pandas or of Spark, a Table of pyarrow, or the path of files"
     )
 
 
-def _read_path(
-    engine: Engine,
-    path: str,
-    dataset_format: DatasetFormat | None,
-    names: Sequence[str] | None,
-    window: Window | None,
-) -> Dataset:
-    given = dataset_format or format_named(format_word_of(engine, path))
-    if isinstance(given, TableFormat):
-        raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
-    return set_for_width(engine, read_path(engine, path, given, names, window=window))
+def _read_files(engine: Engine, path: str, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
+    from model_monitor.data.reading.paths import read_files  # all readers, which rows at hand do without
+
+    return read_files(engine, path, dataset_format, options)
 
 
 def _type(thing: object) -> str:
     module = type(thing).__module__.partition(".")[0]
     return type(thing).__name__ if module == "builtins" else f"{module}.{type(thing).__name__}"
+
+
+GATEWAY = "PYSPARK_GATEWAY_PORT"
+"""Set where spark-submit has started a JVM for this Python already."""
+
+LARGEST_BYTES = 10**9
+"""Files of more bytes go to Spark where nobody chose: up to there this machine alone is done sooner (benchmarks/engines.py)."""
+
+
+class EngineName(str, Enum):
+    """What `--engine` and `engine=` take."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+def engine_named(name: str) -> EngineName:
+    """Raises BadConfiguration for a name that no engine has."""
+    try:
+        return EngineName(name)
+    except ValueError:
+        raise BadConfiguration(f"engine is {name!r}; write one of: {', '.join(EngineName)}") from None
+
+
+def engine_for(
+    name: EngineName | str,
+    spark: SparkSession | None = None,
+    path: str | None = None,
+    dataset_format: DatasetFormat | None = None,
+    size_bytes: int = 0,
+) -> Engine:
+    """The engine of this machine, or that of a session of Spark that is set as a job's.
+
+    spark: the caller's session. path, dataset_format, size_bytes: of what is read; the size of a path is looked up.
+    """
+    asked = engine_named(name)
+    reason = "it was asked for" if asked is EngineName.SPARK else why_spark(spark, path, dataset_format, size_bytes)
+    if asked is EngineName.LOCAL or (asked is EngineName.AUTO and reason is None):
+        log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "the data is opened here")
+        return LocalEngine()
+    log.info("engine: Spark, %s", reason)
+    edge = plugin("spark")
+    spark_engine: Engine = edge.SparkEngine(edge.beside(spark or edge.local_session()))
+    return spark_engine
+
+
+def why_spark(
+    spark: SparkSession | None, path: str | None, dataset_format: DatasetFormat | None, size_bytes: int = 0
+) -> str | None:
+    """Why Spark reads where nobody chose; None if it doesn't."""
+    if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
+        return "a session is at hand"
+    if isinstance(dataset_format, TableFormat):
+        return "tables are Spark's"
+    if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
+        return f"the reader {dataset_format.reader!r} is Spark's"
+    if path is not None:
+        if not opens_here(path):
+            return f"{path} is opened by it"
+        listing = _listing(path)
+        if listing is None:
+            return None
+        if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
+            return "folders like day=1 are columns"
+        size_bytes = listing.size_bytes
+    return f"there are {size_bytes:,} bytes, more than {LARGEST_BYTES:,}" if size_bytes > LARGEST_BYTES else None
+
+
+def session_at_hand() -> SparkSession | None:
+    """The session that runs in this process already; what has not been loaded has started nothing."""
+    running: SparkSession | None = plugin("spark").running_session() if "pyspark" in sys.modules else None
+    return running
+
+
+def _listing(path: str) -> Listing | None:
+    try:
+        return list_dataset(LocalEngine(), path)
+    except MonitorError:  # whoever reads it says so
+        return None

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine.protocol import PARTITION, Engine, Partitions
-from model_monitor.data.reading.ledger import Coverage, Ledger, TableVersion
-from model_monitor.data.reading.lines import DecodedLines, LongLine
+from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions
+from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from model_monitor.data.reading.listing import Listing
-from model_monitor.data.records.decoded_rows import Matching, can_be_told, matching_of
-from model_monitor.data.records.decoding import mismatch_of
-from model_monitor.data.records.locations import FILE, LINE
+from model_monitor.data.records.decoded_rows import Decoder, Decoding, Matching, can_be_told, matching_of
+from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.data.records.windows import moment_of
 from model_monitor.errors import BadInput, NeedsSpark
@@ -32,6 +30,8 @@ from model_monitor.storage.files import TemporaryFolder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from model_monitor.data.profiling.plan import LineMetadata
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +63,25 @@ class Dataset:
 
     Notes
     -----
-    rows: lines that executors decode, or partitions of typed columns. listing: what was read. refusable:
-    whether the columns of `refusals` and `places` stand behind the features. partitions_at_most: an upper bound of the
-    partitions, None if it isn't known. header_lines: how many header lines the files should have. dropped_by_script: records
-    that a script dropped. persisted: to be given back. record_cells: how many cells a record has, of captured records, whose
-    numbers of cells the scan counts in the column `cells`. reread: the same records as if they had another number of cells.
-    carries_metadata: whether captured records say how their requests ended. tells_times: whether all that are kept say when they
-    came. inputs_fit: whether captured inputs have as many cells as the baseline has features, and records more. by_columns:
-    whether some columns can be read without the others, as of Parquet. column_groups: in how many groups a scan reads them, one
-    after the other. folder: where the rows lie for as long as somebody has the data set. header: what the header line of CSV
-    calls each feature. matched_by: how the features were found among the baseline's; None where they were not. long_lines:
-    records that have no row, as they are longer than is taken. version: of a table that keeps versions.
+    rows: lines that executors decode, or partitions of typed columns.
+    listing: what was read.
+    refusable: whether the columns of `refusals` and `locations` stand behind the features.
+    partitions_at_most: an upper bound of the partitions, None if it isn't known.
+    header_lines: how many header lines the files should have.
+    dropped_by_script: records that a script dropped.
+    persisted: to be given back.
+    record_cells: how many cells a captured record has; the scan counts records by it, in the column `cells`.
+    reread: gives the same records as if they had another number of cells.
+    metadata: how a scan tells the requests behind captured lines; None where it looks at no lines.
+    tells_times: whether all records that are kept say when they came.
+    inputs_fit: whether captured inputs have as many cells as the baseline has features, and records more.
+    by_columns: whether some columns can be read without the others, as of Parquet.
+    column_groups: in how many groups a scan reads the columns, one after the other.
+    folder: where the rows lie for as long as somebody has the data set.
+    header: what the header line of CSV calls each feature.
+    matched_by: how the features were found among the baseline's; None where they were not.
+    long_lines: records that have no row, as they are longer than is taken.
+    version: of a table that keeps versions.
     """
 
     rows: DecodedLines | Partitions
@@ -86,7 +94,7 @@ class Dataset:
     persisted: Partitions | None = field(default=None, repr=False)
     record_cells: int | None = None
     reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
-    carries_metadata: bool = False
+    metadata: LineMetadata | None = field(default=None, repr=False)
     tells_times: bool = False
     inputs_fit: bool = False
     by_columns: bool = False
@@ -165,7 +173,7 @@ class Dataset:
         """The same captured records, read as records of so many cells: those with another number are the refused ones."""
         if self.reread is None or cells == self.record_cells:
             return self
-        found = replace(self.reread(cells), carries_metadata=self.carries_metadata, tells_times=self.tells_times)
+        found = replace(self.reread(cells), metadata=self.metadata, tells_times=self.tells_times)
         return replace(found, long_lines=self.long_lines)
 
     def of_features(self, names: Sequence[str]) -> Dataset:
@@ -241,6 +249,8 @@ class Dataset:
         Spark job.
         """
         if _refused(rows, Refusal.ENCODING_MISMATCH):
+            from model_monitor.data.records.decoding import mismatch_of
+
             raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
         if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
             file = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
@@ -333,3 +343,49 @@ def _listed(names: Sequence[str]) -> str:
     """Some of the names."""
     more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
     return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"
+
+
+@dataclass(frozen=True)
+class DecodedLines:
+    """Lines, and what they mean."""
+
+    lines: Lines
+    decoding: Decoding
+
+    @classmethod
+    def of(cls, lines: Lines, decoder: Decoder) -> DecodedLines:
+        """The lines with all features of a decoder."""
+        return cls(lines, Decoding(decoder, tuple(range(decoder.features))))
+
+    @property
+    def engine(self) -> Engine:
+        return self.lines.engine
+
+    @property
+    def raw(self) -> Partitions:
+        """What of the lines the decoder looks at."""
+        return self.lines.partitions(*self.decoding.decoder.inputs)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those of the rows."""
+        return tuple(self._schema.names)
+
+    @property
+    def rows(self) -> Partitions:
+        """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the places."""
+        looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
+        return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
+        counted = [REASON, CELLS] if self.decoding.decoder.counts_cells else [REASON]
+        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in counted), *PLACE_FIELDS])
+
+    def of_features(self, positions: Sequence[int]) -> DecodedLines:
+        """The same lines with some of the features."""
+        kept = self.decoding.kept
+        return DecodedLines(
+            self.lines, Decoding(self.decoding.decoder, tuple(kept[position] for position in positions))
+        )

@@ -9,10 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from model_monitor.data.records.locations import ENDPOINT_INDEXES, INDEX_NAMES
 from model_monitor.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from model_monitor.data.reading.ledger import Version
+    from model_monitor.data.reading.scripts import Script
+    from model_monitor.data.records.windows import Window
 
 SHORT_WORDS: Mapping[str, str] = {
     "csv": '{"csv": {"header": true}}',
@@ -155,6 +160,38 @@ DatasetFormat: TypeAlias = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a data set is read, beside its format: one set of options for the jobs and for Python.
+
+    names: the baseline's features, which later data is called by; None without a baseline.
+    window: the times of captured records, and of a batch transform's outputs, that are taken; None for all.
+    lenient_window: whether the window's own hour folders are taken whole, whatever their records say (C11.16).
+    sample: the fraction of captured events to take, the same ones in every run; None for all.
+    script: a preprocessor, run on every line, or on every captured record in the window and the sample.
+    as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64 by
+        scripts only, and the first script error fails.
+    flatten_json: whether members of nested objects are features of their own, called `outer.inner`.
+    allow_mixed_encodings: whether captured CSV is taken beside JSON, in one window or in one record.
+    as_of: the version of a table that is read, the newest by default.
+    since: the version of a table after which only what was appended is read.
+    """
+
+    names: tuple[str, ...] | None = None
+    window: Window | None = None
+    lenient_window: bool = False
+    sample: float | None = None
+    script: Script | None = None
+    as_service: bool = False
+    flatten_json: bool = False
+    allow_mixed_encodings: bool = False
+    as_of: Version | None = None
+    since: Version | None = None
+
+
+DEFAULT_OPTIONS = ReadOptions()
+
+
 def parse_dataset_format(text: str) -> DatasetFormat:
     """The format that `text` means: a short word, `table:NAME` or a JSON object with one member.
 
@@ -272,3 +309,16 @@ def _refuse_others(name: str, members: Mapping[str, Any], *known: str) -> None:
 
 def _choices() -> str:
     return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, or {{"spark": {{"format": …, "options": …}}}}'
+
+
+def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
+    """A format, or what a text says of one: a short word or JSON, as `--dataset-format` takes it.
+
+    Raises BadConfiguration for a text that says none.
+    """
+    if not isinstance(dataset_format, str):
+        return dataset_format
+    try:
+        return parse_dataset_format(dataset_format)
+    except BadConfiguration as fault:
+        raise BadConfiguration(f"dataset_format {fault}") from fault

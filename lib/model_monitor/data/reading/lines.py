@@ -1,4 +1,7 @@
-"""Lines of text as rows of features: CSV cells, lines that are no record, and lines longer than a job takes."""
+"""Lines of text as rows of CSV cells, and the lines that are longer than a job takes.
+
+Spark's reader passes over long lines in silence, so `long_lines_of` looks for them.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.protocol import Engine, Lines, Partitions
+from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.reading.ledger import LongLine
 from model_monitor.data.records.arrays import utf_8_flags
 from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, parsed_rows
-from model_monitor.data.records.decoded_rows import DecodedRows, Decoder, Decoding
-from model_monitor.data.records.locations import LINE, PLACES
-from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.data.records.decoded_rows import DecodedRows
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import BadInput
 from model_monitor.storage import Storage, StoredFile
 
@@ -103,63 +107,6 @@ def _chosen(lines: pa.StringArray, numbers: NDArray[np.int64]) -> Iterator[tuple
     return zip(numbers.tolist(), lines.take(pa.array(numbers)).to_pylist(), strict=True)
 
 
-# Lines and their decoder as rows of features. Driver only; nothing is read here.
-
-
-PLACE_FIELDS = tuple(
-    pa.field(name, data_type) for name, data_type in zip(PLACES, (pa.string(), pa.string(), pa.int64()), strict=True)
-)
-
-
-@dataclass(frozen=True)
-class DecodedLines:
-    """Lines, and what they mean."""
-
-    lines: Lines
-    decoding: Decoding
-
-    @classmethod
-    def of(cls, lines: Lines, decoder: Decoder) -> DecodedLines:
-        """The lines with all features of a decoder."""
-        return cls(lines, Decoding(decoder, tuple(range(decoder.features))))
-
-    @property
-    def engine(self) -> Engine:
-        return self.lines.engine
-
-    @property
-    def raw(self) -> Partitions:
-        """What of the lines the decoder looks at."""
-        return self.lines.partitions(*self.decoding.decoder.inputs)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Those of the rows."""
-        return tuple(self._schema.names)
-
-    @property
-    def rows(self) -> Partitions:
-        """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the places."""
-        looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
-        return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
-
-    @property
-    def _schema(self) -> pa.Schema:
-        features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
-        counted = [REASON, CELLS] if self.decoding.decoder.counts_cells else [REASON]
-        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in counted), *PLACE_FIELDS])
-
-    def of_features(self, positions: Sequence[int]) -> DecodedLines:
-        """The same lines with some of the features."""
-        kept = self.decoding.kept
-        return DecodedLines(
-            self.lines, Decoding(self.decoding.decoder, tuple(kept[position] for position in positions))
-        )
-
-
-# Lines that are longer than a job takes: Spark's reader passes over them in silence, so they are looked for here.
-
-
 PIECE_BYTES = 8 * 2**20
 PROBE_BYTES = 64 * 1024
 """What is read first on either side of a place, since most lines end within it."""
@@ -178,16 +125,6 @@ MOST_COMPRESSED = 2**31 - 1
 Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
 
 THREADS = 8
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LongLine:
-    """A line that was passed over. number: in its file, from 1. start: the byte of its file's text at which it begins."""
-
-    path: str
-    number: int
-    start: int
-    size_bytes: int
 
 
 def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:

@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from model_monitor.data.engine.protocol import Engine
-from model_monitor.data.reading.headers import CUT_SHORT
 from model_monitor.data.reading.ledger import Coverage
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
 from model_monitor.storage import Storage, StoredFile, join
+
+CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
 
 YEAR = re.compile(r"\d{4}")
 
@@ -78,9 +79,6 @@ def _hours_below(storage: Storage, path: str, names: list[str], wanted: set[str]
             yield from _hours_below(storage, folder, storage.list_folders(folder), rest)
 
 
-# The files of a data set: `list_dataset` finds them before anything is read.
-
-
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The files of a data set, sorted by path; empty and hidden ones are left out. folders: what of `path` is read.
@@ -129,10 +127,6 @@ def list_dataset(engine: Engine, path: str) -> Listing:
     if not files:
         raise NoData(f"{NO_DATA}: {path} has no file that is neither hidden nor empty")
     return Listing(storage.resolved(path), files)
-
-
-# Which file it was that could not be read as it was listed: it is damaged, it has gone, or somebody wrote there
-# meanwhile.
 
 
 log = logging.getLogger(__name__)

@@ -16,13 +16,13 @@ from model_monitor.data.engine.local_tables import double_of, is_number, text_of
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
 from model_monitor.data.reading.captures import FILES_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
-from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.dataset import Dataset, DecodedLines
 from model_monitor.data.reading.formats import DatasetFormat
 from model_monitor.data.reading.headers import head_of
-from model_monitor.data.reading.lines import PLACE_FIELDS, DecodedLines, long_lines_of
+from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACES
+from model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
 from model_monitor.data.records.outcome_payloads import index_of
 from model_monitor.data.records.outcome_records import (
     LABEL,
@@ -123,9 +123,6 @@ def _features_of_the_first(
         "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "
         "--ground-truth-attribute and --inference-attribute"
     )
-
-
-# Data sets of outcomes: labels beside predictions, of a table at hand or of merged records.
 
 
 FIELDS = (

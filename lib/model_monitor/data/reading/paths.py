@@ -1,219 +1,92 @@
-"""What lies at a path as a data set of features: read as its format says, with the session set for its size and width.
+"""The files at a path as a data set of features, read as their format says, on an engine that is set for their size and width.
 
-Where nobody names a format, the ends of the files' names and how the first of them begins decide.
+Among them is what a batch transform left: manifests that name the files, and outputs with an inference id and a time appended.
+`listed_outputs` puts the files in place of the manifests; `read_transform` takes id and time away from the features, and puts the
+output's own columns first where they are marked as such. Source: C3.2.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice, pairwise
-from pathlib import PurePosixPath
-from typing import Any
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from model_monitor.data.engine.partitions import column_groups
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import (
+    DEFAULT_OPTIONS,
     DELTA,
     CaptureFormat,
     CsvFormat,
     DatasetFormat,
     JsonFormat,
     MergedFormat,
+    ReadOptions,
     SparkFormat,
     TableFormat,
-    parse_dataset_format,
+    format_named,
 )
 from model_monitor.data.reading.headers import (
-    FOREIGN_BEGINNINGS,
-    LINE_END,
     first_cells,
     first_with_a_line,
+    format_word_of,
     longest_line,
 )
-from model_monitor.data.reading.ledger import Version
-from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.listing import Listing, list_dataset
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from model_monitor.data.reading.scripts import Script
-from model_monitor.data.reading.transforms import listed_outputs, read_transform
-from model_monitor.data.records.csv_rows import cells_of
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadConfiguration
-from model_monitor.storage import Storage, StoredFile, join
-
-WORDS_BY_SUFFIX = {
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".orc": '{"spark": {"format": "orc"}}',
-}
-COMPRESSED = frozenset({".gz", ".bz2"})
-
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-MAGIC_BYTES = 4
+from model_monitor.data.records.decoded_rows import can_be_told, matching_of
+from model_monitor.data.records.locations import FILE
+from model_monitor.data.records.refusals import REASON, Refusal
+from model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.storage import StoredFile
 
 
-def format_word_of(engine: Engine, path: str) -> str:
-    """The format of the files at or below `path`, as `--dataset-format` takes it.
+def read_files(
+    engine: Engine, path: str, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
+) -> Dataset:
+    """The data set at `path`, as its width is best read. dataset_format: None for what the files look like.
 
-    Raises BadConfiguration if they don't tell it, or are of several.
+    Raises BadConfiguration if the format can't be told, or is that of a table; what `read_path` raises.
     """
-    storage = engine.storage(path)
-    if storage.exists(join(path, "_delta_log")):  # the files beside it hold deleted rows as well
-        return "delta"
-    listing = list_dataset(engine, path)
-    suffixes = sorted({_suffix(file.path) for file in listing.files})
-    words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
-    word = words.pop()
-    if not words and word not in ("", "csv", "json", "jsonl"):
-        return word
-    found = None if words else _word_by_beginning(storage, listing.files, word)
-    if found is None:
-        ends = ", ".join(suffix or "nothing" for suffix in suffixes)
-        raise BadConfiguration(
-            f"{path}: names of files end in {ends}, which doesn't tell their format; write dataset_format=, such as 'csv', "
-            "'jsonl', 'parquet' or 'capture'"
-        )
-    return found
-
-
-def _suffix(path: str) -> str:
-    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
-    while suffixes and suffixes[-1] in COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
-
-
-def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: str) -> str | None:
-    """by_name: the format of text that the name ends in, or nothing."""
-    magic = b"" if by_name else storage.read(files[0].path, MAGIC_BYTES)
-    for beginning, _, written in FOREIGN_BEGINNINGS:
-        if magic.startswith(beginning):
-            return written
-    file, head = first_with_a_line(storage, files)
-    lines = (line for line in LINE_END.split(head.decode("utf-8", "replace")) if line.strip())
-    first, second = [*islice(lines, 2), "", ""][:2]
-    if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
-        return _word_of_json(first, by_name)
-    if not by_name and "," not in first:
-        return None
-    return "csv" if _names_columns(first_cells(file, head), cells_of(second)) else "csv-without-header"
-
-
-def _word_of_json(line: str, by_name: str) -> str:
-    try:
-        record: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        record = None
-    if isinstance(record, dict) and "captureData" in record:
-        return "merged" if "groundTruthData" in record else "capture"
-    return "jsonl" if by_name == "jsonl" or isinstance(record, dict) else "json"
-
-
-def _names_columns(first: Sequence[str], second: Sequence[str | None]) -> bool:
-    """Whether the first line of a CSV is a header: it has texts above numbers, or no numbers
-    but some that count columns or years."""
-    are_numbers = [NUMBER.fullmatch(cell.strip()) is not None for cell in first]
-    below = [NUMBER.fullmatch((cell or "").strip()) is not None for cell in second]
-    if any(now and not before for before, now in zip(are_numbers, below, strict=False)):
-        return True
-    numbers = [cell.strip() for cell, is_number in zip(first, are_numbers, strict=True) if is_number]
-    counts = [int(number) for number in numbers if number.isdigit()]
-    return len(counts) == len(numbers) != 1 and all(one < next_ for one, next_ in pairwise(counts))
-
-
-# What lies at a path as a data set of features: read as its format says, with the session set for its size and its
-# width.
-
-
-def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
-    """A format, or what a text says of one: a short word or JSON, as `--dataset-format` takes it.
-
-    Raises BadConfiguration for a text that says none.
-    """
-    if not isinstance(dataset_format, str):
-        return dataset_format
-    try:
-        return parse_dataset_format(dataset_format)
-    except BadConfiguration as fault:
-        raise BadConfiguration(f"dataset_format {fault}") from fault
+    given = dataset_format or format_named(format_word_of(engine, path))
+    if isinstance(given, TableFormat):
+        raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
+    return set_for_width(engine, read_path(engine, path, given, options))
 
 
 def read_path(
-    engine: Engine,
-    path: str,
-    dataset_format: DatasetFormat,
-    names: Sequence[str] | None = None,
-    *,
-    window: Window | None = None,
-    lenient_window: bool = False,
-    sample: float | None = None,
-    script: Script | None = None,
-    as_service: bool = False,
-    flatten_json: bool = False,
-    allow_mixed_encodings: bool = False,
-    as_of: Version | None = None,
-    since: Version | None = None,
+    engine: Engine, path: str, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
     """The data set at `path`, with all of its columns; without a path that of a format that needs none.
 
-    names: the baseline's features, which later data is called by. window, lenient_window, sample, allow_mixed_encodings: of
-    captured records, as in `read_captures`. script, as_service, flatten_json: as in `read_dataset`. as_of, since: of a table,
-    as in `read_table`.
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     if dataset_format == DELTA and path:
         dataset_format = TableFormat(f"delta.`{engine.storage(path).resolved(path)}`")
     if isinstance(dataset_format, TableFormat):
-        _refuse_script(script, "a table")
-        return read_table(engine, dataset_format, as_of=as_of, since=since, as_service=as_service)
+        _refuse_script(options.script, "a table")
+        return read_table(engine, dataset_format, options)
     if isinstance(dataset_format, SparkFormat) and not path:
-        _refuse_script(script, "what a reader of Spark finds by itself")
-        return read_source(engine, dataset_format, as_service=as_service)
+        _refuse_script(options.script, "what a reader of Spark finds by itself")
+        return read_source(engine, dataset_format, as_service=options.as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
-        source = list_captures(engine, path, window, lenient_window=lenient_window)
-        return read_captures(
-            engine,
-            source,
-            names,
-            capture_format=dataset_format,
-            window=window,
-            sample=sample,
-            script=script,
-            as_service=as_service,
-            flatten_json=flatten_json,
-            lenient_window=lenient_window,
-            allow_mixed_encodings=allow_mixed_encodings,
-            partition_bytes=engine.partition_by_size(source.size_bytes),
-        )
+        source = list_captures(engine, path, options.window, lenient_window=options.lenient_window)
+        return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)
-    if names is not None and script is None and isinstance(dataset_format, (CsvFormat, JsonFormat)):
+    is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
+    if options.names is not None and options.script is None and is_text:
         listing = listed_outputs(engine, listing)  # of a batch transform, if that left the files
-        return read_transform(
-            engine,
-            listing,
-            dataset_format,
-            names,
-            window=None if lenient_window else window,
-            as_service=as_service,
-            flatten_json=flatten_json,
-            partition_bytes=engine.partition_by_size(listing.size_bytes),
-        )
-    return read_dataset(
-        engine,
-        listing,
-        dataset_format,
-        as_service=as_service,
-        script=script,
-        flatten_json=flatten_json,
-        partition_bytes=engine.partition_by_size(listing.size_bytes),
-    )
+        return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
+    return read_dataset(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
 
 
 def _refuse_script(script: Script | None, source: str) -> None:
@@ -245,3 +118,148 @@ def _line_bytes(dataset: Dataset) -> int:
         return 0
     first = dataset.files[0]
     return longest_line(dataset.engine.storage(first.path), first)
+
+
+INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
+
+MANIFEST_BYTES = 4096
+"""Of a file so much is looked at to tell whether it is a manifest."""
+
+INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def listed_outputs(engine: Engine, listing: Listing) -> Listing:
+    """The files that the listed manifests name, beside those listed files that are no manifests.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    named = named_files(engine, listing.files)
+    if not named:
+        return listing
+    others = [file for file in listing.files if file not in named]
+    files = sorted({*others, *(inner for files in named.values() for inner in files)})
+    return Listing(listing.path, tuple(files), tuple(file.path for file in files))
+
+
+def named_files(engine: Engine, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
+    """The files that each manifest among `files` names.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    return {file: list(_named_by(engine, file)) for file in files if _is_manifest(engine, file)}
+
+
+def read_transform(
+    engine: Engine,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed outputs as a data set without inference id and time, called as the baseline's features where they are as
+    many and have no names.
+
+    A window chooses rows by their time, of outputs that are lines with a time; files without are whole documents, and
+    belong to the hour that they are listed under.
+    Raises BadInput for a file that is not what the format says.
+    """
+    is_json = isinstance(dataset_format, JsonFormat)
+    flattened = replace(options, flatten_json=options.flatten_json or is_json)
+    dataset = read_dataset(engine, listing, dataset_format, flattened, partition_bytes)
+    if is_json:
+        dataset = _outputs_first(dataset, listing, allow_nested=options.flatten_json)
+    appended = _appended(engine, listing, dataset, dataset_format)
+    window = None if options.lenient_window else options.window
+    if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
+        dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
+    dataset = dataset.of_features([name for name in dataset.names if name not in appended])
+    return _called(dataset, options.names, as_service=options.as_service)
+
+
+def _is_manifest(engine: Engine, file: StoredFile) -> bool:
+    head = engine.storage(file.path).read(file.path, MANIFEST_BYTES)
+    return MANIFEST_BEGINNING.match(head) is not None
+
+
+def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
+    try:
+        first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
+        paths = ["".join((first["prefix"], key)) for key in keys]
+    except (ValueError, TypeError, KeyError, RecursionError) as fault:
+        raise BadInput(
+            f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
+            "and keys behind it"
+        ) from fault
+    for path in paths:
+        storage = engine.storage(path)
+        if not storage.exists(path):
+            raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
+        yield from (file for file in storage.list_files(path) if file.size_bytes)
+
+
+def _outputs_first(dataset: Dataset, listing: Listing, *, allow_nested: bool) -> Dataset:
+    """The members of a joined output as features of their own, in front of the input's."""
+    prefix = f"{OUTPUT}."
+    outputs = [name for name in dataset.names if name.startswith(prefix)]
+    ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
+    called = [name.removeprefix(prefix) for name in ordered]
+    nested = [name for name in called if "." in name and not allow_nested]
+    if nested:
+        raise BadInput(
+            f"{listing.path}: feature {nested[0].split('.')[0]!r} is a nested object; write --flatten-json to make a "
+            f"feature of each of its members, or use a preprocessor script"
+        )
+    repeated = [name for name in called if called.count(name) > 1]
+    if repeated:
+        raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
+    return replace(dataset.of_features(ordered), names=tuple(called))
+
+
+def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
+    """The columns that are inference id and time, by name."""
+    if isinstance(dataset_format, CsvFormat):
+        first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+        cells = [cell.strip() for cell in first_cells(first, head)]
+        if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
+            return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
+        return {}
+    return {name: name for name in dataset.names if name in (INFERENCE_ID, INFERENCE_TIME)}
+
+
+def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
+    table = dataset.table
+    place = dataset.names.index(time_name)
+    return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
+
+
+def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows, of which those are refused whose time is outside of the window. place: of the column with the times.
+
+    A row without a time is of its file's hour.
+    """
+    for batch in batches:
+        texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
+        of_file = {file: hour_of_path(file) for file in set(files)}
+        times = [
+            of_file[file] if text is None else parse_time(text.strip(" "))
+            for text, file in zip(texts, files, strict=True)
+        ]
+        reasons = [
+            reason or (Refusal.UNREADABLE_TIME if time is None else 0 if time in window else Refusal.OUTSIDE_WINDOW)
+            for reason, time in zip(batch.column(REASON).to_pylist(), times, strict=True)
+        ]
+        position = batch.schema.get_field_index(REASON)
+        columns = [*batch.columns]
+        columns[position] = pa.array(map(int, reasons), batch.schema.field(position).type)
+        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
+    """By name if the features are the baseline's, else by position if there are as many, of which nobody knows the names."""
+    if names is None or len(names) != len(dataset.names):
+        return dataset
+    found = replace(dataset, matched_by=matching_of(dataset.names, names))
+    if set(names) == set(dataset.names):
+        return found.of_features(list(names))
+    return dataset if can_be_told(dataset.names, names) and not as_service else replace(found, names=tuple(names))

@@ -10,18 +10,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from model_monitor.data.engine.protocol import Engine, Partitions
-from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.dataset import Dataset, DecodedLines
 from model_monitor.data.reading.formats import (
+    DEFAULT_OPTIONS,
     CsvFormat,
     DatasetFormat,
     JsonFormat,
     ParquetFormat,
+    ReadOptions,
     SparkFormat,
     TableFormat,
 )
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
 from model_monitor.data.reading.ledger import Version
-from model_monitor.data.reading.lines import CsvLines, DecodedLines, long_lines_of
+from model_monitor.data.reading.lines import CsvLines, long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named
 from model_monitor.data.reading.scripts import Script, processed
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -38,61 +40,47 @@ def read_dataset(
     engine: Engine,
     listing: Listing,
     dataset_format: DatasetFormat,
-    *,
-    as_service: bool = False,
-    script: Script | None = None,
-    flatten_json: bool = False,
+    options: ReadOptions = DEFAULT_OPTIONS,
     partition_bytes: int | None = None,
 ) -> Dataset:
     """The listed files as a data set.
 
-    as_service: one partition in file order, Spark's own escape character, and the first script error fails, as the
-    service reads. script: a preprocessor, run on every raw line.
     partition_bytes: the session's largest partition, if it is known; it bounds the number of partitions.
     Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
     Raises BadInput for a file that is not what the format says.
     """
-    at_most = listing.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    at_most = listing.partitions_at_most(engine, partition_bytes, in_order=options.as_service)
     with faulty_files_named(engine, listing):
-        if script is not None:
-            dataset = _read_with_script(engine, listing, dataset_format, script, as_service=as_service)
+        if options.script is not None:
+            dataset = _read_with_script(engine, listing, dataset_format, options.script, as_service=options.as_service)
             return replace(dataset, long_lines=long_lines_of(engine, listing.files))
-        dataset = _read_as(engine, listing, dataset_format, as_service=as_service, flatten_json=flatten_json)
+        dataset = _read_as(engine, listing, dataset_format, options)
     long_lines = long_lines_of(engine, listing.files) if dataset.has_lines else ()
     return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
 
 
-def _read_as(
-    engine: Engine, listing: Listing, dataset_format: DatasetFormat, *, as_service: bool, flatten_json: bool
-) -> Dataset:
+def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
     if isinstance(dataset_format, CsvFormat):
-        return _read_csv(engine, listing, dataset_format, as_service=as_service)
+        return _read_csv(engine, listing, dataset_format, as_service=options.as_service)
     if isinstance(dataset_format, JsonFormat):
-        return _read_json(engine, listing, dataset_format, as_service=as_service, flatten=flatten_json)
+        return _read_json(engine, listing, dataset_format, options)
     if isinstance(dataset_format, ParquetFormat):
-        return _read_table(engine, listing, SparkFormat("parquet"), in_order=as_service)
+        dataset_format = SparkFormat("parquet")
     if isinstance(dataset_format, SparkFormat):
-        return _read_table(engine, listing, dataset_format, in_order=as_service)
+        return _read_table(engine, listing, dataset_format, in_order=options.as_service)
     raise BadConfiguration(
         f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
         'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
     )
 
 
-def read_table(
-    engine: Engine,
-    table: TableFormat,
-    *,
-    as_of: Version | None = None,
-    since: Version | None = None,
-    as_service: bool = False,
-) -> Dataset:
-    """A table of the session's catalog as a data set.
+def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAULT_OPTIONS) -> Dataset:
+    """A table of the session's catalog as a data set, or what was appended to it.
 
-    as_of: the version that is read, the newest by default. since: only what was appended after this one.
     Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
     """
-    return engine.way(rows_of_catalog)(engine, table.name, as_of, since, in_order=as_service)
+    rows_of = engine.way(rows_of_catalog)
+    return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def rows_of_catalog(
@@ -128,11 +116,11 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
     )
 
 
-def _read_json(
-    engine: Engine, listing: Listing, dataset_format: JsonFormat, *, as_service: bool, flatten: bool
-) -> Dataset:
+def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
     head_of(engine.storage(listing.path), listing.files[0])
-    names, table = engine.json(listing.places, lines=dataset_format.lines, flatten=flatten, in_order=as_service)
+    names, table = engine.json(
+        listing.places, lines=dataset_format.lines, flatten=options.flatten_json, in_order=options.as_service
+    )
     return Dataset(table, names, refusable=dataset_format.lines)
 
 
@@ -178,9 +166,6 @@ def _read_with_script(
         persisted=result.persisted,
         record_cells=len(result.names),
     )
-
-
-# The window of a table: the rows whose time column lies in it.
 
 
 def within(dataset: Dataset, column: str, window: Window) -> Dataset:

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions, Task
-from model_monitor.data.reading.lines import PLACE_FIELDS
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
-from model_monitor.data.records.decoding import CSV, JSON, Decoded, Reading, decode, opened
-from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES
+from model_monitor.data.records.decoded_rows import Decoded
+from model_monitor.data.records.decoding import CSV, JSON, Reading, decode, opened
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
+from model_monitor.errors import SCRIPT_FAILED, BadConfiguration, BadInput, ScriptFailed
 
 HANDLER = "preprocess_handler"
 
@@ -178,9 +178,6 @@ def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) 
     )
 
 
-# A user's preprocessing script over captured records, on an executor. No pyspark in here.
-
-
 def run_capture_handler(
     script: Script, reading: Reading, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
@@ -237,9 +234,6 @@ def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
     return keys or tuple(f"_c{position:05d}" for position in range(found.cells))
 
 
-# Lines through a user's preprocessing script: the script runs once for each record, on the executors.
-
-
 log = logging.getLogger(__name__)
 
 PROBLEMS = 3
@@ -255,9 +249,6 @@ TALLY_SCHEMA = pa.schema(
         ("problems", pa.list_(pa.string())),
     ]
 )
-
-SCRIPT_FAILED = "Exception while invoking preprocessor script."
-"""The service's text (C1.6); what went wrong is added to it."""
 
 
 def read_script(path: str, engine: Engine) -> Script:

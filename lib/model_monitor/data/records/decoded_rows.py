@@ -13,7 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import at, joined
-from model_monitor.data.records.decoding import GENERATED, Decoded
 from model_monitor.data.records.locations import LINE, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
 
@@ -174,3 +173,18 @@ class Decoding:
         if self.decoder.counts_cells:
             columns[CELLS] = pa.array(rows.cells, pa.int32())
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a line is. reason: why it is refused, None if it is kept. rows: its cells then. cells: how many cells each of
+    its rows has, also where that is the reason; 0 if it was not counted or if rows differ. keys: of JSON objects."""
+
+    reason: Refusal | None = None
+    rows: Sequence[Sequence[str | None]] = ()
+    cells: int = 0
+    keys: tuple[str, ...] = ()
+
+
+GENERATED = re.compile(r"_c\d+")
+"""A name that a column without one is given."""

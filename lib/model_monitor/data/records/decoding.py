@@ -20,6 +20,7 @@ from typing import Any
 
 from model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
+from model_monitor.data.records.decoded_rows import GENERATED, Decoded
 from model_monitor.data.records.json_lines import json_value
 from model_monitor.data.records.locations import FILE_KEY, INDEX_NAMES, LINE, MEMBER
 from model_monitor.data.records.refusals import Refusal
@@ -82,17 +83,6 @@ class Reading:
     def ordered_halves(self) -> tuple[str, ...]:
         """The halves in the order of their columns."""
         return tuple(half for half in COLUMN_ORDER if half in self.halves)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a line is. reason: why it is refused, None if it is kept. rows: its cells then. cells: how many cells each of
-    its rows has, also where that is the reason; 0 if it was not counted or if rows differ. keys: of JSON objects."""
-
-    reason: Refusal | None = None
-    rows: Sequence[Row] = ()
-    cells: int = 0
-    keys: tuple[str, ...] = ()
 
 
 class RecordRefused(Exception):
@@ -383,10 +373,6 @@ def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tu
     for key, value in entries:
         values.setdefault(key, value)
     return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
-
-
-GENERATED = re.compile(r"_c\d+")
-"""A name that a column without one is given."""
 
 
 def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:

@@ -27,6 +27,9 @@ FILE_KEY = "__file_key"
 """A number for the file (`files_by_key`)."""
 
 PLACES = (LINE, FILE, BLOCK_START)
+PLACE_FIELDS = tuple(
+    pa.field(name, data_type) for name, data_type in zip(PLACES, (pa.string(), pa.string(), pa.int64()), strict=True)
+)
 
 ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
 INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")

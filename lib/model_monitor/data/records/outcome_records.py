@@ -16,8 +16,8 @@ from model_monitor.data.records.arrays import CHUNK_BYTES, Flags, chunks, is_wri
 from model_monitor.data.records.capture_documents import documents_of
 from model_monitor.data.records.captured_lines import rows_of_halves
 from model_monitor.data.records.csv_rows import Row, cell_of_rows, parsed_rows
-from model_monitor.data.records.decoded_rows import DecodedRows
-from model_monitor.data.records.decoding import GROUND_TRUTH, Decoded, RecordRefused, asked_of, found_in, half_in
+from model_monitor.data.records.decoded_rows import Decoded, DecodedRows
+from model_monitor.data.records.decoding import GROUND_TRUTH, RecordRefused, asked_of, found_in, half_in
 from model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from model_monitor.data.records.outcome_payloads import (
     INPUT,

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import PARTITION, Partitions, Sent
-from model_monitor.data.profiling.contingency_cells import Cells, CountTask, key_of, typed_cells
+from model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
 from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from model_monitor.statistics.states.hashing import chained_hashes

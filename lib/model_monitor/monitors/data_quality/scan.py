@@ -8,11 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.engine.protocol import Partitions
-from model_monitor.data.profiling.plan import LineMetadata
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.records.capture_documents import request_metadata
-from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import newest_of_lines, newest_time
 from model_monitor.errors import NeedsSpark
@@ -32,7 +29,6 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     predicates: dict[str, Any] = {}
     if asked:
         rows, predicates = dataset.engine.way(with_conditions)(dataset, asked)
-    of_lines = dataset.carries_metadata or dataset.tells_times
     found = scan(
         rows,
         dataset.names,
@@ -45,11 +41,15 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         partitions_at_most=dataset.partitions_at_most,
         column_groups=dataset.column_groups if time is None or not measures.keeps_runs else 1,
         decode=lines.decoding if lines else None,
-        metadata=LineMetadata(LINE, request_metadata if dataset.carries_metadata else None) if of_lines else None,
+        metadata=dataset.metadata,
         column_metrics=measures.column_metrics,
         keeps_runs=measures.keeps_runs,
         time_column=time,
-        newest=newest_of_lines if dataset.tells_times else None if of_lines or measures.keeps_runs else newest_time,
+        newest=newest_of_lines
+        if dataset.tells_times
+        else None
+        if dataset.metadata or measures.keeps_runs
+        else newest_time,
     )
     engine, counts = dataset.engine, found.rows
     if time is not None:

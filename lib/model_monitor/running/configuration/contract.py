@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 import model_monitor.monitors.predictors.loading  # noqa: F401 - registers the flavours
-from model_monitor.data.reading.engines import EngineName
+from model_monitor.data.reading.data import EngineName
 from model_monitor.data.records.locations import MAX_RECORD_BYTES
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
 from model_monitor.documents.run_description import AnalysisType

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.formats import SparkFormat, TableFormat, parse_dataset_format
-from model_monitor.data.reading.paths import format_word_of
+from model_monitor.data.reading.headers import format_word_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.configuration.bias_options import stood_for
 from model_monitor.running.configuration.command_line import OF_A_BASELINE

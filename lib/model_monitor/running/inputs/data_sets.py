@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from model_monitor.data.engine.protocol import Engine
-from model_monitor.data.reading.captures import list_captures
+from model_monitor.data.reading.captures import list_captures, records_of
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, ReadOptions
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
 from model_monitor.data.reading.listing import Listing, list_dataset
 from model_monitor.data.reading.outcomes import (
@@ -24,7 +24,6 @@ from model_monitor.data.reading.outcomes import (
 from model_monitor.data.reading.paths import read_path, set_for_width
 from model_monitor.data.reading.readers import within
 from model_monitor.data.reading.scripts import read_script
-from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
@@ -61,28 +60,30 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
 def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
     """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
-    transformed = names is not None and isinstance(config.dataset_format, (CsvFormat, JsonFormat))
-    window = window_of(config)
-    dataset = read_path(
-        engine,
-        config.dataset_source,
-        config.dataset_format,
+    options = options_of(config, names)
+    if config.record_preprocessor_script:
+        options = replace(options, script=read_script(config.record_preprocessor_script, engine))
+    dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
+    if whole := unused_window(config):
+        log.warning("%s", whole)
+    if options.window is None or config.time_column is None or captured:
+        return dataset
+    return within(dataset, config.time_column, options.window)
+
+
+def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
+    """What the configuration says of reading, but for a script, which has to be loaded. names: of the baseline's features."""
+    return ReadOptions(
         names,
-        window=window if captured or transformed else None,
-        lenient_window=config.lenient_window,
-        sample=config.sample,
-        script=read_script(config.record_preprocessor_script, engine) if config.record_preprocessor_script else None,
+        window_of(config),
+        config.lenient_window,
+        config.sample,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
         allow_mixed_encodings=config.allow_mixed_encodings,
         as_of=config.as_of,
         since=config.since,
     )
-    if whole := unused_window(config):
-        log.warning("%s", whole)
-    if window is None or config.time_column is None or captured:
-        return dataset
-    return within(dataset, config.time_column, window)
 
 
 def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
@@ -104,9 +105,6 @@ def _is_index(name: str, dataset: Dataset) -> bool:
     return name.isdecimal() and int(name) < len(dataset.names)
 
 
-# Labels beside predictions, read as the configuration says: what model quality looks at.
-
-
 def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
     """The outcomes in the data set that `dataset_source` and `dataset_format` name.
 
@@ -124,7 +122,8 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     if config.ground_truth_attribute is None:
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
     if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
-        return _json_lines(engine, config)
+        listing = list_dataset(engine, config.dataset_source)
+        return _of_lines(engine, config, listing, DocumentDecoder(_where(config)))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **_addresses(config))
 
@@ -135,30 +134,19 @@ def _merged(engine: Engine, config: JobConfig, merged_format: MergedFormat) -> D
         raise BadConfiguration(
             f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
         )
+    return _of_lines(
+        engine, config, _captures(engine, config), LineDecoder(_where(config, records_of(halves, options_of(config))))
+    )
+
+
+def _captures(engine: Engine, config: JobConfig) -> Listing:
     window = window_of(config)
-    source = list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
-    reading = reading_of(
-        outcome_plan(config),
-        config.ground_truth_attribute,
-        config.inference_attribute,
-        config.probability_attribute,
-        Reading(
-            halves,
-            window=None if config.lenient_window else window,
-            sample=config.sample,
-            escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
-            opens_base64=not config.replays_service,
-        ),
-    )
-    return _of_lines(engine, config, source, LineDecoder(reading))
+    return list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
 
 
-def _json_lines(engine: Engine, config: JobConfig) -> Dataset:
-    listing = list_dataset(engine, config.dataset_source)
-    reading = reading_of(
-        outcome_plan(config), config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
-    )
-    return _of_lines(engine, config, listing, DocumentDecoder(reading))
+def _where(config: JobConfig, records: Reading = NO_RECORDS) -> OutcomeReading:
+    addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
+    return reading_of(outcome_plan(config), *addresses, records)
 
 
 def _of_lines(engine: Engine, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:
@@ -181,9 +169,6 @@ def _addresses(config: JobConfig) -> dict[str, Any]:
         "probability": config.probability_attribute,
     }
     return {name: address for name, address in named.items() if address is not None}
-
-
-# Rows with their labels and predictions, read as Clarify's configuration says: what the bias monitor looks at.
 
 
 WHOLE_OUTPUT = "0"
@@ -243,22 +228,9 @@ def read_records(
 
     reading: what is read of records of a kind. halves: the members of `captureData` that hold it.
     """
-    window = window_of(config)
     is_json = isinstance(config.dataset_format, JsonFormat)
-    source = (
-        list_dataset(engine, config.dataset_source)
-        if is_json
-        else list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
-    )
-    records = NO_RECORDS
-    if not is_json:
-        records = Reading(
-            halves,
-            window=None if config.lenient_window else window,
-            sample=config.sample,
-            escape=SPARK_ESCAPE if config.replays_service else RFC_4180_ESCAPE,
-            opens_base64=not config.replays_service,
-        )
+    source = list_dataset(engine, config.dataset_source) if is_json else _captures(engine, config)
+    records = NO_RECORDS if is_json else records_of(halves, options_of(config))
     whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
     files, storage = source.files, engine.storage(source.path)
     line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
@@ -311,9 +283,6 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
     rest = rows.columns[len(dataset.names) : -1]
     columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
     return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
-
-
-# Rows of features, read as Clarify's configuration says: what the explainability monitor looks at.
 
 
 def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:

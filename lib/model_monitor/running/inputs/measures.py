@@ -19,8 +19,7 @@ from model_monitor.monitors.predictors.loading import flavour_of, model_of
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
 from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.running.inputs.baselines import PREVIOUS
-from model_monitor.running.inputs.run_inputs import metric_name
+from model_monitor.running.inputs.run_inputs import PREVIOUS, metric_name
 from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan, ProblemType
 
 
@@ -55,9 +54,6 @@ def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
     if told is not None and not members.keys() & {"probability", "label"}:
         members["probability"] = int(told) if told.isdecimal() else told
     return members
-
-
-# What a model-quality job is told of its model: the plan of its scan.
 
 
 def outcome_plan(config: JobConfig) -> OutcomePlan:
@@ -107,9 +103,6 @@ def _faults(config: JobConfig) -> list[str]:
 
 def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
-
-
-# What a bias job is told of its data and its model: the measures of its scan, and how it judges.
 
 
 LAST, LAST_BUT_ONE = -1, -2
@@ -196,9 +189,6 @@ def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tup
     if config.inference_attribute is None and analysis.predicted_label is None:
         return label, LAST  # made of the probability when the data is read
     return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
-
-
-# What an explainability job is told of its data and its model: the measures of its scan, and how it judges.
 
 
 log = logging.getLogger(__name__)

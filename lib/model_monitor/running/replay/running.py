@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from model_monitor import __version__
-from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures
 from model_monitor.data.records.windows import Window
 from model_monitor.documents import json_text
@@ -20,10 +19,11 @@ from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadConfiguration, BadDocument, MonitorError, NoData
 from model_monitor.monitors.protocol import StoredBaseline
+from model_monitor.plugins import plugin
 from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import Compatibility
-from model_monitor.running.inputs.baselines import PREVIOUS, compared_with, read_baseline
+from model_monitor.running.inputs.run_inputs import PREVIOUS, compared_with, read_baseline
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from model_monitor.running.replay.windows import read_report, reports_of, windows_of
@@ -177,7 +177,7 @@ def _verdicts(
     """The verdicts on one window with `--compat service` and by default; a failed one is tried again by the next replay."""
     try:
         files = list_captures(
-            engine_of(spark), config.dataset_source, window, lenient_window=config.lenient_window
+            plugin("spark").SparkEngine(spark), config.dataset_source, window, lenient_window=config.lenient_window
         ).files
     except NoData as fault:
         return Verdict(failure=str(fault)), Verdict(failure=str(fault))
@@ -200,7 +200,7 @@ def _verdict(
 ) -> tuple[Verdict, Mapping[str, bytes]]:
     """What one monitoring run says, and its tables; the sentence of its error if it fails."""
     try:
-        with read_source(engine_of(spark), config, baseline) as data:
+        with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
             findings = run_monitoring(
                 data,
                 monitor_for(config),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
-from model_monitor.data.reading.engines import session_at_hand
+from model_monitor.data.reading.data import session_at_hand
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint

@@ -17,21 +17,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from model_monitor.data.reading.data import Data, read_data
+from model_monitor.data.reading.data import Data, EngineName, read_data
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.engines import EngineName
 from model_monitor.data.reading.formats import DatasetFormat
-from model_monitor.data.reading.headers import remedy
-from model_monitor.data.reading.ledger import Ledger
+from model_monitor.data.reading.ledger import Ledger, clear_quarantine, remedy, write_quarantine
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
-from model_monitor.data.reading.quarantine import clear_quarantine, write_quarantine
-from model_monitor.data.reading.scripts import SCRIPT_FAILED
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.alerts import in_alarms
 from model_monitor.documents.check_results import CheckResult, Decision, Hint, accepted
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
-from model_monitor.errors import NO_DATA, BadInput, NeedsSpark, NoData, ScriptFailed
+from model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.monitors.protocol import Layout, Monitor, Scanned, StoredBaseline
 from model_monitor.reports.history.requests import published_requests, request_statistics
 from model_monitor.running.runs.pages import warn_of_nan_texts

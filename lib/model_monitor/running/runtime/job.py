@@ -29,11 +29,10 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.engine.protocol import Engine
-from model_monitor.data.reading.engines import EngineName, session_at_hand
+from model_monitor.data.reading.data import EngineName, session_at_hand
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
@@ -149,7 +148,7 @@ class Job:
         Raises MissingDependency if Deequ is not there, OutputFailed if the output can't be written, OutputHeld if another run
         is at it for longer than `--lease-wait`.
         """
-        engine = self._local() or engine_of(self._spark())
+        engine = self._local() or plugin("spark").SparkEngine(self._spark())
         self._forget_message(has_engine=True)
         output = self.config.output_path
         self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))

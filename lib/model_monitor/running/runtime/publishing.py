@@ -20,8 +20,7 @@ from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, Run
 from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import is_of_catalog
-from model_monitor.running.inputs.baselines import baseline_id
-from model_monitor.running.inputs.run_inputs import window_of, window_told
+from model_monitor.running.inputs.run_inputs import baseline_id, window_of, window_told
 from model_monitor.running.runs.results import Findings
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import is_container

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.errors import NO_DATA
+from model_monitor.errors import NO_DATA, SCRIPT_FAILED
 from model_monitor.reports.outputs.printable import printable, printable_lines
 from model_monitor.storage import join, storage_of
 
@@ -99,7 +99,6 @@ VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} v
 WITHOUT_CHECKS = "Completed: Job completed successfully."
 """What the log says of a job that looks for no violations, where the message file keeps to the contract."""
 FAILURE = "Error: {reason}"
-SCRIPT_FAILED = "Exception while invoking preprocessor script."
 
 
 def completed(violations: int = 0) -> str:

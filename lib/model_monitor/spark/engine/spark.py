@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
+BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+
 MANY_FILES = 1000
 """From so many on it is worth the time to leave YARN's settings out (`before_many_files`)."""
 
@@ -99,20 +101,19 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 
 WAYS = {
-    "typed_columns": "frames.columns:typed_columns",
-    "count_kinds": "frames.contingency:count_kinds",
-    "distinct_values": "frames.contingency:distinct_values",
-    "flip_rows": "frames.contingency:flip_rows",
-    "prepared_outcomes": "frames.rows:prepared_outcomes",
-    "refused_lines": "frames.rows:refused_lines",
-    "rows_between": "frames.rows:rows_between",
-    "rows_in_memory": "engine.arrow_tables:rows_in_memory",
-    "rows_of_catalog": "frames.rows:rows_of_catalog",
-    "rows_of_reader": "frames.rows:rows_of_reader",
+    "typed_columns": "engine.rows:typed_columns",
+    "count_kinds": "engine.contingency:count_kinds",
+    "distinct_values": "engine.contingency:distinct_values",
+    "flip_rows": "engine.contingency:flip_rows",
+    "refused_lines": "engine.rows:refused_lines",
+    "rows_between": "engine.rows:rows_between",
+    "rows_in_memory": "engine.rows:rows_in_memory",
+    "rows_of_catalog": "engine.rows:rows_of_catalog",
+    "rows_of_reader": "engine.rows:rows_of_reader",
     "numbers": "engine.spark:numbers",
     "before_many_files": "engine.spark:before_many_files",
-    "with_conditions": "frames.columns:with_conditions",
-    "newest_in_utc": "frames.columns:newest_in_utc",
+    "with_conditions": "engine.rows:with_conditions",
+    "newest_in_utc": "engine.rows:newest_in_utc",
     "checks_of_function": "deequ.checks:checks_of_function",
     "require_answerable": "deequ.checks:require_answerable",
 }
@@ -175,7 +176,7 @@ class SparkEngine:
     def json(
         self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
     ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from model_monitor.spark.engine.json_frames import read_json
+        from model_monitor.spark.engine.text_lines import read_json
 
         frame, names = read_json(self.spark, places, lines=lines, flatten=flatten, in_order=in_order)
         return names, SparkPartitions(frame)
@@ -192,13 +193,25 @@ class SparkEngine:
         return partitions.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
 
     def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
-        return partitions.partition_by_size(self.spark, total_bytes, groups)
+        size = partitions.partition_bytes(total_bytes, groups)
+        self.spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
+        return size
 
     def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
-        return partitions.batch_by_width(self.spark, columns, line_bytes)
+        rows = partitions.batch_rows(columns, line_bytes)
+        self.spark.conf.set(BATCH_ROWS, str(rows))
+        self.spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(partitions.parquet_rows(columns)))
+        return rows
 
     def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
-        return partitions.read_lines_by_size(self.spark, total_bytes, line_bytes)
+        self.batch_by_bytes(line_bytes)
+        return self.partition_by_size(total_bytes)
+
+    def batch_by_bytes(self, row_bytes: int) -> int:
+        """Make Arrow batches that take about a megabyte; returns their rows. row_bytes: of a long row."""
+        rows = partitions.rows_of_lines(row_bytes)
+        self.spark.conf.set(BATCH_ROWS, str(rows))
+        return rows
 
 
 @dataclass(frozen=True)

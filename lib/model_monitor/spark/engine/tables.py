@@ -1,9 +1,22 @@
-"""Tables that Spark's own readers read, and versions of tables: Delta's, and Iceberg's snapshots. Driver only.
+"""Tables: what Spark's own readers read, versions of Delta and Iceberg, and Arrow tables of the driver.
 
 A run resolves what is asked for to one version first and reads that, so that it sees the same rows however often it reads.
+Slices of an Arrow table travel with the tasks, compressed; the driver's JVM holds all of them meanwhile.
 """
 
 from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from model_monitor.spark.engine.application import send_package
+from model_monitor.spark.engine.worker import unpacked
+from model_monitor.spark.storage import is_connect
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
 
 import logging
 import re
@@ -114,9 +127,6 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
         ) from fault
 
 
-# Tables that Spark's own readers read: files, the catalog's, and what a reader finds by its options alone.
-
-
 log = logging.getLogger(__name__)
 
 
@@ -189,3 +199,46 @@ def _sentence(fault: Exception) -> str:
     """What Spark says, in brackets; nothing if it says no more than that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
     return "" if isinstance(fault, Py4JError) else f" ({text})"
+
+
+SLICE_BYTES = 16 * 2**20
+"""Of a table in memory, before it is compressed; a message to an executor is of 128 MiB at most (spark.rpc.message.maxSize)."""
+
+NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+"""What Spark calls text and bytes; a slice is small enough for them."""
+
+
+def is_on_this_machine(spark: SparkSession) -> bool:
+    """Whether executors open the files that the driver opens: there are none but the driver's own."""
+    if is_connect(spark):
+        return False
+    context: Any = spark.sparkContext
+    return bool(context._jsc.isLocal())
+
+
+def slices(table: pa.Table) -> list[pa.Table]:
+    """The table cut by its size alone, into one slice or more."""
+    rows = max(1, table.num_rows * SLICE_BYTES // max(1, table.nbytes))
+    return [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
+
+
+def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
+    """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
+    from pyspark.sql import DataFrame
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
+    packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
+    send_package(spark)
+    if is_connect(spark):
+        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
+    else:
+        rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
+    return rows.mapInArrow(unpacked, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
+
+
+def _packed(table: pa.Table) -> bytearray:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(table)
+    return bytearray(sink.getvalue())

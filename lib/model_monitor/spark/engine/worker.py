@@ -1,4 +1,10 @@
-"""A Python worker of Spark between two tasks: what PySpark does there for every task, made cheap. Runs on executors."""
+"""A Python worker of Spark: its start, and what PySpark does there between two tasks, made cheap. Runs on executors.
+
+As a program this is the process that Spark forks its workers from, by its setting `spark.python.daemon.module`, with the
+libraries loaded that each of them needs; the port that it listens on is the only thing on the standard output. PySpark's own
+(pyspark/daemon.py) has loaded neither pyarrow nor pandas, so that each worker does it for itself: one for every core, and
+again when it has had nothing to do for a minute, since Spark ends it then.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +12,16 @@ import gc
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import import_module
 from zipimport import zipimporter
 
 import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Task
 from model_monitor.errors import MonitorError
+
+MAPPED = "model_monitor.data.profiling.partition"
+"""What most tasks run; each worker would have to import it else."""
 
 
 def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -75,3 +85,25 @@ def _freeze_libraries() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def _fork_workers() -> None:
+    import pandas  # noqa: F401 -- pyarrow loads it when the first array is made
+    import pyarrow.compute  # noqa: F401
+    from pyspark.daemon import manager
+
+    import_module(MAPPED)
+    forget_archives()
+    gc.freeze()  # a worker that looked for garbage among the libraries would have a copy of each of their pages
+    manager()  # type: ignore[no-untyped-call]
+
+
+def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of the slices in a column of them."""
+    for batch in batches:
+        for packed in batch.column(0):
+            yield from pa.ipc.open_stream(packed.as_buffer())
+
+
+if __name__ == "__main__":
+    _fork_workers()

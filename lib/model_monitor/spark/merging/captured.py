@@ -14,14 +14,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from json.decoder import JSONDecodeError
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.headers import first_line, head_of
@@ -33,10 +32,6 @@ from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.data.records.windows import microseconds_of, parse_time
 from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from model_monitor.spark.merging.sources import SECONDS, FilePlaces, HourlySource, Score
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
@@ -372,16 +367,14 @@ CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
 """What can be merged."""
 
 
-def format_of(session: SparkSession | Engine, source: HourlySource) -> CapturedFormat:
+def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
     """The format of the first file. What is nothing that can be merged counts as captures, whose lines are then refused.
 
     Raises BadInput if the file is no text.
     """
     if not source.files:
         return CaptureFormat()
-    head = head_of(engine_of(session).storage(source.path), source.files[0].file, refuse_nul=False).decode(
-        "utf-8-sig", "replace"
-    )
+    head = head_of(engine.storage(source.path), source.files[0].file, refuse_nul=False).decode("utf-8-sig", "replace")
     line = (first_line(head) or "").strip()
     if line.startswith("{"):
         if transform_output(line).inference_id is not None:

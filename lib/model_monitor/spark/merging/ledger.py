@@ -12,15 +12,13 @@ import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import DataFrame
 
-from model_monitor.data.engine import partitions_of
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.ledger import Coverage
-from model_monitor.data.reading.lines import LongLine
+from model_monitor.data.reading.ledger import NUMBER, Coverage, LongLine, write_quarantine
 from model_monitor.data.reading.listing import Listing
-from model_monitor.data.reading.quarantine import NUMBER, write_quarantine
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
-from model_monitor.spark.frames.rows import refused_lines, refused_texts
+from model_monitor.spark.engine.rows import refused_lines, refused_texts
+from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.spark.merging.captured import REFUSED, Captures
 from model_monitor.spark.merging.labels import CONTENT, POSITION, GroundTruth, LabelAccount
 from model_monitor.spark.merging.labels import REFUSED as REFUSED_LABELS
@@ -210,7 +208,7 @@ def put_aside(
     folders = (*captures.places, *labels.places)
     listing = Listing(captures.path, (), folders)
     dataset = Dataset(
-        partitions_of(reduce(DataFrame.unionAll, lines)),
+        SparkPartitions(reduce(DataFrame.unionAll, lines)),
         (),
         listing,
         refusable=True,

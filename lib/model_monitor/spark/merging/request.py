@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pyspark.sql.functions as F
 from pyspark.sql import SparkSession, Window
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.records.locations import LINE
@@ -50,14 +49,14 @@ class ToLabel:
     seed: int = 0
 
 
-def chosen_ids(session: SparkSession | Engine, files: Sequence[str], wanted: ToLabel) -> list[dict[str, object]]:
+def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel) -> list[dict[str, object]]:
     """The ids to label, by stratum. Two scans of the ids.
 
     files: with the captures that wait, as `joining` writes them; one id counts once.
     """
     if not files:
         return []
-    lines = engine_of(session).lines(files).partitions(LINE).frame
+    lines = engine.lines(files).partitions(LINE).frame
     known = lines.select(F.from_json(LINE, "id string, score string").alias("known")).select("known.*")
     waiting = known.groupBy("id").agg(F.max("score").alias("score"))
     scored = waiting.select("id", F.expr("try_cast(score as double)").alias("score"))

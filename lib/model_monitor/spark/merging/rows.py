@@ -8,16 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.records.arrays import Flags, holding
 from model_monitor.data.records.json_lines import table_of_json
@@ -130,8 +127,8 @@ that none came; the text of its score, if it is asked for."""
 class Pending:
     """The remembered hours of a merge's output."""
 
-    def __init__(self, session: SparkSession | Engine, output_path: str) -> None:
-        self._storage = engine_of(session).storage(output_path)
+    def __init__(self, engine: Engine, output_path: str) -> None:
+        self._storage = engine.storage(output_path)
         self.folder = join(output_path, PENDING)
 
     @property

@@ -21,16 +21,16 @@ from hashlib import sha256
 
 from pyspark.sql import SparkSession
 
-from model_monitor.data.engine import engine_of
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.headers import first_line, head_of, longest_line
-from model_monitor.data.reading.lines import LongLine
+from model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
-from model_monitor.data.reading.quarantine import clear_quarantine
 from model_monitor.data.records.decoding import CSV, JSON
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NO_DATA, BadInput, NoData
 from model_monitor.reports.outputs.files import publish, run_before, unfinished
+from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs, format_of
 from model_monitor.spark.merging.joining import Join
 from model_monitor.spark.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
@@ -89,9 +89,9 @@ def merge(
     """
     storage = storage_of(request.output_path, spark)
     with holding(storage, request.output_path) as lease:
-        captures = _list_captures(spark, request, request.hours)
+        captures = _list_captures(SparkEngine(spark), request, request.hours)
         request = request.of_hours(captures.hours)
-        pending = None if request.late_hours is None else Pending(spark, request.output_path)
+        pending = None if request.late_hours is None else Pending(SparkEngine(spark), request.output_path)
         if not captures.files and not (pending and pending.hours):
             raise NoData(
                 f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
@@ -116,8 +116,8 @@ def merge(
     return Merged(ledger, tuple(restated), changed)
 
 
-def _list_captures(spark: SparkSession, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
-    return outputs_of_manifests(spark, list_hours(spark, request.captures, hours))
+def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
+    return outputs_of_manifests(engine, list_hours(engine, request.captures, hours))
 
 
 class _Hours:
@@ -131,6 +131,7 @@ class _Hours:
         hours: Collection[int] | None,
         pending: Pending | None,
     ) -> None:
+        self._engine = SparkEngine(spark)
         self.spark, self.request, self.captures, self._hours, self._pending = spark, request, captures, hours, pending
         self.labels = self._labels()
         self._parts = parts_of(captures, pending.hours if pending else ())
@@ -149,9 +150,9 @@ class _Hours:
         sides = [self._records()] if self.captures.files else []
         if self.labels.files:
             truth = GroundTruth(FilePlaces.of(self.labels.files, ()), self.request.repairing, self._arrays)
-            sides.append(Side(self.labels.lines(self.spark), truth))
+            sides.append(Side(self.labels.lines(self._engine), truth))
             if self._arrays:
-                files = self.labels.of_files(self._arrays).lines(self.spark, whole_files=True)
+                files = self.labels.of_files(self._arrays).lines(self._engine, whole_files=True)
                 sides.append(Side(files, replace(truth, whole_files=True)))
         return sides
 
@@ -167,36 +168,36 @@ class _Hours:
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
         count = partitions_of(self.captures, self.labels)
         listings = self.captures.listing, self.labels.listing
-        with faulty_files_named(engine_of(self.spark), *listings):
+        with faulty_files_named(self._engine, *listings):
             staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
-        require_unchanged(engine_of(self.spark), *listings)
+        require_unchanged(self._engine, *listings)
         return staged
 
     @cached_property
     def long_captures(self) -> tuple[LongLine, ...]:
         """The captures that are too long to be read."""
         kind = self._kind if self.captures.files else None
-        return () if _is_document(kind) else self.captures.long_lines(self.spark)
+        return () if _is_document(kind) else self.captures.long_lines(self._engine)
 
     @cached_property
     def long_labels(self) -> tuple[LongLine, ...]:
-        return self.labels.long_lines(self.spark)
+        return self.labels.long_lines(self._engine)
 
     @cached_property
     def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
-        return self.request.dataset_format or format_of(self.spark, self.captures)
+        return self.request.dataset_format or format_of(self._engine, self.captures)
 
     def _labels(self) -> HourlySource:
         request, spark = self.request, self.spark
         storage = storage_of(request.labels, spark)
         if request.late_hours is not None and not storage.exists(request.labels):
             return HourlySource(storage.resolved(request.labels), (), ())
-        source = list_hours(spark, request.labels, request.label_hours(self._hours))
+        source = list_hours(self._engine, request.labels, request.label_hours(self._hours))
         if source.files or request.late_hours is not None:
             return source
         raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
@@ -209,7 +210,7 @@ class _Hours:
         decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
         places = FilePlaces.of(self.captures.files, self._parts.branches)
         header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
-        lines = self.captures.lines(self.spark, whole_files=_is_document(kind))
+        lines = self.captures.lines(self._engine, whole_files=_is_document(kind))
         return Side(lines, Captures(decoder, places, self._hours, header))
 
     def _header(self) -> str:
@@ -220,7 +221,7 @@ class _Hours:
         source = self._pending.source(hours) if self._pending else None
         if source is None or not source.files:
             return []
-        return [Side(source.lines(self.spark), Remembered(FilePlaces.of(source.files, self._parts.branches), role))]
+        return [Side(source.lines(self._engine), Remembered(FilePlaces.of(source.files, self._parts.branches), role))]
 
 
 def _is_document(kind: object) -> bool:
@@ -271,7 +272,9 @@ def _merged_again(
     if pending is None or not news:
         return StagedHours(folder)
     hours = {hour.hour for hour in news}
-    again = _Hours(spark, request, _list_captures(spark, request, hours), hours, pending).staged(folder, before=news)
+    again = _Hours(spark, request, _list_captures(SparkEngine(spark), request, hours), hours, pending).staged(
+        folder, before=news
+    )
     had = again.hours_counted("remembered")
     gone = {hour for hour in news if hour not in again.hours or again.hours[hour].captures < had[hour]}
     for hour in sorted(gone):
@@ -293,7 +296,7 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         long_lines = (*window.long_captures, *window.long_labels)
         quarantine = put_aside(window.captures, window.labels, window.sides, request.output_path, long_lines)
     else:
-        clear_quarantine(engine_of(window.spark), request.output_path)
+        clear_quarantine(SparkEngine(window.spark), request.output_path)
     sides = (
         ("captures", ledger.quarantined, ledger.captures_read),
         ("labels", ledger.labels.refused, ledger.labels.read),
@@ -333,7 +336,7 @@ def _publish(
     if request.late_hours is not None and request.first is not None and request.last is not None:
         files[RESTATEMENT] = _restatement(spark, request, restated, request.first, request.last)
     if request.to_label is not None:
-        files[TO_LABEL] = to_label_json(chosen_ids(spark, staged.waiting, request.to_label))
+        files[TO_LABEL] = to_label_json(chosen_ids(SparkEngine(spark), staged.waiting, request.to_label))
     before = run_before(request.output_path, spark)
     is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
     if not is_there or unfinished(request.output_path, spark):

@@ -12,25 +12,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid5
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import Engine, Lines
-from model_monitor.data.reading.lines import LongLine, long_lines_of
+from model_monitor.data.reading.ledger import LongLine
+from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.reading.listing import Listing, folders_of_hours
-from model_monitor.data.reading.transforms import named_files
+from model_monitor.data.reading.paths import named_files
 from model_monitor.data.records.decoding import CSV
 from model_monitor.data.records.locations import keys_of, places_among, uri_of
 from model_monitor.storage import StoredFile, join
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 
 SECONDS = 3600
 
@@ -262,13 +258,13 @@ class HourlySource:
             sizes[file.branch, file.hour] = sizes.get((file.branch, file.hour), 0) + file.text_bytes
         return max(sizes.values(), default=0)
 
-    def lines(self, session: SparkSession | Engine, *, whole_files: bool = False) -> Lines:
+    def lines(self, engine: Engine, *, whole_files: bool = False) -> Lines:
         """The lines of the files; with `whole_files` each file is one."""
-        return engine_of(session).lines(self.places, whole_files=whole_files)
+        return engine.lines(self.places, whole_files=whole_files)
 
-    def long_lines(self, session: SparkSession | Engine) -> tuple[LongLine, ...]:
+    def long_lines(self, engine: Engine) -> tuple[LongLine, ...]:
         """The lines that are too long, which no reader has seen."""
-        return long_lines_of(engine_of(session), self.stored_files)
+        return long_lines_of(engine, self.stored_files)
 
     def of_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, of which only some are read."""
@@ -280,12 +276,12 @@ def partitions_of(*sources: HourlySource) -> int:
     return max(1, -(-sum(source.text_bytes for source in sources) // PARTITION_BYTES))
 
 
-def list_hours(session: SparkSession | Engine, path: str, hours: Collection[int] | None) -> HourlySource:
+def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:
     """The files at or below `path` that are not empty; of a tree of hour folders those of the wanted hours only.
 
     Raises BadInput if there is no such path.
     """
-    storage = engine_of(session).storage(path)
+    storage = engine.storage(path)
     root = storage.resolved(path)
     folders = [path] if hours is None else folders_of_hours(storage, path, map(moment_of, sorted(hours)))
     files = [_placed(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
@@ -300,12 +296,12 @@ def _placed(file: StoredFile, root: str) -> HourlyFile:
     return HourlyFile(file, branch, hour)
 
 
-def outputs_of_manifests(session: SparkSession | Engine, source: HourlySource) -> HourlySource:
+def outputs_of_manifests(engine: Engine, source: HourlySource) -> HourlySource:
     """The files that the listed manifests name, in the hours of the manifests, beside those that are no manifests.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
-    named = named_files(engine_of(session), [file.file for file in source.files])
+    named = named_files(engine, [file.file for file in source.files])
     if not named:
         return source
     files = {

@@ -12,11 +12,10 @@ from functools import partial, reduce
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from model_monitor.data.engine import engine_of
 from model_monitor.data.engine.protocol import Lines, Task
 from model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.engine.spark import SparkPartitions
+from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 from model_monitor.spark.engine.worker import in_worker
 from model_monitor.spark.merging.captured import REFUSED_CAPTURES, Captures
 from model_monitor.spark.merging.joining import LINES, Join
@@ -122,7 +121,7 @@ def mapped(lines: Lines, task: Task, names: Sequence[str], schema: pa.Schema) ->
 
 def _staged(spark: SparkSession, folder: str, parts: Parts) -> StagedHours:
     """What was written, by kind and hour, in the order of the slices."""
-    storage = engine_of(spark).storage(folder)
+    storage = SparkEngine(spark).storage(folder)
     found: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):

@@ -15,9 +15,8 @@ import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
-from model_monitor.data.engine import partitions_of
 from model_monitor.data.engine.protocol import Partitions
-from model_monitor.data.profiling.contingency_cells import (
+from model_monitor.data.profiling.contingency import (
     CODE,
     COLUMN_BITS,
     COLUMNS_PER_NUMBER,
@@ -32,7 +31,8 @@ from model_monitor.data.profiling.contingency_cells import (
     WIDTH,
 )
 from model_monitor.monitors.bias.flip_test import DRAW, DRAWS, FEATURES, NUMERIC, POSITIVE, SENSITIVE, TEXTS, RowsOfKeys
-from model_monitor.spark.frames.columns import FRACTIONAL, INTEGRAL
+from model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
+from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
@@ -184,10 +184,6 @@ def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:
     return F.coalesce(same, F.lit(False))
 
 
-# Rows of a frame of Spark by kind: one aggregation for all facets, labels, predictions, groups and segments
-# together.
-
-
 class ContingencyColumns:
     """The columns of a plan as expressions over a frame whose columns are c0, c1, …, called `names` on the driver."""
 
@@ -300,9 +296,6 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
 
 
-# The rows of a flip test, prepared in Spark's SQL.
-
-
 def flip_rows(
     table: Partitions,
     names: Sequence[str],
@@ -334,7 +327,7 @@ def flip_rows(
         draw.alias(DRAW),
         reduce(lambda total, text: total + text, texts, F.lit(0)).cast("long").alias(TEXTS),
     )
-    return partitions_of(rows).numbered()
+    return SparkPartitions(rows).numbered()
 
 
 def _is_among(columns: ContingencyColumns, rows: RowsOfKeys) -> Column:

@@ -1,20 +1,21 @@
-"""What of each column goes to the executors' Python: the plan of a scan, and the Spark expressions that prepare it.
+"""Rows as Spark's SQL prepares them: typed columns for a scan, refused records with their locations, tables, windows.
 
-The plan (`ScanPlan`, `ColumnPlan`) is pickled to the executors; columns are known by position there, because `Age` beside
-`age` and `a.b` are names that Spark itself can't address safely (P9).
+Columns are known by position: `Age` beside `age`, and `a.b`, are names that Spark itself can't address safely (P9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timezone
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyspark.sql.functions as F
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
-from model_monitor.data.engine import partitions_of
-from model_monitor.data.engine.protocol import Partitions, States
+from model_monitor.data.engine.protocol import Engine, Partitions, States
 from model_monitor.data.profiling.plan import (
     CELLS,
     CUT_MARK,
@@ -26,22 +27,125 @@ from model_monitor.data.profiling.plan import (
     NORM,
     NULL_ELEMENTS,
     PREDICATE,
-    REASON,
     VALUE,
     ColumnPlan,
     ScanPlan,
 )
+from model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
 from model_monitor.data.profiling.scan import states_of_rows
 from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.ledger import Version
+from model_monitor.data.records.locations import BLOCK_START, FILE
 from model_monitor.data.records.windows import moment_of
+from model_monitor.errors import BadConfiguration
+from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.statistics.states import ColumnType
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+from dataclasses import replace
+from datetime import time
+
+from pyspark.sql import DataFrame
+
+from model_monitor.data.reading.ledger import NUMBER
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from model_monitor.data.records.windows import Window
+from model_monitor.spark.engine.tables import catalog_table, frame_of_table, is_on_this_machine, loaded, slices
+from model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
+
+
+def refused_lines(dataset: Dataset, also: DataFrame | None = None) -> Iterator[Mapping[str, Any]]:
+    """The refused records as the quarantine keeps them, by file and line number. also: more of them, of `refused_texts`."""
+    records = refused_records(dataset)
+    if also is not None:
+        records = records.unionByName(also)
+    return (row.asDict() for row in records.orderBy(FILE, NUMBER).toLocalIterator())
+
+
+def refused_records(dataset: Dataset) -> DataFrame:
+    """One row for each refused line, by file and line number. A file's first line, its header, is none of them.
+
+    A record that is a whole file is no line of it; it stands under line 1.
+    """
+    is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
+    lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
+    files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
+    everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
+    found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
+        {NUMBER: 1, BLOCK_START: 0}
+    )
+    is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
+    return refused_texts(found.where(~is_header))
+
+
+def refused_texts(records: DataFrame) -> DataFrame:
+    """Records with their text in `LINE`, their place and their `REASON` as the quarantine keeps them."""
+    return records.select(
+        FILE,
+        NUMBER,
+        BLOCK_START,
+        REASON,
+        F.sha2(F.col(LINE).cast("binary"), 256).alias("sha256"),
+        F.when(is_utf_8(F.col(LINE)), F.col(LINE)).alias("line"),
+        F.when(~is_utf_8(F.col(LINE)), F.base64(F.col(LINE).cast("binary"))).alias("line_base64"),
+    )
+
+
+_LITERALS = {
+    "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
+    "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
+    "date": "DATE '{:%Y-%m-%d}'",
+}
+"""A moment in UTC by the type of the column; comparing like with like is what Spark can do where it reads the files."""
+
+
+def rows_of_catalog(
+    engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
+) -> Dataset:
+    """A table of the session's catalog, as `readers.read_table` gives it."""
+    frame, version = catalog_table(engine.spark, name, as_of, since, in_order=in_order)
+    return replace(Dataset.of(frame), version=version)
+
+
+def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
+    """What a reader finds without a path. Raises what that reader raises."""
+    return Dataset.of(loaded(engine.spark, reader, options, in_order=in_order))
+
+
+def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
+    """The rows of the window. Spark skips files and row groups outside of it.
+
+    Raises BadConfiguration for a column that is no time.
+    """
+    frame, name = dataset.frame, f"c{dataset.names.index(column)}"
+    kind = dict(frame.dtypes)[name]
+    if kind not in _LITERALS:
+        raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
+    start, end = (moment.astimezone(timezone.utc) for moment in (window.start, window.end))
+    if kind == "date" and not start.time() == end.time() == time():
+        raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
+    literal = _LITERALS[kind]
+    return SparkPartitions(frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
+
+
+def rows_in_memory(engine: Engine, table: pa.Table, by_tasks: bool | None) -> tuple[Partitions, int] | None:
+    """The rows on executors of other machines, and in how many partitions; None where a file of them is read here.
+
+    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
+    """
+    if by_tasks is None:
+        by_tasks = not is_on_this_machine(engine.spark)
+    return (SparkPartitions(frame_of_table(engine.spark, table)), len(slices(table))) if by_tasks else None
+
 
 MOST_COLUMNS_OF_THEIR_OWN = 50
 """Columns of one type up to which each is handed over as a column; more of them go into one list (block.py). Few columns do
 better on their own: Spark interprets what cuts the texts of a list, which takes 0.1 µs a cell longer."""
 
 LISTED = (T.StringType, T.DoubleType, T.FloatType, T.LongType, T.IntegerType)
-
 INTEGRAL = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
 FRACTIONAL = (T.FloatType, T.DoubleType)
 
@@ -110,7 +214,7 @@ def prepared(
     """
     selected: list[str | Column] = []
     if reason:
-        selected.append(f"CAST({reason} AS INT) AS {REASON}")
+        selected.append(f"CAST({reason} AS INT) AS {REASON_OF_ROW}")
     if cells and plan.counts_cells:
         selected.append(f"CAST({cells} AS INT) AS {CELLS}")
     if plan.metadata:
@@ -209,7 +313,7 @@ def typed_columns(
     """What makes the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
     frame = table.frame
     return partial(columns_of, frame), lambda plan: states_of_rows(
-        partitions_of(prepared(frame, plan, predicates, reason, cells)), None, plan
+        SparkPartitions(prepared(frame, plan, predicates, reason, cells)), None, plan
     )
 
 
@@ -220,7 +324,7 @@ def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Pa
     assert named is not None  # the rows are Spark's
     columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions.values(), strict=True)]
     frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
-    return partitions_of(frame), {key: F.col(name) for key, name in zip(conditions, names, strict=True)}
+    return SparkPartitions(frame), {key: F.col(name) for key, name in zip(conditions, names, strict=True)}
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
