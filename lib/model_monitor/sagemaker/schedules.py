@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from model_monitor.documents.schedule import Executions
 from model_monitor.errors import BadConfiguration
 from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import executions, local_jobs
@@ -24,7 +25,7 @@ from model_monitor.sagemaker.definitions import (
     job_output,
     schedule_config,
 )
-from model_monitor.sagemaker.executions import SCHEDULED, results_of, run_due, run_summary
+from model_monitor.sagemaker.executions import results_of, run_due, summaries
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, named_after
@@ -37,7 +38,7 @@ SCHEDULE = "monitoring-schedule"
 SOURCES = {"EndpointInput", "BatchTransformInput"}
 """Members of a job input of which there is one."""
 
-STOPPED = "Stopped"
+SCHEDULED, STOPPED = "Scheduled", "Stopped"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"
 
 Source: TypeAlias = tuple[str | EndpointInput | None, BatchTransformInput | None]
@@ -73,12 +74,13 @@ class ScheduledMonitor(BaselinedMonitor):
     def delete_monitoring_schedule(self) -> None:
         """Forget the schedule; the results of its runs stay."""
         local_jobs.delete(local_jobs.SCHEDULES, self._schedule_name())
+        local_jobs.delete(local_jobs.EXECUTIONS, self._schedule_name(), f".{Executions.FILE_NAME}")
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> dict[str, Any]:
         """What the API's DescribeMonitoringSchedule would say. Raises BadConfiguration if there is no schedule."""
         record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
-        ran = [run_summary(each, record["Schedule"]) for each in record["Executions"][-1:]]
+        ran = summaries(record["Schedule"])[-1:]
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
     @classmethod
@@ -269,7 +271,6 @@ class ScheduledMonitor(BaselinedMonitor):
             "Schedule": self._description(name, created, schedule_config(*times)),
             "Definition": whole,
             "CapturePrefix": captures,
-            "Executions": [],
         }
         local_jobs.write(local_jobs.SCHEDULES, name, record)
         self.monitoring_schedule_name = self.job_definition_name = name

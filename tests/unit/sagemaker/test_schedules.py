@@ -13,6 +13,7 @@ from botocore.validate import ParamValidator
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.integrations.imports.descriptions import definition_of
 from model_monitor.integrations.imports.variables import jobs_of
+from model_monitor.running.scheduling.record import held
 from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.sagemaker import (
     BatchTransformInput,
@@ -24,8 +25,6 @@ from model_monitor.sagemaker import (
     EndpointInput,
     MonitoringDatasetFormat,
 )
-from model_monitor.storage import LocalStorage
-from model_monitor.storage.lease import holding
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -289,19 +288,20 @@ def test_the_history_of_an_alert_is_that_of_the_jobs_beside_their_runs(home):
 
 
 def test_what_another_process_is_running_is_not_run_again(home):
-    """A lease of another thread stands for one of another process."""
+    """A lock of another thread stands for one of another process."""
     monitor = DefaultModelMonitor()
     monitor.create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
-    held, asked = threading.Event(), threading.Event()
+    began, asked = threading.Event(), threading.Event()
 
     def running():
-        with holding(LocalStorage(), str(home / "schedules" / "hourly.running")):
-            held.set()
+        with held(home / "executions", "hourly") as is_ours:
+            assert is_ours
+            began.set()
             asked.wait()
 
     other = threading.Thread(target=running)
     other.start()
-    held.wait()
+    began.wait()
     try:
         assert monitor.list_executions() == []
     finally:

@@ -27,7 +27,7 @@ def entry_of(
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
     """
-    recurrence = _recurrence(schedule)
+    recurrence = recurrence_of(schedule)
     return Schedule(
         name=schedule.name,
         monitoring_type=definition.monitoring_type,
@@ -48,7 +48,7 @@ def window_of(schedule: ScheduleDescription, definition: Definition) -> Schedule
     Raises BadConfiguration for an expression or an offset that the service does not have.
     Source: C6.2b, C10b, C10c.
     """
-    recurrence = _recurrence(schedule)
+    recurrence = recurrence_of(schedule)
     before = f"-PT{recurrence.every_hours if recurrence else 1}H"
     start = schedule.analysis_start or definition.source.start_offset or before
     end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
@@ -57,7 +57,8 @@ def window_of(schedule: ScheduleDescription, definition: Definition) -> Schedule
     return ScheduledWindow(start_offset=start, end_offset=end)
 
 
-def _recurrence(schedule: ScheduleDescription) -> Recurrence | None:
+def recurrence_of(schedule: ScheduleDescription) -> Recurrence | None:
+    """When it runs; None for once, at once."""
     return _ANY_HOUR if schedule.expression is None else Recurrence.of(schedule.expression)
 
 

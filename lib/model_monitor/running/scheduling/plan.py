@@ -6,24 +6,26 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from model_monitor.data.records.windows import Window, parse_time
+from model_monitor.data.records.windows import Window, duration, parse_time
 from model_monitor.documents.clarify import AttributionReport
-from model_monitor.documents.run_description import AnalysisType
+from model_monitor.documents.run_description import AnalysisType, moment
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import file_at
+from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.reading import sources_of
+from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
-from model_monitor.storage import LocalStorage, storage_of
+from model_monitor.storage import LocalStorage, join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")
@@ -32,7 +34,35 @@ MIDNIGHT = Clock("0 0 * * *")
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
 
+SECRET_OPTIONS = ("sink",)
+"""Go by the environment: everybody on the machine sees a program's arguments."""
+
+SCHEDULE = "sagemaker_monitoring_schedule_name"
+"""The variable by which notices and metrics say of which schedule they are."""
+
+ATTRIBUTIONS = "attributions"
+
+GRACE_SECONDS = 300
+"""After its longest run time, for a job that hangs before its own clock begins or while it ends."""
+
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JobCommand:
+    """How a job is started: words, variables beside those there are, its folder, and where its results go.
+
+    name: what the SDK's classes call it, None if nobody does.
+    """
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: Path
+    output_path: str
+    longest_seconds: float | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +108,61 @@ class Plan:
         before = self.clock.latest(scheduled - A_MOMENT) if self.clock else hour - DEFAULT_PERIOD
         return Window(full_hour(before), hour)
 
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether a first run without data is no run: its schedule may have begun before the traffic."""
+        return self.clock is not None
+
     def env_file(self, job: ScheduledJob) -> Path:
         """Where the variables of a job are."""
         return self.folder / job.env_file
+
+    def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
+        """How a job of the run of this time is started: by flags for all that its env file says, and for its window.
+
+        Raises BadConfiguration if the env file can't be read or names no output path.
+        """
+        given = self._given(job)
+        if job.output_folder is not None:
+            given["output_path"] = join(given["output_path"], scheduled.strftime(job.output_folder))
+        hour, window = full_hour(scheduled), self.window(scheduled)
+        longest = self.entry.max_runtime_seconds
+        flags = {
+            **given,
+            **_of_schedule(self, job, given),
+            "scheduled_time": moment(scheduled),
+            "start_time_offset": duration(window.start - hour),
+            "end_time_offset": duration(window.end - hour),
+            "fail_on_violations": "true",  # so that the exit status shows them
+            **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
+        }
+        words = [f"{flag_of(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
+        return JobCommand(
+            (*self.entry.spark_options, job.job, *words),
+            {variable_of(name, OPTIONS[name]): given[name] for name in SECRET_OPTIONS if name in given},
+            self.folder,
+            given["output_path"],
+            None if longest is None else longest + GRACE_SECONDS,
+        )
+
+    def folder_of_runs(self) -> str:
+        """The folder above the outputs of the last job, the one that monitors.
+
+        Raises BadConfiguration as `command` does.
+        """
+        path = self._given(self.entry.jobs[-1])["output_path"]
+        return path if urlparse(path).scheme else str(self.folder / path)
+
+    def _given(self, job: ScheduledJob) -> dict[str, str]:
+        """What the env file of a job says."""
+        path = str(self.env_file(job))
+        sources = sources_of(["--env-file", path], {})
+        if sources.faults:
+            raise BadConfiguration.gathered(list(sources.faults))
+        given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
+        if "output_path" not in given:
+            raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")
+        return given
 
 
 def full_hour(time: datetime) -> datetime:
@@ -207,8 +289,6 @@ def _tried(step: Callable[[], T], faults: list[str]) -> T | None:
 # What the schedules of one folder say about a model: which one a schedule watches, and what was found to move it.
 
 
-log = logging.getLogger(__name__)
-
 MODEL = "sagemaker_endpoint_name"
 """The variable by which notices and metrics say of which model they are."""
 
@@ -238,6 +318,13 @@ def attributions_of(plan: Plan) -> str | None:
     for path, name in there.items():
         log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
     return next(iter(there), None)
+
+
+def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+    """What a schedule says to jobs that take it, unless their env file does: its name, and what moves its model."""
+    wanted = {name for name in (SCHEDULE, ATTRIBUTIONS) if job.job in OPTIONS[name].jobs and not given.get(name)}
+    texts = {SCHEDULE: plan.name, ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None}
+    return {name: text for name, text in texts.items() if name in wanted and text is not None}
 
 
 def _beside(plan: Plan) -> Iterator[Plan]:
