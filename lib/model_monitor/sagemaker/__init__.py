@@ -22,12 +22,13 @@ from model_monitor.sagemaker.clarify_monitors import (
     ModelBiasMonitor,
     ModelExplainabilityMonitor,
 )
-from model_monitor.sagemaker.definitions import DataQualityDistributionConstraints, DataQualityMonitoringConfig
 from model_monitor.sagemaker.explanations import ModelConfig, PDPConfig, SHAPConfig
 from model_monitor.sagemaker.inputs import (
     BatchTransformInput,
     CronExpressionGenerator,
     DataCaptureConfig,
+    DataQualityDistributionConstraints,
+    DataQualityMonitoringConfig,
     DatasetFormat,
     EndpointInput,
     MonitoringDatasetFormat,

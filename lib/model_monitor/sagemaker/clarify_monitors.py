@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from model_monitor.errors import BadConfiguration
@@ -18,10 +19,9 @@ from model_monitor.sagemaker.clarify import (
     explained_of,
     write_config,
 )
-from model_monitor.sagemaker.definitions import baseline_config, given
+from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
-from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, absolute, default_prefix
+from model_monitor.sagemaker.monitoring_files import ConstraintViolations, absolute, default_prefix
 from model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, named_after
 from model_monitor.sagemaker.schedules import ScheduledMonitor
 from model_monitor.storage import join
@@ -88,19 +88,18 @@ class ClarifyMonitor(ScheduledMonitor):
             raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
         return self._config
 
-    def _analysing(
-        self, config: MonitorsConfig | str | None, publishes: bool | None, env: dict[str, str] | None
-    ) -> dict[str, Any]:
-        """The application of a schedule, and what an update changes of it. config: as an object it is written to a file."""
-        if config is None or isinstance(config, str):
-            place = {} if config is None else {"ConfigUri": absolute(config)}
-            return {**self._changed_application(env, publishes), **place}
-        members = config.analysis_config
-        if model := model_variables(members):
-            env = {**((self.env if env is None else env) or {}), **model}
-        folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
-        place = {"ConfigUri": absolute(write_config(members, folder, self.sagemaker_session))}
-        return {**self._changed_application(env, publishes), **place}
+    def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The application with the place of its configuration, which is written to a file if it is an object."""
+        config, env = arguments["analysis_config"], arguments["env"]
+        if "monitor_schedule_name" in arguments:  # a new schedule has to have one
+            config = config or self._latest_config()
+        if config is not None and not isinstance(config, str):
+            if model := model_variables(config.analysis_config):
+                env = {**((self.env if env is None else env) or {}), **model}
+            folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
+            config = write_config(config.analysis_config, folder, self.sagemaker_session)
+        place = {} if config is None else {"ConfigUri": absolute(config)}
+        return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **place}
 
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
         """An input that says where features and prediction are, from the baseline where it does not say it itself."""
@@ -122,6 +121,7 @@ class ModelBiasMonitor(ClarifyMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "ModelBias"
     JOB_DEFINITION_BASE_NAME = "model-bias-job-definition"
+    OWN = ("ground_truth_input", "analysis_config")
 
     def suggest_baseline(
         self,
@@ -156,71 +156,6 @@ class ModelBiasMonitor(ClarifyMonitor):
             job_name,
             wait=wait,
             logs=logs,
-        )
-
-    def create_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        ground_truth_input: str | None = None,
-        analysis_config: str | BiasAnalysisConfig | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        monitor_schedule_name: str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool = True,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
-
-        analysis_config: the place of one, or an object; the latest baselining job's if it is not given, as are the constraints.
-        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
-        that is taken, or without a configuration.
-        """
-        self._create(
-            monitor_schedule_name,
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=self._baseline_of(constraints),
-            application=self._analysing(analysis_config or self._latest_config(), enable_cloudwatch_metrics, self.env),
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-            labels=ground_truth_input,
-        )
-
-    def update_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        ground_truth_input: str | None = None,
-        analysis_config: str | BiasAnalysisConfig | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool | None = None,
-        role: str | None = None,
-        instance_count: int | None = None,
-        instance_type: str | None = None,
-        volume_size_in_gb: int | None = None,
-        volume_kms_key: str | None = None,
-        output_kms_key: str | None = None,
-        max_runtime_in_seconds: int | None = None,
-        env: dict[str, str] | None = None,
-        network_config: Any = None,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
-
-        Raises ValueError if both inputs are given.
-        """
-        self._update(
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=baseline_config(ConstraintsResource=constraints),
-            application=self._analysing(analysis_config, enable_cloudwatch_metrics, env),
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-            labels=ground_truth_input,
         )
 
 
@@ -263,6 +198,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "ModelExplainability"
     JOB_DEFINITION_BASE_NAME = "model-explainability-job-definition"
+    OWN = ("analysis_config",)
 
     def suggest_baseline(
         self,
@@ -295,67 +231,6 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
             job_name,
             wait=wait,
             logs=logs,
-        )
-
-    def create_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        analysis_config: str | ExplainabilityAnalysisConfig | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        monitor_schedule_name: str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool = True,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
-
-        analysis_config: the place of one, or an object; the latest baselining job's if it is not given, as are the constraints.
-        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
-        that is taken, or without a configuration.
-        """
-        self._create(
-            monitor_schedule_name,
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=self._baseline_of(constraints),
-            application=self._analysing(analysis_config or self._latest_config(), enable_cloudwatch_metrics, self.env),
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-        )
-
-    def update_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        analysis_config: str | ExplainabilityAnalysisConfig | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool | None = None,
-        role: str | None = None,
-        instance_count: int | None = None,
-        instance_type: str | None = None,
-        volume_size_in_gb: int | None = None,
-        volume_kms_key: str | None = None,
-        output_kms_key: str | None = None,
-        max_runtime_in_seconds: int | None = None,
-        env: dict[str, str] | None = None,
-        network_config: Any = None,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
-
-        Raises ValueError if both inputs are given.
-        """
-        self._update(
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=baseline_config(ConstraintsResource=constraints),
-            application=self._analysing(analysis_config, enable_cloudwatch_metrics, env),
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
         )
 
 

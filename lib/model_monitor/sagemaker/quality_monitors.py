@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
-from model_monitor.sagemaker.definitions import DataQualityMonitoringConfig, app_specification, baseline_config, given
-from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics, located
+from model_monitor.sagemaker.definitions import baseline_config
+from model_monitor.sagemaker.inputs import DataQualityMonitoringConfig
+from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, located
 from model_monitor.sagemaker.processing import ProcessingJob
 from model_monitor.sagemaker.schedules import ScheduledMonitor
 
@@ -19,6 +19,9 @@ class DefaultModelMonitor(ScheduledMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "DataQuality"
     JOB_DEFINITION_BASE_NAME = "data-quality-job-definition"
+    OWN = ("record_preprocessor_script", "post_analytics_processor_script")
+    AFTER_OUTPUT = (("constraints", "statistics"), ("statistics", "constraints"))
+    ROLE_LAST = True
 
     def suggest_baseline(
         self,
@@ -58,75 +61,6 @@ class DefaultModelMonitor(ScheduledMonitor):
             "Please use suggest_baseline for DefaultModelMonitor objects, instead."
         )
 
-    def create_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        record_preprocessor_script: str | None = None,
-        post_analytics_processor_script: str | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        statistics: Statistics | str | None = None,
-        monitor_schedule_name: str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool = True,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
-
-        endpoint_input: the endpoint's name, an EndpointInput, or a path of its captures. constraints, statistics: the latest
-        baselining job's if they are not given.
-        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
-        that is taken.
-        """
-        baseline = baseline_config(ConstraintsResource=constraints, StatisticsResource=statistics)
-        scripts = record_preprocessor_script, post_analytics_processor_script
-        self._create(
-            monitor_schedule_name,
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=baseline or self._latest_baseline(),
-            application=app_specification(*scripts, publishes=enable_cloudwatch_metrics, environment=self.env),
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-        )
-
-    def update_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        record_preprocessor_script: str | None = None,
-        post_analytics_processor_script: str | None = None,
-        output_s3_uri: str | None = None,
-        statistics: Statistics | str | None = None,
-        constraints: Constraints | str | None = None,
-        schedule_cron_expression: str | None = None,
-        instance_count: int | None = None,
-        instance_type: str | None = None,
-        volume_size_in_gb: int | None = None,
-        volume_kms_key: str | None = None,
-        output_kms_key: str | None = None,
-        max_runtime_in_seconds: int | None = None,
-        env: dict[str, str] | None = None,
-        network_config: Any = None,
-        enable_cloudwatch_metrics: bool | None = None,
-        role: str | None = None,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
-
-        Raises ValueError if both inputs are given.
-        """
-        scripts = record_preprocessor_script, post_analytics_processor_script
-        self._update(
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=baseline_config(ConstraintsResource=constraints, StatisticsResource=statistics),
-            application=self._changed_application(env, enable_cloudwatch_metrics, *scripts),
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-        )
-
     def latest_monitoring_statistics(self) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         return self._latest_statistics()
@@ -161,6 +95,7 @@ class ModelQualityMonitor(ScheduledMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "ModelQuality"
     JOB_DEFINITION_BASE_NAME = "model-quality-job-definition"
+    OWN = ("ground_truth_input", "problem_type", "record_preprocessor_script", "post_analytics_processor_script")
 
     def suggest_baseline(
         self,
@@ -211,81 +146,6 @@ class ModelQualityMonitor(ScheduledMonitor):
         Raises NotImplementedError.
         """
         raise NotImplementedError("'.run_baseline()' runs a container of your own; use suggest_baseline instead.")
-
-    def create_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        ground_truth_input: str | None = None,
-        problem_type: str | None = None,
-        record_preprocessor_script: str | None = None,
-        post_analytics_processor_script: str | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        monitor_schedule_name: str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool = True,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Keep a schedule; its runs are run when they are asked for (`list_executions`).
-
-        endpoint_input: the endpoint's name, an EndpointInput (which says where the prediction is and how late labels are),
-        or a path of its captures. ground_truth_input: the prefix of the labels. constraints: the latest baselining job's if
-        they are not given.
-        Raises ValueError unless one input is given, and for a second schedule of one monitor; BadConfiguration for a name
-        that is taken.
-        """
-        scripts = record_preprocessor_script, post_analytics_processor_script
-        application = app_specification(*scripts, publishes=enable_cloudwatch_metrics, environment=self.env)
-        self._create(
-            monitor_schedule_name,
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=self._baseline_of(constraints),
-            application={**application, **given(ProblemType=problem_type)},
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-            labels=ground_truth_input,
-        )
-
-    def update_monitoring_schedule(
-        self,
-        endpoint_input: str | EndpointInput | None = None,
-        ground_truth_input: str | None = None,
-        problem_type: str | None = None,
-        record_preprocessor_script: str | None = None,
-        post_analytics_processor_script: str | None = None,
-        output_s3_uri: str | None = None,
-        constraints: Constraints | str | None = None,
-        schedule_cron_expression: str | None = None,
-        enable_cloudwatch_metrics: bool | None = None,
-        role: str | None = None,
-        instance_count: int | None = None,
-        instance_type: str | None = None,
-        volume_size_in_gb: int | None = None,
-        volume_kms_key: str | None = None,
-        output_kms_key: str | None = None,
-        max_runtime_in_seconds: int | None = None,
-        env: dict[str, str] | None = None,
-        network_config: Any = None,
-        batch_transform_input: BatchTransformInput | None = None,
-        data_analysis_start_time: str | None = None,
-        data_analysis_end_time: str | None = None,
-    ) -> None:
-        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
-
-        Raises ValueError if both inputs are given.
-        """
-        scripts = record_preprocessor_script, post_analytics_processor_script
-        application = self._changed_application(env, enable_cloudwatch_metrics, *scripts)
-        self._update(
-            (endpoint_input, batch_transform_input),
-            output_s3_uri,
-            baseline=baseline_config(ConstraintsResource=constraints),
-            application={**application, **given(ProblemType=problem_type)},
-            times=(schedule_cron_expression, data_analysis_start_time, data_analysis_end_time),
-            labels=ground_truth_input,
-        )
 
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
