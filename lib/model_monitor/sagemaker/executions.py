@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from model_monitor.data.records.windows import Window
@@ -24,8 +25,9 @@ from model_monitor.running.configuration.sources import variable_of
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held
-from model_monitor.running.scheduling.runs import Note, run_due_windows
+from model_monitor.running.scheduling.runs import Note, due_times, run_jobs
 from model_monitor.running.scheduling.schedules import Clock, read_offset
+from model_monitor.running.windows import run_windows
 from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import located
@@ -117,7 +119,10 @@ def run_due(name: str) -> list[dict[str, Any]]:
         if is_ours:
             record = Record.read(folder, name)
             record.settle()
-            for _ in run_due_windows(plan_of(kept), record, local_jobs.now, _run_job):
+            plan = plan_of(kept)
+            for _ in run_windows(
+                due_times(plan, record, local_jobs.now), partial(run_jobs, plan, record, launch=_run_job)
+            ):
                 pass
     return summaries(kept["Schedule"])
 

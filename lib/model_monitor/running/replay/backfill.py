@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from model_monitor.data.records.windows import Window
 from model_monitor.documents.run_description import moment
 from model_monitor.running.configuration.command_line import require_places
 from model_monitor.running.configuration.contract import JobConfig
@@ -22,9 +23,9 @@ from model_monitor.running.configuration.reading import (
 )
 from model_monitor.running.layout import Layout
 from model_monitor.running.replay.command import recurrence_of
-from model_monitor.running.replay.windows import windows_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.schedules import HOURLY, Recurrence
+from model_monitor.running.windows import run_windows, windows_of
 from model_monitor.storage import join, storage_of
 
 OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
@@ -60,19 +61,23 @@ def backfill(request: Request, out: TextIO) -> tuple[int, bool]:
     bounds = {"start": config.start_time, "end": config.end_time}
     windows = windows_of(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
+
+    def output(window: Window) -> str:
+        return join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
+
+    def run(window: Window) -> int:
+        times = ("--start-time", moment(window.start), "--end-time", moment(window.end))
+        status: int = monitor([*request.flags, *times, "--output-path", output(window)])
+        return status
+
     start_logging()
     logging.disable(logging.INFO)  # the steps of each window
     try:
-        for window in windows:
-            start, end = moment(window.start), moment(window.end)
-            output = join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
-            statuses.append(
-                monitor([*request.flags, "--start-time", start, "--end-time", end, "--output-path", output])
-            )
-            message = storage_of(output).read(join(output, "message")).decode()
-            print(f"{start}/{end}  {message}", end="", file=out, flush=True)
-            if statuses[-1] in OF_ALL_WINDOWS:
-                break
+        for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
+            statuses.append(status)
+            folder = output(window)
+            message = storage_of(folder).read(join(folder, "message")).decode()
+            print(f"{moment(window.start)}/{moment(window.end)}  {message}", end="", file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)
     whole = (ExitStatus.COMPLETED, ExitStatus.VIOLATIONS)

@@ -1,4 +1,4 @@
-"""Old windows, run once more with the old baseline, and the journal that lets an interrupted replay go on."""
+"""Old windows, run once more with the old baseline; the journal by which an interrupted replay goes on; the service's reports."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from pyspark.sql import SparkSession
 
@@ -16,19 +18,20 @@ from model_monitor.data.engine import engine_of
 from model_monitor.data.reading.captures import list_captures
 from model_monitor.data.records.windows import Window
 from model_monitor.documents import json_text
+from model_monitor.documents.check_results import Violations
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
-from model_monitor.errors import BadConfiguration, BadDocument, MonitorError, NoData
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, NoData
 from model_monitor.monitors.protocol import StoredBaseline
-from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
+from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import Compatibility
 from model_monitor.running.inputs.baselines import PREVIOUS, compared_with, read_baseline
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
-from model_monitor.running.replay.windows import read_report, reports_of, windows_of
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.running.scheduling.schedules import Recurrence
+from model_monitor.running.windows import hour_folders, run_windows, windows_of
 from model_monitor.storage import Storage, StoredFile, join, storage_of
 
 log = logging.getLogger(__name__)
@@ -106,8 +109,7 @@ def _files_told(config: JobConfig) -> list[str]:
     return [path for path in paths if path is not None]
 
 
-# Old windows, run once more with the old baseline: as the service did, and as we do. One Spark application for all
-# of them.
+# As the service did, and as we do, in one Spark application for all windows.
 
 
 PACKAGE = "model_monitor"
@@ -136,11 +138,17 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     journal = _journal(spark, config)
     log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
 
-    rows = []
-    for window, (service, default) in zip(windows, _replayed(spark, config, baseline, windows, journal), strict=True):
-        folder = folders.pop(window.end, None)
-        report = None if folder is None else read_report(storage_of(folder, spark), folder)
-        rows.append(ReplayedWindow(window, service, default, report, folder))
+    rows, began = [], time.monotonic()
+    with _quiet_steps():
+        for window, (service, default) in run_windows(
+            windows, lambda window: _verdicts(spark, config, baseline, window, journal)
+        ):
+            folder = folders.pop(window.end, None)
+            report = None if folder is None else read_report(storage_of(folder, spark), folder)
+            rows.append(ReplayedWindow(window, service, default, report, folder))
+            if len(rows) % EVERY == 0 or len(rows) == len(windows):
+                seconds = time.monotonic() - began
+                log.info("replayed %s of %s windows, %.1f s", f"{len(rows):,}", f"{len(windows):,}", seconds)
     return Certificate(rows, reports is not None, _types(baseline), tuple(folders[hour] for hour in sorted(folders)))
 
 
@@ -153,20 +161,14 @@ def _journal(spark: SparkSession, config: JobConfig) -> Journal:
     return Journal(storage_of(folder, spark), folder)
 
 
-def _replayed(
-    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, windows: Sequence[Window], journal: Journal
-) -> Iterator[tuple[Verdict, Verdict]]:
-    """The verdicts on every window, with a line in the log for a day of them; the steps of a single one are left out."""
-    began, steps, before = time.monotonic(), logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
+@contextmanager
+def _quiet_steps() -> Iterator[None]:
+    """Leaves the steps of single windows out of the log."""
+    steps, before = logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
     log.setLevel(logging.INFO)
     steps.setLevel(logging.WARNING)
     try:
-        for number, window in enumerate(windows, start=1):
-            yield _verdicts(spark, config, baseline, window, journal)
-            if number % EVERY == 0 or number == len(windows):
-                log.info(
-                    "replayed %s of %s windows, %.1f s", f"{number:,}", f"{len(windows):,}", time.monotonic() - began
-                )
+        yield
     finally:
         steps.setLevel(before)
 
@@ -218,3 +220,42 @@ def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
     if not isinstance(constraints, Constraints):
         return {}
     return {feature.name: feature.inferred_type for feature in constraints.features}
+
+
+# The reports that the service left, by the hour that their runs were scheduled for.
+
+
+REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
+
+
+def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
+    """The folders with a report by the hour that they name, the end of their window.
+
+    Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name one hour.
+    Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
+    """
+    found: dict[datetime, str] = {}
+    for hour, folder in hour_folders(storage, path):
+        if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
+            continue
+        if hour in found:
+            raise BadConfiguration(
+                f"--reports {path} holds two reports of {hour:%Y-%m-%dT%HZ}, {found[hour]} and {folder}; "
+                "name the folder of one schedule"
+            )
+        found[hour] = folder
+    return found
+
+
+def read_report(storage: Storage, folder: str) -> Verdict:
+    """What a report says; one without a file of violations has none.
+
+    Source: C11.7.
+    """
+    path = join(folder, VIOLATIONS)
+    if not storage.exists(path):
+        return Verdict()
+    try:
+        return Verdict.of(each.plain() for each in Violations.from_json(storage.read(path), path).violations)
+    except (BadDocument, BadInput) as fault:
+        return Verdict(failure=str(fault))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -36,10 +37,12 @@ from model_monitor.running.scheduling.record import (
 from model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
+    due_times,
     overdue_since,
-    run_due_windows,
+    run_jobs,
     start_process,
 )
+from model_monitor.running.windows import run_windows
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
@@ -139,8 +142,9 @@ def _of_schedule(
             raise
         record.write()
         record.settle()
-        runs = run_due_windows(plan, record, now, launch, retry_failed=request.retry_failed)
-        statuses = [status for _, status in runs]
+        due = due_times(plan, record, now, retry_failed=request.retry_failed)
+        runs = run_windows(due, partial(run_jobs, plan, record, launch=launch))
+        statuses = [status for _, (_, status) in runs]
         if statuses and request.history:
             _write_history(plan)
         watch(plan, record, now(), environment)

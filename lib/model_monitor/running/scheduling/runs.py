@@ -55,6 +55,23 @@ def due_runs(plan: Plan, known: Executions, now: datetime, *, retry_failed: bool
     return Due(tuple(sorted(again | set(kept))), len(missed) - len(kept))
 
 
+def due_times(
+    plan: Plan, record: Record, now: Callable[[], datetime], *, retry_failed: bool = False
+) -> Iterator[datetime]:
+    """What is due, the oldest first, and what becomes due while that is run.
+
+    retry_failed: whether what failed or was stopped is run again.
+    """
+    due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
+    if due.given_up:
+        log.warning(
+            "%s: %d runs of the past are given up; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up
+        )
+    while due.times:
+        yield from due.times
+        due = due_runs(plan, record.executions, now())
+
+
 def overdue_since(plan: Plan, known: Executions, now: datetime) -> datetime | None:
     """When the last run came to its end whole, or when the schedule began, if that is more than two periods ago; else None.
 
@@ -147,24 +164,6 @@ def start_process(command: JobCommand, note: Note) -> int:
         if process.poll() is None:
             note(process_id=process.pid, status=ExecutionStatus.STOPPING)
             _end(process)
-
-
-def run_due_windows(
-    plan: Plan, record: Record, now: Callable[[], datetime], launch: Launch, *, retry_failed: bool = False
-) -> Iterator[tuple[Execution, int]]:
-    """Each run that is due, the oldest first, and what becomes due meanwhile: the run when it has ended, and its exit status.
-
-    To be called by whoever holds the lock. retry_failed: whether what failed or was stopped is run again.
-    """
-    due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
-    if due.given_up:
-        log.warning(
-            "%s: %d runs of the past are given up; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up
-        )
-    while due.times:
-        for scheduled in due.times:
-            yield run_jobs(plan, record, scheduled, launch)
-        due = due_runs(plan, record.executions, now())
 
 
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:

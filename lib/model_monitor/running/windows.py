@@ -1,18 +1,38 @@
-"""The windows and hour folders of captures (`…/yyyy/mm/dd/hh`), and the reports that the service left of them."""
+"""The one loop over many windows, and the windows that a folder of captures holds (`…/yyyy/mm/dd/hh`).
+
+`run-due` and the SDK's classes give it the times of a schedule that are due (`scheduling.runs.due_times`), `backfill` and
+`replay` the windows of a folder. Airflow has none: its scheduler starts a task for each window.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from model_monitor.data.records.windows import HOUR, Window, hour_of_path
-from model_monitor.documents.check_results import Violations
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput, NoData
-from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
-from model_monitor.running.replay.certificate import Verdict
+from model_monitor.errors import NoData
 from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.storage import Storage, join
+
+W = TypeVar("W")
+R = TypeVar("R")
+
+
+def run_windows(
+    windows: Iterable[W], run: Callable[[W], R], *, ends_all: Callable[[R], bool] = lambda result: False
+) -> Iterator[tuple[W, R]]:
+    """Each window with what came of its run, when that has ended, one after the other.
+
+    windows: may be found while others run. run: runs one. ends_all: whether what came of a run would come of all others, too:
+    then none of them is run.
+    """
+    for window in windows:
+        result = run(window)
+        yield window, result
+        if ends_all(result):
+            return
 
 
 def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
@@ -27,9 +47,6 @@ def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
             yield from hour_folders(storage, folder)
         else:
             yield hour, folder
-
-
-# The windows that a folder of captures holds: one for each run that the schedule would have made of it.
 
 
 def windows_of(
@@ -64,42 +81,3 @@ def windows_of(
             "between the times asked for; widen these, or leave them out"
         )
     return bounded
-
-
-# The reports that the service left, by the hour that their runs were scheduled for.
-
-
-REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
-
-
-def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
-    """The folders with a report by the hour that they name, the end of their window.
-
-    Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name one hour.
-    Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
-    """
-    found: dict[datetime, str] = {}
-    for hour, folder in hour_folders(storage, path):
-        if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
-            continue
-        if hour in found:
-            raise BadConfiguration(
-                f"--reports {path} holds two reports of {hour:%Y-%m-%dT%HZ}, {found[hour]} and {folder}; "
-                "name the folder of one schedule"
-            )
-        found[hour] = folder
-    return found
-
-
-def read_report(storage: Storage, folder: str) -> Verdict:
-    """What a report says; one without a file of violations has none.
-
-    Source: C11.7.
-    """
-    path = join(folder, VIOLATIONS)
-    if not storage.exists(path):
-        return Verdict()
-    try:
-        return Verdict.of(each.plain() for each in Violations.from_json(storage.read(path), path).violations)
-    except (BadDocument, BadInput) as fault:
-        return Verdict(failure=str(fault))
