@@ -16,13 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from model_monitor.airflow.flags import words_of
-from model_monitor.airflow.places import JobCall, Place
+from model_monitor.airflow.places import JobCall, Place, words_of
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.integrations.emr.command import refuse_secrets
-from model_monitor.integrations.emr.endings import told
-from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, jar_for, line_on, request_of
-from model_monitor.integrations.emr.shipment import Shipment
+from model_monitor.integrations.emr.command import refuse_secrets, told
+from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, Shipment, jar_for, line_on, request_of
 from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.package_zip import provide_zip

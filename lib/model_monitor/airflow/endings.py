@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from model_monitor.airflow.flags import moment
+from model_monitor.airflow.places import moment
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import BadConfiguration, BadDocument

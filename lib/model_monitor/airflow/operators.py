@@ -24,8 +24,16 @@ from model_monitor.airflow.endings import (
     message_path,
     read_outcome,
 )
-from model_monitor.airflow.flags import AN_HOUR, require_free, scheduled_time_of, texts_of, window_of
-from model_monitor.airflow.places import JobCall, Place, Running
+from model_monitor.airflow.places import (
+    AN_HOUR,
+    JobCall,
+    Place,
+    Running,
+    require_free,
+    scheduled_time_of,
+    texts_of,
+    window_of,
+)
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.running.runtime.status import ExitStatus

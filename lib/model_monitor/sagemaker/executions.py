@@ -16,9 +16,8 @@ from model_monitor.documents.alerts import Alerts
 from model_monitor.documents.run_description import moment, time_of
 from model_monitor.documents.schedule import Execution, ScheduledJob
 from model_monitor.errors import MonitorError
-from model_monitor.integrations.imports.dag import entry_of, recurrence_of, window_of
 from model_monitor.integrations.imports.descriptions import definition_of, schedule_of
-from model_monitor.integrations.imports.variables import JobVariables, jobs_of
+from model_monitor.integrations.imports.jobs import JobVariables, entry_of, jobs_of, recurrence_of, window_of
 from model_monitor.reports.alerts import read_alerts
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.sources import variable_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.integrations.emr.command import refuse_secrets
-from model_monitor.integrations.emr.endings import told
-from model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
+from model_monitor.integrations.emr.command import refuse_secrets, told
+from model_monitor.spark.launch.spark_options import read_request
+from model_monitor.spark.launch.target import Bucket, Kind, Target
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}
 

@@ -12,7 +12,7 @@ from botocore.validate import ParamValidator
 
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.integrations.imports.descriptions import definition_of
-from model_monitor.integrations.imports.variables import jobs_of
+from model_monitor.integrations.imports.jobs import jobs_of
 from model_monitor.running.scheduling.record import held
 from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.sagemaker import (

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MissingDependency
-from model_monitor.integrations.imports.dag import dag_text, entry_of, window_of
 from model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
     Definition,
@@ -20,7 +19,7 @@ from model_monitor.integrations.imports.descriptions import (
     described,
     schedule_of,
 )
-from model_monitor.integrations.imports.variables import JobVariables, env_text, jobs_of
+from model_monitor.integrations.imports.jobs import JobVariables, dag_text, entry_of, env_text, jobs_of, window_of
 from model_monitor.storage import LocalStorage
 
 
