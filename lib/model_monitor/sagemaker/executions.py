@@ -25,8 +25,7 @@ from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held
 from model_monitor.running.scheduling.runs import Note, due_times, run_jobs
-from model_monitor.running.scheduling.schedules import Clock, read_offset
-from model_monitor.running.windows import run_windows
+from model_monitor.running.scheduling.schedules import Clock, read_offset, run_windows
 from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import located

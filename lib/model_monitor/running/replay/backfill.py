@@ -24,8 +24,7 @@ from model_monitor.running.configuration.reading import (
 from model_monitor.running.layout import Layout
 from model_monitor.running.replay.command import recurrence_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
-from model_monitor.running.scheduling.schedules import HOURLY, Recurrence
-from model_monitor.running.windows import run_windows, windows_of
+from model_monitor.running.scheduling.schedules import HOURLY, Recurrence, run_windows, windows_of
 from model_monitor.storage import join, storage_of
 
 OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)

@@ -30,8 +30,7 @@ from model_monitor.running.inputs.baselines import PREVIOUS, compared_with, read
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
 from model_monitor.running.runs.run import run_monitoring
-from model_monitor.running.scheduling.schedules import Recurrence
-from model_monitor.running.windows import hour_folders, run_windows, windows_of
+from model_monitor.running.scheduling.schedules import Recurrence, hour_folders, run_windows, windows_of
 from model_monitor.storage import Storage, StoredFile, join, storage_of
 
 log = logging.getLogger(__name__)

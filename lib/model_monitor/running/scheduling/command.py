@@ -42,7 +42,7 @@ from model_monitor.running.scheduling.runs import (
     run_jobs,
     start_process,
 )
-from model_monitor.running.windows import run_windows
+from model_monitor.running.scheduling.schedules import run_windows
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
