@@ -19,7 +19,6 @@ from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TypeVar
 
-from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
 from model_monitor.data.records.windows import HOUR, Window, hour_of_path
@@ -41,6 +40,12 @@ _CRONTAB_FIELDS = 5
 _DURATION = TypeAdapter(timedelta)
 
 
+def _times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+    from cronsim import CronSim  # which Airflow's processes need not have
+
+    return CronSim(cron, start, reverse=reverse)
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """The times that a line of crontab names, minute to day of the week, in UTC."""
@@ -53,11 +58,13 @@ class Clock:
 
         Raises BadConfiguration if it is no line of crontab, or one that never comes.
         """
+        from cronsim import CronSimError
+
         cron = " ".join(text.split())
         try:
             if len(cron.split()) != _CRONTAB_FIELDS:
                 raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
-            next(CronSim(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+            next(_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
         except CronSimError as fault:
             raise BadConfiguration(
                 f"{where} is {text!r} ({fault}); it has to be minute, hour, day, month and day of the week as crontab has "
@@ -69,17 +76,17 @@ class Clock:
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times later than `after`, up to and with `until`."""
-        return takewhile(lambda time: time <= until, CronSim(self.cron, after.astimezone(timezone.utc)))
+        return takewhile(lambda time: time <= until, _times(self.cron, after.astimezone(timezone.utc)))
 
     def latest(self, until: datetime) -> datetime:
         """The last time up to and with `until`."""
         minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
-        return next(CronSim(self.cron, minute_after, reverse=True))
+        return next(_times(self.cron, minute_after, reverse=True))
 
     def period(self, at: datetime) -> timedelta:
         """How far the times around `at` are from each other."""
         latest = self.latest(at)
-        return next(CronSim(self.cron, latest)) - latest
+        return next(_times(self.cron, latest)) - latest
 
 
 @dataclass(frozen=True, slots=True)
