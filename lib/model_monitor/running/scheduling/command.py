@@ -17,8 +17,8 @@ from typing import Any, TextIO
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
-from model_monitor.reports.history_page import command as reports
 from model_monitor.reports.alerts import deliver
+from model_monitor.reports.history_page import command as reports
 from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of
