@@ -15,8 +15,8 @@ from __future__ import annotations
 
 try:
     import airflow.sdk  # noqa: F401
-except ModuleNotFoundError as fault:
-    if fault.name != "airflow.sdk":
+except ModuleNotFoundError as error:
+    if error.name != "airflow.sdk":
         raise
     raise ImportError(
         "model_monitor.airflow needs Airflow 3; on Airflow 2 start jobs by "

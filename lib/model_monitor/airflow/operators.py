@@ -157,10 +157,10 @@ class JobOperator(BaseOperator, SkipMixin):
             files = files_of(call.output_path, place.aws_conn_id)
             status = self._run(place, call, files)
             came = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
-        except BadConfiguration as fault:
-            raise AirflowFailException(f"Error: {fault}") from fault
-        except MonitorError as fault:
-            raise AirflowException(f"Error: {fault}") from fault
+        except BadConfiguration as error:
+            raise AirflowFailException(f"Error: {error}") from error
+        except MonitorError as error:
+            raise AirflowException(f"Error: {error}") from error
         if isinstance(came, Failure):
             raise self._refusal(came)
         self.outcome = came
@@ -172,7 +172,7 @@ class JobOperator(BaseOperator, SkipMixin):
         return None
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
-        """What the task itself tells the job."""
+        """What the task itself gives the job."""
         return {name: getattr(self, name) for name in self.SAYS}
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:

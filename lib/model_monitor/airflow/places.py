@@ -66,7 +66,7 @@ def _utc(time: datetime) -> datetime:
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
 
-# What a job is told, as the texts of its flags.
+# What a job is given, as the texts of its flags.
 
 
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
@@ -100,20 +100,20 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
 
     taken: option -> the argument of the operator that it is said by. Raises BadConfiguration with a line for each that can't be.
     """
-    faults = []
+    errors = []
     for name in flags:
         if _NAME.fullmatch(str(name)) is None:
             likely = str(name).lstrip("-").replace("-", "_")
-            faults.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
+            errors.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
         elif name in taken:
-            faults.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
+            errors.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
         elif name not in option_names():
             near = [f"did you mean {each!r}?" for each in difflib.get_close_matches(name, option_names(), n=1)]
-            faults.append(
+            errors.append(
                 f"flags has {name!r}, which is no option of the jobs; {(*near, 'docs/jobs.md lists them')[0]}"
             )
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    if errors:
+        raise BadConfiguration.gathered(errors)
 
 
 def _text(value: Any) -> str:
@@ -191,7 +191,7 @@ class Place(ABC):
     def begin(self, call: JobCall) -> Running:
         """Start the job.
 
-        Raises BadConfiguration if it can't be started as it is told, another MonitorError if the place refuses it.
+        Raises BadConfiguration if it can't be started as it is configured, another MonitorError if the place refuses it.
         """
 
 
@@ -244,13 +244,13 @@ class LocalProcess:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                start_new_session=True,  # so that the JVM and Python's workers can be told to end with it
+                start_new_session=True,  # so that the JVM and Python's workers can be ended with it
             )
-        except OSError as fault:
+        except OSError as error:
             raise MissingDependency(
-                f"{fault.filename} can't be started ({fault.strerror}); python= has to be an interpreter that has "
+                f"{error.filename} can't be started ({error.strerror}); python= has to be an interpreter that has "
                 "spark-model-monitor, such as /srv/model-monitor/bin/python, and folder= a folder"
-            ) from fault
+            ) from error
         self.lines: list[str] = []
 
     def wait(self) -> int:
@@ -299,10 +299,10 @@ class SparkConnection(Place):
     def begin(self, call: JobCall) -> ConnectionRun:
         try:
             from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-        except ImportError as fault:
+        except ImportError as error:
             raise MissingDependency(
                 "a Spark connection needs Airflow's Spark provider; install it: pip install apache-airflow-providers-apache-spark"
-            ) from fault
+            ) from error
         if self.spark_options:
             raise BadConfiguration(
                 f"spark_options is {self.spark_options!r}; a connection's run takes conf= and hook={{'executor_memory': '4g'}} "
@@ -336,7 +336,7 @@ class SparkConnection(Place):
 
 
 class ConnectionRun:
-    """A run that the provider's hook submits and follows. The hook tells only whether it went wrong, not its exit status."""
+    """A run that the provider's hook submits and follows. The hook says only whether it went wrong, not its exit status."""
 
     def __init__(self, hook: Any, application: str) -> None:
         self._hook = hook
@@ -347,12 +347,12 @@ class ConnectionRun:
 
         try:
             self._hook.submit(self._application)
-        except FileNotFoundError as fault:
+        except FileNotFoundError as error:
             raise MissingDependency(
-                f"{fault.filename} can't be started; spark_home= has to be the folder of a Spark 3.5, or its bin in the PATH"
-            ) from fault
-        except AirflowException as fault:
-            log.warning("%s", str(fault).splitlines()[-1])  # the job's message says more than this does
+                f"{error.filename} can't be started; spark_home= has to be the folder of a Spark 3.5, or its bin in the PATH"
+            ) from error
+        except AirflowException as error:
+            log.warning("%s", str(error).splitlines()[-1])  # the job's message says more than this does
 
     def stop(self) -> None:
         self._hook.on_kill()

@@ -137,19 +137,19 @@ def hourly_monitoring(
 
 def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) -> None:
     names = [monitor.task_id for monitor in monitors]
-    faults = [
+    errors = [
         f"monitors has two tasks called {name!r}; give one of them another task_id"
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    faults += [
+    errors += [
         f"monitors has {monitor.task_id!r}, which looks at merged records, and ground_truth is not given; name the labels"
         for monitor in monitors
         if monitor.reads_merged and ground_truth is None
     ]
     if not monitors:
-        faults.append("monitors is empty; write monitors=[data_quality(baseline=…)]")
-    if faults:
-        raise BadConfiguration.gathered(faults)
+        errors.append("monitors is empty; write monitors=[data_quality(baseline=…)]")
+    if errors:
+        raise BadConfiguration.gathered(errors)
 
 
 log = logging.getLogger(__name__)
@@ -241,8 +241,8 @@ class PromoteOperator(BaseOperator):
         command = [self.python, "-m", "model_monitor.cli", *words, *(["--replace"] if self.replace else [])]
         try:
             self._running = LocalProcess(command, self.environment)
-        except BadConfiguration as fault:
-            raise AirflowFailException(f"Error: {fault}") from fault
+        except BadConfiguration as error:
+            raise AirflowFailException(f"Error: {error}") from error
         status = self._running.wait()
         said = self._running.lines[-1] if self._running.lines else "it said nothing"
         promoted = _PROMOTED.search(said)

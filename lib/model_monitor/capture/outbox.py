@@ -164,8 +164,8 @@ class Outbox:
         draft = self._files[0]
         try:
             self._deliver(draft)
-        except Exception as fault:  # whatever a destination raises
-            self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, fault)
+        except Exception as error:  # whatever a destination raises
+            self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, error)
             return False
         self._files.popleft().release()
         return True

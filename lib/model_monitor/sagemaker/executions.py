@@ -139,8 +139,8 @@ def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
-    status, message = description["ProcessingJobStatus"], description.get("ExitMessage", "")
-    violated = status == local_jobs.COMPLETED and message.startswith("CompletedWithViolations")
+    status = description["ProcessingJobStatus"]
+    violated = status == local_jobs.COMPLETED and _has_violations(description)
     reason = {"FailureReason": description["FailureReason"]} if "FailureReason" in description else {}
     return {
         "MonitoringScheduleName": schedule,
@@ -162,9 +162,12 @@ def _run_job(command: JobCommand, note: Note) -> int:
         local_jobs.wait(name)
     description = local_jobs.describe(name)
     log.info("%s: %s", name, description["ExitMessage"])
-    if description["ExitMessage"].startswith("CompletedWithViolations"):
-        return int(ExitStatus.VIOLATIONS)
-    return int(_STATUSES.get(description["ProcessingJobStatus"], ExitStatus.FAILED))
+    status = _STATUSES.get(description["ProcessingJobStatus"], ExitStatus.FAILED)
+    return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
+
+
+def _has_violations(description: Mapping[str, Any]) -> bool:
+    return str(description.get("ExitMessage", "")).startswith("CompletedWithViolations")
 
 
 def results_of(record: Mapping[str, Any]) -> str:

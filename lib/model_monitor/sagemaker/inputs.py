@@ -67,7 +67,7 @@ class CronExpressionGenerator:
 
     @staticmethod
     def daily_every_x_hours(hour_interval: int, starting_hour: int = 0) -> str:
-        """At `starting_hour` (UTC) and every so many hours after it until the day ends."""
+        """At `starting_hour` (UTC) and every `hour_interval` hours after it until the day ends."""
         return f"cron(0 {starting_hour}/{hour_interval} ? * * *)"
 
     @staticmethod

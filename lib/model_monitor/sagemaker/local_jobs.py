@@ -1,4 +1,4 @@
-"""Our jobs as processes that are started here, and what is known of them between calls: a JSON file for each."""
+"""Our jobs as processes that are started here, and their records between calls: a JSON file for each."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def job_of_arn(arn: str) -> str:
 
     Raises BadInput if it is the ARN of something else.
     """
-    _, found, name = arn.partition(":processing-job/")
-    if not found:
+    _, separator, name = arn.partition(":processing-job/")
+    if not separator:
         raise BadInput(f"{arn!r} is no processing job; its ARN has :processing-job/ in it")
     return name

@@ -216,7 +216,7 @@ class ClarifyMonitor(ScheduledMonitor):
         wait: bool,
         logs: bool,
     ) -> ProcessingJob:
-        """Start a baselining job. of_schedules, attributes: what a schedule is told if it is not told otherwise."""
+        """Start a baselining job. of_schedules, attributes: what a schedule takes where it is not given its own."""
         name = job_name or named_after(self.base_job_name or BASELINING_JOB)
         variables = analysis_variables(config, data_config, name, self.sagemaker_session)
         job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
@@ -279,10 +279,10 @@ class ModelBiasMonitor(ClarifyMonitor):
         job_name: str | None = None,
         kms_key: str | None = None,
     ) -> ProcessingJob:
-        """Analyse a data set with labels and predictions; its metrics are what later windows are held against.
+        """Analyse a data set with labels and predictions; its metrics are what later windows are compared with.
 
         Without `data_config.predicted_label` the model is called. What says here where label and prediction are, a schedule
-        takes from here if it is not told.
+        takes from here if it is not given its own.
         Raises JobFailed if it was waited for and did not complete.
         """
         config = analysis_of(
@@ -306,12 +306,12 @@ class ModelBiasMonitor(ClarifyMonitor):
 
 def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
     """Source: ModelBiasMonitor of sagemaker 2.257.7, which fills these in (C7.2a)."""
-    found = given(
+    named = given(
         FeaturesAttribute=data_config.features,
         InferenceAttribute=predicted.label if predicted else None,
         ProbabilityAttribute=predicted.probability if predicted else None,
     )
-    attributes = {name: str(value) for name, value in found.items()}
+    attributes = {name: str(value) for name, value in named.items()}
     if predicted and predicted.probability_threshold is not None:
         attributes["ProbabilityThresholdAttribute"] = predicted.probability_threshold  # type: ignore[assignment]
     return attributes
@@ -356,9 +356,9 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         job_name: str | None = None,
         kms_key: str | None = None,
     ) -> ProcessingJob:
-        """Explain the model on a data set; its attributions are what later windows are held against.
+        """Explain the model on a data set; its attributions are what later windows are compared with.
 
-        A schedule takes model, methods and headers from here if it is not told.
+        A schedule takes model, methods and headers from here if it is not given its own.
         Raises JobFailed if it was waited for and did not complete.
         """
         labelled = model_scores if isinstance(model_scores, ModelPredictedLabelConfig) else None

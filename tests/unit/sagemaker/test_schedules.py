@@ -23,6 +23,8 @@ from model_monitor.sagemaker import (
     DataQualityMonitoringConfig,
     DefaultModelMonitor,
     EndpointInput,
+    ModelBiasMonitor,
+    ModelQualityMonitor,
     MonitoringDatasetFormat,
 )
 
@@ -153,6 +155,27 @@ def test_a_schedule_is_attached_to_by_its_name_and_forgotten_when_it_is_deleted(
     attached.delete_monitoring_schedule()
     with pytest.raises(BadInput, match="none called 'hourly' among the schedules .* there are: none"):
         DefaultModelMonitor.attach("hourly")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "argument"),
+    [(DefaultModelMonitor, "problem_type"), (ModelBiasMonitor, "problem_type"), (ModelQualityMonitor, "statistics")],
+)
+def test_an_argument_of_another_monitor_is_refused_as_python_refuses_it(home, monitor, argument):
+    for method in (monitor().create_monitoring_schedule, monitor().update_monitoring_schedule):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{argument}'"):
+            method("churn", **{argument: "x"})
+    assert not (home / "schedules").exists()
+
+
+def test_a_monitor_of_ones_own_keeps_its_own_method(home):
+    class Team(DefaultModelMonitor):
+        def create_monitoring_schedule(self, endpoint):
+            super().create_monitoring_schedule(endpoint, monitor_schedule_name=f"team-{endpoint}", **BASELINE)
+
+    Team().create_monitoring_schedule("churn")
+
+    assert kept(home, "team-churn")["Definition"]["DataQualityJobInput"]["EndpointInput"]["EndpointName"] == "churn"
 
 
 @pytest.mark.parametrize(

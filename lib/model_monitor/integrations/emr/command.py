@@ -47,11 +47,11 @@ from model_monitor.spark.launch.target import Bucket, Kind, Target
 
 
 class AwsRefused(MonitorError):
-    """AWS did not do what it was asked for."""
+    """AWS did not do what was requested."""
 
 
 @contextmanager
-def told(target: Target) -> Iterator[None]:
+def error_sentences(target: Target) -> Iterator[None]:
     """Turns what boto3 raises into one sentence.
 
     Raises MissingDependency without boto3, BadConfiguration for what the user can set right, AwsRefused for the rest.
@@ -65,33 +65,33 @@ def told(target: Target) -> Iterator[None]:
             NoCredentialsError,
             NoRegionError,
         )
-    except ImportError as fault:
-        raise MissingDependency("--target needs boto3; install it: pip install 'spark-model-monitor[aws]'") from fault
+    except ImportError as error:
+        raise MissingDependency("--target needs boto3; install it: pip install 'spark-model-monitor[aws]'") from error
     try:
         yield
-    except NoCredentialsError as fault:
+    except NoCredentialsError as error:
         raise BadConfiguration(
             "there are no AWS credentials here; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ) from fault
-    except NoRegionError as fault:
+        ) from error
+    except NoRegionError as error:
         raise BadConfiguration(
             "no AWS region is set; set AWS_DEFAULT_REGION to the one of the " + _noun(target)
-        ) from fault
-    except EndpointConnectionError as fault:
+        ) from error
+    except EndpointConnectionError as error:
         raise AwsRefused(
-            f"{fault.kwargs.get('endpoint_url')} can't be reached; check the network, and whether AWS_DEFAULT_REGION names a "
+            f"{error.kwargs.get('endpoint_url')} can't be reached; check the network, and whether AWS_DEFAULT_REGION names a "
             "region that has the service"
-        ) from fault
-    except ClientError as fault:
-        raise _of_code(fault.response.get("Error", {}), fault.operation_name, target) from fault
-    except BotoCoreError as fault:
-        raise AwsRefused(f"AWS could not be asked ({type(fault).__name__}: {fault})") from fault
-    except S3UploadFailedError as fault:
-        raise AwsRefused(f"the package could not be put below s3://{target.package.name} ({fault})") from fault
+        ) from error
+    except ClientError as error:
+        raise _of_code(error.response.get("Error", {}), error.operation_name, target) from error
+    except BotoCoreError as error:
+        raise AwsRefused(f"AWS could not be asked ({type(error).__name__}: {error})") from error
+    except S3UploadFailedError as error:
+        raise AwsRefused(f"the package could not be put below s3://{target.package.name} ({error})") from error
 
 
-def _of_code(error: dict[str, str], operation: str, target: Target) -> MonitorError:
-    code, said = error.get("Code", "an unknown error"), error.get("Message", "")
+def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorError:
+    code, said = answer.get("Code", "an unknown error"), answer.get("Message", "")
     where = f"s3://{target.package.name}" if operation in ("HeadObject", "PutObject", "GetObject") else _noun(target)
     if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
         return AwsRefused(
@@ -152,14 +152,14 @@ def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:
     from botocore.exceptions import ClientError
 
     try:
-        found = s3.get_object(Bucket=output.name, Key=output.key(MESSAGE))
-    except ClientError as fault:
-        if fault.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "AccessDenied"):
+        answer = s3.get_object(Bucket=output.name, Key=output.key(MESSAGE))
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "AccessDenied"):
             return None
         raise
-    if found["LastModified"] < since:
+    if answer["LastModified"] < since:
         return None
-    text: str = found["Body"].read().decode(errors="replace").strip()
+    text: str = answer["Body"].read().decode(errors="replace").strip()
     return text
 
 
@@ -255,7 +255,7 @@ def run(
         uploads = {str(parcel.path): parcel.uri for parcel in shipment.parcels()}
         sys.stdout.write(json.dumps({"uploads": uploads, "request": asked}, indent=2) + "\n")
         return ExitStatus.COMPLETED
-    with told(target):
+    with error_sentences(target):
         return _run(target, shipment, asked, output, upload_arguments(config.s3_encryption, config.s3_kms_key), pause)
 
 
@@ -264,14 +264,14 @@ def _jar(request: Request, target: Target, environment: Mapping[str, str], remar
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
         return jar_path(environment)
-    with told(target):
+    with error_sentences(target):
         import boto3
 
         line = line_on(target, boto3.client(target.kind.value))
-    found = jar_for(line, environment)
-    if found is None:
+    jar = jar_for(line, environment)
+    if jar is None:
         remarks.append(without_jar(line))
-    return found
+    return jar
 
 
 def _run(

@@ -41,10 +41,10 @@ class Parcel:
         """
         try:
             name = f"{sha256_of(path)[:16]}/{path.name}"
-        except OSError as fault:
+        except OSError as error:
             raise BadConfiguration(
-                f"{path} can't be read ({fault.strerror}); it is to be put on S3 for the job"
-            ) from fault
+                f"{path} can't be read ({error.strerror}); it is to be put on S3 for the job"
+            ) from error
         return cls(path, bucket.key(name), bucket.uri(name))
 
 
@@ -96,8 +96,8 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
 
     try:
         s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as fault:
-        if fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             return False
         raise
     return True

@@ -31,12 +31,12 @@ def sagemaker_client(region: str | None) -> Any:
     try:
         import boto3
         from botocore.exceptions import BotoCoreError
-    except ImportError as fault:
-        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[aws]'") from fault
+    except ImportError as error:
+        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[aws]'") from error
     try:
         return boto3.client("sagemaker", region_name=region)
-    except BotoCoreError as fault:
-        raise BadInput(f"the account can't be asked: {fault}; name a region with --region") from fault
+    except BotoCoreError as error:
+        raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
 
 
 def answers_on(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
@@ -66,8 +66,8 @@ def _ask(client: Any, method: str, **named: str) -> Mapping[str, Any]:
 
     try:
         answer: Mapping[str, Any] = getattr(client, method)(**named)
-    except (BotoCoreError, ClientError) as fault:
-        raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {fault}") from fault
+    except (BotoCoreError, ClientError) as error:
+        raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {error}") from error
     return answer
 
 
@@ -132,8 +132,8 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
         content = LocalStorage().read(path)
         try:
             yield path, json.loads(content)
-        except (ValueError, RecursionError) as fault:
-            raise BadDocument(f"{path}: is no JSON ({fault}); give the output of aws sagemaker describe-…") from fault
+        except (ValueError, RecursionError) as error:
+            raise BadDocument(f"{path}: is no JSON ({error}); give the output of aws sagemaker describe-…") from error
 
 
 def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str | None = None) -> list[Moved]:

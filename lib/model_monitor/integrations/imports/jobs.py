@@ -38,7 +38,7 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-# A job definition as the variables of our jobs, and what of it has to be known from elsewhere.
+# A job definition as the variables of our jobs, and what of it is not in the description.
 
 
 HOUR_FOLDER = "%Y/%m/%d/%H"
@@ -58,7 +58,7 @@ _TRANSFORM_OUTPUT = "batchTransformOutput"
 
 @dataclass(frozen=True, slots=True)
 class JobVariables:
-    """What one job is told. missing: variables that the description does not give, each with where it may be found.
+    """What one job is given. missing: variables that the description does not give, each with where it may be found.
 
     unused: entries of the description's Environment that none of our jobs reads. output_folder: as in `ScheduledJob`.
     """
@@ -124,16 +124,16 @@ def jobs_of(
     )
 
 
-def _job(name: str, told: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
+def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
     known = {variable_of(option, OPTIONS[option]) for option in OPTIONS}
-    passed = {key: text for key, text in definition.environment.items() if key not in told}
+    passed = {key: text for key, text in definition.environment.items() if key not in texts}
     unused = tuple(sorted(key for key in passed if key not in known))
-    return JobVariables(name, _given({**told, **passed}), missing, unused, HOUR_FOLDER)
+    return JobVariables(name, _given({**texts, **passed}), missing, unused, HOUR_FOLDER)
 
 
-def _given(told: Mapping[str, str]) -> dict[str, str]:
+def _given(texts: Mapping[str, str]) -> dict[str, str]:
     """The variables that have a text, by the names that our jobs read them by."""
-    return {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in told.items() if text}
+    return {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text}
 
 
 def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
@@ -326,15 +326,15 @@ def _offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
 
 
 def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
-    told = _by_option(job.variables)
+    texts = _by_option(job.variables)
     arguments = SAID_BY_ARGUMENTS[job.job]
     if longest_seconds is not None:
-        told["max_runtime"] = f"PT{longest_seconds}S"
+        texts["max_runtime"] = f"PT{longest_seconds}S"
     return {
         "job": job.job,
         "operator": OPERATORS[job.job],
-        "arguments": {name: told[name] for name in arguments if name in told},
-        "flags": {name: text for name, text in told.items() if name not in (*arguments, *WINDOW)},
+        "arguments": {name: texts[name] for name in arguments if name in texts},
+        "flags": {name: text for name, text in texts.items() if name not in (*arguments, *WINDOW)},
         "missing": {name: where for name, where in job.missing.items() if name in arguments},
         "missing_flags": {name: where for name, where in job.missing.items() if name not in arguments},
     }

@@ -43,7 +43,7 @@ class Request:
 def read_request(arguments: Sequence[str]) -> Request:
     """The command line taken apart; exits with the help text if it asks for that.
 
-    Raises BadConfiguration for what can be told before a window is looked at.
+    Raises BadConfiguration for what shows before a window is looked at.
     """
     given, flags = _parser().parse_known_args(list(arguments))
     require_places(flags)

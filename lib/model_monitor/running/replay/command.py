@@ -31,7 +31,7 @@ REPLAYS = "replays"
 EQUAL, DIFFERENT = 0, 1
 """Exit statuses of a replay."""
 
-OURS_TO_SAY = ("--compat", "--dataset-source", "--scheduled-time")
+SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
 """Flags of the monitoring job that a replay gives itself, window by window."""
 
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
@@ -39,7 +39,7 @@ StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> 
 
 @dataclass(frozen=True)
 class Request:
-    """What a replay was told. monitoring: the flags of the monitoring job; the rest is the replay's own."""
+    """What a replay is given. monitoring: the flags of the monitoring job; the rest is the replay's own."""
 
     reports: str | None
     recurrence: Recurrence
@@ -54,7 +54,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     """
     given, monitoring = _parser().parse_known_args(list(arguments))
     for word in monitoring:
-        if word.partition("=")[0] in OURS_TO_SAY:
+        if word.partition("=")[0] in SET_BY_REPLAY:
             raise BadConfiguration(
                 f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
                 "both values of --compat"

@@ -87,9 +87,9 @@ def question_of(config: JobConfig, read: ReadIfThere) -> str:
 
     read: gives the content of a path, None if there is no such file.
     """
-    told = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
-    digest = hashlib.sha256(f"{__version__}\0{told}".encode())
-    for path in _files_told(config):
+    options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
+    digest = hashlib.sha256(f"{__version__}\0{options}".encode())
+    for path in _files_named(config):
         digest.update(hashlib.sha256(read(path) or b"").digest())
     return digest.hexdigest()[:16]
 
@@ -100,7 +100,7 @@ def inputs_of(files: Iterable[StoredFile]) -> str:
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 
-def _files_told(config: JobConfig) -> list[str]:
+def _files_named(config: JobConfig) -> list[str]:
     """Paths whose content counts: the baseline's documents, the script; `_current.json` has the hashes of states."""
     paths = [config.baseline_constraints, config.baseline_statistics, config.record_preprocessor_script]
     if config.baseline is not None:
@@ -180,12 +180,12 @@ def _verdicts(
         files = list_captures(
             engine_of(spark), config.dataset_source, window, lenient_window=config.lenient_window
         ).files
-    except NoData as fault:
-        return Verdict(failure=str(fault)), Verdict(failure=str(fault))
+    except NoData as error:
+        return Verdict(failure=str(error)), Verdict(failure=str(error))
     inputs = inputs_of(files)
-    known = journal.read(window, inputs)
-    if known is not None:
-        return known
+    entered = journal.read(window, inputs)
+    if entered is not None:
+        return entered
     bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
     (service, _), (default, tables) = (
         _verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
@@ -208,8 +208,8 @@ def _verdict(
                 compared_with(baseline, config),
                 max_quarantined_share=config.max_quarantined_share,
             )
-    except MonitorError as fault:
-        return Verdict(failure=str(fault)), {}
+    except MonitorError as error:
+        return Verdict(failure=str(error)), {}
     return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
 
 
@@ -233,17 +233,17 @@ def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
     Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name one hour.
     Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
     """
-    found: dict[datetime, str] = {}
+    reports: dict[datetime, str] = {}
     for hour, folder in hour_folders(storage, path):
         if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
             continue
-        if hour in found:
+        if hour in reports:
             raise BadConfiguration(
-                f"--reports {path} holds two reports of {hour:%Y-%m-%dT%HZ}, {found[hour]} and {folder}; "
+                f"--reports {path} holds two reports of {hour:%Y-%m-%dT%HZ}, {reports[hour]} and {folder}; "
                 "name the folder of one schedule"
             )
-        found[hour] = folder
-    return found
+        reports[hour] = folder
+    return reports
 
 
 def read_report(storage: Storage, folder: str) -> Verdict:
@@ -256,5 +256,5 @@ def read_report(storage: Storage, folder: str) -> Verdict:
         return Verdict()
     try:
         return Verdict.of(each.plain() for each in Violations.from_json(storage.read(path), path).violations)
-    except (BadDocument, BadInput) as fault:
-        return Verdict(failure=str(fault))
+    except (BadDocument, BadInput) as error:
+        return Verdict(failure=str(error))

@@ -104,9 +104,9 @@ def run_due(
             for destination in plan.destinations:
                 destination.require_ready(environment or Environment())
             status, record = _of_schedule(plan, folder, request, launch, now, environment or Environment())
-        except MonitorError as fault:
-            log.error("%s", fault)
-            statuses.append(fault.exit_status)
+        except MonitorError as error:
+            log.error("%s", error)
+            statuses.append(error.exit_status)
             continue
         statuses.append(status)
         if record is not None:
@@ -168,8 +168,8 @@ def _write_history(plan: Plan) -> None:
     try:
         folder = plan.folder_of_runs()
         reports.report_of(reports.Request([folder], last=MOST_WINDOWS)).save(join(folder, reports.OUTPUT))
-    except Exception as fault:
-        log.warning("%s: the history of runs: %s", plan.name, failure_of(fault).reason)
+    except Exception as error:
+        log.warning("%s: the history of runs: %s", plan.name, failure_of(error).reason)
 
 
 def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
@@ -196,9 +196,9 @@ def _exit_by_signal(number: int, frame: FrameType | None) -> None:
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
-    """Whether runs are overdue. The sinks that get messages are told when that changes; the first time only if they are.
+    """Whether runs are overdue. The sinks that get messages are notified when that changes; the first time only if they are.
 
-    One that can't be told is a warning, and all are told again by the next call.
+    One that can't be reached is a warning, and all are notified again by the next call.
     """
     since = overdue_since(plan, record.executions, now)
     is_overdue = since is not None
@@ -212,7 +212,7 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
         for failure in delivery.failures:
             log.warning("%s", failure)
         if not delivery.failures:
-            record.tell_overdue(is_overdue)
+            record.note_overdue(is_overdue)
     return is_overdue
 
 

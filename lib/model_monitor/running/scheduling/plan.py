@@ -176,25 +176,25 @@ def read_plan(path: Path) -> Plan:
     Raises BadInput if the file can't be read, BadDocument if it is no such entry, BadConfiguration with all that is wrong in it.
     """
     entry = Schedule.from_json(LocalStorage().read(str(path)), str(path))
-    faults: list[str] = []
-    clock = _tried(lambda: _clock(entry, path), faults) or MIDNIGHT
+    errors: list[str] = []
+    clock = _tried(lambda: _clock(entry, path), errors) or MIDNIGHT
     runs_once = entry.cron is None and entry.schedule_expression is not None and _is_now(entry)
     plan = Plan(
         entry,
         path.absolute(),
         None if runs_once else clock,
-        _offsets(entry, path, faults),
-        _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), faults) or timedelta(0),
-        _tried(lambda: _time(entry.starts, f"{path}: starts"), faults),
-        _tried(lambda: _destinations(entry.sinks, path), faults) or (),
+        _offsets(entry, path, errors),
+        _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), errors) or timedelta(0),
+        _tried(lambda: _time(entry.starts, f"{path}: starts"), errors),
+        _tried(lambda: _destinations(entry.sinks, path), errors) or (),
     )
-    faults += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
+    errors += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
     if plan.delay < timedelta(0):
-        faults.append(
+        errors.append(
             f"{path}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
         )
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    if errors:
+        raise BadConfiguration.gathered(errors)
     return plan
 
 
@@ -217,19 +217,19 @@ def _is_now(entry: Schedule) -> bool:
     try:
         return Recurrence.of(entry.schedule_expression or "") is None
     except BadConfiguration:
-        return False  # told already
+        return False  # reported already
 
 
-def _offsets(entry: Schedule, path: Path, faults: list[str]) -> tuple[timedelta, timedelta] | None:
+def _offsets(entry: Schedule, path: Path, errors: list[str]) -> tuple[timedelta, timedelta] | None:
     window = entry.window
     if window is None:
         return None
-    start = _tried(lambda: read_offset(window.start_offset, f"{path}: window.start_offset"), faults)
-    end = _tried(lambda: read_offset(window.end_offset, f"{path}: window.end_offset"), faults)
+    start = _tried(lambda: read_offset(window.start_offset, f"{path}: window.start_offset"), errors)
+    end = _tried(lambda: read_offset(window.end_offset, f"{path}: window.end_offset"), errors)
     if start is None or end is None:
         return None
     if not start < end:
-        faults.append(
+        errors.append(
             f"{path}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
             "to be before the end, such as -PT1H and PT0S"
         )
@@ -246,8 +246,8 @@ def _time(text: str | None, where: str) -> datetime | None:
 def _destinations(text: str | None, path: Path) -> tuple[Destination, ...]:
     try:
         return read_destinations(text or "")
-    except ValueError as fault:
-        raise BadConfiguration(f"{path}: sinks {fault}") from fault
+    except ValueError as error:
+        raise BadConfiguration(f"{path}: sinks {error}") from error
 
 
 def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
@@ -265,28 +265,28 @@ def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
 def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
     if not plan.entry.jobs:
         return [f'{path}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
-    known = Layout.here().job_names()
-    faults = []
+    jobs = Layout.here().job_names()
+    errors = []
     for place, job in enumerate(plan.entry.jobs):
-        if job.job not in known:
-            faults.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(known)}")
+        if job.job not in jobs:
+            errors.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
         if not plan.env_file(job).is_file():
-            faults.append(
+            errors.append(
                 f"{path}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {plan.env_file(job)}; write a path "
                 "from the folder of the schedule entry"
             )
-    return faults
+    return errors
 
 
-def _tried(step: Callable[[], T], faults: list[str]) -> T | None:
+def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
     try:
         return step()
-    except BadConfiguration as fault:
-        faults.append(str(fault))
+    except BadConfiguration as error:
+        errors.append(str(error))
         return None
 
 
-# What the schedules of one folder say about a model: which one a schedule watches, and what was found to move it.
+# What the schedules of one folder say about a model: which one a schedule watches, and what moves it.
 
 
 MODEL = "sagemaker_endpoint_name"
@@ -297,7 +297,7 @@ ENTRIES = "*.schedule.json"
 
 def model_of(plan: Plan) -> str | None:
     """The model that a schedule's jobs say they look at; None if none says so, or can be read."""
-    return next(_told(plan, MODEL), None)
+    return next(_texts_of(plan, MODEL), None)
 
 
 def attributions_of(plan: Plan) -> str | None:
@@ -308,10 +308,10 @@ def attributions_of(plan: Plan) -> str | None:
     model = model_of(plan)
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
-    found = {
-        path: other.name for other in _beside(plan) if model_of(other) == model for path in _told(other, "baseline")
+    baselines = {
+        path: other.name for other in _beside(plan) if model_of(other) == model for path in _texts_of(other, "baseline")
     }
-    there = {path: name for path, name in found.items() if _is_there(path, plan)}
+    there = {path: name for path, name in baselines.items() if _is_there(path, plan)}
     if len(there) > 1:
         log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(there.values()), model)
         return None
@@ -338,7 +338,7 @@ def _beside(plan: Plan) -> Iterator[Plan]:
             yield other
 
 
-def _told(plan: Plan, option: str) -> Iterator[str]:
+def _texts_of(plan: Plan, option: str) -> Iterator[str]:
     texts = (sources_of(["--env-file", str(plan.env_file(job))], {}).text(option) for job in plan.entry.jobs)
     return (text for text in texts if text is not None)
 

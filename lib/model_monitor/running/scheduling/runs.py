@@ -36,7 +36,7 @@ class Due:
     given_up: int = 0
 
 
-def due_runs(plan: Plan, known: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
+def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
     """Every time since the schedule began whose run was not begun, up to `now` less the plan's delay.
 
     A schedule begins at `starts`, else with the time before it was looked at first, whose window was over then; runs that found
@@ -47,10 +47,10 @@ def due_runs(plan: Plan, known: Executions, now: datetime, *, retry_failed: bool
         return Due()
     again = {
         _time(execution.scheduled_time)
-        for execution in known.executions
+        for execution in past.executions
         if _is_due_again(execution, retry_failed=retry_failed)
     }
-    missed = list(_not_begun(plan, known, now))
+    missed = list(_not_begun(plan, past, now))
     kept = missed[-plan.entry.catch_up :] if plan.entry.catch_up else []
     return Due(tuple(sorted(again | set(kept))), len(missed) - len(kept))
 
@@ -72,32 +72,32 @@ def due_times(
         due = due_runs(plan, record.executions, now())
 
 
-def overdue_since(plan: Plan, known: Executions, now: datetime) -> datetime | None:
+def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
     """When the last run came to its end whole, or when the schedule began, if that is more than two periods ago; else None.
 
     A run counts from its scheduled time. Nothing is overdue of a schedule that is stopped or runs once.
     """
     if plan.clock is None or not plan.is_running:
         return None
-    whole = times_of([execution for execution in known.executions if execution.status.is_of_a_whole_run])
-    last = max(whole, default=_beginning(plan, plan.clock, known))
+    whole = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
+    last = max(whole, default=_beginning(plan, plan.clock, past))
     allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last if now - last > allowed else None
 
 
-def _not_begun(plan: Plan, known: Executions, now: datetime) -> Iterator[datetime]:
+def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
     latest = now - plan.delay
     if plan.clock is None:
-        if not known.executions:
-            yield plan.starts or _time(known.since)
+        if not past.executions:
+            yield plan.starts or _time(past.since)
         return
-    begun = times_of(known.executions) + [_time(time) for time in (known.without_data,) if time]
-    after = max(begun, default=_beginning(plan, plan.clock, known) - A_MOMENT)
+    begun = times_of(past.executions) + [_time(time) for time in (past.without_data,) if time]
+    after = max(begun, default=_beginning(plan, plan.clock, past) - A_MOMENT)
     yield from plan.clock.times(after, latest)
 
 
-def _beginning(plan: Plan, clock: Clock, known: Executions) -> datetime:
-    return plan.starts or clock.latest(_time(known.since) - plan.delay)
+def _beginning(plan: Plan, clock: Clock, past: Executions) -> datetime:
+    return plan.starts or clock.latest(_time(past.since) - plan.delay)
 
 
 def _is_due_again(execution: Execution, *, retry_failed: bool) -> bool:
@@ -138,7 +138,7 @@ _OUTCOMES = {
 
 
 class Note(Protocol):
-    """Takes down what is known of a run meanwhile: members of `Execution`."""
+    """Takes down what happens to a run meanwhile: members of `Execution`."""
 
     def __call__(self, **members: object) -> object: ...
 
@@ -194,9 +194,9 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             log.info("%s: there is no data yet; runs are due from the first on", plan.name)
             return execution, int(ExitStatus.COMPLETED)
         execution = record.put(execution, status=outcome)
-    except MonitorError as fault:
-        status = fault.exit_status
-        execution = record.put(execution, status=ExecutionStatus.FAILED, exit_message=f"Error: {fault}")
+    except MonitorError as error:
+        status = error.exit_status
+        execution = record.put(execution, status=ExecutionStatus.FAILED, exit_message=f"Error: {error}")
     except BaseException:
         record.put(execution, status=ExecutionStatus.STOPPED, exit_message="Error: run-due was stopped from outside")
         raise

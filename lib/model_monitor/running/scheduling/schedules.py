@@ -65,9 +65,9 @@ class Clock:
             if len(cron.split()) != _CRONTAB_FIELDS:
                 raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
             next(_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
-        except CronSimError as fault:
+        except CronSimError as error:
             raise BadConfiguration(
-                f"{where} is {text!r} ({fault}); it has to be minute, hour, day, month and day of the week as crontab has "
+                f"{where} is {text!r} ({error}); it has to be minute, hour, day, month and day of the week as crontab has "
                 "them, such as 0 * * * * for every hour"
             ) from None
         except StopIteration:
