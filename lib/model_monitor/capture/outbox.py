@@ -14,8 +14,7 @@ from threading import Event
 from typing import Any, Protocol
 from urllib.parse import quote, urlparse
 
-from model_monitor.capture.counts import Clock, FaultLog, Tally
-from model_monitor.capture.options import CaptureLimits
+from model_monitor.capture.options import CaptureLimits, Clock, FaultLog, Tally
 from model_monitor.capture.spool import Draft
 
 log = logging.getLogger(__name__)

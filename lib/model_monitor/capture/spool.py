@@ -16,8 +16,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote, unquote
 
-from model_monitor.capture.counts import Clock, FaultLog
-from model_monitor.capture.options import CaptureLimits
+from model_monitor.capture.options import CaptureLimits, Clock, FaultLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,17 @@ import weakref
 from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 
-from model_monitor.capture.counts import SYSTEM_CLOCK, CaptureCounts, Clock, FaultLog, Tally
-from model_monitor.capture.options import CaptureLimits, CaptureOptions, Switch, is_sampled
+from model_monitor.capture.options import (
+    SYSTEM_CLOCK,
+    CaptureCounts,
+    CaptureLimits,
+    CaptureOptions,
+    Clock,
+    FaultLog,
+    Switch,
+    Tally,
+    is_sampled,
+)
 from model_monitor.capture.outbox import Destination, Outbox
 from model_monitor.capture.records import Exchange, Payload, captured_halves, is_failure, record_line, request_metadata
 from model_monitor.capture.spool import Buffer, Drafts, Line, Spool

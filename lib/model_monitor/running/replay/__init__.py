@@ -2,5 +2,5 @@
 reports that the service left, which makes the continuity certificate.
 
 certificate.py compares (pure), running.py runs the windows of a replay in one Spark application and keeps a journal of them,
-command.py has its command line and prints the result, backfill.py runs the monitoring job of each window.
+command.py has both command lines, prints what comes of a replay, and runs the monitoring job of each window of a backfill.
 """
