@@ -6,8 +6,7 @@ import pytest
 
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.integrations.emr.command import error_sentences, refuse_secrets
-from model_monitor.spark.launch.spark_options import read_request
-from model_monitor.spark.launch.target import Bucket, Kind, Target
+from model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}
 

@@ -39,11 +39,8 @@ from model_monitor.running.runtime.status import COMPLETED, ExitStatus, start_lo
 from model_monitor.spark.launch.deequ_jar import jar_path, without_jar
 from model_monitor.spark.launch.java import PINNED
 from model_monitor.spark.launch.package_zip import provide_zip
-from model_monitor.spark.launch.request import Bucket, Request, Target, settings_of
+from model_monitor.spark.launch.request import Bucket, Kind, Request, Target, settings_of
 from model_monitor.spark.launch.spark_command import own_settings
-from model_monitor.spark.launch.spark_home import PINNED
-from model_monitor.spark.launch.spark_options import Request, settings_of
-from model_monitor.spark.launch.target import Bucket, Kind, Target
 
 
 class AwsRefused(MonitorError):

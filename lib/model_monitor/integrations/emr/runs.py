@@ -20,9 +20,8 @@ from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.running.layout import sha256_of
 from model_monitor.spark.launch import package_zip
 from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-from model_monitor.spark.launch.spark_home import SparkLine, line_of
-from model_monitor.spark.launch.spark_options import SparkOption, settings_of, words_of
-from model_monitor.spark.launch.target import Bucket, Kind, Target
+from model_monitor.spark.launch.java import SparkLine, line_of
+from model_monitor.spark.launch.request import Bucket, Kind, SparkOption, Target, settings_of, words_of
 
 
 @dataclass(frozen=True)
