@@ -12,8 +12,8 @@ from hashlib import sha256
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
-from model_monitor.airflow.flags import texts_of, words_of
-from model_monitor.airflow.retraining import LET_THROUGH
+from model_monitor.airflow.places import texts_of, words_of
+from model_monitor.airflow.workflows import LET_THROUGH
 from model_monitor.integrations.demo.traffic import FAULT
 
 GROUP = "hourly_monitoring"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.airflow.flags import require_free, texts_of, without_secrets, words_of
+from model_monitor.airflow.places import require_free, texts_of, without_secrets, words_of
 from model_monitor.errors import BadConfiguration
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 
-from model_monitor.airflow.flags import scheduled_time_of, window_of
+from model_monitor.airflow.places import scheduled_time_of, window_of
 from model_monitor.errors import BadConfiguration
 
 

@@ -102,6 +102,15 @@ def test_what_was_run_is_not_run_again_and_is_found_by_its_name(monitored):
     )
 
 
+def test_what_was_run_stands_in_the_record_that_run_due_keeps_too(folder, monitored):
+    _, [execution] = monitored
+
+    [run] = json.loads((folder / "home/executions/hourly.executions.json").read_text())["executions"]
+    assert (run["status"], run["job"]) == ("CompletedWithViolations", "monitor")
+    assert run["processing_job"] == execution.job_name
+    assert run["output_path"] == execution.output.destination
+
+
 def test_the_planted_fault_is_among_the_violations(monitored):
     monitor, _ = monitored
 

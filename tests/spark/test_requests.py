@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder, Payload
-from model_monitor.capture.counts import Clock
+from model_monitor.capture.options import Clock
 from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from model_monitor.data.records.windows import Window

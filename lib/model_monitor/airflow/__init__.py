@@ -3,10 +3,9 @@
     with DAG("churn", schedule=CronTriggerTimetable("10 * * * *", timezone="UTC"), max_active_runs=1):
         hourly_monitoring(where=LocalSpark(), captures=…, output_path=…, monitors=[data_quality(baseline=…)])
 
-windows.py: what a DAG run looks at. flags.py: what a job is told. places.py: where a job runs, which is local.py,
-spark_connection.py or emr.py. endings.py: what came of it, read from the files that it left (stored_files.py). violations.py:
-what becomes of a task whose job found violations. operators.py has the tasks, groups.py an hour of all of them, retraining.py
-what comes after an alert, links.py the documents one click away.
+places.py: what a job is given, what a DAG run looks at, and where a job runs, which may be emr.py. endings.py: what came of it,
+read from the files that it left, and what becomes of a task whose job found violations. operators.py has the tasks and their
+links, workflows.py an hour of all of them, and what comes after an alert.
 
 Runs in Airflow's processes, so it imports neither pyspark nor anything of ours that does: the standard library, Airflow, and
 providers where they are used. The jobs have a Python of their own.
@@ -16,8 +15,8 @@ from __future__ import annotations
 
 try:
     import airflow.sdk  # noqa: F401
-except ModuleNotFoundError as fault:
-    if fault.name != "airflow.sdk":
+except ModuleNotFoundError as error:
+    if error.name != "airflow.sdk":
         raise
     raise ImportError(
         "model_monitor.airflow needs Airflow 3; on Airflow 2 start jobs by "
@@ -26,10 +25,17 @@ except ModuleNotFoundError as fault:
 
 from model_monitor.airflow.emr import EmrCluster, EmrServerless
 from model_monitor.airflow.endings import OnViolations
-from model_monitor.airflow.groups import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
 from model_monitor.airflow.operators import BaselineOperator, MergeOperator, MonitorOperator
 from model_monitor.airflow.places import LocalSpark, SparkConnection
-from model_monitor.airflow.retraining import AlertGateOperator, PromoteOperator
+from model_monitor.airflow.workflows import (
+    AlertGateOperator,
+    MonitorTask,
+    PromoteOperator,
+    bias,
+    data_quality,
+    hourly_monitoring,
+    model_quality,
+)
 
 __all__ = [
     "AlertGateOperator",

@@ -16,13 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from model_monitor.airflow.flags import words_of
-from model_monitor.airflow.places import JobCall, Place
+from model_monitor.airflow.places import JobCall, Place, words_of
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.integrations.emr.command import refuse_secrets
-from model_monitor.integrations.emr.endings import told
-from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, jar_for, line_on, request_of
-from model_monitor.integrations.emr.shipment import Shipment
+from model_monitor.integrations.emr.command import error_sentences, refuse_secrets
+from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, Shipment, jar_for, line_on, request_of
 from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.package_zip import provide_zip
@@ -54,7 +51,7 @@ class _OnEmr(Place):
 
     def find(self, call: JobCall) -> RemoteRun | None:
         target = self._target()
-        with self._told(target):
+        with self._error_sentences(target):
             client = self._client()
             for name, identifier in self._live_runs(client):
                 if name == call.name:
@@ -74,7 +71,7 @@ class _OnEmr(Place):
         driver = layout.job_file(call.job, layout.root)
         for remark in remarks:
             log.info("%s", remark)
-        with self._told(target):
+        with self._error_sentences(target):
             client = self._client()
             jar = jar_for(line_on(target, client), os.environ) if layout.needs_deequ(driver) else None
             shipment = Shipment.of(target, driver, package, jar)
@@ -97,14 +94,14 @@ class _OnEmr(Place):
         return RemoteRun(run, client, partial(self._cancel, client, run))
 
     @contextmanager
-    def _told(self, target: Target) -> Iterator[None]:
+    def _error_sentences(self, target: Target) -> Iterator[None]:
         try:
             import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
-        except ImportError as fault:
+        except ImportError as error:
             raise MissingDependency(
                 "EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
-            ) from fault
-        with told(target):
+            ) from error
+        with error_sentences(target):
             yield
 
 
@@ -203,6 +200,6 @@ def _encryption(call: JobCall) -> dict[str, str]:
     wanted = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}
     if wanted is not None and wanted.lower() not in kinds:
-        known = ", ".join(kind.value for kind in S3Encryption)
-        raise BadConfiguration(f"flags has s3_encryption={wanted!r}; it is one of: {known}")
+        names = ", ".join(kind.value for kind in S3Encryption)
+        raise BadConfiguration(f"flags has s3_encryption={wanted!r}; it is one of: {names}")
     return upload_arguments(kinds[wanted.lower()] if wanted else None, call.flags.get("s3_kms_key"))

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from model_monitor.airflow.flags import moment
+from model_monitor.airflow.places import moment
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.alerts import Alerts
 from model_monitor.errors import BadConfiguration, BadDocument
@@ -49,7 +49,7 @@ def files_of(path: str, aws_conn_id: str | None) -> StoredFiles:
 
 
 class LocalFiles:
-    """Files of this machine."""
+    """Local files."""
 
     def read(self, path: str) -> bytes | None:
         storage = LocalStorage()
@@ -70,8 +70,8 @@ class S3Files:
 
         try:
             content: bytes = self._client().get_object(**_place_of(path))["Body"].read()
-        except ClientError as fault:
-            if fault.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
         return content
@@ -82,10 +82,10 @@ class S3Files:
     def _client(self) -> Any:
         try:
             from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-        except ImportError as fault:
+        except ImportError as error:
             raise BadConfiguration(
                 "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
-            ) from fault
+            ) from error
         return S3Hook(aws_conn_id=self._aws_conn_id).conn
 
 
@@ -97,12 +97,12 @@ class ObjectStorageFiles:
 
         try:
             ObjectStoragePath(path).exists()
-        except ValueError as fault:
+        except ValueError as error:
             scheme = urlsplit(path).scheme
             raise BadConfiguration(
                 f"output_path is {path!r}, and no provider of this Airflow opens {scheme}://, so what came of the job could not "
                 "be read; install the provider that does, or write the results to S3 or to a folder that workers see"
-            ) from fault
+            ) from error
 
     def read(self, path: str) -> bytes | None:
         from airflow.sdk import ObjectStoragePath
@@ -265,6 +265,6 @@ def _alert(files: StoredFiles, output_path: str) -> str | None:
         return None
     try:
         return Alerts.from_json(content, path).status.value
-    except BadDocument as fault:
-        log.warning("%s", fault)
+    except BadDocument as error:
+        log.warning("%s", error)
         return None

@@ -24,8 +24,16 @@ from model_monitor.airflow.endings import (
     message_path,
     read_outcome,
 )
-from model_monitor.airflow.flags import AN_HOUR, require_free, scheduled_time_of, texts_of, window_of
-from model_monitor.airflow.places import JobCall, Place, Running
+from model_monitor.airflow.places import (
+    AN_HOUR,
+    JobCall,
+    Place,
+    Running,
+    require_free,
+    scheduled_time_of,
+    texts_of,
+    window_of,
+)
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.running.runtime.status import ExitStatus
@@ -149,10 +157,10 @@ class JobOperator(BaseOperator, SkipMixin):
             files = files_of(call.output_path, place.aws_conn_id)
             status = self._run(place, call, files)
             came = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
-        except BadConfiguration as fault:
-            raise AirflowFailException(f"Error: {fault}") from fault
-        except MonitorError as fault:
-            raise AirflowException(f"Error: {fault}") from fault
+        except BadConfiguration as error:
+            raise AirflowFailException(f"Error: {error}") from error
+        except MonitorError as error:
+            raise AirflowException(f"Error: {error}") from error
         if isinstance(came, Failure):
             raise self._refusal(came)
         self.outcome = came
@@ -164,7 +172,7 @@ class JobOperator(BaseOperator, SkipMixin):
         return None
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
-        """What the task itself tells the job."""
+        """What the task itself gives the job."""
         return {name: getattr(self, name) for name in self.SAYS}
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:

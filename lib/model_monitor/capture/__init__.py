@@ -10,8 +10,7 @@ with the standard library alone (boto3 for S3), and imports nothing else of this
 
 from __future__ import annotations
 
-from model_monitor.capture.counts import CaptureCounts
-from model_monitor.capture.options import CaptureLimits, CaptureOptions
+from model_monitor.capture.options import CaptureCounts, CaptureLimits, CaptureOptions
 from model_monitor.capture.outbox import Destination, LocalFolder, S3Folder
 from model_monitor.capture.records import Exchange, Payload
 from model_monitor.capture.writer import CaptureWriter

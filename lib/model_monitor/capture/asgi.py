@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
-from model_monitor.capture.body import Conversation
 from model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_TYPE,
     CUSTOM_ATTRIBUTES,
     INFERENCE_ID,
     SERVER_ERROR,
+    Conversation,
 )
 from model_monitor.capture.writer import CaptureWriter
 

@@ -14,8 +14,7 @@ from threading import Event
 from typing import Any, Protocol
 from urllib.parse import quote, urlparse
 
-from model_monitor.capture.counts import Clock, FaultLog, Tally
-from model_monitor.capture.options import CaptureLimits
+from model_monitor.capture.options import CaptureLimits, Clock, FaultLog, Tally
 from model_monitor.capture.spool import Draft
 
 log = logging.getLogger(__name__)
@@ -164,8 +163,8 @@ class Outbox:
         draft = self._files[0]
         try:
             self._deliver(draft)
-        except Exception as fault:  # whatever a destination raises
-            self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, fault)
+        except Exception as error:  # whatever a destination raises
+            self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, error)
             return False
         self._files.popleft().release()
         return True

@@ -16,8 +16,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote, unquote
 
-from model_monitor.capture.counts import Clock, FaultLog
-from model_monitor.capture.options import CaptureLimits
+from model_monitor.capture.options import CaptureLimits, Clock, FaultLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +203,8 @@ def _claimed(path: Path) -> Iterator[Draft]:
         return
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as fault:
-        if isinstance(fault, FileNotFoundError) or fault.errno in NO_DRAFT:
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or error.errno in NO_DRAFT:
             return  # delivered since it was listed, a link, a folder
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -258,8 +257,8 @@ class Drafts:
         for hour, same in by_hour.items():
             try:
                 self._draft_of(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
-            except (OSError, SpoolFull) as fault:
-                self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, fault)
+            except (OSError, SpoolFull) as error:
+                self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, error)
                 unwritten += same
         return unwritten
 

@@ -15,8 +15,17 @@ import weakref
 from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 
-from model_monitor.capture.counts import SYSTEM_CLOCK, CaptureCounts, Clock, FaultLog, Tally
-from model_monitor.capture.options import CaptureLimits, CaptureOptions, Switch, is_sampled
+from model_monitor.capture.options import (
+    SYSTEM_CLOCK,
+    CaptureCounts,
+    CaptureLimits,
+    CaptureOptions,
+    Clock,
+    FaultLog,
+    Switch,
+    Tally,
+    is_sampled,
+)
 from model_monitor.capture.outbox import Destination, Outbox
 from model_monitor.capture.records import Exchange, Payload, captured_halves, is_failure, record_line, request_metadata
 from model_monitor.capture.spool import Buffer, Drafts, Line, Spool
@@ -74,8 +83,8 @@ class CaptureWriter:
                 return None
             attributes = tuple(custom_attributes)
             return Exchange(event_id, self._clock.now(), self._clock.seconds(), inference_id, attributes)
-        except Exception as fault:
-            self._note_fault(fault)
+        except Exception as error:
+            self._note_fault(error)
             return None
 
     def end(
@@ -95,8 +104,8 @@ class CaptureWriter:
             return
         try:
             self._record(exchange, request, response, status)
-        except Exception as fault:
-            self._note_fault(fault)
+        except Exception as error:
+            self._note_fault(error)
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
         """Deliver everything and stop. What can't be delivered stays in the spool for the next writer. Never raises.
@@ -223,8 +232,8 @@ class CaptureWriter:
         """The thread outlives whatever a step raises."""
         try:
             step()
-        except Exception as fault:
-            self._faults.warn("capturing in %s failed (%s: %s)", self._spool.folder, type(fault).__name__, fault)
+        except Exception as error:
+            self._faults.warn("capturing in %s failed (%s: %s)", self._spool.folder, type(error).__name__, error)
 
     def _note_lost(self, records: int) -> None:
         """Records that were in the buffer and could not be written."""
@@ -236,10 +245,10 @@ class CaptureWriter:
         self._tally.add("dropped_buffer_full", records)
         self._faults.warn("captured records are dropped: they can't be written as fast as they come")
 
-    def _note_fault(self, fault: Exception) -> None:
+    def _note_fault(self, error: Exception) -> None:
         self._tally.add("faults")
         # the text of an exception may hold what was to be captured
-        self._faults.warn("a request could not be captured (%s)", type(fault).__name__)
+        self._faults.warn("a request could not be captured (%s)", type(error).__name__)
 
 
 _WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()

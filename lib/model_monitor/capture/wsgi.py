@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from model_monitor.capture.body import Body, Conversation
 from model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_LENGTH,
@@ -19,6 +18,8 @@ from model_monitor.capture.records import (
     CUSTOM_ATTRIBUTES,
     INFERENCE_ID,
     SERVER_ERROR,
+    Body,
+    Conversation,
     Exchange,
 )
 from model_monitor.capture.writer import CaptureWriter

@@ -108,7 +108,8 @@ class Execution(Section):
     """One run of a schedule: its jobs, one after the other.
 
     scheduled_time: tells it from others. start_time, end_time: its window. job: the last one that was started. exit_message: that
-    job's own words. attempts: how often the run was begun. process_id, host: of the job that is under way.
+    job's own words. attempts: how often the run was begun. process_id, host: of the job that is under way. processing_job: what
+    the SDK's classes call that job; None for a run of `run-due`.
     """
 
     scheduled_time: Name
@@ -123,6 +124,7 @@ class Execution(Section):
     attempts: Count = 1
     process_id: Count | None = None
     host: Name | None = None
+    processing_job: Name | None = None
 
 
 class Executions(Document):

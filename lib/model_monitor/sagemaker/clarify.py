@@ -1,6 +1,6 @@
-"""The SDK's classes of analyses: what is analysed, and a processor that runs it as our baselining job.
+"""The SDK's processor of analyses, which runs them as our baselining job; `sagemaker.clarify` under our name.
 
-The configurations become Clarify's `analysis_config.json`, member for member as the SDK writes it.
+Its configurations (`analyses.py`) become Clarify's `analysis_config.json`, member for member as the SDK writes it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,22 @@ import copy
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.reports.outputs.files import CONSTRAINTS
-from model_monitor.sagemaker.definitions import given
-from model_monitor.sagemaker.explanations import Explained, ModelConfig, methods_of, model_variables
+from model_monitor.sagemaker.analyses import (
+    BiasConfig,
+    DataConfig,
+    Explained,
+    ModelConfig,
+    ModelPredictedLabelConfig,
+    PDPConfig,
+    SegmentationConfig,
+    SHAPConfig,
+    methods_of,
+    model_variables,
+)
 from model_monitor.sagemaker.monitoring_files import (
     Constraints,
     Statistics,
@@ -27,142 +36,22 @@ from model_monitor.sagemaker.monitoring_files import (
 from model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
 from model_monitor.storage import join
 
+__all__ = [
+    "BiasConfig",
+    "DataConfig",
+    "ModelConfig",
+    "ModelPredictedLabelConfig",
+    "PDPConfig",
+    "SHAPConfig",
+    "SageMakerClarifyProcessor",
+    "SegmentationConfig",
+]
+
 log = logging.getLogger(__name__)
 
 ANALYSIS = "analysis.json"
 ANALYSIS_CONFIG = "analysis_config.json"
 REPORT = {"name": "report", "title": "Analysis Report"}
-
-
-@dataclass(eq=False)
-class SegmentationConfig:
-    """A column whose values part the rows, for metrics of each part. display_aliases: with or without one of the rest.
-
-    Raises ValueError, in the SDK's words, for segments that are none, or another number of aliases.
-    """
-
-    name_or_index: str | int
-    segments: list[list[str | int]]
-    config_name: str | None = None
-    display_aliases: list[str] | None = None
-
-    def __post_init__(self) -> None:
-        if self.name_or_index is None:
-            raise ValueError("`name_or_index` cannot be None")
-        listed = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
-        if not self.segments or not listed:
-            raise ValueError("`segments` must be a list of lists of values or intervals.")
-        if self.display_aliases is not None and len(self.display_aliases) - len(self.segments) not in (0, 1):
-            raise ValueError(
-                "Number of `display_aliases` must equal the number of segments specified or with one additional default segment "
-                "display alias."
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The member of the configuration."""
-        named = given(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
-        return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
-
-
-@dataclass(eq=False)
-class DataConfig:
-    """The data set of an analysis, and where its results go. s3_compression_type: accepted, files say by their names."""
-
-    s3_data_input_path: str
-    s3_output_path: str
-    s3_analysis_config_output_path: str | None = None
-    label: str | None = None
-    headers: list[str] | None = None
-    features: str | None = None
-    dataset_type: str = "text/csv"
-    s3_compression_type: str = "None"
-    joinsource: str | int | None = None
-    facet_dataset_uri: str | None = None
-    facet_headers: list[str] | None = None
-    predicted_label_dataset_uri: str | None = None
-    predicted_label_headers: list[str] | None = None
-    predicted_label: str | int | None = None
-    excluded_columns: list[int] | list[str] | None = None
-    segmentation_config: list[SegmentationConfig] | None = None
-    time_series_data_config: Any = None
-
-    def __post_init__(self) -> None:
-        series = self.time_series_data_config
-        self.analysis_config: dict[str, Any] = given(
-            dataset_type=self.dataset_type,
-            features=self.features,
-            headers=self.headers,
-            label=self.label,
-            joinsource_name_or_index=self.joinsource,
-            facet_dataset_uri=self.facet_dataset_uri,
-            facet_headers=self.facet_headers,
-            predicted_label_dataset_uri=self.predicted_label_dataset_uri,
-            predicted_label_headers=self.predicted_label_headers,
-            predicted_label=self.predicted_label,
-            excluded_columns=self.excluded_columns,
-            segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
-            time_series_data_config=series and series.get_time_series_data_config(),
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """The members of the configuration that are about the data."""
-        return copy.deepcopy(self.analysis_config)
-
-
-class BiasConfig:
-    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups."""
-
-    def __init__(
-        self,
-        label_values_or_threshold: list[int | float | str],
-        facet_name: str | int | list[str] | list[int],
-        facet_values_or_threshold: Any = None,
-        group_name: str | None = None,
-    ) -> None:
-        """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
-        names = facet_name if isinstance(facet_name, list) else [facet_name]
-        values = facet_values_or_threshold
-        if not isinstance(facet_name, list) or values is None:
-            values = [values] * len(names)
-        if len(values) != len(names):
-            raise ValueError("The number of facet names doesn't match the number of facet values")
-        facets = [
-            given(name_or_index=name, value_or_threshold=value) for name, value in zip(names, values, strict=True)
-        ]
-        self.analysis_config: dict[str, Any] = given(
-            label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """The members of the configuration that are about bias."""
-        return copy.deepcopy(self.analysis_config)
-
-
-@dataclass(eq=False)
-class ModelPredictedLabelConfig:
-    """Where the prediction is in what the model answers, and the threshold of its probability.
-
-    Raises TypeError, in the SDK's words, for a threshold that is no number.
-    """
-
-    label: str | int | None = None
-    probability: str | int | None = None
-    probability_threshold: float | None = None
-    label_headers: list[str] | None = None
-
-    def __post_init__(self) -> None:
-        try:
-            float(0 if self.probability_threshold is None else self.probability_threshold)
-        except ValueError:
-            raise TypeError(
-                f"Invalid probability_threshold {self.probability_threshold}. "
-                f"Please choose one that can be cast to float."
-            ) from None
-        self.predictor_config = given(label=self.label, probability=self.probability, label_headers=self.label_headers)
-
-    def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
-        """The threshold, and the members of the configuration that are about the model's answer."""
-        return self.probability_threshold, copy.deepcopy(self.predictor_config)
 
 
 class ClarifyBaseliningJob(BaseliningJob):

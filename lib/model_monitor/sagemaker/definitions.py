@@ -1,15 +1,18 @@
-"""The parts of a job definition, in the form of the API, made of what the SDK's methods are told."""
+"""The parts of a job definition, in the form of the API, made of what the SDK's methods are given."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from inspect import Parameter, Signature
+from typing import Any, TypedDict
 
-from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from model_monitor.running.scheduling.schedules import NOW
 from model_monitor.sagemaker.inputs import CONTAINER, BatchTransformInput, EndpointInput, MonitoringOutput
 from model_monitor.sagemaker.monitoring_files import (
+    Constraints,
     ModelMonitoringFile,
+    Statistics,
     absolute,
     capture_prefix,
     default_prefix,
@@ -18,40 +21,70 @@ from model_monitor.sagemaker.monitoring_files import (
 from model_monitor.storage import join
 
 
-class DataQualityDistributionConstraints:
-    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
+class ScheduleArguments(TypedDict, total=False):
+    """What a schedule can be given; a monitor takes those of its own signature, None for what is not given.
 
-    def __init__(self, categorical_drift_method: str | None = None) -> None:
-        self.categorical_drift_method = categorical_drift_method
+    endpoint_input: the endpoint's name, an EndpointInput (which says where the prediction is, and how late labels are), or a path
+    of its captures. ground_truth_input: the prefix of the labels. analysis_config: the place of one, or an object. Instances,
+    keys, network, role and the longest run time are accepted, and without effect.
+    """
 
-    @staticmethod
-    def valid_distribution_constraints(distribution_constraints: Any) -> bool:
-        """Whether they can be used; None can."""
-        return not distribution_constraints or DataQualityDistributionConstraints.valid_categorical_drift_method(
-            distribution_constraints.categorical_drift_method
-        )
+    endpoint_input: str | EndpointInput | None
+    batch_transform_input: BatchTransformInput | None
+    ground_truth_input: str | None
+    problem_type: str | None
+    analysis_config: Any
+    record_preprocessor_script: str | None
+    post_analytics_processor_script: str | None
+    output_s3_uri: str | None
+    constraints: Constraints | str | None
+    statistics: Statistics | str | None
+    monitor_schedule_name: str | None
+    schedule_cron_expression: str | None
+    data_analysis_start_time: str | None
+    data_analysis_end_time: str | None
+    enable_cloudwatch_metrics: bool | None
+    env: dict[str, str] | None
+    role: str | None
+    instance_count: int | None
+    instance_type: str | None
+    volume_size_in_gb: int | None
+    volume_kms_key: str | None
+    output_kms_key: str | None
+    max_runtime_in_seconds: int | None
+    network_config: Any
 
-    @staticmethod
-    def valid_categorical_drift_method(categorical_drift_method: str | None) -> bool:
-        """Whether there is such a method; None means the default one."""
-        return not categorical_drift_method or categorical_drift_method in CATEGORICAL_DRIFT_METHODS
+
+LAST = ("batch_transform_input", "data_analysis_start_time", "data_analysis_end_time")
+RESOURCES = (
+    *("instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key", "output_kms_key"),
+    *("max_runtime_in_seconds", "env", "network_config"),
+)
+"""Parameters in the SDK's order."""
 
 
-class DataQualityMonitoringConfig:
-    """What replaces the suggested configuration."""
+def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
+    """A method under a signature of its own: these parameters with their defaults, each by its position or its name.
 
-    def __init__(self, distribution_constraints: DataQualityDistributionConstraints | None = None) -> None:
-        self.distribution_constraints = distribution_constraints
+    Raises TypeError, when it is called, for other arguments.
+    """
+    kinds = {name: getattr(kind, "__forward_arg__", kind) for name, kind in ScheduleArguments.__annotations__.items()}
+    each = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [Parameter(name, each, default=value, annotation=kinds[name]) for name, value in defaults.items()]
+    signature = Signature([Parameter("self", each), *parameters], return_annotation="None")
 
-    @staticmethod
-    def valid_monitoring_config(monitoring_config: Any) -> bool:
-        """Whether it can be used; None can."""
-        return not monitoring_config or DataQualityDistributionConstraints.valid_distribution_constraints(
-            monitoring_config.distribution_constraints
-        )
+    @functools.wraps(method)
+    def called(*ordered: Any, **named: Any) -> None:
+        bound = signature.bind(*ordered, **named)
+        bound.apply_defaults()
+        method(**bound.arguments)
+
+    vars(called).update(__signature__=signature)
+    called.__qualname__ = f"{owner.__qualname__}.{method.__name__}"
+    return called
 
 
-# The parts of a job definition, in the form of the API, made of what the SDK's methods are given.
+# The parts, as far as they are given.
 
 
 PUBLISH = "publish_cloudwatch_metrics"

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from model_monitor.data.records.windows import Window
 from model_monitor.documents.alerts import Alerts
-from model_monitor.errors import MonitorError, OutputHeld
-from model_monitor.integrations.imports.dag import window_of
-from model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription, definition_of, schedule_of
-from model_monitor.integrations.imports.variables import JobVariables, jobs_of
+from model_monitor.documents.run_description import moment, time_of
+from model_monitor.documents.schedule import Execution, ScheduledJob
+from model_monitor.errors import MonitorError
+from model_monitor.integrations.imports.descriptions import definition_of, schedule_of
+from model_monitor.integrations.imports.jobs import JobVariables, entry_of, jobs_of, recurrence_of, window_of
 from model_monitor.reports.alerts import read_alerts
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.sources import variable_of
-from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
+from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
+from model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held
+from model_monitor.running.scheduling.runs import Note, due_times, run_jobs
+from model_monitor.running.scheduling.schedules import Clock, read_offset, run_windows
 from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import located
-from model_monitor.storage import LocalStorage, join
-from model_monitor.storage.lease import holding
+from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
 
-SCHEDULED = "Scheduled"
 PATHS = (
     *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
     *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
@@ -43,6 +48,62 @@ _JOB_NAMES = {
 _MERGE_JOB = "groundtruth-merge"
 """What the names of processing jobs begin with (C1.5)."""
 
+_STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: ExitStatus.TERMINATED}
+"""By a processing job's status; any other is a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan(Plan):
+    """The plan of a schedule that is kept as the API describes it: its jobs get variables, and names as the service gives them.
+
+    variables: of each job by its name. token: tells the processing jobs of this call from others.
+    """
+
+    variables: Mapping[str, JobVariables] = field(default_factory=dict)
+    token: str = ""
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Not here: a run without data is one that failed."""
+        return False
+
+    def window(self, scheduled: datetime) -> Window:
+        """What the run of a time looks at, to the second."""
+        start, end = self.offsets or (timedelta(0), timedelta(0))
+        return Window(scheduled + start, scheduled + end)
+
+    def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
+        """How a job of the run of this time is started, its results in the folder of its hour."""
+        given = self.variables[job.job].variables
+        variables = {key: located(text) if key in PATHS else text for key, text in given.items()}
+        if job.output_folder is not None:
+            variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
+        window = self.window(scheduled)
+        times = {"start_time": moment(window.start), "end_time": moment(window.end)}
+        prefix = _MERGE_JOB if job.job == "merge" else _JOB_NAMES[self.entry.monitoring_type]
+        name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
+        return JobCommand((job.job,), {**variables, **times}, self.folder, variables["output_path"], name=name)
+
+
+def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
+    """The plan of a schedule's record."""
+    schedule, definition = schedule_of(kept["Schedule"]), definition_of(kept["Definition"])
+    jobs = {job.job: job for job in jobs_of(definition, schedule.name, kept["CapturePrefix"])}
+    entry = entry_of(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
+    recurrence, window = recurrence_of(schedule), window_of(schedule, definition)
+    created = kept["Schedule"]["CreationTime"]
+    return LocalPlan(
+        entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
+        file=local_jobs.path_of(local_jobs.SCHEDULES, schedule.name),
+        clock=Clock(recurrence.cron) if recurrence else None,
+        offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
+        delay=timedelta(0),
+        starts=created - recurrence.period + A_MOMENT if recurrence else created,
+        destinations=(),
+        variables=jobs,
+        token=uuid.uuid4().hex[:24],
+    )
+
 
 def run_due(name: str) -> list[dict[str, Any]]:
     """Run what is due of a schedule, and give all of its executions, the oldest first, as the API lists them.
@@ -50,29 +111,40 @@ def run_due(name: str) -> list[dict[str, Any]]:
     Of two processes that ask at the same time one runs it, and the other gets what there was.
     Raises BadInput if there is no such schedule.
     """
-    record = local_jobs.read(local_jobs.SCHEDULES, name)
-    schedule, definition = schedule_of(record["Schedule"]), definition_of(record["Definition"])
-    place = str(local_jobs.path_of(local_jobs.SCHEDULES, name, ".running"))
-    with suppress(OutputHeld), holding(LocalStorage(), place, timedelta(0)):
-        for scheduled in list(_due(local_jobs.read(local_jobs.SCHEDULES, name), schedule)):
-            job = _run(schedule, definition, record["CapturePrefix"], scheduled)
-            record = local_jobs.read(
-                local_jobs.SCHEDULES, name
-            )  # the schedule may have been changed or stopped meanwhile
-            record["Executions"].append({"ScheduledTime": scheduled, "ProcessingJobName": job})
-            local_jobs.write(local_jobs.SCHEDULES, name, record)
-    return [run_summary(each, record["Schedule"]) for each in record["Executions"]]
+    kept = local_jobs.read(local_jobs.SCHEDULES, name)
+    folder = local_jobs.path_of(local_jobs.EXECUTIONS, name).parent
+    with held(folder, name) as is_ours:
+        if is_ours:
+            record = Record.read(folder, name)
+            record.settle()
+            plan = plan_of(kept)
+            for _ in run_windows(
+                due_times(plan, record, local_jobs.now), partial(run_jobs, plan, record, launch=_run_job)
+            ):
+                pass
+    return summaries(kept["Schedule"])
 
 
-def run_summary(execution: Mapping[str, Any], schedule: Mapping[str, Any]) -> dict[str, Any]:
-    """One of the API's MonitoringExecutionSummaries. schedule: as the API describes it."""
-    description = local_jobs.describe(execution["ProcessingJobName"])
-    status, message = description["ProcessingJobStatus"], description.get("ExitMessage", "")
-    violated = status == local_jobs.COMPLETED and message.startswith("CompletedWithViolations")
+def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The runs that have ended, the oldest first, as the API lists them. schedule: as the API describes it."""
+    name = schedule["MonitoringScheduleName"]
+    record = Record.read(local_jobs.path_of(local_jobs.EXECUTIONS, name).parent, name)
+    return [
+        _summary(each, each.processing_job, name)
+        for each in record.executions.executions
+        if each.processing_job and not each.status.is_under_way
+    ]
+
+
+def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
+    """One of the API's MonitoringExecutionSummaries."""
+    description = local_jobs.describe(job)
+    status = description["ProcessingJobStatus"]
+    violated = status == local_jobs.COMPLETED and _has_violations(description)
     reason = {"FailureReason": description["FailureReason"]} if "FailureReason" in description else {}
     return {
-        "MonitoringScheduleName": schedule["MonitoringScheduleName"],
-        "ScheduledTime": execution["ScheduledTime"],
+        "MonitoringScheduleName": schedule,
+        "ScheduledTime": time_of(execution.scheduled_time),
         "CreationTime": description["CreationTime"],
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
@@ -81,56 +153,27 @@ def run_summary(execution: Mapping[str, Any], schedule: Mapping[str, Any]) -> di
     }
 
 
+def _run_job(command: JobCommand, note: Note) -> int:
+    """Run a job of ours under its name to its end; the exit status that its description has."""
+    [job], name = command.words, command.name or ""
+    source = ProcessingInput(command.variables["dataset_source"], str(CONTAINER / "input"), "endpoint_input_1")
+    note(process_id=local_jobs.start(job, name, command.variables, [source]))
+    with suppress(local_jobs.JobFailed):
+        local_jobs.wait(name)
+    description = local_jobs.describe(name)
+    log.info("%s: %s", name, description["ExitMessage"])
+    status = _STATUSES.get(description["ProcessingJobStatus"], ExitStatus.FAILED)
+    return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
+
+
+def _has_violations(description: Mapping[str, Any]) -> bool:
+    return str(description.get("ExitMessage", "")).startswith("CompletedWithViolations")
+
+
 def results_of(record: Mapping[str, Any]) -> str:
     """The folder above the hour folders of a schedule's runs."""
     schedule, definition = schedule_of(record["Schedule"]), definition_of(record["Definition"])
     return jobs_of(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
-
-
-def _due(record: Mapping[str, Any], schedule: ScheduleDescription) -> Iterator[datetime]:
-    """The times of runs that should have been by now and have not."""
-    if schedule.status != SCHEDULED:
-        return
-    created, now = record["Schedule"]["CreationTime"], local_jobs.now()
-    done = {each["ScheduledTime"] for each in record["Executions"]}
-    recurrence = Recurrence.of(schedule.expression) if schedule.expression else Recurrence(0, DAY_HOURS)
-    times = [created] if recurrence is None else recurrence.times(created - recurrence.period, now)
-    yield from (time for time in times if time not in done)
-
-
-def _run(schedule: ScheduleDescription, definition: Definition, captures: str, scheduled: datetime) -> str:
-    """Run the jobs of one execution until the last or until one fails; gives the name of the last that ran."""
-    jobs = jobs_of(definition, schedule.name, captures)
-    window = window_of(schedule, definition)
-    start = scheduled + read_offset(window.start_offset, "start_offset")
-    end = scheduled + read_offset(window.end_offset, "end_offset")
-    suffix = f"{scheduled:%Y%m%d%H%M}-{uuid.uuid4().hex[:24]}"
-    name = ""
-    for job in jobs:
-        prefix = _MERGE_JOB if job.job == "merge" else _JOB_NAMES[definition.monitoring_type]
-        name = f"{prefix}-{suffix}"
-        variables = {**_located(job, scheduled), "start_time": _time(start), "end_time": _time(end)}
-        source = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), "endpoint_input_1")
-        local_jobs.start(job.job, name, variables, [source])
-        with suppress(local_jobs.JobFailed):
-            local_jobs.wait(name)
-        description = local_jobs.describe(name)
-        log.info("%s of %s: %s", job.job, schedule.name, description["ExitMessage"])
-        if description["ProcessingJobStatus"] != local_jobs.COMPLETED:
-            break
-    return name
-
-
-def _located(job: JobVariables, scheduled: datetime) -> dict[str, str]:
-    """A job's variables with paths that it opens, its results in the folder of its hour."""
-    variables = {key: located(text) if key in PATHS else text for key, text in job.variables.items()}
-    if job.output_folder is not None:
-        variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
-    return variables
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # The alert of a schedule, as the SDK's objects: decided from the history of its runs, which the jobs keep beside

@@ -1,4 +1,4 @@
-"""What a schedule reads and where it writes, and what an endpoint captures, as the SDK's classes and helpers spell it."""
+"""What a schedule reads and where it writes, its configuration, and what an endpoint captures, as the SDK's classes spell it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from model_monitor.capture import CaptureOptions
+from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from model_monitor.integrations.imports.descriptions import ATTRIBUTES
 from model_monitor.running.scheduling.schedules import HOURLY, NOW
 from model_monitor.sagemaker.monitoring_files import capture_prefix
@@ -66,7 +67,7 @@ class CronExpressionGenerator:
 
     @staticmethod
     def daily_every_x_hours(hour_interval: int, starting_hour: int = 0) -> str:
-        """At `starting_hour` (UTC) and every so many hours after it until the day ends."""
+        """At `starting_hour` (UTC) and every `hour_interval` hours after it until the day ends."""
         return f"cron(0 {starting_hour}/{hour_interval} ? * * *)"
 
     @staticmethod
@@ -238,4 +239,37 @@ class DataCaptureConfig:
             capture_options=self.capture_options,
             csv_content_types=self.csv_content_types,
             json_content_types=self.json_content_types,
+        )
+
+
+class DataQualityDistributionConstraints:
+    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
+
+    def __init__(self, categorical_drift_method: str | None = None) -> None:
+        self.categorical_drift_method = categorical_drift_method
+
+    @staticmethod
+    def valid_distribution_constraints(distribution_constraints: Any) -> bool:
+        """Whether they can be used; None can."""
+        return not distribution_constraints or DataQualityDistributionConstraints.valid_categorical_drift_method(
+            distribution_constraints.categorical_drift_method
+        )
+
+    @staticmethod
+    def valid_categorical_drift_method(categorical_drift_method: str | None) -> bool:
+        """Whether there is such a method; None means the default one."""
+        return not categorical_drift_method or categorical_drift_method in CATEGORICAL_DRIFT_METHODS
+
+
+class DataQualityMonitoringConfig:
+    """What replaces the suggested configuration."""
+
+    def __init__(self, distribution_constraints: DataQualityDistributionConstraints | None = None) -> None:
+        self.distribution_constraints = distribution_constraints
+
+    @staticmethod
+    def valid_monitoring_config(monitoring_config: Any) -> bool:
+        """Whether it can be used; None can."""
+        return not monitoring_config or DataQualityDistributionConstraints.valid_distribution_constraints(
+            monitoring_config.distribution_constraints
         )

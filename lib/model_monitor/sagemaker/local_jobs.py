@@ -1,4 +1,4 @@
-"""Our jobs as processes that are started here, and what is known of them between calls: a JSON file for each."""
+"""Our jobs as processes that are started here, and their records between calls: a JSON file for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
 from model_monitor.storage import LocalStorage, join
 
-SCHEDULES, JOBS = "schedules", "jobs"
+SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
 
 _OF_A_TIME = "Time"  # how the API's members that are times end
 _AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
@@ -62,9 +62,9 @@ def write(kind: str, name: str, content: Mapping[str, Any]) -> None:
     LocalStorage().write(str(path_of(kind, name)), f"{text}\n".encode())
 
 
-def delete(kind: str, name: str) -> None:
+def delete(kind: str, name: str, suffix: str = ".json") -> None:
     """Remove a record; nothing happens if there is none."""
-    path_of(kind, name).unlink(missing_ok=True)
+    path_of(kind, name, suffix).unlink(missing_ok=True)
 
 
 def _with_times(members: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +100,8 @@ class JobFailed(MonitorError):
     """A job that was waited for did not complete; the text is its own exit message."""
 
 
-def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> None:
-    """Start a job of ours under a name, and record it as the API describes it.
+def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> int:
+    """Start a job of ours under a name, and record it as the API describes it; gives its process's id.
 
     job: baseline, monitor or merge. variables: its own, with paths and URIs that it opens.
     """
@@ -120,6 +120,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
         )
     description = _description(name, variables, inputs)
     write(JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
+    return _running[name].pid
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -246,7 +247,7 @@ def job_of_arn(arn: str) -> str:
 
     Raises BadInput if it is the ARN of something else.
     """
-    _, found, name = arn.partition(":processing-job/")
-    if not found:
+    _, separator, name = arn.partition(":processing-job/")
+    if not separator:
         raise BadInput(f"{arn!r} is no processing job; its ARN has :processing-job/ in it")
     return name

@@ -14,7 +14,7 @@ from model_monitor.errors import BadInput, MissingDependency
 from model_monitor.storage import LocalStorage, is_local, join, local_path
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
-"""Names the folder for schedules, the records and logs of jobs, and results that were not told where to go."""
+"""Names the folder for schedules, the records and logs of jobs, and results without a place of their own."""
 
 S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
 
@@ -45,17 +45,17 @@ def default_prefix(session: Any) -> str:
 
 def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
     """Below what endpoints capture: as the monitor's `env` or this process's environment says, else where the SDK has it."""
-    told = environment.get(CAPTURES_VARIABLE) or os.environ.get(CAPTURES_VARIABLE)
-    return told or join(default_prefix(session), "data-capture")
+    prefix = environment.get(CAPTURES_VARIABLE) or os.environ.get(CAPTURES_VARIABLE)
+    return prefix or join(default_prefix(session), "data-capture")
 
 
 def absolute(uri: str) -> str:
-    """A path of this machine without regard to the working directory; a URI as it is."""
+    """A local path without regard to the working directory; a URI as it is."""
     return uri if urlparse(uri).scheme else str(Path(uri).absolute())
 
 
 def located(uri: str) -> str:
-    """The path or URI that a job is told for `uri`: absolute if it is a local one."""
+    """The path or URI that a job gets for `uri`: absolute if it is a local one."""
     parts = urlparse(uri)
     root = os.environ.get(S3_ROOT_VARIABLE)
     if parts.scheme == _S3 and root:
@@ -74,8 +74,8 @@ def read_text(uri: str, session: Any) -> str:
     bucket, key = _bucket_and_key(place)
     try:
         return str(_client(session).get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8"))
-    except Exception as fault:  # botocore's own classes are not at hand without botocore
-        raise BadInput(f"{uri}: can't be read ({type(fault).__name__}: {fault})") from fault
+    except Exception as error:  # botocore's own classes are not at hand without botocore
+        raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 
 
 def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) -> str:
@@ -94,7 +94,7 @@ def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) ->
 
 
 def exists_here(uri: str) -> bool:
-    """Whether `uri` is a path of this machine at which there is something."""
+    """Whether `uri` is a local path at which there is something."""
     place = located(uri)
     return is_local(place) and local_path(place).exists()
 
@@ -111,11 +111,11 @@ def _client(session: Any) -> Any:
         return boto_session.client("s3")
     try:
         import boto3
-    except ImportError as fault:
+    except ImportError as error:
         raise MissingDependency(
             f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[aws]', or set "
             f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
-        ) from fault
+        ) from error
     return boto3.client("s3")
 
 

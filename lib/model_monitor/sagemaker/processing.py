@@ -164,7 +164,7 @@ def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[Processing
     return inputs, outputs
 
 
-# What all monitors of the SDK can be told, and the baselines that they make.
+# What all monitors of the SDK can be given, and the baselines that they make.
 
 
 log = logging.getLogger(__name__)
@@ -233,14 +233,14 @@ class BaselinedMonitor:
         if local_jobs.exists(local_jobs.JOBS, name):
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
         destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
-        told = {
+        given_all = {
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
             PUBLISH: "Disabled",  # as the SDK has it for baselines
             "output_path": located(destination),
         }
-        source = ProcessingInput(told["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
-        local_jobs.start("baseline", name, told, [source])
+        source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
+        local_jobs.start("baseline", name, given_all, [source])
         place = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
         job = BaseliningJob(self.sagemaker_session, name, [source], [place], self.output_kms_key)
         self.latest_baselining_job_name, self.latest_baselining_job = name, job

@@ -10,24 +10,33 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from model_monitor.documents.schedule import Executions
 from model_monitor.errors import BadConfiguration
 from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker import executions, local_jobs
 from model_monitor.sagemaker.definitions import (
+    LAST,
     PUBLISH,
+    RESOURCES,
+    ScheduleArguments,
     app_specification,
     baseline_config,
+    given,
     ground_truth,
     job_input,
     job_output,
     schedule_config,
+    signed,
 )
-from model_monitor.sagemaker.executions import SCHEDULED, results_of, run_due, run_summary
+from model_monitor.sagemaker.executions import results_of, run_due, summaries
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
+from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, named_after
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -37,23 +46,40 @@ SCHEDULE = "monitoring-schedule"
 SOURCES = {"EndpointInput", "BatchTransformInput"}
 """Members of a job input of which there is one."""
 
-STOPPED = "Stopped"
+SCHEDULED, STOPPED = "Scheduled", "Stopped"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"
-
-Source: TypeAlias = tuple[str | EndpointInput | None, BatchTransformInput | None]
-"""Where a monitor looks: one of the two."""
-
-Times: TypeAlias = tuple[str | None, str | None, str | None]
-"""When: an expression, and both ends of the window of NOW."""
 
 
 class ScheduledMonitor(BaselinedMonitor):
-    """A monitor with its schedule, the runs of it and its alert."""
+    """A monitor with its schedule, the runs of it and its alert.
+
+    OWN: parameters of its two methods that make and change a schedule, behind the endpoint. AFTER_OUTPUT: those behind the output
+    when one is made, and when one is changed. ROLE_LAST: whether the SDK has role and metrics behind the resources.
+    """
 
     MONITORING_TYPE: ClassVar[str]
+    OWN: ClassVar[tuple[str, ...]] = ()
+    AFTER_OUTPUT: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = (("constraints",), ("constraints",))
+    ROLE_LAST: ClassVar[bool] = False
 
     monitoring_schedule_name: str | None = None
     job_definition_name: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Give the two methods the signatures that the SDK has for this kind of monitor."""
+        first, time = ("endpoint_input", *cls.OWN, "output_s3_uri"), "schedule_cron_expression"
+        of_new, of_changed = cls.AFTER_OUTPUT
+        metrics = ("enable_cloudwatch_metrics", "role")
+        resources = (*RESOURCES, *metrics) if cls.ROLE_LAST else (*metrics, *RESOURCES)
+        new = (*first, *of_new, "monitor_schedule_name", time, metrics[0], *LAST)
+        made = {**dict.fromkeys(new), metrics[0]: True}
+        changed = dict.fromkeys((*first, *of_changed, time, *resources, *LAST))
+        methods = {
+            ScheduledMonitor.create_monitoring_schedule: made,
+            ScheduledMonitor.update_monitoring_schedule: changed,
+        }
+        for method, parameters in methods.items() if "MONITORING_TYPE" in vars(cls) else ():
+            setattr(cls, method.__name__, signed(method, cls, parameters))
 
     @classmethod
     def monitoring_type(cls) -> str:
@@ -61,6 +87,78 @@ class ScheduledMonitor(BaselinedMonitor):
         return cls.MONITORING_TYPE
 
     # The schedule.
+
+    def create_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
+        """Keep a schedule; its runs are run when they are requested (`list_executions`).
+
+        `ScheduleArguments` says what the arguments are. Baseline files that are not given are those of the latest baselining job,
+        as is the configuration of an analysis.
+        Raises ValueError unless one input is given, for a second schedule of one monitor, and for times that are none;
+        BadConfiguration for a name that is taken, or without a baseline or a configuration.
+        """
+        baseline = _baseline(arguments) or self._latest_baseline()
+        application = self._app_specification({**arguments, "env": self.env})
+        name = self._new_name(arguments.get("monitor_schedule_name"))
+        read, captures = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
+        parts = {
+            "BaselineConfig": baseline,
+            "AppSpecification": application,
+            "JobInput": {**self._with_attributes(read), **ground_truth(arguments.get("ground_truth_input"))},
+            "JobOutputConfig": job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
+        }
+        created = local_jobs.now()
+        whole = {
+            "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
+            "JobDefinitionName": name,
+            "CreationTime": created,
+            "RoleArn": self.role or NO_ROLE,
+            "JobResources": {
+                "ClusterConfig": {
+                    "InstanceCount": self.instance_count,
+                    "InstanceType": self.instance_type,
+                    "VolumeSizeInGB": self.volume_size_in_gb,
+                }
+            },
+            **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
+        }
+        record = {
+            "Schedule": self._description(name, created, _times(arguments)),
+            "Definition": whole,
+            "CapturePrefix": captures,
+        }
+        local_jobs.write(local_jobs.SCHEDULES, name, record)
+        self.monitoring_schedule_name = self.job_definition_name = name
+
+    def update_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
+        """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
+
+        Raises ValueError if both inputs are given, and for times that are none.
+        """
+        baseline, application = _baseline(arguments), self._app_specification(arguments)
+        name = self._schedule_name()
+        record = local_jobs.read(local_jobs.SCHEDULES, name)
+        parts = {
+            "BaselineConfig": baseline,
+            "AppSpecification": application,
+            "JobInput": ground_truth(arguments.get("ground_truth_input")),
+        }
+        if _sources(arguments) != (None, None):
+            read, record["CapturePrefix"] = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
+            parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
+        if (output := arguments.get("output_s3_uri")) is not None:
+            parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
+        for part, change in parts.items():
+            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
+            if SOURCES & change.keys():  # one source takes the place of the other
+                content = {name: member for name, member in content.items() if name not in SOURCES}
+            if PUBLISH in content.get("Environment", {}) and "Environment" in change:
+                published = {PUBLISH: content["Environment"][PUBLISH]}
+                change = {**change, "Environment": {**published, **change["Environment"]}}
+            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
+        if changed := _times(arguments):
+            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
+        record["Schedule"]["LastModifiedTime"] = local_jobs.now()
+        local_jobs.write(local_jobs.SCHEDULES, name, record)
 
     def start_monitoring_schedule(self) -> None:
         """Have its runs be due again."""
@@ -73,12 +171,13 @@ class ScheduledMonitor(BaselinedMonitor):
     def delete_monitoring_schedule(self) -> None:
         """Forget the schedule; the results of its runs stay."""
         local_jobs.delete(local_jobs.SCHEDULES, self._schedule_name())
+        local_jobs.delete(local_jobs.EXECUTIONS, self._schedule_name(), f".{Executions.FILE_NAME}")
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> dict[str, Any]:
         """What the API's DescribeMonitoringSchedule would say. Raises BadConfiguration if there is no schedule."""
         record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
-        ran = [run_summary(each, record["Schedule"]) for each in record["Executions"][-1:]]
+        ran = summaries(record["Schedule"])[-1:]
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
     @classmethod
@@ -212,105 +311,31 @@ class ScheduledMonitor(BaselinedMonitor):
             return None
         return executions[-1]
 
-    def _new_name(self, given: str | None) -> str:
+    def _new_name(self, wanted: str | None) -> str:
         """The name of a new schedule. Raises ValueError if there is one already, BadConfiguration for a name that is taken."""
         if self.monitoring_schedule_name is not None:
             raise ValueError(
                 "It seems that this object was already used to create a Model Monitoring Schedule. To create another, "
                 "first delete the existing one using my_monitor.delete_monitoring_schedule()."
             )
-        name = given or named_after(SCHEDULE)
+        name = wanted or named_after(SCHEDULE)
         if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(
                 f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
             )
         return name
 
-    def _create(
-        self,
-        given: str | None,
-        source: Source,
-        output: str | None,
-        *,
-        baseline: Mapping[str, Any],
-        application: Mapping[str, Any],
-        times: Times,
-        labels: str | None = None,
-    ) -> None:
-        """Keep a new schedule. given: its name, if there is one. labels: the prefix of the ground truth.
+    def _latest_baseline(self) -> dict[str, Any]:
+        """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
+        return baseline_config(ConstraintsResource=self.suggested_constraints())
 
-        Raises ValueError for a second schedule of one monitor, unless one input is given, and for times that are none;
-        BadConfiguration for a name that is taken.
-        """
-        name = self._new_name(given)
-        read, captures = job_input(*source, self.env or {}, self.sagemaker_session)
-        parts = {
-            "BaselineConfig": baseline,
-            "AppSpecification": application,
-            "JobInput": {**self._with_attributes(read), **ground_truth(labels)},
-            "JobOutputConfig": job_output(name, output, self.sagemaker_session),
-        }
-        created = local_jobs.now()
-        whole = {
-            "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
-            "JobDefinitionName": name,
-            "CreationTime": created,
-            "RoleArn": self.role or NO_ROLE,
-            "JobResources": {
-                "ClusterConfig": {
-                    "InstanceCount": self.instance_count,
-                    "InstanceType": self.instance_type,
-                    "VolumeSizeInGB": self.volume_size_in_gb,
-                }
-            },
-            **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
-        }
-        record = {
-            "Schedule": self._description(name, created, schedule_config(*times)),
-            "Definition": whole,
-            "CapturePrefix": captures,
-            "Executions": [],
-        }
-        local_jobs.write(local_jobs.SCHEDULES, name, record)
-        self.monitoring_schedule_name = self.job_definition_name = name
+    def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The application of a new schedule, and what an update changes of it."""
+        scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
+        changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
+        return {**changed, **given(ProblemType=arguments.get("problem_type"))}
 
-    def _update(
-        self,
-        source: Source,
-        output: str | None,
-        *,
-        baseline: Mapping[str, Any],
-        application: Mapping[str, Any],
-        times: Times,
-        labels: str | None = None,
-    ) -> None:
-        """Change what is given of the schedule. Raises ValueError if both inputs are given, and for times that are none."""
-        name = self._schedule_name()
-        record = local_jobs.read(local_jobs.SCHEDULES, name)
-        parts = {"BaselineConfig": baseline, "AppSpecification": application, "JobInput": ground_truth(labels)}
-        if source != (None, None):
-            read, record["CapturePrefix"] = job_input(*source, self.env or {}, self.sagemaker_session)
-            parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
-        if output is not None:
-            parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
-        for part, change in parts.items():
-            content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
-            if SOURCES & change.keys():  # one source takes the place of the other
-                content = {name: member for name, member in content.items() if name not in SOURCES}
-            if PUBLISH in content.get("Environment", {}) and "Environment" in change:
-                published = {PUBLISH: content["Environment"][PUBLISH]}
-                change = {**change, "Environment": {**published, **change["Environment"]}}
-            record["Definition"][f"{self.MONITORING_TYPE}{part}"] = {**content, **change}
-        if changed := schedule_config(*times):
-            record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
-        record["Schedule"]["LastModifiedTime"] = local_jobs.now()
-        local_jobs.write(local_jobs.SCHEDULES, name, record)
-
-    def _baseline_of(self, constraints: Constraints | str | None) -> dict[str, Any]:
-        """The baseline of a schedule: the latest baselining job's constraints if none are given."""
-        return baseline_config(ConstraintsResource=self.suggested_constraints() if constraints is None else constraints)
-
-    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: str | None) -> Any:
+    def _changed_application(self, env: dict[str, str] | None, publishes: bool | None, *scripts: Any) -> dict[str, Any]:
         """The part of the application that an update changes. env: the monitor's from now on."""
         self.env = self.env if env is None else env
         environment = env if publishes is None else self.env
@@ -347,3 +372,18 @@ class ScheduledMonitor(BaselinedMonitor):
         record = local_jobs.read(local_jobs.SCHEDULES, name)
         record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": local_jobs.now()}
         local_jobs.write(local_jobs.SCHEDULES, name, record)
+
+
+def _baseline(arguments: ScheduleArguments) -> dict[str, Any]:
+    return baseline_config(
+        ConstraintsResource=arguments.get("constraints"), StatisticsResource=arguments.get("statistics")
+    )
+
+
+def _sources(arguments: ScheduleArguments) -> tuple[str | EndpointInput | None, BatchTransformInput | None]:
+    return arguments.get("endpoint_input"), arguments.get("batch_transform_input")
+
+
+def _times(arguments: ScheduleArguments) -> dict[str, str]:
+    start, end = arguments.get("data_analysis_start_time"), arguments.get("data_analysis_end_time")
+    return schedule_config(arguments.get("schedule_cron_expression"), start, end)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from model_monitor.capture import CaptureOptions
-from model_monitor.capture.counts import Clock
+from model_monitor.capture.options import Clock
 
 NOON = datetime(2024, 3, 4, 12, 5, 6, 789000, tzinfo=timezone.utc)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 
-from model_monitor.capture.counts import FaultLog
+from model_monitor.capture.options import FaultLog
 
 from .capturing import HandClock
 

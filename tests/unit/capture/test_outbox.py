@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor.capture import CaptureLimits, LocalFolder
-from model_monitor.capture.counts import SYSTEM_CLOCK, Tally
+from model_monitor.capture.options import SYSTEM_CLOCK, Tally
 from model_monitor.capture.outbox import Outbox
 from model_monitor.capture.spool import Spool
 

@@ -15,7 +15,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import BadConfiguration, BadDocument
 from model_monitor.integrations.imports.command import answers_on, import_schedules
-from model_monitor.integrations.imports.variables import env_text
+from model_monitor.integrations.imports.jobs import env_text
 from model_monitor.running.configuration.reading import config_of, sources_of
 
 TRANSFORM_INPUT = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.integrations.emr.command import refuse_secrets
-from model_monitor.integrations.emr.endings import told
+from model_monitor.integrations.emr.command import error_sentences, refuse_secrets
 from model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}
@@ -97,7 +96,7 @@ def test_what_aws_refuses_is_said_with_what_to_do(code, said, operation, sentenc
     """The codes and texts are those of the services' API references."""
     from botocore.exceptions import ClientError
 
-    with pytest.raises(MonitorError) as fault, told(Target.of(EMR, waits=True)):
+    with pytest.raises(MonitorError) as fault, error_sentences(Target.of(EMR, waits=True)):
         raise ClientError({"Error": {"Code": code, "Message": said}}, operation)
     assert sentence in str(fault.value)
 
@@ -106,5 +105,5 @@ def test_a_region_without_the_service_is_said():
     from botocore.exceptions import EndpointConnectionError
 
     sentence = "whether AWS_DEFAULT_REGION names a region that has the service"
-    with pytest.raises(MonitorError, match=sentence), told(Target.of(EMR, waits=True)):
+    with pytest.raises(MonitorError, match=sentence), error_sentences(Target.of(EMR, waits=True)):
         raise EndpointConnectionError(endpoint_url="https://emr.nowhere")

@@ -15,7 +15,7 @@ from tests.servers import aws_emulator
 
 from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.errors import BadConfiguration
-from model_monitor.running.replay.backfill import read_request
+from model_monitor.running.replay.command import read_backfill
 
 HOURS = ("22", "23")
 
@@ -114,4 +114,4 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(there):
 )
 def test_what_is_wrong_is_told_before_an_hour_is_looked_at(words, fault, there):
     with pytest.raises(BadConfiguration, match=fault):
-        read_request(words)
+        read_backfill(words)

@@ -9,8 +9,8 @@ import pytest
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, BadInput, NoData
 from model_monitor.running.replay.certificate import Verdict
-from model_monitor.running.replay.windows import read_report, reports_of, windows_of
-from model_monitor.running.scheduling.schedules import Recurrence
+from model_monitor.running.replay.running import read_report, reports_of
+from model_monitor.running.scheduling.schedules import Recurrence, windows_of
 from model_monitor.storage import LocalStorage
 
 HOURLY, DAILY = Recurrence(0, 1), Recurrence(5, 24)

@@ -8,9 +8,8 @@ import pytest
 
 from model_monitor import sagemaker
 from model_monitor.errors import BadConfiguration
-from model_monitor.sagemaker import ModelConfig, PDPConfig, SHAPConfig
-from model_monitor.sagemaker.explanations import MODEL, methods_of, model_variables
-from model_monitor.sagemaker.refused import REFUSED
+from model_monitor.sagemaker import REFUSED, ModelConfig, PDPConfig, SHAPConfig
+from model_monitor.sagemaker.analyses import MODEL, methods_of, model_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 

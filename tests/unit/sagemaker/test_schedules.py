@@ -12,7 +12,8 @@ from botocore.validate import ParamValidator
 
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.integrations.imports.descriptions import definition_of
-from model_monitor.integrations.imports.variables import jobs_of
+from model_monitor.integrations.imports.jobs import jobs_of
+from model_monitor.running.scheduling.record import held
 from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.sagemaker import (
     BatchTransformInput,
@@ -22,10 +23,10 @@ from model_monitor.sagemaker import (
     DataQualityMonitoringConfig,
     DefaultModelMonitor,
     EndpointInput,
+    ModelBiasMonitor,
+    ModelQualityMonitor,
     MonitoringDatasetFormat,
 )
-from model_monitor.storage import LocalStorage
-from model_monitor.storage.lease import holding
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -154,6 +155,27 @@ def test_a_schedule_is_attached_to_by_its_name_and_forgotten_when_it_is_deleted(
     attached.delete_monitoring_schedule()
     with pytest.raises(BadInput, match="none called 'hourly' among the schedules .* there are: none"):
         DefaultModelMonitor.attach("hourly")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "argument"),
+    [(DefaultModelMonitor, "problem_type"), (ModelBiasMonitor, "problem_type"), (ModelQualityMonitor, "statistics")],
+)
+def test_an_argument_of_another_monitor_is_refused_as_python_refuses_it(home, monitor, argument):
+    for method in (monitor().create_monitoring_schedule, monitor().update_monitoring_schedule):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{argument}'"):
+            method("churn", **{argument: "x"})
+    assert not (home / "schedules").exists()
+
+
+def test_a_monitor_of_ones_own_keeps_its_own_method(home):
+    class Team(DefaultModelMonitor):
+        def create_monitoring_schedule(self, endpoint):
+            super().create_monitoring_schedule(endpoint, monitor_schedule_name=f"team-{endpoint}", **BASELINE)
+
+    Team().create_monitoring_schedule("churn")
+
+    assert kept(home, "team-churn")["Definition"]["DataQualityJobInput"]["EndpointInput"]["EndpointName"] == "churn"
 
 
 @pytest.mark.parametrize(
@@ -289,19 +311,20 @@ def test_the_history_of_an_alert_is_that_of_the_jobs_beside_their_runs(home):
 
 
 def test_what_another_process_is_running_is_not_run_again(home):
-    """A lease of another thread stands for one of another process."""
+    """A lock of another thread stands for one of another process."""
     monitor = DefaultModelMonitor()
     monitor.create_monitoring_schedule("churn", monitor_schedule_name="hourly", **BASELINE)
-    held, asked = threading.Event(), threading.Event()
+    began, asked = threading.Event(), threading.Event()
 
     def running():
-        with holding(LocalStorage(), str(home / "schedules" / "hourly.running")):
-            held.set()
+        with held(home / "executions", "hourly") as is_ours:
+            assert is_ours
+            began.set()
             asked.wait()
 
     other = threading.Thread(target=running)
     other.start()
-    held.wait()
+    began.wait()
     try:
         assert monitor.list_executions() == []
     finally:

@@ -18,8 +18,9 @@ from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.reports.history.baselines import shares_at
 from model_monitor.reports.history.decisions import promote
 from model_monitor.running.scheduling.command import Doing, Request, run_due
-from model_monitor.running.scheduling.jobs import KILLED, JobCommand, launch
+from model_monitor.running.scheduling.plan import JobCommand
 from model_monitor.running.scheduling.record import held
+from model_monitor.running.scheduling.runs import KILLED, start_process
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}
@@ -386,7 +387,7 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch):
     notes = []
     command = JobCommand(("monitor",), {}, tmp_path, "out", longest_seconds=timedelta(seconds=2).total_seconds())
 
-    assert launch(command, lambda **members: notes.append(members)) == KILLED
+    assert start_process(command, lambda **members: notes.append(members)) == KILLED
     process_id = int((tmp_path / "pid").read_text())
     assert notes[0] == {"process_id": process_id}
     assert notes[1]["status"].value == "Stopping"

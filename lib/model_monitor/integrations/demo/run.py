@@ -90,7 +90,7 @@ def moved(baseline: AttributionReport, current: AttributionReport) -> str:
     return f"What moved the predictions there, on average: {told}."
 
 
-# Every hour of the demo's day held against its baselines, by the engine without a JVM, and the day as one page.
+# Every hour of the demo's day compared with its baselines, by the engine without a JVM, and the day as one page.
 
 
 DAY_PAGE = "history.html"

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MissingDependency
-from model_monitor.integrations.imports.dag import dag_text, entry_of, window_of
 from model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
     Definition,
@@ -20,7 +19,7 @@ from model_monitor.integrations.imports.descriptions import (
     described,
     schedule_of,
 )
-from model_monitor.integrations.imports.variables import JobVariables, env_text, jobs_of
+from model_monitor.integrations.imports.jobs import JobVariables, dag_text, entry_of, env_text, jobs_of, window_of
 from model_monitor.storage import LocalStorage
 
 
@@ -32,12 +31,12 @@ def sagemaker_client(region: str | None) -> Any:
     try:
         import boto3
         from botocore.exceptions import BotoCoreError
-    except ImportError as fault:
-        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[aws]'") from fault
+    except ImportError as error:
+        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[aws]'") from error
     try:
         return boto3.client("sagemaker", region_name=region)
-    except BotoCoreError as fault:
-        raise BadInput(f"the account can't be asked: {fault}; name a region with --region") from fault
+    except BotoCoreError as error:
+        raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
 
 
 def answers_on(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
@@ -67,8 +66,8 @@ def _ask(client: Any, method: str, **named: str) -> Mapping[str, Any]:
 
     try:
         answer: Mapping[str, Any] = getattr(client, method)(**named)
-    except (BotoCoreError, ClientError) as fault:
-        raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {fault}") from fault
+    except (BotoCoreError, ClientError) as error:
+        raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {error}") from error
     return answer
 
 
@@ -133,8 +132,8 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
         content = LocalStorage().read(path)
         try:
             yield path, json.loads(content)
-        except (ValueError, RecursionError) as fault:
-            raise BadDocument(f"{path}: is no JSON ({fault}); give the output of aws sagemaker describe-…") from fault
+        except (ValueError, RecursionError) as error:
+            raise BadDocument(f"{path}: is no JSON ({error}); give the output of aws sagemaker describe-…") from error
 
 
 def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str | None = None) -> list[Moved]:

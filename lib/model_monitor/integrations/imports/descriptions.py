@@ -41,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A job definition: what is read, what it is held against, where the results go."""
+    """A job definition: what is read, what it is compared with, where the results go."""
 
     name: str
     monitoring_type: str
@@ -208,18 +208,18 @@ def described(content: object, where: str) -> Described:
     shape = _service_model().operation_model(operation).output_shape
     unknown: list[str] = []
     known = _known(content, shape, unknown)
-    if faults := _faults(known, shape):
-        raise BadDocument("\n".join(f"{where}: {fault}" for fault in faults))
+    if errors := _faults(known, shape):
+        raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
     return Described(operation, known, tuple(sorted(unknown)))
 
 
 def _service_model() -> Any:
     try:
         from botocore.session import get_session
-    except ImportError as fault:
+    except ImportError as error:
         raise MissingDependency(
             "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[aws]'"
-        ) from fault
+        ) from error
     return get_session().get_service_model("sagemaker")
 
 

@@ -1,5 +1,6 @@
-"""The continuity certificate: old windows run once more, beside the reports that the service left for them.
+"""Windows of captures that are there already: `model-monitor backfill` monitors them, `replay` runs them once more beside the
+reports that the service left, which makes the continuity certificate.
 
-`windows.py` and `reports.py` find what there is, `verdicts.py` and `certificate.py` compare (pure), `running.py` runs the
-windows in one Spark application and keeps a journal of them, `command.py` reads the command line and prints the result.
+certificate.py compares (pure), running.py runs the windows of a replay in one Spark application and keeps a journal of them,
+command.py has both command lines, prints what comes of a replay, and runs the monitoring job of each window of a backfill.
 """

@@ -35,7 +35,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The violations that one side has for a window, or the sentence that says why it has none to tell."""
+    """The violations that one side has for a window, or the sentence that says why it has none."""
 
     violations: frozenset[Reported] = frozenset()
     failure: str | None = None
@@ -59,14 +59,14 @@ class Verdict:
         """
         if "failure" in content:
             return cls(failure=str(content["failure"]))
-        told = [Reported(**each) for each in content["violations"]]
-        if not all(isinstance(text, str) for each in told for text in (each.subject, each.check, each.text)):
-            raise TypeError("a violation is told by texts")
-        return cls(frozenset(told))
+        violations = [Reported(**each) for each in content["violations"]]
+        if not all(isinstance(text, str) for each in violations for text in (each.subject, each.check, each.text)):
+            raise TypeError("the members of a violation are texts")
+        return cls(frozenset(violations))
 
 
 class Kind(Enum):
-    """How a side differs from the one that it is held against."""
+    """How a side differs from the one that it is compared with."""
 
     FEWER = "fewer"
     """A violation is not there."""
@@ -88,15 +88,15 @@ class Difference:
     text: str = ""
 
 
-def differences(expected: Verdict, found: Verdict) -> tuple[Difference, ...]:
-    """How `found` differs from `expected`, by subject; nothing if they are equal."""
-    if expected.failure is not None or found.failure is not None:
-        return (Difference(Kind.FAILED, text=found.failure or expected.failure or ""),)
-    return tuple(sorted(_of_violations(expected, found), key=lambda each: (each.subject, each.check, each.text)))
+def differences(expected: Verdict, actual: Verdict) -> tuple[Difference, ...]:
+    """How `actual` differs from `expected`, by subject; nothing if they are equal."""
+    if expected.failure is not None or actual.failure is not None:
+        return (Difference(Kind.FAILED, text=actual.failure or expected.failure or ""),)
+    return tuple(sorted(_of_violations(expected, actual), key=lambda each: (each.subject, each.check, each.text)))
 
 
-def _of_violations(expected: Verdict, found: Verdict) -> Iterator[Difference]:
-    missing, added = expected.violations - found.violations, found.violations - expected.violations
+def _of_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
+    missing, added = expected.violations - actual.violations, actual.violations - expected.violations
     places = {(each.subject, each.check) for each in missing} & {(each.subject, each.check) for each in added}
     for side, kind in ((missing, Kind.FEWER), (added, Kind.MORE)):
         for each in side:

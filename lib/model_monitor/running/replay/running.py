@@ -1,4 +1,4 @@
-"""Old windows, run once more with the old baseline, and the journal that lets an interrupted replay go on."""
+"""Old windows, run once more with the old baseline; the journal by which an interrupted replay goes on; the service's reports."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from pyspark.sql import SparkSession
 
@@ -15,20 +17,20 @@ from model_monitor import __version__
 from model_monitor.data.reading.captures import list_captures
 from model_monitor.data.records.windows import Window
 from model_monitor.documents import json_text
+from model_monitor.documents.check_results import Violations
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.statistics import InferredType
-from model_monitor.errors import BadConfiguration, BadDocument, MonitorError, NoData
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, NoData
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.plugins import plugin
-from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS
+from model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import Compatibility
 from model_monitor.running.inputs.run_inputs import PREVIOUS, compared_with, read_baseline
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
-from model_monitor.running.replay.windows import read_report, reports_of, windows_of
 from model_monitor.running.runs.run import run_monitoring
-from model_monitor.running.scheduling.schedules import Recurrence
+from model_monitor.running.scheduling.schedules import Recurrence, hour_folders, run_windows, windows_of
 from model_monitor.storage import Storage, StoredFile, join, storage_of
 
 log = logging.getLogger(__name__)
@@ -85,9 +87,9 @@ def question_of(config: JobConfig, read: ReadIfThere) -> str:
 
     read: gives the content of a path, None if there is no such file.
     """
-    told = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
-    digest = hashlib.sha256(f"{__version__}\0{told}".encode())
-    for path in _files_told(config):
+    options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
+    digest = hashlib.sha256(f"{__version__}\0{options}".encode())
+    for path in _files_named(config):
         digest.update(hashlib.sha256(read(path) or b"").digest())
     return digest.hexdigest()[:16]
 
@@ -98,7 +100,7 @@ def inputs_of(files: Iterable[StoredFile]) -> str:
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 
-def _files_told(config: JobConfig) -> list[str]:
+def _files_named(config: JobConfig) -> list[str]:
     """Paths whose content counts: the baseline's documents, the script; `_current.json` has the hashes of states."""
     paths = [config.baseline_constraints, config.baseline_statistics, config.record_preprocessor_script]
     if config.baseline is not None:
@@ -106,8 +108,7 @@ def _files_told(config: JobConfig) -> list[str]:
     return [path for path in paths if path is not None]
 
 
-# Old windows, run once more with the old baseline: as the service did, and as we do. One Spark application for all
-# of them.
+# As the service did, and as we do, in one Spark application for all windows.
 
 
 PACKAGE = "model_monitor"
@@ -136,11 +137,17 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     journal = _journal(spark, config)
     log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
 
-    rows = []
-    for window, (service, default) in zip(windows, _replayed(spark, config, baseline, windows, journal), strict=True):
-        folder = folders.pop(window.end, None)
-        report = None if folder is None else read_report(storage_of(folder, spark), folder)
-        rows.append(ReplayedWindow(window, service, default, report, folder))
+    rows, began = [], time.monotonic()
+    with _quiet_steps():
+        for window, (service, default) in run_windows(
+            windows, lambda window: _verdicts(spark, config, baseline, window, journal)
+        ):
+            folder = folders.pop(window.end, None)
+            report = None if folder is None else read_report(storage_of(folder, spark), folder)
+            rows.append(ReplayedWindow(window, service, default, report, folder))
+            if len(rows) % EVERY == 0 or len(rows) == len(windows):
+                seconds = time.monotonic() - began
+                log.info("replayed %s of %s windows, %.1f s", f"{len(rows):,}", f"{len(windows):,}", seconds)
     return Certificate(rows, reports is not None, _types(baseline), tuple(folders[hour] for hour in sorted(folders)))
 
 
@@ -153,20 +160,14 @@ def _journal(spark: SparkSession, config: JobConfig) -> Journal:
     return Journal(storage_of(folder, spark), folder)
 
 
-def _replayed(
-    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, windows: Sequence[Window], journal: Journal
-) -> Iterator[tuple[Verdict, Verdict]]:
-    """The verdicts on every window, with a line in the log for a day of them; the steps of a single one are left out."""
-    began, steps, before = time.monotonic(), logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
+@contextmanager
+def _quiet_steps() -> Iterator[None]:
+    """Leaves the steps of single windows out of the log."""
+    steps, before = logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
     log.setLevel(logging.INFO)
     steps.setLevel(logging.WARNING)
     try:
-        for number, window in enumerate(windows, start=1):
-            yield _verdicts(spark, config, baseline, window, journal)
-            if number % EVERY == 0 or number == len(windows):
-                log.info(
-                    "replayed %s of %s windows, %.1f s", f"{number:,}", f"{len(windows):,}", time.monotonic() - began
-                )
+        yield
     finally:
         steps.setLevel(before)
 
@@ -179,12 +180,12 @@ def _verdicts(
         files = list_captures(
             plugin("spark").SparkEngine(spark), config.dataset_source, window, lenient_window=config.lenient_window
         ).files
-    except NoData as fault:
-        return Verdict(failure=str(fault)), Verdict(failure=str(fault))
+    except NoData as error:
+        return Verdict(failure=str(error)), Verdict(failure=str(error))
     inputs = inputs_of(files)
-    known = journal.read(window, inputs)
-    if known is not None:
-        return known
+    entered = journal.read(window, inputs)
+    if entered is not None:
+        return entered
     bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
     (service, _), (default, tables) = (
         _verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
@@ -207,8 +208,8 @@ def _verdict(
                 compared_with(baseline, config),
                 max_quarantined_share=config.max_quarantined_share,
             )
-    except MonitorError as fault:
-        return Verdict(failure=str(fault)), {}
+    except MonitorError as error:
+        return Verdict(failure=str(error)), {}
     return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
 
 
@@ -218,3 +219,42 @@ def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
     if not isinstance(constraints, Constraints):
         return {}
     return {feature.name: feature.inferred_type for feature in constraints.features}
+
+
+# The reports that the service left, by the hour that their runs were scheduled for.
+
+
+REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
+
+
+def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
+    """The folders with a report by the hour that they name, the end of their window.
+
+    Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name one hour.
+    Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
+    """
+    reports: dict[datetime, str] = {}
+    for hour, folder in hour_folders(storage, path):
+        if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
+            continue
+        if hour in reports:
+            raise BadConfiguration(
+                f"--reports {path} holds two reports of {hour:%Y-%m-%dT%HZ}, {reports[hour]} and {folder}; "
+                "name the folder of one schedule"
+            )
+        reports[hour] = folder
+    return reports
+
+
+def read_report(storage: Storage, folder: str) -> Verdict:
+    """What a report says; one without a file of violations has none.
+
+    Source: C11.7.
+    """
+    path = join(folder, VIOLATIONS)
+    if not storage.exists(path):
+        return Verdict()
+    try:
+        return Verdict.of(each.plain() for each in Violations.from_json(storage.read(path), path).violations)
+    except (BadDocument, BadInput) as error:
+        return Verdict(failure=str(error))

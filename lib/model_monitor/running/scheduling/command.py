@@ -7,19 +7,23 @@ import logging
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
+from model_monitor.reports.alerts import deliver
 from model_monitor.reports.history_page import command as reports
+from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
-from model_monitor.running.scheduling.due import due_runs, overdue_since, watch
-from model_monitor.running.scheduling.jobs import Launch, folder_of_runs, launch, run_jobs
-from model_monitor.running.scheduling.plan import Plan, read_plan
+from model_monitor.running.scheduling.plan import Plan, model_of, read_plan
 from model_monitor.running.scheduling.record import (
     LISTED,
     MOST_LISTED,
@@ -30,6 +34,15 @@ from model_monitor.running.scheduling.record import (
     held,
     utc_now,
 )
+from model_monitor.running.scheduling.runs import (
+    PERIODS_UNTIL_OVERDUE,
+    Launch,
+    due_times,
+    overdue_since,
+    run_jobs,
+    start_process,
+)
+from model_monitor.running.scheduling.schedules import run_windows
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
@@ -74,7 +87,7 @@ def run_due(
     request: Request,
     out: TextIO,
     *,
-    launch: Launch = launch,
+    launch: Launch = start_process,
     now: Now = utc_now,
     environment: Environment | None = None,
 ) -> int:
@@ -91,9 +104,9 @@ def run_due(
             for destination in plan.destinations:
                 destination.require_ready(environment or Environment())
             status, record = _of_schedule(plan, folder, request, launch, now, environment or Environment())
-        except MonitorError as fault:
-            log.error("%s", fault)
-            statuses.append(fault.exit_status)
+        except MonitorError as error:
+            log.error("%s", error)
+            statuses.append(error.exit_status)
             continue
         statuses.append(status)
         if record is not None:
@@ -129,7 +142,9 @@ def _of_schedule(
             raise
         record.write()
         record.settle()
-        statuses = _run_all(plan, record, request, launch, now)
+        due = due_times(plan, record, now, retry_failed=request.retry_failed)
+        runs = run_windows(due, partial(run_jobs, plan, record, launch=launch))
+        statuses = [status for _, (_, status) in runs]
         if statuses and request.history:
             _write_history(plan)
         watch(plan, record, now(), environment)
@@ -148,28 +163,13 @@ def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment
     return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
 
 
-def _run_all(plan: Plan, record: Record, request: Request, launch: Launch, now: Now) -> list[int]:
-    """Run what is due, the oldest first, and what becomes due meanwhile; the exit statuses."""
-    statuses: list[int] = []
-    due = due_runs(plan, record.executions, now(), retry_failed=request.retry_failed)
-    if due.given_up:
-        log.warning(
-            "%s: %d runs of the past are given up; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up
-        )
-    while due.times:
-        for scheduled in due.times:
-            statuses.append(run_jobs(plan, record, scheduled, launch)[1])
-        due = due_runs(plan, record.executions, now())
-    return statuses
-
-
 def _write_history(plan: Plan) -> None:
     """Put the page of the schedule's runs above them. A fault is a warning: the runs stand in any case."""
     try:
-        folder = folder_of_runs(plan)
+        folder = plan.folder_of_runs()
         reports.report_of(reports.Request([folder], last=MOST_WINDOWS)).save(join(folder, reports.OUTPUT))
-    except Exception as fault:
-        log.warning("%s: the history of runs: %s", plan.name, failure_of(fault).reason)
+    except Exception as error:
+        log.warning("%s: the history of runs: %s", plan.name, failure_of(error).reason)
 
 
 def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
@@ -190,3 +190,51 @@ def _of_process(status: int) -> int:
 
 def _exit_by_signal(number: int, frame: FrameType | None) -> None:
     raise SystemExit(ExitStatus.TERMINATED)
+
+
+# A schedule whose runs don't come says so by its sinks.
+
+
+def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
+    """Whether runs are overdue. The sinks that get messages are notified when that changes; the first time only if they are.
+
+    One that can't be reached is a warning, and all are notified again by the next call.
+    """
+    since = overdue_since(plan, record.executions, now)
+    is_overdue = since is not None
+    notice = _notice(since)
+    if is_overdue:
+        log.warning("%s: %s", plan.name, notice.text)
+    if is_overdue is not record.executions.overdue:
+        delivery = deliver(
+            _report(plan, record, notice, now), [to for to in plan.destinations if not to.every_run], environment
+        )
+        for failure in delivery.failures:
+            log.warning("%s", failure)
+        if not delivery.failures:
+            record.note_overdue(is_overdue)
+    return is_overdue
+
+
+def _notice(since: datetime | None) -> Notice:
+    if since is None:
+        return Notice(ON_TIME, "runs come again")
+    return Notice(
+        OVERDUE,
+        f"no run has completed since that of {moment(since)}, which is more than {PERIODS_UNTIL_OVERDUE} periods ago",
+    )
+
+
+def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:
+    latest = next(iter(record.latest_first), None)
+    said = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"} if latest else {}
+    return Report(
+        analysis_type=plan.analysis_type,
+        run_id="",
+        time=now,
+        alert=AlertReport(AlertStatus.OK),
+        endpoint=model_of(plan),
+        schedule=plan.name,
+        paths={**said, "schedule": str(plan.file)},
+        notices=(notice,),
+    )

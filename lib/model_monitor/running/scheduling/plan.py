@@ -6,24 +6,26 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from model_monitor.data.records.windows import Window, parse_time
+from model_monitor.data.records.windows import Window, duration, parse_time
 from model_monitor.documents.clarify import AttributionReport
-from model_monitor.documents.run_description import AnalysisType
+from model_monitor.documents.run_description import AnalysisType, moment
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import file_at
+from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.reading import sources_of
+from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
-from model_monitor.storage import LocalStorage, storage_of
+from model_monitor.storage import LocalStorage, join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")
@@ -32,7 +34,35 @@ MIDNIGHT = Clock("0 0 * * *")
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
 
+SECRET_OPTIONS = ("sink",)
+"""Go by the environment: everybody on the machine sees a program's arguments."""
+
+SCHEDULE = "sagemaker_monitoring_schedule_name"
+"""The variable by which notices and metrics say of which schedule they are."""
+
+ATTRIBUTIONS = "attributions"
+
+GRACE_SECONDS = 300
+"""After its longest run time, for a job that hangs before its own clock begins or while it ends."""
+
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JobCommand:
+    """How a job is started: words, variables beside those there are, its folder, and where its results go.
+
+    name: what the SDK's classes call it, None if nobody does.
+    """
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: Path
+    output_path: str
+    longest_seconds: float | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +108,61 @@ class Plan:
         before = self.clock.latest(scheduled - A_MOMENT) if self.clock else hour - DEFAULT_PERIOD
         return Window(full_hour(before), hour)
 
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether a first run without data is no run: its schedule may have begun before the traffic."""
+        return self.clock is not None
+
     def env_file(self, job: ScheduledJob) -> Path:
         """Where the variables of a job are."""
         return self.folder / job.env_file
+
+    def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
+        """How a job of the run of this time is started: by flags for all that its env file says, and for its window.
+
+        Raises BadConfiguration if the env file can't be read or names no output path.
+        """
+        given = self._given(job)
+        if job.output_folder is not None:
+            given["output_path"] = join(given["output_path"], scheduled.strftime(job.output_folder))
+        hour, window = full_hour(scheduled), self.window(scheduled)
+        longest = self.entry.max_runtime_seconds
+        flags = {
+            **given,
+            **_of_schedule(self, job, given),
+            "scheduled_time": moment(scheduled),
+            "start_time_offset": duration(window.start - hour),
+            "end_time_offset": duration(window.end - hour),
+            "fail_on_violations": "true",  # so that the exit status shows them
+            **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
+        }
+        words = [f"{flag_of(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
+        return JobCommand(
+            (*self.entry.spark_options, job.job, *words),
+            {variable_of(name, OPTIONS[name]): given[name] for name in SECRET_OPTIONS if name in given},
+            self.folder,
+            given["output_path"],
+            None if longest is None else longest + GRACE_SECONDS,
+        )
+
+    def folder_of_runs(self) -> str:
+        """The folder above the outputs of the last job, the one that monitors.
+
+        Raises BadConfiguration as `command` does.
+        """
+        path = self._given(self.entry.jobs[-1])["output_path"]
+        return path if urlparse(path).scheme else str(self.folder / path)
+
+    def _given(self, job: ScheduledJob) -> dict[str, str]:
+        """What the env file of a job says."""
+        path = str(self.env_file(job))
+        sources = sources_of(["--env-file", path], {})
+        if sources.faults:
+            raise BadConfiguration.gathered(list(sources.faults))
+        given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
+        if "output_path" not in given:
+            raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")
+        return given
 
 
 def full_hour(time: datetime) -> datetime:
@@ -94,25 +176,25 @@ def read_plan(path: Path) -> Plan:
     Raises BadInput if the file can't be read, BadDocument if it is no such entry, BadConfiguration with all that is wrong in it.
     """
     entry = Schedule.from_json(LocalStorage().read(str(path)), str(path))
-    faults: list[str] = []
-    clock = _tried(lambda: _clock(entry, path), faults) or MIDNIGHT
+    errors: list[str] = []
+    clock = _tried(lambda: _clock(entry, path), errors) or MIDNIGHT
     runs_once = entry.cron is None and entry.schedule_expression is not None and _is_now(entry)
     plan = Plan(
         entry,
         path.absolute(),
         None if runs_once else clock,
-        _offsets(entry, path, faults),
-        _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), faults) or timedelta(0),
-        _tried(lambda: _time(entry.starts, f"{path}: starts"), faults),
-        _tried(lambda: _destinations(entry.sinks, path), faults) or (),
+        _offsets(entry, path, errors),
+        _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), errors) or timedelta(0),
+        _tried(lambda: _time(entry.starts, f"{path}: starts"), errors),
+        _tried(lambda: _destinations(entry.sinks, path), errors) or (),
     )
-    faults += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
+    errors += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
     if plan.delay < timedelta(0):
-        faults.append(
+        errors.append(
             f"{path}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
         )
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    if errors:
+        raise BadConfiguration.gathered(errors)
     return plan
 
 
@@ -135,19 +217,19 @@ def _is_now(entry: Schedule) -> bool:
     try:
         return Recurrence.of(entry.schedule_expression or "") is None
     except BadConfiguration:
-        return False  # told already
+        return False  # reported already
 
 
-def _offsets(entry: Schedule, path: Path, faults: list[str]) -> tuple[timedelta, timedelta] | None:
+def _offsets(entry: Schedule, path: Path, errors: list[str]) -> tuple[timedelta, timedelta] | None:
     window = entry.window
     if window is None:
         return None
-    start = _tried(lambda: read_offset(window.start_offset, f"{path}: window.start_offset"), faults)
-    end = _tried(lambda: read_offset(window.end_offset, f"{path}: window.end_offset"), faults)
+    start = _tried(lambda: read_offset(window.start_offset, f"{path}: window.start_offset"), errors)
+    end = _tried(lambda: read_offset(window.end_offset, f"{path}: window.end_offset"), errors)
     if start is None or end is None:
         return None
     if not start < end:
-        faults.append(
+        errors.append(
             f"{path}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
             "to be before the end, such as -PT1H and PT0S"
         )
@@ -164,8 +246,8 @@ def _time(text: str | None, where: str) -> datetime | None:
 def _destinations(text: str | None, path: Path) -> tuple[Destination, ...]:
     try:
         return read_destinations(text or "")
-    except ValueError as fault:
-        raise BadConfiguration(f"{path}: sinks {fault}") from fault
+    except ValueError as error:
+        raise BadConfiguration(f"{path}: sinks {error}") from error
 
 
 def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
@@ -183,31 +265,29 @@ def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
 def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
     if not plan.entry.jobs:
         return [f'{path}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
-    known = Layout.here().job_names()
-    faults = []
+    jobs = Layout.here().job_names()
+    errors = []
     for place, job in enumerate(plan.entry.jobs):
-        if job.job not in known:
-            faults.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(known)}")
+        if job.job not in jobs:
+            errors.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
         if not plan.env_file(job).is_file():
-            faults.append(
+            errors.append(
                 f"{path}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {plan.env_file(job)}; write a path "
                 "from the folder of the schedule entry"
             )
-    return faults
+    return errors
 
 
-def _tried(step: Callable[[], T], faults: list[str]) -> T | None:
+def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
     try:
         return step()
-    except BadConfiguration as fault:
-        faults.append(str(fault))
+    except BadConfiguration as error:
+        errors.append(str(error))
         return None
 
 
-# What the schedules of one folder say about a model: which one a schedule watches, and what was found to move it.
+# What the schedules of one folder say about a model: which one a schedule watches, and what moves it.
 
-
-log = logging.getLogger(__name__)
 
 MODEL = "sagemaker_endpoint_name"
 """The variable by which notices and metrics say of which model they are."""
@@ -217,7 +297,7 @@ ENTRIES = "*.schedule.json"
 
 def model_of(plan: Plan) -> str | None:
     """The model that a schedule's jobs say they look at; None if none says so, or can be read."""
-    return next(_told(plan, MODEL), None)
+    return next(_texts_of(plan, MODEL), None)
 
 
 def attributions_of(plan: Plan) -> str | None:
@@ -228,16 +308,23 @@ def attributions_of(plan: Plan) -> str | None:
     model = model_of(plan)
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
-    found = {
-        path: other.name for other in _beside(plan) if model_of(other) == model for path in _told(other, "baseline")
+    baselines = {
+        path: other.name for other in _beside(plan) if model_of(other) == model for path in _texts_of(other, "baseline")
     }
-    there = {path: name for path, name in found.items() if _is_there(path, plan)}
+    there = {path: name for path, name in baselines.items() if _is_there(path, plan)}
     if len(there) > 1:
         log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(there.values()), model)
         return None
     for path, name in there.items():
         log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
     return next(iter(there), None)
+
+
+def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+    """What a schedule says to jobs that take it, unless their env file does: its name, and what moves its model."""
+    wanted = {name for name in (SCHEDULE, ATTRIBUTIONS) if job.job in OPTIONS[name].jobs and not given.get(name)}
+    texts = {SCHEDULE: plan.name, ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None}
+    return {name: text for name, text in texts.items() if name in wanted and text is not None}
 
 
 def _beside(plan: Plan) -> Iterator[Plan]:
@@ -251,7 +338,7 @@ def _beside(plan: Plan) -> Iterator[Plan]:
             yield other
 
 
-def _told(plan: Plan, option: str) -> Iterator[str]:
+def _texts_of(plan: Plan, option: str) -> Iterator[str]:
     texts = (sources_of(["--env-file", str(plan.env_file(job))], {}).text(option) for job in plan.entry.jobs)
     return (text for text in texts if text is not None)
 

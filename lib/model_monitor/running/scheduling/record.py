@@ -127,8 +127,8 @@ class Record:
         )
         self.write()
 
-    def tell_overdue(self, overdue: bool) -> None:
-        """Note what the sinks were told."""
+    def note_overdue(self, overdue: bool) -> None:
+        """Note what the sinks were notified of."""
         self.executions = self.executions.model_copy(update={"overdue": overdue})
         self.write()
 
@@ -143,8 +143,8 @@ def held(folder: Path, name: str) -> Iterator[bool]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")
-    except OSError as fault:
-        raise OutputFailed(f"{path}: can't be written ({fault.strerror}); name another folder by --state") from fault
+    except OSError as error:
+        raise OutputFailed(f"{path}: can't be written ({error.strerror}); name another folder by --state") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

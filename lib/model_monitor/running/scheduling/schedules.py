@@ -1,4 +1,7 @@
-"""When schedules run, and which window each run looks at. Pure.
+"""When schedules run, and which window each run looks at; the windows of a folder of captures; the one loop over windows.
+
+`run-due` and the SDK's classes give that loop the times of a schedule that are due (`runs.due_times`), `backfill` and `replay`
+the windows of a folder (`…/yyyy/mm/dd/hh`). Airflow has none: its scheduler starts a task for each window.
 
 The service knows four forms of an expression and no other, all in UTC and on the full hour; a run at 23:00 of an hourly
 schedule looks at 22:00 to 23:00. Our own schedules may have any line of crontab.
@@ -9,15 +12,21 @@ Source: C10a, C10b, C10c.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
+from typing import TypeVar
 
-from cronsim import CronSim, CronSimError
 from pydantic import TypeAdapter, ValidationError
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.data.records.windows import HOUR, Window, hour_of_path
+from model_monitor.errors import BadConfiguration, NoData
+from model_monitor.storage import Storage, join
+
+W = TypeVar("W")
+R = TypeVar("R")
 
 NOW = "NOW"
 """The expression of a schedule that runs once, at once."""
@@ -29,6 +38,12 @@ _CRON = re.compile(r"cron\(0 (?P<hour>\*|\d{1,2})(?:/(?P<step>\d{1,2}))? (?:\? \
 _EXPRESSIONS = f"{HOURLY}, cron(0 5 ? * * *) for five o'clock, cron(0 0/6 ? * * *) for every six hours, or {NOW}"
 _CRONTAB_FIELDS = 5
 _DURATION = TypeAdapter(timedelta)
+
+
+def _times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+    from cronsim import CronSim  # which Airflow's processes need not have
+
+    return CronSim(cron, start, reverse=reverse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +58,16 @@ class Clock:
 
         Raises BadConfiguration if it is no line of crontab, or one that never comes.
         """
+        from cronsim import CronSimError
+
         cron = " ".join(text.split())
         try:
             if len(cron.split()) != _CRONTAB_FIELDS:
                 raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
-            next(CronSim(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
-        except CronSimError as fault:
+            next(_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+        except CronSimError as error:
             raise BadConfiguration(
-                f"{where} is {text!r} ({fault}); it has to be minute, hour, day, month and day of the week as crontab has "
+                f"{where} is {text!r} ({error}); it has to be minute, hour, day, month and day of the week as crontab has "
                 "them, such as 0 * * * * for every hour"
             ) from None
         except StopIteration:
@@ -59,17 +76,17 @@ class Clock:
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """The times later than `after`, up to and with `until`."""
-        return takewhile(lambda time: time <= until, CronSim(self.cron, after.astimezone(timezone.utc)))
+        return takewhile(lambda time: time <= until, _times(self.cron, after.astimezone(timezone.utc)))
 
     def latest(self, until: datetime) -> datetime:
         """The last time up to and with `until`."""
         minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
-        return next(CronSim(self.cron, minute_after, reverse=True))
+        return next(_times(self.cron, minute_after, reverse=True))
 
     def period(self, at: datetime) -> timedelta:
         """How far the times around `at` are from each other."""
         latest = self.latest(at)
-        return next(CronSim(self.cron, latest)) - latest
+        return next(_times(self.cron, latest)) - latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +144,66 @@ def read_offset(text: str, where: str) -> timedelta:
         raise BadConfiguration(
             f"{where} is {text!r}; it has to be an ISO 8601 duration, such as -PT1H or -P1D"
         ) from None
+
+
+def run_windows(
+    windows: Iterable[W], run: Callable[[W], R], *, ends_all: Callable[[R], bool] = lambda result: False
+) -> Iterator[tuple[W, R]]:
+    """Each window with what came of its run, when that has ended, one after the other.
+
+    windows: may be found while others run. run: runs one. ends_all: whether what came of a run would come of all others, too:
+    then none of them is run.
+    """
+    for window in windows:
+        result = run(window)
+        yield window, result
+        if ends_all(result):
+            return
+
+
+def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
+    """Each hour (UTC) that a folder below `path` names, with the folder; folders by their names, at any depth.
+
+    Hours themselves are not listed. Raises BadInput if there is nothing at `path`.
+    """
+    for name in storage.list_folders(path):
+        folder = join(path, name)
+        hour = hour_of_path(join(folder, ""))
+        if hour is None:
+            yield from hour_folders(storage, folder)
+        else:
+            yield hour, folder
+
+
+def windows_of(
+    storage: Storage,
+    path: str,
+    recurrence: Recurrence,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[Window]:
+    """The windows of the schedule in which at least one captured hour lies, in their order.
+
+    start, end: only windows that lie between them; None: no bound.
+    Raises BadInput if there is nothing at `path`, NoData if no folder below it names an hour between the bounds.
+    """
+    hours = sorted({hour for hour, _ in hour_folders(storage, path)})
+    if not hours:
+        raise NoData(
+            f"{path} has no hour folders (…/yyyy/mm/dd/hh), so it holds no windows; name the prefix of the captures"
+        )
+    windows = [
+        Window(time - recurrence.period, time)
+        for time in recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
+    ]
+    held = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
+    bounded = [
+        window for window in held if (start is None or start <= window.start) and (end is None or window.end <= end)
+    ]
+    if not bounded:
+        raise NoData(
+            f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, and no window of them lies "
+            "between the times asked for; widen these, or leave them out"
+        )
+    return bounded

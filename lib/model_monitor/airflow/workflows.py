@@ -1,0 +1,262 @@
+"""What is built on the jobs' tasks: an hour of monitoring as one task group, and what comes after an alert."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from model_monitor.airflow.operators import MergeOperator, MonitorOperator
+from model_monitor.airflow.places import LocalProcess, Place, moment, window_of
+from model_monitor.data.records.windows import duration, parse_time
+from model_monitor.errors import BadConfiguration
+from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.storage import join
+
+MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
+MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+"""Model quality looks at the model's answers, bias at the features as well. Source: C2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorTask:
+    """One monitor of the group.
+
+    task_id: its task's, and the folder of its reports. reads_merged: whether it looks at merged records, not at captures.
+    flags: as the job has them. options: further arguments of `MonitorOperator`, such as on_violations, pool or retries.
+    """
+
+    task_id: str
+    analysis_type: str
+    baseline: str | None
+    reads_merged: bool = False
+    dataset_format: Any = "capture"
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None, **options: Any) -> MonitorTask:
+    """Data quality of what was captured. Other data than captures takes a `MonitorOperator` of its own.
+
+    Raises BadConfiguration for another format.
+    """
+    if "dataset_format" in options:
+        raise BadConfiguration(
+            "hourly_monitoring reads captures; write a MonitorOperator for data of another dataset_format"
+        )
+    return MonitorTask(
+        task_id="data_quality", analysis_type="DATA_QUALITY", baseline=baseline, flags=flags or {}, options=options
+    )
+
+
+def model_quality(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
+    """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md)."""
+    return MonitorTask(
+        task_id="model_quality",
+        analysis_type="MODEL_QUALITY",
+        baseline=baseline,
+        reads_merged=True,
+        dataset_format=MERGED_OUTPUT,
+        flags=flags,
+        options=options,
+    )
+
+
+def bias(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
+    """Bias of merged records. flags: analysis_config and the rest of docs/bias.md."""
+    return MonitorTask(
+        task_id="bias",
+        analysis_type="MODEL_BIAS",
+        baseline=baseline,
+        reads_merged=True,
+        dataset_format=MERGED_BOTH,
+        flags=flags,
+        options=options,
+    )
+
+
+def hourly_monitoring(
+    *,
+    where: Place,
+    captures: str,
+    output_path: str,
+    monitors: Iterable[MonitorTask],
+    ground_truth: str | None = None,
+    merge_flags: Mapping[str, Any] | None = None,
+    lag: timedelta = timedelta(0),
+    group_id: str = "hourly_monitoring",
+    **options: Any,
+) -> TaskGroup:
+    """The tasks of one window: `merge` and behind it the monitors of merged records, beside them those of captures.
+
+    output_path: below it lie `merged` and the reports, a folder for each monitor. monitors: any number of them; there is a
+    merge if one reads merged records. lag: how long the labels of a window are waited for; what reads merged records looks at the
+    window that lies so much before the run's interval. options: further arguments of every task.
+
+    Raises BadConfiguration for monitors without a merge that they need, or two of one name.
+    """
+    wanted = tuple(monitors)
+    _require_sound(wanted, ground_truth)
+    merged = join(output_path, "merged")
+    with TaskGroup(group_id) as group:
+        merging = None
+        if ground_truth is not None and any(monitor.reads_merged for monitor in wanted):
+            merging = MergeOperator(
+                task_id="merge",
+                where=where,
+                dataset_source=captures,
+                ground_truth_source=ground_truth,
+                output_path=merged,
+                flags=merge_flags,
+                lag=lag,
+                **options,
+            )
+        for monitor in wanted:
+            task = MonitorOperator(
+                task_id=monitor.task_id,
+                where=where,
+                analysis_type=monitor.analysis_type,
+                dataset_source=merged if monitor.reads_merged else captures,
+                dataset_format=monitor.dataset_format,
+                baseline=monitor.baseline,
+                output_path=join(output_path, monitor.task_id),
+                flags=monitor.flags,
+                **{**({"lag": lag} if monitor.reads_merged else {}), **options, **monitor.options},
+            )
+            if monitor.reads_merged and merging is not None:
+                merging >> task
+    return group
+
+
+def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) -> None:
+    names = [monitor.task_id for monitor in monitors]
+    errors = [
+        f"monitors has two tasks called {name!r}; give one of them another task_id"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    errors += [
+        f"monitors has {monitor.task_id!r}, which looks at merged records, and ground_truth is not given; name the labels"
+        for monitor in monitors
+        if monitor.reads_merged and ground_truth is None
+    ]
+    if not monitors:
+        errors.append("monitors is empty; write monitors=[data_quality(baseline=…)]")
+    if errors:
+        raise BadConfiguration.gathered(errors)
+
+
+log = logging.getLogger(__name__)
+
+IN_ALERT = "InAlert"
+LET_THROUGH = "let_through"
+"""Key of the XCom with the time for which this task let the ones behind it run; the next runs ask for it."""
+
+_PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
+
+
+class AlertGateOperator(BaseOperator, SkipMixin):
+    """Lets the tasks right behind it run if there is an alert, and none was let through within the cool-down; else skips them.
+
+    alert: `OK` or `InAlert`, a template such as `{{ ti.xcom_pull('monitor')['alert'] }}`; how many of how many windows that takes
+    is `datapoints_to_alert` and `evaluation_period` of the monitoring job. cool_down: by the times of the DAG runs, not by the
+    clock, so that a backfill decides as the runs would have then. What was let through counts whatever came of it: a retraining
+    that failed is not tried again every hour.
+
+    Gives whether it let through.
+    """
+
+    template_fields: Sequence[str] = ("alert",)
+    ui_color = "#fff4e0"
+
+    def __init__(self, *, alert: str, cool_down: timedelta, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alert = alert
+        self.cool_down = cool_down
+
+    def execute(self, context: Any) -> bool | None:
+        now = window_of(context).end
+        before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
+        reason = reason_to_stop(self.alert, now, before, self.cool_down)
+        if reason is None:
+            context["ti"].xcom_push(key=LET_THROUGH, value=moment(now))
+            return True
+        log.info("nothing is let through: %s", reason)
+        behind = context["task"].get_direct_relatives(upstream=False)
+        self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+        return False
+
+
+def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: timedelta) -> str | None:
+    """Why nothing is let through; None if it is. before: the time of the last run that was, None if none was."""
+    if alert != IN_ALERT:
+        return f"the alert is {alert}"
+    last = None if before is None else parse_time(before)
+    if last is not None and now - last < cool_down:
+        return f"the last time was {before}, and the cool-down is {duration(cool_down)}"
+    return None
+
+
+class PromoteOperator(BaseOperator):
+    """Has a run count as the baseline from now on, as a version of the model, by `model-monitor promote`.
+
+    run: output path of the baselining job. model_version: such as `{{ ts_nodash }}`. baselines: the folder of versions, which
+    monitors name as their baseline. python: the interpreter that has our package. replace: whether the version may be there
+    already as another run. A retry promotes the same run again, which changes nothing.
+
+    Gives model_version, run_id and baselines.
+    """
+
+    template_fields: Sequence[str] = ("run", "model_version", "baselines", "python")
+    ui_color = "#e6f4ea"
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        model_version: str,
+        baselines: str,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+        replace: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.run = run
+        self.model_version = model_version
+        self.baselines = baselines
+        self.python = python
+        self.environment = environment or {}
+        self.replace = replace
+        self._running: LocalProcess | None = None
+
+    def execute(self, context: Any) -> dict[str, str]:
+        words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
+        command = [self.python, "-m", "model_monitor.cli", *words, *(["--replace"] if self.replace else [])]
+        try:
+            self._running = LocalProcess(command, self.environment)
+        except BadConfiguration as error:
+            raise AirflowFailException(f"Error: {error}") from error
+        status = self._running.wait()
+        said = self._running.lines[-1] if self._running.lines else "it said nothing"
+        promoted = _PROMOTED.search(said)
+        if status == ExitStatus.BAD_CONFIGURATION:
+            raise AirflowFailException(said)
+        if status or promoted is None:
+            raise AirflowException(f"the promotion failed: {said} (exit status {status})")
+        return {
+            "model_version": promoted["version"],
+            "run_id": promoted["run_id"],
+            "baselines": self.baselines,
+        }
+
+    def on_kill(self) -> None:
+        """End the command with the task."""
+        if self._running is not None:
+            self._running.stop()

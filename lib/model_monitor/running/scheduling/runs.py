@@ -1,0 +1,235 @@
+"""The runs of a schedule: which are due or overdue, and each of them, its jobs one after the other."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+from urllib.parse import urlparse
+
+from model_monitor.data.records.windows import parse_time
+from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
+from model_monitor.errors import BadDocument, MonitorError
+from model_monitor.running.layout import Layout
+from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
+from model_monitor.running.scheduling.record import Record
+from model_monitor.running.scheduling.schedules import Clock
+from model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+PERIODS_UNTIL_OVERDUE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The times of the runs that are due, the oldest first, and how many older ones are given up as too many."""
+
+    times: tuple[datetime, ...] = ()
+    given_up: int = 0
+
+
+def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
+    """Every time since the schedule began whose run was not begun, up to `now` less the plan's delay.
+
+    A schedule begins at `starts`, else with the time before it was looked at first, whose window was over then; runs that found
+    no data before there was any are behind it. At most `catch_up` runs are due at once, the latest; those before them are given
+    up for good. A run that was interrupted is due again; one that failed or was stopped is if `retry_failed` says so.
+    """
+    if not plan.is_running:
+        return Due()
+    again = {
+        _time(execution.scheduled_time)
+        for execution in past.executions
+        if _is_due_again(execution, retry_failed=retry_failed)
+    }
+    missed = list(_not_begun(plan, past, now))
+    kept = missed[-plan.entry.catch_up :] if plan.entry.catch_up else []
+    return Due(tuple(sorted(again | set(kept))), len(missed) - len(kept))
+
+
+def due_times(
+    plan: Plan, record: Record, now: Callable[[], datetime], *, retry_failed: bool = False
+) -> Iterator[datetime]:
+    """What is due, the oldest first, and what becomes due while that is run.
+
+    retry_failed: whether what failed or was stopped is run again.
+    """
+    due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
+    if due.given_up:
+        log.warning(
+            "%s: %d runs of the past are given up; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up
+        )
+    while due.times:
+        yield from due.times
+        due = due_runs(plan, record.executions, now())
+
+
+def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
+    """When the last run came to its end whole, or when the schedule began, if that is more than two periods ago; else None.
+
+    A run counts from its scheduled time. Nothing is overdue of a schedule that is stopped or runs once.
+    """
+    if plan.clock is None or not plan.is_running:
+        return None
+    whole = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
+    last = max(whole, default=_beginning(plan, plan.clock, past))
+    allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
+    return last if now - last > allowed else None
+
+
+def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
+    latest = now - plan.delay
+    if plan.clock is None:
+        if not past.executions:
+            yield plan.starts or _time(past.since)
+        return
+    begun = times_of(past.executions) + [_time(time) for time in (past.without_data,) if time]
+    after = max(begun, default=_beginning(plan, plan.clock, past) - A_MOMENT)
+    yield from plan.clock.times(after, latest)
+
+
+def _beginning(plan: Plan, clock: Clock, past: Executions) -> datetime:
+    return plan.starts or clock.latest(_time(past.since) - plan.delay)
+
+
+def _is_due_again(execution: Execution, *, retry_failed: bool) -> bool:
+    if execution.status is ExecutionStatus.PENDING:
+        return True
+    return retry_failed and execution.status in (ExecutionStatus.FAILED, ExecutionStatus.STOPPED)
+
+
+def times_of(executions: Sequence[Execution]) -> list[datetime]:
+    """The scheduled times of some runs."""
+    return [_time(execution.scheduled_time) for execution in executions]
+
+
+def _time(text: str) -> datetime:
+    time = parse_time(text)
+    if time is None:
+        raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
+    return time
+
+
+# One run: its jobs, one after the other, each a process as `./spark-submit.sh` starts it.
+
+
+MESSAGE = "message"
+
+STOPPING_SECONDS = 60
+
+KILLED = -9
+
+_OUTCOMES = {
+    ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
+    ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
+    ExitStatus.TERMINATED: ExecutionStatus.STOPPED,
+    -15: ExecutionStatus.STOPPED,
+    KILLED: ExecutionStatus.STOPPED,
+}
+"""What became of a run by the exit status of a job; any other is a failure."""
+
+
+class Note(Protocol):
+    """Takes down what happens to a run meanwhile: members of `Execution`."""
+
+    def __call__(self, **members: object) -> object: ...
+
+
+Launch = Callable[[JobCommand, Note], int]
+"""Runs a command to its end and gives its exit status."""
+
+
+def start_process(command: JobCommand, note: Note) -> int:
+    """Run a job in a process of its own, which ends with this one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "model_monitor.spark.launch.submission", *command.words],
+        env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **command.variables},
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        note(process_id=process.pid)
+        return process.wait(command.longest_seconds)
+    except subprocess.TimeoutExpired:
+        return KILLED
+    finally:
+        if process.poll() is None:
+            note(process_id=process.pid, status=ExecutionStatus.STOPPING)
+            _end(process)
+
+
+def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
+    """Run the jobs of one time until the last, or until one does not complete; gives the run and that job's exit status.
+
+    A run without data, before there was any, is no run.
+    """
+    execution = record.begin(scheduled, plan.window(scheduled))
+    log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
+    violated, status, outcome = False, int(ExitStatus.COMPLETED), ExecutionStatus.COMPLETED
+    try:
+        for job in plan.entry.jobs:
+            command = plan.command(job, scheduled)
+            started = {"job": job.job, "output_path": command.output_path, "processing_job": command.name}
+            execution = record.put(execution, **started)
+            _forget_message(command)
+            status = launch(command, partial(record.put, execution))
+            outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
+            violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+            execution = record.put(execution, exit_message=_message(command, status))
+            if not outcome.is_of_a_whole_run:
+                break
+        if outcome.is_of_a_whole_run:
+            outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED
+            status = int(ExitStatus.COMPLETED)
+        if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
+            record.withdraw(execution)
+            log.info("%s: there is no data yet; runs are due from the first on", plan.name)
+            return execution, int(ExitStatus.COMPLETED)
+        execution = record.put(execution, status=outcome)
+    except MonitorError as error:
+        status = error.exit_status
+        execution = record.put(execution, status=ExecutionStatus.FAILED, exit_message=f"Error: {error}")
+    except BaseException:
+        record.put(execution, status=ExecutionStatus.STOPPED, exit_message="Error: run-due was stopped from outside")
+        raise
+    log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
+    return execution, status
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOPPING_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _forget_message(command: JobCommand) -> None:
+    """Drop the message of a run before this one; elsewhere than on this machine the exit status has to do."""
+    path = _message_path(command)
+    if path is not None:
+        storage_of(path).delete(path)
+
+
+def _message(command: JobCommand, status: int) -> str:
+    """The job's own words, or its exit status where there are none at hand."""
+    path = _message_path(command)
+    if path is not None and storage_of(path).exists(path):
+        return storage_of(path).read(path).decode("utf-8", "replace").strip()
+    return f"exit status {status}; the job's log says more"
+
+
+def _message_path(command: JobCommand) -> str | None:
+    scheme = urlparse(command.output_path).scheme
+    if scheme == "file":
+        return join(command.output_path, MESSAGE)
+    return None if scheme else str(command.folder / command.output_path / MESSAGE)

@@ -1,0 +1,274 @@
+"""The SDK's classes of analyses: data, bias, the model, SHAP and partial dependence, as members of Clarify's configuration."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.predictors.loading import flavour_of
+from model_monitor.sagemaker.definitions import given
+from model_monitor.sagemaker.monitoring_files import located
+
+MODEL = "MODEL_MONITOR_MODEL"
+"""The variable that names a job's model."""
+
+
+@dataclass(eq=False)
+class SegmentationConfig:
+    """A column whose values part the rows, for metrics of each part. display_aliases: with or without one of the rest.
+
+    Raises ValueError, in the SDK's words, for segments that are none, or another number of aliases.
+    """
+
+    name_or_index: str | int
+    segments: list[list[str | int]]
+    config_name: str | None = None
+    display_aliases: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name_or_index is None:
+            raise ValueError("`name_or_index` cannot be None")
+        listed = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
+        if not self.segments or not listed:
+            raise ValueError("`segments` must be a list of lists of values or intervals.")
+        if self.display_aliases is not None and len(self.display_aliases) - len(self.segments) not in (0, 1):
+            raise ValueError(
+                "Number of `display_aliases` must equal the number of segments specified or with one additional default segment "
+                "display alias."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The member of the configuration."""
+        named = given(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
+        return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
+
+
+@dataclass(eq=False)
+class DataConfig:
+    """The data set of an analysis, and where its results go. s3_compression_type: accepted, files say by their names."""
+
+    s3_data_input_path: str
+    s3_output_path: str
+    s3_analysis_config_output_path: str | None = None
+    label: str | None = None
+    headers: list[str] | None = None
+    features: str | None = None
+    dataset_type: str = "text/csv"
+    s3_compression_type: str = "None"
+    joinsource: str | int | None = None
+    facet_dataset_uri: str | None = None
+    facet_headers: list[str] | None = None
+    predicted_label_dataset_uri: str | None = None
+    predicted_label_headers: list[str] | None = None
+    predicted_label: str | int | None = None
+    excluded_columns: list[int] | list[str] | None = None
+    segmentation_config: list[SegmentationConfig] | None = None
+    time_series_data_config: Any = None
+
+    def __post_init__(self) -> None:
+        series = self.time_series_data_config
+        self.analysis_config: dict[str, Any] = given(
+            dataset_type=self.dataset_type,
+            features=self.features,
+            headers=self.headers,
+            label=self.label,
+            joinsource_name_or_index=self.joinsource,
+            facet_dataset_uri=self.facet_dataset_uri,
+            facet_headers=self.facet_headers,
+            predicted_label_dataset_uri=self.predicted_label_dataset_uri,
+            predicted_label_headers=self.predicted_label_headers,
+            predicted_label=self.predicted_label,
+            excluded_columns=self.excluded_columns,
+            segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
+            time_series_data_config=series and series.get_time_series_data_config(),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The members of the configuration that are about the data."""
+        return copy.deepcopy(self.analysis_config)
+
+
+class BiasConfig:
+    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups."""
+
+    def __init__(
+        self,
+        label_values_or_threshold: list[int | float | str],
+        facet_name: str | int | list[str] | list[int],
+        facet_values_or_threshold: Any = None,
+        group_name: str | None = None,
+    ) -> None:
+        """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
+        names = facet_name if isinstance(facet_name, list) else [facet_name]
+        values = facet_values_or_threshold
+        if not isinstance(facet_name, list) or values is None:
+            values = [values] * len(names)
+        if len(values) != len(names):
+            raise ValueError("The number of facet names doesn't match the number of facet values")
+        facets = [
+            given(name_or_index=name, value_or_threshold=value) for name, value in zip(names, values, strict=True)
+        ]
+        self.analysis_config: dict[str, Any] = given(
+            label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The members of the configuration that are about bias."""
+        return copy.deepcopy(self.analysis_config)
+
+
+@dataclass(eq=False)
+class ModelPredictedLabelConfig:
+    """Where the prediction is in what the model answers, and the threshold of its probability.
+
+    Raises TypeError, in the SDK's words, for a threshold that is no number.
+    """
+
+    label: str | int | None = None
+    probability: str | int | None = None
+    probability_threshold: float | None = None
+    label_headers: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            float(0 if self.probability_threshold is None else self.probability_threshold)
+        except ValueError:
+            raise TypeError(
+                f"Invalid probability_threshold {self.probability_threshold}. "
+                f"Please choose one that can be cast to float."
+            ) from None
+        self.predictor_config = given(label=self.label, probability=self.probability, label_headers=self.label_headers)
+
+    def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
+        """The threshold, and the members of the configuration that are about the model's answer."""
+        return self.probability_threshold, copy.deepcopy(self.predictor_config)
+
+
+class ModelConfig:
+    """What is explained. model_name or endpoint_name: a model that our jobs load, by its file, its address or `module:function`;
+    any other name is the service's own, and `env={"MODEL_MONITOR_MODEL": …}` of the processor says which model is meant.
+
+    Instances, accelerators and prefixes are accepted, and without effect.
+    """
+
+    def __init__(
+        self,
+        model_name: str | None = None,
+        instance_count: int | None = None,
+        instance_type: str | None = None,
+        accept_type: str | None = None,
+        content_type: str | None = None,
+        content_template: str | None = None,
+        record_template: str | None = None,
+        custom_attributes: str | None = None,
+        accelerator_type: str | None = None,
+        endpoint_name_prefix: str | None = None,
+        target_model: str | None = None,
+        endpoint_name: str | None = None,
+        time_series_model_config: Any = None,
+    ) -> None:
+        if time_series_model_config is not None:
+            raise BadConfiguration("time_series_model_config: time series are not explained by this package")
+        self.predictor_config: dict[str, Any] = given(
+            endpoint_name=endpoint_name,
+            model_name=model_name,
+            instance_type=instance_type,
+            initial_instance_count=instance_count,
+            accept_type=accept_type,
+            content_type=content_type,
+            content_template=content_template,
+            record_template=record_template,
+            custom_attributes=custom_attributes,
+            accelerator_type=accelerator_type,
+            endpoint_name_prefix=endpoint_name_prefix,
+            target_model=target_model,
+        )
+
+    def get_predictor_config(self) -> dict[str, Any]:
+        """The members of the configuration that are about the model."""
+        return copy.deepcopy(self.predictor_config)
+
+
+class SHAPConfig:
+    """Attributions. text_config, image_config: refused, since texts and images are not explained by this package."""
+
+    def __init__(
+        self,
+        baseline: str | list[Any] | dict[str, Any] | None = None,
+        num_samples: int | None = None,
+        agg_method: str | None = None,
+        use_logit: bool = False,
+        save_local_shap_values: bool = True,
+        seed: int | None = None,
+        num_clusters: int | None = None,
+        text_config: Any = None,
+        image_config: Any = None,
+        features_to_explain: list[str] | list[int] | None = None,
+    ) -> None:
+        """Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images."""
+        for name, what in (("text_config", text_config), ("image_config", image_config)):
+            if what is not None:
+                raise BadConfiguration(f"{name}: it is not explained by this package; leave the column out")
+        if baseline is not None and num_clusters is not None:
+            raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
+        self.shap_config: dict[str, Any] = given(
+            use_logit=use_logit,
+            save_local_shap_values=save_local_shap_values,
+            baseline=baseline,
+            num_samples=num_samples,
+            agg_method=agg_method,
+            seed=seed,
+            num_clusters=num_clusters,
+            features_to_explain=features_to_explain,
+        )
+
+    def get_explainability_config(self) -> dict[str, Any]:
+        """The member of `methods`."""
+        return {"shap": copy.deepcopy(self.shap_config)}
+
+
+class PDPConfig:
+    """Partial dependence."""
+
+    def __init__(self, features: list[Any] | None = None, grid_resolution: int = 15, top_k_features: int = 10) -> None:
+        self.pdp_config: dict[str, Any] = given(
+            grid_resolution=grid_resolution, top_k_features=top_k_features, features=features
+        )
+
+    def get_explainability_config(self) -> dict[str, Any]:
+        """The member of `methods`."""
+        return {"pdp": copy.deepcopy(self.pdp_config)}
+
+
+Explained = SHAPConfig | PDPConfig
+
+
+def methods_of(asked: Explained | Sequence[Explained]) -> dict[str, Any]:
+    """The `methods` of one or several.
+
+    Raises ValueError, in the SDK's words, for none, or the same one twice.
+    """
+    configs = [asked] if isinstance(asked, Explained) else list(asked)
+    methods: dict[str, Any] = {}
+    for config in configs:
+        found = config.get_explainability_config()
+        if set(found) & set(methods):
+            raise ValueError("Duplicate explainability configs are provided")
+        methods |= found
+    if not methods:
+        raise ValueError("Please provide at least one explainability config.")
+    return methods
+
+
+def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
+    """The variable of a configuration's model, if its name is of one that our jobs load."""
+    predictor = config.get("predictor") or {}
+    name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
+    try:
+        is_file = flavour_of(name) not in ("callable", "http")
+    except BadConfiguration:
+        return {}
+    return {MODEL: located(name) if is_file else name}
