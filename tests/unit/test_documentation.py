@@ -38,7 +38,7 @@ from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_
 from model_monitor.monitors.data_quality.checks.guard import GUARDS
 from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from model_monitor.registry import import_all
-from model_monitor.reports.derivation.explanations import Explanation
+from model_monitor.reports.derivation import Explanation
 from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
@@ -275,7 +275,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
     monkeypatch.setattr("model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
-        "model_monitor.reports.derivation.runs.explain",
+        "model_monitor.reports.derivation.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
     monkeypatch.setattr(
