@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ValidationInfo
 from model_monitor.documents.analysis_config import AnalysisConfig, DatasetType
 from model_monitor.errors import BadDocument
 from model_monitor.monitors.bias.analysis import ALL_METHODS
-from model_monitor.running.configuration.options import listed, of_text
+from model_monitor.running.configuration.options import Placeholder, listed, of_text
 from model_monitor.running.configuration.sources import Given
 from model_monitor.statistics.states.contingency import ValueKind
 from model_monitor.storage import local_path
@@ -125,10 +125,10 @@ def _neutral(value: Any) -> Any:
     return int(value)
 
 
-LocalAnalysisConfig = Annotated[str, of_text(_analysis_config)]
-TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types)]
-RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges)]
-NeutralValue = Annotated[int, BeforeValidator(_neutral)]
+LocalAnalysisConfig = Annotated[str, of_text(_analysis_config), Placeholder("FILE")]
+TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types), Placeholder("COLUMNS")]
+RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges), Placeholder("RANGES")]
+NeutralValue = Annotated[int, BeforeValidator(_neutral), Placeholder("0|1")]
 
 
 # Encryption at rest on S3: what a job may ask for, as settings of Spark and as arguments of an upload.

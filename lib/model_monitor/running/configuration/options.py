@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from functools import partial
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -44,7 +45,8 @@ class Compatibility(str, Enum):
 class Option:
     """What is declared with an option beside its type and default.
 
-    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
+    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch; the type's own
+    if none is given.
     ours: its variable is MODEL_MONITOR_<FLAG>; of the service's contract it has the option's own name.
     jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
@@ -75,7 +77,13 @@ class Option:
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
-E = TypeVar("E", bound=Enum)
+@dataclass(frozen=True)
+class Placeholder:
+    """What --help shows for a value of a type."""
+
+    text: str
+
+
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 LEAST_SIZE, MOST_SIZE = 2**10, 2**30
@@ -271,47 +279,43 @@ def _tolerance(text: str) -> Tolerance:
 
 
 Switch = Annotated[bool, BeforeValidator(read_switch)]
-Enabled = Annotated[bool, BeforeValidator(_enabled)]
-Number = Annotated[float, BeforeValidator(_number)]
-Share = Annotated[float, BeforeValidator(_share)]
-Chance = Annotated[float, BeforeValidator(_chance)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Moment = Annotated[datetime, of_text(_moment)]
-TableVersion = Annotated[Version, BeforeValidator(_version)]
-Duration = Annotated[timedelta, of_text(_duration)]
-Period = Annotated[timedelta, of_text(_period)]
-Wait = Annotated[timedelta, of_text(_wait)]
-Size = Annotated[int, BeforeValidator(_size)]
-UpTo100 = Annotated[int, BeforeValidator(_up_to_100)]
-ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds)]
-Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations)]
-Names = Annotated[tuple[str, ...], of_text(listed)]
-ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics)]
-Script = Annotated[str, of_text(_script)]
-DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format)]
-ToleranceRule = Annotated[Tolerance, of_text(_tolerance)]
-
-
-def member_of(kind: type[E]) -> BeforeValidator:
-    """A member of an enumeration by its value, without regard to case."""
-    return named_in({str(member.value): member for member in kind})
+Enabled = Annotated[bool, BeforeValidator(_enabled), Placeholder("Enabled|Disabled")]
+Number = Annotated[float, BeforeValidator(_number), Placeholder("NUMBER")]
+Share = Annotated[float, BeforeValidator(_share), Placeholder("SHARE")]
+Chance = Annotated[float, BeforeValidator(_chance), Placeholder("SHARE")]
+Whole = Annotated[int, BeforeValidator(_whole), Placeholder("NUMBER")]
+Moment = Annotated[datetime, of_text(_moment), Placeholder("TIME")]
+TableVersion = Annotated[Version, BeforeValidator(_version), Placeholder("VERSION|TIME")]
+Duration = Annotated[timedelta, of_text(_duration), Placeholder("DURATION")]
+Period = Annotated[timedelta, of_text(_period), Placeholder("DURATION")]
+Wait = Annotated[timedelta, of_text(_wait), Placeholder("DURATION")]
+Size = Annotated[int, BeforeValidator(_size), Placeholder("SIZE")]
+UpTo100 = Annotated[int, BeforeValidator(_up_to_100), Placeholder("NUMBER")]
+ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Placeholder("THRESHOLDS")]
+Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
+Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
+ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]
+Script = Annotated[str, of_text(_script), Placeholder("FILE")]
+DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format), Placeholder("FORMAT")]
+ToleranceRule = Annotated[Tolerance, of_text(_tolerance), Placeholder("TOLERANCE")]
 
 
 def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
     """What one of these names means, without regard to case."""
+    return BeforeValidator(partial(read_name, meant))
 
-    def read(value: Any) -> Any:
-        if value is None or value in meant.values():
-            return value
-        names = {name.lower(): name for name in meant}
-        text = str(value).strip().lower()
-        if text in names:
-            return meant[names[text]]
-        near = difflib.get_close_matches(text, names, n=1)
-        hint = f"did you mean {names[near[0]]}? " if near else ""
-        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
-    return BeforeValidator(read)
+def read_name(meant: Mapping[str, Any], value: Any) -> Any:
+    """What a name means, without regard to case."""
+    if value is None or value in meant.values():
+        return value
+    names = {name.lower(): name for name in meant}
+    text = str(value).strip().lower()
+    if text in names:
+        return meant[names[text]]
+    near = difflib.get_close_matches(text, names, n=1)
+    hint = f"did you mean {names[near[0]]}? " if near else ""
+    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
 
 def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
