@@ -43,9 +43,8 @@ from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import help_text
-from model_monitor.running.configuration.options import Option
+from model_monitor.running.configuration.options import Option, flag_of, variable_of
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.spark.launch import submission
 from model_monitor.statistics.drift import DISTANCES

@@ -17,7 +17,7 @@ from model_monitor.integrations.imports.descriptions import Definition, Schedule
 from model_monitor.integrations.imports.variables import JobVariables, jobs_of
 from model_monitor.reports.alerts import read_alerts
 from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.sources import variable_of
+from model_monitor.running.configuration.options import variable_of
 from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
 from model_monitor.sagemaker import local_jobs
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput

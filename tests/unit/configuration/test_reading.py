@@ -11,9 +11,8 @@ import pytest
 from model_monitor.data.reading.formats import CsvFormat, TableFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.options import Compatibility
+from model_monitor.running.configuration.options import Compatibility, flag_of, variable_of
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.kinds import monitor_for
 from model_monitor.spark.launch.spark_options import WITH_VALUE, WITHOUT_VALUE
 

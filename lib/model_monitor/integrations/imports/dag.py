@@ -12,7 +12,7 @@ from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWi
 from model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription
 from model_monitor.integrations.imports.variables import JobVariables
 from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.sources import variable_of
+from model_monitor.running.configuration.options import variable_of
 from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
 
 AT_ITS_END = "PT0S"

@@ -10,7 +10,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import ScheduledWindow
 from model_monitor.integrations.imports.descriptions import Definition
 from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.sources import variable_of
+from model_monitor.running.configuration.options import variable_of
 
 _COMPAT = variable_of("compat", OPTIONS["compat"])
 

@@ -77,6 +77,20 @@ class Option:
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
+PREFIX = "MODEL_MONITOR_"
+"""Of the variables of our own options."""
+
+
+def flag_of(name: str) -> str:
+    """`--dataset-source` of `dataset_source`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def variable_of(name: str, option: Option) -> str:
+    """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
+    return f"{PREFIX}{name.upper()}" if option.ours else name
+
+
 @dataclass(frozen=True)
 class Placeholder:
     """What --help shows for a value of a type."""

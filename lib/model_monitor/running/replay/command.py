@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from model_monitor.errors import BadConfiguration
+from model_monitor.running.configuration.options import flag_of
 from model_monitor.running.configuration.reading import sources_of
-from model_monitor.running.configuration.sources import flag_of
 from model_monitor.running.layout import cache_directory
 from model_monitor.running.scheduling.schedules import HOURLY, Recurrence
 from model_monitor.storage import is_local, join, local_path

@@ -42,12 +42,12 @@ from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.help import help_text, short_help
 from model_monitor.running.configuration.options import read_switch
 from model_monitor.running.configuration.reading import (
+    Sources,
     config_of,
     sources_of,
     with_default_output,
     with_recognised_format,
 )
-from model_monitor.running.configuration.sources import Sources
 from model_monitor.running.inputs.run_inputs import why_spark_runs
 from model_monitor.running.layout import WITHOUT_DEEQU
 from model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of

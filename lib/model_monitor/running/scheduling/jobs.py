@@ -19,8 +19,8 @@ from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Execution, ExecutionStatus, ScheduledJob
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.options import flag_of, variable_of
 from model_monitor.running.configuration.reading import sources_of
-from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.plan import Plan, attributions_of, full_hour
