@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 import_all(sinks)
 
-SPELLINGS = ", ".join(sink.facts["spelling"] for sink in SINKS.values())
-"""How `--sink` names each kind of sink."""
+SPELLINGS = ", ".join(SINKS.get(name).facts["spelling"] for name in sorted(SINKS))
+"""How `--sink` names each kind of sink, whatever was imported first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.tolerance import Tolerance
 from model_monitor.registry import Registry
 from model_monitor.reports.alerts import Destination, read_destinations
+from model_monitor.reports.outputs.result_tables import is_of_catalog
 from model_monitor.running.scheduling.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.states.column_metrics import chosen
@@ -188,11 +189,6 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     if info.data.get("engine") == "local":
         raise ValueError("names a server, and engine is 'local'; leave one of them out")
     return url
-
-
-def is_of_catalog(place: str) -> bool:
-    """Whether it is the name of a table, such as `churn` or `quality.churn`, and no path."""
-    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
 
 
 def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:

@@ -19,8 +19,8 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.user_checks import loading
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import function_of
+from model_monitor.reports.outputs.result_tables import is_of_catalog
 from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.running.configuration.options import is_of_catalog
 from model_monitor.storage import join, opens_here
 
 if TYPE_CHECKING:

@@ -37,6 +37,7 @@ from model_monitor.data.reading.engines import EngineName, session_at_hand
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
+from model_monitor.reports.outputs.result_tables import catalog_settings
 from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.help import help_text, short_help
@@ -51,7 +52,6 @@ from model_monitor.running.configuration.reading import (
 from model_monitor.running.inputs.run_inputs import why_spark_runs
 from model_monitor.running.layout import WITHOUT_DEEQU
 from model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
-from model_monitor.running.runtime.publishing import catalog_settings
 from model_monitor.running.runtime.status import (
     COMPLETED,
     WITHOUT_CHECKS,
