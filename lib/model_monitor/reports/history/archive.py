@@ -89,13 +89,13 @@ def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfil
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """Whatever a file holds, its fault is a sentence that begins with its path."""
+    """Whatever a file holds, its error is a sentence that begins with its path."""
     try:
         yield
-    except BadState as fault:
-        raise fault if str(fault).startswith(where) else BadState(f"{where}: {fault}") from fault
-    except MALFORMED as fault:
-        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
+    except BadState as error:
+        raise error if str(error).startswith(where) else BadState(f"{where}: {error}") from error
+    except MALFORMED as error:
+        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(error).__name__})") from error
 
 
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
@@ -124,8 +124,8 @@ def table_in(content: bytes, where: str) -> pa.Table:
         _require_bounds(file.metadata, where)
         table = file.read(use_threads=False)
         table.validate(full=True)
-    except (pa.ArrowException, OSError, *MALFORMED) as fault:
-        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    except (pa.ArrowException, OSError, *MALFORMED) as error:
+        raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     return table
 
 
@@ -171,8 +171,8 @@ def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) 
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
-    if fault := contradiction_in(profile):
-        raise BadState(f"{where}: {fault}; restore the file or scan the data again")
+    if error := contradiction_in(profile):
+        raise BadState(f"{where}: {error}; restore the file or scan the data again")
     return profile
 
 
@@ -208,8 +208,8 @@ def parts_of(content: bytes, where: str) -> Variation:
     try:
         unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
         "".join(unfit.values()).encode()  # half a surrogate pair has no bytes
-    except MALFORMED as fault:
-        raise BadState(f"{where}: is no {PARTS} of ours ({type(fault).__name__}); make the baseline again") from fault
+    except MALFORMED as error:
+        raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
     return Variation(by_feature(table), unfit)
 
 
@@ -240,8 +240,8 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     table = table_in(content, where)
     try:
         table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
-    except (pa.ArrowException, *MALFORMED) as fault:
-        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    except (pa.ArrowException, *MALFORMED) as error:
+        raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     for name in complete:
         if table[name].null_count:
             raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")

@@ -122,8 +122,8 @@ def read_decisions(output_path: str, spark: SparkSession | None = None) -> list[
     for file in sorted(files, key=lambda file: file.path):
         try:
             decisions.append(Decision.from_json(storage.read(file.path), file.path))
-        except BadDocument as fault:
-            log.warning("%s; the decision does not count", fault)
+        except BadDocument as error:
+            log.warning("%s; the decision does not count", error)
     return decisions
 
 

@@ -53,8 +53,8 @@ def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
                     known[run_id] = _baseline(reference, spark)
                 entry = _entry(folder, path, run, described, str(run_id))
                 history = _with_run(history, entry, known[run_id], run, spark)
-            except MonitorError as fault:
-                log.warning("%s: is left out of the history: %s", path, fault)
+            except MonitorError as error:
+                log.warning("%s: is left out of the history: %s", path, error)
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         for decision in read_decisions(folder, spark):

@@ -12,7 +12,7 @@ from model_monitor.statistics.states import Requests
 from model_monitor.storage import join, storage_of
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
-"""HTTP statuses from which on a request was not answered, and from which on that is the server's fault."""
+"""HTTP statuses from which on a request was not answered, and from which on that is the server's error."""
 
 
 def request_statistics(requests: Requests) -> RequestStatistics:

@@ -146,8 +146,8 @@ def run_before(output_path: str, spark: SparkSession | None = None) -> Run | Non
     """
     try:
         return current_run(output_path, spark)
-    except BadDocument as fault:
-        log.warning("%s; it counts as no run", fault)
+    except BadDocument as error:
+        log.warning("%s; it counts as no run", error)
         return None
 
 

@@ -37,12 +37,12 @@ def _analysis_config(path: str) -> str:
         read_analysis_config(path)
     except FileNotFoundError:
         raise ValueError(f"is {path!r}, where there is no file; write the path of a local file") from None
-    except OSError as fault:
+    except OSError as error:
         raise ValueError(
-            f"is {path!r}, which can't be read ({fault.strerror}); write the path of a local file"
+            f"is {path!r}, which can't be read ({error.strerror}); write the path of a local file"
         ) from None
-    except BadDocument as fault:
-        raise ValueError(f"is {path!r}: {'; '.join(str(fault).splitlines())}") from None
+    except BadDocument as error:
+        raise ValueError(f"is {path!r}: {'; '.join(str(error).splitlines())}") from None
     return path
 
 

@@ -648,7 +648,7 @@ class JobConfig(BaseModel):
 
     @property
     def replays_service(self) -> bool:
-        """Whether the numbers of the service are wanted, its faults included."""
+        """Whether the numbers of the service are wanted, its errors included."""
         return self.compat is Compatibility.SERVICE
 
     @property

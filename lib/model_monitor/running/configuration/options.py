@@ -206,13 +206,13 @@ def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
 
 
 def of_text(read: Callable[[str], Any]) -> BeforeValidator:
-    """What a text says; whatever is no text is already what it should be. BadConfiguration is a fault of the text, too."""
+    """What a text says; whatever is no text is already what it should be. BadConfiguration is an error of the text, too."""
 
     def validated(value: Any) -> Any:
         try:
             return read(value) if isinstance(value, str) else value
-        except BadConfiguration as fault:
-            raise ValueError(str(fault)) from fault
+        except BadConfiguration as error:
+            raise ValueError(str(error)) from error
 
     return BeforeValidator(validated)
 
@@ -225,16 +225,16 @@ def _duration(text: str) -> timedelta:
 
 
 def _period(text: str) -> timedelta:
-    span = _duration(text)
-    if span <= timedelta(0):
-        raise ValueError(f"is {text!r}; it has to be longer than nothing, such as PT24H or P7D")
-    return span
+    return _at_least(_duration(text), timedelta.resolution, text, "longer than nothing, such as PT24H or P7D")
 
 
 def _wait(text: str) -> timedelta:
-    span = _duration(text)
-    if span < timedelta(0):
-        raise ValueError(f"is {text!r}; it has to be a time to wait, such as PT10M, or PT0S for none")
+    return _at_least(_duration(text), timedelta(0), text, "a time to wait, such as PT10M, or PT0S for none")
+
+
+def _at_least(span: timedelta, least: timedelta, text: str, wanted: str) -> timedelta:
+    if span < least:
+        raise ValueError(f"is {text!r}; it has to be {wanted}")
     return span
 
 
@@ -254,8 +254,8 @@ def listed(text: str) -> tuple[str, ...]:
 def _column_metrics(text: str) -> tuple[str, ...]:
     try:
         return chosen(listed(text))
-    except BadConfiguration as fault:
-        raise ValueError(f"is {text!r}; {fault}") from fault
+    except BadConfiguration as error:
+        raise ValueError(f"is {text!r}; {error}") from error
 
 
 def _script(path: str) -> str:
@@ -284,8 +284,8 @@ def _version(value: Any, info: ValidationInfo) -> Any:
 def _tolerance(text: str) -> Tolerance:
     try:
         return Tolerance.parse(text)
-    except BadConfiguration as fault:
-        raise ValueError(str(fault).removeprefix("tolerance ")) from fault
+    except BadConfiguration as error:
+        raise ValueError(str(error).removeprefix("tolerance ")) from error
 
 
 Switch = Annotated[bool, BeforeValidator(read_switch)]

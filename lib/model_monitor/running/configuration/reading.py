@@ -50,14 +50,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Sources:
-    """The highest text of each option; faults of the sources themselves; names that are nearly ours.
+    """The highest text of each option; errors of the sources themselves; names that are nearly ours.
 
-    faults: text -> the option that it is about, None if it is about no single one. chosen: sentences on what was given by nobody
+    errors: text -> the option that it is about, None if it is about no single one. chosen: sentences on what was given by nobody
     and found out.
     """
 
     values: Mapping[str, Given]
-    faults: Mapping[str, str | None] = field(default_factory=dict)
+    errors: Mapping[str, str | None] = field(default_factory=dict)
     doubtful: tuple[str, ...] = ()
     chosen: tuple[str, ...] = ()
 
@@ -71,29 +71,29 @@ def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sour
 
     --env-file and --container-root name further sources, and are read from those above these.
     """
-    faults: dict[str, str | None] = {}
+    errors: dict[str, str | None] = {}
     layers = [_of_variables(environment, "variable {}")]
-    layers.insert(0, _of_flags(arguments, faults))
+    layers.insert(0, _of_flags(arguments, errors))
     doubtful = _doubtful(environment, "variable {}", only_prefixed=True)
 
     env_file = _highest(layers).get("env_file")
     if env_file is not None:
-        variables = _read_env_file(env_file, faults)
+        variables = _read_env_file(env_file, errors)
         layers.append(_of_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _doubtful(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
     root = _highest(layers).get("container_root", Given("/", ""))
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
-        layers.append(_of_variables(_read_processing_job(path, faults), f"{path}: Environment.{{}}"))
-    return Sources(_highest(layers), faults, tuple(doubtful))
+        layers.append(_of_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
+    return Sources(_highest(layers), errors, tuple(doubtful))
 
 
 def _highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
     return {name: given for layer in reversed(layers) for name, given in layer.items()}
 
 
-def _of_flags(arguments: Sequence[str], faults: dict[str, str | None]) -> dict[str, Given]:
+def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
     """The flags of a command line: `--flag value` or `--flag=value`; of a flag given twice the last counts, or both do."""
     flags = {flag_of(name): (name, "true") for name in OPTIONS}
     flags.update({flag_of(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
@@ -107,14 +107,14 @@ def _of_flags(arguments: Sequence[str], faults: dict[str, str | None]) -> dict[s
             continue
         if flag not in flags:
             near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
-            faults[_unknown(flag, near)] = flags[near[0]][0] if near else None
+            errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
             if not equals and words and not words[0].startswith("--"):
-                words.pop(0)  # its value: not one more fault
+                words.pop(0)  # its value: not one more error
             continue
         name, switched = flags[flag]
         if OPTIONS[name].placeholder:
             if not equals and (not words or words[0].startswith("--")):
-                faults[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
+                errors[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
                 continue
             text = text if equals else words.pop(0)
         else:
@@ -163,41 +163,41 @@ def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) 
     return found
 
 
-def _read_env_file(given: Given, faults: dict[str, str | None]) -> dict[str, str]:
+def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str]:
     try:
         with open(given.text, encoding="utf-8-sig") as file:
-            return dict(_bindings(given.text, parse_stream(file), faults))
+            return dict(_bindings(given.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        faults[f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"] = (
+        errors[f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"] = (
             None
         )
         return {}
 
 
-def _bindings(path: str, bindings: Iterable[Binding], faults: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
     for found in bindings:
         if found.error or (found.key is not None and found.value is None):
             line = found.original.line
-            faults[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
+            errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
         elif found.key is not None and found.value is not None:
             yield found.key, found.value
 
 
-def _read_processing_job(path: Path, faults: dict[str, str | None]) -> dict[str, str]:
+def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
     """The `Environment` of the container's configuration file; nothing if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        faults[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
+        errors[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
         return {}
     variables = document.get("Environment") if isinstance(document, dict) else None
     if variables is None:
         return {}
     if not isinstance(variables, dict):
-        faults[f"{path}: Environment has to be an object of texts"] = None
+        errors[f"{path}: Environment has to be an object of texts"] = None
         return {}
     return {str(name): str(value) for name, value in variables.items()}
 
@@ -235,10 +235,10 @@ def with_default_output(job: str, sources: Sources) -> Sources:
         return sources
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
-        fault = (
+        error = (
             f"{output} is there already; write --output-path {output} to replace that baseline, or another directory"
         )
-        return replace(sources, faults={**sources.faults, fault: "output_path"})
+        return replace(sources, errors={**sources.errors, error: "output_path"})
     return _chosen(sources, "output_path", output, f"output: {output}")
 
 
@@ -252,8 +252,8 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
         return sources
     try:
         word = format_word_of(LocalEngine(), str(path))
-    except BadConfiguration as fault:
-        return replace(sources, faults={**sources.faults, str(fault): "dataset_format"})
+    except BadConfiguration as error:
+        return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
     return _chosen(sources, "dataset_format", word, f"format: {word}, by what {path} looks like")
 
 
@@ -301,10 +301,10 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
 def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     """The configuration that the sources add up to.
 
-    Raises BadConfiguration with one line for each fault, each saying where, what was found and what to write instead.
+    Raises BadConfiguration with one line for each error, each saying where, what was found and what to write instead.
     """
-    faults = list(sources.faults)
-    told = set(sources.faults.values())
+    errors = list(sources.errors)
+    told = set(sources.errors.values())
     texts = {name: given.text for name, given in sources.values.items()}
     texts |= stood_for(sources.values, job)
     texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
@@ -312,13 +312,13 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     try:
         config = JobConfig.model_validate({"job": job, **texts})
     except ValidationError as error:
-        found = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
-        faults += [_fault(name, text, sources.values) for name, text in found.items() if name not in told]
+        found = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
+        errors += [_error(name, text, sources.values) for name, text in found.items() if name not in told]
     if "dataset_source" not in told | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
-        faults.append(_missing("dataset_source"))
-    faults += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
-    if config is None or faults:
-        raise BadConfiguration.gathered(faults)
+        errors.append(_missing("dataset_source"))
+    errors += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
+    if config is None or errors:
+        raise BadConfiguration.gathered(errors)
     ignored = [
         sources.values[name].place
         for name, option in OPTIONS.items()
@@ -334,7 +334,7 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     )
 
 
-def _fault(name: str, message: str, values: Mapping[str, Given]) -> str:
+def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
     if name not in values:
         return _missing(name)
     return f"{values[name].place} {message}"

@@ -118,7 +118,7 @@ class Job:
     def config(self) -> JobConfig:
         """What the run was told.
 
-        Raises BadConfiguration with all faults of it.
+        Raises BadConfiguration with all errors of it.
         """
         sources = with_recognised_format(self.name, self._sources)
         config = config_of(self.name, sources, in_container=is_container(self._container_root))
@@ -277,8 +277,8 @@ class Job:
             path = message_path(self._container_root, self._sources.text("output_path"))
             if path is not None:
                 write_message(message, path, self._session)
-        except Exception as fault:
-            reason = failure_of(fault).reason
+        except Exception as error:
+            reason = failure_of(error).reason
             known = message.endswith(reason.partition(": ")[2])  # of the output path itself, which is told already
             log.error("the exit message could not be written%s", " there" if known else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
@@ -306,8 +306,8 @@ class Job:
             self._visit.close()
             if self._host is None:
                 plugin("spark").stop_session(self._session)
-        except Exception as fault:  # the JVM may be gone already, which is what was wanted
-            log.info("Spark was gone already (%s)", type(fault).__name__)
+        except Exception as error:  # the JVM may be gone already, which is what was wanted
+            log.info("Spark was gone already (%s)", type(error).__name__)
 
 
 def _here(step: Callable[[], None]) -> None:

@@ -113,7 +113,7 @@ def _context(config: JobConfig, time: datetime) -> MetricContext:
 def remember(
     findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
 ) -> None:
-    """Enter the window into the history. A fault is a warning: the run's files stand in any case.
+    """Enter the window into the history. An error is a warning: the run's files stand in any case.
 
     reference: where its baseline lies. Without a window nothing is entered, and of monitors that learn from no history.
     """
@@ -132,8 +132,8 @@ def remember(
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
             write_history(history.with_window(entry, found), spark)
-    except Exception as fault:
-        log.warning("the history of windows: %s", failure_of(fault).reason)
+    except Exception as error:
+        log.warning("the history of windows: %s", failure_of(error).reason)
 
 
 # A user's `postprocess_handler`, called once after the files of a run are in place (C8f).
@@ -152,8 +152,8 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
         return
     try:
         source = storage_of(path, spark).read(path).decode("utf-8")
-    except (BadInput, UnicodeDecodeError) as fault:
-        raise BadConfiguration(f"post_analytics_processor_script: {fault}") from fault
+    except (BadInput, UnicodeDecodeError) as error:
+        raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
     namespace = {"__name__": "postprocessor", "__file__": path}
     try:
         exec(compile(source, path, "exec"), namespace)
@@ -163,11 +163,11 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
         handler()
     except BadConfiguration:
         raise
-    except Exception as fault:
+    except Exception as error:
         raise ScriptFailed(
-            f"Exception while invoking postprocessor script. {path}: {type(fault).__name__}; "
+            f"Exception while invoking postprocessor script. {path}: {type(error).__name__}; "
             "the documents of the run are in place, correct the script and run the job again"
-        ) from fault
+        ) from error
     log.info("ran %s of %s", HANDLER, path)
 
 
@@ -183,14 +183,14 @@ MOST_KEPT = 100
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
     """Raises BadConfiguration with all that the sinks need and don't have: variables, libraries, a region."""
-    faults = []
+    errors = []
     for destination in config.sink:
         try:
             destination.require_ready(environment or Environment())
-        except BadConfiguration as fault:
-            faults.append(str(fault))
-    if faults:
-        raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
+        except BadConfiguration as error:
+            errors.append(str(error))
+    if errors:
+        raise BadConfiguration.gathered(list(dict.fromkeys(errors)))
 
 
 def notify(
@@ -321,8 +321,8 @@ def _tried(step: Callable[[], T], failures: list[str]) -> T | None:
     """What the step gives; if it fails that is noted, since a run that can't keep its alerts still has something to tell."""
     try:
         return step()
-    except Exception as fault:
-        failures.append(f"the history of alerts: {failure_of(fault).reason}")
+    except Exception as error:
+        failures.append(f"the history of alerts: {failure_of(error).reason}")
         return None
 
 

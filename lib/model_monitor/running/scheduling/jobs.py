@@ -175,8 +175,8 @@ def _given(plan: Plan, job: ScheduledJob) -> dict[str, str]:
     """What the env file of a job says."""
     path = str(plan.env_file(job))
     sources = sources_of(["--env-file", path], {})
-    if sources.faults:
-        raise BadConfiguration.gathered(list(sources.faults))
+    if sources.errors:
+        raise BadConfiguration.gathered(list(sources.errors))
     given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
     if "output_path" not in given:
         raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")
