@@ -1,10 +1,12 @@
-"""What a run leaves to later ones as Parquet below `states/`: its state by its kind, and how a baseline's parts vary."""
+"""What a run leaves to later ones as Parquet: its state by its kind below `states/`, how a baseline's parts vary, and the
+requests behind its records, with their document and their sum over runs.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from model_monitor.errors import BadState
 from model_monitor.monitors.data_quality.variation import STATISTICS, Past, Variation
+from model_monitor.monitors.protocol import PublishedMetric
+from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.outputs.result_tables import parquet_of
-from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, State, decode
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
+from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -246,3 +252,74 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
         if table[name].null_count:
             raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")
     return table
+
+
+# The requests behind a run's records: their document, what is published of them, and their sum.
+
+
+FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
+"""HTTP statuses from which on a request was not answered, and from which on that is the server's error."""
+
+
+def request_statistics(requests: Requests) -> RequestStatistics:
+    """The document of a state of at least one request."""
+    server_errors = _from(requests, FIRST_SERVER_ERROR)
+    errors = _from(requests, FIRST_CLIENT_ERROR)
+    latencies, moments = requests.latencies, requests.moments
+    return RequestStatistics(
+        requests=requests.count,
+        estimated_requests=requests.estimated,
+        success_share=(requests.count - errors) / requests.count,
+        client_errors=errors - server_errors,
+        server_errors=server_errors,
+        statuses={str(status): count for status, count in requests.statuses.items()},
+        latency_ms=LatencyStatistics(
+            p50=latencies.quantile(0.50),
+            p95=latencies.quantile(0.95),
+            p99=latencies.quantile(0.99),
+            mean=moments.average,
+            max=moments.maximum,
+            rank_error=latencies.error,
+        ),
+    )
+
+
+def published_requests(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
+    """The numbers for a metrics platform; those that are not defined are left out."""
+    latency = statistics.latency_ms
+    numbers = (
+        ("request_count", float(statistics.requests), "Count"),
+        ("request_success_share", statistics.success_share, "None"),
+        ("request_latency_p50", latency.p50, "Milliseconds"),
+        ("request_latency_p95", latency.p95, "Milliseconds"),
+        ("request_latency_p99", latency.p99, "Milliseconds"),
+    )
+    return tuple(PublishedMetric(name, value, unit) for name, value, unit in numbers if value is not None)
+
+
+def _from(requests: Requests, first: int) -> int:
+    return sum(count for status, count in requests.statuses.items() if status >= first)
+
+
+def request_files(requests: Requests) -> dict[str, bytes]:
+    """The document and the state, by name below the output path. requests: at least one."""
+    document = request_statistics(requests)
+    return {document.FILE_NAME: document.to_json().encode(), path_of(Requests): to_parquet(requests)}
+
+
+def sum_of_requests(paths: Sequence[str]) -> Requests:
+    """The requests of all runs, added in this order; runs whose records carry no metadata add none.
+
+    paths: output paths on this machine.
+    """
+    return sum((_requests_of(path) for path in paths), Requests())
+
+
+def _requests_of(path: str) -> Requests:
+    run = current_run(path)
+    if run is None or path_of(Requests) not in run.digests:
+        return Requests()
+    where = join(run.folder, path_of(Requests))
+    state = from_parquet(storage_of(where).read(where), where)
+    assert isinstance(state, Requests)  # as the file's name says
+    return state

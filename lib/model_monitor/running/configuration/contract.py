@@ -28,6 +28,7 @@ from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS
 from model_monitor.monitors.predictors.loading import FLAVOURS
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.reports.alerts import SPELLINGS
+from model_monitor.running.configuration import options as kinds
 from model_monitor.running.configuration.bias_options import (
     IntervalMethod,
     LocalAnalysisConfig,
@@ -37,38 +38,7 @@ from model_monitor.running.configuration.bias_options import (
     TypesByColumn,
     only_with_kms,
 )
-from model_monitor.running.configuration.options import (
-    Chance,
-    ColumnMetrics,
-    Compatibility,
-    DataFormat,
-    Destinations,
-    Duration,
-    Enabled,
-    Moment,
-    Names,
-    Number,
-    Option,
-    Period,
-    Placeholder,
-    Script,
-    Share,
-    Size,
-    Switch,
-    TableVersion,
-    ThresholdsByFeature,
-    ToleranceRule,
-    UpTo100,
-    Wait,
-    Whole,
-    as_compatible,
-    at_least_the_datapoints,
-    connect_address,
-    named_in,
-    read_name,
-    table_or_folder,
-    threshold_of,
-)
+from model_monitor.running.configuration.options import Option, Placeholder, named_in, read_name, threshold_of
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.statistics.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT
@@ -133,7 +103,7 @@ class JobConfig(BaseModel):
     )
     """Empty only if the format names the data itself (a table, a Spark reader without paths)."""
 
-    dataset_format: DataFormat = _of_contract(
+    dataset_format: kinds.DataFormat = _of_contract(
         ...,
         "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the "
         'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
@@ -152,7 +122,7 @@ class JobConfig(BaseModel):
         AnalysisType.DATA_QUALITY, "Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE", jobs=_ANALYSER
     )
 
-    publish_cloudwatch_metrics: Enabled | None = _of_contract(
+    publish_cloudwatch_metrics: kinds.Enabled | None = _of_contract(
         None, "Whether metrics are written.", default="Enabled in a container, else Disabled"
     )
 
@@ -167,7 +137,7 @@ class JobConfig(BaseModel):
 
     probability_attribute: str | None = _of_model(None, "Column, index or JSON path of the probability.", "FEATURE")
 
-    probability_threshold_attribute: Number | None = _of_model(
+    probability_threshold_attribute: kinds.Number | None = _of_model(
         None, "A probability above it means label 1.", default="0.5"
     )
 
@@ -181,15 +151,15 @@ class JobConfig(BaseModel):
         None, "JSON path of the features in a record.", "PATH", analyses=_WITH_FEATURES
     )
 
-    exclude_features_attribute: Names = _of_contract(
+    exclude_features_attribute: kinds.Names = _of_contract(
         (), "Columns to leave out: names or 0-based indices, with commas.", jobs=_ANALYSER
     )
 
-    record_preprocessor_script: Script | None = _of_contract(
+    record_preprocessor_script: kinds.Script | None = _of_contract(
         None, "Python file whose preprocess_handler(record) makes the rows.", jobs=_ANALYSER
     )
 
-    post_analytics_processor_script: Script | None = _of_contract(
+    post_analytics_processor_script: kinds.Script | None = _of_contract(
         None, "Python file whose postprocess_handler() runs after the results are written.", jobs=_ANALYSER
     )
 
@@ -205,25 +175,25 @@ class JobConfig(BaseModel):
         "PATH|previous",
     )
 
-    start_time: Moment | None = _of_contract(
+    start_time: kinds.Moment | None = _of_contract(
         None, "First moment of the window, such as 2021-05-06T22:00:00Z.", jobs=_IN_A_WINDOW
     )
 
-    end_time: Moment | None = _of_contract(None, "First moment after the window.", jobs=_IN_A_WINDOW)
+    end_time: kinds.Moment | None = _of_contract(None, "First moment after the window.", jobs=_IN_A_WINDOW)
 
-    scheduled_time: Moment | None = _of_window(
+    scheduled_time: kinds.Moment | None = _of_window(
         None, "Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too."
     )
 
-    start_time_offset: Duration = _of_window(
+    start_time_offset: kinds.Duration = _of_window(
         timedelta(hours=-1),
         "From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D.",
         default="-PT1H",
     )
 
-    end_time_offset: Duration = _of_window(timedelta(0), "The same to its end.", default="PT0H")
+    end_time_offset: kinds.Duration = _of_window(timedelta(0), "The same to its end.", default="PT0H")
 
-    late_labels: Period | None = _of_merge(
+    late_labels: kinds.Period | None = _of_merge(
         None,
         "How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come.",
         default="not at all",
@@ -233,13 +203,15 @@ class JobConfig(BaseModel):
         None, "Label of captures that got none within --after, such as 0 for no click.", "LABEL"
     )
 
-    after: Period | None = _of_merge(None, "How long after its hour a capture is labelled as absent, such as PT24H.")
+    after: kinds.Period | None = _of_merge(
+        None, "How long after its hour a capture is labelled as absent, such as PT24H."
+    )
 
-    to_label: Whole | None = _of_merge(
+    to_label: kinds.Whole | None = _of_merge(
         None, "So many captures without a label are listed for people to label, from all ranges of the score."
     )
 
-    to_label_seed: Whole = _of_merge(1, "Another number gives another list of them.")
+    to_label_seed: kinds.Whole = _of_merge(1, "Another number gives another list of them.")
 
     score_attribute: str = _of_merge(
         "0",
@@ -247,87 +219,91 @@ class JobConfig(BaseModel):
         "PATH",
     )
 
-    metric_time: Moment | None = _of_contract(
+    metric_time: kinds.Moment | None = _of_contract(
         None, "Time stamp of the metrics.", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"
     )
 
-    as_of: TableVersion | None = _of_analysis(
+    as_of: kinds.TableVersion | None = _of_analysis(
         None,
         "Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current.",
         default="the newest",
     )
 
-    since: TableVersion | None = _of_analysis(
+    since: kinds.TableVersion | None = _of_analysis(
         None, "Only the rows that were appended to such a table after this version, or this time."
     )
 
-    lenient_window: Switch = _of_monitoring(
+    lenient_window: kinds.Switch = _of_monitoring(
         False,
         "Whether all records of the window's hour folders are taken, whatever their own time.",
         opposite="strict_window",
     )
 
-    sample: Share | None = _of_monitoring(None, "Share of the captured events to look at, the same ones in every run.")
+    sample: kinds.Share | None = _of_monitoring(
+        None, "Share of the captured events to look at, the same ones in every run."
+    )
 
-    allow_mixed_encodings: Switch = _of_monitoring(
+    allow_mixed_encodings: kinds.Switch = _of_monitoring(
         False,
         "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",
         opposite="one_encoding",
     )
 
-    omit_empty_violations: Switch = _of_monitoring(
+    omit_empty_violations: kinds.Switch = _of_monitoring(
         False,
         "Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm.",
         opposite="always_violations",
     )
 
-    fail_on_violations: Switch = _of_monitoring(
+    fail_on_violations: kinds.Switch = _of_monitoring(
         False, "Whether the job ends with exit status 4 if there are violations.", opposite="succeed_on_violations"
     )
 
-    hide_values: Switch = _of_monitoring(
+    hide_values: kinds.Switch = _of_monitoring(
         False,
         "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
         analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
         opposite="show_values",
     )
 
-    report: Switch = _of_analysis(True, "Whether report.html is written, the run as a page.", opposite="no_report")
+    report: kinds.Switch = _of_analysis(
+        True, "Whether report.html is written, the run as a page.", opposite="no_report"
+    )
 
-    sink: Destinations = _of_monitoring(
+    sink: kinds.Destinations = _of_monitoring(
         (),
         f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
         default="nobody",
         repeatable=True,
     )
 
-    sink_required: Switch = _of_monitoring(
+    sink_required: kinds.Switch = _of_monitoring(
         False,
         "Whether the job fails if a sink could not be told; without it that is a warning.",
         opposite="sink_optional",
     )
 
-    every: Switch = _of_monitoring(
+    every: kinds.Switch = _of_monitoring(
         False,
         "Whether webhooks, mail and topics are told of every run, not only when the alert changes.",
         opposite="on_transition",
     )
 
-    datapoints_to_alert: UpTo100 = _of_monitoring(
+    datapoints_to_alert: kinds.UpTo100 = _of_monitoring(
         1, "How many of the last windows have to have violations for an alert."
     )
 
-    evaluation_period: Annotated[UpTo100 | None, AfterValidator(at_least_the_datapoints)] = _of_monitoring(
+    evaluation_period: Annotated[kinds.UpTo100 | None, AfterValidator(kinds.at_least_the_datapoints)] = _of_monitoring(
         None, "How many of the last windows are looked at for that.", "NUMBER", default="datapoints_to_alert"
     )
 
-    min_traffic: Share | None = _of_monitoring(
+    min_traffic: kinds.Share | None = _of_monitoring(
         None,
         "Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told.",
         default="not looked at",
     )
 
-    log_values: Switch = _option(
+    log_values: kinds.Switch = _option(
         False,
         "Whether the trace of an unexpected error has the error's text, which may repeat values of the data.",
         opposite="log_no_values",
@@ -372,17 +348,17 @@ class JobConfig(BaseModel):
         float, threshold_of("categorical_drift_method", CATEGORICAL_METHODS), Field(validate_default=True)
     ] = _suggestion(None, "The same for texts.", "NUMBER", default=_USUAL)
 
-    datatype_check_threshold: Share = _suggestion(
+    datatype_check_threshold: kinds.Share = _suggestion(
         DEFAULT_SETTINGS.datatype_check_threshold,
         "Share of values that have to be of the inferred type; written into the suggested constraints.",
     )
 
-    domain_content_threshold: Share = _suggestion(
+    domain_content_threshold: kinds.Share = _suggestion(
         DEFAULT_SETTINGS.domain_content_threshold,
         "Share of texts that have to be among the known ones; written into the suggested constraints.",
     )
 
-    false_alarm_budget: Chance = _suggestion(
+    false_alarm_budget: kinds.Chance = _suggestion(
         DEFAULT_SETTINGS.false_alarm_budget,
         "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
         default="1/720",
@@ -395,22 +371,22 @@ class JobConfig(BaseModel):
         "written into the suggested constraints.",
     )
 
-    max_domain_size: Whole = _suggestion(
+    max_domain_size: kinds.Whole = _suggestion(
         MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones."
     )
 
-    with_sketches: Switch | None = _of_columns(
+    with_sketches: kinds.Switch | None = _of_columns(
         None,
         "Whether statistics.json holds the sketches; states/ has them anyway.",
         opposite="without_sketches",
         default="with, up to 300 columns",
     )
 
-    column_metrics: ColumnMetrics = _of_columns(
+    column_metrics: kinds.ColumnMetrics = _of_columns(
         (), "Metrics of numeric features beyond those of the service, by name, with commas; docs/files.md lists them."
     )
 
-    predictions: Names = _option(
+    predictions: kinds.Names = _option(
         (),
         "Columns that the model puts out, by name, with commas: their drift has its own part of the budget.",
         jobs=_BASELINE,
@@ -428,7 +404,7 @@ class JobConfig(BaseModel):
         None, "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.", "CHECKS"
     )
 
-    allow_second_scan: Switch = _of_columns(
+    allow_second_scan: kinds.Switch = _of_columns(
         False, "Whether a check that needs it may read the data once more.", opposite="no_second_scan"
     )
 
@@ -436,26 +412,26 @@ class JobConfig(BaseModel):
         None, "The class that a binary problem is about.", "LABEL", default="1 or true"
     )
 
-    tolerance: ToleranceRule | None = _of_outcomes(
+    tolerance: kinds.ToleranceRule | None = _of_outcomes(
         None,
         "How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none.",
         default="interval, but none with --compat service",
     )
 
-    window_rows: Whole | None = _of_analysis(
+    window_rows: kinds.Whole | None = _of_analysis(
         None,
         "Rows that a window will have at least: what suggested limits allow for.",
         analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
         default="as many as the baseline",
     )
 
-    min_samples: Whole | None = _of_monitoring(
+    min_samples: kinds.Whole | None = _of_monitoring(
         None,
         "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
         analyses=_MODEL_QUALITY,
     )
 
-    metrics: Names = _of_outcomes(
+    metrics: kinds.Names = _of_outcomes(
         (), "Metrics of your own, a value for each outcome: module:function, several with commas.", "METRICS"
     )
 
@@ -469,11 +445,11 @@ class JobConfig(BaseModel):
         default="as their values look",
     )
 
-    flip_test: Switch = _of_bias(
+    flip_test: kinds.Switch = _of_bias(
         True, "Whether the flip test is made, the one metric that looks at rows again.", opposite="no_flip_test"
     )
 
-    flip_test_rows: Whole | None = _of_bias(
+    flip_test_rows: kinds.Whole | None = _of_bias(
         None, "Rows of a side above which the flip test looks at a sample.", default="200,000"
     )
 
@@ -483,7 +459,7 @@ class JobConfig(BaseModel):
         default="bootstrap, but none with --compat service",
     )
 
-    bias_min_rows: Whole | None = _of_bias_in_a_window(
+    bias_min_rows: kinds.Whole | None = _of_bias_in_a_window(
         None,
         "Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell.",
     )
@@ -504,13 +480,15 @@ class JobConfig(BaseModel):
         None, "What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"
     )
 
-    allow_pickle: Switch = _of_called(False, "Whether a model may be a pickle, which runs code when it is loaded.")
+    allow_pickle: kinds.Switch = _of_called(
+        False, "Whether a model may be a pickle, which runs code when it is loaded."
+    )
 
-    trust_type: Names = _of_called(
+    trust_type: kinds.Names = _of_called(
         (), "Types of a skops file that may be loaded beside those that are known, with commas.", "TYPES"
     )
 
-    shap_sampled_rows: Whole | None = _of_called(
+    shap_sampled_rows: kinds.Whole | None = _of_called(
         None,
         "Rows that baseline rows are made of, and partial dependence is computed from.",
         analyses=_EXPLAINABILITY,
@@ -524,11 +502,11 @@ class JobConfig(BaseModel):
         default="auto; kernel with --compat service",
     )
 
-    attribution_threshold: Share | None = _of_attributions_in_a_window(
+    attribution_threshold: kinds.Share | None = _of_attributions_in_a_window(
         None, "Normalised discounted cumulative gain below which attributions have drifted.", default="0.9"
     )
 
-    attribution_min_rows: Whole | None = _of_attributions_in_a_window(
+    attribution_min_rows: kinds.Whole | None = _of_attributions_in_a_window(
         None,
         "Rows that a window has to have for its attributions to be judged; with --compat service every window is.",
         default="100",
@@ -540,31 +518,31 @@ class JobConfig(BaseModel):
         default="bootstrap; none with --compat service",
     )
 
-    max_quarantined_share: Share = _option(0.01, "Share of unreadable records above which the job fails.")
+    max_quarantined_share: kinds.Share = _option(0.01, "Share of unreadable records above which the job fails.")
 
-    max_record_size: Size = _option(
+    max_record_size: kinds.Size = _option(
         MAX_RECORD_BYTES,
         "Longest line that is read as a record, such as 64MB; longer ones are refused, and never held whole.",
         default="256MB",
     )
 
-    accept_exponents: Switch | None = _of_analysis(
+    accept_exponents: kinds.Switch | None = _of_analysis(
         None, "Whether 1e-5 in text is a number.", opposite="no_exponents", default="yes, but no with --compat service"
     )
 
-    flatten_json: Switch = _of_analysis(
+    flatten_json: kinds.Switch = _of_analysis(
         False,
         "Whether nested JSON objects become features called outer.inner; without it they are refused.",
         opposite="no_flatten_json",
     )
 
-    max_runtime: Period | None = _option(
+    max_runtime: kinds.Period | None = _option(
         None,
         "How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published.",
         default="as long as it takes",
     )
 
-    lease_wait: Wait = _option(
+    lease_wait: kinds.Wait = _option(
         WAIT,
         "How long to wait for another run that writes to the same output, such as PT1H; PT0S: not at all.",
         default="PT10M",
@@ -578,7 +556,7 @@ class JobConfig(BaseModel):
         None, "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", default="AWS's own for S3"
     )
 
-    threshold: ThresholdsByFeature = _of_columns_in_a_window(
+    threshold: kinds.ThresholdsByFeature = _of_columns_in_a_window(
         {},
         "Drift thresholds of features, over those of the baseline: FEATURE=NUMBER, with commas; may be repeated.",
         repeatable=True,
@@ -597,13 +575,13 @@ class JobConfig(BaseModel):
         "PATH",
     )
 
-    compat: Compatibility = _option(
-        Compatibility.NONE,
+    compat: kinds.Compatibility = _option(
+        kinds.Compatibility.NONE,
         "service: the very numbers of the service (one partition, its type classes, its rules); none: the right ones.",
     )
 
     columns: Annotated[
-        str | None, named_in(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(as_compatible)
+        str | None, named_in(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(kinds.as_compatible)
     ] = _of_columns_in_a_window(
         None,
         "How columns with names are held against the baseline's. name: each that only one side has is a violation beside the "
@@ -619,17 +597,17 @@ class JobConfig(BaseModel):
         "ENGINE",
     )
 
-    remote: Annotated[str | None, AfterValidator(connect_address)] = _of_analysis(
+    remote: Annotated[str | None, AfterValidator(kinds.connect_address)] = _of_analysis(
         None, "Spark Connect server that reads and counts; documents are written here.", "sc://HOST:PORT"
     )
 
-    results_table: Annotated[str | None, AfterValidator(table_or_folder)] = _of_analysis(
+    results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis(
         None,
         "Where summary and checks go as tables for SQL: a folder, or NAME_summary and NAME_checks of Spark's catalog.",
         "NAME|PATH",
     )
 
-    progress: Switch | None = _option(
+    progress: kinds.Switch | None = _option(
         None, "Whether a bar shows the stages.", opposite="no_progress", default="on a terminal"
     )
 
@@ -649,7 +627,7 @@ class JobConfig(BaseModel):
     @property
     def replays_service(self) -> bool:
         """Whether the numbers of the service are wanted, its errors included."""
-        return self.compat is Compatibility.SERVICE
+        return self.compat is kinds.Compatibility.SERVICE
 
     @property
     def takes_exponents(self) -> bool:

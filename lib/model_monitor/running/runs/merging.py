@@ -18,9 +18,15 @@ from model_monitor.documents.run_description import RunDescription, RunWindow
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.monitors.protocol import Monitor
 from model_monitor.progress import counted
-from model_monitor.reports.history.archive import FOLDER, from_parquet, path_of, to_parquet
+from model_monitor.reports.history.archive import (
+    FOLDER,
+    from_parquet,
+    path_of,
+    request_files,
+    sum_of_requests,
+    to_parquet,
+)
 from model_monitor.reports.history.baselines import edited_file
-from model_monitor.reports.history.requests import request_files, sum_of_requests
 from model_monitor.reports.outputs.files import current_run, document_of, publish
 from model_monitor.reports.outputs.result_tables import summary_file
 from model_monitor.running.kinds import monitor_of_state, types
