@@ -27,6 +27,9 @@ from model_monitor.statistics.drift.distributions import CategoryCounts, Numeric
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of
 
+WIDTH = 120
+"""Columns of the text."""
+
 MOST_CATEGORIES = 20
 """Categories that a table shows one by one, those that differ most first; the others are added up."""
 
@@ -120,10 +123,8 @@ def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf
     ]
 
 
-# Why a feature's checks came out as they did.
-
-
-DRIFT = "baseline_drift_check"
+class Underivable(Exception):
+    """Why a number can't be made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +164,13 @@ class Explanation:
     @property
     def drift(self) -> CheckResult | None:
         """The drift check; None for a feature or metric that has none."""
-        return next((result for result in self.results if result.check == DRIFT), None)
+        return next((result for result in self.results if result.check == "baseline_drift_check"), None)
 
     @property
     def is_reproduced(self) -> bool | None:
         """Whether the distance made again is the one of checks.json; None if one of them is absent."""
-        if self.derivation is None or self.derivation.computed is None or self.drift is None:
-            return None
-        return None if self.drift.observed is None else self.derivation.computed == self.drift.observed
+        computed, observed = self.derivation and self.derivation.computed, self.drift and self.drift.observed
+        return None if computed is None or observed is None else computed == observed
 
     def plain(self) -> dict[str, Any]:
         """The explanation as a JSON object."""
@@ -187,11 +187,11 @@ class Explanation:
         }
 
 
-def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation | str:
-    """How the drift check got its number, or why that can't be shown."""
+def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
+    """How the drift check got its number. Raises Underivable."""
     for side, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
-            return f"{side}: {distribution.reason}"
+            raise Underivable(f"{side}: {distribution.reason}")
     method, distance = result.method, None
     if baseline.numbers and current.numbers:
         ties = Ties.LOST if result.ties == Ties.LOST.value else Ties.SUMMED
@@ -203,9 +203,9 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
         if method and table:
             distance = compare_categorical(baseline.categories, current.categories, method=method).distance
     else:
-        return "the two sides have no values of the same kind to compare"
+        raise Underivable("the two sides have no values of the same kind to compare")
     if table is None:
-        return "a side has no values"
+        raise Underivable("a side has no values")
     sides = {"baseline": baseline.numbers, "current": current.numbers} if table.kind == "numbers" else {}
     quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items() if side}
     return Derivation(table, method, distance, _correction(method, table), quantiles)
@@ -243,9 +243,6 @@ def _plain_row(row: Row) -> dict[str, Any]:
 
 
 # An explanation for people, in plain text.
-
-
-WIDTH = 120
 
 
 def as_text(explanation: Explanation) -> str:
@@ -331,11 +328,6 @@ def _mark(row: Row, table: Table) -> str:
 # What the files of a run, and of its baseline, say of one feature.
 
 
-NOT_NAMED = "the run does not say which baseline it was held against; name it with --baseline"
-NOT_IN_BASELINE = "{place} has no feature of this name"
-NO_STATES = "{place} has no states/ of features"
-
-
 def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:
     """Why the checks of a feature, or metric, came out as they did in the run published below `run_path`.
 
@@ -350,16 +342,16 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     profile = _profile_of(name, run.folder)
     lacking = tuple(sorted(profile.lacking)) if profile else ()
     explanation = Explanation(name, run.folder, results, types=_types(profile), lacking=lacking)
-    if profile is None or explanation.drift is None:
+    drift = explanation.drift
+    if profile is None or drift is None:
         return explanation
     reference = baselines.to_run(baseline_path) if baseline_path else document_of(run, BaselineReference)
-    derived = _derived(name, explanation.drift, profile, reference)
-    return replace(
-        explanation,
-        derivation=derived if isinstance(derived, Derivation) else None,
-        no_derivation=None if isinstance(derived, Derivation) else derived,
-        baseline=_place(reference) if reference else None,
-    )
+    explanation = replace(explanation, baseline=_place(reference) if reference else None)
+    try:
+        baseline, current = _baseline_of(name, reference), from_feature_profile(profile)
+        return replace(explanation, derivation=derivation_of(drift, baseline, current))
+    except Underivable as reason:
+        return replace(explanation, no_derivation=str(reason))
 
 
 def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
@@ -373,28 +365,21 @@ def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[Che
     return found
 
 
-def _derived(
-    name: str, drift: CheckResult, profile: FeatureProfile, reference: BaselineReference | None
-) -> Derivation | str:
+def _baseline_of(name: str, reference: BaselineReference | None) -> FeatureDistribution:
+    """The baseline's distribution of the feature. Raises Underivable if there is none."""
     if reference is None:
-        return NOT_NAMED
-    baseline = _baseline_of(name, reference)
-    if isinstance(baseline, str):
-        return baseline
-    return derivation_of(drift, baseline, from_feature_profile(profile))
-
-
-def _baseline_of(name: str, reference: BaselineReference) -> FeatureDistribution | str:
-    """The baseline's distribution of the feature, or why there is none."""
-    place = _place(reference)
-    if reference.folder is not None:
-        if not storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
-            return NO_STATES.format(place=place)
+        raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
+    found: FeatureDistribution | None
+    if reference.folder is None:
+        found = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
+    elif storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
         profile = _profile_of(name, reference.folder)
-        return from_feature_profile(profile) if profile else NOT_IN_BASELINE.format(place=place)
-    known = baselines.of_files(reference.constraints or "", reference.statistics)
-    found: FeatureDistribution | None = known.distributions.get(name)
-    return found or NOT_IN_BASELINE.format(place=place)
+        found = from_feature_profile(profile) if profile else None
+    else:
+        raise Underivable(f"{reference.folder} has no states/ of features")
+    if not found:
+        raise Underivable(f"{_place(reference)} has no feature of this name")
+    return found
 
 
 def _profile_of(name: str, folder: str) -> FeatureProfile | None:
