@@ -73,38 +73,34 @@ def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession | N
 
     Raises OutputFailed if they can't be written.
     """
-    if config.publish_cloudwatch_metrics:
-        _write(metrics_of(findings, config), config, spark)
+    write_published(findings.published, config, spark, _time_of_metrics(config))
 
 
 def write_published(
     metrics: Iterable[PublishedMetric], config: JobConfig, spark: SparkSession | None, time: datetime
 ) -> None:
     """The same of single metrics with their time."""
-    if config.publish_cloudwatch_metrics:
-        _write(cloudwatch_metrics(metrics, _context(config, time)), config, spark)
-
-
-def _write(metrics: list[dict[str, Any]], config: JobConfig, spark: SparkSession | None) -> None:
+    if not config.publish_cloudwatch_metrics:
+        return
     in_container = is_container(config.container_root)
     folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
-    storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(metrics))
-    log.info("wrote %d metrics to %s", len(metrics), folder)
+    found = cloudwatch_metrics(metrics, _context(config, time))
+    storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(found))
+    log.info("wrote %d metrics to %s", len(found), folder)
 
 
 def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects, whether they are written or not."""
+    return cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
+
+
+def _time_of_metrics(config: JobConfig) -> datetime:
     window = window_of(config)
-    time = config.metric_time or (window.start if window else datetime.now(timezone.utc))
-    return cloudwatch_metrics(findings.published, _context(config, time))
+    return config.metric_time or (window.start if window else datetime.now(timezone.utc))
 
 
 def _context(config: JobConfig, time: datetime) -> MetricContext:
-    return MetricContext(
-        time,
-        endpoint=config.sagemaker_endpoint_name,
-        schedule=config.sagemaker_monitoring_schedule_name,
-    )
+    return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
 # What a monitoring job leaves to those that follow: how its window varied.
