@@ -490,7 +490,8 @@ def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
 def test_every_variable_of_the_sinks_is_documented():
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 
-    assert [name for name in (*mail.VARIABLES, webhook.SECRET) if f"`{name}`" not in page] == []
+    missing = [name for name in (*mail.VARIABLES, webhook.SECRET) if f"`{name}`" not in page]
+    assert missing == [], f"docs/alerts.md: say what `{missing[0]}` is"
 
 
 def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else():
@@ -511,7 +512,8 @@ def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else
 def test_every_check_is_documented():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
 
-    assert [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in page] == []
+    missing = [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in page]
+    assert missing == [], f"docs/jobs.md, the list of checks: add `{missing[0]}`"
 
 
 def test_every_exit_status_is_documented():

@@ -1,7 +1,7 @@
 """The configuration of a job: each variable of the container's contract and each option of ours, declared once.
 
 `JobConfig` is the table. Its attributes are the variables' own names, the flags are the same in kebab case. The help text
-(`job_help.py`) and the reading of flags, environment and files (`reading.py`) are made from it. Driver only.
+(`help.py`) and the reading of flags, environment and files (`reading.py`) are made from it. Driver only.
 """
 
 from __future__ import annotations
