@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 
+from model_monitor.reports.outputs.result_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import context_of, planned_checks
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.running.runtime.job import started
-from model_monitor.running.runtime.publishing import run_postprocessor, write_results_table
+from model_monitor.running.runtime.publishing import run_postprocessor
 from model_monitor.running.runtime.status import completed
 
 
@@ -30,7 +31,7 @@ def main(argv: list[str]) -> int:
             )
         job.lift_time_limit()
         run = baseline.write(job.config.output_path, job.spark)
-        write_results_table(run, job.config, job.spark)
+        write_results_table(run, job.config.results_table, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(completed())
     return job.exit_status

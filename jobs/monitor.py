@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from model_monitor.reports.outputs.result_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import (
     compared_with,
     context_of,
@@ -20,8 +21,7 @@ from model_monitor.running.inputs.run_inputs import (
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.running.runtime.job import started
-from model_monitor.running.runtime.notify import notify, require_sinks
-from model_monitor.running.runtime.publishing import remember, run_postprocessor, write_metrics, write_results_table
+from model_monitor.running.runtime.publishing import notify, remember, require_sinks, run_postprocessor, write_metrics
 from model_monitor.running.runtime.status import outcome_of
 
 
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         omit_empty = job.config.omit_empty_violations
         run = findings.write(job.config.output_path, job.spark, omit_empty=omit_empty, baseline=reference)
         remember(findings, run, job.config, job.spark, reference)
-        write_results_table(run, job.config, job.spark)
+        write_results_table(run, job.config.results_table, job.spark)
         write_metrics(findings, job.config, job.spark)
         notify(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)

@@ -38,14 +38,13 @@ from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_
 from model_monitor.monitors.data_quality.checks.guard import GUARDS
 from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from model_monitor.registry import import_all
-from model_monitor.reports.derivation.explanations import Explanation
+from model_monitor.reports.derivation import Explanation
 from model_monitor.reports.sinks import SINKS, mail, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import help_text
-from model_monitor.running.configuration.options import Option
+from model_monitor.running.configuration.options import Option, flag_of, variable_of
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.spark.launch import submission
 from model_monitor.statistics.drift import DISTANCES
@@ -275,7 +274,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
     monkeypatch.setattr("model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
-        "model_monitor.reports.derivation.runs.explain",
+        "model_monitor.reports.derivation.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
     monkeypatch.setattr(
@@ -491,7 +490,8 @@ def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
 def test_every_variable_of_the_sinks_is_documented():
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 
-    assert [name for name in (*mail.VARIABLES, webhook.SECRET) if f"`{name}`" not in page] == []
+    missing = [name for name in (*mail.VARIABLES, webhook.SECRET) if f"`{name}`" not in page]
+    assert missing == [], f"docs/alerts.md: say what `{missing[0]}` is"
 
 
 def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else():
@@ -512,7 +512,8 @@ def test_the_documented_check_of_a_signature_takes_what_is_sent_and_nothing_else
 def test_every_check_is_documented():
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
 
-    assert [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in page] == []
+    missing = [check for check in (*FEATURE_CHECKS, *DATA_SET_CHECKS, *GUARDS) if f"`{check}`" not in page]
+    assert missing == [], f"docs/jobs.md, the list of checks: add `{missing[0]}`"
 
 
 def test_every_exit_status_is_documented():

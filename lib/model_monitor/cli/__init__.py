@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from model_monitor import __version__
 from model_monitor.cli import verbs
 from model_monitor.cli.verbs import VERBS
-from model_monitor.errors import MonitorError
 from model_monitor.progress import progress_shown
 from model_monitor.registry import import_all
 
@@ -28,7 +27,7 @@ HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status is its own, 2 for a wrong command line.
 
-    A fault of ours leaves a trace without its text, as in a job: that may repeat values.
+    An error of ours leaves a trace without its text, as in a job: that may repeat values.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -37,11 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = parser().parsed(words)
         with progress_shown():
             return int(given.run(given))
-    except MonitorError as error:
-        from model_monitor.reports.outputs.printable import error_lines
-
-        sys.stderr.write(error_lines(error))
-        return error.exit_status
     except (Exception, KeyboardInterrupt) as error:
         from model_monitor.reports.outputs.printable import printable_lines
         from model_monitor.running.runtime.failures import failure_of, trace_of

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 import_all(sinks)
 
-SPELLINGS = ", ".join(sink.facts["spelling"] for sink in SINKS.values())
-"""How `--sink` names each kind of sink."""
+SPELLINGS = ", ".join(SINKS.get(name).facts["spelling"] for name in sorted(SINKS))
+"""How `--sink` names each kind of sink, whatever was imported first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def _read(text: str, place: int) -> Destination:
         raise ValueError(f"names no sink at place {place}; write one of {SPELLINGS} (a comma inside a target is %2C)")
     try:
         return Destination(name, SINKS.get(name).facts["examined"](target.strip()))
-    except ValueError as fault:
-        raise ValueError(f"names the sink {name} with a target that {fault}") from fault
+    except ValueError as error:
+        raise ValueError(f"names the sink {name} with a target that {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +102,15 @@ class Delivery:
 
 
 def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
-    """Send the report to each destination. Nothing is raised; of a fault that nobody foresaw only the type is told."""
+    """Send the report to each destination. Nothing is raised; of an error that nobody foresaw only the type is told."""
     reached, failures = [], []
     for destination in destinations:
         try:
             destination.sink(report, destination.target, environment)
-        except MonitorError as fault:
-            failures.append(f"the sink {destination.name} was not notified: {fault}")
-        except Exception as fault:
-            failures.append(f"the sink {destination.name} was not notified: unexpected {type(fault).__name__}")
+        except MonitorError as error:
+            failures.append(f"the sink {destination.name} was not notified: {error}")
+        except Exception as error:
+            failures.append(f"the sink {destination.name} was not notified: unexpected {type(error).__name__}")
         else:
             reached.append(destination)
             log.info("notified the sink %s", destination.name)
@@ -238,8 +238,8 @@ def read_alerts(output_path: str, spark: SparkSession | None = None) -> Alerts:
         return Alerts()
     try:
         return Alerts.from_json(storage.read(path), path)
-    except BadDocument as fault:
-        log.warning("%s; the history of windows begins anew with this run", fault)
+    except BadDocument as error:
+        log.warning("%s; the history of windows begins anew with this run", error)
         return Alerts()
 
 

@@ -20,7 +20,7 @@ from model_monitor.integrations.imports.descriptions import definition_of, sched
 from model_monitor.integrations.imports.jobs import JobVariables, entry_of, jobs_of, recurrence_of, window_of
 from model_monitor.reports.alerts import read_alerts
 from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.sources import variable_of
+from model_monitor.running.configuration.options import variable_of
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held

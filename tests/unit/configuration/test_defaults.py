@@ -79,4 +79,4 @@ def test_the_folder_where_one_is_has_a_name(orders):
 
 
 def test_a_second_path_is_a_fault(orders):
-    assert any("'more.csv' belongs to no flag" in fault for fault in found_out("baseline", [orders, "more.csv"]).faults)
+    assert any("'more.csv' belongs to no flag" in fault for fault in found_out("baseline", [orders, "more.csv"]).errors)

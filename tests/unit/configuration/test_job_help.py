@@ -9,8 +9,7 @@ import pytest
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import RARE, help_text, short_help
-from model_monitor.running.configuration.options import JOBS
-from model_monitor.running.configuration.sources import flag_of, variable_of
+from model_monitor.running.configuration.options import JOBS, flag_of, variable_of
 
 
 @pytest.mark.parametrize("job", JOBS)

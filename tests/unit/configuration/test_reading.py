@@ -11,9 +11,8 @@ import pytest
 from model_monitor.data.reading.formats import CsvFormat, TableFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.options import Compatibility
+from model_monitor.running.configuration.options import Compatibility, flag_of, variable_of
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.kinds import monitor_for
 from model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE
 
@@ -99,7 +98,7 @@ def test_env_file_takes_json_as_it_is_and_interpolates_nothing(tmp_path):
 
     sources = sources_of(["--env-file", str(env_file)], {"HOME": "/root"})
 
-    assert not sources.faults
+    assert not sources.errors
     assert sources.text("dataset_format") == '{"csv": {"header": true}}'
     assert sources.text("output_path") == "out ${HOME} # here"
     assert sources.text("dataset_source") == "$HOME/in"
@@ -111,7 +110,7 @@ def test_a_line_of_the_env_file_that_is_no_variable_is_named(tmp_path):
 
     sources = sources_of(["--env-file", str(env_file)], {})
 
-    assert list(sources.faults) == [f"{env_file}: line 2 is not NAME=VALUE; quote a value that has quotes or # in it"]
+    assert list(sources.errors) == [f"{env_file}: line 2 is not NAME=VALUE; quote a value that has quotes or # in it"]
 
 
 def test_a_blank_text_counts_as_not_given():
@@ -385,7 +384,7 @@ def test_no_flag_is_taken_by_spark_submit():
 def test_our_own_files_of_variables_can_be_read(path):
     sources = sources_of(["--env-file", str(path), "--dataset-source", "in"], {})
 
-    assert (list(sources.faults), sources.doubtful) == ([], ())
+    assert (list(sources.errors), sources.doubtful) == ([], ())
     assert config_of("baseline", sources, in_container=False).ignored == ()
 
 

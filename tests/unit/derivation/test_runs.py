@@ -15,8 +15,7 @@ from model_monitor.documents.check_results import CheckResult, CheckResults, Che
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.derivation.explanations import as_text
-from model_monitor.reports.derivation.runs import explain
+from model_monitor.reports.derivation import as_text, explain
 from model_monitor.reports.outputs.files import publish
 
 from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window
@@ -238,8 +237,8 @@ def test_the_nearest_name_is_offered(runs):
 def test_reading_the_states_of_a_run_begins_no_thread(runs):
     # Python that ends while a thread of Arrow's begins is aborted: "terminate called without an active exception"
     program = (
-        "import os, sys; from model_monitor.reports.derivation import runs; before = len(os.listdir('/proc/self/task'));"
-        "runs.explain('amount', sys.argv[1], None); print(before, len(os.listdir('/proc/self/task')))"
+        "import os, sys; from model_monitor.reports import derivation; before = len(os.listdir('/proc/self/task'));"
+        "derivation.explain('amount', sys.argv[1], None); print(before, len(os.listdir('/proc/self/task')))"
     )
 
     before, after = printed_by(program, str(runs / "window")).split()

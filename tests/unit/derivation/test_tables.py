@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.reports.derivation.explanations import of_categories, of_numbers
+from model_monitor.reports.derivation import of_categories, of_numbers
 from model_monitor.statistics.drift import NumericDistribution
 
 

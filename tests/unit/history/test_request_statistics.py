@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 
 from model_monitor.documents.statistics import RequestStatistics
-from model_monitor.reports.history.requests import published_requests, request_statistics
+from model_monitor.reports.history.archive import published_requests, request_statistics
 from model_monitor.statistics.states import Requests, RequestsBuilder
 
 

@@ -287,7 +287,7 @@ def test_any_value_is_read_from_an_env_file_as_it_was_written(tmp_path_factory, 
 
     sources = sources_of(["--env-file", str(file)], {})
 
-    assert (sources.text("dataset_source"), dict(sources.faults)) == (value, {})
+    assert (sources.text("dataset_source"), dict(sources.errors)) == (value, {})
 
 
 def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):

@@ -15,7 +15,7 @@ from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import Page, PageSection, table_of
 from model_monitor.errors import BadInput
 from model_monitor.integrations.demo import run as demo
-from model_monitor.reports.derivation.explanations import Explanation, as_text
+from model_monitor.reports.derivation import Explanation, as_text
 from model_monitor.reports.notices import AlertReport, Report, document_bytes, headline, text
 from model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
 from model_monitor.reports.page.files import notebook_of

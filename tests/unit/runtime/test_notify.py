@@ -19,7 +19,7 @@ from model_monitor.reports.outputs.files import publish
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.run_inputs import violated_since
-from model_monitor.running.runtime.notify import monitored_window, notify, report_of, require_sinks
+from model_monitor.running.runtime.publishing import monitored_window, notify, report_of, require_sinks
 
 
 def config(folder, *flags, hour=22):

@@ -21,15 +21,10 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 @VERBS.register("explain", group="look", rank=3, flags=_flags)
 def explain(given: argparse.Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
-    from model_monitor.reports.derivation import explanations
-    from model_monitor.reports.derivation.runs import explain
+    from model_monitor.reports.derivation import as_text, explain
 
     with opened([given.run_path, given.baseline or ""]):
         explanation = explain(given.feature, given.run_path, given.baseline)
-    shown = (
-        json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n"
-        if given.json
-        else explanations.as_text(explanation)
-    )
-    sys.stdout.write(shown)
+    plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n" if given.json else None
+    sys.stdout.write(plain or as_text(explanation))
     return 0

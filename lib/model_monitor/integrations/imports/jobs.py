@@ -13,7 +13,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
 from model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription
 from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.sources import variable_of
+from model_monitor.running.configuration.options import variable_of
 from model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
 
 _COMPAT = variable_of("compat", OPTIONS["compat"])

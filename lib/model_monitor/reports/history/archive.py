@@ -1,10 +1,12 @@
-"""What a run leaves to later ones as Parquet below `states/`: its state by its kind, and how a baseline's parts vary."""
+"""What a run leaves to later ones as Parquet: its state by its kind below `states/`, how a baseline's parts vary, and the
+requests behind its records, with their document and their sum over runs.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from model_monitor.errors import BadState
 from model_monitor.monitors.data_quality.variation import STATISTICS, Past, Variation
+from model_monitor.monitors.protocol import PublishedMetric
+from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.outputs.result_tables import parquet_of
-from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, State, decode
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
+from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +95,13 @@ def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfil
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """Whatever a file holds, its fault is a sentence that begins with its path."""
+    """Whatever a file holds, its error is a sentence that begins with its path."""
     try:
         yield
-    except BadState as fault:
-        raise fault if str(fault).startswith(where) else BadState(f"{where}: {fault}") from fault
-    except MALFORMED as fault:
-        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(fault).__name__})") from fault
+    except BadState as error:
+        raise error if str(error).startswith(where) else BadState(f"{where}: {error}") from error
+    except MALFORMED as error:
+        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(error).__name__})") from error
 
 
 def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
@@ -124,8 +130,8 @@ def table_in(content: bytes, where: str) -> pa.Table:
         _require_bounds(file.metadata, where)
         table = file.read(use_threads=False)
         table.validate(full=True)
-    except (pa.ArrowException, OSError, *MALFORMED) as fault:
-        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    except (pa.ArrowException, OSError, *MALFORMED) as error:
+        raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     return table
 
 
@@ -171,8 +177,8 @@ def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) 
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
-    if fault := contradiction_in(profile):
-        raise BadState(f"{where}: {fault}; restore the file or scan the data again")
+    if error := contradiction_in(profile):
+        raise BadState(f"{where}: {error}; restore the file or scan the data again")
     return profile
 
 
@@ -208,8 +214,8 @@ def parts_of(content: bytes, where: str) -> Variation:
     try:
         unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
         "".join(unfit.values()).encode()  # half a surrogate pair has no bytes
-    except MALFORMED as fault:
-        raise BadState(f"{where}: is no {PARTS} of ours ({type(fault).__name__}); make the baseline again") from fault
+    except MALFORMED as error:
+        raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
     return Variation(by_feature(table), unfit)
 
 
@@ -240,9 +246,80 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     table = table_in(content, where)
     try:
         table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
-    except (pa.ArrowException, *MALFORMED) as fault:
-        raise BadState(f"{where}: is no such file of ours ({type(fault).__name__})") from fault
+    except (pa.ArrowException, *MALFORMED) as error:
+        raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     for name in complete:
         if table[name].null_count:
             raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")
     return table
+
+
+# The requests behind a run's records: their document, what is published of them, and their sum.
+
+
+FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
+"""HTTP statuses from which on a request was not answered, and from which on that is the server's error."""
+
+
+def request_statistics(requests: Requests) -> RequestStatistics:
+    """The document of a state of at least one request."""
+    server_errors = _from(requests, FIRST_SERVER_ERROR)
+    errors = _from(requests, FIRST_CLIENT_ERROR)
+    latencies, moments = requests.latencies, requests.moments
+    return RequestStatistics(
+        requests=requests.count,
+        estimated_requests=requests.estimated,
+        success_share=(requests.count - errors) / requests.count,
+        client_errors=errors - server_errors,
+        server_errors=server_errors,
+        statuses={str(status): count for status, count in requests.statuses.items()},
+        latency_ms=LatencyStatistics(
+            p50=latencies.quantile(0.50),
+            p95=latencies.quantile(0.95),
+            p99=latencies.quantile(0.99),
+            mean=moments.average,
+            max=moments.maximum,
+            rank_error=latencies.error,
+        ),
+    )
+
+
+def published_requests(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
+    """The numbers for a metrics platform; those that are not defined are left out."""
+    latency = statistics.latency_ms
+    numbers = (
+        ("request_count", float(statistics.requests), "Count"),
+        ("request_success_share", statistics.success_share, "None"),
+        ("request_latency_p50", latency.p50, "Milliseconds"),
+        ("request_latency_p95", latency.p95, "Milliseconds"),
+        ("request_latency_p99", latency.p99, "Milliseconds"),
+    )
+    return tuple(PublishedMetric(name, value, unit) for name, value, unit in numbers if value is not None)
+
+
+def _from(requests: Requests, first: int) -> int:
+    return sum(count for status, count in requests.statuses.items() if status >= first)
+
+
+def request_files(requests: Requests) -> dict[str, bytes]:
+    """The document and the state, by name below the output path. requests: at least one."""
+    document = request_statistics(requests)
+    return {document.FILE_NAME: document.to_json().encode(), path_of(Requests): to_parquet(requests)}
+
+
+def sum_of_requests(paths: Sequence[str]) -> Requests:
+    """The requests of all runs, added in this order; runs whose records carry no metadata add none.
+
+    paths: output paths on this machine.
+    """
+    return sum((_requests_of(path) for path in paths), Requests())
+
+
+def _requests_of(path: str) -> Requests:
+    run = current_run(path)
+    if run is None or path_of(Requests) not in run.digests:
+        return Requests()
+    where = join(run.folder, path_of(Requests))
+    state = from_parquet(storage_of(where).read(where), where)
+    assert isinstance(state, Requests)  # as the file's name says
+    return state

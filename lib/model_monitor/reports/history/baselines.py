@@ -16,7 +16,7 @@ from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.protocol import Monitor
 from model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
-from model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, current_run, file_at, run_before
+from model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, current_run, document_of, file_at, run_before
 from model_monitor.statistics.states import State
 from model_monitor.storage import Storage, join, storage_of
 
@@ -99,7 +99,7 @@ def of_files(
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path, spark), constraints_path)
     run = run_before(constraints_path.rpartition("/")[0] or ".", spark)
-    suggested = _suggested(run, spark, monitor) if run is not None else None
+    suggested = document_of(run, monitor.CONSTRAINTS, spark) if run is not None else None
     if statistics_path is None or monitor.STATISTICS is None:
         return monitor.known(constraints, None, None, suggested)
     storage = storage_of(statistics_path, spark)
@@ -124,7 +124,7 @@ def previous(output_path: str, spark: SparkSession | None = None, monitor: Monit
 def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Monitor, *, edits: bool) -> Any:
     """edits: whether constraints that were changed at `path` after the run was published count; thresholds are tuned there."""
     storage, name = storage_of(run.folder, spark), monitor.CONSTRAINTS.FILE_NAME
-    suggested = _suggested(run, spark, monitor)
+    suggested = document_of(run, monitor.CONSTRAINTS, spark)
     if suggested is None:
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
@@ -141,15 +141,6 @@ def _with_parts(known: Any, run: Run, spark: SparkSession | None) -> Any:
         return known
     path = join(run.folder, PARTS)
     return known.with_parts(parts_of(storage_of(path, spark).read(path), path))
-
-
-def _suggested(run: Run, spark: SparkSession | None, monitor: Monitor) -> Document | None:
-    """The constraints as the run wrote them; None if it was a run of another kind."""
-    if monitor.CONSTRAINTS.FILE_NAME not in run.digests:
-        return None
-    return _document(
-        monitor.CONSTRAINTS, storage_of(run.folder, spark), join(run.folder, monitor.CONSTRAINTS.FILE_NAME)
-    )
 
 
 def edited_file(name: str, path: str, run: Run, spark: SparkSession | None = None) -> str | None:

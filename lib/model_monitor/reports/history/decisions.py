@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.check_results import CheckResults, CheckStatus, Decision
 from model_monitor.documents.clarify import BiasReport
@@ -21,6 +21,7 @@ from model_monitor.reports.outputs.files import (
     RUNS,
     STATISTICS,
     current_run,
+    document_of,
     point_to,
     publish,
     run_before,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FOLDER, CHECKS = "_decisions", "checks.json"
+FOLDER = "_decisions"
 
 
 def accept(
@@ -89,32 +90,22 @@ def accept(
     """
     run_path, now = os.fspath(run), now or datetime.now(timezone.utc)
     published = current_run(run_path, spark)
-    if published is None or CHECKS not in published.digests:
+    checks = document_of(published, CheckResults, spark) if published else None
+    if published is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
-    where = join(published.folder, CHECKS)
-    found = CheckResults.from_json(storage_of(where, spark).read(where), where).checks
-    violated = [result for result in found if result.status is CheckStatus.VIOLATED]
-    names = {result.metric or result.feature or "" for result in violated} | {
-        result.feature or "" for result in violated
-    }
-    if not violated or set(features) - names:
-        wrong = sorted(set(features) - names)
+    violated = [result for result in checks.checks if result.status is CheckStatus.VIOLATED]
+    names = {name for result in violated for name in (result.metric, result.feature)}
+    wrong = sorted(set(features) - names)
+    if not violated or wrong:
         raise BadConfiguration(
             f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
         )
     alarms = tuple(each for each in violated if not features or {each.metric, each.feature} & set(features))
+    noted: dict[str, Any] = {"features": tuple(features), "time": moment(now), "by": by, "why": why, "alarms": alarms}
     with holding_alerts(run_path, spark):
         history = read_history(run_path, spark)
         window = next((entry.window for entry in history.entries() if entry.run_id == published.run_id), None)
-        decision = Decision(
-            run_id=published.run_id,
-            window=window,
-            features=tuple(features),
-            time=moment(now),
-            by=by,
-            why=why,
-            alarms=alarms,
-        )
+        decision = Decision(run_id=published.run_id, window=window, **noted)
         path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
         storage_of(path, spark).write(path, decision.to_json().encode())
         if window is not None:
@@ -126,15 +117,14 @@ def read_decisions(output_path: str, spark: SparkSession | None = None) -> list[
     """The decisions on the runs that `output_path` belongs to, the oldest first; one that can't be read does not count."""
     folder = _folder_of(output_path)
     storage = storage_of(folder, spark)
-    found = []
-    for file in (
-        sorted(storage.list_beginning(folder, ""), key=lambda file: file.path) if storage.exists(folder) else ()
-    ):
+    files = storage.list_beginning(folder, "") if storage.exists(folder) else ()
+    decisions = []
+    for file in sorted(files, key=lambda file: file.path):
         try:
-            found.append(Decision.from_json(storage.read(file.path), file.path))
-        except BadDocument as fault:
-            log.warning("%s; the decision does not count", fault)
-    return found
+            decisions.append(Decision.from_json(storage.read(file.path), file.path))
+        except BadDocument as error:
+            log.warning("%s; the decision does not count", error)
+    return decisions
 
 
 def _folder_of(output_path: str) -> str:

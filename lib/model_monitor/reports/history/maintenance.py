@@ -22,7 +22,7 @@ from model_monitor.reports.history.archive import PROFILE, from_parquet
 from model_monitor.reports.history.baselines import hours_from_the_latest
 from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.reports.history.variation import Entry, History, new_history, write_history
-from model_monitor.reports.outputs.files import CURRENT, Run, run_before
+from model_monitor.reports.outputs.files import CURRENT, Run, document_of, run_before
 from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
 
 if TYPE_CHECKING:
@@ -45,14 +45,16 @@ def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
             if run is None or PROFILE not in run.digests:
                 continue
             try:
-                told = dict(_documents(run, spark))
-                reference = told[BaselineReference]
+                reference = document_of(run, BaselineReference, spark)
+                described = document_of(run, RunDescription, spark)
+                if reference is None or described is None:
+                    raise BadInput("it does not say which baseline it was compared with")
                 if (run_id := reference.run_id or reference.constraints) not in known:
                     known[run_id] = _baseline(reference, spark)
-                entry = _entry(folder, path, run, told[RunDescription], str(run_id))
+                entry = _entry(folder, path, run, described, str(run_id))
                 history = _with_run(history, entry, known[run_id], run, spark)
-            except (MonitorError, KeyError) as fault:
-                log.warning("%s: is left out of the history: %s", path, fault)
+            except MonitorError as error:
+                log.warning("%s: is left out of the history: %s", path, error)
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
         for decision in read_decisions(folder, spark):
@@ -76,13 +78,6 @@ def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline
     )
     below = run.folder.removeprefix(join(folder, ""))
     return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
-
-
-def _documents(run: Run, spark: SparkSession | None) -> Iterator[tuple[Any, Any]]:
-    for kind in (BaselineReference, RunDescription):
-        if kind.FILE_NAME in run.digests:
-            where = join(run.folder, kind.FILE_NAME)
-            yield kind, kind.from_json(storage_of(where, spark).read(where), where)
 
 
 def _baseline(reference: BaselineReference, spark: SparkSession | None) -> Any:

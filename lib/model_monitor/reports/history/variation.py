@@ -143,8 +143,8 @@ class History:
         for profile in profiles[1:]:
             try:
                 total += profile
-            except BadState as fault:
-                log.warning("%s: %s; the window is left out", reference, fault)
+            except BadState as error:
+                log.warning("%s: %s; the window is left out", reference, error)
         return total
 
     def _profile(self, entry: Entry, spark: SparkSession | None) -> Profile | None:
@@ -177,9 +177,9 @@ def read_history(output_path: str, spark: SparkSession | None = None) -> History
     if storage.exists(path):
         try:
             return History(folder, _windows_in(storage.read(path), path))
-        except BadState as fault:
+        except BadState as error:
             log.warning(
-                "%s; the history of windows begins anew; merge-states --history makes it of their states", fault
+                "%s; the history of windows begins anew; merge-states --history makes it of their states", error
             )
     return new_history(folder)
 
@@ -189,8 +189,8 @@ def _windows_in(content: bytes, path: str) -> pa.Table:
     try:
         for time in table["time"].unique().to_pylist():
             time_of(time)
-    except ValueError as fault:
-        raise BadState(f"{path}: has a window at a time that is none of ours") from fault
+    except ValueError as error:
+        raise BadState(f"{path}: has a window at a time that is none of ours") from error
     return table
 
 

@@ -17,9 +17,10 @@ from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.documents import json_text
+from model_monitor.documents.document import Document
 from model_monitor.errors import BadDocument
 from model_monitor.monitors.protocol import PublishedMetric, Spread
 from model_monitor.storage import Storage, holding, join, storage_of
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+D = TypeVar("D", bound=Document)
 
 HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
 """The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5)."""
@@ -143,8 +146,8 @@ def run_before(output_path: str, spark: SparkSession | None = None) -> Run | Non
     """
     try:
         return current_run(output_path, spark)
-    except BadDocument as fault:
-        log.warning("%s; it counts as no run", fault)
+    except BadDocument as error:
+        log.warning("%s; it counts as no run", error)
         return None
 
 
@@ -153,6 +156,17 @@ def file_at(output_path: str, name: str, spark: SparkSession | None = None) -> s
     copy = join(output_path, name)
     run = None if storage_of(copy, spark).exists(copy) else current_run(output_path, spark)
     return copy if run is None else join(run.folder, name)
+
+
+def document_of(run: Run, kind: type[D], spark: SparkSession | None = None) -> D | None:
+    """A document of a run; None if the run has none of this kind.
+
+    Raises BadDocument if it can't be understood.
+    """
+    if kind.FILE_NAME not in run.digests:
+        return None
+    path = join(run.folder, kind.FILE_NAME)
+    return kind.from_json(storage_of(path, spark).read(path), path)
 
 
 def read_commit(content: bytes, path: str) -> Run:

@@ -48,16 +48,16 @@ def aws_client(service: str, region: str | None = None) -> Any:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
-    except ImportError as fault:
-        raise MissingDependency(NO_BOTO3.format(service=service)) from fault
+    except ImportError as error:
+        raise MissingDependency(NO_BOTO3.format(service=service)) from error
     settings = Config(
         retries={"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}, connect_timeout=10, read_timeout=20
     )
     try:
         # a session of its own: boto3's shared one would keep the credentials that it saw first
         return boto3.session.Session().client(service, region_name=region, config=settings)
-    except NoRegionError as fault:
-        raise BadConfiguration(NO_REGION.format(service=service)) from fault
+    except NoRegionError as error:
+        raise BadConfiguration(NO_REGION.format(service=service)) from error
 
 
 @contextmanager
@@ -70,13 +70,13 @@ def refused_by_aws(service: str) -> Iterator[None]:
 
     try:
         yield
-    except ClientError as fault:
-        code = fault.response.get("Error", {}).get("Code", "an unknown error")
-        raise SinkFailed(f"{service} refused it ({code}); check the job's permissions and the target") from fault
-    except BotoCoreError as fault:
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "an unknown error")
+        raise SinkFailed(f"{service} refused it ({code}); check the job's permissions and the target") from error
+    except BotoCoreError as error:
         raise SinkFailed(
-            f"{service} could not be asked ({type(fault).__name__}); check credentials, region and network"
-        ) from fault
+            f"{service} could not be asked ({type(error).__name__}); check credentials, region and network"
+        ) from error
 
 
 TIMEOUT_SECONDS = 10.0
@@ -135,5 +135,5 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
 
 
 def _tell(state: RetryCallState) -> None:
-    fault = state.outcome.exception() if state.outcome else None
-    log.info("%s; trying again", fault)
+    error = state.outcome.exception() if state.outcome else None
+    log.info("%s; trying again", error)

@@ -53,17 +53,17 @@ class MailServer:
 
         Raises BadConfiguration with all that is missing or wrong.
         """
-        faults: list[str] = []
-        security = _security(environment.variable(SECURITY), faults)
-        host, port = _host(environment.variable(HOST), security, faults)
+        errors: list[str] = []
+        security = _security(environment.variable(SECURITY), errors)
+        host, port = _host(environment.variable(HOST), security, errors)
         user, password = environment.variable(USER), environment.variable(PASSWORD)
-        sender = _sender(environment.variable(SENDER) or user, faults)
+        sender = _sender(environment.variable(SENDER) or user, errors)
         if (user is None) != (password is None):
-            faults.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
+            errors.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
         elif password is not None and security is Security.NONE:
-            faults.append(f"{SECURITY} is 'none', which would send the password in clear text; write starttls or tls")
-        if faults:
-            raise BadConfiguration.gathered(faults)
+            errors.append(f"{SECURITY} is 'none', which would send the password in clear text; write starttls or tls")
+        if errors:
+            raise BadConfiguration.gathered(errors)
         return cls(host, port, security, sender, user, password)
 
     def __repr__(self) -> str:
@@ -121,14 +121,14 @@ def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> 
             if server.user and server.password:
                 connection.login(server.user, server.password)
             connection.send_message(message)
-    except smtplib.SMTPException as fault:
-        raise _refusal(server, fault) from None
+    except smtplib.SMTPException as error:
+        raise _refusal(server, error) from None
     except ssl.SSLCertVerificationError:
         raise SinkFailed(
             f"{server.host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE"
         ) from None
-    except OSError as fault:
-        reason = "no answer in time" if isinstance(fault, TimeoutError) else fault.strerror or type(fault).__name__
+    except OSError as error:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
         raise PassingFailure(f"{server.host}:{server.port} could not be reached ({reason})") from None
 
 
@@ -139,25 +139,25 @@ def _connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP:
     return smtplib.SMTP(server.host, server.port, timeout=timeout_seconds)
 
 
-def _refusal(server: MailServer, fault: smtplib.SMTPException) -> SinkFailed:
+def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
     """What the server's answer means. Its words are left out: they may repeat what was sent."""
-    if isinstance(fault, smtplib.SMTPNotSupportedError):
+    if isinstance(error, smtplib.SMTPNotSupportedError):
         return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
-    code = _code(fault)
-    if isinstance(fault, smtplib.SMTPAuthenticationError) and not _is_passing(code):
+    code = _code(error)
+    if isinstance(error, smtplib.SMTPAuthenticationError) and not _is_passing(code):
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
-        return PassingFailure(f"{server.host} ended the conversation ({type(fault).__name__})")
+        return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
     whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
-    what = whom.get(type(fault), "the mail")
+    what = whom.get(type(error), "the mail")
     refusal = f"{server.host} refused {what} ({code})"
     return PassingFailure(refusal) if _is_passing(code) else SinkFailed(f"{refusal}; check the addresses")
 
 
-def _code(fault: smtplib.SMTPException) -> int | None:
-    if isinstance(fault, smtplib.SMTPRecipientsRefused):
-        return next(iter(code for code, _ in fault.recipients.values()), None)
-    return fault.smtp_code if isinstance(fault, smtplib.SMTPResponseException) else None
+def _code(error: smtplib.SMTPException) -> int | None:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return next(iter(code for code, _ in error.recipients.values()), None)
+    return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
 
 
 def _is_passing(code: int | None) -> bool:
@@ -165,28 +165,28 @@ def _is_passing(code: int | None) -> bool:
     return code is not None and 400 <= code < 500
 
 
-def _security(text_: str | None, faults: list[str]) -> Security:
+def _security(text_: str | None, errors: list[str]) -> Security:
     try:
         return Security(text_.lower()) if text_ else Security.STARTTLS
     except ValueError:
-        faults.append(f"{SECURITY} is {text_!r}; write starttls, tls or none")
+        errors.append(f"{SECURITY} is {text_!r}; write starttls, tls or none")
         return Security.STARTTLS
 
 
-def _host(text_: str | None, security: Security, faults: list[str]) -> tuple[str, int]:
+def _host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
     if text_ is None:
-        faults.append(f"{HOST} is not set; write the mail server's name, or NAME:PORT")
+        errors.append(f"{HOST} is not set; write the mail server's name, or NAME:PORT")
         return "", 0
     name, colon, port = text_.partition(":")
     if not name or (colon and not (port.isdigit() and 0 < int(port) < 65536)):
-        faults.append(f"{HOST} is {text_!r}; write the mail server's name, or NAME:PORT")
+        errors.append(f"{HOST} is {text_!r}; write the mail server's name, or NAME:PORT")
         return "", 0
     return name, int(port) if colon else security.port
 
 
-def _sender(text_: str | None, faults: list[str]) -> str:
+def _sender(text_: str | None, errors: list[str]) -> str:
     try:
         return _examined(text_ or "")
     except ValueError:
-        faults.append(f"{SENDER} is {text_!r}; write the address that the mail comes from")
+        errors.append(f"{SENDER} is {text_!r}; write the address that the mail comes from")
         return ""

@@ -28,8 +28,8 @@ def _examined(path: str) -> str:
 def _ready(path: str, environment: Environment) -> None:
     try:
         import prometheus_client  # noqa: F401
-    except ImportError as fault:
-        raise MissingDependency(NO_LIBRARY) from fault
+    except ImportError as error:
+        raise MissingDependency(NO_LIBRARY) from error
 
 
 @SINKS.register(
@@ -49,8 +49,8 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
     content = generate_latest(_Collected([*_of_run(report), _of_metrics(metrics, report)]))
     try:
         LocalStorage().write(path, content)
-    except OutputFailed as fault:
-        raise SinkFailed(str(fault)) from fault
+    except OutputFailed as error:
+        raise SinkFailed(str(error)) from error
 
 
 class _Collected:

@@ -87,11 +87,11 @@ def _post(request: urllib.request.Request, timeout_seconds: float) -> None:
     host = urlsplit(request.full_url).hostname
     try:
         urllib.request.build_opener(_NoRedirects).open(request, timeout=timeout_seconds).close()
-    except urllib.error.HTTPError as fault:
-        fault.close()
-        raise _refusal(host, fault.code) from None
-    except (OSError, http.client.HTTPException) as fault:
-        raise _unreachable(host, fault) from None
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _refusal(host, error.code) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(host, error) from None
 
 
 def _refusal(host: str | None, status: int) -> SinkFailed:
@@ -102,9 +102,9 @@ def _refusal(host: str | None, status: int) -> SinkFailed:
     return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")
 
 
-def _unreachable(host: str | None, fault: Exception) -> SinkFailed:
+def _unreachable(host: str | None, error: Exception) -> SinkFailed:
     """The failure without the library's text, which may hold the URL."""
-    cause = fault.reason if isinstance(fault, urllib.error.URLError) else fault
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return SinkFailed(f"{host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
     if isinstance(cause, TimeoutError):

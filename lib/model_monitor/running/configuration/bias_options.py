@@ -9,29 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from model_monitor.documents.analysis_config import AnalysisConfig, DatasetType
+from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadDocument
 from model_monitor.monitors.bias.analysis import ALL_METHODS
-from model_monitor.running.configuration.options import listed, of_text
-from model_monitor.running.configuration.sources import Given
+from model_monitor.running.configuration.options import Placeholder, listed, of_text
 from model_monitor.statistics.states.contingency import ValueKind
 from model_monitor.storage import local_path
-
-FORMATS = {
-    DatasetType.CSV: "csv",
-    DatasetType.JSON_LINES: "jsonl",
-    DatasetType.JSON: "json",
-    DatasetType.CAPTURE: "capture",
-    DatasetType.PARQUET: "parquet",
-}
-"""What `dataset_type` of a configuration stands for where `dataset_format` is not given."""
-
-
-WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
-"""What a monitor's configuration stands for, which does not say what its data is."""
-
-ANALYSES = tuple(WITHOUT_TYPE)
-"""The analyses that have such a configuration."""
 
 
 class IntervalMethod(str, Enum):
@@ -49,42 +32,17 @@ def read_analysis_config(path: str) -> AnalysisConfig:
     return AnalysisConfig.from_json(local_path(path).read_bytes(), path)
 
 
-def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
-    """Options that an analysis configuration stands for, where they are not given: where its data lies, and what it is.
-
-    Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is:
-    merged records, or for attributions captured ones.
-    Source: B1 and B5.1.
-    """
-    if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
-        return {}
-    try:
-        config = read_analysis_config(given["analysis_config"].text)
-    except (KeyError, OSError, BadDocument):  # told when the option itself is read
-        return {}
-    found = {}
-    if config.dataset_type in FORMATS:
-        found["dataset_format"] = FORMATS[config.dataset_type]
-    elif config.dataset_type is None and job == "monitor":
-        found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
-    found = {name: text for name, text in found.items() if name not in given}
-    source = given.get("dataset_source")
-    if config.dataset_uri is not None and not (source and source.place.startswith("--")):
-        found["dataset_source"] = config.dataset_uri
-    return found
-
-
 def _analysis_config(path: str) -> str:
     try:
         read_analysis_config(path)
     except FileNotFoundError:
         raise ValueError(f"is {path!r}, where there is no file; write the path of a local file") from None
-    except OSError as fault:
+    except OSError as error:
         raise ValueError(
-            f"is {path!r}, which can't be read ({fault.strerror}); write the path of a local file"
+            f"is {path!r}, which can't be read ({error.strerror}); write the path of a local file"
         ) from None
-    except BadDocument as fault:
-        raise ValueError(f"is {path!r}: {'; '.join(str(fault).splitlines())}") from None
+    except BadDocument as error:
+        raise ValueError(f"is {path!r}: {'; '.join(str(error).splitlines())}") from None
     return path
 
 
@@ -125,10 +83,10 @@ def _neutral(value: Any) -> Any:
     return int(value)
 
 
-LocalAnalysisConfig = Annotated[str, of_text(_analysis_config)]
-TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types)]
-RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges)]
-NeutralValue = Annotated[int, BeforeValidator(_neutral)]
+LocalAnalysisConfig = Annotated[str, of_text(_analysis_config), Placeholder("FILE")]
+TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types), Placeholder("COLUMNS")]
+RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges), Placeholder("RANGES")]
+NeutralValue = Annotated[int, BeforeValidator(_neutral), Placeholder("0|1")]
 
 
 # Encryption at rest on S3: what a job may ask for, as settings of Spark and as arguments of an upload.

@@ -40,9 +40,9 @@ OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
 
 def require_places(arguments: Sequence[str]) -> None:
     """Raises BadConfiguration with a line for each path of this machine that is not there, or is no baseline."""
-    faults = [fault for flag, path in _named(arguments) for fault in _faults(flag, path)]
-    if faults:
-        raise BadConfiguration.gathered(faults)
+    errors = [error for flag, path in _named(arguments) for error in _errors(flag, path)]
+    if errors:
+        raise BadConfiguration.gathered(errors)
 
 
 def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -61,7 +61,7 @@ def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             is_free = bool(equals)
 
 
-def _faults(flag: str, text: str) -> Iterator[str]:
+def _errors(flag: str, text: str) -> Iterator[str]:
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
     path = "/" + text.removeprefix("file:").lstrip("/") if text.startswith("file:") else text

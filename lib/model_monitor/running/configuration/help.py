@@ -9,8 +9,7 @@ from typing import get_args
 
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.options import JOBS, Option
-from model_monitor.running.configuration.sources import flag_of, variable_of
+from model_monitor.running.configuration.options import JOBS, Option, flag_of, variable_of
 
 WIDTH = 110
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from functools import partial
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -25,6 +26,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.measurement import Tolerance
 from model_monitor.registry import Registry
 from model_monitor.reports.alerts import Destination, read_destinations
+from model_monitor.reports.outputs.result_tables import is_of_catalog
 from model_monitor.running.scheduling.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.states.columns import chosen
@@ -44,7 +46,8 @@ class Compatibility(str, Enum):
 class Option:
     """What is declared with an option beside its type and default.
 
-    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch.
+    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch; the type's own
+    if none is given.
     ours: its variable is MODEL_MONITOR_<FLAG>; of the service's contract it has the option's own name.
     jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
@@ -75,7 +78,27 @@ class Option:
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
-E = TypeVar("E", bound=Enum)
+PREFIX = "MODEL_MONITOR_"
+"""Of the variables of our own options."""
+
+
+def flag_of(name: str) -> str:
+    """`--dataset-source` of `dataset_source`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def variable_of(name: str, option: Option) -> str:
+    """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
+    return f"{PREFIX}{name.upper()}" if option.ours else name
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """What --help shows for a value of a type."""
+
+    text: str
+
+
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 LEAST_SIZE, MOST_SIZE = 2**10, 2**30
@@ -168,11 +191,6 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
-def is_of_catalog(place: str) -> bool:
-    """Whether it is the name of a table, such as `churn` or `quality.churn`, and no path."""
-    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
-
-
 def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
     """Where results go as tables; one of the catalog takes the engine that has a catalog."""
     if place is not None and is_of_catalog(place) and info.data.get("engine") == "local":
@@ -188,13 +206,13 @@ def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
 
 
 def of_text(read: Callable[[str], Any]) -> BeforeValidator:
-    """What a text says; whatever is no text is already what it should be. BadConfiguration is a fault of the text, too."""
+    """What a text says; whatever is no text is already what it should be. BadConfiguration is an error of the text, too."""
 
     def validated(value: Any) -> Any:
         try:
             return read(value) if isinstance(value, str) else value
-        except BadConfiguration as fault:
-            raise ValueError(str(fault)) from fault
+        except BadConfiguration as error:
+            raise ValueError(str(error)) from error
 
     return BeforeValidator(validated)
 
@@ -207,16 +225,16 @@ def _duration(text: str) -> timedelta:
 
 
 def _period(text: str) -> timedelta:
-    span = _duration(text)
-    if span <= timedelta(0):
-        raise ValueError(f"is {text!r}; it has to be longer than nothing, such as PT24H or P7D")
-    return span
+    return _at_least(_duration(text), timedelta.resolution, text, "longer than nothing, such as PT24H or P7D")
 
 
 def _wait(text: str) -> timedelta:
-    span = _duration(text)
-    if span < timedelta(0):
-        raise ValueError(f"is {text!r}; it has to be a time to wait, such as PT10M, or PT0S for none")
+    return _at_least(_duration(text), timedelta(0), text, "a time to wait, such as PT10M, or PT0S for none")
+
+
+def _at_least(span: timedelta, least: timedelta, text: str, wanted: str) -> timedelta:
+    if span < least:
+        raise ValueError(f"is {text!r}; it has to be {wanted}")
     return span
 
 
@@ -236,8 +254,8 @@ def listed(text: str) -> tuple[str, ...]:
 def _column_metrics(text: str) -> tuple[str, ...]:
     try:
         return chosen(listed(text))
-    except BadConfiguration as fault:
-        raise ValueError(f"is {text!r}; {fault}") from fault
+    except BadConfiguration as error:
+        raise ValueError(f"is {text!r}; {error}") from error
 
 
 def _script(path: str) -> str:
@@ -266,52 +284,48 @@ def _version(value: Any, info: ValidationInfo) -> Any:
 def _tolerance(text: str) -> Tolerance:
     try:
         return Tolerance.parse(text)
-    except BadConfiguration as fault:
-        raise ValueError(str(fault).removeprefix("tolerance ")) from fault
+    except BadConfiguration as error:
+        raise ValueError(str(error).removeprefix("tolerance ")) from error
 
 
 Switch = Annotated[bool, BeforeValidator(read_switch)]
-Enabled = Annotated[bool, BeforeValidator(_enabled)]
-Number = Annotated[float, BeforeValidator(_number)]
-Share = Annotated[float, BeforeValidator(_share)]
-Chance = Annotated[float, BeforeValidator(_chance)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Moment = Annotated[datetime, of_text(_moment)]
-TableVersion = Annotated[Version, BeforeValidator(_version)]
-Duration = Annotated[timedelta, of_text(_duration)]
-Period = Annotated[timedelta, of_text(_period)]
-Wait = Annotated[timedelta, of_text(_wait)]
-Size = Annotated[int, BeforeValidator(_size)]
-UpTo100 = Annotated[int, BeforeValidator(_up_to_100)]
-ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds)]
-Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations)]
-Names = Annotated[tuple[str, ...], of_text(listed)]
-ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics)]
-Script = Annotated[str, of_text(_script)]
-DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format)]
-ToleranceRule = Annotated[Tolerance, of_text(_tolerance)]
-
-
-def member_of(kind: type[E]) -> BeforeValidator:
-    """A member of an enumeration by its value, without regard to case."""
-    return named_in({str(member.value): member for member in kind})
+Enabled = Annotated[bool, BeforeValidator(_enabled), Placeholder("Enabled|Disabled")]
+Number = Annotated[float, BeforeValidator(_number), Placeholder("NUMBER")]
+Share = Annotated[float, BeforeValidator(_share), Placeholder("SHARE")]
+Chance = Annotated[float, BeforeValidator(_chance), Placeholder("SHARE")]
+Whole = Annotated[int, BeforeValidator(_whole), Placeholder("NUMBER")]
+Moment = Annotated[datetime, of_text(_moment), Placeholder("TIME")]
+TableVersion = Annotated[Version, BeforeValidator(_version), Placeholder("VERSION|TIME")]
+Duration = Annotated[timedelta, of_text(_duration), Placeholder("DURATION")]
+Period = Annotated[timedelta, of_text(_period), Placeholder("DURATION")]
+Wait = Annotated[timedelta, of_text(_wait), Placeholder("DURATION")]
+Size = Annotated[int, BeforeValidator(_size), Placeholder("SIZE")]
+UpTo100 = Annotated[int, BeforeValidator(_up_to_100), Placeholder("NUMBER")]
+ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Placeholder("THRESHOLDS")]
+Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
+Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
+ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]
+Script = Annotated[str, of_text(_script), Placeholder("FILE")]
+DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format), Placeholder("FORMAT")]
+ToleranceRule = Annotated[Tolerance, of_text(_tolerance), Placeholder("TOLERANCE")]
 
 
 def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
     """What one of these names means, without regard to case."""
+    return BeforeValidator(partial(read_name, meant))
 
-    def read(value: Any) -> Any:
-        if value is None or value in meant.values():
-            return value
-        names = {name.lower(): name for name in meant}
-        text = str(value).strip().lower()
-        if text in names:
-            return meant[names[text]]
-        near = difflib.get_close_matches(text, names, n=1)
-        hint = f"did you mean {names[near[0]]}? " if near else ""
-        raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
-    return BeforeValidator(read)
+def read_name(meant: Mapping[str, Any], value: Any) -> Any:
+    """What a name means, without regard to case."""
+    if value is None or value in meant.values():
+        return value
+    names = {name.lower(): name for name in meant}
+    text = str(value).strip().lower()
+    if text in names:
+        return meant[names[text]]
+    near = difflib.get_close_matches(text, names, n=1)
+    hint = f"did you mean {names[near[0]]}? " if near else ""
+    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
 
 def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:

@@ -1,22 +1,225 @@
-"""Reads a job's configuration, checked all at once, and what nobody has to say of data on this machine. Driver only."""
+"""Reads a job's configuration: flags, environment, --env-file and the processing-job file, checked all at once. Driver only.
+
+For each option the text of the highest source that has it counts, with the words that name the place in an error; a blank text
+counts as not given. `contract.py` reads the texts. Of local data the format and the output need not be said.
+
+Source: C1.4 for the order: --env-file is ours and comes right below the environment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dotenv.parser import Binding, parse_stream
 from pydantic import ValidationError
 
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.formats import SparkFormat, TableFormat, parse_dataset_format
 from model_monitor.data.reading.headers import format_word_of
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.bias_options import stood_for
+from model_monitor.documents.analysis_config import DatasetType
+from model_monitor.errors import BadConfiguration, BadDocument
+from model_monitor.reports.sinks import mail, webhook
+from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.command_line import OF_A_BASELINE
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.sources import Given, Sources, flag_of, gather
+from model_monitor.running.configuration.options import PREFIX, flag_of, read_switch, variable_of
 from model_monitor.storage import is_local, local_path
+
+OTHER_VARIABLES = (
+    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
+    "MODEL_MONITOR_S3_ROOT",
+    *(*mail.VARIABLES, webhook.SECRET),
+)
+"""Variables with our prefix that are no options of a job."""
+
+PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
+"""Where the container's configuration may lie; the second is a slip of the guide that is looked at as well."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A text and the words that name where it stands: "--output-path", "conf/a.env: output_path"."""
+
+    text: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The highest text of each option; errors of the sources themselves; names that are nearly ours.
+
+    errors: text -> the option that it is about, None if it is about no single one. chosen: sentences on what was given by nobody
+    and found out.
+    """
+
+    values: Mapping[str, Given]
+    errors: Mapping[str, str | None] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
+
+    def text(self, name: str) -> str | None:
+        """The text of an option, None if no source has it."""
+        return self.values[name].text if name in self.values else None
+
+
+def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
+    """Everything that flags, environment and files say about the options, errors included; nothing is decided.
+
+    --env-file and --container-root name further sources, and are read from those above these.
+    """
+    errors: dict[str, str | None] = {}
+    layers = [_of_variables(environment, "variable {}")]
+    layers.insert(0, _of_flags(arguments, errors))
+    doubtful = _doubtful(environment, "variable {}", only_prefixed=True)
+
+    env_file = _highest(layers).get("env_file")
+    if env_file is not None:
+        variables = _read_env_file(env_file, errors)
+        layers.append(_of_variables(variables, f"{env_file.text}: {{}}"))
+        doubtful += _doubtful(variables, f"{env_file.text}: {{}}", only_prefixed=False)
+
+    root = _highest(layers).get("container_root", Given("/", ""))
+    for relative in PROCESSING_JOB_FILES:
+        path = Path(root.text) / relative
+        layers.append(_of_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
+    return Sources(_highest(layers), errors, tuple(doubtful))
+
+
+def _highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
+    return {name: given for layer in reversed(layers) for name, given in layer.items()}
+
+
+def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
+    """The flags of a command line: `--flag value` or `--flag=value`; of a flag given twice the last counts, or both do."""
+    flags = {flag_of(name): (name, "true") for name in OPTIONS}
+    flags.update({flag_of(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
+    free = next((name for name, option in OPTIONS.items() if option.free), "")
+    given: dict[str, Given] = {}
+    words = list(arguments)
+    while words:
+        flag, equals, text = words.pop(0).partition("=")
+        if free and free not in given and not flag.startswith("-"):
+            given[free] = Given(flag + equals + text, flag_of(free))
+            continue
+        if flag not in flags:
+            near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
+            errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
+            if not equals and words and not words[0].startswith("--"):
+                words.pop(0)  # its value: not one more error
+            continue
+        name, switched = flags[flag]
+        if OPTIONS[name].placeholder:
+            if not equals and (not words or words[0].startswith("--")):
+                errors[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
+                continue
+            text = text if equals else words.pop(0)
+        else:
+            text = _of_switch(text, switched == "true") if equals else switched
+        if text.strip():
+            before = f"{given[name].text}," if OPTIONS[name].repeatable and name in given else ""
+            given[name] = Given(before + text, flag)
+    return given
+
+
+def _unknown(flag: str, near: Sequence[str]) -> str:
+    if not flag.startswith("--"):
+        return f"{flag!r} belongs to no flag; write --FLAG VALUE, and quote values with blanks"
+    return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
+
+
+def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Given]:
+    given = {}
+    for name, option in OPTIONS.items():
+        for key, positive in ((name, True), (option.opposite, False)):
+            variable = variable_of(key, option) if key else ""
+            text = variables.get(variable, "") if variable else ""
+            if text.strip():
+                given[name] = Given(text if positive else _of_switch(text, positive), place.format(variable))
+    return given
+
+
+def _of_switch(text: str, positive: bool) -> str:
+    """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no stays."""
+    try:
+        return "true" if read_switch(text) == positive else "false"
+    except ValueError:
+        return text
+
+
+def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) -> list[str]:
+    """Names that are not ours but nearly: with our prefix, or (in a file of variables) a slip of the pen away."""
+    known = {variable_of(name, option) for name, option in OPTIONS.items()}
+    known |= {variable_of(option.opposite, option) for option in OPTIONS.values() if option.opposite}
+    found = []
+    judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
+    for name in sorted(judged - known - set(OTHER_VARIABLES)):
+        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
+        if name.startswith(PREFIX) or near:
+            found.append(place.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
+    return found
+
+
+def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str]:
+    try:
+        with open(given.text, encoding="utf-8-sig") as file:
+            return dict(_bindings(given.text, parse_stream(file), errors))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        errors[f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"] = (
+            None
+        )
+        return {}
+
+
+def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+    for found in bindings:
+        if found.error or (found.key is not None and found.value is None):
+            line = found.original.line
+            errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
+        elif found.key is not None and found.value is not None:
+            yield found.key, found.value
+
+
+def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
+    """The `Environment` of the container's configuration file; nothing if there is no such file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        errors[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
+        return {}
+    variables = document.get("Environment") if isinstance(document, dict) else None
+    if variables is None:
+        return {}
+    if not isinstance(variables, dict):
+        errors[f"{path}: Environment has to be an object of texts"] = None
+        return {}
+    return {str(name): str(value) for name, value in variables.items()}
+
+
+# What nobody has to say: of an analysis configuration, and of local data.
+
+
+FORMATS = {
+    DatasetType.CSV: "csv",
+    DatasetType.JSON_LINES: "jsonl",
+    DatasetType.JSON: "json",
+    DatasetType.CAPTURE: "capture",
+    DatasetType.PARQUET: "parquet",
+}
+"""What `dataset_type` of a configuration stands for where `dataset_format` is not given."""
+
+
+WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
+"""What a monitor's configuration stands for, which does not say what its data is."""
+
+ANALYSES = tuple(WITHOUT_TYPE)
+"""The analyses that have such a configuration."""
 
 ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
 """What the name of a job's folder ends in where nobody named one: orders-baseline, beside where it is started."""
@@ -32,10 +235,10 @@ def with_default_output(job: str, sources: Sources) -> Sources:
         return sources
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
-        fault = (
+        error = (
             f"{output} is there already; write --output-path {output} to replace that baseline, or another directory"
         )
-        return replace(sources, faults={**sources.faults, fault: "output_path"})
+        return replace(sources, errors={**sources.errors, error: "output_path"})
     return _chosen(sources, "output_path", output, f"output: {output}")
 
 
@@ -49,8 +252,8 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
         return sources
     try:
         word = format_word_of(LocalEngine(), str(path))
-    except BadConfiguration as fault:
-        return replace(sources, faults={**sources.faults, str(fault): "dataset_format"})
+    except BadConfiguration as error:
+        return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
     return _chosen(sources, "dataset_format", word, f"format: {word}, by what {path} looks like")
 
 
@@ -67,21 +270,41 @@ def _chosen(sources: Sources, name: str, text: str, sentence: str) -> Sources:
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
-# Reads a job's configuration: what its sources say, checked all at once.
+def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
+    """Options that an analysis configuration stands for, where they are not given: where its data lies, and what it is.
+
+    Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is:
+    merged records, or for attributions captured ones.
+    Source: B1 and B5.1.
+    """
+    if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
+        return {}
+    try:
+        config = read_analysis_config(given["analysis_config"].text)
+    except (KeyError, OSError, BadDocument):  # told when the option itself is read
+        return {}
+    found = {}
+    if config.dataset_type in FORMATS:
+        found["dataset_format"] = FORMATS[config.dataset_type]
+    elif config.dataset_type is None and job == "monitor":
+        found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
+    found = {name: text for name, text in found.items() if name not in given}
+    source = given.get("dataset_source")
+    if config.dataset_uri is not None and not (source and source.place.startswith("--")):
+        found["dataset_source"] = config.dataset_uri
+    return found
 
 
-def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
-    """Everything that flags, environment and files say about the options, faults included; nothing is decided."""
-    return gather(OPTIONS, arguments, environment)
+# The configuration that the sources add up to.
 
 
 def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     """The configuration that the sources add up to.
 
-    Raises BadConfiguration with one line for each fault, each saying where, what was found and what to write instead.
+    Raises BadConfiguration with one line for each error, each saying where, what was found and what to write instead.
     """
-    faults = list(sources.faults)
-    told = set(sources.faults.values())
+    errors = list(sources.errors)
+    told = set(sources.errors.values())
     texts = {name: given.text for name, given in sources.values.items()}
     texts |= stood_for(sources.values, job)
     texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
@@ -89,13 +312,13 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     try:
         config = JobConfig.model_validate({"job": job, **texts})
     except ValidationError as error:
-        found = {str(fault["loc"][0]): fault["msg"].removeprefix("Value error, ") for fault in error.errors()}
-        faults += [_fault(name, text, sources.values) for name, text in found.items() if name not in told]
+        found = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
+        errors += [_error(name, text, sources.values) for name, text in found.items() if name not in told]
     if "dataset_source" not in told | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
-        faults.append(_missing("dataset_source"))
-    faults += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
-    if config is None or faults:
-        raise BadConfiguration.gathered(faults)
+        errors.append(_missing("dataset_source"))
+    errors += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
+    if config is None or errors:
+        raise BadConfiguration.gathered(errors)
     ignored = [
         sources.values[name].place
         for name, option in OPTIONS.items()
@@ -111,7 +334,7 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     )
 
 
-def _fault(name: str, message: str, values: Mapping[str, Given]) -> str:
+def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
     if name not in values:
         return _missing(name)
     return f"{values[name].place} {message}"

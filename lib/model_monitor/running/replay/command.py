@@ -23,13 +23,13 @@ from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.configuration.command_line import require_places
 from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.options import flag_of
 from model_monitor.running.configuration.reading import (
     config_of,
     sources_of,
     with_default_output,
     with_recognised_format,
 )
-from model_monitor.running.configuration.sources import flag_of
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.schedules import HOURLY, Recurrence, run_windows, windows_of

@@ -18,10 +18,16 @@ from model_monitor.documents.run_description import RunDescription, RunWindow
 from model_monitor.errors import BadConfiguration, BadInput, BadState
 from model_monitor.monitors.protocol import Monitor
 from model_monitor.progress import counted
-from model_monitor.reports.history.archive import FOLDER, from_parquet, path_of, to_parquet
+from model_monitor.reports.history.archive import (
+    FOLDER,
+    from_parquet,
+    path_of,
+    request_files,
+    sum_of_requests,
+    to_parquet,
+)
 from model_monitor.reports.history.baselines import edited_file
-from model_monitor.reports.history.requests import request_files, sum_of_requests
-from model_monitor.reports.outputs.files import current_run, publish
+from model_monitor.reports.outputs.files import current_run, document_of, publish
 from model_monitor.reports.outputs.result_tables import summary_file
 from model_monitor.running.kinds import monitor_of_state, types
 from model_monitor.statistics.states import Profile, State
@@ -145,10 +151,7 @@ def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Docum
 def _description(path: str) -> RunDescription | None:
     """What the run at a path says of itself; None if it is of a release without run.json."""
     run = current_run(path)
-    if run is None or RunDescription.FILE_NAME not in run.digests:
-        return None
-    where = join(run.folder, RunDescription.FILE_NAME)
-    return RunDescription.from_json(storage_of(where).read(where), where)
+    return document_of(run, RunDescription) if run else None
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:

@@ -19,8 +19,7 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
-from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
-from model_monitor.reports.history.requests import request_files
+from model_monitor.reports.history.archive import parts_file, path_of, request_files, to_parquet
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files

@@ -29,7 +29,7 @@ from model_monitor.documents.check_results import CheckResult, Decision, Hint, a
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.monitors.protocol import Layout, Monitor, Scanned, StoredBaseline
-from model_monitor.reports.history.requests import published_requests, request_statistics
+from model_monitor.reports.history.archive import published_requests, request_statistics
 from model_monitor.running.runs.pages import warn_of_nan_texts
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.statistics.states import Profile

@@ -97,7 +97,8 @@ _CLASS = re.compile(
 
 def trace_of(error: BaseException) -> str:
     """The lines of the trace, the cause first as Python has it."""
-    return "\n".join(line for cause in reversed(list(_chain(error))) for line in _lines(cause))
+    shown = list(_causes(error, with_suppressed=False))
+    return "\n".join(line for cause in reversed(shown) for line in _lines(cause))
 
 
 def _lines(error: BaseException) -> Iterator[str]:
@@ -118,15 +119,6 @@ def _places_in(text: str) -> Iterator[str]:
             yield line.strip()
         elif found := _CLASS.match(line):
             yield found["class"]
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
 # What to tell the user about an exception: one sentence and an exit status, whoever raised it.
@@ -291,10 +283,12 @@ def _place(error: BaseException) -> str:
     return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
+    """The error and what led to it. with_suppressed: also what `raise … from None` leaves out of a trace."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = current.__cause__ or current.__context__
+        hidden = current.__suppress_context__ and not with_suppressed
+        current = current.__cause__ or (None if hidden else current.__context__)

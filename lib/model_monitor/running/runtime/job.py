@@ -36,21 +36,21 @@ from model_monitor.data.reading.data import EngineName, session_at_hand
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
+from model_monitor.reports.outputs.result_tables import catalog_settings
 from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.help import help_text, short_help
 from model_monitor.running.configuration.options import read_switch
 from model_monitor.running.configuration.reading import (
+    Sources,
     config_of,
     sources_of,
     with_default_output,
     with_recognised_format,
 )
-from model_monitor.running.configuration.sources import Sources
 from model_monitor.running.inputs.run_inputs import why_spark_runs
 from model_monitor.running.layout import WITHOUT_DEEQU
 from model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
-from model_monitor.running.runtime.publishing import catalog_settings
 from model_monitor.running.runtime.status import (
     COMPLETED,
     WITHOUT_CHECKS,
@@ -117,7 +117,7 @@ class Job:
     def config(self) -> JobConfig:
         """What the run was told.
 
-        Raises BadConfiguration with all faults of it.
+        Raises BadConfiguration with all errors of it.
         """
         sources = with_recognised_format(self.name, self._sources)
         config = config_of(self.name, sources, in_container=is_container(self._container_root))
@@ -276,8 +276,8 @@ class Job:
             path = message_path(self._container_root, self._sources.text("output_path"))
             if path is not None:
                 write_message(message, path, self._session)
-        except Exception as fault:
-            reason = failure_of(fault).reason
+        except Exception as error:
+            reason = failure_of(error).reason
             known = message.endswith(reason.partition(": ")[2])  # of the output path itself, which is told already
             log.error("the exit message could not be written%s", " there" if known else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
@@ -305,8 +305,8 @@ class Job:
             self._visit.close()
             if self._host is None:
                 plugin("spark").stop_session(self._session)
-        except Exception as fault:  # the JVM may be gone already, which is what was wanted
-            log.info("Spark was gone already (%s)", type(fault).__name__)
+        except Exception as error:  # the JVM may be gone already, which is what was wanted
+            log.info("Spark was gone already (%s)", type(error).__name__)
 
 
 def _here(step: Callable[[], None]) -> None:

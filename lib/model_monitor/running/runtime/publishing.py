@@ -1,36 +1,67 @@
-"""What a job does once its files are in place: metrics, results as tables for SQL, variation, `postprocess_handler` (C8f)."""
+"""What a job does once its files are in place: metrics, who is notified, how the window varied, `postprocess_handler` (C8f).
+
+    require_sinks(job.config)  # before any data is read
+    …
+    notify(findings, run, job.config, job.spark)
+
+Any monitor's findings do. A sink that fails is a warning, unless `--sink-required`; the run's files stand in any case. Driver
+only.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pyarrow as pa
-
+from model_monitor.documents.alerts import Alarm, Alerts, AlertStatus, MonitoredWindow, alarms_of, cause
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
-from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed
+from model_monitor.documents.run_description import BaselineReference, moment
+from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.plugins import plugin
-from model_monitor.reports.alerts import holding_alerts
+from model_monitor.reports.alerts import (
+    AlertRule,
+    after_delivery,
+    deliver,
+    holding_alerts,
+    is_due,
+    read_alerts,
+    traffic_status,
+    traffic_turned,
+    usual_records,
+    with_window,
+    write_alerts,
+)
 from model_monitor.reports.history.variation import Entry, read_history, write_history
+from model_monitor.reports.notices import (
+    DATA_HINT,
+    MOST_VIOLATIONS,
+    TRAFFIC_FELL,
+    TRAFFIC_IS_BACK,
+    AlertReport,
+    Notice,
+    Report,
+    worst_of,
+)
 from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, Run, cloudwatch_metrics, metric_lines
-from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
+from model_monitor.reports.outputs.printable import printable
+from model_monitor.reports.sinks import Environment
 from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.running.configuration.options import is_of_catalog
 from model_monitor.running.inputs.run_inputs import baseline_id, window_of, window_told
-from model_monitor.running.runs.results import Findings
+from model_monitor.running.kinds import KINDS
+from model_monitor.running.runs.results import CHECKS, Findings
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import is_container
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
+    from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 IN_A_CONTAINER = "opt/ml/output/metrics/cloudwatch"
 ELSEWHERE = "metrics"
@@ -41,124 +72,34 @@ def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession | N
 
     Raises OutputFailed if they can't be written.
     """
-    if config.publish_cloudwatch_metrics:
-        _write(metrics_of(findings, config), config, spark)
+    write_published(findings.published, config, spark, _time_of_metrics(config))
 
 
 def write_published(
     metrics: Iterable[PublishedMetric], config: JobConfig, spark: SparkSession | None, time: datetime
 ) -> None:
     """The same of single metrics with their time."""
-    if config.publish_cloudwatch_metrics:
-        _write(cloudwatch_metrics(metrics, _context(config, time)), config, spark)
-
-
-def _write(metrics: list[dict[str, Any]], config: JobConfig, spark: SparkSession | None) -> None:
+    if not config.publish_cloudwatch_metrics:
+        return
     in_container = is_container(config.container_root)
     folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
-    storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(metrics))
-    log.info("wrote %d metrics to %s", len(metrics), folder)
+    found = cloudwatch_metrics(metrics, _context(config, time))
+    storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(found))
+    log.info("wrote %d metrics to %s", len(found), folder)
 
 
 def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects, whether they are written or not."""
+    return cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
+
+
+def _time_of_metrics(config: JobConfig) -> datetime:
     window = window_of(config)
-    time = config.metric_time or (window.start if window else datetime.now(timezone.utc))
-    return cloudwatch_metrics(findings.published, _context(config, time))
+    return config.metric_time or (window.start if window else datetime.now(timezone.utc))
 
 
 def _context(config: JobConfig, time: datetime) -> MetricContext:
-    return MetricContext(
-        time,
-        endpoint=config.sagemaker_endpoint_name,
-        schedule=config.sagemaker_monitoring_schedule_name,
-    )
-
-
-# The results of runs as tables for SQL, partitioned by run: `--results-table`. docs/sql.md.
-
-
-_VIEW = "model_monitor_rows_of_a_run"
-
-
-def catalog_settings(place: str | None) -> dict[str, str]:
-    """What a Spark of a job's own is started with, so that a table of its catalog lasts; nothing for a folder."""
-    of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
-    return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
-
-
-def write_results_table(run: Run, config: JobConfig, spark: SparkSession | None) -> None:
-    """Put the summary and the checks of a published run into the tables, in place of its earlier results of the same window.
-
-    Raises OutputFailed if a folder can't be written.
-    """
-    if config.results_table is None:
-        return
-    described = _described(run, spark)
-    superseded = _superseded(run, described, spark)
-    for file in (SUMMARY, CHECKS):
-        if file in run.digests:
-            table = _table(config.results_table, file.removesuffix(".parquet"), spark)
-            table.put(run.run_id, rows_of_run(storage_of(run.folder, spark).read(join(run.folder, file)), described))
-            if superseded is not None:
-                table.drop(superseded)
-    log.info("wrote the results of run %s to the tables of %s", run.run_id, config.results_table)
-
-
-def _superseded(run: Run, described: RunDescription, spark: SparkSession | None) -> str | None:
-    """The run that this one takes the place of: the one before it, if it is of the same window."""
-    before = run.before
-    if before is None or before.run_id == run.run_id or described.window is None:
-        return None
-    if RunDescription.FILE_NAME not in before.digests:
-        return None
-    known = _described(before, spark)
-    same = ("job", "analysis_type", "window", "model", "schedule")
-    return before.run_id if all(getattr(known, name) == getattr(described, name) for name in same) else None
-
-
-def _described(run: Run, spark: SparkSession | None) -> RunDescription:
-    path = join(run.folder, RunDescription.FILE_NAME)
-    return RunDescription.from_json(storage_of(path, spark).read(path), path)
-
-
-def _table(place: str, what: str, spark: SparkSession | None) -> _Folder | _Catalog:
-    if spark is not None and is_of_catalog(place):
-        return _Catalog(f"{place}_{what}", spark)
-    return _Folder(join(place, what), f"{what}.parquet", spark)
-
-
-class _Folder:
-    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each put in place whole."""
-
-    def __init__(self, path: str, file: str, spark: SparkSession | None) -> None:
-        self._storage, self._path, self._file = storage_of(path, spark), path, file
-
-    def put(self, run_id: str, rows: pa.Table) -> None:
-        self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))
-
-    def drop(self, run_id: str) -> None:
-        self._storage.delete(join(self._path, f"run_id={run_id}"))
-
-
-class _Catalog:
-    """A table of Spark's catalog: `NAME_checks`."""
-
-    def __init__(self, name: str, spark: SparkSession) -> None:
-        self._spark, self._name = spark, name
-
-    def put(self, run_id: str, rows: pa.Table) -> None:
-        frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
-        columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
-        self._spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self._name} ({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
-        )
-        frame.createOrReplaceTempView(_VIEW)
-        self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT * FROM {_VIEW}")
-        self._spark.catalog.dropTempView(_VIEW)
-
-    def drop(self, run_id: str) -> None:
-        self._spark.sql(f"ALTER TABLE {self._name} DROP IF EXISTS PARTITION (run_id = '{run_id}')")
+    return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
 # What a monitoring job leaves to those that follow: how its window varied.
@@ -167,7 +108,7 @@ class _Catalog:
 def remember(
     findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
 ) -> None:
-    """Enter the window into the history. A fault is a warning: the run's files stand in any case.
+    """Enter the window into the history. An error is a warning: the run's files stand in any case.
 
     reference: where its baseline lies. Without a window nothing is entered, and of monitors that learn from no history.
     """
@@ -186,8 +127,8 @@ def remember(
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
             write_history(history.with_window(entry, found), spark)
-    except Exception as fault:
-        log.warning("the history of windows: %s", failure_of(fault).reason)
+    except Exception as error:
+        log.warning("the history of windows: %s", failure_of(error).reason)
 
 
 # A user's `postprocess_handler`, called once after the files of a run are in place (C8f).
@@ -206,8 +147,8 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
         return
     try:
         source = storage_of(path, spark).read(path).decode("utf-8")
-    except (BadInput, UnicodeDecodeError) as fault:
-        raise BadConfiguration(f"post_analytics_processor_script: {fault}") from fault
+    except (BadInput, UnicodeDecodeError) as error:
+        raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
     namespace = {"__name__": "postprocessor", "__file__": path}
     try:
         exec(compile(source, path, "exec"), namespace)
@@ -217,9 +158,171 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
         handler()
     except BadConfiguration:
         raise
-    except Exception as fault:
+    except Exception as error:
         raise ScriptFailed(
-            f"Exception while invoking postprocessor script. {path}: {type(fault).__name__}; "
+            f"Exception while invoking postprocessor script. {path}: {type(error).__name__}; "
             "the documents of the run are in place, correct the script and run the job again"
-        ) from fault
+        ) from error
     log.info("ran %s of %s", HANDLER, path)
+
+
+# Who is notified of a monitoring run: the alert of the last windows, and the sinks of `--sink`.
+
+
+ALARMS_NAMED = 10
+"""In the log; the rest are counted."""
+
+MOST_KEPT = 100
+"""Alarms of a window that the next one is told of."""
+
+
+def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
+    """Raises BadConfiguration with all that the sinks need and don't have: variables, libraries, a region."""
+    errors = []
+    for destination in config.sink:
+        try:
+            destination.require_ready(environment or Environment())
+        except BadConfiguration as error:
+            errors.append(str(error))
+    if errors:
+        raise BadConfiguration.gathered(list(dict.fromkeys(errors)))
+
+
+def notify(
+    findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, environment: Environment | None = None
+) -> None:
+    """Enter the window into the history of alerts, and send a report to every sink that is due.
+
+    `alerts.is_due` says which are due. Whether traffic fell (`--min-traffic`) is a status of its own.
+
+    Raises SinkFailed if a sink fails and `--sink-required` is set.
+    """
+    _log_alarms(alarms_of(findings.results))
+    failures: list[str] = []
+    now = datetime.now(timezone.utc)
+    rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
+    with ExitStack() as alone:  # runs of other hours may keep the same history
+        _tried(lambda: alone.enter_context(holding_alerts(config.output_path, spark, config.lease_wait)), failures)
+        before = _tried(lambda: read_alerts(config.output_path, spark), failures) or Alerts()
+        window = monitored_window(findings, run, config, now)
+        alerts = with_window(before, window, rule)
+        _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
+        if alerts.status is not before.status:
+            log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
+        earlier = [each for each in alerts.windows if each.time < window.time]
+        usual = usual_records(earlier, window.time)
+        traffic = traffic_status(window, usual, config.min_traffic)
+        if traffic is AlertStatus.IN_ALERT:
+            log.warning("%s", _traffic_notice(window, usual, traffic).text)
+
+        due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
+        if due:
+            turned = any(traffic_turned(to, alerts, traffic) for to in due)
+            notices = (
+                *((_traffic_notice(window, usual, traffic),) if turned else ()),
+                *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
+            )
+            report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices, spark)
+            delivery = deliver(report, due, environment or Environment())
+            failures += delivery.failures
+            noted = after_delivery(alerts, window, traffic, delivery.reached)
+            if noted != alerts:
+                _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
+    _settle(failures, required=config.sink_required)
+
+
+def _log_alarms(alarms: Sequence[Alarm]) -> None:
+    for alarm in alarms[:ALARMS_NAMED]:
+        log.info("violated: %s", printable(alarm.sentence(with_values=False)))
+    if len(alarms) > ALARMS_NAMED:
+        log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
+
+
+def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:
+    counts = f"{window.records or 0:,} records where {usual or 0:,.0f} are usual"
+    if traffic is AlertStatus.IN_ALERT:
+        return Notice(TRAFFIC_FELL, f"traffic fell: {counts}")
+    return Notice(TRAFFIC_IS_BACK, f"traffic is back: {counts}")
+
+
+def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
+    """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
+    name, time = window_told(config) or (f"run {run.run_id}", now)
+    given = window_of(config)
+    began = moment(given.start if given is not None else time)
+    kept = [each for alarm in alarms_of(findings.results) for each in alarm.results][:MOST_KEPT]
+    return MonitoredWindow(
+        window=name,
+        time=moment(time),
+        violations=findings.count,
+        run_id=run.run_id,
+        records=findings.current.ledger.kept,
+        since={cause(each): each.since or began for each in kept} or None,
+    )
+
+
+def report_of(
+    findings: Findings,
+    run: Run,
+    config: JobConfig,
+    now: datetime,
+    alert: AlertReport,
+    notices: tuple[Notice, ...] = (),
+    spark: SparkSession | None = None,
+) -> Report:
+    """What the run has to tell."""
+    window = window_of(config)
+    violations = [violation.plain() for violation in findings.violations.violations]
+    alarms = alarms_of(findings.results)
+    return Report(
+        analysis_type=config.analysis_type.value,
+        namespace=KINDS[config.analysis_type].type.NAMESPACE,
+        run_id=run.run_id,
+        time=now,
+        alert=alert,
+        violations=findings.count,
+        worst=worst_of(violations, findings.results),
+        endpoint=config.sagemaker_endpoint_name,
+        schedule=config.sagemaker_monitoring_schedule_name,
+        start=window.start if window else None,
+        end=window.end if window else None,
+        paths=_paths(run, config, spark),
+        alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
+        alarm_count=len(alarms),
+        metrics=tuple(metrics_of(findings, config)),
+        notices=notices,
+    )
+
+
+def _paths(run: Run, config: JobConfig, spark: SparkSession | None) -> dict[str, str]:
+    """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere."""
+    names = {"violations": "constraint_violations.json", "checks": CHECKS}
+    kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
+    places = {"output": config.output_path, **kept}
+    return {what: storage_of(path, spark).resolved(path).removeprefix("file:") for what, path in places.items()}
+
+
+def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
+    return AlertReport(
+        alerts.status,
+        changed=alerts.status is not before.status,
+        violated=rule.violated(alerts.windows),
+        datapoints_to_alert=rule.datapoints_to_alert,
+        evaluation_period=rule.evaluation_period,
+    )
+
+
+def _tried(step: Callable[[], T], failures: list[str]) -> T | None:
+    """What the step gives; if it fails that is noted, since a run that can't keep its alerts still has something to tell."""
+    try:
+        return step()
+    except Exception as error:
+        failures.append(f"the history of alerts: {failure_of(error).reason}")
+        return None
+
+
+def _settle(failures: list[str], *, required: bool) -> None:
+    for failure in failures if not required else ():
+        log.warning("%s", failure)
+    if failures and required:
+        raise SinkFailed("\n".join([*failures, "the documents of the run are in place"]))

@@ -21,8 +21,8 @@ from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import file_at
 from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.options import flag_of, variable_of
 from model_monitor.running.configuration.reading import sources_of
-from model_monitor.running.configuration.sources import flag_of, variable_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
 from model_monitor.storage import LocalStorage, join, storage_of
@@ -157,8 +157,8 @@ class Plan:
         """What the env file of a job says."""
         path = str(self.env_file(job))
         sources = sources_of(["--env-file", path], {})
-        if sources.faults:
-            raise BadConfiguration.gathered(list(sources.faults))
+        if sources.errors:
+            raise BadConfiguration.gathered(list(sources.errors))
         given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
         if "output_path" not in given:
             raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")

@@ -1,20 +1,34 @@
-"""Why a feature's checks came out as they did: two distributions side by side, the largest gap, the formula. Pure."""
+"""How a number in checks.json came about: `model-monitor explain FEATURE --run DIR`, from the files of a run, without a JVM.
+
+Two distributions side by side, the largest gap, the formula, and the verdict; as text for people, and as JSON.
+"""
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import QUANTILES, CheckResult
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults
+from model_monitor.documents.run_description import BaselineReference
+from model_monitor.errors import BadInput
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.archive import feature_from_parquet, path_of
+from model_monitor.reports.outputs.files import Run, current_run, document_of
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from model_monitor.statistics.drift.distances import CRITICAL_VALUE, tie_losing_cdf
 from model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf, decile_edges
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.storage import join, storage_of
+
+WIDTH = 120
+"""Columns of the text."""
 
 MOST_CATEGORIES = 20
 """Categories that a table shows one by one, those that differ most first; the others are added up."""
@@ -29,11 +43,11 @@ class Row:
     """
 
     label: str
+    up_to: float | None
     baseline: int
     current: int
     baseline_share: float
     current_share: float
-    up_to: float | None = None
 
     @property
     def gap(self) -> float:
@@ -80,14 +94,15 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | 
     if not (n and m):
         return None
     rows = [
-        Row(name, baseline.get(name, 0), current.get(name, 0), baseline.get(name, 0) / n, current.get(name, 0) / m)
+        Row(name, None, before, after, before / n, after / m)
         for name in sorted(baseline.keys() | current.keys())
+        for before, after in [(baseline.get(name, 0), current.get(name, 0))]
     ]
     rows.sort(key=lambda row: -row.gap)
     shown, others = rows[:MOST_CATEGORIES], rows[MOST_CATEGORIES:]
     if others:
         before, after = sum(row.baseline for row in others), sum(row.current for row in others)
-        shown.append(Row(f"({len(others):,} others)", before, after, before / n, after / m))
+        shown.append(Row(f"({len(others):,} others)", None, before, after, before / n, after / m))
     return Table("categories", tuple(shown), rows[0], n, m)
 
 
@@ -97,27 +112,19 @@ def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf
     counts = [np.diff(ranks, prepend=0) for ranks in sides]
     return [
         Row(
-            _label(edges[place - 1] if place else -math.inf, edges[place]),
+            f"{edges[place - 1]:g} to {edges[place]:g}" if place else f"up to {edges[place]:g}",
+            float(edges[place]),
             int(counts[0][place]),
             int(counts[1][place]),
             float(sides[0][place] / before.total),
             float(sides[1][place] / after.total),
-            float(edges[place]),
         )
         for place in range(len(edges))
     ]
 
 
-def _label(above: float, up_to: float) -> str:
-    return f"up to {up_to:g}" if above == -math.inf else f"{above:g} to {up_to:g}"
-
-
-# Why a feature's checks came out as they did.
-
-
-DRIFT = "baseline_drift_check"
-
-NO_VALUES = "a side has no values"
+class Underivable(Exception):
+    """Why a number can't be made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +164,13 @@ class Explanation:
     @property
     def drift(self) -> CheckResult | None:
         """The drift check; None for a feature or metric that has none."""
-        return next((result for result in self.results if result.check == DRIFT), None)
+        return next((result for result in self.results if result.check == "baseline_drift_check"), None)
 
     @property
     def is_reproduced(self) -> bool | None:
         """Whether the distance made again is the one of checks.json; None if one of them is absent."""
-        if self.derivation is None or self.derivation.computed is None or self.drift is None:
-            return None
-        return None if self.drift.observed is None else self.derivation.computed == self.drift.observed
+        computed, observed = self.derivation and self.derivation.computed, self.drift and self.drift.observed
+        return None if computed is None or observed is None else computed == observed
 
     def plain(self) -> dict[str, Any]:
         """The explanation as a JSON object."""
@@ -181,42 +187,31 @@ class Explanation:
         }
 
 
-def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation | str:
-    """How the drift check got its number, or why that can't be shown."""
+def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
+    """How the drift check got its number. Raises Underivable."""
     for side, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
-            return f"{side}: {distribution.reason}"
+            raise Underivable(f"{side}: {distribution.reason}")
+    method, distance = result.method, None
     if baseline.numbers and current.numbers:
-        return _of_numbers(result, baseline.numbers, current.numbers)
-    if baseline.categories and current.categories:
-        return _of_categories(result, baseline.categories, current.categories)
-    return "the two sides have no values of the same kind to compare"
-
-
-def _of_numbers(result: CheckResult, baseline: NumericDistribution, current: NumericDistribution) -> Derivation | str:
-    ties = Ties.LOST if result.ties == Ties.LOST.value else Ties.SUMMED
-    table = of_numbers(baseline, current, ties_lost=ties is Ties.LOST)
+        ties = Ties.LOST if result.ties == Ties.LOST.value else Ties.SUMMED
+        table = of_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
+        if method and table:
+            distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
+    elif baseline.categories and current.categories:
+        table = of_categories(baseline.categories, current.categories)
+        if method and table:
+            distance = compare_categorical(baseline.categories, current.categories, method=method).distance
+    else:
+        raise Underivable("the two sides have no values of the same kind to compare")
     if table is None:
-        return NO_VALUES
-    sides = {"baseline": baseline, "current": current}
-    quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items()}
-    if result.method is None:
-        return Derivation(table, quantiles=quantiles)
-    distance = compare_numeric(baseline, current, method=result.method, ties=ties).distance
-    return Derivation(table, result.method, distance, _correction(result.method, table), quantiles)
+        raise Underivable("a side has no values")
+    sides = {"baseline": baseline.numbers, "current": current.numbers} if table.kind == "numbers" else {}
+    quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items() if side}
+    return Derivation(table, method, distance, _correction(method, table), quantiles)
 
 
-def _of_categories(result: CheckResult, baseline: CategoryCounts, current: CategoryCounts) -> Derivation | str:
-    table = of_categories(baseline, current)
-    if table is None:
-        return NO_VALUES
-    if result.method is None:
-        return Derivation(table)
-    distance = compare_categorical(baseline, current, method=result.method).distance
-    return Derivation(table, result.method, distance, _correction(result.method, table))
-
-
-def _correction(method: str, table: Table) -> float | None:
+def _correction(method: str | None, table: Table) -> float | None:
     """What chance may do to so few values, as the method takes it off. Source: D3.1."""
     if method in ("Robust", "LInfinity"):
         return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
@@ -242,24 +237,12 @@ def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
-    """Infinities, which a range may end in, are no JSON numbers; its label says them."""
-    up_to = row.up_to if row.up_to is not None and math.isfinite(row.up_to) else None
-    return {
-        "label": row.label,
-        **({} if row.up_to is None else {"up_to": up_to}),
-        "baseline": row.baseline,
-        "current": row.current,
-        "baseline_share": row.baseline_share,
-        "current_share": row.current_share,
-    }
+    """Infinities, which a range may end in, are not JSON numbers; its label says them."""
+    members = {name: value for name, value in asdict(row).items() if value is not None}
+    return members if math.isfinite(row.up_to or 0.0) else members | {"up_to": None}
 
 
 # An explanation for people, in plain text.
-
-
-WIDTH = 120
-
-LARGEST, NEW = "largest gap", "not in the baseline"
 
 
 def as_text(explanation: Explanation) -> str:
@@ -315,7 +298,10 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
         yield from text_table(("quantile", *(f"{share:.0%}" for share in QUANTILES)), sides, width=WIDTH).splitlines()
         yield ""
     header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
-    rows = [_cells(row, _mark(row, table)) for row in table.rows]
+    rows = [
+        (row.label, row.baseline, row.current, row.baseline_share, row.current_share, row.gap, _mark(row, table))
+        for row in table.rows
+    ]
     yield from text_table(header, rows, width=WIDTH).splitlines()
     yield ""
     largest = table.largest
@@ -335,17 +321,89 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
 
 def _mark(row: Row, table: Table) -> str:
     is_new = table.kind == "categories" and row.current > 0 and not row.baseline
-    remarks = [text for text, holds in ((LARGEST, row == table.largest), (NEW, is_new)) if holds]
+    remarks = ["largest gap"] * (row == table.largest) + ["not in the baseline"] * is_new
     return f"<- {', '.join(remarks)}" if remarks else ""
 
 
-def _cells(row: Row, mark: str) -> tuple[str | int | float, ...]:
-    return (
-        row.label,
-        row.baseline,
-        row.current,
-        row.baseline_share,
-        row.current_share,
-        row.gap,
-        mark,
-    )
+# What the files of a run, and of its baseline, say of one feature.
+
+
+def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:
+    """Why the checks of a feature, or metric, came out as they did in the run published below `run_path`.
+
+    baseline_path: output path of the baseline's run, or a folder with its two files; None: the one that the run names.
+    Raises BadInput if no monitoring run was published there, or if no check of it has this name.
+    """
+    run = current_run(run_path)
+    checks = document_of(run, CheckResults) if run else None
+    if run is None or checks is None:
+        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of jobs/monitor.py")
+    results = _results_of(name, run, checks.checks)
+    profile = _profile_of(name, run.folder)
+    lacking = tuple(sorted(profile.lacking)) if profile else ()
+    explanation = Explanation(name, run.folder, results, types=_types(profile), lacking=lacking)
+    drift = explanation.drift
+    if profile is None or drift is None:
+        return explanation
+    reference = baselines.to_run(baseline_path) if baseline_path else document_of(run, BaselineReference)
+    explanation = replace(explanation, baseline=_place(reference) if reference else None)
+    try:
+        baseline, current = _baseline_of(name, reference), from_feature_profile(profile)
+        return replace(explanation, derivation=derivation_of(drift, baseline, current))
+    except Underivable as reason:
+        return replace(explanation, no_derivation=str(reason))
+
+
+def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    found = tuple(check for check in checks if name in (check.feature, check.metric))
+    if not found:
+        names = list(dict.fromkeys(known for check in checks if (known := check.feature or check.metric)))
+        near = difflib.get_close_matches(name, names, n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(names[:20]) or 'none'}"
+        path = join(run.folder, CheckResults.FILE_NAME)
+        raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
+    return found
+
+
+def _baseline_of(name: str, reference: BaselineReference | None) -> FeatureDistribution:
+    """The baseline's distribution of the feature. Raises Underivable if there is none."""
+    if reference is None:
+        raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
+    found: FeatureDistribution | None
+    if reference.folder is None:
+        found = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
+    elif storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
+        profile = _profile_of(name, reference.folder)
+        found = from_feature_profile(profile) if profile else None
+    else:
+        raise Underivable(f"{reference.folder} has no states/ of features")
+    if not found:
+        raise Underivable(f"{_place(reference)} has no feature of this name")
+    return found
+
+
+def _profile_of(name: str, folder: str) -> FeatureProfile | None:
+    """The feature's states below the folder of a run; None if there are none, as for metrics of a model."""
+    path = join(folder, path_of(Profile))
+    storage = storage_of(path)
+    return feature_from_parquet(storage.read(path), path, name) if storage.exists(path) else None
+
+
+def _types(profile: FeatureProfile | None) -> dict[str, int]:
+    """The current data's cells by what they look like, those that occur."""
+    if profile is None:
+        return {}
+    types = profile.data_types
+    counts = {
+        "Integral": types.integral,
+        "Fractional": types.fractional,
+        "Boolean": types.boolean,
+        "String": types.text,
+        "Unknown": types.unknown,
+        "missing": types.missing,
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _place(reference: BaselineReference) -> str:
+    return reference.folder or reference.statistics or reference.constraints or ""
