@@ -16,7 +16,7 @@ from model_monitor.documents.check_results import BudgetLedger, CheckResult, Che
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.tables import Table
+from model_monitor.documents.statistics import Table
 from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:

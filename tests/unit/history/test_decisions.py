@@ -10,7 +10,8 @@ import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Decision, accepted
+from model_monitor.documents.alerts import Decision, accepted
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.variation import STATISTICS

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from model_monitor.documents.alerts import excess
 from model_monitor.documents.check_results import (
     BudgetLedger,
     CheckResult,
@@ -14,6 +13,7 @@ from model_monitor.documents.check_results import (
     Hint,
     Violation,
     Violations,
+    excess,
 )
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.documents.statistics import InferredType

@@ -22,8 +22,7 @@ from model_monitor.documents.constraints import Constraints, MonitoringSettings,
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import Table, as_rows
+from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.comparators import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline

@@ -8,8 +8,15 @@ from operator import itemgetter
 
 import numpy as np
 
-from model_monitor.documents.alerts import COMPLETENESS, check_in_words, plain_words, reason_of
-from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
+from model_monitor.documents.check_results import (
+    COMPLETENESS,
+    WORST_FIRST,
+    CheckResult,
+    CheckStatus,
+    check_in_words,
+    plain_words,
+    reason_of,
+)
 from model_monitor.documents.page import (
     VERDICTS,
     Column,

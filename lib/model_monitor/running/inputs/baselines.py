@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
-from model_monitor.documents.check_results import Decision
+from model_monitor.documents.alerts import Decision
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.monitors.data_quality.comparators import DRIFT, with_thresholds

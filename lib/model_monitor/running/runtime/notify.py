@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
-from model_monitor.documents.alerts import Alarm, Alerts, AlertStatus, MonitoredWindow, alarms_of, cause
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.documents.check_results import Alarm, alarms_of, cause
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.reports.alerts import (
