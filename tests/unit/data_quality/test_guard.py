@@ -9,12 +9,11 @@ import pytest
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings, Rows
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, of_means, of_share
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.data_quality.distributions import from_profile
+from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
 from model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
-from model_monitor.monitors.data_quality.evidence import Mean, of_means, of_share
-from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder
 from model_monitor.statistics.states.hashing import xxhash64_of

@@ -8,9 +8,9 @@ import pytest
 from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.documents import suggest
 from model_monitor.monitors.data_quality.hints import HINTS
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.suggestion import suggest
 from model_monitor.monitors.protocol import Layout
 from model_monitor.statistics.states.profile import metrics_of
 

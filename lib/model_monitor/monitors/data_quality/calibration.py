@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
 from model_monitor.monitors.data_quality import messages
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution
-from model_monitor.monitors.data_quality.suggestion import DRIFT
-from model_monitor.monitors.data_quality.variation import of_window
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_window
+from model_monitor.monitors.data_quality.documents import DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from model_monitor.statistics.drift.distributions import category_cells

@@ -11,23 +11,21 @@ from model_monitor.documents.constraints import Constraints, FeatureConstraints,
 from model_monitor.documents.statistics import InferredType, Statistics
 from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.distributions import (
+    BASELINE,
+    PREVIOUS,
+    WINDOW,
     FeatureDistribution,
+    Past,
+    Variation,
     from_feature_profile,
     from_profile,
     from_statistics,
     may_rise,
-)
-from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from model_monitor.monitors.data_quality.suggestion import DRIFT, PREDICTIONS
-from model_monitor.monitors.data_quality.variation import (
-    BASELINE,
-    PREVIOUS,
-    WINDOW,
-    Past,
-    Variation,
     of_windows,
     together,
 )
+from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
+from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile

@@ -20,11 +20,10 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
-from model_monitor.monitors.data_quality.checks.baseline_drift import against
-from model_monitor.monitors.data_quality.comparators import compared
+from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
-from model_monitor.monitors.data_quality.suggestion import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.monitors.protocol import Finding, violated
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared

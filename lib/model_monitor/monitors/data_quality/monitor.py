@@ -24,9 +24,10 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.data_quality.comparators import unfit_comparators
+from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
+from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE, statistics_of, suggest
 from model_monitor.monitors.data_quality.evaluation import (
     all_hints,
     check_all,
@@ -37,9 +38,6 @@ from model_monitor.monitors.data_quality.evaluation import (
 )
 from model_monitor.monitors.data_quality.hints import Seen
 from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_of, with_words
-from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
-from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
-from model_monitor.monitors.data_quality.variation import Variation, of_parts
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State

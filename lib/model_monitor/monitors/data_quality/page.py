@@ -37,8 +37,8 @@ from model_monitor.monitors.data_quality.distributions import (
     from_feature_profile,
     from_profile,
 )
+from model_monitor.monitors.data_quality.documents import domain_of
 from model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, NEGATIVE
-from model_monitor.monitors.data_quality.statistics import domain_of
 from model_monitor.monitors.protocol import violated
 from model_monitor.statistics.drift.distributions import Values, category_cells
 from model_monitor.statistics.states import FeatureProfile, Profile

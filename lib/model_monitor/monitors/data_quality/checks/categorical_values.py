@@ -11,7 +11,7 @@ from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import as_counted, seen_once, why_lacking
-from model_monitor.monitors.data_quality.suggestion import CONTENTS
+from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import NO_VALUES, Finding
 from model_monitor.statistics.states import DataTypeCounts, Frequencies
 

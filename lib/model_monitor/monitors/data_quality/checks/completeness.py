@@ -7,7 +7,7 @@ from operator import attrgetter
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.suggestion import COMPLETENESS
+from model_monitor.monitors.data_quality.documents import COMPLETENESS
 from model_monitor.monitors.protocol import Finding, of_share
 
 

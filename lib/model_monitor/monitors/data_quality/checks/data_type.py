@@ -12,7 +12,7 @@ from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_whole_numbers
-from model_monitor.monitors.data_quality.suggestion import CONTENTS
+from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding, of_share
 from model_monitor.statistics.states import DataTypeCounts
 
