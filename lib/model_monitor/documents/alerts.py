@@ -23,7 +23,7 @@ class AlertStatus(Enum):
 class MonitoredWindow(Section):
     """One window that a run completed.
 
-    window: what tells it from others: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended,
+    window: what identifies it: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended,
     by which windows are ordered. violations: how many the run found. records: how many the run kept; None of a run before they
     were noted. told: sinks that have this run's numbers and must not get them twice. since: by an alarm's cause when the first
     of the windows in a row that had it began.
@@ -47,7 +47,7 @@ class Transition(Section):
 
 
 class Told(Section):
-    """What a sink was last told. sink: its name and a hash of its target, which may be a secret."""
+    """What a sink was last notified of. sink: its name and a hash of its target, which may be a secret."""
 
     sink: Name
     status: AlertStatus
@@ -70,7 +70,7 @@ class Alerts(Document):
         return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
 
     def told_of(self, sink: str) -> AlertStatus:
-        """What `sink` was last told; OK if it never was told anything."""
+        """What `sink` was last notified of; OK if it never was."""
         return next((told.status for told in self.told if told.sink == sink), AlertStatus.OK)
 
 

@@ -189,7 +189,7 @@ class ReportMethod(StrictSection):
 
 
 class MethodsConfig(StrictSection):
-    """What is asked for."""
+    """What is requested."""
 
     pre_training_bias: BiasMethods | None = None
     post_training_bias: BiasMethods | None = None

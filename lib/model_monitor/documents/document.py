@@ -36,7 +36,7 @@ from model_monitor.errors import BadDocument
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 
-    of_data: the value comes from the monitored data, so an error tells its type and never shows it. choices: the allowed
+    of_data: the value comes from the monitored data, so an error names its type and never shows it. choices: the allowed
     texts, if there are only some.
     """
 
@@ -215,7 +215,7 @@ class Section(BaseModel):
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Section) and self.plain() == other.plain()
 
-    __hash__ = None  # type: ignore[assignment]  # a document is no key
+    __hash__ = None  # type: ignore[assignment]  # a document is not a key
 
 
 class Document(Section):

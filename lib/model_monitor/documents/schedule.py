@@ -54,7 +54,7 @@ class Schedule(Document):
     it, in UTC; None if it runs once. Of the two, cron counts where it is there. window: None for the period before the run.
     starts: the first time of a run, None for the one before the schedule was looked at first. delay: how long after its time a
     run begins, an ISO 8601 duration. catch_up: most runs of the past that are made up for at once. spark_options: what
-    spark-submit gets. sinks: as `--sink` has them, told if runs don't come.
+    spark-submit gets. sinks: as `--sink` has them, notified if runs don't come.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,7 +79,7 @@ class Schedule(Document):
     jobs: tuple[ScheduledJob, ...]
 
 
-# NAME.executions.json: the runs of a schedule, what became of each, and what was told of their absence.
+# NAME.executions.json: the runs of a schedule, what became of each, and who was notified of their absence.
 
 
 class ExecutionStatus(Enum):
@@ -107,7 +107,7 @@ class ExecutionStatus(Enum):
 class Execution(Section):
     """One run of a schedule: its jobs, one after the other.
 
-    scheduled_time: tells it from others. start_time, end_time: its window. job: the last one that was started. exit_message: that
+    scheduled_time: identifies it. start_time, end_time: its window. job: the last one that was started. exit_message: that
     job's own words. attempts: how often the run was begun. process_id, host: of the job that is under way.
     """
 
@@ -129,7 +129,7 @@ class Executions(Document):
     """The file. executions: by their scheduled times, the oldest first. since: when the schedule was looked at first.
 
     without_data: the last time whose run found no data, while there was none before it either. overdue: whether the
-    sinks were last told that runs don't come.
+    sinks were last notified that runs don't come.
     """
 
     FILE_NAME: ClassVar[str] = "executions.json"

@@ -154,7 +154,7 @@ class VectorStatistics(Section):
 class FeatureStatistics(Section):
     """One feature; at most one kind of statistics, none where nothing is known (C11.29).
 
-    column_metrics: ours, by name; of numeric features in runs that were asked for some.
+    column_metrics: ours, by name; of numeric features in runs that requested some.
     """
 
     name: Name
@@ -172,7 +172,7 @@ class FeatureStatistics(Section):
 
     @property
     def completeness(self) -> float | None:
-        """The share of rows with a value: as the file states it, else from `common`; None if neither tells."""
+        """The share of rows with a value: as the file states it, else from `common`; None if neither says it."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         if statistics is None:
             return None

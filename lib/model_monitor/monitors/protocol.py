@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What a platform is told of many numbers, to answer for their average, too."""
+    """What a platform gets of many numbers, to answer for their average, too."""
 
     count: int
     total: float
@@ -283,8 +283,8 @@ class Scanned:
     """What one scan brought back: the state of the rows that were kept, and the counts of all rows.
 
     metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks.
-    Both are asked for when the rows have turned out to be enough; None if there are none. requests: those behind captured
-    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were asked for.
+    Both are requested when the rows have turned out to be enough; None if there are none. requests: those behind captured
+    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were requested.
     """
 
     state: Any

@@ -64,8 +64,8 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        told = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
-        found = dict.fromkeys(each.against for settings in told for each in settings.comparators or ())
+        everywhere = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
+        found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
@@ -98,8 +98,8 @@ class QualityBaseline(StoredBaseline):
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        told = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
-        return (*beside, *((WINDOW, name, {**raw, **told[name]}) for name, raw in own.items()))
+        alarmed = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
+        return (*beside, *((WINDOW, name, {**raw, **alarmed[name]}) for name, raw in own.items()))
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
@@ -123,8 +123,8 @@ class QualityBaseline(StoredBaseline):
         """
         stated = from_statistics(statistics) if statistics is not None else {}
         kept = from_profile(profile) if profile is not None else {}
-        told = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **told}, suggested, profile)
+        known = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
+        return cls(constraints, {**stated, **kept, **known}, suggested, profile)
 
 
 # The current data beside its baseline: what every data-quality check looks at.
@@ -203,14 +203,14 @@ class FeatureComparison:
     @property
     def is_drift_calibrated(self) -> bool:
         """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
-        asked for and judged by its threshold.
+        requested and judged by its threshold.
         """
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
     @property
     def has_own_drift(self) -> bool:
-        """Whether somebody asked for its drift: by a method of another kind, or in the feature's own settings."""
+        """Whether the user requested its drift: by a method of another kind, or in the feature's own settings."""
         settings = self.settings
         method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
         written = any(config.distribution_constraints for config in self.constraints.overrides.values())
@@ -234,7 +234,7 @@ class Comparison:
 
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
-    `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
+    `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
     before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features. volume: rows of
@@ -245,7 +245,7 @@ class Comparison:
     current: Profile
     baseline: Mapping[str, FeatureDistribution] = field(default_factory=dict)
     current_columns: int | None = None
-    are_told: bool = True
+    is_matched: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
     suggested: Constraints | None = None
@@ -301,7 +301,7 @@ class Comparison:
         return FeatureDistribution(constraints.inferred_type, reason=reason)
 
     def _unmatched(self, profile: FeatureProfile | None) -> str | None:
-        if not self.are_told and self.num_current_columns != self.num_baseline_columns:
+        if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
         return NOT_IN_CURRENT_DATA if profile is None else None
 

@@ -53,8 +53,8 @@ FEWEST_NUMBERED = 30
 """With fewer rows any whole numbers may be all different by chance."""
 
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
-"""Row numbers, also those of a random half: so many of them are different, and from the first to the last are so many times more
-numbers at most. Numbers drawn from so few would repeat themselves: 82 % of them would be different."""
+"""Row numbers, also those of a random half: at least the first as a fraction of them are different, and from the first to the
+last are at most the second times as many numbers. Random numbers of so short a range would repeat: 82 % would be different."""
 
 ESTIMATED = 0.9
 """… of which an estimate of distinct values has this share or more, which is two of its standard deviations below."""
@@ -292,13 +292,13 @@ MOST_BETWEEN = 0.05
 """The share of a column's variance between parts from which on its rows look sorted. Source: D4.8."""
 
 MOST_VALUES, ENDS = 512, 32
-"""Of numbers that are told apart, and of the smallest and largest ones that always are."""
+"""Of numbers that are distinguished, and of the smallest and largest ones that always are."""
 
 LARGEST_DOMAIN = 4096
 """Texts of more values have no exact counts, and their drift is not judged."""
 
 FREQUENT = 5
-"""Values of a text by which it is told whether the rows are sorted by it."""
+"""Values of a text that show whether the rows are sorted by it."""
 
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 Past: TypeAlias = Mapping[str, Raw]

@@ -181,8 +181,8 @@ VOLUME = "volume"
 
 def families_of(features: Iterable[FeatureConstraints]) -> tuple[str, ...]:
     """The families of checks that share the budget of a run with these features."""
-    told = any(feature.role is Role.PREDICTION for feature in features)
-    return (DRIFT, *((PREDICTIONS,) if told else ()), COMPLETENESS, CONTENTS)
+    has_predictions = any(feature.role is Role.PREDICTION for feature in features)
+    return (DRIFT, *((PREDICTIONS,) if has_predictions else ()), COMPLETENESS, CONTENTS)
 
 
 LEAST_SHARE = 0.98
@@ -192,12 +192,12 @@ OFTEN = 30
 """A domain whose values all were seen so often is complete."""
 
 
-def with_room(
+def with_margin(
     features: Iterable[tuple[FeatureConstraints, FeatureProfile]],
     settings: MonitoringSettings,
     window_rows: int | None = None,
 ) -> tuple[FeatureConstraints, ...]:
-    """Suggested constraints with room for chance. window_rows: of a later window; None: as many as here."""
+    """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here."""
     pairs = [(*_by_nature(constraints, profile), profile) for constraints, profile in features]
     levels = shared(settings.false_alarm_budget, families_of(constraints for constraints, _, _ in pairs))
     contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
@@ -262,7 +262,7 @@ Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
 SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
 
 DEFAULT_SETTINGS = MonitoringSettings()
-"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave room for chance; drift is measured as
+"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave a margin for chance; drift is measured as
 docs/decisions/0005-comparison-method.md says.
 """
 
@@ -295,7 +295,7 @@ def suggest(
             members["role"] = Role.PREDICTION
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
-        features = list(with_room(zip(features, profile.features, strict=True), settings, window_rows))
+        features = list(with_margin(zip(features, profile.features, strict=True), settings, window_rows))
         settings = _with_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
 

@@ -115,7 +115,7 @@ def summary_of(profile: Profile, baseline: Mapping[str, FeatureDistribution] | N
     before = now if baseline is None else baseline
     bins = {name: found for name, each in before.items() if (found := bins_of(each)) is not None}
     rows = tuple(_row(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
-    return Summary(rows, {name: tuple(_told(found, max_domain_size)) for name, found in bins.items()})
+    return Summary(rows, {name: tuple(_names_of(found, max_domain_size)) for name, found in bins.items()})
 
 
 def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None) -> SummaryRow:
@@ -138,7 +138,7 @@ def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None)
     )
 
 
-def _told(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
+def _names_of(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
     if bins.ends is not None:
         return iter(bins.ends)
     listed = len(bins.names) <= max_domain_size
@@ -183,10 +183,10 @@ class DataQualityMonitor(Monitor):
     predictions : tuple of str, optional
         Features that the model puts out: their drift is a family of its own, with its own part of the budget.
     hide_values : bool, default False
-        Whether alarms are told without the names of categories.
+        Whether alarms leave out the names of categories.
     time_column : str, optional
-        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is told from neighbours in time.
-        By default from neighbours as they stand.
+        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
+        time. By default from neighbours as they stand.
 
     Examples
     --------
@@ -295,7 +295,7 @@ class DataQualityMonitor(Monitor):
             known.constraints,
             profile,
             known.distributions,
-            are_told=layout.is_matched and not self.exact_columns,
+            is_matched=layout.is_matched and not self.exact_columns,
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
             suggested=known.suggested,

@@ -18,7 +18,7 @@ from model_monitor.statistics.states import ColumnType, Profile
 log = logging.getLogger(__name__)
 
 TEXTS = ("NaN", "nan")
-"""Of Java and of Python, for a float that is no number."""
+"""Of Java and of Python, for a float that is not a number."""
 
 NAMED = 10
 """Columns that are named; the rest are counted."""

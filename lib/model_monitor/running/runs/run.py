@@ -106,7 +106,7 @@ def run_baseline(
     BadInput
         If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
     BadConfiguration
-        If the format can't be told, or the checks don't fit the data.
+        If the format can't be recognized, or the checks don't fit the data.
     MissingDependency
         If Java, Spark or Deequ's JAR is absent.
 
@@ -188,7 +188,7 @@ def run_monitoring(
     BadInput
         If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
     BadConfiguration
-        If the format can't be told, or the checks don't fit the data.
+        If the format can't be recognized, or the checks don't fit the data.
     MissingDependency
         If Java, Spark or Deequ's JAR is absent.
 

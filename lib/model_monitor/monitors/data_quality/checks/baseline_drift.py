@@ -44,7 +44,7 @@ TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the c
 
 
 def threshold_of(feature: FeatureComparison) -> float | None:
-    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature; None where comparators are asked for."""
+    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature; None where comparators are requested."""
     settings = feature.settings
     if settings.comparators is not None:
         return None
@@ -73,12 +73,12 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
-    found = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
-    found = replace(found, direction=_direction(baseline.mean, current.mean))
+    finding = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
+    finding = replace(finding, direction=_direction(baseline.mean, current.mean))
     if calibration is None:
-        return found
+        return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
-    return verdict(found, threshold, column, calibration) if column is not None else found
+    return verdict(finding, threshold, column, calibration) if column is not None else finding
 
 
 def _direction(before: float | None, after: float | None) -> str | None:
@@ -201,13 +201,13 @@ def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
                 yield CONTROL_DATA_MISSING, Finding(CheckStatus.VIOLATED, None, against=reference, description=text)
             missing.add(reference)
             continue
-        found = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
+        finding = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
         if before is not None:
-            found = _found(replace(feature, baseline=before, against=reference), comparator)
-        yield check_of(comparator.distance), replace(found, against=comparator.against, method=comparator.distance)
+            finding = _finding(replace(feature, baseline=before, against=reference), comparator)
+        yield check_of(comparator.distance), replace(finding, against=comparator.against, method=comparator.distance)
 
 
-def _found(feature: FeatureComparison, comparator: Comparator) -> Finding:
+def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
     distance, threshold = comparator.distance, comparator.threshold
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, SWITCHED_OFF)
@@ -221,12 +221,14 @@ def _found(feature: FeatureComparison, comparator: Comparator) -> Finding:
             return Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
     elif not DISTANCES.get(distance).facts["categorical"]:
         return Finding.not_judged(threshold, NUMBERS_ONLY)
-    found = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)
-    if found.status is not CheckStatus.VIOLATED or distance not in _TFDV or found.observed is None:
-        return found
+    finding = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)
+    if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
+        return finding
     value = None if takes_numbers else _most_different(distance, baseline, current)
-    text = messages.comparator_high(_TFDV[distance][1], found.observed, threshold, value, reference=comparator.against)
-    return replace(found, description=text)
+    text = messages.comparator_high(
+        _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
+    )
+    return replace(finding, description=text)
 
 
 def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
@@ -238,7 +240,7 @@ def _most_different(distance: str, baseline: FeatureDistribution, current: Featu
     return sorted({*sides[0], *sides[1]})[int(np.abs(before - after).argmax())]
 
 
-# Thresholds of single features that a run is told, in place of those of its constraints.
+# Thresholds of single features that a run is given, in place of those of its constraints.
 
 
 SHARES = {
@@ -256,13 +258,13 @@ def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
     """
     if not isinstance(given, dict) or not all(isinstance(checks, dict) for checks in given.values()):
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')
-    told = {name: _told(constraints, constraints.feature(name), checks) for name, checks in given.items()}
+    edited = {name: _edited(constraints, constraints.feature(name), checks) for name, checks in given.items()}
     return constraints.model_copy(
-        update={"features": tuple(told.get(feature.name, feature) for feature in constraints.features)}
+        update={"features": tuple(edited.get(feature.name, feature) for feature in constraints.features)}
     )
 
 
-def _told(constraints: Constraints, feature: FeatureConstraints, given: Mapping[str, Any]) -> FeatureConstraints:
+def _edited(constraints: Constraints, feature: FeatureConstraints, given: Mapping[str, Any]) -> FeatureConstraints:
     comparators = constraints.monitoring_of(feature.name).comparators
     checks = list(dict.fromkeys((*SHARES, DRIFT, *(check_of(each.distance) for each in comparators or ()))))
     for check, number in given.items():

@@ -19,7 +19,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     Source: C4.4, C11.6, D4.6.
     """
     baseline, current = feature.baseline, feature.current
-    found = of_share(
+    finding = of_share(
         current.num_present,
         current.num_present + current.num_missing,
         threshold,
@@ -28,5 +28,5 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         no_values="the current data has no rows",
     )
     if feature.calibration is None or not feature.is_suggested("completeness"):
-        return found
-    return feature.calibration.allowed_for(found, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)
+        return finding
+    return feature.calibration.allowed_for(finding, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)

@@ -39,18 +39,18 @@ def evidence_of(feature: FeatureComparison) -> dict[str, Evidence]:
     before = feature.before
     if before is None or not feature.is_compared:
         return {}
-    found = ((guard.name, guard(feature, before)) for guard in GUARDS.values())
-    return {name: evidence for name, evidence in found if evidence is not None}
+    each = ((guard.name, guard(feature, before)) for guard in GUARDS.values())
+    return {name: evidence for name, evidence in each if evidence is not None}
 
 
 # What a guard saw of one column beside its baseline, and what may be said of it.
 
 
 GROUP = 40
-"""So many rows may belong together, and be one value that is drawn once."""
+"""Up to n rows may belong together, and be one value that is drawn once."""
 
 FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
-"""So many rows of a window at least are no accident, and a baseline of so many at least would have had some."""
+"""At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
 
 LEAST_SHIFT = 0.5
 """The smallest change of a mean that is worth a word, in standard deviations."""
@@ -87,15 +87,15 @@ class Evidence:
         level, tests = calibration.share_of(CONTENTS)
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
-        found = Finding(
+        finding = Finding(
             CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.what, p=min(p, 1.0)
         )
         if not self.is_large or self.p > level / tests:
-            return found
+            return finding
         if p > level / tests:
-            return replace(found, status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=GROUPS)
         text = messages.changed(self.what, self.observed, self.expected)
-        return replace(found, status=CheckStatus.VIOLATED, description=text)
+        return replace(finding, status=CheckStatus.VIOLATED, description=text)
 
 
 def of_share(
@@ -122,7 +122,7 @@ def of_share(
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """The mean of so many numbers, and their variance."""
+    """The mean of `count` numbers, and their variance."""
 
     count: int
     mean: float
