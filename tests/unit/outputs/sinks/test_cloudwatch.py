@@ -94,7 +94,7 @@ def test_the_last_run_stands_at_its_own_time_whatever_its_window(report, environ
     ],
 )
 def test_each_monitor_has_the_services_namespace(report, kind, endpoint, namespace):
-    assert namespace_of(report(namespace=kind.namespace, endpoint=endpoint)) == namespace
+    assert namespace_of(report(namespace=kind.NAMESPACE, endpoint=endpoint)) == namespace
 
 
 def test_a_namespace_of_ones_own_is_taken(report, environment):
