@@ -94,7 +94,7 @@ class Evidence:
             return finding
         if p > level / tests:
             return replace(finding, status=CheckStatus.CANNOT_TELL, reason=GROUPS)
-        text = messages.changed(self.what, self.observed, self.expected)
+        text = messages.changed(self.what.capitalize(), self.observed, self.expected)
         return replace(finding, status=CheckStatus.VIOLATED, description=text)
 
 
