@@ -21,7 +21,7 @@ from model_monitor.monitors.data_quality.distributions import (
     from_profile,
     from_statistics,
     may_rise,
-    of_windows,
+    of_window,
     together,
 )
 from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
@@ -93,7 +93,12 @@ class QualityBaseline(StoredBaseline):
         """
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
-        beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
+        beside = (
+            (name, feature, raw)
+            for name, side in sides.items()
+            for feature, before in side.items()
+            if feature in now and (raw := of_window(before, now[feature])) is not None
+        )
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -143,10 +143,6 @@ def _nearly_all_differ(feature: FeatureProfile) -> bool:
     if sketch is not None and not sketch.error:
         return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
     return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows
-
-
-# What a drift check knows of one feature: its numbers' sketch or its values' counts, from a document or from
-# states.
 
 
 NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
@@ -361,16 +357,6 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> dict[s
     else:
         return None
     return {name: float(each[0]) for name, each in _whole({**lacking, **found}, 1).items()}
-
-
-def of_windows(
-    references: Mapping[str, FeatureDistribution], now: Mapping[str, FeatureDistribution]
-) -> Iterator[tuple[str, dict[str, float]]]:
-    """The raw statistics of every feature that a reference and the window have."""
-    for name, before in references.items():
-        found = of_window(before, now[name]) if name in now else None
-        if found is not None:
-            yield name, found
 
 
 def together(some: Past, others: Past) -> Past:
