@@ -12,7 +12,15 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Hint, Summary
+from model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Summary,
+    Violation,
+    Violations,
+)
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
@@ -275,7 +283,19 @@ def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     return (result for result in results if result.is_violation)
 
 
-# What one kind of monitoring is, from the reader of its data to the names of its metrics: one record, `Kind`.
+def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
+    """The violations among the results, in their order. displayed: what the file calls a metric."""
+    return Violations(
+        violations=tuple(
+            Violation(
+                feature_name=result.feature,
+                constraint_check_type=result.check,
+                description=result.description or "",
+                metric_name=None if result.metric is None else displayed(result.metric),
+            )
+            for result in violated(results)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import pytest
 from model_monitor.documents.check_results import CheckResults, CheckStatus
 from model_monitor.monitors.data_quality import checks, messages
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
+from model_monitor.monitors.data_quality.evaluation import check_all
+from model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, outcomes_of, texts
 

@@ -11,8 +11,6 @@ from model_monitor.documents.check_results import (
     CheckStatus,
     Family,
     Hint,
-    Violation,
-    Violations,
     excess,
 )
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
@@ -24,7 +22,7 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import against, c
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
-from model_monitor.monitors.protocol import Finding, violated
+from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared
 from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
@@ -116,18 +114,6 @@ def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -
         return result
 
     return tuple(put(result) for result in results)
-
-
-def violations_of(results: Iterable[CheckResult]) -> Violations:
-    """The violations among the results, in their order."""
-    return Violations(
-        violations=tuple(
-            Violation(
-                feature_name=result.feature, constraint_check_type=result.check, description=result.description or ""
-            )
-            for result in violated(results)
-        )
-    )
 
 
 def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison]) -> Calibration | None:

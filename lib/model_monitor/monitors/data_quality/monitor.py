@@ -33,12 +33,11 @@ from model_monitor.monitors.data_quality.evaluation import (
     check_all,
     in_words_of_2019,
     ledger_of,
-    violations_of,
     with_impact,
 )
 from model_monitor.monitors.data_quality.hints import Seen
 from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_of, with_words
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread, violations_of
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.column_metrics import chosen
