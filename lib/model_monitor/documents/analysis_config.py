@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
-from model_monitor.documents.document import Document, Expected, Flag, Name, Section, Share
+from model_monitor.documents.document import Document, Expected, Flag, Name, Share, StrictSection
 from model_monitor.errors import BadConfiguration
 
 NEAREST = 3
@@ -128,12 +128,6 @@ class Aggregation(Enum):
     MEAN_ABS = "mean_abs"
     MEDIAN = "median"
     MEAN_SQ = "mean_sq"
-
-
-class StrictSection(Section):
-    """An object that may have no other members than those declared."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class FacetConfig(StrictSection):

@@ -218,6 +218,12 @@ class Section(BaseModel):
     __hash__ = None  # type: ignore[assignment]  # a document is not a key
 
 
+class StrictSection(Section):
+    """An object that may have no other members than those declared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Document(Section):
     """A whole file of the contract."""
 

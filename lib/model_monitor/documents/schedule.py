@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section
+from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, StrictSection
 
 MOST_CAUGHT_UP = 24
 
@@ -24,23 +24,19 @@ class ScheduleStatus(Enum):
     STOPPED = "Stopped"
 
 
-class ScheduledWindow(Section):
+class ScheduledWindow(StrictSection):
     """The window of a run, from the time at which it is scheduled: ISO 8601 durations, `-PT1H` and `PT0S` for the hour before."""
-
-    model_config = ConfigDict(extra="forbid")
 
     start_offset: Name
     end_offset: Name
 
 
-class ScheduledJob(Section):
+class ScheduledJob(StrictSection):
     """One job of a run; they run in their order. env_file: its variables, a path from the entry's own folder.
 
     output_folder: what is appended to the variable `output_path`, the time of the schedule in the form of strftime; None if the
     job makes its folders itself.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     job: Name
     env_file: Name

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
-from model_monitor.documents.statistics import InferredType, Statistics
+from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.distributions import (
     BASELINE,
@@ -152,28 +152,25 @@ COLUMNS_DIFFER = (
 class FeatureComparison:
     """One feature of constraints.json.
 
-    settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
-    unmatched says why. ties, exact_classes: as in `Comparison`. suggested: the constraints that the baseline's run suggested.
-    calibration: what chance may do to this run; None where it is not allowed for. before: the baseline's states of it; None if
-    they are not at hand. references: what else it is compared with, by name, as `previous:8`. history: of each reference how the
-    feature varied beside it. against: the reference that stands as `baseline`, if not the baseline.
-    now: the distribution of `current`.
+    whole: the run's data that it is a column of. settings: the ones in force for it. current: a profile of no rows if the current
+    data has no such feature; then unmatched says why. now: its distribution. suggested: the constraints that the baseline's run
+    suggested. before: the baseline's states of it; None if they are not at hand. references: what else it is compared with, by
+    name, as `previous:8`. calibration: what chance may do to this run; None where it is not allowed for. against: the reference
+    that stands as `baseline`, if not the baseline.
     """
 
+    whole: Comparison
     constraints: FeatureConstraints
     settings: MonitoringSettings
     baseline: FeatureDistribution
     current: FeatureProfile
-    unmatched: str | None = None
-    ties: Ties = Ties.SUMMED
-    exact_classes: bool = False
-    suggested: FeatureConstraints | None = None
+    now: FeatureDistribution
+    unmatched: str | None
+    suggested: FeatureConstraints | None
+    before: FeatureProfile | None
+    references: Mapping[str, FeatureDistribution]
     calibration: Calibration | None = None
-    before: FeatureProfile | None = None
-    references: Mapping[str, FeatureDistribution] = field(default_factory=dict)
     against: str | None = None
-    now: FeatureDistribution = field(default_factory=lambda: FeatureDistribution(InferredType.UNKNOWN))
-    history: Mapping[str, Variation] = field(default_factory=dict)
 
     @property
     def judged_references(self) -> tuple[str, ...]:
@@ -184,7 +181,7 @@ class FeatureComparison:
 
     def past(self, reference: str) -> Raw | None:
         """The raw statistics of enough earlier windows beside a reference; None if there are fewer."""
-        variation = self.history.get(reference)
+        variation = self.whole.history.get(reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
@@ -196,7 +193,7 @@ class FeatureComparison:
     @property
     def rises(self) -> bool:
         """Whether its values are keys, which rise with the baseline's rows."""
-        variation = self.history.get(BASELINE)
+        variation = self.whole.history.get(BASELINE)
         is_sorted = variation is not None and self.constraints.name in variation.unfit
         return is_sorted and self.before is not None and may_rise(self.before)
 
@@ -242,8 +239,8 @@ class Comparison:
     `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features. volume: rows of
-    earlier windows; None if nobody knows.
+    before: the baseline's states, for the guard. references: what else it is compared with, by name, as `previous:8`.
+    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows.
     """
 
     constraints: Constraints
@@ -283,32 +280,29 @@ class Comparison:
         suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
         before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
         for constraints in self.constraints.features:
-            profile = current.get(constraints.name)
+            name = constraints.name
+            profile = current.get(name, FeatureProfile(name))
             yield FeatureComparison(
+                self,
                 constraints,
-                self.constraints.monitoring_of(constraints.name),
-                self.baseline.get(constraints.name) or self._unknown(constraints),
-                profile or FeatureProfile(constraints.name),
-                self._unmatched(profile),
-                self.ties,
-                self.exact_classes,
-                suggested.get(constraints.name),
-                before=before.get(constraints.name),
-                references={
-                    name: side[constraints.name] for name, side in self.references.items() if constraints.name in side
-                },
-                history=self.history,
-                now=from_feature_profile(profile or FeatureProfile(constraints.name)),
+                self.constraints.monitoring_of(name),
+                self.baseline.get(name) or self._unknown(constraints),
+                profile,
+                from_feature_profile(profile),
+                self._unmatched(name in current),
+                suggested.get(name),
+                before.get(name),
+                {reference: side[name] for reference, side in self.references.items() if name in side},
             )
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:
         reason = NOT_IN_BASELINE if self.baseline else NO_BASELINE
         return FeatureDistribution(constraints.inferred_type, reason=reason)
 
-    def _unmatched(self, profile: FeatureProfile | None) -> str | None:
+    def _unmatched(self, is_there: bool) -> str | None:
         if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
-        return NOT_IN_CURRENT_DATA if profile is None else None
+        return None if is_there else NOT_IN_CURRENT_DATA
 
 
 def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:

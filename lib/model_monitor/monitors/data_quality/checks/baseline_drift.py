@@ -73,7 +73,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
-    finding = judged(compared_by(baseline, current, *methods, feature.ties), threshold, baseline, current)
+    finding = judged(compared_by(baseline, current, *methods, feature.whole.ties), threshold, baseline, current)
     finding = replace(finding, direction=_direction(baseline.mean, current.mean))
     if calibration is None:
         return finding

@@ -37,7 +37,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types = feature.current.data_types
-    exact = feature.exact_classes
+    exact = feature.whole.exact_classes
     finding = of_share(
         _matching(types, expected, exact=exact),
         types.present,
