@@ -29,9 +29,8 @@ from scipy import stats
 
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.calibration import column_of
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.variation import of_parts, of_window
 from model_monitor.reports.history.variation import Entry, new_history, read_history, write_history
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.statistics.drift import NumericDistribution

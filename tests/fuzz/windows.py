@@ -27,7 +27,6 @@ from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.scan import scanned as profiled
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitors.model_quality.monitor import scanned as counted
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 NAMES = ("p", "a", "b")
@@ -152,7 +151,11 @@ class Kind:
     header_lines: int = 0
 
     def scanned(self, dataset: Any) -> Any:
-        return counted(PLAN, dataset, None) if self.outcomes else profiled(QUALITY.measures(), dataset, None)
+        return (
+            ModelQualityMonitor(PLAN).scan(PLAN, dataset, None)
+            if self.outcomes
+            else profiled(QUALITY.measures(), dataset, None)
+        )
 
     def documents(self, state: Any) -> list[Any]:
         """Those that a job would write of it, or why there are none: labels that no prediction has, say."""

@@ -17,7 +17,8 @@ from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
-from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
+from model_monitor.monitors.data_quality.evaluation import check_all
+from model_monitor.monitors.protocol import violations_of
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import (
     ColumnType,

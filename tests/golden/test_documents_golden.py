@@ -5,8 +5,7 @@ import json
 import pytest
 
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.documents.statistics import InferredType, Statistics
-from model_monitor.documents.tables import as_rows
+from model_monitor.documents.statistics import InferredType, Statistics, as_rows
 
 AS_PRINTED = {
     "dq-housing-full/statistics.json": Statistics,

@@ -25,10 +25,10 @@ from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
 from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.documents.check_results import Decision
+from model_monitor.documents.alerts import Decision, Promotion
 from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
 from model_monitor.documents.model_quality import ComparisonOperator
-from model_monitor.documents.run_description import AnalysisType, Promotion
+from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import MonitorError
 from model_monitor.integrations.demo.traffic import Traffic, captures

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 
-from model_monitor.documents.document import Document, Expected, Flag, Name, Section, Share
+from model_monitor.documents.document import Document, Expected, Flag, Name, Share, StrictSection
 from model_monitor.errors import BadConfiguration
 
 NEAREST = 3
@@ -130,12 +130,6 @@ class Aggregation(Enum):
     MEAN_SQ = "mean_sq"
 
 
-class StrictSection(Section):
-    """An object that may have no other members than those declared."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class FacetConfig(StrictSection):
     """A column with a sensitive group. value_or_threshold: its values, or the number that it lies above; None: each value."""
 
@@ -189,7 +183,7 @@ class ReportMethod(StrictSection):
 
 
 class MethodsConfig(StrictSection):
-    """What is asked for."""
+    """What is requested."""
 
     pre_training_bias: BiasMethods | None = None
     post_training_bias: BiasMethods | None = None

@@ -1,11 +1,10 @@
-"""The result of every check of a run: checks.json, constraint_violations.json, what people decided about alarms, and rows
-of all.
+"""The result of every check of a run: checks.json, constraint_violations.json, rows of all, and alarms: one change is one alarm,
+violations with one cause, in words. Pure.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
@@ -227,84 +226,145 @@ def part_of(facet: str, value: str) -> str:
     return f"{facet}={value}"
 
 
-# _decisions/<time>-<run id>.json: a person looked at a run's alarms and says that they are fine.
+# One change is one alarm: violations with one cause, in words.
 
 
-TWO_SIDED_95 = 1.96
+COMPLETENESS = "completeness_check"
 
-FARTHER = 0.25
-"""By so much more of an accepted change it is the same one, where no interval says it: of rows, of a mean."""
+OF_THE_WINDOW = "the window"
+NAMED = 3
+MOST_SAID = 12
 
-OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The violations of one cause, the one that says it first."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def since(self) -> str | None:
+        """When the first of the windows in a row that have it began; None if that is this one."""
+        return min((result.since for result in self.results if result.since), default=None)
+
+    def sentence(self, *, with_values: bool = True) -> str:
+        """What was, what is, since when, without a full stop. with_values: whether values of records are named, too."""
+        first, *others = self.results
+        said = (first.words or plain_words(first)) + (_values(first) if with_values else "")
+        alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
+        also = {each.metric or check_in_words(each): _values(each) if with_values else "" for each in others}
+        also.pop(first.metric or check_in_words(first), None)
+        said += f"; the same of {_some(alike)}" if alike else ""
+        said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
+        return said + (f"; since {self.since}" if self.since else "")
 
 
-class Decision(Document):
-    """One decision. window: the name that the history has for it, None without one. features: those that were named; none of
-    all. alarms: what was violated then. by, why: who decided, and the reason, if they said so.
+def in_sentences(alarms: Sequence[Alarm]) -> tuple[str, ...]:
+    """The first alarms with their numbers, for pages."""
+    said = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_SAID], start=1)]
+    more = len(alarms) - MOST_SAID
+    return (*said, f"{more:,} more are in checks.json.") if more > 0 else tuple(said)
+
+
+def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
+    """The results; violated ones have the number of their alarm, 1 of the largest, words, and since when there is that alarm.
+
+    since: by cause, of the window before.
     """
-
-    FILE_NAME: ClassVar[str] = "decision.json"
-    MEANT: ClassVar[str] = "a decision of `model-monitor accept`"
-
-    version: Number = 1.0
-    run_id: Name
-    window: Name | None = None
-    features: tuple[Name, ...] = ()
-    time: Name
-    by: Name | None = None
-    why: Name | None = None
-    alarms: tuple[CheckResult, ...]
-
-    def covers(self, result: CheckResult) -> bool:
-        """Whether a violated result is one of the alarms again: of the same, in the same direction, and no larger."""
-        return any(_is_again(result, alarm) for alarm in self.alarms)
-
-
-def accepted(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
-    """The results; what somebody found to be fine before has no verdict."""
-    return tuple(_unless_accepted(result, decisions) for result in results)
-
-
-def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
-    covering = (each for each in decisions if result.status is CheckStatus.VIOLATED and each.covers(result))
-    decision = next(covering, None)
-    if decision is None:
-        return result
-    said = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
-    reason = " ".join(said) + (f": {decision.why}" if decision.why else "")
-    return result.model_copy(update={"status": CheckStatus.NOT_JUDGED, "reason": reason, "description": None})
+    results = tuple(results)
+    causes: dict[str, list[CheckResult]] = {}
+    for result in results:
+        if result.is_violation:
+            causes.setdefault(cause(result), []).append(result)
+    alarms: dict[Hashable, list[CheckResult]] = {}
+    for name, found in causes.items():
+        lacking = (each for each in found if each.check == COMPLETENESS)
+        # most likely the same rows lack all of them
+        key = next(((each.check, each.observed, each.m) for each in lacking), name)
+        alarms.setdefault(key, []).extend(found)
+    ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
+    numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}
+    return tuple(
+        result.model_copy(
+            update={
+                "alarm": numbers[id(result)],
+                "words": result.words or plain_words(result),
+                "since": since.get(cause(result)),
+            }
+        )
+        if id(result) in numbers
+        else result
+        for result in results
+    )
 
 
-def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
-    if whose(result) != whose(alarm) or _kind(result) != _kind(alarm):
-        return False
-    now, then, limit = _size(result), _size(alarm), 0.0 if alarm.distance is not None else alarm.threshold
-    if now is None or then is None or limit is None:
-        return now == then
-    low, high = _interval(alarm, then, limit)
-    return (limit <= now <= high) if then >= limit else (low <= now <= limit)
+def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:
+    """The alarms of a run, the largest first."""
+    found: dict[int, list[CheckResult]] = {}
+    for result in results:
+        if result.alarm is not None:
+            found.setdefault(result.alarm, []).append(result)
+    return [Alarm(_first_said_first(found[number])) for number in sorted(found)]
 
 
-def _kind(result: CheckResult) -> tuple[str | None, ...]:
-    """What is the same in the same alarm. Which test of the values sees a change first is a matter of chance."""
-    component = OF_VALUES if result.component in _TESTS_OF_VALUES else result.component
-    return result.check, result.against, component, result.direction
+def cause(result: CheckResult) -> str:
+    """Whose change it is, in the same words in every window: a feature, or one metric of those that say the same."""
+    name, part = whose(result)
+    name = result.same_as or name or OF_THE_WINDOW
+    return f"{name} of {part}" if part else name
 
 
-def _size(result: CheckResult) -> float | None:
-    return result.observed if result.distance is None else result.distance
-
-
-def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
-    """Where the true size may be: the interval of its distance, its own, or that of a share; else what is as far from the limit,
-    or by a quarter farther, as the rows of later windows are not the same number.
+def excess(result: CheckResult) -> float:
+    """How bad it is: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and
+    at most 1. So shares, distances and p-values are comparable as they are. Without a number it is as bad as can be; what a test
+    saw is as large as its distance or effect. Where attributions are at hand, by impact.
     """
-    if alarm.distance_low is not None and alarm.distance_high is not None:
-        return alarm.distance_low, alarm.distance_high
-    if alarm.interval is not None:
-        return alarm.interval
-    if alarm.m and 0 <= size <= 1:
-        reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
-        return size - reach, size + reach
-    reach = FARTHER * abs(size - limit)
-    return size - reach, size + reach
+    if result.impact is not None:
+        return result.impact
+    if result.adjusted_p is not None:
+        return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
+    if result.observed is None or result.threshold is None:
+        return 1.0
+    return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+
+
+def plain_words(result: CheckResult) -> str:
+    """What a violated check found, as far as its own numbers say it."""
+    name, part = whose(result)
+    subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
+    if result.observed is None or result.threshold is None:
+        return f"{subject}: {check_in_words(result)}"
+    now, asked = f"{result.observed:,.4g}", f"{result.threshold:,.4g}"
+    if result.check in _OPERATORS:
+        return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {asked}"
+    if result.check == "bias_drift_check":
+        return f"{subject} is {now}, it was {asked} in the baseline"
+    return f"{subject}: {check_in_words(result)}, {now} where the baseline asks for {asked}"
+
+
+def check_in_words(result: CheckResult) -> str:
+    """`completeness` of `completeness_check`."""
+    return result.check.removesuffix("_check").replace("_", " ")
+
+
+def reason_of(results: Iterable[CheckResult], status: CheckStatus) -> str:
+    """Why one of the checks ends so: what the first that says a reason says."""
+    return next((result.reason for result in results if result.status is status and result.reason), "")
+
+
+_OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}
+
+
+def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
+    """What several features have in common, else the largest."""
+    common = len({*map(cause, alarm)}) > 1
+    return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, -excess(each))))
+
+
+def _values(result: CheckResult) -> str:
+    return f" ({', '.join(map(repr, result.values))})" if result.values else ""
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -90,7 +90,7 @@ class BiasPart(Section):
 
 
 class BiasReport(ClarifyDocument):
-    """analysis.json of a bias job or monitor. A part that was not asked for is absent."""
+    """analysis.json of a bias job or monitor. A part that was not requested is absent."""
 
     FILE_NAME: ClassVar[str] = "analysis.json"
     MEANT: ClassVar[str] = "bias job's analysis.json"

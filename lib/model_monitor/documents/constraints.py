@@ -83,7 +83,7 @@ REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"
 
 
 class Role(Enum):
-    """What a feature is to the model, if it is no input."""
+    """What a feature is to the model, if it is not an input."""
 
     PREDICTION = "prediction"
 
@@ -250,7 +250,7 @@ class MonitoringSettings:
     Raises
     ------
     BadConfiguration
-        If there is no such method or word, or the budget is no share.
+        If there is no such method or word, or the budget is not a share.
 
     Examples
     --------

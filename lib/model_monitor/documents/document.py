@@ -1,6 +1,5 @@
 """What every document of the contract has in common: its members, the kinds of their values, how it is read and written,
-and how its
-errors are told.
+and what its errors say.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from model_monitor.errors import BadDocument
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 
-    of_data: the value comes from the monitored data, so an error tells its type and never shows it. choices: the allowed
+    of_data: the value comes from the monitored data, so an error names its type and never shows it. choices: the allowed
     texts, if there are only some.
     """
 
@@ -129,8 +128,7 @@ DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]
 """A text that stood in the monitored data."""
 
 
-# What every document of the contract has in common: its members, how it is read and written, how its faults are
-# told.
+# How a document is read and written, and what its errors say.
 
 
 SectionType = TypeVar("SectionType", bound="Section")
@@ -217,7 +215,13 @@ class Section(BaseModel):
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Section) and self.plain() == other.plain()
 
-    __hash__ = None  # type: ignore[assignment]  # a document is no key
+    __hash__ = None  # type: ignore[assignment]  # a document is not a key
+
+
+class StrictSection(Section):
+    """An object that may have no other members than those declared."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Document(Section):
@@ -313,13 +317,10 @@ def _repeated_names(features: Any) -> Iterator[str]:
 def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, kind: str) -> str:
     if kind == "extra_forbidden":
         return _unknown(document, place)
-    path, hint = "", document
-    for step in place:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-        hint = _hint_of(hint, step)
-    expected, choices = _expected(hint)
+    path, hint = _followed(document, place)
+    expected = _expected(hint)
     wanted = f"it has to be {expected.text}"
-    near = difflib.get_close_matches(found, choices, n=1) if isinstance(found, str) else []
+    near = difflib.get_close_matches(found, expected.choices, n=1) if isinstance(found, str) else []
     if near:
         wanted += f"; did you mean {json.dumps(near[0])}?"
     return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
@@ -327,15 +328,20 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
 
 def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
     """A member of a section that takes no others than those it declares."""
-    path, hint = "", document
-    for step in place[:-1]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-        hint = _hint_of(hint, step)
-    section = next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
-    name, members = str(place[-1]), list(section.model_fields)
+    path, hint = _followed(document, place[:-1])
+    name, members = str(place[-1]), list(_section(hint).model_fields)
     near = difflib.get_close_matches(name, members, n=1)
     wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(members)}"
     return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
+
+
+def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:
+    """The path of a member as an error writes it, and its annotation."""
+    path, hint = "", document
+    for step in place:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        hint = _hint_of(hint, step)
+    return path, hint
 
 
 def _hint_of(hint: Any, step: int | str) -> Any:
@@ -345,24 +351,24 @@ def _hint_of(hint: Any, step: int | str) -> Any:
     for part in _parts(hint):
         if get_origin(part) is Mapping:
             return get_args(part)[1]
-    section = next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
-    return get_type_hints(section, include_extras=True)[step]
+    return get_type_hints(_section(hint), include_extras=True)[step]
 
 
-def _expected(hint: Any) -> tuple[Expected, list[str]]:
-    """What a member with this annotation has to be, and the allowed texts if there are only some."""
+def _section(hint: Any) -> type[Section]:
+    return next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, Section))
+
+
+def _expected(hint: Any) -> Expected:
+    """What a member with this annotation has to be."""
     for part in _parts(hint):
         if isinstance(part, Expected):
-            return part, list(part.choices)
+            return part
         if get_origin(part) is tuple:
-            return Expected("a list"), []
-        if get_origin(part) is Mapping:
-            return Expected("an object"), []
-        if isinstance(part, type) and issubclass(part, Section):
-            return Expected("an object"), []
+            return Expected("a list")
+        if get_origin(part) is Mapping or (isinstance(part, type) and issubclass(part, Section)):
+            return Expected("an object")
         if isinstance(part, type) and issubclass(part, Enum):
-            choices = [choice.value for choice in part]
-            return Expected.one_of(choices), choices
+            return Expected.one_of([choice.value for choice in part])
     raise TypeError(f"{hint!r} says nowhere what it expects")
 
 

@@ -33,8 +33,8 @@ class MetricConstraint(Section):
 class ToleranceNote(Section):
     """How the thresholds were made of the baseline's values; ours.
 
-    rule: `interval`, or what the user asked for. false_alarms: the share of healthy windows in which any metric may break its
-    threshold by chance. window_rows: for windows of at least so many rows. metrics: how many thresholds share the false alarms.
+    rule: `interval`, or what the user requested. false_alarms: the share of healthy windows in which any metric may break its
+    threshold by chance. window_rows: for windows of at least n rows. metrics: how many thresholds share the false alarms.
     """
 
     rule: Name

@@ -1,4 +1,4 @@
-"""What says which run a folder holds: run.json, baseline.json that it was held against, and _promotions.json of versions."""
+"""What says which run a folder holds: run.json, and baseline.json that it was held against."""
 
 from __future__ import annotations
 
@@ -104,37 +104,6 @@ class RunDescription(Document):
     settings: MonitoringConfig
     rows: Count | None
     violations: Count | None
-
-
-# _promotions.json: which versions of a baseline counted, from when on, and which were taken back.
-
-
-class Promotion(Section):
-    """One version that was made to count.
-
-    source: the output path of the run that it is a copy of. taken_back: when it was rolled back, None if it was not.
-    """
-
-    model_version: Name
-    run_id: Name
-    source: Name
-    time: Name
-    taken_back: Name | None = None
-
-
-class Promotions(Document):
-    """The file. promotions: the oldest first; the last one that was not taken back counts."""
-
-    FILE_NAME: ClassVar[str] = "_promotions.json"
-    MEANT: ClassVar[str] = "_promotions.json of `model-monitor promote`"
-
-    version: Number = 1.0
-    promotions: tuple[Promotion, ...] = ()
-
-    @property
-    def standing(self) -> tuple[Promotion, ...]:
-        """Those that were not taken back; the last one counts."""
-        return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)
 
 
 class AnalysisType(str, Enum):

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section
+from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, StrictSection
 
 MOST_CAUGHT_UP = 24
 
@@ -24,23 +24,19 @@ class ScheduleStatus(Enum):
     STOPPED = "Stopped"
 
 
-class ScheduledWindow(Section):
+class ScheduledWindow(StrictSection):
     """The window of a run, from the time at which it is scheduled: ISO 8601 durations, `-PT1H` and `PT0S` for the hour before."""
-
-    model_config = ConfigDict(extra="forbid")
 
     start_offset: Name
     end_offset: Name
 
 
-class ScheduledJob(Section):
+class ScheduledJob(StrictSection):
     """One job of a run; they run in their order. env_file: its variables, a path from the entry's own folder.
 
     output_folder: what is appended to the variable `output_path`, the time of the schedule in the form of strftime; None if the
     job makes its folders itself.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     job: Name
     env_file: Name
@@ -54,7 +50,7 @@ class Schedule(Document):
     it, in UTC; None if it runs once. Of the two, cron counts where it is there. window: None for the period before the run.
     starts: the first time of a run, None for the one before the schedule was looked at first. delay: how long after its time a
     run begins, an ISO 8601 duration. catch_up: most runs of the past that are made up for at once. spark_options: what
-    spark-submit gets. sinks: as `--sink` has them, told if runs don't come.
+    spark-submit gets. sinks: as `--sink` has them, notified if runs don't come.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,7 +75,7 @@ class Schedule(Document):
     jobs: tuple[ScheduledJob, ...]
 
 
-# NAME.executions.json: the runs of a schedule, what became of each, and what was told of their absence.
+# NAME.executions.json: the runs of a schedule, what became of each, and who was notified of their absence.
 
 
 class ExecutionStatus(Enum):
@@ -107,7 +103,7 @@ class ExecutionStatus(Enum):
 class Execution(Section):
     """One run of a schedule: its jobs, one after the other.
 
-    scheduled_time: tells it from others. start_time, end_time: its window. job: the last one that was started. exit_message: that
+    scheduled_time: identifies it. start_time, end_time: its window. job: the last one that was started. exit_message: that
     job's own words. attempts: how often the run was begun. process_id, host: of the job that is under way. processing_job: what
     the SDK's classes call that job; None for a run of `run-due`.
     """
@@ -131,7 +127,7 @@ class Executions(Document):
     """The file. executions: by their scheduled times, the oldest first. since: when the schedule was looked at first.
 
     without_data: the last time whose run found no data, while there was none before it either. overdue: whether the
-    sinks were last told that runs don't come.
+    sinks were last notified that runs don't come.
     """
 
     FILE_NAME: ClassVar[str] = "executions.json"

@@ -1,9 +1,10 @@
-"""statistics.json of the data-quality jobs, what one profile says about each feature, and requests.json."""
+"""statistics.json of the data-quality jobs, what one profile says about each feature, as flat rows too, and requests.json."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
@@ -19,6 +20,7 @@ from model_monitor.documents.document import (
     UndefinableNumber,
 )
 from model_monitor.errors import BadDocument
+from model_monitor.statistics.drift import NumericDistribution
 
 
 class InferredType(Enum):
@@ -152,7 +154,7 @@ class VectorStatistics(Section):
 class FeatureStatistics(Section):
     """One feature; at most one kind of statistics, none where nothing is known (C11.29).
 
-    column_metrics: ours, by name; of numeric features in runs that were asked for some.
+    column_metrics: ours, by name; of numeric features in runs that requested some.
     """
 
     name: Name
@@ -170,7 +172,7 @@ class FeatureStatistics(Section):
 
     @property
     def completeness(self) -> float | None:
-        """The share of rows with a value: as the file states it, else from `common`; None if neither tells."""
+        """The share of rows with a value: as the file states it, else from `common`; None if neither says it."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         if statistics is None:
             return None
@@ -253,3 +255,54 @@ class RequestStatistics(Document):
     server_errors: Count
     statuses: dict[str, Count]
     latency_ms: LatencyStatistics
+
+
+# Documents as flat rows, for people: notebooks (`pandas.DataFrame(rows)`), terminals, the README's short table.
+
+
+QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that all have the same keys. rows_are: what one row stands for, in the plural. key: whose values name the rows."""
+
+    rows_are: str
+    key: str
+    rows: tuple[dict[str, Any], ...]
+
+
+def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
+    """One row for each feature, in the document's order, all with the same keys; None where the document is silent.
+
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the sketch), max: of
+    numeric features only, and so are the column metrics behind them, if the document has some.
+    """
+    further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
+    rows = []
+    for feature in statistics.features:
+        common, numbers = feature.common, feature.numerical_statistics
+        rows.append(
+            {
+                "feature": feature.name,
+                "inferred_type": feature.inferred_type.value,
+                "num_present": common and common.num_present,
+                "num_missing": common and common.num_missing,
+                "completeness": feature.completeness,
+                "distinct": feature.num_distinct,
+                "mean": numbers and numbers.mean,
+                "std_dev": numbers and numbers.std_dev,
+                "min": numbers and numbers.min,
+                **dict(zip(QUARTILES, _quartiles(feature.distribution), strict=True)),
+                "max": numbers and numbers.max,
+                **further,
+                **(feature.column_metrics or {}),
+            }
+        )
+    return rows
+
+
+def _quartiles(distribution: Distribution | None) -> Sequence[float | None]:
+    sketch = distribution.kll.sketch if distribution and distribution.kll else None
+    cdf = NumericDistribution(sketch.data).step_cdf() if sketch else None
+    return cdf.quantiles(tuple(QUARTILES.values())) if cdf and cdf.total else [None] * len(QUARTILES)

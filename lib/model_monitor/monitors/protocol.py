@@ -12,11 +12,19 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Hint, Summary
+from model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Summary,
+    Violation,
+    Violations,
+)
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.tables import Table
+from model_monitor.documents.statistics import Table
 from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What a platform is told of many numbers, to answer for their average, too."""
+    """What a platform gets of many numbers, to answer for their average, too."""
 
     count: int
     total: float
@@ -280,7 +288,19 @@ def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     return (result for result in results if result.is_violation)
 
 
-# What one kind of monitoring is, from the reader of its data to the names of its metrics: one record, `Kind`.
+def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
+    """The violations among the results, in their order. displayed: what the file calls a metric."""
+    return Violations(
+        violations=tuple(
+            Violation(
+                feature_name=result.feature,
+                constraint_check_type=result.check,
+                description=result.description or "",
+                metric_name=None if result.metric is None else displayed(result.metric),
+            )
+            for result in violated(results)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +308,8 @@ class Scanned:
     """What one scan brought back: the state of the rows that were kept, and the counts of all rows.
 
     metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks.
-    Both are asked for when the rows have turned out to be enough; None if there are none. requests: those behind captured
-    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were asked for.
+    Both are requested when the rows have turned out to be enough; None if there are none. requests: those behind captured
+    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were requested.
     """
 
     state: Any

@@ -11,8 +11,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from model_monitor.documents.alerts import AlertStatus, excess
-from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus, excess
 from model_monitor.documents.run_description import moment
 from model_monitor.reports.outputs.printable import in_json, printable
 

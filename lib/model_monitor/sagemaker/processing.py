@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from model_monitor.documents.check_results import Decision
+from model_monitor.documents.alerts import Decision
 from model_monitor.errors import BadConfiguration
 from model_monitor.reports.history.decisions import accept
 from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS

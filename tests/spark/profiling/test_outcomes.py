@@ -17,7 +17,7 @@ from model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, re
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor, scanned
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
@@ -35,7 +35,7 @@ def test_it_is_one_spark_job(spark, jobs_of):
     frame = spark.createDataFrame(table()).coalesce(2)
     data = replace(outcomes(frame, PLAN), partitions_at_most=2)
     with jobs_of() as jobs:
-        found = scanned(PLAN, data, None)
+        found = ModelQualityMonitor(PLAN).scan(PLAN, data, None)
 
     assert found.state.item_count == 2_000
     assert len(jobs) == 1
@@ -44,8 +44,8 @@ def test_it_is_one_spark_job(spark, jobs_of):
 @pytest.mark.parametrize("partitions", [1, 2, 7, 300])  # 300: some are empty, and executors add the states
 def test_counts_do_not_depend_on_the_partitioning(spark, partitions):
     frame = spark.createDataFrame(table())
-    whole = scanned(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
-    found = scanned(PLAN, outcomes(frame.repartition(partitions), PLAN), None).state
+    whole = ModelQualityMonitor(PLAN).scan(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
+    found = ModelQualityMonitor(PLAN).scan(PLAN, outcomes(frame.repartition(partitions), PLAN), None).state
 
     assert found.confusion == whole.confusion
     assert found.scores.to_bytes() == whole.scores.to_bytes()
@@ -59,9 +59,13 @@ def test_executors_add_the_states_as_the_driver_does(spark, tmp_path, monkeypatc
         (hour / f"part-{file}.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
     source = list_captures(SparkEngine(spark), str(tmp_path))
-    here = scanned(PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None)
+    here = ModelQualityMonitor(PLAN).scan(
+        PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
+    )
     monkeypatch.setattr(scanning, "PARTITIONS_ON_THE_DRIVER", 0)
-    there = scanned(PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None)
+    there = ModelQualityMonitor(PLAN).scan(
+        PLAN, read_line_outcomes(SparkEngine(spark), source, decoder, partition_bytes=1 << 25), None
+    )
 
     assert here.state.to_bytes() == there.state.to_bytes()
     assert here.rows == there.rows
@@ -88,7 +92,7 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
-    found = scanned(PLAN, dataset, None)
+    found = ModelQualityMonitor(PLAN).scan(PLAN, dataset, None)
     ledger = dataset.ledger(found.rows)
 
     assert (ledger.read, ledger.kept, ledger.kept_rows) == (5, 1, 2)

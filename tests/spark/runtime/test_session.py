@@ -28,11 +28,11 @@ LIB = Path(__file__).resolve().parents[3] / "lib"
 OPENING = """
     import json, pathlib, sys
     import pyarrow as pa
-    from model_monitor.data.engine import processor
-    from model_monitor.spark.engine.spark import leave_out_yarn
+    from model_monitor.spark.engine import application
+    from model_monitor.spark.engine.spark import SparkEngine, before_many_files
     from model_monitor.spark.session import start_session, stop_session
 
-    processor.features_to_leave_out = lambda: "AVX512F"
+    application.features_to_leave_out = lambda: "AVX512F"
     folder = pathlib.Path(sys.argv[1])
     found = {}
     spark = start_session("test", settings={"spark.ui.enabled": "false"})
@@ -84,10 +84,10 @@ YARN = """
         every = spark._jsparkSession.sessionState().newHadoopConf()
         return [every.getPropsWithPrefix(prefix).size() for prefix in ("yarn.", "fs.s3a.")]
 
-    leave_out_yarn(spark, 10)
+    before_many_files(SparkEngine(spark), 10)
     spark.read.text(str(folder / "lines.txt")).count()
     found["settings of few"] = settings()
-    leave_out_yarn(spark, 10_000)
+    before_many_files(SparkEngine(spark), 10_000)
     spark.read.text(str(folder / "lines.txt")).count()
     found["settings of many"] = settings()
 """

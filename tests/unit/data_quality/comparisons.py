@@ -10,8 +10,8 @@ import pyarrow as pa
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.data_quality.distributions import from_profile
+from model_monitor.monitors.data_quality.documents import suggest
 from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.data_quality.suggestion import suggest
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

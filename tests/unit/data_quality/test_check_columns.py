@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
+from model_monitor.monitors.data_quality.evaluation import check_all
+from model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, outcomes_of, profile_of, text_feature, texts
 
@@ -42,7 +43,7 @@ BASELINE = texts(**{f"f{number}": ["1", "2"] for number in range(21)})
 def test_another_number_of_columns_that_nobody_can_tell_is_the_only_violation(columns, violation):
     current = texts(**{f"f{number}": ["x"] for number in range(columns)})
 
-    outcomes = check_all(compared(BASELINE, current, are_told=False))
+    outcomes = check_all(compared(BASELINE, current, is_matched=False))
 
     assert json.loads(violations_of(outcomes).to_json()) == {"violations": [violation]}
     rest = [outcome for outcome in outcomes if outcome.feature.startswith("f")]
@@ -62,7 +63,7 @@ def test_as_many_columns_pass_both_checks():
 
 
 def test_the_records_own_number_of_columns_counts_where_it_is_known():
-    outcomes = outcomes_of(compared(BASELINE, texts(), current_columns=23, are_told=False))
+    outcomes = outcomes_of(compared(BASELINE, texts(), current_columns=23, is_matched=False))
 
     assert outcomes["Extra columns", "extra_column_check"].observed == 23.0
 

@@ -12,9 +12,9 @@ from model_monitor.documents.constraints import Constraints, MonitoringSettings
 from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
-from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
-from model_monitor.monitors.data_quality.statistics import statistics_of
-from model_monitor.monitors.data_quality.suggestion import suggest
+from model_monitor.monitors.data_quality.documents import statistics_of, suggest
+from model_monitor.monitors.data_quality.evaluation import check_all
+from model_monitor.monitors.protocol import violations_of
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.statistics.states.profile import metrics_of
 

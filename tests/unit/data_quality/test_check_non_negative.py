@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.monitors.data_quality.suggestion import suggest
+from model_monitor.monitors.data_quality.documents import suggest
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
 

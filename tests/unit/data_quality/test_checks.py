@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import pkgutil
 
 import pytest
 
 from model_monitor.documents.check_results import CheckResults, CheckStatus
-from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality import checks, messages
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
+from model_monitor.monitors.data_quality.evaluation import check_all
+from model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, outcomes_of, texts
 
@@ -17,13 +19,20 @@ BASELINE = texts(zeta=["1", "2"] * 500, alpha=["x", "y"] * 500)
 CURRENT = texts(zeta=["x"] * 1000, alpha=["z"] * 999 + [None])
 
 
-def test_the_checks_are_the_services_six_and_one_of_ours():
-    assert set(DATA_SET_CHECKS) == {"missing_column_check", "extra_column_check"}
-    assert set(FEATURE_CHECKS) == {
+def test_the_checks_are_the_services_six_and_one_of_ours_at_least():
+    assert {*DATA_SET_CHECKS} >= {"missing_column_check", "extra_column_check"}
+    assert {*FEATURE_CHECKS} >= {
         *("data_type_check", "completeness_check", "baseline_drift_check", "categorical_values_check"),
         "non_negative_check",
     }
-    assert all(check.summary.endswith(".") for check in (*FEATURE_CHECKS.values(), *DATA_SET_CHECKS.values()))
+
+
+def test_every_file_of_checks_is_found_and_says_in_a_sentence_what_it_asks():
+    registered = (*FEATURE_CHECKS.values(), *DATA_SET_CHECKS.values())
+
+    files = {each.name for each in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}.") if not each.ispkg}
+    assert {check.function.__module__ for check in registered} == files
+    assert all(check.summary.endswith(".") for check in registered)
 
 
 def test_outcomes_are_ordered_by_column_and_then_by_check():

@@ -9,8 +9,9 @@ import pytest
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.errors import BadConfiguration, BadDocument
-from model_monitor.monitors.data_quality.evaluation import check_all, violations_of
+from model_monitor.monitors.data_quality.evaluation import check_all
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, number_feature, profile_of, texts
 

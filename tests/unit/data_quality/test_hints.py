@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import numpy as np
 import pytest
 
 from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.constraints import MonitoringSettings
+from model_monitor.monitors.data_quality import hints
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.documents import suggest
 from model_monitor.monitors.data_quality.hints import HINTS
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.suggestion import suggest
 from model_monitor.monitors.protocol import Layout
 from model_monitor.statistics.states.profile import metrics_of
 
@@ -36,8 +39,10 @@ def names_of(*arguments, **options):
     return [hint.hint for hint in hints_of(*arguments, **options)]
 
 
-def test_every_hint_has_its_sentence_in_its_docstring():
-    assert set(HINTS) == {
+def test_every_file_of_hints_is_found_and_has_its_sentence_in_its_docstring():
+    files = {each.name for each in pkgutil.iter_modules(hints.__path__, f"{hints.__name__}.")}
+    assert {rule.function.__module__ for rule in HINTS.values()} == files
+    assert {*HINTS} >= {
         *("swapped_columns", "decimal_commas", "dates_as_texts", "header_is_data", "whole_fractions"),
         "inputs_alone",
     }

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from model_monitor.documents.alerts import alarms_of
 from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.documents.check_results import alarms_of
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.monitors.data_quality.distributions import from_profile
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor

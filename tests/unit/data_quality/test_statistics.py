@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.monitors.data_quality.statistics import statistics_of
+from model_monitor.monitors.data_quality.documents import statistics_of
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from model_monitor.statistics.states.profile import metrics_of
 

@@ -10,8 +10,8 @@ from model_monitor.documents.statistics import (
     NumericalStatistics,
     Statistics,
     StringStatistics,
+    as_rows,
 )
-from model_monitor.documents.tables import as_rows
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 STATISTICS = Statistics(

@@ -16,7 +16,7 @@ from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.monitors.data_quality.scan import scanned as profiled
-from model_monitor.monitors.model_quality.monitor import scanned as counted
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
 
@@ -64,7 +64,7 @@ def test_outcomes_are_read_and_counted(tmp_path):
     decoder = LineDecoder(reading_of(plan, None, None, "0", Reading(("endpointOutput",))))
     engine = InProcess(50)
     dataset = read_line_outcomes(engine, list_captures(engine, str(tmp_path)), decoder)
-    found = counted(plan, dataset, None)
+    found = ModelQualityMonitor(plan).scan(plan, dataset, None)
 
     assert found.state.item_count == 2
     assert dataset.ledger(found.rows).refused == {"no label": 1}

@@ -10,14 +10,15 @@ import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Decision, accepted
+from model_monitor.documents.alerts import Decision, accepted
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.variation import STATISTICS
 from model_monitor.reports.history.decisions import accept, read_decisions
 from model_monitor.reports.history.variation import Entry, read_history, write_history
 from model_monitor.reports.outputs.files import publish
 from model_monitor.running.runs.results import Baseline, Findings
+from model_monitor.statistics.verdicts.variation import FIELDS
 
 NOW = datetime(2026, 3, 5, 9, 30, tzinfo=timezone.utc)
 MONITOR = DataQualityMonitor()
@@ -43,7 +44,7 @@ def run_path(tmp_path):
     """An hour whose two columns have drifted, and which the history has."""
     path = str(tmp_path / "2026/03/04/20")
     run = publish(findings(2.0).files(), path)
-    raw = dict.fromkeys(STATISTICS, 1.0)
+    raw = dict.fromkeys(FIELDS, 1.0)
     entry = Entry(HOUR, HOUR, run.run_id, f"2026/03/04/20/_runs/{run.run_id}", "b", True)
     write_history(read_history(path).with_window(entry, [("baseline", name, raw) for name in ("age", "fare")]))
     return path

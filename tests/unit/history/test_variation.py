@@ -13,14 +13,15 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.errors import BadState
+from model_monitor.monitors.data_quality.distributions import Variation
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.variation import STATISTICS, Variation
 from model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
 from model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
 from model_monitor.reports.outputs.files import publish
 from model_monitor.running.runs.results import Baseline
+from model_monitor.statistics.verdicts.variation import FIELDS
 
-RAW = dict.fromkeys(STATISTICS, 1.5)
+RAW = dict.fromkeys(FIELDS, 1.5)
 
 
 def entry(hour, *, baseline="b", alarmed=False):
@@ -154,14 +155,14 @@ def test_a_history_of_windows_that_are_none_begins_anew(tmp_path, caplog, column
 
 def test_parts_are_read_as_they_were_written():
     random = np.random.default_rng(1)
-    past = {name: {field: random.random(9).astype(np.float32) for field in STATISTICS} for name in ("b", "a")}
+    past = {name: {field: random.random(9).astype(np.float32) for field in FIELDS} for name in ("b", "a")}
 
     [(name, content)] = parts_file(Variation(past, {"s": "sorted"})).items()
     found = parts_of(content, "here")
 
     assert (name, found.unfit) == (PARTS, {"s": "sorted"})
     for feature, raw in past.items():
-        for field in STATISTICS:
+        for field in FIELDS:
             np.testing.assert_array_equal(found.past[feature][field], raw[field])
 
 

@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_monitor.cli import main as cli
-from model_monitor.documents.alerts import in_alarms
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Summary, SummaryRow
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Summary, SummaryRow, in_alarms
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
 from model_monitor.errors import BadConfiguration, BadInput

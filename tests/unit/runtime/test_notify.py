@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from tests.servers import http_server
 
-from model_monitor.documents.alerts import AlertStatus, in_alarms
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations
+from model_monitor.documents.alerts import AlertStatus
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations, in_alarms
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.notices import AlertReport

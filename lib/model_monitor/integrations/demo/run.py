@@ -22,8 +22,7 @@ from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
 from model_monitor.documents.run_description import RunContext
-from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import as_rows
+from model_monitor.documents.statistics import Statistics, as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.integrations.demo import churn
 from model_monitor.integrations.demo.traffic import (

@@ -22,7 +22,7 @@ from model_monitor.documents.clarify import (
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.tables import Table
+from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadState
 from model_monitor.monitors.bias import checks
 from model_monitor.monitors.bias.analysis import (

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
 from model_monitor.monitors.data_quality import messages
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution
-from model_monitor.monitors.data_quality.suggestion import DRIFT
-from model_monitor.monitors.data_quality.variation import of_window
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_window
+from model_monitor.monitors.data_quality.documents import DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from model_monitor.statistics.drift.distributions import category_cells
@@ -85,21 +84,21 @@ class Calibration:
         """A family's level, and how many tests share it."""
         return next((each.level, each.tests) for each in self.ledger.families if each.family == family)
 
-    def allowed_for(self, found: Finding, family: str, lacking: int, rows: int) -> Finding:
+    def allowed_for(self, finding: Finding, family: str, lacking: int, rows: int) -> Finding:
         """A finding of a suggested limit: a violation only if the window's own test says so, too.
 
         lacking, rows: of the baseline.
         """
-        if found.status is not CheckStatus.VIOLATED or found.observed is None or not found.m or not rows:
-            return found
+        if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
+            return finding
         level, tests = self.share_of(family)
-        p = chance_of_more(lacking, rows, round((1 - found.observed) * found.m), found.m)
+        p = chance_of_more(lacking, rows, round((1 - finding.observed) * finding.m), finding.m)
         if p <= level / tests:
-            return replace(found, p=p)
-        fewest = fewest_beyond_chance(lacking, rows, found.m, level / tests)
+            return replace(finding, p=p)
+        fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
-        reason = MAY_BE_CHANCE.format(rows=found.m, enough=enough)
-        return replace(found, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
+        reason = MAY_BE_CHANCE.format(rows=finding.m, enough=enough)
+        return replace(finding, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
 
 
 def column_of(
@@ -152,12 +151,12 @@ def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, test
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
     """The columns with their p-values adjusted for the others of their family."""
-    found = dict(columns)
+    result = dict(columns)
     for family in {column.family for column in columns.values()}:
         members = {of: column for of, column in columns.items() if column.family == family}
         p_values = adjusted([column.p for column in members.values()])
-        found |= {of: replace(column, adjusted_p=p) for (of, column), p in zip(members.items(), p_values, strict=True)}
-    return found
+        result |= {of: replace(column, adjusted_p=p) for (of, column), p in zip(members.items(), p_values, strict=True)}
+    return result
 
 
 # Three verdicts on one column's drift: violated, passed, or "cannot tell" with what could have been seen.
@@ -171,16 +170,16 @@ UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2
 NOTHING_SEEN = "with {rows:,} values no change is seen"
 
 RARE = 0.05
-"""The share of a text from which the smallest change is told at least; a rarer one is no normal variable."""
+"""The share of a text from which the smallest change is computed at least; a rarer one is not a normal variable."""
 
 
-def verdict(found: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
+def verdict(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """What becomes of the drift check's finding by the file's method where chance is allowed for."""
     smallest = _smallest(threshold, column, calibration)
-    known = replace(found, distance=column.distance, smallest_change=smallest if math.isfinite(smallest) else None)
+    known = replace(finding, distance=column.distance, smallest_change=smallest if math.isfinite(smallest) else None)
     if calibration.rows_are_independent or column.windows:
         return _by_tests(known, threshold, column, calibration)
-    if found.status is not CheckStatus.PASSED or column.samples is None:
+    if finding.status is not CheckStatus.PASSED or column.samples is None:
         return known
     return replace(
         known, status=CheckStatus.CANNOT_TELL, reason=f"{column.unfit or NO_HISTORY}; {_unseen(known, column)}"
@@ -226,12 +225,12 @@ def _smallest(threshold: float, column: Column, calibration: Calibration) -> flo
     if column.share is None:
         return smallest_shift(samples, level, columns, phi=column.phi)
     share = max(min(column.share, 1 - column.share), RARE)
-    found = smallest_share(share, samples, level, columns, phi=column.phi)
-    return found - share if found < 1 else math.inf
+    smallest = smallest_share(share, samples, level, columns, phi=column.phi)
+    return smallest - share if smallest < 1 else math.inf
 
 
-def _unseen(found: Finding, column: Column) -> str:
+def _unseen(finding: Finding, column: Column) -> str:
     rows = column.samples.m if column.samples is not None else 0
-    if found.smallest_change is None:
+    if finding.smallest_change is None:
         return NOTHING_SEEN.format(rows=rows)
-    return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=found.smallest_change)
+    return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=finding.smallest_change)

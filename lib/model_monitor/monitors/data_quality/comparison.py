@@ -8,26 +8,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
-from model_monitor.documents.statistics import InferredType, Statistics
+from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.distributions import (
+    BASELINE,
+    PREVIOUS,
+    WINDOW,
     FeatureDistribution,
+    Past,
+    Variation,
     from_feature_profile,
     from_profile,
     from_statistics,
     may_rise,
-)
-from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from model_monitor.monitors.data_quality.suggestion import DRIFT, PREDICTIONS
-from model_monitor.monitors.data_quality.variation import (
-    BASELINE,
-    PREVIOUS,
-    WINDOW,
-    Past,
-    Variation,
-    of_windows,
+    of_window,
     together,
 )
+from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
+from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile
@@ -66,8 +64,8 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        told = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
-        found = dict.fromkeys(each.against for settings in told for each in settings.comparators or ())
+        everywhere = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
+        found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
@@ -95,13 +93,18 @@ class QualityBaseline(StoredBaseline):
         """
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
-        beside = ((name, feature, raw) for name, side in sides.items() for feature, raw in of_windows(side, now))
+        beside = (
+            (name, feature, raw)
+            for name, side in sides.items()
+            for feature, before in side.items()
+            if feature in now and (raw := of_window(before, now[feature])) is not None
+        )
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        told = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
-        return (*beside, *((WINDOW, name, {**raw, **told[name]}) for name, raw in own.items()))
+        alarmed = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
+        return (*beside, *((WINDOW, name, {**raw, **alarmed[name]}) for name, raw in own.items()))
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
@@ -125,8 +128,8 @@ class QualityBaseline(StoredBaseline):
         """
         stated = from_statistics(statistics) if statistics is not None else {}
         kept = from_profile(profile) if profile is not None else {}
-        told = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **told}, suggested, profile)
+        known = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
+        return cls(constraints, {**stated, **kept, **known}, suggested, profile)
 
 
 # The current data beside its baseline: what every data-quality check looks at.
@@ -149,28 +152,25 @@ COLUMNS_DIFFER = (
 class FeatureComparison:
     """One feature of constraints.json.
 
-    settings: the ones in force for it. current: a profile of no rows if the current data has no such feature; then
-    unmatched says why. ties, exact_classes: as in `Comparison`. suggested: the constraints that the baseline's run suggested.
-    calibration: what chance may do to this run; None where it is not allowed for. before: the baseline's states of it; None if
-    they are not at hand. references: what else it is compared with, by name, as `previous:8`. history: of each reference how the
-    feature varied beside it. against: the reference that stands as `baseline`, if not the baseline.
-    now: the distribution of `current`.
+    whole: the run's data that it is a column of. settings: the ones in force for it. current: a profile of no rows if the current
+    data has no such feature; then unmatched says why. now: its distribution. suggested: the constraints that the baseline's run
+    suggested. before: the baseline's states of it; None if they are not at hand. references: what else it is compared with, by
+    name, as `previous:8`. calibration: what chance may do to this run; None where it is not allowed for. against: the reference
+    that stands as `baseline`, if not the baseline.
     """
 
+    whole: Comparison
     constraints: FeatureConstraints
     settings: MonitoringSettings
     baseline: FeatureDistribution
     current: FeatureProfile
-    unmatched: str | None = None
-    ties: Ties = Ties.SUMMED
-    exact_classes: bool = False
-    suggested: FeatureConstraints | None = None
+    now: FeatureDistribution
+    unmatched: str | None
+    suggested: FeatureConstraints | None
+    before: FeatureProfile | None
+    references: Mapping[str, FeatureDistribution]
     calibration: Calibration | None = None
-    before: FeatureProfile | None = None
-    references: Mapping[str, FeatureDistribution] = field(default_factory=dict)
     against: str | None = None
-    now: FeatureDistribution = field(default_factory=lambda: FeatureDistribution(InferredType.UNKNOWN))
-    history: Mapping[str, Variation] = field(default_factory=dict)
 
     @property
     def judged_references(self) -> tuple[str, ...]:
@@ -181,7 +181,7 @@ class FeatureComparison:
 
     def past(self, reference: str) -> Raw | None:
         """The raw statistics of enough earlier windows beside a reference; None if there are fewer."""
-        variation = self.history.get(reference)
+        variation = self.whole.history.get(reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
@@ -193,7 +193,7 @@ class FeatureComparison:
     @property
     def rises(self) -> bool:
         """Whether its values are keys, which rise with the baseline's rows."""
-        variation = self.history.get(BASELINE)
+        variation = self.whole.history.get(BASELINE)
         is_sorted = variation is not None and self.constraints.name in variation.unfit
         return is_sorted and self.before is not None and may_rise(self.before)
 
@@ -205,14 +205,14 @@ class FeatureComparison:
     @property
     def is_drift_calibrated(self) -> bool:
         """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
-        asked for and judged by its threshold.
+        requested and judged by its threshold.
         """
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
     @property
     def has_own_drift(self) -> bool:
-        """Whether somebody asked for its drift: by a method of another kind, or in the feature's own settings."""
+        """Whether the user requested its drift: by a method of another kind, or in the feature's own settings."""
         settings = self.settings
         method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
         written = any(config.distribution_constraints for config in self.constraints.overrides.values())
@@ -236,18 +236,18 @@ class Comparison:
 
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
-    `current`. are_told: whether it is known which column is which; if not, and there is another number of them, no feature is
+    `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard. references, history: as in `FeatureComparison`, of all features. volume: rows of
-    earlier windows; None if nobody knows.
+    before: the baseline's states, for the guard. references: what else it is compared with, by name, as `previous:8`.
+    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows.
     """
 
     constraints: Constraints
     current: Profile
     baseline: Mapping[str, FeatureDistribution] = field(default_factory=dict)
     current_columns: int | None = None
-    are_told: bool = True
+    is_matched: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
     suggested: Constraints | None = None
@@ -280,32 +280,29 @@ class Comparison:
         suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
         before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
         for constraints in self.constraints.features:
-            profile = current.get(constraints.name)
+            name = constraints.name
+            profile = current.get(name, FeatureProfile(name))
             yield FeatureComparison(
+                self,
                 constraints,
-                self.constraints.monitoring_of(constraints.name),
-                self.baseline.get(constraints.name) or self._unknown(constraints),
-                profile or FeatureProfile(constraints.name),
-                self._unmatched(profile),
-                self.ties,
-                self.exact_classes,
-                suggested.get(constraints.name),
-                before=before.get(constraints.name),
-                references={
-                    name: side[constraints.name] for name, side in self.references.items() if constraints.name in side
-                },
-                history=self.history,
-                now=from_feature_profile(profile or FeatureProfile(constraints.name)),
+                self.constraints.monitoring_of(name),
+                self.baseline.get(name) or self._unknown(constraints),
+                profile,
+                from_feature_profile(profile),
+                self._unmatched(name in current),
+                suggested.get(name),
+                before.get(name),
+                {reference: side[name] for reference, side in self.references.items() if name in side},
             )
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:
         reason = NOT_IN_BASELINE if self.baseline else NO_BASELINE
         return FeatureDistribution(constraints.inferred_type, reason=reason)
 
-    def _unmatched(self, profile: FeatureProfile | None) -> str | None:
-        if not self.are_told and self.num_current_columns != self.num_baseline_columns:
+    def _unmatched(self, is_there: bool) -> str | None:
+        if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
-        return NOT_IN_CURRENT_DATA if profile is None else None
+        return None if is_there else NOT_IN_CURRENT_DATA
 
 
 def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:

@@ -1,4 +1,5 @@
-"""What a drift check knows of one feature: its sketch or its counts, and whether its values are new by their nature. Pure.
+"""What a drift check knows of one feature: its sketch or its counts, whether its values are new by their nature, and what a run
+leaves of it to those that follow. Pure.
 
 Keys, row numbers and dates are known by their values.
 """
@@ -7,13 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
 from model_monitor.statistics.states import (
     ColumnType,
     FeatureProfile,
@@ -22,7 +26,18 @@ from model_monitor.statistics.states import (
     KllSketch,
     Moments,
     Profile,
+    RowRuns,
     State,
+)
+from model_monitor.statistics.verdicts.variation import (
+    FEWEST_WINDOWS,
+    FIELDS,
+    Raw,
+    Windows,
+    between_share,
+    of_categories,
+    of_missing,
+    of_numbers,
 )
 
 DATES = "its values are dates or times, and later ones are new by nature"
@@ -38,8 +53,8 @@ FEWEST_NUMBERED = 30
 """With fewer rows any whole numbers may be all different by chance."""
 
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
-"""Row numbers, also those of a random half: so many of them are different, and from the first to the last are so many times more
-numbers at most. Numbers drawn from so few would repeat themselves: 82 % of them would be different."""
+"""Row numbers, also those of a random half: at least the first as a fraction of them are different, and from the first to the
+last are at most the second times as many numbers. Random numbers of so short a range would repeat: 82 % would be different."""
 
 ESTIMATED = 0.9
 """… of which an estimate of distinct values has this share or more, which is two of its standard deviations below."""
@@ -128,10 +143,6 @@ def _nearly_all_differ(feature: FeatureProfile) -> bool:
     if sketch is not None and not sketch.error:
         return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
     return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows
-
-
-# What a drift check knows of one feature: its numbers' sketch or its values' counts, from a document or from
-# states.
 
 
 NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
@@ -260,3 +271,127 @@ def _frequencies(counts: Mapping[str, int]) -> Frequencies:
     builder = FrequenciesBuilder(limit=max(len(counts), 1))
     builder.update(list(counts), np.array(list(counts.values()), dtype=np.int64))
     return builder.state()
+
+
+# What a run leaves of itself to those that follow: of each feature the raw statistics beside its reference. A baseline
+# leaves those of its parts, each beside the others; a window those beside what it was held against.
+
+
+BASELINE = "baseline"
+WINDOW = "window"
+"""The reference of what a window leaves of itself alone."""
+PREVIOUS = "previous:8"
+"""Beside the baseline what drift is judged against, if nobody chose. Source: D4.2."""
+
+LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
+MOST_BETWEEN = 0.05
+"""The share of a column's variance between parts from which on its rows look sorted. Source: D4.8."""
+
+MOST_VALUES, ENDS = 512, 32
+"""Of numbers that are distinguished, and of the smallest and largest ones that always are."""
+
+LARGEST_DOMAIN = 4096
+"""Texts of more values have no exact counts, and their drift is not judged."""
+
+FREQUENT = 5
+"""Values of a text that show whether the rows are sorted by it."""
+
+Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
+Past: TypeAlias = Mapping[str, Raw]
+"""Raw statistics of earlier windows, by feature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """The raw statistics of some windows, by feature. unfit: features of which there are none, with the reason."""
+
+    past: Past = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
+    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of a run are
+    neighbours in time, so that a column by which they look sorted is one that changes with it.
+    """
+    past, unfit = {}, {}
+    for feature, kept in zip(profile.features, runs, strict=False):
+        if len(kept.runs) < FEWEST_WINDOWS:
+            continue
+        parts = [run.values(numeric=feature.is_numeric) for run in kept.runs]
+        rows = np.array([run.rows for run in kept.runs], dtype=float)
+        filled = [place for place, part in enumerate(parts) if len(part)]
+        if len(filled) < FEWEST_WINDOWS:
+            continue
+        values, windows, places = _counted([parts[place] for place in filled])
+        if len(values) > LARGEST_DOMAIN:
+            continue
+        totals, sizes = windows.sum(axis=0), np.array([len(parts[place]) for place in filled])
+        if not are_by_time and _between(places, sizes, totals, feature) > MOST_BETWEEN:
+            unfit[feature.name] = LOOKS_SORTED
+            continue
+        missing = rows[filled] - sizes
+        lacking = of_missing(missing, rows[filled], missing.sum(), rows[filled].sum())
+        of_values = of_numbers(values, totals, windows) if feature.is_numeric else of_categories(totals, windows)
+        past[feature.name] = _whole({**lacking, **of_values}, len(filled))
+    return Variation(past, unfit)
+
+
+def of_window(before: FeatureDistribution, after: FeatureDistribution) -> dict[str, float] | None:
+    """The raw statistics of a window beside its reference; None if the two can't be compared."""
+    if before.reason or after.reason or not before.present or not after.present:
+        return None
+    lacking = of_missing(
+        np.array([float(after.rows - after.present)]),
+        np.array([float(after.rows)]),
+        before.rows + after.rows - before.present - after.present,
+        before.rows + after.rows,
+    )
+    if before.numbers is not None and after.numbers is not None:
+        sides = before.numbers.step_cdf(), after.numbers.step_cdf()
+        values = np.union1d(sides[0].values, sides[1].values)
+        b, w = (np.diff(side.ranks_at(values), prepend=0).astype(float) for side in sides)
+        found = of_numbers(values, b + w, w[None, :])
+    elif before.categories is not None and after.categories is not None:
+        b, w = category_cells(before.categories, after.categories)
+        found = of_categories(b + w, w[None, :])
+    else:
+        return None
+    return {name: float(each[0]) for name, each in _whole({**lacking, **found}, 1).items()}
+
+
+def together(some: Past, others: Past) -> Past:
+    """The windows of both, by feature."""
+    both = {name: dict(raw) for name, raw in some.items()}
+    for name, raw in others.items():
+        mine = both.get(name)
+        both[name] = {key: np.concatenate((mine[key], raw[key])) for key in FIELDS} if mine else dict(raw)
+    return both
+
+
+def _whole(found: Raw, windows: int) -> dict[str, Values]:
+    nothing = np.full(windows, np.nan)
+    return {name: np.asarray(found.get(name, nothing), dtype=float) for name in FIELDS}
+
+
+def _counted(parts: Sequence[Part]) -> tuple[Values, Windows, NDArray[np.int64]]:
+    """The distinct values, how often each part has them, and which of them each value is. Of many numbers neighbours are one, but
+    for the ends.
+    """
+    values, places = np.unique(np.concatenate(parts), return_inverse=True)
+    if len(values) > MOST_VALUES and values.dtype == np.float64:
+        upto = np.cumsum(np.bincount(places))
+        inner = np.searchsorted(upto, np.linspace(0, upto[-1], MOST_VALUES))
+        ends = np.arange(ENDS), np.arange(len(values) - ENDS, len(values))
+        kept = np.unique(np.concatenate((*ends, inner[inner < len(values)])))
+        values, places = values[kept], np.searchsorted(kept, np.arange(len(values)))[places]
+    of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    windows = np.bincount(of_part * len(values) + places, minlength=len(parts) * len(values))
+    return values, windows.reshape(len(parts), -1).astype(float), places
+
+
+def _between(places: NDArray[np.int64], sizes: NDArray[np.int64], totals: Counts, feature: FeatureProfile) -> float:
+    """The share of variance between parts: of ranks, or of the most frequent texts. places: of values among the distinct ones."""
+    if feature.is_numeric:
+        return between_share((np.cumsum(totals) - totals / 2)[places], sizes)
+    frequent = np.argsort(-totals, kind="stable")[:FREQUENT]
+    return max(between_share((places == place).astype(float), sizes) for place in frequent)

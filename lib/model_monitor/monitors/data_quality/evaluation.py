@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from model_monitor.documents.alerts import excess
 from model_monitor.documents.check_results import (
     BudgetLedger,
     CheckResult,
     CheckStatus,
     Family,
     Hint,
-    Violation,
-    Violations,
+    excess,
 )
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
-from model_monitor.monitors.data_quality.checks.baseline_drift import against
-from model_monitor.monitors.data_quality.comparators import compared
+from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
-from model_monitor.monitors.data_quality.suggestion import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
-from model_monitor.monitors.protocol import Finding, violated
+from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared
 from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
@@ -57,14 +54,14 @@ SAME_CHANGE = {
     "missing": "completeness_check",
     **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
 }
-"""Components of drift, and the check that tells the same change in plainer words."""
+"""Components of drift, and the check that reports the same change in plainer words."""
 
 
 def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
     A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
-    where a column can't be told, neither is.
+    where a column can't be identified, neither is.
     Source: C11.4, C11.20.
     """
     features = list(comparison.features())
@@ -119,18 +116,6 @@ def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -
     return tuple(put(result) for result in results)
 
 
-def violations_of(results: Iterable[CheckResult]) -> Violations:
-    """The violations among the results, in their order."""
-    return Violations(
-        violations=tuple(
-            Violation(
-                feature_name=result.feature, constraint_check_type=result.check, description=result.description or ""
-            )
-            for result in violated(results)
-        )
-    )
-
-
 def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison]) -> Calibration | None:
     """What chance may do to a run; None where it is not allowed for."""
     ledger = ledger_of(comparison, features)
@@ -178,8 +163,8 @@ def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | No
 
 def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
-        for called, found in check(comparison):
-            yield _if_switched_on(found, comparison.constraints.monitoring).result(check.name, feature=called)
+        for called, finding in check(comparison):
+            yield _if_switched_on(finding, comparison.constraints.monitoring).result(check.name, feature=called)
 
 
 def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
@@ -190,7 +175,7 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         (ROW_COUNT, messages.NUMBER_OF_ROWS): _of_rows(rows, comparison.volume),
         (FRESHNESS, messages.NEWEST_ROW): _of_newest(rows, comparison.volume),
     }
-    for (check, called), (each, description) in ((of, told) for of, told in found.items() if told is not None):
+    for (check, called), (each, description) in ((of, pair) for of, pair in found.items() if pair is not None):
         level, tests = calibration.share_of(VOLUME)
         if each.p is not None and each.p <= level / tests:
             each = replace(each, status=CheckStatus.VIOLATED, description=description)
@@ -202,8 +187,8 @@ def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     if (alike := volume.alike) is None:
         return None
     expected, p = usual(alike), min(chance_of_rows(rows, alike), 1.0)
-    found = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
-    return found, messages.unusual(rows, expected)
+    finding = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
+    return finding, messages.unusual(rows, expected)
 
 
 def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
@@ -214,43 +199,43 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
     p, formula = chance_of_gap(gap, rows, alike, volume.minutes), "minutes beside those of n windows"
-    found = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
-    return found, messages.stale(gap, expected)
+    finding = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
+    return finding, messages.stale(gap, expected)
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
-    for name, found in compared(feature):
+    for name, finding in compared(feature):
         if feature.unmatched:
-            found = replace(found.unjudged(feature.unmatched), observed=None)
-        yield _if_switched_on(found, feature.settings).result(name, feature=feature.constraints.name)
-    found_by: dict[str, Finding] = {}
+            finding = replace(finding.unjudged(feature.unmatched), observed=None)
+        yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
+    findings: dict[str, Finding] = {}
     for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
         if feature.unmatched:
-            found = Finding.not_judged(threshold, feature.unmatched)
+            finding = Finding.not_judged(threshold, feature.unmatched)
         else:
-            found = _if_switched_on(check(feature, threshold), feature.settings)
-        found_by[check.name] = found
-    if DRIFT_CHECK in found_by:
-        found_by[DRIFT_CHECK] = _unless_said(found_by[DRIFT_CHECK], found_by)
-    for name, found in found_by.items():
-        yield found.result(name, feature=feature.constraints.name)
-    has_drifted = DRIFT_CHECK in found_by and found_by[DRIFT_CHECK].status is CheckStatus.VIOLATED
+            finding = _if_switched_on(check(feature, threshold), feature.settings)
+        findings[check.name] = finding
+    if DRIFT_CHECK in findings:
+        findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
+    for name, finding in findings.items():
+        yield finding.result(name, feature=feature.constraints.name)
+    has_drifted = DRIFT_CHECK in findings and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED
     for reference in feature.judged_references[1:] if feature.calibration is not None else ():
-        found = against(feature, reference)
-        if has_drifted and found.status is CheckStatus.VIOLATED:  # one change is one violation
-            found = found.unjudged(DRIFT_SAYS_IT)
-        has_drifted |= found.status is CheckStatus.VIOLATED
-        yield found.result(DRIFT_CHECK, feature=feature.constraints.name)
+        finding = against(feature, reference)
+        if has_drifted and finding.status is CheckStatus.VIOLATED:  # one change is one violation
+            finding = finding.unjudged(DRIFT_SAYS_IT)
+        has_drifted |= finding.status is CheckStatus.VIOLATED
+        yield finding.result(DRIFT_CHECK, feature=feature.constraints.name)
     if feature.calibration is not None:
         for name, evidence in sorted(guard.evidence_of(feature).items()):
-            found = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
+            finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
             sees_drift = guard.GUARDS.get(name).facts.get("is_drift", False)
-            if sees_drift and has_drifted and found.status is CheckStatus.VIOLATED:
-                found = found.unjudged(DRIFT_SAYS_IT)
-            yield found.result(name, feature=feature.constraints.name)
+            if sees_drift and has_drifted and finding.status is CheckStatus.VIOLATED:
+                finding = finding.unjudged(DRIFT_SAYS_IT)
+            yield finding.result(name, feature=feature.constraints.name)
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
@@ -263,5 +248,5 @@ def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
     return drift.unjudged(SAID.format(check=check))
 
 
-def _if_switched_on(found: Finding, settings: MonitoringSettings) -> Finding:
-    return found if settings.evaluate_constraints else found.unjudged(SWITCHED_OFF)
+def _if_switched_on(finding: Finding, settings: MonitoringSettings) -> Finding:
+    return finding if settings.evaluate_constraints else finding.unjudged(SWITCHED_OFF)

@@ -9,18 +9,48 @@ from __future__ import annotations
 
 from model_monitor.documents.json_text import java_double
 
-DATA_TYPE = (
-    "Data type match requirement is not met. Expected data type: {expected}, Expected match: {required}%. "
-    "Observed: Only {observed}% of data is {expected}."
+
+class Message(str):
+    """A text with places for values; called with them it is a violation's, floats as Java prints them."""
+
+    __slots__ = ()
+
+    def __call__(self, *values: float | str) -> str:
+        return self.format(*(java_double(value) if isinstance(value, float) else value for value in values))
+
+
+_COLUMNS = " columns in current dataset. Number of columns in current dataset: {}, Number of columns in baseline constraints: {}"
+missing_columns = Message("There are missing" + _COLUMNS)
+extra_columns = Message("There are extra" + _COLUMNS)
+"""The current data has fewer columns than the baseline, or more."""
+
+drift = Message("Baseline drift distance: {} exceeds threshold: {}")
+"""A distribution is too far from the baseline's."""
+
+drift_p_value = Message("Baseline drift p-value: {} is below threshold: {}")
+"""A distribution would be too unlikely if it were the baseline's."""
+
+requirement_not_met = Message("Value: {} does not meet the constraint requirement! ")  # the blank at the end is real
+"""A share is below the required one: of present values, or of values that are in the domain."""
+
+negative = Message("Non-negative requirement is not met. Observed minimum: {}")
+"""A feature without negative numbers has some now; ours, the service has no such check."""
+
+changed = Message("{} is not the baseline's. Observed: {}, in the baseline: {}")
+"""A guard saw another share, or another mean, than the baseline's; ours."""
+
+unusual = Message("Number of rows is unusual. Observed: {}, usual: {}")
+"""A window has many more rows, or fewer, than is usual; ours."""
+
+stale = Message("Newest row is too old. Minutes before the end of the window: {}, usual: {}")
+"""The newest row of a window is older than is usual; ours."""
+
+_DATA_TYPE = Message(
+    "Data type match requirement is not met. Expected data type: {0}, Expected match: {1}%. "
+    "Observed: Only {2}% of data is {0}."
 )
-DRIFT = "Baseline drift distance: {distance} exceeds threshold: {threshold}"
-NUMBERS_DRIFT_2019 = "Numerical distance: {distance} exceeds numerical threshold: {threshold}"
-DRIFT_P_VALUE = "Baseline drift p-value: {p_value} is below threshold: {threshold}"
-COLUMNS = (
-    "There are {kind} columns in current dataset. Number of columns in current dataset: {current}, "
-    "Number of columns in baseline constraints: {baseline}"
-)
-REQUIREMENT_NOT_MET = "Value: {value} does not meet the constraint requirement! "  # the blank at the end is real
+_NUMBERS_DRIFT_2019 = Message("Numerical distance: {} exceeds numerical threshold: {}")
+
 COMPARATOR = (
     "The {distance} between {sides} is {found:.6g} (up to six significant digits), above the threshold {threshold:.6g}."
 )
@@ -28,11 +58,6 @@ COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
 CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
 """What TFDV calls both sides, by the one that is compared with. Source: D3.6."""
-NEGATIVE = "Non-negative requirement is not met. Observed minimum: {minimum}"  # ours: the service has no such check
-CHANGED = "{what} is not the baseline's. Observed: {observed}, in the baseline: {expected}"  # ours, of the guard
-UNUSUAL = "Number of rows is unusual. Observed: {observed}, usual: {usual}"  # ours, of the volume
-
-STALE = "Newest row is too old. Minutes before the end of the window: {observed}, usual: {usual}"  # ours, of the volume
 
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
@@ -43,23 +68,12 @@ EXTRA_COLUMNS = "Extra columns"
 
 def data_type(expected: str, threshold: float, share: float) -> str:
     """Too few values are of the expected type. threshold, share: printed as percentages."""
-    return DATA_TYPE.format(expected=expected, required=java_double(threshold * 100), observed=java_double(share * 100))
-
-
-def drift(distance: float, threshold: float) -> str:
-    """A distribution is too far from the baseline's."""
-    return DRIFT.format(distance=java_double(distance), threshold=java_double(threshold))
-
-
-def drift_p_value(p_value: float, threshold: float) -> str:
-    """A distribution would be too unlikely if it were the baseline's."""
-    return DRIFT_P_VALUE.format(p_value=java_double(p_value), threshold=java_double(threshold))
+    return _DATA_TYPE(expected, threshold * 100, share * 100)
 
 
 def numbers_drift_2019(distance: float, threshold: float) -> str:
-    """The same of numbers, in the words of 2019; a whole threshold had no fraction. Source: C4.4a."""
-    required = f"{threshold:.0f}" if threshold.is_integer() else java_double(threshold)
-    return NUMBERS_DRIFT_2019.format(distance=java_double(distance), threshold=required)
+    """Numbers drift, in the words of 2019; a whole threshold had no fraction. Source: C4.4a."""
+    return _NUMBERS_DRIFT_2019(distance, f"{threshold:.0f}" if threshold.is_integer() else threshold)
 
 
 def control_data_missing(reference: str) -> str:
@@ -77,38 +91,3 @@ def comparator_high(
 
 def _control(reference: str) -> str:
     return "training" if reference == "baseline" else "previous"
-
-
-def missing_columns(current: int, baseline: int) -> str:
-    """The current data has fewer columns than the baseline."""
-    return COLUMNS.format(kind="missing", current=current, baseline=baseline)
-
-
-def extra_columns(current: int, baseline: int) -> str:
-    """The current data has more columns than the baseline."""
-    return COLUMNS.format(kind="extra", current=current, baseline=baseline)
-
-
-def requirement_not_met(value: float) -> str:
-    """A share is below the required one: of present values, or of values that are in the domain."""
-    return REQUIREMENT_NOT_MET.format(value=java_double(value))
-
-
-def negative(minimum: float) -> str:
-    """A feature without negative numbers has some now."""
-    return NEGATIVE.format(minimum=java_double(minimum))
-
-
-def changed(what: str, observed: float, expected: float) -> str:
-    """A guard saw another share, or another mean, than the baseline's."""
-    return CHANGED.format(what=what.capitalize(), observed=java_double(observed), expected=java_double(expected))
-
-
-def unusual(observed: float, usual: float) -> str:
-    """A window has many more rows, or fewer, than is usual."""
-    return UNUSUAL.format(observed=java_double(observed), usual=java_double(usual))
-
-
-def stale(observed: float, usual: float) -> str:
-    """The newest row of a window is older than is usual. In minutes."""
-    return STALE.format(observed=java_double(observed), usual=java_double(usual))

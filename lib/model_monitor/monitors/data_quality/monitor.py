@@ -22,26 +22,22 @@ from model_monitor.documents.constraints import Constraints, MonitoringSettings,
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import Table, as_rows
+from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.data_quality.comparators import unfit_comparators
+from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
+from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE, statistics_of, suggest
 from model_monitor.monitors.data_quality.evaluation import (
     all_hints,
     check_all,
     in_words_of_2019,
     ledger_of,
-    violations_of,
     with_impact,
 )
 from model_monitor.monitors.data_quality.hints import Seen
 from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_of, with_words
-from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE, statistics_of
-from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS, suggest
-from model_monitor.monitors.data_quality.variation import Variation, of_parts
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread, violations_of
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.columns import chosen
@@ -118,7 +114,7 @@ def summary_of(profile: Profile, baseline: Mapping[str, FeatureDistribution] | N
     before = now if baseline is None else baseline
     bins = {name: found for name, each in before.items() if (found := bins_of(each)) is not None}
     rows = tuple(_row(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
-    return Summary(rows, {name: tuple(_told(found, max_domain_size)) for name, found in bins.items()})
+    return Summary(rows, {name: tuple(_names_of(found, max_domain_size)) for name, found in bins.items()})
 
 
 def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None) -> SummaryRow:
@@ -141,7 +137,7 @@ def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None)
     )
 
 
-def _told(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
+def _names_of(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
     if bins.ends is not None:
         return iter(bins.ends)
     listed = len(bins.names) <= max_domain_size
@@ -186,10 +182,10 @@ class DataQualityMonitor(Monitor):
     predictions : tuple of str, optional
         Features that the model puts out: their drift is a family of its own, with its own part of the budget.
     hide_values : bool, default False
-        Whether alarms are told without the names of categories.
+        Whether alarms leave out the names of categories.
     time_column : str, optional
-        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is told from neighbours in time.
-        By default from neighbours as they stand.
+        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
+        time. By default from neighbours as they stand.
 
     Examples
     --------
@@ -298,7 +294,7 @@ class DataQualityMonitor(Monitor):
             known.constraints,
             profile,
             known.distributions,
-            are_told=layout.is_matched and not self.exact_columns,
+            is_matched=layout.is_matched and not self.exact_columns,
             ties=Ties.LOST if self.as_service else Ties.SUMMED,
             exact_classes=self.as_service,
             suggested=known.suggested,

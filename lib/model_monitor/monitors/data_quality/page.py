@@ -8,8 +8,15 @@ from operator import itemgetter
 
 import numpy as np
 
-from model_monitor.documents.alerts import COMPLETENESS, check_in_words, plain_words, reason_of
-from model_monitor.documents.check_results import WORST_FIRST, CheckResult, CheckStatus
+from model_monitor.documents.check_results import (
+    COMPLETENESS,
+    WORST_FIRST,
+    CheckResult,
+    CheckStatus,
+    check_in_words,
+    plain_words,
+    reason_of,
+)
 from model_monitor.documents.page import (
     VERDICTS,
     Column,
@@ -30,8 +37,8 @@ from model_monitor.monitors.data_quality.distributions import (
     from_feature_profile,
     from_profile,
 )
-from model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, NEGATIVE
-from model_monitor.monitors.data_quality.statistics import domain_of
+from model_monitor.monitors.data_quality.documents import domain_of
+from model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, negative
 from model_monitor.monitors.protocol import violated
 from model_monitor.statistics.drift.distributions import Values, category_cells
 from model_monitor.statistics.states import FeatureProfile, Profile
@@ -166,7 +173,7 @@ def _percent(share: float) -> str:
 
 
 def _without_values(description: str) -> str:
-    for text in (COMPARATOR_VALUE, NEGATIVE):
+    for text in (COMPARATOR_VALUE, negative):
         said, mark, value = description.partition(text.partition("{")[0])
         if value:
             return said + mark + HIDDEN

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Violation, Violations
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus
 from model_monitor.documents.json_text import java_double
 from model_monitor.documents.model_quality import (
     ComparisonOperator,
@@ -16,6 +17,7 @@ from model_monitor.documents.model_quality import (
     ToleranceNote,
 )
 from model_monitor.errors import BadDocument
+from model_monitor.monitors import protocol
 from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
 from model_monitor.monitors.model_quality.measurement import (
@@ -28,7 +30,7 @@ from model_monitor.monitors.model_quality.measurement import (
     worse_side,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
-from model_monitor.monitors.protocol import Finding, StoredBaseline, violated
+from model_monitor.monitors.protocol import Finding, StoredBaseline
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
@@ -189,22 +191,8 @@ def check_all(
     return (*results, *_unseen(measurement, known, hide_values=hide_values))
 
 
-def violations_of(results: Iterable[CheckResult]) -> Violations:
-    """The violations among the results, in their order.
-
-    Source: C5.3, G20.
-    """
-    return Violations(
-        violations=tuple(
-            Violation(
-                constraint_check_type=result.check,
-                description=result.description or "",
-                metric_name=displayed(result.metric or ""),
-            )
-            for result in violated(results)
-        )
-    )
-
+violations_of = partial(protocol.violations_of, displayed=displayed)
+"""The violations among the results, in their order. Source: C5.3, G20."""
 
 MODEL_QUALITY = "model quality"
 

@@ -20,7 +20,7 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.tables import Table
+from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
 from model_monitor.monitors.model_quality.estimates import interval_of

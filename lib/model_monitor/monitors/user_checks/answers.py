@@ -48,7 +48,7 @@ def matching_and_counted(served: Served, profile: Profile, matches: Mapping[str,
 
 
 def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
-    """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than asked for."""
+    """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than requested."""
     wanted = served.analyzer.relative_error or 0.0
     assert feature.kll is not None  # a numeric feature has moments and a sketch
     if feature.kll.error > wanted:
@@ -57,7 +57,7 @@ def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
 
 
 def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[str, int]:
-    """How often each value occurs among so many rows. Raises NeedsSecondScan if they were not counted apart.
+    """How often each value occurs among `rows` rows. Raises NeedsSecondScan if they were not counted apart.
 
     Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
     """
@@ -112,14 +112,14 @@ def rows_of(moments: Moments) -> int:
 
 
 def _nan_of(feature: FeatureProfile) -> int:
-    """NaN among the cells. Moments of texts count what is no number as NaN, which is present."""
+    """NaN among the cells. Moments of texts count what is not a number as NaN, which is present."""
     return feature.moments.nan if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL else 0
 
 
 def present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
     """Cells that are not null, and all of them."""
     rows = feature.data_types.total
-    return rows - feature.num_missing + _nan_of(feature), rows  # NaN is no null
+    return rows - feature.num_missing + _nan_of(feature), rows  # NaN is not a null
 
 
 def registers_of(feature: FeatureProfile) -> DistinctRegisters:

@@ -46,7 +46,7 @@ SUCCESS, WARNING, ERROR, FAILURE = "Success", "Warning", "Error", "Failure"
 class ConstraintResult:
     """One constraint of one check. The fields that pydeequ's `checkResultsAsDataFrame` has too have its names.
 
-    metric: the number that was judged, None if there is none or it is no single number. served_by: where it came from.
+    metric: the number that was judged, None if there is none or it is not a single number. served_by: where it came from.
     """
 
     check: str

@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 
 from model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from model_monitor.errors import BadState
-from model_monitor.monitors.data_quality.variation import STATISTICS, Past, Variation
+from model_monitor.monitors.data_quality.distributions import Past, Variation
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.outputs.result_tables import parquet_of
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
+from model_monitor.statistics.verdicts.variation import FIELDS
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -188,7 +189,7 @@ def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) 
 
 PARTS = "parts.parquet"
 
-OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in STATISTICS)]
+OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in FIELDS)]
 """A feature's raw statistics as columns."""
 
 _PARTS = pa.schema(OF_FEATURE)
@@ -199,7 +200,7 @@ def parts_file(variation: Variation) -> dict[str, bytes]:
     rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
     for feature, raw in variation.past.items():
         rows["feature"] += [feature] * len(raw["rows"])
-        for name in STATISTICS:
+        for name in FIELDS:
             rows[name] += raw[name].tolist()
     told = {"unfit": json.dumps(dict(variation.unfit))}
     return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(told)))}
@@ -227,10 +228,10 @@ def by_feature(table: pa.Table) -> Past:
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
-    columns = {name: table[name].to_numpy().astype(np.float64)[order] for name in STATISTICS}
+    columns = {name: table[name].to_numpy().astype(np.float64)[order] for name in FIELDS}
     split = {name: np.split(column, ends) for name, column in columns.items()}
     names: Iterator[str] = iter(encoded.dictionary.to_pylist())
-    return {name: {field: split[field][place] for field in STATISTICS} for place, name in enumerate(names)}
+    return {name: {field: split[field][place] for field in FIELDS} for place, name in enumerate(names)}
 
 
 def parts_to_parquet(table: pa.Table) -> bytes:

@@ -10,9 +10,10 @@ from datetime import datetime, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.documents.check_results import CheckResults, CheckStatus, Decision
+from model_monitor.documents.alerts import Decision, Promotion, Promotions
+from model_monitor.documents.check_results import CheckResults, CheckStatus
 from model_monitor.documents.clarify import BiasReport
-from model_monitor.documents.run_description import Promotion, Promotions, moment
+from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.alerts import holding_alerts, path_of
 from model_monitor.reports.history.variation import read_history, write_history

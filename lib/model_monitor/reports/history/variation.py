@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from model_monitor.documents.run_description import time_of
 from model_monitor.errors import BadState
+from model_monitor.monitors.data_quality.distributions import WINDOW, Past
 from model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
-from model_monitor.monitors.data_quality.variation import WINDOW, Past
 from model_monitor.reports.alerts import path_of
 from model_monitor.reports.history.archive import (
     OF_FEATURE,

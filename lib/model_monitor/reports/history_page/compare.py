@@ -11,8 +11,7 @@ from typing import Any, TextIO
 
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.documents.page import Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
-from model_monitor.documents.statistics import Statistics
-from model_monitor.documents.tables import QUARTILES, as_rows
+from model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor

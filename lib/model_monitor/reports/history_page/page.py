@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from model_monitor.documents.alerts import alarms_of, in_sentences, reason_of
-from model_monitor.documents.check_results import WORST_FIRST, CheckResult
+from model_monitor.documents.check_results import WORST_FIRST, CheckResult, alarms_of, in_sentences, reason_of
 from model_monitor.documents.page import (
     VERDICTS,
     Column,

@@ -23,8 +23,7 @@ from model_monitor.data.records.locations import MAX_RECORD_BYTES
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.monitors.data_quality.comparison import COLUMNS
-from model_monitor.monitors.data_quality.statistics import MAX_DOMAIN_SIZE
-from model_monitor.monitors.data_quality.suggestion import DEFAULT_SETTINGS
+from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from model_monitor.monitors.predictors.loading import FLAVOURS
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.reports.alerts import SPELLINGS

@@ -12,13 +12,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from model_monitor.documents import json_text
-from model_monitor.documents.check_results import Decision
+from model_monitor.documents.alerts import Decision
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from model_monitor.monitors.data_quality.comparators import DRIFT, with_thresholds
+from model_monitor.monitors.data_quality.checks.baseline_drift import DRIFT, with_thresholds
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.distributions import BASELINE
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW
-from model_monitor.monitors.data_quality.variation import BASELINE
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.reports.alerts import read_alerts
 from model_monitor.reports.history import baselines

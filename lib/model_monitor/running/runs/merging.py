@@ -168,7 +168,7 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
 
 
 def _with_edits(new: Any, before: Any, after: Any) -> Any:
-    """What becomes of a JSON value if it is changed as `before` was to become `after`; entries with names are told by these."""
+    """What becomes of a JSON value if it is changed as `before` was to become `after`; names identify entries that have some."""
     if before == after:
         return new
     if all(isinstance(each, dict) for each in (new, before, after)):

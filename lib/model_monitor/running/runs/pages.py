@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.alerts import Alarm, in_sentences
-from model_monitor.documents.check_results import Hint
+from model_monitor.documents.check_results import Alarm, Hint, in_sentences
 from model_monitor.documents.page import Mark, Page, PageSection, PageTable, Tile, count_text, table_of
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.statistics.states import ColumnType, Profile
@@ -19,7 +18,7 @@ from model_monitor.statistics.states import ColumnType, Profile
 log = logging.getLogger(__name__)
 
 TEXTS = ("NaN", "nan")
-"""Of Java and of Python, for a float that is no number."""
+"""Of Java and of Python, for a float that is not a number."""
 
 NAMED = 10
 """Columns that are named; the rest are counted."""

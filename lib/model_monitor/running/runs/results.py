@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 from model_monitor import __version__
 from model_monitor.data.reading.data import session_at_hand
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.alerts import alarms_of
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, alarms_of
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
-from model_monitor.reports.history.archive import parts_file, path_of, request_files, to_parquet
+from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
@@ -145,6 +144,8 @@ class Baseline:
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:
+            from model_monitor.reports.history.archive import request_files
+
             files |= request_files(self.requests)
         return files
 

@@ -13,8 +13,9 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.reading.data import Data, EngineName, read_data
@@ -24,12 +25,10 @@ from model_monitor.data.reading.ledger import Ledger, clear_quarantine, remedy, 
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window
-from model_monitor.documents.alerts import in_alarms
-from model_monitor.documents.check_results import CheckResult, Decision, Hint, accepted
+from model_monitor.documents.check_results import CheckResult, Hint, in_alarms
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
 from model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadInput, NeedsSpark, NoData, ScriptFailed
 from model_monitor.monitors.protocol import Layout, Monitor, Scanned, StoredBaseline
-from model_monitor.reports.history.archive import published_requests, request_statistics
 from model_monitor.running.runs.pages import warn_of_nan_texts
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.statistics.states import Profile
@@ -37,6 +36,7 @@ from model_monitor.statistics.states import Profile
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from model_monitor.documents.alerts import Decision
     from model_monitor.monitors.user_checks.checks import CheckPlan
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def run_baseline(
     BadInput
         If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
     BadConfiguration
-        If the format can't be told, or the checks don't fit the data.
+        If the format can't be recognized, or the checks don't fit the data.
     MissingDependency
         If Java, Spark or Deequ's JAR is absent.
 
@@ -115,15 +115,14 @@ def run_baseline(
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
     """
-    told = context or _context(window)
+    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
 
-    def run(session: SparkSession | None, engine: str) -> Baseline:
-        with _opened(data, dataset_format, None, window, session, engine) as dataset:
-            baseline = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told, is_baseline=True)
-            _hinted(monitor, baseline, dataset, None)
-            return baseline
+    def profiled(dataset: Dataset) -> Baseline:
+        baseline = run.profiled(dataset, monitor.measures_of_baseline())
+        _hinted(monitor, baseline, dataset, None)
+        return baseline
 
-    return _on_an_engine(run, data, spark, engine)
+    return run.on_an_engine(profiled, spark, engine)
 
 
 def run_monitoring(
@@ -185,7 +184,7 @@ def run_monitoring(
     BadInput
         If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
     BadConfiguration
-        If the format can't be told, or the checks don't fit the data.
+        If the format can't be recognized, or the checks don't fit the data.
     MissingDependency
         If Java, Spark or Deequ's JAR is absent.
 
@@ -205,35 +204,83 @@ def run_monitoring(
             f"the baseline is a {type(known).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
     names = known.names if known is not None else ()
-    told = context or _context(window)
+    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, names)
 
-    def run(session: SparkSession | None, engine: str) -> Findings:
-        with _opened(data, dataset_format, names or None, window, session, engine) as dataset:
-            if known is None:
-                first = _profiled(dataset, monitor, checks, max_quarantined_share, output_path, told)
-                return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
-            matched = dataset.matching(names, exact=monitor.exact_columns)
-            current = _profiled(matched, monitor, checks, max_quarantined_share, output_path, told)
-            _log_matching(current.ledger)
-            found = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
-            results = accepted(found, decisions)
-            results = _in_words(monitor, current, results, known, since or {})
-            return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+    def compared(dataset: Dataset) -> Findings:
+        if known is None:
+            first = run.profiled(dataset, monitor.measures())
+            return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
+        current = run.profiled(dataset.matching(names, exact=monitor.exact_columns), monitor.measures())
+        _log_matching(current.ledger)
+        results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+        if decisions:
+            from model_monitor.documents.alerts import accepted
 
-    return _on_an_engine(run, data, spark, engine)
+            results = accepted(results, decisions)
+        results = in_alarms(monitor.in_words(results, current.state, known), since or {})
+        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+
+    return run.on_an_engine(compared, spark, engine)
 
 
-def _on_an_engine(
-    run: Callable[[SparkSession | None, str], Result], data: Data, spark: SparkSession | None, engine: str
-) -> Result:
-    """The run, on Spark if it turns out to need that and nobody chose an engine."""
-    try:
-        return run(spark, engine)
-    except NeedsSpark as fault:
-        if engine != EngineName.AUTO or isinstance(data, Dataset):
-            raise
-        log.info("%s", fault)
-        return run(spark, EngineName.SPARK)
+@dataclass(frozen=True)
+class _Run:
+    """The parameters of `run_baseline`. names: the baseline's, for columns without any."""
+
+    data: Data
+    monitor: Monitor
+    dataset_format: str | DatasetFormat | None
+    window: Window | None
+    checks: str | CheckPlan | None
+    max_quarantined_share: float
+    output_path: str | None
+    context: RunContext | None
+    names: Sequence[str] = ()
+
+    def on_an_engine(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
+        """What `run` makes of the data set, on Spark if it turns out to need that and nobody chose an engine."""
+        try:
+            return self._of_data_set(run, spark, engine)
+        except NeedsSpark as fault:
+            if engine != EngineName.AUTO or isinstance(self.data, Dataset):
+                raise
+            log.info("%s", fault)
+            return self._of_data_set(run, spark, EngineName.SPARK)
+
+    def _of_data_set(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
+        """What reading takes is given back afterwards, but for a data set of the caller's."""
+        dataset = read_data(
+            *(self.data, self.dataset_format), names=self.names or None, window=self.window, spark=spark, engine=engine
+        )
+        with nullcontext() if dataset is self.data else dataset:
+            return run(dataset)
+
+    def profiled(self, dataset: Dataset, measures: Any) -> Baseline:
+        """What a data set is like."""
+        checks = _planned(self.checks, dataset) if isinstance(self.checks, str) else self.checks
+        found, ledger = self._read(dataset, measures, checks)
+        if dataset.is_frame and isinstance(found.state, Profile):
+            warn_of_nan_texts(found.state)
+        return _described(self.monitor, found, ledger, self.context or _context(self.window))
+
+    def _read(self, dataset: Dataset, measures: Any, checks: CheckPlan | None) -> tuple[Scanned, Ledger]:
+        """The scan of a data set and the account of its records, of which there are enough."""
+        with faulty_files_named(dataset.engine, dataset.listing):
+            found = self.monitor.scan(measures, dataset, checks)
+        require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
+        columns = dataset.column_count(found.rows)
+        reread = dataset.with_column_count(columns)
+        if reread is not dataset:
+            without = ", without the Deequ checks" if checks else ""
+            log.warning(
+                "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
+            )
+            return self._read(reread, measures, None)
+        dataset.require_one_layout(found.rows)
+        ledger = dataset.ledger(found.rows)
+        quarantine = _put_aside(dataset, ledger, self.output_path) if self.output_path else None
+        _require_enough(ledger, self.max_quarantined_share, quarantine)
+        return found, ledger
 
 
 def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
@@ -253,72 +300,10 @@ def _log_matching(ledger: Ledger) -> None:
         log.info("%s records: columns matched with the baseline's by %s", f"{ledger.kept:,}", ledger.matched_by.value)
 
 
-@contextmanager
-def _opened(
-    data: Data,
-    dataset_format: str | DatasetFormat | None,
-    names: Sequence[str] | None,
-    window: Window | None,
-    spark: SparkSession | None,
-    engine: str,
-) -> Iterator[Dataset]:
-    """The data as a data set. What reading it takes is given back afterwards, but for a data set of the caller's."""
-    dataset = read_data(data, dataset_format, names=names, window=window, spark=spark, engine=engine)
-    if dataset is data:
-        yield dataset
-        return
-    with dataset:
-        yield dataset
-
-
-def _profiled(
-    dataset: Dataset,
-    monitor: Monitor,
-    checks: str | CheckPlan | None,
-    max_quarantined_share: float,
-    output_path: str | None,
-    context: RunContext,
-    *,
-    is_baseline: bool = False,
-) -> Baseline:
-    """What a data set is like."""
-    measures = monitor.measures_of_baseline() if is_baseline else monitor.measures()
-    plan = _planned(checks, dataset) if isinstance(checks, str) else checks
-    found, ledger = _read(dataset, monitor, measures, plan, max_quarantined_share, output_path)
-    if dataset.is_frame and isinstance(found.state, Profile):
-        warn_of_nan_texts(found.state)
-    return _described(monitor, found, ledger, context)
-
-
 def _planned(checks: str, dataset: Dataset) -> CheckPlan:
     from model_monitor.monitors.user_checks.loading import planned_checks
 
     return planned_checks(checks, dataset)
-
-
-def _read(
-    dataset: Dataset,
-    monitor: Monitor,
-    measures: Any,
-    checks: CheckPlan | None,
-    max_quarantined_share: float,
-    output_path: str | None,
-) -> tuple[Scanned, Ledger]:
-    """The scan of a data set and the account of its records, of which there are enough."""
-    with faulty_files_named(dataset.engine, dataset.listing):
-        found = monitor.scan(measures, dataset, checks)
-    require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
-    columns = dataset.column_count(found.rows)
-    reread = dataset.with_column_count(columns)
-    if reread is not dataset:
-        without = ", without the Deequ checks" if checks else ""
-        log.warning("most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without)
-        return _read(reread, monitor, measures, None, max_quarantined_share, output_path)
-    dataset.require_one_layout(found.rows)
-    ledger = dataset.ledger(found.rows)
-    quarantine = _put_aside(dataset, ledger, output_path) if output_path else None
-    _require_enough(ledger, max_quarantined_share, quarantine)
-    return found, ledger
 
 
 def _context(window: Window | None) -> RunContext:
@@ -342,16 +327,6 @@ def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: Stored
     return hints
 
 
-def _in_words(
-    monitor: Monitor,
-    current: Baseline,
-    results: tuple[CheckResult, ...],
-    known: StoredBaseline,
-    since: Mapping[str, str],
-) -> tuple[CheckResult, ...]:
-    return in_alarms(monitor.in_words(results, current.state, known), since)
-
-
 def _findings(
     monitor: Monitor,
     current: Baseline,
@@ -363,6 +338,8 @@ def _findings(
     constraints = current.constraints if known is None else known.constraints
     published = monitor.published(current.state, current.metrics, results, constraints)
     if current.requests is not None:
+        from model_monitor.reports.history.archive import published_requests, request_statistics
+
         published += published_requests(request_statistics(current.requests))
     budget = monitor.budget(current.state, known) if known is not None else None
     return Findings(monitor.violations(results), results, current, constraints, published, hints, budget, known)

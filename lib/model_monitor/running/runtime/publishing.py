@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from model_monitor.documents.alerts import Alarm, Alerts, AlertStatus, MonitoredWindow, alarms_of, cause
-from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, cause
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric

@@ -11,7 +11,7 @@ from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import as_counted, seen_once, why_lacking
-from model_monitor.monitors.data_quality.suggestion import CONTENTS
+from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import NO_VALUES, Finding
 from model_monitor.statistics.states import DataTypeCounts, Frequencies
 
@@ -46,13 +46,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     if most < threshold:
         text = messages.requirement_not_met(most)
         reason = AT_MOST if least < most else None
-        found = Finding(
+        finding = Finding(
             CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason, description=text
         )
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or not feature.is_suggested("domain_content_threshold"):
-            return found
-        return feature.calibration.allowed_for(found, CONTENTS, seen_once(counts), feature.baseline.present)
+            return finding
+        return feature.calibration.allowed_for(finding, CONTENTS, seen_once(counts), feature.baseline.present)
     if least >= threshold:
         reason = AT_LEAST if least < most else None
         return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)

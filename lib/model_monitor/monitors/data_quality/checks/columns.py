@@ -18,11 +18,11 @@ FORMULA = "columns of the current data, against those of constraints.json"
 def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     """The current data has every column of constraints.json; each that it lacks is a violation, called by its name.
 
-    Where columns can't be told, it has no fewer of them. If it has, that is one violation and no feature is judged in that run.
+    Where columns can't be identified, it has no fewer of them. If it has, that is one violation and no feature is judged.
     Source: C4.4, C11.4, C11.25; G15.
     """
     current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
-    missing = comparison.missing if comparison.are_told else [messages.MISSING_COLUMNS] * (current < baseline)
+    missing = comparison.missing if comparison.is_matched else [messages.MISSING_COLUMNS] * (current < baseline)
     return _findings(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
 
 
@@ -30,11 +30,11 @@ def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
 def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
     """The current data has no column that constraints.json lacks; each that it has is a violation, called by its name.
 
-    Where columns can't be told, it has no more of them. If it has, that is one violation and no feature is judged in that run.
+    Where columns can't be identified, it has no more of them. If it has, that is one violation and no feature is judged.
     Source: C4.4, C11.4, C11.25; G15.
     """
     current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
-    extra = comparison.extra if comparison.are_told else [messages.EXTRA_COLUMNS] * (current > baseline)
+    extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
     return _findings(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
 
 

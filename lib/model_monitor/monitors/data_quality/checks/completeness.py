@@ -7,7 +7,7 @@ from operator import attrgetter
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.suggestion import COMPLETENESS
+from model_monitor.monitors.data_quality.documents import COMPLETENESS
 from model_monitor.monitors.protocol import Finding, of_share
 
 
@@ -19,7 +19,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     Source: C4.4, C11.6, D4.6.
     """
     baseline, current = feature.baseline, feature.current
-    found = of_share(
+    finding = of_share(
         current.num_present,
         current.num_present + current.num_missing,
         threshold,
@@ -28,5 +28,5 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         no_values="the current data has no rows",
     )
     if feature.calibration is None or not feature.is_suggested("completeness"):
-        return found
-    return feature.calibration.allowed_for(found, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)
+        return finding
+    return feature.calibration.allowed_for(finding, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)

@@ -12,7 +12,7 @@ from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_whole_numbers
-from model_monitor.monitors.data_quality.suggestion import CONTENTS
+from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding, of_share
 from model_monitor.statistics.states import DataTypeCounts
 
@@ -37,8 +37,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types = feature.current.data_types
-    exact = feature.exact_classes
-    found = of_share(
+    exact = feature.whole.exact_classes
+    finding = of_share(
         _matching(types, expected, exact=exact),
         types.present,
         threshold,
@@ -46,13 +46,13 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, expected.value, threshold),
     )
     if feature.calibration is not None and feature.is_suggested("datatype_check_threshold"):
-        found = feature.calibration.allowed_for(found, CONTENTS, 0, feature.baseline.present)
-        is_violated = found.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
+        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present)
+        is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):
-            return replace(found, status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
-    if found.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and _are_numbers(types):
-        return replace(found, reason=FRACTIONAL)
-    return found
+            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
+    if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and _are_numbers(types):
+        return replace(finding, reason=FRACTIONAL)
+    return finding
 
 
 def _are_numbers(types: DataTypeCounts) -> bool:

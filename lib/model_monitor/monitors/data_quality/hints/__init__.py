@@ -1,7 +1,7 @@
 """What looks wrong with a data set and breaks no constraint: each a registered function in the file named after it. Pure.
 
 A rule takes what was `Seen` and yields a `Hint` only if it is nearly certain. It names columns and counts, never a value.
-`hinting.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there
+`evaluation.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there
 are none.
 
 Source: M16.

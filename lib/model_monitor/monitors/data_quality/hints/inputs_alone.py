@@ -15,7 +15,7 @@ def inputs_alone(seen: Seen) -> Iterator[Hint]:
     Source: M16.
     """
     compared = seen.compared
-    if not seen.layout.inputs_fit or compared is None or compared.are_told:
+    if not seen.layout.inputs_fit or compared is None or compared.is_matched:
         return
     if compared.num_current_columns > compared.num_baseline_columns:
         yield Hint(

@@ -4,19 +4,32 @@ A guard takes one feature of which the baseline's states are known, and gives th
 nothing to ask. It runs where chance is allowed for, within the budget of the family "contents"; a new file in this folder is
 found by being there. One that sees what drift sees says so by `is_drift`: it is no second violation beside it.
 
+Rows may belong together, as those of one user do. Then what looks like many rows is one thing that happened: evidence has to
+last if rows come in groups of `GROUP`, unless the baseline has as good as nothing of the kind, and no healthy window would.
+
 Source: D4.9.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.evidence import Evidence
+from model_monitor.monitors.data_quality.documents import CONTENTS
+from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
-from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.drift.special_functions import normal_above
+from model_monitor.statistics.states import FeatureProfile, Frequencies
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
-Guard = Callable[[FeatureComparison, FeatureProfile], Evidence | None]
+Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
 
 GUARDS: Registry[Guard] = Registry("guard")
 
@@ -26,5 +39,146 @@ def evidence_of(feature: FeatureComparison) -> dict[str, Evidence]:
     before = feature.before
     if before is None or not feature.is_compared:
         return {}
-    found = ((guard.name, guard(feature, before)) for guard in GUARDS.values())
-    return {name: evidence for name, evidence in found if evidence is not None}
+    each = ((guard.name, guard(feature, before)) for guard in GUARDS.values())
+    return {name: evidence for name, evidence in each if evidence is not None}
+
+
+# What a guard saw of one column beside its baseline, and what may be said of it.
+
+
+GROUP = 40
+"""Up to n rows may belong together, and be one value that is drawn once."""
+
+FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
+"""At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
+
+LEAST_SHIFT = 0.5
+"""The smallest change of a mean that is worth a word, in standard deviations."""
+
+FEWEST_OF_MEAN = 30
+"""Values, or groups of them, whose mean is about normal."""
+
+GROUPS = (
+    f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows nobody knows how "
+    "large they are"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a guard saw. what: of which `observed` and `expected` are the window's and the baseline's. n, m: their values.
+
+    p: of independent rows. grouped_p: of groups of rows. is_large: whether the change is worth a word. is_alien: whether no group
+    of healthy rows would be so.
+    """
+
+    what: str
+    observed: float
+    expected: float
+    n: int
+    m: int
+    p: float = 1.0
+    grouped_p: float = 1.0
+    is_large: bool = False
+    is_alien: bool = False
+
+    def judged(self, calibration: Calibration) -> Finding:
+        """The verdict at the level of the family's tests."""
+        level, tests = calibration.share_of(CONTENTS)
+        counts_as_is = calibration.rows_are_independent or self.is_alien
+        p = self.p if counts_as_is else max(self.p, self.grouped_p)
+        finding = Finding(
+            CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.what, p=min(p, 1.0)
+        )
+        if not self.is_large or self.p > level / tests:
+            return finding
+        if p > level / tests:
+            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+        text = messages.changed(self.what.capitalize(), self.observed, self.expected)
+        return replace(finding, status=CheckStatus.VIOLATED, description=text)
+
+
+def of_share(
+    what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf
+) -> Evidence | None:
+    """Whether more of a window are so than by chance; None if a side has no values.
+
+    baseline, current: how many are so, of how many. alien: the share from which on a window has what no healthy one would, if
+    the baseline has less than a hundredth of it.
+    """
+    (b, n), (w, m) = baseline, current
+    if not n or not m:
+        return None
+    before, after = b / n, w / m
+    is_large = after - before >= LEAST_EFFECT or (w > 0 and after >= LEAST_RATIO * (b + 0.5) / n)
+    is_alien = before <= alien / 100 and after >= alien and w >= FEWEST_ALIEN and n >= FEWEST_SEEN
+    groups, window = n // GROUP, m // GROUP
+    grouped = 1.0
+    if groups and w >= GROUP:
+        grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
+    p = chance_of_more(b, n, w, m) if w else 1.0
+    return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of `count` numbers, and their variance."""
+
+    count: int
+    mean: float
+    variance: float
+
+
+def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
+    """Whether a mean is another one than by chance; None if a side has no values."""
+    if not baseline.count or not current.count:
+        return None
+    apart = abs(current.mean - baseline.mean)
+    spread = math.sqrt((baseline.variance + current.variance) / 2)
+    return Evidence(
+        what,
+        current.mean,
+        baseline.mean,
+        baseline.count,
+        current.count,
+        _chance_apart(apart, baseline, current, 1),
+        _chance_apart(apart, baseline, current, GROUP),
+        apart > 0 and apart >= LEAST_SHIFT * spread,
+    )
+
+
+def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> float:
+    """Two-sided tail of the difference of means, widened as that of numbers with a skewness of 2 is."""
+    fewest = min(baseline.count, current.count) // group
+    if not apart or fewest * group < FEWEST_OF_MEAN or fewest < 2:
+        return 1.0
+    error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
+    if not error:
+        return 0.0
+    z = apart / error
+    return 2 * normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
+
+
+def has_numbers(*sides: FeatureProfile) -> bool:
+    """Whether all sides are numbers, with finite ones among them."""
+    return all(
+        side.is_numeric and side.kll is not None and side.moments is not None and side.moments.count for side in sides
+    )
+
+
+def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
+    """How many of the finite numbers lie outside, for certain, and how many there are."""
+    moments, sketch = feature.moments, feature.kll
+    assert moments is not None
+    assert sketch is not None
+    if below <= moments.minimum and moments.maximum <= above:
+        return 0, moments.count
+    values, cumulative = sketch.step_cdf()
+    outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
+    return max(1, int(outside - sketch.error * moments.count)), moments.count
+
+
+def exact_counts(feature: FeatureProfile) -> Frequencies | None:
+    """The counts of a text's values, if all of them were counted."""
+    counts = None if feature.is_numeric else feature.frequencies
+    return counts if counts is not None and counts.exact else None

@@ -6,10 +6,9 @@ import math
 
 import numpy as np
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import FEWEST_OF_MEAN, GUARDS, Evidence, exact_counts, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_dates
-from model_monitor.monitors.data_quality.evidence import FEWEST_OF_MEAN, Evidence, exact_counts, of_share
 from model_monitor.statistics.drift.special_functions import normal_above
 from model_monitor.statistics.states import FeatureProfile
 

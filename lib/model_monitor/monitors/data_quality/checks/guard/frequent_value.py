@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_dates
-from model_monitor.monitors.data_quality.evidence import GROUP, Evidence, of_share
 from model_monitor.statistics.states import FeatureProfile, Frequencies
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.evidence import Evidence, of_share
 from model_monitor.statistics.states import FeatureProfile
 
 ALIEN = 0.01

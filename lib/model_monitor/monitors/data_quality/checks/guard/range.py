@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import why_always_new
-from model_monitor.monitors.data_quality.evidence import Evidence, beyond, has_numbers, of_share
 from model_monitor.statistics.states import FeatureProfile, KllSketch, Moments
 
 ALIEN = 0.0025

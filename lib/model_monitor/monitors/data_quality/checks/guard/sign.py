@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.evidence import Evidence, beyond, has_numbers, of_share
 from model_monitor.statistics.states import FeatureProfile
 
 ALIEN = 0.01

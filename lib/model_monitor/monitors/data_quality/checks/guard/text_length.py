@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, Mean, exact_counts, of_means
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.evidence import Evidence, Mean, exact_counts, of_means
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
 
 
