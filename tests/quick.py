@@ -17,8 +17,9 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.floors import PACKAGE, face_places, imported_names
 
@@ -104,6 +105,7 @@ def reached_by(changed: Sequence[Path]) -> dict[Path, int]:
     return {path: distances[path] for path in files}
 
 
+@cache
 def imports() -> dict[Path, set[Path]]:
     """Which files of ours each file of the package and of the unit tests imports.
 
@@ -135,7 +137,9 @@ def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
         of_then = then.get(str(path), (None, None))
         now[str(path)] = of_then if of_then[0] == version else [version, sorted(imported_names(path))]
     CACHE.parent.mkdir(exist_ok=True)
-    CACHE.write_text(json.dumps(now))
+    draft = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
+    draft.write_text(json.dumps(now))
+    draft.replace(CACHE)
     return {Path(path): names for path, (_, names) in now.items()}
 
 
@@ -179,19 +183,20 @@ def run(files: Sequence[Path], until: float, *, first: bool) -> bool:
         said = [json.loads(result.read_text()) for result in results if result.is_file()]
     cut = {name for each in said for name in each["cut"]}
     sys.stdout.write(f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files ran")
-    sys.stdout.write(f", {sum(each['failed'] for each in said)} failed\n")
+    sys.stdout.write(f", {sum(each['failed'] for each in said)} failed; ")
+    sys.stdout.write(f"{sum(each['long'] for each in said)} long ones of these files are left to `make unit`\n")
     if cut:
         ordered = [_below_root(path) for path in files if str(path) in cut]
-        sys.stdout.write(f"cut after {SECONDS:.0f} s, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
+        sys.stdout.write(f"cut for time, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
         sys.stdout.write("".join(f"    {name}\n" for name in ordered[:10]))
         sys.stdout.write(f"    and {len(ordered) - 10} more\n" if len(ordered) > 10 else "")
     return any(ended) or len(said) < len(shares)
 
 
-def _ended(process: subprocess.Popen[bytes], output: object) -> int:
+def _ended(process: subprocess.Popen[bytes], output: TextIO) -> int:
     status = process.wait()
-    output.seek(0)  # type: ignore[attr-defined]
-    sys.stdout.write(output.read() if status else "")  # type: ignore[attr-defined]
+    output.seek(0)
+    sys.stdout.write(output.read() if status else "")
     return status
 
 

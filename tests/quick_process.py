@@ -14,16 +14,22 @@ import time
 from pathlib import Path
 
 import pytest
+from tests import long_tests
 from tests.quick import TOGETHER
 
 
 class Watch:
-    """A plugin that counts tests, and stops between two of them when the time is over."""
+    """A plugin that counts tests, leaves long ones out, and stops between two of them when the time is over."""
 
     def __init__(self, until: float) -> None:
         self.until = until
-        self.ran = self.failed = 0
+        self.ran = self.failed = self.long = 0
         self.is_over = False
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        short = [item for item in items if long_tests.name_of(item.nodeid) not in long_tests.NAMES]
+        self.long += len(items) - len(short)
+        items[:] = short
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.ran += report.when == "call"
@@ -54,7 +60,7 @@ def main(until: str, result: str, first: str, *files: str) -> int:
         if watch.is_over:
             cut.append(some[-1])
             watch.is_over = False
-    Path(result).write_text(json.dumps({"ran": watch.ran, "failed": watch.failed, "cut": cut}))
+    Path(result).write_text(json.dumps({"ran": watch.ran, "failed": watch.failed, "long": watch.long, "cut": cut}))
     return int(watch.failed > 0)
 
 

@@ -1,0 +1,181 @@
+"""Sixteen faults that a developer could make, and whether the tests notice them: `python -m tests.mutants [NUMBER…]`.
+
+Each is put into a copy of HEAD. `make quick` has to notice at least QUICK of them within its 20 s, `make unit` all; what quick's
+tests notice, unit's do. It takes five minutes and more on two idle cores; no other target runs it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.floors import PACKAGE
+from tests.names import tree_of
+
+QUICK = 12
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault. file: below the package. old: a text that stands there once, and becomes `new`. breaks: what goes wrong."""
+
+    file: str
+    old: str
+    new: str
+    breaks: str
+
+
+MUTANTS = (
+    Mutant(
+        "statistics/states/moments.py",
+        "left.m2 + right.m2 + apart * apart",
+        "left.m2 + right.m2 - apart * apart",
+        "the deviation of merged parts: a swapped sign",
+    ),
+    Mutant(
+        "statistics/states/frequencies.py",
+        "[-self._limit - 1])",
+        "[-self._limit])",
+        "which values a full table keeps: an off-by-one",
+    ),
+    Mutant(
+        "statistics/states/kll.py",
+        "        return self.plus([other])",
+        "        return self.plus([])",
+        "the sketch of the second part is dropped",
+    ),
+    Mutant(
+        "statistics/drift/distances.py",
+        "float(np.abs(baseline.shares_at(values) - current.shares_at(values)).max())",
+        "float((baseline.shares_at(values) - current.shares_at(values)).max())",
+        "drift to one side only is seen",
+    ),
+    Mutant(
+        "data/records/csv_rows.py",
+        "cells.append(cell or None)",
+        "cells.append(cell)",
+        "an empty cell is no missing value",
+    ),
+    Mutant(
+        "data/records/windows.py",
+        "return self.start <= time < self.end",
+        "return self.start <= time <= self.end",
+        "a record at the full hour belongs to two windows",
+    ),
+    Mutant(
+        "data/records/decoding.py",
+        "tuple(half for half in COLUMN_ORDER if half in self.halves)",
+        "tuple(half for half in reversed(COLUMN_ORDER) if half in self.halves)",
+        "the input's columns stand before the output's",
+    ),
+    Mutant(
+        "data/records/captured_lines.py",
+        "bad += of_line[found.widths != columns].tolist()",
+        "bad += of_line[found.widths < columns].tolist()",
+        "a row with a cell too many is accepted",
+    ),
+    Mutant(
+        "storage/local.py",
+        "                file.flush()\n                os.fsync(file.fileno())\n",
+        "                file.flush()\n",
+        "a file is in place before its bytes are on the disk: a lost fsync",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000",
+        "mine.modified_ms - file.modified_ms > LIFE_SECONDS",
+        "the lease of a living run is taken over: seconds for milliseconds",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "if first < self._name:",
+        "if first > self._name:",
+        "of two runs that wait neither steps back",
+    ),
+    Mutant(
+        "storage/s3.py",
+        "start + at_most - 1}",
+        "start + at_most}",
+        "a byte too many is read of an object",
+    ),
+    Mutant(
+        "statistics/verdicts/components.py",
+        "np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)",
+        "np.minimum(np.minimum(in_window, in_baseline), 1.0)",
+        "a p-value of one side is taken for that of two",
+    ),
+    Mutant(
+        "statistics/verdicts/multiplicity.py",
+        "least = min(least, p_values[place] * tests / rank)",
+        "least = min(least, p_values[place] * tests / (rank + 1))",
+        "many tests are allowed for too little: an off-by-one",
+    ),
+    Mutant(
+        "statistics/verdicts/multiplicity.py",
+        "return max(0.0, distance - reach), min(1.0, distance + reach)",
+        "return max(0.0, distance - reach), min(1.0, distance - reach)",
+        "the interval of a distance ends below it: a swapped sign",
+    ),
+    Mutant(
+        "statistics/verdicts/variation.py",
+        "alike = _growth(now, past) <= LARGEST_GROWTH",
+        "alike = _growth(now, past) >= LARGEST_GROWTH",
+        "windows of another size say how much this one may vary",
+    ),
+)
+
+
+def main(numbers: Sequence[str]) -> int:
+    chosen = {int(number) for number in numbers} or set(range(1, len(MUTANTS) + 1))
+    by_quick = by_unit = 0
+    with tree_of("HEAD") as tree:
+        for number in sorted(chosen):
+            mutant, began = MUTANTS[number - 1], time.monotonic()
+            with applied(mutant, tree):
+                quick = is_noticed(tree, "-m", "tests.quick", "--no-lint", "--first")
+                unit = quick or is_noticed(
+                    tree, "-m", "pytest", "-x", "-q", "-m", "not rest and not slow", *reaching(tree)
+                )
+            by_quick, by_unit = by_quick + quick, by_unit + unit
+            cells = (
+                f"{number:2}",
+                "quick" if quick else "unit " if unit else "LIVES",
+                f"{time.monotonic() - began:4.0f} s",
+            )
+            sys.stdout.write("  ".join((*cells, mutant.file, mutant.breaks)) + "\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"of {len(chosen)}: make quick notices {by_quick}, make unit {by_unit}\n")
+    return int(by_unit < len(chosen) or by_quick < QUICK - (len(MUTANTS) - len(chosen)))
+
+
+@contextmanager
+def applied(mutant: Mutant, tree: Path) -> Iterator[None]:
+    """The tree with the fault in it."""
+    file = tree / PACKAGE.relative_to(PACKAGE.parents[1]) / mutant.file
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(whole.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.write_text(whole, encoding="utf-8")
+
+
+def is_noticed(tree: Path, *words: str) -> bool:
+    """Whether a program fails in the tree."""
+    return subprocess.run([sys.executable, *words], cwd=tree, capture_output=True, check=False).returncode != 0
+
+
+def reaching(tree: Path) -> list[str]:
+    """The files of tests that the tree's change reaches, nearest first; no other can notice it."""
+    command = [sys.executable, "-m", "tests.quick", "--list"]
+    said = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout
+    return [line.partition(" ")[2] for line in said.splitlines()]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
