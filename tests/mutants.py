@@ -6,6 +6,7 @@ tests notice, unit's do. It takes five minutes and more on two idle cores; no ot
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from tests.floors import PACKAGE
 from tests.names import tree_of
 
 QUICK = 12
+FAILING = re.compile(r"^(?:fails:|FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
+"""How `tests.quick` and pytest name a test that fails."""
 
 
 @dataclass(frozen=True)
@@ -131,26 +134,23 @@ MUTANTS = (
 
 
 def main(numbers: Sequence[str]) -> int:
-    chosen = {int(number) for number in numbers} or set(range(1, len(MUTANTS) + 1))
-    by_quick = by_unit = 0
+    chosen = sorted(map(int, numbers)) or range(1, len(MUTANTS) + 1)
+    noticed = {"quick": 0, "unit": 0, "LIVES": 0}
     with tree_of("HEAD") as tree:
-        for number in sorted(chosen):
+        for number in chosen:
             mutant, began = MUTANTS[number - 1], time.monotonic()
-            with applied(mutant, tree):
-                quick = is_noticed(tree, "-m", "tests.quick", "--no-lint", "--first")
-                unit = quick or is_noticed(
-                    tree, "-m", "pytest", "-x", "-q", "-m", "not rest and not slow", *reaching(tree)
-                )
-            by_quick, by_unit = by_quick + quick, by_unit + unit
-            cells = (
-                f"{number:2}",
-                "quick" if quick else "unit " if unit else "LIVES",
-                f"{time.monotonic() - began:4.0f} s",
+            how, test = "quick", by(mutant, tree, "-m", "tests.quick", "--no-lint", "--first")
+            if not test:
+                how, test = "unit", by(mutant, tree, "-m", "pytest", "-x", "-q", "-m", "not rest and not slow")
+            noticed[how if test else "LIVES"] += 1
+            sys.stdout.write(
+                f"{number:2}  {how if test else 'LIVES':5}  {time.monotonic() - began:4.0f} s  {mutant.breaks}\n"
             )
-            sys.stdout.write("  ".join((*cells, mutant.file, mutant.breaks)) + "\n")
+            sys.stdout.write(f"{'':18}{test}\n" if test else "")
             sys.stdout.flush()
-    sys.stdout.write(f"of {len(chosen)}: make quick notices {by_quick}, make unit {by_unit}\n")
-    return int(by_unit < len(chosen) or by_quick < QUICK - (len(MUTANTS) - len(chosen)))
+    everything = noticed["quick"] + noticed["unit"]
+    sys.stdout.write(f"of {len(chosen)}: make quick notices {noticed['quick']}, make unit {everything}\n")
+    return int(everything < len(chosen) or noticed["quick"] < QUICK - (len(MUTANTS) - len(chosen)))
 
 
 @contextmanager
@@ -165,16 +165,28 @@ def applied(mutant: Mutant, tree: Path) -> Iterator[None]:
         file.write_text(whole, encoding="utf-8")
 
 
-def is_noticed(tree: Path, *words: str) -> bool:
-    """Whether a program fails in the tree."""
-    return subprocess.run([sys.executable, *words], cwd=tree, capture_output=True, check=False).returncode != 0
+def by(mutant: Mutant, tree: Path, *words: str) -> str:
+    """The test by which a program notices the fault: one that fails with it, and passes without; empty if none does."""
+    leaving_out: list[str] = []
+    while True:
+        with applied(mutant, tree):
+            files = [] if "tests.quick" in words else reaching(tree)
+            said = run(tree, *words, *(f"--deselect={test}" for test in leaving_out), *files).stdout
+        failing = [test for test in FAILING.findall(said) if test not in leaving_out]
+        others = [test for test in failing if run(tree, "-m", "pytest", "-q", test).returncode == 0]
+        if others or not failing:
+            return "".join(others[:1])
+        leaving_out += failing
+
+
+def run(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A program of Python's, in the tree."""
+    return subprocess.run([sys.executable, *words], cwd=tree, capture_output=True, text=True, check=False)
 
 
 def reaching(tree: Path) -> list[str]:
     """The files of tests that the tree's change reaches, nearest first; no other can notice it."""
-    command = [sys.executable, "-m", "tests.quick", "--list"]
-    said = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout
-    return [line.partition(" ")[2] for line in said.splitlines()]
+    return [line.partition(" ")[2] for line in run(tree, "-m", "tests.quick", "--list").stdout.splitlines()]
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--no-lint", action="store_true", help="leave out what `make lint` runs")
     parser.add_argument("--list", action="store_true", help="print the files in order, and run nothing")
     parser.add_argument("--first", action="store_true", help="end with the first test that fails")
+    parser.add_argument("--deselect", action="append", default=[], help="a test that is left out")
     given = parser.parse_args(words)
     until = time.monotonic() + given.seconds
     # What is started here is waited for below.
@@ -58,7 +59,7 @@ def main(words: Sequence[str]) -> int:
     if given.list:
         sys.stdout.write("".join(f"{distance} {_below_root(file)}\n" for file, distance in reached.items()))
         return 0
-    failed = run([*reached], until, first=given.first)
+    failed = run([*reached], until, ["-x"] * given.first + [f"--deselect={test}" for test in given.deselect])
     if linting is not None and linting.wait():
         sys.stdout.write("make lint fails\n")
         failed = True
@@ -165,8 +166,8 @@ def _sources_of(changed: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(sources))
 
 
-def run(files: Sequence[Path], until: float, *, first: bool) -> bool:
-    """Whether a test of the files failed. until: on the monotonic clock, which every process here has."""
+def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
+    """Whether a test of the files failed. until: on the monotonic clock, which every process here has. options: of pytest."""
     if not files:
         sys.stdout.write("no unit test is reached by the change\n")
         return False
@@ -175,29 +176,48 @@ def run(files: Sequence[Path], until: float, *, first: bool) -> bool:
         results = [Path(folder) / f"{place}.json" for place in range(len(shares))]
         processes = []
         for share, result in zip(shares, results, strict=True):
-            words = [str(until - TO_END), str(result), str(int(first)), *map(str, share)]
             output = opened.enter_context(result.with_suffix(".txt").open("w+"))
-            command = [sys.executable, "-m", "tests.quick_process", *words]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.quick_process",
+                str(until - TO_END),
+                str(result),
+                *options,
+                *map(str, share),
+            ]
             processes.append((subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output), output))
-        ended = [_ended(process, output) for process, output in processes]
+        crashed = [_crashed(process, output, until) for process, output in processes]
         said = [json.loads(result.read_text()) for result in results if result.is_file()]
-    cut = {name for each in said for name in each["cut"]}
-    sys.stdout.write(f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files ran")
-    sys.stdout.write(f", {sum(each['failed'] for each in said)} failed; ")
+    cut = {*map(str, files)} - {name for each in said for name in each["done"]}
+    failed = [test for each in said for test in each["failed"]]
+    sys.stdout.write("".join(f"fails: {test}\n" for test in failed))
+    sys.stdout.write(
+        f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files, {len(failed)} failed; "
+    )
     sys.stdout.write(f"{sum(each['long'] for each in said)} long ones of these files are left to `make unit`\n")
     if cut:
         ordered = [_below_root(path) for path in files if str(path) in cut]
         sys.stdout.write(f"cut for time, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
         sys.stdout.write("".join(f"    {name}\n" for name in ordered[:10]))
         sys.stdout.write(f"    and {len(ordered) - 10} more\n" if len(ordered) > 10 else "")
-    return any(ended) or len(said) < len(shares)
+    return bool(failed) or any(crashed)
 
 
-def _ended(process: subprocess.Popen[bytes], output: TextIO) -> int:
-    status = process.wait()
+def _crashed(process: subprocess.Popen[bytes], output: TextIO, until: float) -> bool:
+    """Whether a process ended by itself in another way than with tests that pass or fail; what it said of them is shown.
+
+    One that is still collecting when the time is over is stopped.
+    """
+    try:
+        status = process.wait(max(until - time.monotonic(), 0.1))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
     output.seek(0)
     sys.stdout.write(output.read() if status else "")
-    return status
+    return status not in (0, 1)
 
 
 def _cores() -> int:
