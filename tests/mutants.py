@@ -1,4 +1,4 @@
-"""Sixteen faults that a developer could make, and whether the tests notice them: `python -m tests.mutants [NUMBER…]`.
+"""Sixteen faults that a developer could make, and whether the tests notice them: `python -m tests.mutants`.
 
 Each is put into a copy of HEAD. `make quick` has to notice at least QUICK of them within its 20 s, `make unit` all; what quick's
 tests notice, unit's do. It takes five minutes and more on two idle cores; no other target runs it.
@@ -6,6 +6,7 @@ tests notice, unit's do. It takes five minutes and more on two idle cores; no ot
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from tests.floors import PACKAGE
 from tests.names import tree_of
+from tests.quick import SECONDS
 
 QUICK = 12
 FAILING = re.compile(r"^(?:fails:|FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
@@ -133,13 +135,18 @@ MUTANTS = (
 )
 
 
-def main(numbers: Sequence[str]) -> int:
-    chosen = sorted(map(int, numbers)) or range(1, len(MUTANTS) + 1)
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("numbers", nargs="*", type=int, help="which of them, from 1 on; all by default")
+    parser.add_argument("--seconds", default=str(SECONDS), help="what make quick gets; more on a machine that is busy")
+    given = parser.parse_args(words)
+    chosen = sorted(given.numbers) or range(1, len(MUTANTS) + 1)
+    quick = ("-m", "tests.quick", "--no-lint", "--first", "--seconds", given.seconds)
     noticed = {"quick": 0, "unit": 0, "LIVES": 0}
     with tree_of("HEAD") as tree:
         for number in chosen:
             mutant, began = MUTANTS[number - 1], time.monotonic()
-            how, test = "quick", by(mutant, tree, "-m", "tests.quick", "--no-lint", "--first")
+            how, test = "quick", by(mutant, tree, *quick)
             if not test:
                 how, test = "unit", by(mutant, tree, "-m", "pytest", "-x", "-q", "-m", "not rest and not slow")
             noticed[how if test else "LIVES"] += 1

@@ -31,8 +31,8 @@ SECONDS = 20.0
 TO_END = 1.5
 """Seconds that are kept for what has begun."""
 
-TOGETHER = 4
-"""Files that are collected at a time: enough that starting pytest costs little, so few that nothing far is read too soon."""
+TOGETHER = 8
+"""Most files that are collected at a time. It begins with one, the nearest, so that nothing far is imported before that ran."""
 
 READS_THE_TREE = ROOT / "tests" / "floors.py"
 """Whoever imports this one looks at every module of the package."""

@@ -54,10 +54,10 @@ def main(until: str, result: str, *words: str) -> int:
     files = [word for word in words if not word.startswith("-")]
     options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not rest and not slow", *given]
     done: list[str] = []
-    for start in range(0, len(files), TOGETHER):
-        if time.monotonic() > watch.until or ("-x" in given and watch.failed):
-            break
-        some = files[start : start + TOGETHER]
+    size = 1
+    while files and time.monotonic() < watch.until and not ("-x" in given and watch.failed):
+        some, files = files[:size], files[size:]
+        size = min(2 * size, TOGETHER)
         pytest.main([*options, *some], plugins=[watch])
         done += some[:-1] if watch.is_over else some
         said = {"ran": watch.ran, "failed": watch.failed, "long": watch.long, "done": done}
