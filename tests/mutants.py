@@ -24,6 +24,9 @@ QUICK = 12
 FAILING = re.compile(r"^(?:fails:|FAILED|ERROR) (tests/\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
 """How `tests.quick` and pytest name a test that fails."""
 
+ANCHORS = "tests/unit/test_quick.py::test_what_a_mutant_changes_stands_once_in_its_file"
+"""It fails by any of them."""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -174,7 +177,7 @@ def applied(mutant: Mutant, tree: Path) -> Iterator[None]:
 
 def by(mutant: Mutant, tree: Path, *words: str) -> str:
     """The test by which a program notices the fault: one that fails with it, and passes without; empty if none does."""
-    leaving_out: list[str] = []
+    leaving_out = [ANCHORS]
     while True:
         with applied(mutant, tree):
             files = [] if "tests.quick" in words else reaching(tree)
