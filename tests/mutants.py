@@ -106,10 +106,10 @@ MUTANTS = (
         "of two runs that wait neither steps back",
     ),
     Mutant(
-        "storage/s3.py",
-        "start + at_most - 1}",
-        "start + at_most}",
-        "a byte too many is read of an object",
+        "storage/local.py",
+        "for part in parts if len(parts) > 1 else ():",
+        "for part in parts[1:] if len(parts) > 1 else ():",
+        "of files that are put together the first is dropped",
     ),
     Mutant(
         "statistics/verdicts/components.py",
