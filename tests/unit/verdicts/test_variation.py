@@ -9,7 +9,14 @@ from scipy import stats
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.verdicts.components import Component, of_numbers
 from model_monitor.statistics.verdicts.multiplicity import combined
-from model_monitor.statistics.verdicts.variation import allowed_for, between_share, comparable, of_categories, phi, unseen
+from model_monitor.statistics.verdicts.variation import (
+    allowed_for,
+    between_share,
+    comparable,
+    of_categories,
+    phi,
+    unseen,
+)
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
 from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
 
