@@ -41,8 +41,8 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "statistics/states/moments.py",
-        "left.m2 + right.m2 + apart * apart",
-        "left.m2 + right.m2 - apart * apart",
+        "m2 + other_m2 + apart * apart",
+        "m2 + other_m2 - apart * apart",
         "the deviation of merged parts: a swapped sign",
     ),
     Mutant(

@@ -4,7 +4,7 @@ The floors above import nothing of it: they ask for the names here, each loaded 
 package that wants more of Spark gets it by a name here.
 
 `engine/`: partitions as Spark maps them. `launch/`: what happens before Spark starts, with the standard library alone.
-`frames/`: data sets that are Spark's. `deequ/`: all that knows Deequ. `merging/`: captures joined with their labels.
+`deequ/`: all that knows Deequ. `merging/`: captures joined with their labels.
 """
 
 from model_monitor.lazy import lazily
