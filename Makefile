@@ -11,7 +11,11 @@ ARGS ?=
 PROCESSES ?= 3
 # Each file that is put in place waits for its disk, and tests put tens of thousands: memory is one, where there are 8 GB of it.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "TMPDIR=/dev/shm"}')
-PYTEST = $(MEMORY) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST = $(MEMORY) $(UNIT) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# A unit test that needs more of a processor fails, but for those of tests/long_tests.py.
+UNIT := UNIT_SECONDS=0.5
+# What `make quick` counts a change from: BASE=main for all of a branch.
+BASE ?= HEAD
 # Tests that ARGS names by their path run wherever they belong.
 NAMED = $(findstring tests/,$(ARGS))
 
@@ -37,7 +41,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow lint types bench docs site package release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow quick unit mutants lint types bench docs site package release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,6 +53,15 @@ demo: setup ## generate an example, baseline it, monitor an hour of it, and say 
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all, SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
+
+quick: $(VENV)/.test ## lint, and the unit tests that the change reaches, nearest first, for 20 s: BASE=main counts from a commit
+	@$(PY) -m tests.quick --base $(BASE) $(ARGS)
+
+unit: $(VENV)/.test ## run all unit tests; one that takes above 0.5 s of a processor fails
+	@$(PYTEST) -m "not rest and not slow" $(or $(ARGS),tests/unit)
+
+mutants: $(VENV)/.test ## damage the package in sixteen ways, and say which of them `make quick` and `make unit` notice
+	@$(PY) -m tests.mutants $(ARGS)
 
 test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
 	@$(PYTEST) -m "rest and not slow" $(ARGS)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import long_tests
 from tests.at_hand import require
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
@@ -75,26 +76,19 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-UNIT_SECONDS = float(os.environ.get("UNIT_SECONDS", "inf"))
-"""What a unit test may take at most, as `make unit` and `make test` set it."""
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A unit test that takes too long fails, unless its marker `takes_long` says why.
+    """A unit test that takes too long fails, unless tests/long_tests.py says why; only where UNIT_SECONDS is set.
 
-    Counted is what the processor does for it, its ended processes included: a loaded machine makes no test slower. What the
-    test imports first is not its own, so it is not counted at all then.
+    Counted is what a processor does for it and for its ended processes, so that waiting for others makes no test slower. What
+    a test imports first is not its own: one that loads a module is not looked at.
     """
     before, loaded = _processor_seconds(), len(sys.modules)
     result = yield
     taken = _processor_seconds() - before
-    is_bound = item.get_closest_marker("unit") and not item.get_closest_marker("takes_long")
-    if is_bound and taken > UNIT_SECONDS and len(sys.modules) == loaded:
-        pytest.fail(
-            f"takes {taken:.2f} s of a processor; a unit test may take {UNIT_SECONDS}, or @pytest.mark.takes_long('why')",
-            pytrace=False,
-        )
+    is_bound = item.get_closest_marker("unit") and long_tests.name_of(item.nodeid) not in long_tests.NAMES
+    if is_bound and taken > float(os.environ.get("UNIT_SECONDS", "inf")) and len(sys.modules) == loaded:
+        pytest.fail(f"it takes {taken:.2f} s of a processor: make it cheaper, or say in tests/long_tests.py why", False)
     return result
 
 

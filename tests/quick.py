@@ -17,8 +17,9 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tests.floors import PACKAGE, face_places, imported_names
 
@@ -30,8 +31,8 @@ SECONDS = 20.0
 TO_END = 1.5
 """Seconds that are kept for what has begun."""
 
-TOGETHER = 4
-"""Files that are collected at a time: enough that starting pytest costs little, so few that nothing far is read too soon."""
+TOGETHER = 8
+"""Most files that are collected at a time. It begins with one, the nearest, so that nothing far is imported before that ran."""
 
 READS_THE_TREE = ROOT / "tests" / "floors.py"
 """Whoever imports this one looks at every module of the package."""
@@ -49,6 +50,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--no-lint", action="store_true", help="leave out what `make lint` runs")
     parser.add_argument("--list", action="store_true", help="print the files in order, and run nothing")
     parser.add_argument("--first", action="store_true", help="end with the first test that fails")
+    parser.add_argument("--deselect", action="append", default=[], help="a test that is left out")
     given = parser.parse_args(words)
     until = time.monotonic() + given.seconds
     # What is started here is waited for below.
@@ -57,7 +59,7 @@ def main(words: Sequence[str]) -> int:
     if given.list:
         sys.stdout.write("".join(f"{distance} {_below_root(file)}\n" for file, distance in reached.items()))
         return 0
-    failed = run([*reached], until, first=given.first)
+    failed = run([*reached], until, ["-x"] * given.first + [f"--deselect={test}" for test in given.deselect])
     if linting is not None and linting.wait():
         sys.stdout.write("make lint fails\n")
         failed = True
@@ -104,6 +106,7 @@ def reached_by(changed: Sequence[Path]) -> dict[Path, int]:
     return {path: distances[path] for path in files}
 
 
+@cache
 def imports() -> dict[Path, set[Path]]:
     """Which files of ours each file of the package and of the unit tests imports.
 
@@ -135,7 +138,9 @@ def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
         of_then = then.get(str(path), (None, None))
         now[str(path)] = of_then if of_then[0] == version else [version, sorted(imported_names(path))]
     CACHE.parent.mkdir(exist_ok=True)
-    CACHE.write_text(json.dumps(now))
+    draft = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
+    draft.write_text(json.dumps(now))
+    draft.replace(CACHE)
     return {Path(path): names for path, (_, names) in now.items()}
 
 
@@ -161,8 +166,8 @@ def _sources_of(changed: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(sources))
 
 
-def run(files: Sequence[Path], until: float, *, first: bool) -> bool:
-    """Whether a test of the files failed. until: on the monotonic clock, which every process here has."""
+def run(files: Sequence[Path], until: float, options: Sequence[str]) -> bool:
+    """Whether a test of the files failed. until: on the monotonic clock, which every process here has. options: of pytest."""
     if not files:
         sys.stdout.write("no unit test is reached by the change\n")
         return False
@@ -171,28 +176,48 @@ def run(files: Sequence[Path], until: float, *, first: bool) -> bool:
         results = [Path(folder) / f"{place}.json" for place in range(len(shares))]
         processes = []
         for share, result in zip(shares, results, strict=True):
-            words = [str(until - TO_END), str(result), str(int(first)), *map(str, share)]
             output = opened.enter_context(result.with_suffix(".txt").open("w+"))
-            command = [sys.executable, "-m", "tests.quick_process", *words]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.quick_process",
+                str(until - TO_END),
+                str(result),
+                *options,
+                *map(str, share),
+            ]
             processes.append((subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output), output))
-        ended = [_ended(process, output) for process, output in processes]
+        crashed = [_crashed(process, output, until) for process, output in processes]
         said = [json.loads(result.read_text()) for result in results if result.is_file()]
-    cut = {name for each in said for name in each["cut"]}
-    sys.stdout.write(f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files ran")
-    sys.stdout.write(f", {sum(each['failed'] for each in said)} failed\n")
+    cut = {*map(str, files)} - {name for each in said for name in each["done"]}
+    failed = [test for each in said for test in each["failed"]]
+    sys.stdout.write("".join(f"fails: {test}\n" for test in failed))
+    sys.stdout.write(
+        f"{sum(each['ran'] for each in said)} tests of {len(files) - len(cut)} files, {len(failed)} failed; "
+    )
+    sys.stdout.write(f"{sum(each['long'] for each in said)} long ones of these files are left to `make unit`\n")
     if cut:
         ordered = [_below_root(path) for path in files if str(path) in cut]
-        sys.stdout.write(f"cut after {SECONDS:.0f} s, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
+        sys.stdout.write(f"cut for time, {len(cut)} of {len(files)} files; `make unit` runs them:\n")
         sys.stdout.write("".join(f"    {name}\n" for name in ordered[:10]))
         sys.stdout.write(f"    and {len(ordered) - 10} more\n" if len(ordered) > 10 else "")
-    return any(ended) or len(said) < len(shares)
+    return bool(failed) or any(crashed)
 
 
-def _ended(process: subprocess.Popen[bytes], output: object) -> int:
-    status = process.wait()
-    output.seek(0)  # type: ignore[attr-defined]
-    sys.stdout.write(output.read() if status else "")  # type: ignore[attr-defined]
-    return status
+def _crashed(process: subprocess.Popen[bytes], output: TextIO, until: float) -> bool:
+    """Whether a process ended by itself in another way than with tests that pass or fail; what it said of them is shown.
+
+    One that is still collecting when the time is over is stopped.
+    """
+    try:
+        status = process.wait(max(until - time.monotonic(), 0.1))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    output.seek(0)
+    sys.stdout.write(output.read() if status else "")
+    return status not in (0, 1)
 
 
 def _cores() -> int:

@@ -1,9 +1,9 @@
 """One process of tests/quick.py: runs files of tests, a few at a time, until it is time to stop.
 
-    python -m tests.quick_process UNTIL RESULT FIRST FILE…
+    python -m tests.quick_process UNTIL RESULT [OPTION…] FILE…
 
-UNTIL is on the monotonic clock. RESULT becomes JSON: how many tests ran and failed, and the files that were left out or cut
-short. FIRST is 1 to end with the first failing test.
+UNTIL is on the monotonic clock. RESULT becomes JSON after every few files: how many tests ran, which failed, how many long
+ones were left out, and the files that are done. OPTION is one of pytest's and begins with a dash.
 """
 
 from __future__ import annotations
@@ -14,23 +14,30 @@ import time
 from pathlib import Path
 
 import pytest
+from tests import long_tests
 from tests.quick import TOGETHER
 
 
 class Watch:
-    """A plugin that counts tests, and stops between two of them when the time is over."""
+    """A plugin that counts tests, leaves long ones out, and stops between two of them when the time is over."""
 
     def __init__(self, until: float) -> None:
         self.until = until
-        self.ran = self.failed = 0
+        self.ran = self.long = 0
+        self.failed: list[str] = []
         self.is_over = False
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        short = [item for item in items if long_tests.name_of(item.nodeid) not in long_tests.NAMES]
+        self.long += len(items) - len(short)
+        items[:] = short
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.ran += report.when == "call"
-        self.failed += report.failed
+        self.failed += [report.nodeid] if report.failed else []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self.failed += report.failed
+        self.failed += [report.nodeid] if report.failed else []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
@@ -41,21 +48,23 @@ class Watch:
         return result
 
 
-def main(until: str, result: str, first: str, *files: str) -> int:
+def main(until: str, result: str, *words: str) -> int:
     watch = Watch(float(until))
-    cut: list[str] = []
-    for start in range(0, len(files), TOGETHER):
-        some = files[start : start + TOGETHER]
-        if time.monotonic() > watch.until or (first == "1" and watch.failed):
-            cut += some
-            continue
-        options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not rest and not slow"]
-        pytest.main([*options, *(["-x"] if first == "1" else []), *some], plugins=[watch])
-        if watch.is_over:
-            cut.append(some[-1])
-            watch.is_over = False
-    Path(result).write_text(json.dumps({"ran": watch.ran, "failed": watch.failed, "cut": cut}))
-    return int(watch.failed > 0)
+    given = [word for word in words if word.startswith("-")]
+    files = [word for word in words if not word.startswith("-")]
+    options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not rest and not slow", *given]
+    done: list[str] = []
+    size = 1
+    while files and time.monotonic() < watch.until and not ("-x" in given and watch.failed):
+        some, files = files[:size], files[size:]
+        size = min(2 * size, TOGETHER)
+        pytest.main([*options, *some], plugins=[watch])
+        done += some[:-1] if watch.is_over else some
+        said = {"ran": watch.ran, "failed": watch.failed, "long": watch.long, "done": done}
+        draft = Path(f"{result}.draft")
+        draft.write_text(json.dumps(said))
+        draft.replace(result)
+    return int(bool(watch.failed))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,5 @@
-"""What connects with other products: EMR, descriptions of the service's schedules, the demo."""
+"""What connects with other products: EMR, descriptions of the service's schedules, the demo.
+
+`emr/` ships a job to a cluster and waits. `imports/` makes schedules here of the service's. `demo/` generates a day of
+traffic, monitors it and says what is wrong.
+"""

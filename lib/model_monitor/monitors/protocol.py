@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -250,7 +250,8 @@ class Finding:
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
-        return CheckResult.model_validate({**whose, "check": check, **asdict(self)})
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__}  # asdict copies each value deeply
+        return CheckResult.model_validate({**whose, "check": check, **own})
 
     def unjudged(self, reason: str) -> Finding:
         """The same numbers without a verdict."""

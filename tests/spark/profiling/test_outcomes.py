@@ -23,6 +23,7 @@ from model_monitor.spark.engine.spark import SparkEngine
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+MONITOR = ModelQualityMonitor(PLAN)
 
 
 def table(rows=2_000):
@@ -35,7 +36,7 @@ def test_it_is_one_spark_job(spark, jobs_of):
     frame = spark.createDataFrame(table()).coalesce(2)
     data = replace(outcomes(frame, PLAN), partitions_at_most=2)
     with jobs_of() as jobs:
-        found = ModelQualityMonitor(PLAN).scan(PLAN, data, None)
+        found = MONITOR.scan(PLAN, data, None)
 
     assert found.state.item_count == 2_000
     assert len(jobs) == 1
@@ -44,8 +45,8 @@ def test_it_is_one_spark_job(spark, jobs_of):
 @pytest.mark.parametrize("partitions", [1, 2, 7, 300])  # 300: some are empty, and executors add the states
 def test_counts_do_not_depend_on_the_partitioning(spark, partitions):
     frame = spark.createDataFrame(table())
-    whole = ModelQualityMonitor(PLAN).scan(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
-    found = ModelQualityMonitor(PLAN).scan(PLAN, outcomes(frame.repartition(partitions), PLAN), None).state
+    whole = MONITOR.scan(PLAN, outcomes(frame.coalesce(1), PLAN), None).state
+    found = MONITOR.scan(PLAN, outcomes(frame.repartition(partitions), PLAN), None).state
 
     assert found.confusion == whole.confusion
     assert found.scores.to_bytes() == whole.scores.to_bytes()
@@ -92,7 +93,7 @@ def test_refused_records_are_counted_by_reason_and_kept_ones_once(spark, tmp_pat
     (tmp_path / "merged.jsonl").write_text("\n".join(lines) + "\n")
     decoder = LineDecoder(reading_of(PLAN, None, None, "0", Reading(("endpointOutput",))))
     dataset = read_line_outcomes(SparkEngine(spark), list_captures(SparkEngine(spark), str(tmp_path)), decoder)
-    found = ModelQualityMonitor(PLAN).scan(PLAN, dataset, None)
+    found = MONITOR.scan(PLAN, dataset, None)
     ledger = dataset.ledger(found.rows)
 
     assert (ledger.read, ledger.kept, ledger.kept_rows) == (5, 1, 2)

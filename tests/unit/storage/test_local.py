@@ -39,6 +39,20 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, file_size
     assert os.listdir(tmp_path) == ["statistics.json"]
 
 
+def test_a_file_is_on_the_disk_before_it_is_in_place(tmp_path, monkeypatch):
+    """After a loss of power a reader finds the file of before, or all of this one."""
+    target, sync, steps = tmp_path / "a.json", os.fsync, []
+
+    def synced(descriptor):
+        steps.append((target.exists(), os.fstat(descriptor).st_size))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    LocalStorage().write(str(target), b"content")
+
+    assert (steps, target.read_bytes()) == ([(False, 7)], b"content")
+
+
 def test_a_place_that_can_not_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("not a folder")
 

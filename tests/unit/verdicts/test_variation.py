@@ -9,7 +9,14 @@ from scipy import stats
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.verdicts.components import Component, of_numbers
 from model_monitor.statistics.verdicts.multiplicity import combined
-from model_monitor.statistics.verdicts.variation import allowed_for, between_share, of_categories, phi, unseen
+from model_monitor.statistics.verdicts.variation import (
+    allowed_for,
+    between_share,
+    comparable,
+    of_categories,
+    phi,
+    unseen,
+)
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
 from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
 
@@ -91,6 +98,16 @@ def test_enough_windows_count_by_how_much_they_say():
     assert phi("location", now, past) == pytest.approx(1 + excess)
     p = 2 * stats.t.sf(6 / np.sqrt(1 + excess), 19.32)
     assert allowed_for(Component("location", 1e-9, 0.1), now, past).p == pytest.approx(p)
+
+
+@pytest.mark.parametrize(("large", "left"), [(32, 32), (31, 43)])
+def test_smaller_windows_are_left_aside_where_32_others_are_about_as_large(large, left):
+    """A window of 150 beside those of 100, half as large again, and twelve of 20."""
+    past = {"effective": np.array([100.0] * large + [20.0] * 12), "ks": np.arange(large + 12.0)}
+
+    kept = comparable({"effective": 150.0}, past)
+
+    assert kept["ks"].tolist() == list(range(left))
 
 
 def test_a_p_value_is_students_and_never_smaller_than_before():

@@ -1,1 +1,1 @@
-"""TODO monitors/user_checks"""
+"""Deequ's checks that users write: planned before the scan, answered from states where those say enough, judged after it."""

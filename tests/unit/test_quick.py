@@ -1,0 +1,98 @@
+"""What `make quick` chooses, and that the lists of long tests and of mutants are of what is there."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from tests import mutants
+from tests.floors import PACKAGE
+from tests.long_tests import LONG_TESTS, NAMES, name_of
+from tests.quick import ROOT, UNIT, reached_by
+
+MOMENTS = PACKAGE / "statistics" / "states" / "moments.py"
+
+
+def names(files):
+    return [file.name for file in files]
+
+
+def test_the_test_of_a_changed_module_comes_first_and_those_that_import_it_by_detours_come_behind():
+    reached = reached_by([MOMENTS])
+
+    assert names(reached)[0] == "test_moments.py"
+    distances = list(reached.values())[1:]
+    assert distances == sorted(distances)
+    assert "test_import_table.py" in names(reached)  # which reads every module
+
+
+def test_what_does_not_import_the_changed_module_is_not_reached():
+    reached = reached_by([MOMENTS])
+
+    assert all(file.is_relative_to(UNIT) for file in reached)
+    assert UNIT / "capture" / "test_options.py" not in reached  # capture imports nothing of ours
+
+
+def test_a_changed_test_and_the_tests_of_a_changed_helper_are_reached():
+    own = UNIT / "states" / "test_moments.py"
+
+    assert reached_by([own]) == {own: 0}
+    assert reached_by([UNIT / "data_quality" / "comparisons.py"])
+    assert "test_face.py" in names(reached_by([ROOT / "tests" / "programs.py"]))
+
+
+def test_a_changed_page_reaches_the_tests_of_pages():
+    assert set(names(reached_by([ROOT / "README.md"]))) == {"test_documentation.py", "test_sources.py"}
+
+
+def test_a_changed_template_reaches_what_its_modules_do():
+    [template, *_] = sorted(PACKAGE.glob("reports/page/assets/*.css"))
+
+    assert names(reached_by([template]))
+
+
+def test_a_check_that_nobody_imports_reaches_the_tests_of_its_package():
+    """It is found by being there."""
+    assert "test_check_law.py" in names(
+        reached_by([PACKAGE / "monitors" / "data_quality" / "checks" / "completeness.py"])
+    )
+
+
+def functions_of(path: Path) -> set[str]:
+    return {
+        f"{path.stem}::{node.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def test_every_long_test_is_there():
+    listed = [name for named in LONG_TESTS.values() for name in named]
+    there = {name for path in UNIT.rglob("test_*.py") for name in functions_of(path)}
+
+    assert sorted(set(listed) - there) == [], "tests/long_tests.py names tests that are gone, or have another name now"
+    assert len(listed) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "name"),
+    [
+        ("tests/unit/states/test_kll.py::test_one", "test_kll::test_one"),
+        ("tests/unit/bias/test_checks.py::TestAll::test_one[a::b-1]", "test_checks::test_one"),
+    ],
+)
+def test_a_long_test_is_named_by_its_file_and_its_function(nodeid, name):
+    assert name_of(nodeid) == name
+
+
+def test_what_a_mutant_changes_stands_once_in_its_file():
+    lost = [
+        f"{mutant.file}: {mutant.old!r}"
+        for mutant in mutants.MUTANTS
+        if not (PACKAGE / mutant.file).is_file()
+        or (PACKAGE / mutant.file).read_text(encoding="utf-8").count(mutant.old) != 1
+    ]
+
+    assert lost == [], "tests/mutants.py: take the line as it reads now"
+    assert len(mutants.MUTANTS) == 16
