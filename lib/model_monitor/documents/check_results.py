@@ -52,6 +52,8 @@ class CheckResult(Section):
     was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
     first of the windows in a row that had it began; None if that is this one.
 
+    change: of a violated one what changed, in words that follow the name; of another of drift `smallest_change` in words.
+
     impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
     """
 
@@ -84,6 +86,7 @@ class CheckResult(Section):
     same_as: Name | None = None
     alarm: Count | None = None
     words: Name | None = None
+    change: Name | None = None
     values: tuple[Name, ...] | None = None
     since: Name | None = None
     impact: UndefinableNumber = None

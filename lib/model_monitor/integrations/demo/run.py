@@ -132,6 +132,8 @@ ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
 PAGE = "report.html"
 MODEL = "model_monitor.integrations.demo.churn:score"
+OUTPUTS = ("churned", "churn_probability")
+"""Columns that the model puts out."""
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "feature",
@@ -237,7 +239,8 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         **baseline,
         "--output-path": str(output / ATTRIBUTIONS),
     }
-    jobs = (("2/5", "baseline", baseline), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
+    data = {**baseline, "--predictions": ",".join(OUTPUTS)}
+    jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
         words = [word for pair in flags.items() for word in pair]
         _step(out, f"{step} running the job: model-monitor submit {job} {shlex.join(words)}")

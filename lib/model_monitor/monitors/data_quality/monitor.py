@@ -329,7 +329,8 @@ class DataQualityMonitor(Monitor):
     def page(
         self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
     ) -> Page:
-        return page_of(profile, results, known)
+        size, hide = self.max_domain_size, self.hide_values
+        return page_of(profile, results, known, max_domain_size=size, hide_values=hide)
 
     def summary(self, profile: Profile, _: object, known: QualityBaseline | None) -> Summary:
         return summary_of(profile, known.distributions if known is not None else None, self.max_domain_size)

@@ -37,6 +37,12 @@ def change(feature: str, now: float, before: float, ends: Sequence[float]) -> st
     return f"Attribution of {feature} is {now:.4g} where the baseline has {before:.4g}; the change is between {low} and {high}"
 
 
+def in_words(output: str, now: float, before: float) -> str:
+    """The same in words that follow the feature's name."""
+    times = f" {abs(now / before):.2g} times as much:" if before else ""
+    return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"
+
+
 # How much of a ranking is left: the normalised discounted cumulative gain of attributions beside those of a
 # baseline.
 
