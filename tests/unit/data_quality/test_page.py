@@ -128,7 +128,7 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     before, after = (profile_of(text_feature("country", ["DE", name] * 50)) for name in ("FR", "ES"))
     _, constraints = hidden.documents(before, hidden.metrics(before))
     known = hidden.known(constraints, None, before, constraints)
-    results = hidden.told(hidden.check(after, {}, known), after, known)
+    results = hidden.in_words(hidden.check(after, {}, known), after, known)
     shown = hidden.page({}, results, after, known)
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
     assert not {"DE", "FR", "ES"} & set(Elements(html_of(shown)).texts)

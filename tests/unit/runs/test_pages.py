@@ -19,7 +19,7 @@ from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark
 from model_monitor.documents.run_description import BaselineReference, RunContext
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.notices.messages import AlertReport, Report, document, headline, text
+from model_monitor.reports.notices import AlertReport, Report, document, headline, text
 from model_monitor.running.layout import Layout
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.spark.launch.package_zip import provide_zip
@@ -41,7 +41,7 @@ def findings(values, **context):
     before = run([float(number) for number in range(100)])
     known = MONITOR.known(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
-    results = MONITOR.told(MONITOR.check(current.state, current.metrics, known), current.state, known)
+    results = MONITOR.in_words(MONITOR.check(current.state, current.metrics, known), current.state, known)
     hints = (Hint(hint="h", features=(), description="a column looks odd"),)
     return Findings(MONITOR.violations(results), results, current, before.constraints, hints=hints, known=known)
 
