@@ -4,19 +4,18 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, whose
+from model_monitor.documents.check_results import CheckResult, whose
 from model_monitor.documents.document import Count, Document, Name, Number, Section
 
 COMPLETENESS = "completeness_check"
 
 OF_THE_WINDOW = "the window"
 NAMED = 3
-MOST_SAID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,6 @@ class Alarm:
         said += f"; the same of {_some(alike)}" if alike else ""
         said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
         return said + (f"; since {self.since}" if self.since else "")
-
-
-def in_sentences(alarms: Sequence[Alarm]) -> tuple[str, ...]:
-    """The first alarms with their numbers, for pages."""
-    said = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_SAID], start=1)]
-    more = len(alarms) - MOST_SAID
-    return (*said, f"{more:,} more are in checks.json.") if more > 0 else tuple(said)
 
 
 def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
@@ -128,11 +120,6 @@ def plain_words(result: CheckResult) -> str:
 def check_in_words(result: CheckResult) -> str:
     """`completeness` of `completeness_check`."""
     return result.check.removesuffix("_check").replace("_", " ")
-
-
-def reason_of(results: Iterable[CheckResult], status: CheckStatus) -> str:
-    """Why one of the checks ends so: what the first that says a reason says."""
-    return next((result.reason for result in results if result.status is status and result.reason), "")
 
 
 _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}

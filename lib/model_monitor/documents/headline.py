@@ -12,7 +12,7 @@ from model_monitor.documents.page import Headline, Mark, number_text, percent, s
 from model_monitor.documents.run_description import RunWindow, time_of
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
-"""What violations of the data set itself are called in the place of a feature. Source: contract 4.4."""
+"""What violations of the data set itself are called in the place of a feature."""
 
 ONE_VALUE = "one value"
 """In the words of a change: the value has its own name where values may be named."""

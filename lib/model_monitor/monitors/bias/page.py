@@ -108,8 +108,8 @@ def _cards(analysis: BiasAnalysis, bad: Sequence[CheckResult]) -> Iterator[Card]
 
 def _of_both(group: GroupAnalysis) -> Iterator[Point]:
     """The shares of positive labels and predictions, in the group and in the rest."""
-    for what, of in (("labels", "positives"), ("predictions", "predicted_positives")):
-        if what == "predictions" and group.post_training is None:
+    for what, of in (("labels", "positives"), ("predicted", "predicted_positives")):
+        if what == "predicted" and group.post_training is None:
             continue
         for who, side in ((group.choice.shown, group.counts.d), ("the rest", group.counts.a)):
             rows = float(side.rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +39,8 @@ from model_monitor.reports.history_page.past_run import NONE, PastRun, name_of
 
 MOST_FIRST = 2
 """Metrics of each monitor that are drawn over time before what changed."""
+MOST_BARS, MOST_TICKS = 120, 40
+"""Bars over time in a card and in a cell; more windows share them."""
 MOST_METRICS = 8
 """Metrics over time, of each monitor."""
 READING = (
@@ -137,7 +139,8 @@ def _headline(history: History, judged: Sequence[Sequence[CheckResult]], outputs
     bad = sum(map(bool, counts))
     if since is None:
         calm = first.text if first.mark is Mark.GOOD else f"No alert. {first.text}"
-        past = f"{bad:,} of {len(counts):,} windows before had violations." if bad else ""
+        many = f"{bad:,} of the" if bad else "None of the"
+        past = f"{many} {len(counts):,} windows had violations." if len(counts) > 1 else ""
         said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
@@ -239,9 +242,18 @@ def _card(history: History, series: Series, row: int, results: Sequence[CheckRes
     )
     return Card(
         *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
-        hours if len(times) > 1 else None,
+        _thinned(hours, MOST_BARS) if len(times) > 1 else None,
         evidence_of(first) if first else "",
     )
+
+
+def _thinned(hours: Hours, most: int) -> Hours:
+    """The same with fewer bars: the largest of neighbours, violated if one of them is."""
+    step = -(-len(hours.values) // most)
+    starts = range(0, len(hours.values), step)
+    parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
+    bad = tuple(any(hours.bad[start : start + step]) for start in starts)
+    return replace(hours, values=tuple(max(part, default=None) for part in parts), bad=bad)
 
 
 def _other_unit(run: PastRun, baseline: PastRun, name: str) -> str:
@@ -280,11 +292,7 @@ def _line(history: History, series: Series, row: int, results: Sequence[CheckRes
             number_text(run.number(of, name)),
             largest or "–",
             lacking,
-            Hours(
-                tuple(1.0 if bad else 0.05 if place in series.runs else None for place, bad in enumerate(flags)),
-                flags,
-                times,
-            ),
+            _thinned(Hours(tuple(float(bad) for bad in flags), flags, times), MOST_TICKS),
         )
     )
 
