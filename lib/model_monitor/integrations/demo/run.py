@@ -16,12 +16,13 @@ from typing import TextIO
 from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
+from model_monitor.documents.alerts import alarms_of, cause
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
-from model_monitor.documents.run_description import RunContext
+from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.documents.statistics import Statistics
 from model_monitor.documents.tables import as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
@@ -109,6 +110,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
         (HOURS, DataQualityMonitor(), known, baseline),
         (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
     )
+    since: dict[str, dict[str, str]] = {}
     for hour in range(traffic.hours):
         start = traffic.start + timedelta(hours=hour)
         end = start + timedelta(hours=1)
@@ -116,7 +118,9 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
         with read_data(path, CaptureFormat(), names=known.names, window=window, engine="local") as data:
             context = RunContext(start, end, model=DAY_MODEL)
             for folder, monitor, against, place in watched:
-                findings = run_monitoring(data, monitor, against, context=context)
+                findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
+                bad = [each for alarm in alarms_of(findings.results) for each in alarm.results]
+                since[folder] = {cause(each): each.since or moment(start) for each in bad}
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
     page = output / DAY_PAGE

@@ -147,7 +147,9 @@ def _headline(history: History, judged: Sequence[Sequence[CheckResult]], outputs
     fine = f"The {len(earlier):,}" if all(earlier) else f"{sum(earlier):,} of the {len(earlier):,}"
     before = f"{fine} windows before were without a finding." if earlier else ""
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
-    return Headline(f"In alert since {_time(history, since)}: {first.text}", said, first.mark)
+    time = _time(history, since)
+    text = first.text.replace(f"It began at {time} with", "It began with")
+    return Headline(f"In alert since {time}: {text}", said, first.mark)
 
 
 def _kind(series: Series) -> str:
