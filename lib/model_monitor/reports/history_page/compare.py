@@ -177,9 +177,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     if results:
         text = f"{len(results):,} violations of the constraints: {text[0].lower()}{text[1:]}"
     first = (
-        f"The largest: {short_name(different[0].name)}, {_words(different[0]) or different[0].kind}."
-        if different
-        else ""
+        f"The largest: {short_name(different[0].name)}, {' '.join(_first(different[0])).strip()}." if different else ""
     )
     headline = Headline(text if different else "No change seen.", first, Mark.BAD if results else Mark.NONE)
     facts = (("before", found.before.path), ("after", found.after.path))
@@ -188,7 +186,8 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
 
 def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
     before, after = (side.distributions.get(change.name) for side in (found.before, found.after))
-    picture: Overlay | PointChart | None = overlay_of(before, after, MAX_DOMAIN_SIZE) if before and after else None
+    first, second = (before, after) if before else (after, None)
+    picture: Overlay | PointChart | None = overlay_of(first, second, MAX_DOMAIN_SIZE) if first else None
     value = change.changes.get("value")
     if picture is None and value is not None and all(isinstance(each, (int, float)) for each in value):
         top = max(map(abs, value)) or 1.0
