@@ -131,6 +131,7 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     results = hidden.in_words(hidden.check(after, {}, known), after, known)
     shown = hidden.page({}, results, after, known)
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
+    assert list(hidden.summary(after, {}, known).bins["country"]) == ["value 1", "value 2"]
     assert not {"DE", "FR", "ES"} & set(Elements(html_of(shown)).texts)
 
 

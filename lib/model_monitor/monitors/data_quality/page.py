@@ -409,7 +409,10 @@ def _card(
     short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
     short += f": {values}" if values and first.check == DOMAIN else ""
     also = [check_in_words(each) for each in violated(results) if each.check != first.check]
-    hints = [*_may_be(first, before, now), *([f"also: {', '.join(dict.fromkeys(also))}"] if also else [])]
+    hints = [
+        *_may_be(first, before, now, with_values=most_named > 0),
+        *([f"also: {', '.join(dict.fromkeys(also))}"] if also else []),
+    ]
     if name in known.outputs:
         hints.insert(0, "a model output: it follows its inputs")
     picture = overlay_of(before, now, most_named) if before else overlay_of(now, None, most_named) if now else None
@@ -429,8 +432,8 @@ def _card(
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
-def _may_be(result: CheckResult, before: Side, now: Side) -> Iterator[str]:
-    """What the change may be, as far as the numbers look like it."""
+def _may_be(result: CheckResult, before: Side, now: Side, *, with_values: bool) -> Iterator[str]:
+    """What the change may be, as far as the numbers look like it. with_values: whether one of them may be named."""
     if before is None or now is None:
         return
     if result.check == DOMAIN:
@@ -441,14 +444,14 @@ def _may_be(result: CheckResult, before: Side, now: Side) -> Iterator[str]:
     if not all(side.total for side in sides):
         return
     if len(sides[1].values) == 1 < len(sides[0].values):
-        yield f"all values are {number_text(float(sides[1].values[0]))}: is it frozen?"
+        yield f"all values are {number_text(float(sides[1].values[0])) if with_values else 'the same'}: is it frozen?"
         return
     shares = (0.1, 0.5, 0.9)
     ratios = [b / a for a, b in zip(*(side.quantiles(shares) for side in sides), strict=True) if a and b / a > 0]
     if len(ratios) == len(shares) and (unit := other_unit(ratios)):
         yield unit
         return
-    for value in FILLERS:
+    for value in FILLERS if with_values else ():
         was, found = (
             float(np.diff(side.shares_at(np.array([np.nextafter(value, -np.inf), value])))[0]) for side in sides
         )
