@@ -93,7 +93,7 @@ bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against 
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
 docs: $(VENV)/.test ## draw the pictures, run the notebooks, build the site, and check the links and the commands of the documentation
-	@$(PY) -m tests.history_picture docs/history.png
+	@$(PY) -m tests.history_picture docs
 	@$(PY) -m tests.notebooks
 	@$(MAKE) site
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py

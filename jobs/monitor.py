@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.outputs.result_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import (
     compared_with,
@@ -52,7 +53,8 @@ def main(argv: list[str]) -> int:
         write_metrics(findings, job.config, job.spark)
         notify(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
-        job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations))
+        said = printable(str(findings.headline(with_values=False)))
+        job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations), said=said)
     return job.exit_status
 
 

@@ -1,43 +1,69 @@
-"""The picture of the README: the page of the demo's day, as Chromium shows it. `make docs` makes it where there is one.
+"""The pictures of the README: pages of the demo's day, as Chromium shows them. `make docs` makes them where there is one.
 
-python -m tests.history_picture docs/history.png
+python -m tests.history_picture docs
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.integrations.demo.run import watch_day
-from model_monitor.integrations.demo.traffic import BASELINE, Traffic, write_data_set
+from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.integrations.demo import churn
+from model_monitor.integrations.demo.run import OUTPUTS, watch_day
+from model_monitor.integrations.demo.traffic import ANALYSIS, BASELINE, Traffic, write_data_set
+from model_monitor.monitors.explainability.measures import AttributionMeasures
+from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 
 ROWS = 20_000
-SIZE = {"width": 1100, "height": 1240}
-ROWS_BELOW = "main section:first-of-type tbody tr:nth-child(n+6)"
-"""Left out, so that the map is on the picture, too."""
+SIZE = {"width": 1180, "height": 1240}
+SOURCES = Path(__file__).parent / "pictures"
+"""What each picture's page said when it was drawn."""
+PICTURES = {"history": "history.html", "run": "hours/2024/03/04/20/report.html"}
+"""The pages of the demo's folder by the names of their pictures."""
+
+
+def write_day(folder: Path, rows: int) -> None:
+    """The demo's day and its pages."""
+    traffic = Traffic()
+    write_data_set(folder, rows=rows, traffic=traffic)
+    data = str(folder / BASELINE)
+    run_baseline(data, DataQualityMonitor(predictions=OUTPUTS), engine="local").write(str(folder / "baseline"))
+    config = AnalysisConfig.from_json((folder / ANALYSIS).read_text())
+    explaining = ExplainabilityMonitor(AttributionMeasures.of(config, churn.score))
+    run_baseline(data, explaining, engine="local").write(str(folder / "attributions"))
+    watch_day(folder, folder / "baseline", folder / "attributions", traffic)
+
+
+def skeleton(html: str) -> str:
+    """What a page says, a line for each text, without its numbers."""
+    shown = re.sub(r"<(script|style|svg).*?</\1>", "", html.partition("<body>")[2], flags=re.DOTALL)
+    texts = (re.sub(r"\s+", " ", text).strip() for text in re.split(r"<[^>]*>", shown))
+    texts = (re.sub(r"\b[0-9a-f]{8}\b", "#", text) for text in texts)  # ids of runs, which depend on where they lie
+    numbered = (re.sub(r"[×÷+−]? ?[\d.,⁰¹²³⁴⁵⁶⁷⁸⁹]*\d[\d.,⁰¹²³⁴⁵⁶⁷⁸⁹]*", "#", text) for text in texts)
+    return "".join(f"{text}\n" for text in numbered if text)
 
 
 def main(target: str) -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
-        sys.stderr.write(f"{target} stays as it is: there is no Chromium\n")
+        sys.stderr.write(f"the pictures in {target} stay as they are: there is no Chromium\n")
         return 0
     from playwright.sync_api import sync_playwright
 
     with TemporaryDirectory() as name, sync_playwright() as started:
-        folder, traffic = Path(name), Traffic()
-        write_data_set(folder, rows=ROWS, traffic=traffic)
-        run_baseline(str(folder / BASELINE), DataQualityMonitor(), engine="local").write(str(folder / "baseline"))
-        page_file = watch_day(folder, folder / "baseline", traffic)
+        folder = Path(name)
+        write_day(folder, ROWS)
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE, color_scheme="light")
-        page.goto(page_file.as_uri())
-        page.wait_for_selector(".map .detail h3")
-        page.evaluate(f"document.querySelectorAll({ROWS_BELOW!r}).forEach((row) => row.remove())")
-        page.screenshot(path=target)
+        for picture, file in PICTURES.items():
+            page = browser.new_page(viewport=SIZE, color_scheme="light")
+            page.goto((folder / file).as_uri())
+            page.screenshot(path=f"{target}/{picture}.png")
+            (SOURCES / f"{picture}.txt").write_text(skeleton((folder / file).read_text()))
         browser.close()
     return 0
 

@@ -62,10 +62,11 @@ def opened(chromium, file, *, width=WIDTH, height=HEIGHT, **context):
 
 def test_the_first_screen_says_what_since_when_and_by_how_much(chromium, file):
     with opened(chromium, file) as page:
-        row = page.get_by_role("row").filter(has_text="charge").first
-        assert row.bounding_box()["y"] < HEIGHT - 40
-        assert "2026-03-04 20:00" in row.inner_text()
-        assert re.search(r"0\.75 \(threshold 0\.1\)\s+2 → 75", row.inner_text())
+        headline, card = page.get_by_role("heading", level=1), page.locator(".card").filter(has_text="charge").first
+        assert "In alert since 2026-03-04 20:00: 2 of 40 features changed." in headline.inner_text()
+        assert card.locator("svg.overlay").bounding_box()["y"] < HEIGHT
+        assert "since 2026-03-04 20:00, 10 of 30 windows" in card.inner_text()
+        assert re.search(r"distance 0\.75, limit 0\.1", card.inner_text())
 
 
 def test_the_map_is_walked_by_keys_and_by_clicks(chromium, file):
@@ -102,7 +103,7 @@ def test_without_scripts_the_tables_are_there_and_the_map_says_why_it_is_not(chr
         assert page.get_by_text("The map is drawn by a script").is_visible()
         assert not page.locator(".map").is_visible()
         page.get_by_text("All features and metrics").click()
-        assert page.get_by_role("cell", name="feature_37").is_visible()
+        assert page.get_by_role("cell", name="feature_37").last.is_visible()
 
 
 def test_hostile_names_stay_text(chromium, file):
@@ -114,7 +115,16 @@ def test_hostile_names_stay_text(chromium, file):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out_from_what_is_behind_them(chromium, file, scheme):
     with opened(chromium, file, color_scheme=scheme) as page:
-        for selector in ("h1", ".tiles .bad dd", "tr.bad td", "tr.bad td:nth-child(3)", "caption", ".tracks th small"):
+        for selector in (
+            "h1",
+            ".facts strong",
+            ".card.bad p",
+            "tr.bad td",
+            "tr.bad td:nth-child(3)",
+            ".fine",
+            ".tracks small",
+            "h2 small",
+        ):
             text, behind = page.locator(selector).first.evaluate(
                 """(element) => {
                     let behind = element;

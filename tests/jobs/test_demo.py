@@ -55,10 +55,11 @@ def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder)
     [place] = [line.removeprefix("See the day: file://") for line in shown if line.startswith("See the day: ")]
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", Path(place).read_text(encoding="utf-8")))
 
-    assert "alert since 2024-03-04 18:00 windows violated 6 of 24" in page
-    assert re.search(rf"✗ violated 2024-03-04 18:00 {FAULT.feature} baseline drift 0\.\d+ \(threshold 0\.1\)", page)
+    assert "In alert since 18:00: 3 of 16 features changed" in page
+    assert "windows with violations 6 of 24" in page
+    assert re.search(rf"{FAULT.feature} since 18:00, 6 of 24 windows mean [\d.,]+ → [\d.,]+ × \d+", page)
     assert re.search(
-        rf"✗ violated 2024-03-04 18:00 {FAULT.feature} \(churn_probability\) attribution change 0\.\d+", page
+        rf"{FAULT.feature} \(churn_probability\) since 18:00, 6 of 24 windows attribution 0\.\d+ → 0\.\d+", page
     )
 
 

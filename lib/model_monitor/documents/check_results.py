@@ -51,6 +51,8 @@ class CheckResult(Section):
     was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
     first of the windows in a row that had it began; None if that is this one.
 
+    change: of a violated one what changed, in words that follow the name; of another of drift `smallest_change` in words.
+
     impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
     """
 
@@ -83,6 +85,7 @@ class CheckResult(Section):
     same_as: Name | None = None
     alarm: Count | None = None
     words: Name | None = None
+    change: Name | None = None
     values: tuple[Name, ...] | None = None
     since: Name | None = None
     impact: UndefinableNumber = None
@@ -233,7 +236,6 @@ COMPLETENESS = "completeness_check"
 
 OF_THE_WINDOW = "the window"
 NAMED = 3
-MOST_SAID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +259,6 @@ class Alarm:
         said += f"; the same of {_some(alike)}" if alike else ""
         said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
         return said + (f"; since {self.since}" if self.since else "")
-
-
-def in_sentences(alarms: Sequence[Alarm]) -> tuple[str, ...]:
-    """The first alarms with their numbers, for pages."""
-    said = [f"{number}. {alarm.sentence()}." for number, alarm in enumerate(alarms[:MOST_SAID], start=1)]
-    more = len(alarms) - MOST_SAID
-    return (*said, f"{more:,} more are in checks.json.") if more > 0 else tuple(said)
 
 
 def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
@@ -345,11 +340,6 @@ def plain_words(result: CheckResult) -> str:
 def check_in_words(result: CheckResult) -> str:
     """`completeness` of `completeness_check`."""
     return result.check.removesuffix("_check").replace("_", " ")
-
-
-def reason_of(results: Iterable[CheckResult], status: CheckStatus) -> str:
-    """Why one of the checks ends so: what the first that says a reason says."""
-    return next((result.reason for result in results if result.status is status and result.reason), "")
 
 
 _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}

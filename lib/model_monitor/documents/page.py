@@ -1,6 +1,6 @@
-"""A report as a page: what it says, in sections of sentences, tables and charts, and not what it looks like. Pure.
+"""A report as a page: what it says, in a headline, cards, tables and charts, and not what it looks like. Pure.
 
-Monitors make pages, `outputs/report` renders them as HTML, notebook and PDF. All texts are plain: whatever a feature is
+Monitors make pages, `reports/page` renders them as HTML, notebook and PDF. All texts are plain: whatever a feature is
 called, it is shown as it is written.
 """
 
@@ -15,52 +15,63 @@ from model_monitor.documents.check_results import CheckStatus
 
 
 class Mark(Enum):
-    """How a row or a point stands out."""
+    """How a headline, a row or a point stands out."""
 
     NONE = ""
     GOOD = "passed"
     BAD = "violated"
-    UNSURE = "cannot tell"
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """One thing that the page says first: a word and its value."""
+class Headline:
+    """What a person has to know, in words. detail: what follows from it, and what is fine."""
 
-    word: str
-    value: str
+    text: str
+    detail: str = ""
     mark: Mark = Mark.NONE
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.detail}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Two distributions over the same bins, as shares: the baseline's as bars, the window's as a line. Small enough for a cell.
+    """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
 
-    words: the same in a sentence. ends: what the first and the last bin are called. current: none of a baseline.
+    words: the same in a sentence. ends: what the axis says at its begin and end, of numbers at its middle too. current:
+    empty of a
+    baseline. names: of the categories that the bars are, empty of numbers. beyond: how much lies outside of the baseline's range.
     """
 
     baseline: tuple[float, ...]
     current: tuple[float, ...]
     words: str
-    ends: tuple[str, str]
+    ends: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    beyond: str = ""
 
     def __str__(self) -> str:
         return self.words
 
 
 @dataclass(frozen=True, slots=True)
-class Spark:
-    """A number over time, small enough for a cell. values: None where there is none. threshold: a line. words: a sentence."""
+class Hours:
+    """A number over the windows, a bar each. values: None without a run. bad: which windows were violated. limit: drawn as a
+    line.
+    times: what the windows are called.
+    """
 
     values: tuple[float | None, ...]
-    threshold: float | None
+    bad: tuple[bool, ...]
     words: str
+    limit: float | None = None
+    times: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.words
 
 
-Cell: TypeAlias = str | Overlay | Spark
+Cell: TypeAlias = str | Overlay | Hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +93,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table. caption: a sentence on it, empty without one."""
+    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix: each from 0 to
+    1.
+    """
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     caption: str = ""
+    shades: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of a chart, on a line of its own.
+    """One value of a chart, a bar on a line of its own.
 
-    value: None if there is none. reference: what it is held against. interval: its ends.
+    value: None if there is none. reference: what it is compared with. interval: its ends.
     """
 
     name: str
@@ -105,9 +119,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class PointChart:
-    """Values beside what they are held against, a line each. title: names it; it is not drawn into the chart.
+    """Values beside what they are compared with, a bar each from `neutral`. title: names it; it is not drawn into the chart.
 
-    span: what the axis reaches over; a value beyond stands at its end, with an arrow. neutral: where a line is drawn.
+    span: what the axis reaches over; a value beyond stands at its end, with an arrow.
     """
 
     title: str
@@ -120,12 +134,13 @@ class PointChart:
 
 @dataclass(frozen=True, slots=True)
 class CurveChart:
-    """A curve between 0 and 1 on both axes. words: what it shows in a sentence."""
+    """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison."""
 
     title: str
     points: tuple[tuple[float, float], ...]
     axes: tuple[str, str]
     words: str
+    diagonal: bool = False
 
     @classmethod
     def of_numbers(
@@ -142,7 +157,7 @@ class CurveChart:
 @dataclass(frozen=True, slots=True)
 class Track:
     """A number over the windows of a page. values: None where there is no run. marks: how each stands out, of cells; empty for a
-    line. low, high: of its interval. threshold: drawn as a line.
+    line. low, high: of its interval. threshold: drawn as a line. links: to the windows' own pages.
     """
 
     title: str
@@ -152,6 +167,7 @@ class Track:
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     threshold: float | None = None
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +185,7 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True)
 class FeatureMap:
-    """What was looked at × windows, for a script of the page. data: plain values of JSON (`assets/map.js` says which)."""
+    """Features × windows, for a script of the page. data: plain values of JSON (`assets/page.js` says which)."""
 
     title: str
     data: Mapping[str, Any]
@@ -178,43 +194,104 @@ class FeatureMap:
         return self.title
 
 
-Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureMap
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One thing that changed. since: since when. said: what it was and is; by_how_much: in a person's terms. picture: of both.
+    hints: what it may be. evidence: why that is no noise. more: its checks, behind a click.
+    """
+
+    name: str
+    said: str
+    by_how_much: str = ""
+    since: str = ""
+    picture: Overlay | PointChart | CurveChart | None = None
+    hints: tuple[str, ...] = ()
+    hours: Hours | None = None
+    evidence: str = ""
+    more: tuple[Block, ...] = ()
+    mark: Mark = Mark.BAD
+
+    def __str__(self) -> str:
+        said = " ".join(part for part in (self.said, self.by_how_much) if part)
+        return ". ".join(part for part in (f"{self.name}: {said}", self.since, *self.hints, self.evidence) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """What changed, a card each, the largest first; those beyond `MOST_CARDS` fold. labels: what both sides of pictures are
+    called.
+    """
+
+    cards: tuple[Card, ...]
+    labels: tuple[str, str] = ("baseline", "this run")
+
+    @property
+    def has_overlays(self) -> bool:
+        return any(isinstance(card.picture, Overlay) for card in self.cards)
+
+    @property
+    def chart(self) -> PointChart | None:
+        """One of their charts of points, for its legend."""
+        return next((card.picture for card in self.cards if isinstance(card.picture, PointChart)), None)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.cards))
+
+
+Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureMap | Cards
 """A part of a section; a text is a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageSection:
-    """A part of the page. level: 2 for a section, 3 for a part of the section before it. folded: whether it opens on demand."""
+    """A part of the page. note: beside its heading. level: 2 for a section, 3 for a part of the section before it. folded:
+    whether
+    it opens on demand.
+    """
 
     heading: str
     blocks: tuple[Block, ...]
     level: int = 2
     folded: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A report. name: the stem of its files. facts: whose it is, as pairs of a word and a value. tiles: what it says first.
-    html_only: whether a run leaves no notebook and no PDF of it.
+    """A report. name: the stem of its files. facts: whose it is, as pairs of a word and a value. headline: what it says first.
+    trail: model, monitor and window. links: to its neighbours, as pairs of a word and a relative path. html_only: whether a
+    run leaves
+    no notebook and no PDF of it.
     """
 
     name: str
     title: str
     facts: tuple[tuple[str, str], ...]
     sections: tuple[PageSection, ...]
-    tiles: tuple[Tile, ...] = ()
+    headline: Headline | None = None
+    trail: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
     html_only: bool = False
 
     @property
-    def has_map(self) -> bool:
-        """Whether a script has something to draw on it."""
-        return any(isinstance(block, FeatureMap) for section in self.sections for block in section.blocks)
+    def has_script(self) -> bool:
+        """Whether there is something on it that a script draws or searches."""
+        blocks = [block for section in self.sections for block in section.blocks]
+        tables = (block for block in blocks if isinstance(block, PageTable))
+        return any(isinstance(block, FeatureMap) for block in blocks) or any(
+            len(table.lines) > MOST_LINES for table in tables
+        )
 
+
+MOST_CARDS = 12
+"""Cards that are open; the rest fold."""
+MOST_LINES, LINES_SHOWN = 50, 20
+"""A longer table folds after so many rows, and can be searched."""
 
 VERDICTS = {
     CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
     CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
-    CheckStatus.CANNOT_TELL: (Mark.UNSURE, "? cannot tell"),
+    CheckStatus.CANNOT_TELL: (Mark.NONE, "no change seen"),
     CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
 }
 """How a page shows what became of a check: by colour, sign and word."""
@@ -232,6 +309,16 @@ def number_text(value: float | None, digits: int = 4) -> str:
 def count_text(count: float) -> str:
     """A count for people: `1,203,441`."""
     return f"{int(count):,}"
+
+
+def percent(share: float) -> str:
+    """A share for people: `29 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def short_name(name: str, most: int = 60) -> str:
+    """A name; of a long one both ends."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
 
 
 def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:

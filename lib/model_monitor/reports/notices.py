@@ -13,6 +13,7 @@ from typing import Any
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus, excess
+from model_monitor.documents.page import Headline
 from model_monitor.documents.run_description import moment
 from model_monitor.reports.outputs.printable import in_json, printable
 
@@ -65,6 +66,7 @@ class Report:
     many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the
     run's files are, by what they are, whole ones. alarms: at most `MOST_VIOLATIONS` in words, the largest first. alarm_count: how
     many there are. metrics: as CloudWatch's objects (C9.1). time: when the run told. notices: what to say beside the alert.
+    said: the sentence of the run's page.
     """
 
     analysis_type: str
@@ -83,6 +85,7 @@ class Report:
     notices: tuple[Notice, ...] = ()
     alarms: tuple[str, ...] = ()
     alarm_count: int = 0
+    said: Headline | None = None
 
     @property
     def largest(self) -> str | None:
@@ -150,6 +153,8 @@ def headline(report: Report) -> str:
         return _in_one_line(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
     many = "1 violation" if report.violations == 1 else f"{report.violations:,} violations"
     line = f"{report.alert.status.value}: {_whose(report)}, {many}{_window(report)}"
+    if report.said is not None:
+        line += f": {report.said.text}"
     return _in_one_line(f"{line}; {noted}" if noted else line)
 
 
@@ -165,6 +170,7 @@ def text(report: Report) -> str:
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
+        *([_in_one_line(str(report.said)), ""] if report.said is not None else []),
         *(f"- {_in_one_line(alarm)}" for alarm in report.alarms),
     ]
     if report.alarm_count > len(report.alarms):
@@ -177,7 +183,9 @@ def document(report: Report) -> dict[str, Any]:
     """The report as a JSON object; docs/alerts.md describes its members. `text` is what chat servers show."""
     return {
         "version": VERSION,
-        "text": headline(report) + (f"; the largest: {printable(report.largest)}" if report.largest else ""),
+        "text": headline(report)
+        + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
+        "headline": None if report.said is None else str(report.said),
         "analysis_type": report.analysis_type,
         "model": report.endpoint,
         "schedule": report.schedule,

@@ -70,7 +70,7 @@ def _first_of_page(findings):
     page = findings.current.monitor.page(
         findings.current.metrics, findings.results, findings.current.state, findings.known
     )
-    return page.sections[0].blocks[-1].lines[0].cells[1]
+    return page.sections[0].blocks[0].cards[0].name
 
 
 def _side(run):

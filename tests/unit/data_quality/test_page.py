@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from model_monitor.documents.page import Overlay, PageTable
+from model_monitor.documents.headline import moved, once_in
+from model_monitor.documents.page import Cards, Overlay, PageTable
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.page.html import html_of, part_of
 from model_monitor.statistics.states import ColumnType
@@ -26,11 +28,22 @@ def page(baseline, current):
     return MONITOR.page(metrics, MONITOR.check(current, metrics, known), current, known)
 
 
-def rows(section):
-    """The cells of a section's table by their columns' titles."""
-    [table] = [block for block in section.blocks if isinstance(block, PageTable)]
+def rows(page):
+    """The cells of its table by their columns' titles."""
+    [table] = [block for section in page.sections for block in section.blocks if isinstance(block, PageTable)]
     titles = [column.title for column in table.columns]
     return [dict(zip(titles, line.cells, strict=True)) for line in table.lines]
+
+
+def cards(page):
+    """By the features' names, in their order."""
+    return {
+        card.name: card
+        for section in page.sections
+        for block in section.blocks
+        if isinstance(block, Cards)
+        for card in block.cards
+    }
 
 
 @pytest.fixture(scope="module")
@@ -59,43 +72,45 @@ def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them(
     typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 40), column_type=ColumnType.TIMESTAMP)
     found = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 20))
 
-    assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(found), [], found, None).sections[0])] == [
+    assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(found), [], found, None))] == [
         *("dates", "timestamp", "String"),
     ]
-    assert {row["feature"]: row["type"] for row in rows(page(found, found).sections[0])} == {
+    assert {row["feature"]: row["type"] for row in rows(page(found, found))} == {
         "day": "dates",
         "ordered_at": "timestamp",
         "country": "String",
     }
 
 
-def test_what_is_wrong_stands_first_with_the_old_and_the_new_value(churn):
-    charge, country, note = rows(churn.sections[0])[:3]
+def test_what_changed_stands_first_with_the_old_and_the_new_value(churn):
+    charge, second, third = cards(churn).values()
 
-    assert churn.sections[0].heading == "What is wrong now"
-    assert [tile.value for tile in churn.tiles] == ["3 of 16"]
-    assert charge["verdict"] == "✗ violated"
-    assert (charge["feature"], charge["mean"]) == ("charge", "43 → 4,300")
-    # The 100th, 200th and 300th of 400 values, 70 / 399 apart, and the 50th, 100th and 150th of 200, 7,000 / 199 apart.
-    assert charge["median (quartiles)"] == "42.91 (25.37 to 60.46) → 4,282 (2,524 to 6,041)"
-    assert charge["distance"].endswith("(threshold 0.1)")
-    assert {country["feature"], note["feature"]} == {"country", "note"}
-    [new] = [row for row in (country, note) if row["feature"] == "country"]
-    assert "categorical values" in new["what"]
-    [gone] = [row for row in (country, note) if row["feature"] == "note"]
-    assert gone["present"] == "100% → 50%"
+    assert [section.heading for section in churn.sections] == ["Changed", "No change seen", "How to read this"]
+    assert (charge.name, charge.said, charge.by_how_much) == ("charge", "mean 43 → 4,300", "× 100")
+    assert charge.hints[0] == "all of them are about 100 times a usual one: another unit?"
+    assert charge.evidence.startswith("distance ")
+    assert {second.name, third.name} == {"country", "note"}
+    assert cards(churn)["note"].said == "missing 0 % → 50 %"
+    assert "a new category, or another spelling of one?" in cards(churn)["country"].hints
 
 
-def test_twelve_features_come_first_and_the_others_fold(churn):
-    first, rest, _ = churn.sections
+def test_each_card_has_every_check_of_its_feature_and_the_command_that_derives_the_numbers(churn):
+    checks, command = cards(churn)["charge"].more
 
-    assert (len(rows(first)), len(rows(rest)), rest.folded) == (12, 4, True)
-    assert {row["verdict"] for row in rows(rest)} <= {"✓ passed", "? cannot tell"}
-    assert "<details><summary><h2>All other features</h2></summary>" in html_of(churn)
+    assert {"✗ violated", "✓ passed"} <= {line.cells[1] for line in checks.lines}
+    assert command.startswith("model-monitor explain charge --run")
+
+
+def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):
+    lines = rows(churn)
+
+    assert [row["feature"] for row in lines] == [f"steady_{place}" for place in range(13)]
+    assert {row["missing"] for row in lines} == {"0 %"}
+    assert "cannot tell" not in html_of(churn)
 
 
 def test_the_overlay_has_what_is_beyond_the_baseline_in_its_open_bins(churn):
-    overlay = rows(churn.sections[0])[0]["distribution"]
+    overlay = cards(churn)["charge"].picture
 
     assert isinstance(overlay, Overlay)
     # 20 bins and two open ones; 0.5 % of 400 values lie up to each end, and all cents lie beyond
@@ -103,12 +118,41 @@ def test_the_overlay_has_what_is_beyond_the_baseline_in_its_open_bins(churn):
     assert sum(overlay.baseline) == pytest.approx(1)
     assert overlay.current == (0,) * 21 + (1,)
     assert overlay.words == "median 42.91 in the baseline, 4,282 now"
+    assert overlay.beyond == "100 % above the baseline’s range"
+
+
+def test_categories_have_their_names_where_the_statistics_list_them(churn):
+    assert cards(churn)["country"].picture.names == ("DE", "FR", "new")
+
+    hidden = replace(MONITOR, hide_values=True)
+    before, after = (profile_of(text_feature("country", ["DE", name] * 50)) for name in ("FR", "ES"))
+    _, constraints = hidden.documents(before, hidden.metrics(before))
+    known = hidden.known(constraints, None, before, constraints)
+    results = hidden.in_words(hidden.check(after, {}, known), after, known)
+    shown = hidden.page({}, results, after, known)
+    assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
+    assert list(hidden.summary(after, {}, known).bins["country"]) == ["value 1", "value 2"]
+    assert not {"DE", "FR", "ES"} & set(Elements(html_of(shown)).texts)
+
+
+def test_a_change_is_told_in_a_persons_terms():
+    assert moved(36.05, 3429.0) == ("is about 95 times what it was", "× 95")
+    assert moved(0.297, 0.5894) == ("is 98 % higher", "+ 98 %")
+    assert moved(10.0, 2.0) == ("is about 1/5 of what it was", "÷ 5")
+    assert moved(0.0, 5.0) == ("went from 0 to 5", "")
+    assert moved(0.1, 2.1, 4.0) == ("is 0.5 standard deviations higher", "+ 0.5 sd")
+
+
+def test_how_often_chance_alone_does_it():
+    assert once_in(1 / 720) == "once in 720 windows"
+    assert once_in(1 / 6e10) == "once in 6 × 10¹⁰ windows"
+    assert once_in(0.0) == "less than once in 10¹⁵⁰ windows"
 
 
 def test_shares_of_the_overlay_are_those_of_the_raw_data():
     values = np.random.default_rng(5).normal(size=1_000)
     found = page(profile_of(number_feature("x", list(values))), profile_of(number_feature("x", list(values + 1))))
-    overlay = rows(found.sections[0])[0]["distribution"]
+    overlay = cards(found)["x"].picture
     low, high = np.sort(values)[[4, 994]]  # the smallest values with 5 and 995 of 1,000 at or below them
 
     assert overlay.baseline[0] == pytest.approx(np.mean(values < low))
@@ -122,11 +166,11 @@ def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
         number_feature("c", [5.0] * 50), number_feature("n", [None] * 50), number_feature("g", [1.0, 2.0] * 25)
     )
     found = page(before, profile_of(number_feature("c", [5.0] * 40), number_feature("n", [None] * 40)))
-    by_name = {row["feature"]: row for row in rows(found.sections[0])}
+    by_name = {row["feature"]: row for row in rows(found)}
 
-    assert by_name["c"]["distribution"].current == (0, 1, 0)
-    assert by_name["n"]["distribution"] == "–"
-    assert (by_name["g"]["verdict"], by_name["g"]["what"]) == ("✗ violated", "missing column")
+    assert by_name["c"]["baseline and this run"].current == (0, 1, 0)
+    assert by_name["n"]["baseline and this run"] == "–"
+    assert cards(found)["g"].said == "is not in the data any more"
 
 
 INF, NAN = float("inf"), float("nan")
@@ -146,11 +190,12 @@ ODD = {
 @pytest.mark.parametrize("now", ODD.values(), ids=ODD)
 def test_whatever_the_numbers_are_every_share_is_one(before, now):
     found = page(profile_of(number_feature("x", before * 40)), profile_of(number_feature("x", now * 40)))
-    [row] = rows(found.sections[0])
+    pictures = [card.picture for card in cards(found).values()]
+    pictures = pictures or [rows(found)[0]["baseline and this run"]]
 
-    assert "nan" not in html_of(found).partition("<body>")[2]
-    if isinstance(row["distribution"], Overlay):
-        for side in (row["distribution"].baseline, row["distribution"].current):
+    assert "nan" not in re.sub(r"pa[nN]an|<style>.*?</style>", "", html_of(found).lower(), flags=re.DOTALL)
+    for overlay in pictures:
+        for side in (overlay.baseline, overlay.current) if isinstance(overlay, Overlay) and overlay.current else ():
             assert sum(side) == pytest.approx(1)
             assert min(side) >= 0
 
@@ -164,7 +209,7 @@ def test_values_that_statistics_does_not_list_are_not_on_the_page():
 
 def test_a_baseline_shows_each_feature_without_a_verdict():
     profile = profile_of(number_feature("charge", [1.0, 2.0, 3.0]), text_feature("plan", ["a", "b", "b"]))
-    charge, plan = rows(MONITOR.page(MONITOR.metrics(profile), (), profile, None).sections[0])
+    charge, plan = rows(MONITOR.page(MONITOR.metrics(profile), (), profile, None))
 
     assert charge["mean"] == "2"
     assert charge["distribution"].current == ()
@@ -195,7 +240,7 @@ def test_two_of_them_fit_in_one_notebook(churn):
 
     assert not {"html", "body", "script"} & set(part.tags)
     assert [value for attribute, value in part.attributes if attribute == "id"] == []
-    style = "".join(part.texts[: part.texts.index("Data quality")])
+    style = "".join(part.texts[: part.texts.index("How to read this")])
     rules = [rule for rule in style.replace("@media", "\n@media").split("}") if "{" in rule]
     assert all(".mm-report" in rule for rule in rules)
 

@@ -86,6 +86,7 @@ def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
         "--dataset-source": str(tmp_path / "baseline.csv"),
         "--dataset-format": "csv",
         "--output-path": str(tmp_path / "baseline"),
+        "--predictions": "churned,churn_probability",
     }
     assert jobs.flags["attributions"] == {
         "--analysis-type": "MODEL_EXPLAINABILITY",

@@ -206,7 +206,7 @@ def test_the_page_names_the_largest_feature_first_and_every_verdict():
 
     page = MONITOR.page(analysis_of(state), judged(state, state), state, known)
 
-    table = page.sections[1].blocks[1]
+    table = page.sections[0].blocks[1]
     assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
     assert "✓ passed" in html_of(page)
 

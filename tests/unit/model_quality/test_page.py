@@ -24,35 +24,44 @@ def page(measurement, baseline):
     return page_of(measurement, check_all(measurement, ModelBaseline(suggest(baseline, BARE))))
 
 
-def rows(section):
-    table = section.blocks[0]
+def rows(page):
+    table = page.sections[-2].blocks[0]
     return [dict(zip([column.title for column in table.columns], line.cells, strict=True)) for line in table.lines]
+
+
+def evidence(page):
+    [section] = [each for each in page.sections if each.heading == "What the predictions are like"]
+    return section.blocks
 
 
 def test_what_broke_its_threshold_stands_first_with_both_numbers():
     found = page(of_counts(60, 10, 90, 40), of_counts(80, 10, 90, 20))
-    recall = next(row for row in rows(found.sections[0]) if row["metric"] == "recall")
+    recall = next(row for row in rows(found) if row["metric"] == "recall")
+    card = next(card for card in found.sections[0].blocks[0].cards if card.name == "recall")
 
-    assert found.sections[0].heading == "What is wrong now"
+    assert found.sections[0].heading == "Worse than asked for"
+    assert card.said == "0.6, at least 0.8 was asked for"
+    assert card.evidence.startswith("100 rows")
+    assert (card.picture.points[0].value, card.picture.points[0].reference) == (0.6, 0.8)
     assert (recall["verdict"], recall["value"], recall["threshold"]) == ("✗ violated", "0.6", "at least 0.8")
     assert recall["rows"] == "100"
-    verdicts = [row["verdict"] == "✗ violated" for row in rows(found.sections[0])]
+    verdicts = [row["verdict"] == "✗ violated" for row in rows(found)]
     assert verdicts == sorted(verdicts, reverse=True)
-    assert found.tiles[0].mark is Mark.BAD
 
 
 def test_without_a_violation_no_metric_is_called_wrong():
     same = of_counts(80, 10, 90, 20)
 
-    assert page(same, same).sections[0].heading == "Metrics"
-    assert page_of(same, ()).tiles == ()
+    assert "Worse than asked for" not in [section.heading for section in page(same, same).sections]
+    assert page_of(same, ()).headline.mark is Mark.NONE
 
 
 def test_the_confusion_matrix_is_by_label_then_by_prediction():
     found = page_of(of_counts(60, 10, 90, 40), ())
-    [table] = [block for block in found.sections[1].blocks if isinstance(block, PageTable)]
+    [table] = [block for block in evidence(found) if isinstance(block, PageTable)]
 
     assert [line.cells for line in table.lines] == [("0", "90", "10"), ("1", "40", "60")]
+    assert table.shades == ((0.9, 0.1), (0.4, 0.6))
 
 
 def test_whoever_hides_values_has_classes_by_their_places():
@@ -65,7 +74,7 @@ def test_whoever_hides_values_has_classes_by_their_places():
 def test_curves_go_through_the_points_that_every_distinct_score_gives():
     # scores from the top: 0.9 positive, 0.8 negative, 0.3 positive
     found = page_of(measured(BY_THRESHOLD, [1, 0, 1], None, [0.9, 0.8, 0.3]), ())
-    roc, precision_and_recall, _ = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+    roc, precision_and_recall, _ = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     assert roc.points == ((0, 0), (0, 0.5), (1, 0.5), (1, 1))
     assert roc.words.endswith("area 0.5")
@@ -76,7 +85,7 @@ def test_residuals_are_the_quantiles_that_numpy_finds():
     random = np.random.default_rng(2)
     labels, predictions = random.normal(50, 9, 1_500), random.normal(50, 9, 1_500)
     found = page_of(measured(REGRESSION, labels, predictions), ())
-    [curve] = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+    [curve] = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     quantiles = np.quantile(labels - predictions, np.arange(1, 100) / 100, method="inverted_cdf")
     low, high = quantiles[0], quantiles[-1]
@@ -94,7 +103,7 @@ def test_residuals_of_some_rows_alone_are_not_drawn():
     outcomes = older + outcomes_of(REGRESSION, [3], [4])
 
     assert [section.heading for section in page_of(measure(evidence_of(outcomes)), ()).sections] == [
-        "Metrics",
+        "All metrics",
         "How to read this",
     ]
 
@@ -102,7 +111,7 @@ def test_residuals_of_some_rows_alone_are_not_drawn():
 def test_a_curve_of_many_scores_has_few_points():
     random = np.random.default_rng(1)
     measurement = measured(BY_THRESHOLD, random.integers(0, 2, 5_000), None, random.random(5_000))
-    roc = next(block for block in page_of(measurement, ()).sections[1].blocks if isinstance(block, CurveChart))
+    roc = next(block for block in evidence(page_of(measurement, ())) if isinstance(block, CurveChart))
 
     assert len(roc.points) <= 200
     assert (roc.points[0], roc.points[-1]) == ((0, 0), (1, 1))
@@ -113,7 +122,7 @@ def test_calibration_is_that_of_scikit_learn():
     scores = random.beta(2, 3, 4_000).round(3)
     labels = random.random(4_000) < scores**2
     found = page_of(measured(BY_THRESHOLD, labels.astype(int), None, scores), ())
-    *_, calibration = [block for block in found.sections[1].blocks if isinstance(block, CurveChart)]
+    *_, calibration = [block for block in evidence(found) if isinstance(block, CurveChart)]
 
     shares, means = calibration_curve(labels, scores, n_bins=10)
     np.testing.assert_allclose(calibration.points, np.column_stack([means, shares]), rtol=1e-12)
@@ -125,8 +134,9 @@ def test_calibration_is_that_of_scikit_learn():
 def test_regression_has_metrics_and_residuals():
     found = page_of(measured(REGRESSION, [1, 2, 3], [1.5, 2, 3]), ())
 
-    assert [section.heading for section in found.sections] == ["Metrics", "What they are made of", "How to read this"]
-    assert [block.title for block in found.sections[1].blocks] == ["Residuals"]
+    headings = [section.heading for section in found.sections]
+    assert headings == ["What the predictions are like", "All metrics", "How to read this"]
+    assert [block.title for block in evidence(found)] == ["Residuals"]
 
 
 def test_hostile_names_of_classes_are_texts():

@@ -14,10 +14,12 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of
 from tests.unit.outputs.report.test_report_rendering import Elements
 
 from model_monitor.data.reading.ledger import Ledger
+from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark
 from model_monitor.documents.run_description import BaselineReference, RunContext
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.reports.notices import AlertReport, Report, document, headline, text
 from model_monitor.running.layout import Layout
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.spark.launch.package_zip import provide_zip
@@ -39,7 +41,7 @@ def findings(values, **context):
     before = run([float(number) for number in range(100)])
     known = MONITOR.known(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
-    results = MONITOR.check(current.state, current.metrics, known)
+    results = MONITOR.in_words(MONITOR.check(current.state, current.metrics, known), current.state, known)
     hints = (Hint(hint="h", features=(), description="a column looks odd"),)
     return Findings(MONITOR.violations(results), results, current, before.constraints, hints=hints, known=known)
 
@@ -51,19 +53,46 @@ def violated():
 
 def test_the_first_screen_says_what_is_wrong_since_when_and_from_what_to_what(violated):
     texts = [text for text in Elements(violated.report().html).texts if text.strip()]
-    first = texts[: texts.index("What was read")]
+    first = [text.strip() for text in texts[: texts.index("What was read ")]]
 
-    for said in ("✗ 1 violation", "this window, 2024-03-04 20:00 to 2024-03-04 21:00 UTC", "200 kept, 3 refused"):
+    for said in (
+        "1 of 1 feature changed: charge is about 201 times what it was.",
+        "4 March 2024, 20:00 to 21:00 UTC",
+        "200",
+        "3",
+    ):
         assert said in first
-    for said in ("churn", "hourly", "charge", "49.5 → 9,950", "✗ violated", "What is wrong now", "a column looks odd"):
+    for said in ("churn", "hourly", "charge", "mean 49.5 → 9,950", "× 201", "Changed", "a column looks odd"):
         assert said in first
 
 
-def test_without_a_violation_it_says_so_and_since_when_is_no_question():
+def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
+    said = violated.summary()
+
+    assert said == "1 of 1 feature changed: charge is about 201 times what it was."
+    assert violated.report().page.headline.text == said
+    report = Report(
+        "DATA_QUALITY", "r1", HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), 1, said=violated.headline()
+    )
+    assert headline(report).endswith(said)
+    assert said in text(report)
+    assert document(report)["headline"] == said
+
+
+def test_a_change_that_goes_on_says_since_when(violated):
+    before = [each.model_copy(update={"since": "2024-03-04T18:00:00Z"}) for each in violated.results]
+    found = dataclasses.replace(violated, results=tuple(before))
+
+    assert found.summary() == "1 of 1 feature changed: charge is about 201 times what it was, since 18:00."
+    [card] = found.report().page.sections[1].blocks[0].cards
+    assert card.since == "since 18:00, 3rd hour"
+
+
+def test_without_a_violation_it_says_so_and_what_could_have_been_seen():
     page = findings([float(number) for number in range(100)]).report().page
 
-    assert (page.tiles[0].value, page.tiles[0].mark) == ("✓ no violation", Mark.GOOD)
-    assert "violated since" not in [tile.word for tile in page.tiles]
+    assert (page.headline.text, page.headline.mark) == ("No change seen in 1 feature.", Mark.GOOD)
+    assert "standard deviations would have been seen" in page.headline.detail
 
 
 def test_every_record_is_accounted_for(violated):
@@ -80,7 +109,7 @@ def test_every_record_is_accounted_for(violated):
 def test_the_file_that_a_run_leaves_names_its_baseline(violated):
     files = violated.files(baseline=BaselineReference(run_id="0123456789abcdef"))
 
-    assert "0123456789abcdef" in Elements(files["report.html"].decode()).texts
+    assert "100 rows, 01234567" in Elements(files["report.html"].decode()).texts
     assert json.loads(files["run.json"])["baseline_run_id"] == "0123456789abcdef"
     assert json.loads(files["run.json"])["violations"] == 1
     assert files == violated.files(baseline=BaselineReference(run_id="0123456789abcdef"))
@@ -105,8 +134,8 @@ def test_a_report_is_saved_where_it_is_asked_for(violated, tmp_path):
 def test_a_notebook_shows_the_page_without_what_only_a_file_may_have(violated):
     shown = Elements(violated._repr_html_())
 
-    assert not {"html", "head", "body", "meta", "title", "script"} & set(shown.tags)
-    assert "What is wrong now" in shown.texts
+    assert not {"html", "head", "body", "meta", "script"} & set(shown.tags)
+    assert "Changed " in shown.texts
 
 
 def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):

@@ -17,11 +17,11 @@ from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations, alarms_of, cause
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
-from model_monitor.documents.run_description import RunContext
+from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.documents.statistics import Statistics, as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.integrations.demo import churn
@@ -108,6 +108,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
         (HOURS, DataQualityMonitor(), known, baseline),
         (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
     )
+    since: dict[str, dict[str, str]] = {}
     for hour in range(traffic.hours):
         start = traffic.start + timedelta(hours=hour)
         end = start + timedelta(hours=1)
@@ -115,7 +116,9 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
         with read_data(path, CaptureFormat(), names=known.names, window=window, engine="local") as data:
             context = RunContext(start, end, model=DAY_MODEL)
             for folder, monitor, against, place in watched:
-                findings = run_monitoring(data, monitor, against, context=context)
+                findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
+                bad = [each for alarm in alarms_of(findings.results) for each in alarm.results]
+                since[folder] = {cause(each): each.since or moment(start) for each in bad}
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
     page = output / DAY_PAGE
@@ -131,6 +134,8 @@ ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
 PAGE = "report.html"
 MODEL = "model_monitor.integrations.demo.churn:score"
+OUTPUTS = ("churned", "churn_probability")
+"""Columns that the model puts out."""
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "feature",
@@ -236,7 +241,8 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         **baseline,
         "--output-path": str(output / ATTRIBUTIONS),
     }
-    jobs = (("2/5", "baseline", baseline), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
+    data = {**baseline, "--predictions": ",".join(OUTPUTS)}
+    jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
         words = [word for pair in flags.items() for word in pair]
         _step(out, f"{step} running the job: model-monitor submit {job} {shlex.join(words)}")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from model_monitor.documents.check_results import FACET_VALUE, CheckResult, CheckStatus
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult, excess
 from model_monitor.documents.page import (
     VERDICTS,
     Block,
+    Card,
+    Cards,
     Column,
+    Headline,
     Line,
     Mark,
     Page,
@@ -22,6 +27,7 @@ from model_monitor.documents.page import (
 )
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
 from model_monitor.monitors.bias.comparison import STAGE
+from model_monitor.monitors.protocol import violated
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""
@@ -47,7 +53,12 @@ Verdicts = Mapping[tuple[str, str, str, str], CheckResult]
 def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
     """The report of an analysis. results: those of its checks, none for a baseline."""
     verdicts = {_place(result): result for result in results if result.check == DRIFT_CHECK}
-    return Page(name, title, tuple(_facts(analysis, results)), tuple(_sections(analysis, results, verdicts)))
+    facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
+    facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
+    metrics = sum(len(group.metrics) for group in analysis.groups)
+    said = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
+    headline = None if results else Headline(said, f"{count_text(analysis.rows)} rows.")
+    return Page(name, title, facts, tuple(_sections(analysis, results, verdicts)), headline)
 
 
 def _place(result: CheckResult) -> tuple[str, str, str, str]:
@@ -55,25 +66,10 @@ def _place(result: CheckResult) -> tuple[str, str, str, str]:
     return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
 
-def _facts(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[tuple[str, str]]:
-    yield "Analysis", "bias"
-    yield "Rows", count_text(analysis.rows)
-    yield "Label", analysis.label
-    yield "Positive", analysis.positives.shown
-    yield "Facets", ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
-    if results:
-        found = sum(result.status is CheckStatus.VIOLATED for result in results)
-        unsure = sum(result.status is CheckStatus.CANNOT_TELL for result in results)
-        yield "Violations", count_text(found)
-        if unsure:
-            yield "Cannot tell", count_text(unsure)
-
-
 def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
-    violated = [result for result in results if result.status is CheckStatus.VIOLATED]
-    if violated:
-        yield _violations(violated)
-    yield PageSection("Groups", (_sizes(analysis),))
+    if cards := tuple(_cards(analysis, list(violated(results)))):
+        yield PageSection("Changed", (Cards(cards),), note="the largest first")
+    yield PageSection("Groups", (_rates(analysis), _sizes(analysis)))
     charts = iter(range(MOST_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
@@ -86,21 +82,42 @@ def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: 
             yield _group(stage, group, verdicts, with_chart=with_chart)
     if analysis.groups and analysis.groups[0].post_training is not None:
         yield _performance(analysis.groups[0])
-    yield PageSection("How to read this", tuple(_reading(analysis)))
+    yield PageSection("How to read this", tuple(_reading(analysis)), folded=True)
 
 
-def _violations(violated: Sequence[CheckResult]) -> PageSection:
-    rows = [
-        (
-            result.metric or "",
-            result.feature or "",
-            str((result.model_extra or {}).get(FACET_VALUE, "")),
-            result.description or "",
-        )
-        for result in violated
-    ]
-    table = table_of(("metric", "facet", "value(s) or threshold", "what was found"), rows)
-    return PageSection("Violations", (table,))
+def _cards(analysis: BiasAnalysis, bad: Sequence[CheckResult]) -> Iterator[Card]:
+    """A card for each metric that changed: its value beside the baseline's, and the rates of both groups."""
+    groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
+    for result in sorted(bad, key=lambda each: (each.alarm or 0, -excess(each))):
+        value = str((result.model_extra or {}).get(FACET_VALUE, ""))
+        group = groups.get((result.feature or "", value))
+        name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
+        numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
+        reach = max((abs(each) for each in numbers if math.isfinite(each)), default=1.0)
+        point = Point("this run", result.observed, result.threshold, result.interval, Mark.BAD)
+        points = (point, *(_of_both(group) if group else ()))
+        top = max(reach, 1.0)
+        picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
+        said = f"{number_text(result.threshold)} → {number_text(result.observed)}"
+        evidence = f"95 % interval {_interval(result)}" if result.interval else ""
+        metrics = group.metrics if group else ()
+        about = next((each.description for each in metrics if each.name == result.metric), "")
+        yield Card(name, said, "", result.since or "", picture, (about,) if about else (), None, evidence)
+
+
+def _of_both(group: GroupAnalysis) -> Iterator[Point]:
+    """The shares of positive labels and predictions, in the group and in the rest."""
+    for what, of in (("labels", "positives"), ("predicted", "predicted_positives")):
+        if what == "predicted" and group.post_training is None:
+            continue
+        for who, side in ((group.choice.shown, group.counts.d), ("the rest", group.counts.a)):
+            rows = float(side.rows)
+            yield Point(f"{what}, {who}", float(getattr(side, of)) / rows if rows else None)
+
+
+def _rates(analysis: BiasAnalysis) -> PointChart:
+    points = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _of_both(group))
+    return PointChart("Share of positive labels and of positive predictions", points, (0.0, 1.0))
 
 
 def _sizes(analysis: BiasAnalysis) -> PageTable:
@@ -165,7 +182,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence
 def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in found)
     with_interval = any(result is not None and result.interval is not None for result in found)
-    columns = [Column("metric"), Column("description"), Column("value", is_number=True)]
+    columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
     if judged:
         columns += [Column("baseline", is_number=True)]
         columns += [Column("95 % interval", is_number=True)] if with_interval else []
@@ -178,7 +195,7 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]
             cells.append(number_text(result.threshold if result else None))
             if with_interval:
                 cells.append(_interval(result))
-            cells.append(result.status.value if result else "")
+            cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
         lines.append(Line(tuple(cells), VERDICTS[result.status][0] if result else Mark.NONE))
     return PageTable(tuple(columns), tuple(lines))
@@ -202,7 +219,8 @@ def _performance(group: GroupAnalysis) -> PageSection:
     confusion = table_of(
         titles, [(name, *(count_text(float(count)) for count in found)) for name, *found in counts], numbers=titles[1:]
     )
-    return PageSection("Model performance", (metrics, confusion))
+    shades = tuple(tuple(float(count) / (float(sum(row)) or 1.0) for count in row) for _, *row in counts)
+    return PageSection("Model performance", (metrics, replace(confusion, shades=shades)))
 
 
 def _reading(analysis: BiasAnalysis) -> Iterator[str]:

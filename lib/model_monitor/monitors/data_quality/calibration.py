@@ -169,6 +169,9 @@ UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviati
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
 NOTHING_SEEN = "with {rows:,} values no change is seen"
 
+SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"
+"""A smallest change in words."""
+
 RARE = 0.05
 """The share of a text from which the smallest change is computed at least; a rarer one is not a normal variable."""
 
@@ -176,11 +179,14 @@ RARE = 0.05
 def verdict(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """What becomes of the drift check's finding by the file's method where chance is allowed for."""
     smallest = _smallest(threshold, column, calibration)
-    known = replace(finding, distance=column.distance, smallest_change=smallest if math.isfinite(smallest) else None)
+    known = replace(finding, distance=column.distance)
+    if math.isfinite(smallest):
+        change = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
+        known = replace(known, smallest_change=smallest, change=change)
     if calibration.rows_are_independent or column.windows:
         return _by_tests(known, threshold, column, calibration)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
-        return known
+        return replace(known, change=None)
     return replace(
         known, status=CheckStatus.CANNOT_TELL, reason=f"{column.unfit or NO_HISTORY}; {_unseen(known, column)}"
     )
@@ -204,7 +210,7 @@ def _by_tests(known: Finding, threshold: float, column: Column, calibration: Cal
             text = known.description
         elif distance is not None and distance > threshold:
             text = messages.drift(distance, threshold)
-        return replace(tested, status=CheckStatus.VIOLATED, description=text)
+        return replace(tested, status=CheckStatus.VIOLATED, change=None, description=text)
     if high is None:
         return replace(known, p=column.p, adjusted_p=column.adjusted_p)
     if high <= threshold:

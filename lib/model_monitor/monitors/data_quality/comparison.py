@@ -56,6 +56,19 @@ class QualityBaseline(StoredBaseline):
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
 
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The features that the model puts out."""
+        return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
+
+    def requested_threshold(self, name: str) -> float | None:
+        """The distance above which somebody asked for an alarm; None where it is the suggested one."""
+        found, suggested = (
+            each.monitoring_of(name).comparison_threshold
+            for each in (self.constraints, self.suggested or self.constraints)
+        )
+        return None if found == suggested else found
+
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without some of its features."""
         kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)

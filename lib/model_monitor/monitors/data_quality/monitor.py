@@ -325,10 +325,12 @@ class DataQualityMonitor(Monitor):
     def page(
         self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
     ) -> Page:
-        return page_of(profile, results, known)
+        size, hide = self.max_domain_size, self.hide_values
+        return page_of(profile, results, known, max_domain_size=size, hide_values=hide)
 
     def summary(self, profile: Profile, _: object, known: QualityBaseline | None) -> Summary:
-        return summary_of(profile, known.distributions if known is not None else None, self.max_domain_size)
+        size = 0 if self.hide_values else self.max_domain_size
+        return summary_of(profile, known.distributions if known is not None else None, size)
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
         return Table("features", "feature", tuple(as_rows(documents[0])))

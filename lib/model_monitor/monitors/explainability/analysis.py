@@ -178,6 +178,12 @@ def change(feature: str, now: float, before: float, ends: Sequence[float]) -> st
     return f"Attribution of {feature} is {now:.4g} where the baseline has {before:.4g}; the change is between {low} and {high}"
 
 
+def in_words(output: str, now: float, before: float) -> str:
+    """The same in words that follow the feature's name."""
+    times = f" {abs(now / before):.2g} times as much:" if before else ""
+    return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"
+
+
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     """From 0 to 1: 1 where the live values rank the features as the baseline does.
 

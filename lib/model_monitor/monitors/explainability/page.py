@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from model_monitor.documents.check_results import LABEL, CheckResult
+from model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
 from model_monitor.documents.page import (
     VERDICTS,
     Block,
     Column,
     CurveChart,
+    Headline,
     Line,
     Mark,
     Page,
@@ -17,7 +18,6 @@ from model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    Tile,
     count_text,
     number_text,
 )
@@ -27,7 +27,6 @@ from model_monitor.monitors.explainability.analysis import (
     Dependent,
     OutputAnalysis,
 )
-from model_monitor.monitors.protocol import violated
 
 TITLE, NAME = "Analysis Report", "report"
 """What the service's SDK calls the report and its files."""
@@ -50,16 +49,18 @@ def page_of(
     name: str = NAME,
 ) -> Page:
     """The report of an analysis. results: those of its checks, none for a baseline."""
+    facts = (("method", how(analysis)), ("aggregation", analysis.aggregation.value))
     return Page(
-        name, title, tuple(_facts(analysis)), tuple(_sections(analysis, results, known)), tuple(_tiles(results))
+        name, title, facts, tuple(_sections(analysis, results, known)), None if results else _of_baseline(analysis)
     )
 
 
-def _facts(analysis: AttributionAnalysis) -> Iterator[tuple[str, str]]:
-    yield "Analysis", "explainability"
-    yield "Rows", count_text(analysis.rows)
-    yield "Method", how(analysis)
-    yield "Aggregation", analysis.aggregation.value
+def _of_baseline(analysis: AttributionAnalysis) -> Headline:
+    largest = [
+        max((abs(value), name) for name, value in each.values.items())[1] for each in analysis.outputs if each.values
+    ]
+    said = f"{largest[0]} moves {analysis.outputs[0].name} most: later data is checked against that." if largest else ""
+    return Headline(said or "There is nothing to be checked.", f"{count_text(analysis.rows)} rows were looked at.")
 
 
 def how(analysis: AttributionAnalysis) -> str:
@@ -69,24 +70,21 @@ def how(analysis: AttributionAnalysis) -> str:
     return f"sampled coalitions; {count_text(analysis.exact)} of {count_text(analysis.rows)} rows exact"
 
 
-def _tiles(results: Sequence[CheckResult]) -> Iterator[Tile]:
-    if results:
-        found = len(list(violated(results)))
-        yield Tile("violations", count_text(found), Mark.BAD if found else Mark.GOOD)
-
-
 def _sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None
 ) -> Iterator[PageSection]:
-    if results:
-        yield PageSection("Checks", (_verdicts(results),))
+    moved = {((each.model_extra or {})[LABEL], each.feature) for each in results if each.status is CheckStatus.VIOLATED}
     for output in analysis.outputs:
         before = known.constraints.values.get(output.name, {}) if known else {}
-        yield PageSection(f"Attributions of {output.name}", (_chart(output, before), _table(output, before)))
+        changed = {name for name in output.values if (output.name, name) in moved}
+        blocks: tuple[Block, ...] = (_chart(output, before, changed), _table(output, before))
+        yield PageSection(f"What moves {output.name}", blocks, note="the largest first")
+    if results:
+        yield PageSection("Checks", (_verdicts(results),), folded=True)
     for dependent in analysis.dependence:
-        blocks: tuple[Block, ...] = (*_curves(dependent), _dependence(dependent))
+        blocks = (*_curves(dependent), _dependence(dependent))
         yield PageSection(f"Partial dependence on {dependent.feature}", blocks, folded=True)
-    yield PageSection("How to read this", (HOW_TO_READ,))
+    yield PageSection("How to read this", (HOW_TO_READ,), folded=True)
 
 
 def _verdicts(results: Sequence[CheckResult]) -> PageTable:
@@ -100,14 +98,19 @@ def _verdicts(results: Sequence[CheckResult]) -> PageTable:
     return PageTable(columns, tuple(lines))
 
 
-def _chart(output: OutputAnalysis, known: Mapping[str, float]) -> PointChart:
+def _chart(output: OutputAnalysis, known: Mapping[str, float], changed: Collection[str]) -> PointChart:
     names = sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
     values = [abs(value) for name in names for value in (output.values[name], known.get(name, 0.0))]
     ends = [2 * (output.errors[name] or 0.0) for name in names]
     top = max(values, default=0.0) + max(ends, default=0.0) or 1.0
     least = -top if min((output.values[name] for name in names), default=0.0) < 0 else 0.0
-    points = tuple(Point(name, output.values[name], known.get(name), _ends(output, name)) for name in names)
-    return PointChart(f"Global values for {output.name}", points, span=(least, top), neutral=0.0)
+    points = tuple(
+        Point(
+            name, output.values[name], known.get(name), _ends(output, name), Mark.BAD if name in changed else Mark.NONE
+        )
+        for name in names
+    )
+    return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(least, top))
 
 
 def _ends(output: OutputAnalysis, name: str) -> tuple[float, float] | None:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, excess
+from model_monitor.documents.headline import once_in
 from model_monitor.documents.page import (
     VERDICTS,
     Block,
+    Card,
+    Cards,
     Column,
     CurveChart,
+    Headline,
     Line,
     Mark,
     Page,
     PageSection,
     PageTable,
-    Tile,
+    Point,
+    PointChart,
     count_text,
     number_text,
 )
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
+from model_monitor.monitors.protocol import violated
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
@@ -42,9 +49,9 @@ COLUMNS = (
     Column("remark"),
 )
 READING = (
-    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold, "
-    "by more than chance explains. Cannot tell: there are too few rows for a verdict. metrics.json and checks.json have all "
-    "numbers of this page.",
+    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold "
+    "by more "
+    "than chance explains. metrics.json and checks.json have all numbers of this page.",
 )
 
 
@@ -52,28 +59,54 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
     judged = {result.metric or "": result for result in results}
     names = dict.fromkeys((*judged, *measurement.metrics))
-    found = [_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
-    lines = tuple(sorted(found, key=lambda line: line.mark is not Mark.BAD))
-    bad = [line for line in lines if line.mark is Mark.BAD]
-    table = PageTable(COLUMNS, lines, f"{len(lines):,} metrics, violated ones first")
-    sections = [PageSection("What is wrong now" if bad else "Metrics", (table,))]
+    lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
+    bad = sorted(violated(results), key=lambda each: (each.alarm or 0, -excess(each)))
+    cards = tuple(_card(each, measurement.metrics.get(each.metric or "")) for each in bad)
+    sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if bad else []
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
-        sections.append(PageSection("What they are made of", shown))
-    tile = Tile("metrics violated", f"{len(bad):,} of {len(results):,}", Mark.BAD if bad else Mark.GOOD)
-    tiles = (tile, *(Tile(str(line.cells[1]), f"{line.cells[2]}, {line.cells[4]}", Mark.BAD) for line in bad[:1]))
-    reading = PageSection("How to read this", READING)
-    return Page("report", "Model quality", (), (*sections, reading), tiles if results else (), html_only=True)
+        sections.append(PageSection("What the predictions are like", shown))
+    lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
+    sections.append(PageSection("All metrics", (PageTable(COLUMNS, lines),), note=f"{len(lines):,} metrics"))
+    reading = PageSection("How to read this", READING, folded=True)
+    headline = (
+        None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
+    )
+    return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
+
+
+def _card(result: CheckResult, measured: Measured | None) -> Card:
+    interval = interval_of(measured.estimate) if measured else result.interval
+    value = measured.value if measured else result.observed
+    numbers = [
+        number
+        for number in (value, result.threshold, *(interval or ()))
+        if number is not None and math.isfinite(number)
+    ]
+    span = (min(0.0, *numbers), max(numbers)) if numbers else (0.0, 1.0)
+    point = Point("this run", value, result.threshold, interval, Mark.BAD)
+    points = (point, Point("asked for", result.threshold))
+    picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
+    evidence = f"{count_text(measured.estimate.n)} rows" if measured else ""
+    evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
+    evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
+    said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
+    hints = (result.reason,) if result.reason else ()
+    return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence)
 
 
 def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
     mark, verdict = VERDICTS[result.status] if result else (Mark.NONE, "–")
     interval = interval_of(measured.estimate) if measured else None
-    ends = " to ".join(number_text(end, 3) for end in interval) if interval else "–"
     threshold = "–"
     if result is not None and result.threshold is not None:
         threshold = SIDES.get(result.check, "") + number_text(result.threshold)
     rows = count_text(measured.estimate.n) if measured else "–"
-    return Line((verdict, name, _value(measured), ends, threshold, rows, (result.reason if result else "") or ""), mark)
+    remark = (result.reason if result else "") or ""
+    return Line((verdict, name, _value(measured), _ends(interval), threshold, rows, remark), mark)
+
+
+def _ends(interval: tuple[float, float] | None) -> str:
+    return " to ".join(number_text(end, 3) for end in interval) if interval else "–"
 
 
 def _value(measured: Measured | None) -> str:
@@ -90,9 +123,15 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
         places = [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
         names = places if hide_values else evidence.classes
         columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
-        rows = zip(names, evidence.matrix.tolist(), strict=True)
-        lines = tuple(Line((name, *map(count_text, counts))) for name, counts in rows)
-        yield PageTable(columns, lines, "Confusion matrix: rows by label, then by prediction")
+        counts = evidence.matrix.tolist()
+        lines = tuple(Line((name, *map(count_text, row))) for name, row in zip(names, counts, strict=True))
+        shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
+        yield PageTable(
+            columns,
+            lines,
+            "Confusion matrix: rows by label, then by prediction; the darker, the more of a label",
+            shades,
+        )
     scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
@@ -124,10 +163,10 @@ def _calibration(sums: BlockSums, apart: str) -> CurveChart:
     mean, share = total[filled] / rows[filled], positives[filled] / rows[filled]
     words = f"positive labels by tenths of the score, on average {apart} from the diagonal, where a calibrated model is"
     axes = ("score", "share of positive labels")
-    return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words)
+    return CurveChart("Calibration", tuple(zip(mean.tolist(), share.tolist(), strict=True)), axes, words, diagonal=True)
 
 
 def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:
     places = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
     points = tuple((float(x[place]), float(y[place])) for place in places)
-    return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}")
+    return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")

@@ -7,18 +7,19 @@ import os
 import re
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
 from model_monitor.documents.check_results import CheckResult, CheckResults, whose
+from model_monitor.documents.constraints import Constraints, Role
 from model_monitor.documents.document import DocumentType
 from model_monitor.documents.run_description import BaselineReference
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.history_page.history import History, Series, read_history
-from model_monitor.reports.history_page.page import Shares, page_of
+from model_monitor.reports.history_page.page import Known, page_of
 from model_monitor.reports.history_page.past_run import PastRun, read_run
 from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.page.files import Report
@@ -110,8 +111,8 @@ def main(request: Request, output: str | None, out: TextIO, *, shown: bool = Fal
     """Write the page and say where. output: by default history.html in the first folder. shown: open it in a browser."""
     started = time.monotonic()
     history = _history(request)
-    report = _report(history, request)
     path = output or join(request.folders[0], OUTPUT)
+    report = _report(history, request, _links(history, path))
     report.save(path)
     runs = sum(len(series.runs) for series in history.series)
     seconds = time.monotonic() - started
@@ -135,11 +136,24 @@ def _history(request: Request) -> History:
     return replace(found, series=kept)
 
 
-def _report(history: History, request: Request) -> Report:
+def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
-    title = request.title or (next(iter(models)) if len(models) == 1 else "Model monitoring")
+    title = request.title or (", ".join(models) if models else "Model monitoring")
     judged = [_judged(series, request.features) for series in history.series]
-    return Report(page_of(history, title, _baselines(history), _bytes(request.most_bytes), judged))
+    known = Known(_baselines(history), _outputs(history), links or {})
+    return Report(page_of(history, title, known, _bytes(request.most_bytes), judged))
+
+
+def _links(history: History, page: str) -> dict[str, str]:
+    """The pages of the runs by their folders, as seen from a page, where they lie below it."""
+    top = page.rpartition("/")[0]
+    found = {}
+    for series in history.series:
+        for run in series.runs.values():
+            path = join(run.folder, "report.html")
+            if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
+                found[run.folder] = path.removeprefix(f"{top}/")
+    return found
 
 
 def _judged(series: Series, patterns: Sequence[str]) -> list[CheckResult]:
@@ -168,25 +182,35 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
     )
 
 
-def _baselines(history: History) -> Shares:
-    """What features were like in the baselines, as far as their folders can be read from here."""
-    found: dict[str, dict[str, list[float]]] = {}
+def _baselines(history: History) -> dict[str, PastRun]:
+    """The baselines by their runs' ids, as far as their folders can be read from here."""
+    found: dict[str, PastRun | None] = {}
     for series in history.series:
         for run in series.runs.values():
             if run.baseline_run_id and run.baseline_run_id not in found:
                 found[run.baseline_run_id] = _baseline_of(run)
-    return found
+    return {run_id: run for run_id, run in found.items() if run is not None}
 
 
-def _baseline_of(run: PastRun) -> dict[str, list[float]]:
+def _baseline_of(run: PastRun) -> PastRun | None:
     reference = _published(run.folder, BaselineReference)
     if reference is None or not reference.folder:
-        return {}
+        return None
     try:
-        known = read_run(reference.folder.rpartition("/_runs/")[0])
+        return read_run(reference.folder.rpartition("/_runs/")[0])
     except (BadDocument, BadInput):
-        return {}
-    return {} if known.shares is None else {name: known.shares[place].tolist() for name, place in known.places.items()}
+        return None
+
+
+def _outputs(history: History) -> frozenset[str]:
+    """Features that the models put out, as far as the constraints of their baselines can be read."""
+    found: set[str] = set()
+    for series in history.series:
+        reference = _published(series.last[1].folder, BaselineReference)
+        if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
+            known = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
+            found |= {each.name for each in known.features if each.role is Role.PREDICTION} if known else set()
+    return frozenset(found)
 
 
 def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:

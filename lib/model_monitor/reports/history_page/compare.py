@@ -5,15 +5,32 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, TextIO
 
 from model_monitor.documents.check_results import CheckResult
-from model_monitor.documents.page import Column, Line, Mark, Page, PageSection, PageTable, Tile, number_text
+from model_monitor.documents.headline import moved
+from model_monitor.documents.page import (
+    Card,
+    Cards,
+    Column,
+    Headline,
+    Line,
+    Mark,
+    Overlay,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    number_text,
+    short_name,
+)
 from model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
+from model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.page import overlay_of
 from model_monitor.monitors.protocol import violated
@@ -141,26 +158,54 @@ def main(
 
 def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
     """The same as a page."""
-    columns = (
-        *(Column("change"), Column("feature or metric", is_name=True), Column("distance", is_number=True)),
-        *(Column("what"), Column("distribution")),
-    )
-    broken = {result.feature for result in results}
-    lines = []
-    for change in found.changes:
-        before, after = (side.distributions.get(change.name) for side in (found.before, found.after))
-        overlay = (overlay_of(before, after) if before and after else None) or "–"
-        mark = Mark.BAD if change.name in broken else Mark.UNSURE if change.kind in ("added", "removed") else Mark.NONE
-        lines.append(Line((change.kind, change.name, number_text(change.distance), _words(change), overlay), mark))
-    different = sum(change.kind != "same" for change in found.changes)
-    order = f"the largest {'impact' if found.shares else 'change'} first"
-    sections = [PageSection("What changed", (PageTable(columns, tuple(lines), order),))]
+    broken = {result.feature or result.metric: result for result in results}
+    different = [change for change in found.changes if change.kind != "same"]
+    cards = tuple(_card(found, change, broken.get(change.name)) for change in different)
+    same = tuple(Line((each.name, number_text(each.distance))) for each in found.changes if each.kind == "same")
+    sections = []
     if results:
         told = tuple(f"{each.feature}: {each.description}" for each in results)
-        sections.insert(0, PageSection("What breaks the constraints", told))
-    tiles = (Tile("different", f"{different:,} of {len(found.changes):,}"),)
+        sections.append(PageSection("What breaks the constraints", told))
+    if cards:
+        order = f"the largest {'impact' if found.shares else 'change'} first"
+        sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
+    if same:
+        columns = (Column("feature or metric", is_name=True), Column("distance", is_number=True))
+        sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
+    text = f"{len(different):,} of {len(found.changes):,} features or metrics changed."
+    if results:
+        text = f"{len(results):,} violations of the constraints: {text[0].lower()}{text[1:]}"
+    first = (
+        f"The largest: {short_name(different[0].name)}, {' '.join(_first(different[0])).strip()}." if different else ""
+    )
+    headline = Headline(text if different else "No change seen.", first, Mark.BAD if results else Mark.NONE)
     facts = (("before", found.before.path), ("after", found.after.path))
-    return Page("compare", "Comparison", facts, tuple(sections), tiles, html_only=True)
+    return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
+
+
+def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
+    before, after = (side.distributions.get(change.name) for side in (found.before, found.after))
+    first, second = (before, after) if before else (after, None)
+    picture: Overlay | PointChart | None = overlay_of(first, second, MAX_DOMAIN_SIZE) if first else None
+    value = change.changes.get("value")
+    if picture is None and value is not None and all(isinstance(each, (int, float)) for each in value):
+        top = max(map(abs, value)) or 1.0
+        span = (-top if min(value) < 0 else 0.0, top)
+        picture = PointChart(change.name, (Point("after", value[1], value[0]),), span, reference_label="before")
+    evidence = "" if change.distance is None else f"distance {number_text(change.distance)}"
+    hints = (broken.description,) if broken is not None and broken.description else ()
+    mark = Mark.BAD if broken is not None else Mark.NONE
+    said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
+    evidence = "; ".join(part for part in (evidence, rest) if part)
+    return Card(change.name, said, by, "", picture, hints, None, evidence, (), mark)
+
+
+def _first(change: Change) -> tuple[str, str]:
+    """The first number that differs, and by how much in a person's terms."""
+    for key, (before, after) in change.changes.items():
+        by = moved(before, after)[1] if isinstance(before, (int, float)) and isinstance(after, (int, float)) else ""
+        return f"{HEADINGS.get(key, key)} {_shown(before)} → {_shown(after)}", by
+    return change.kind, ""
 
 
 def _side(path: str) -> Side:

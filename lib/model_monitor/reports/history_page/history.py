@@ -39,11 +39,12 @@ class Unread:
 
 @dataclass(frozen=True)
 class Series:
-    """The runs of one kind of monitor. runs: by the place of their window."""
+    """The runs of one kind of monitor of one model. runs: by the place of their window."""
 
     analysis_type: str
     windows: tuple[Window, ...]
     runs: Mapping[int, PastRun]
+    model: str | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -112,6 +113,11 @@ class History:
     series: tuple[Series, ...]
     unread: tuple[Unread, ...] = field(default=())
 
+    @property
+    def has_models(self) -> bool:
+        """Whether the runs are of several models."""
+        return len({series.model for series in self.series}) > 1
+
     def run_violations(self) -> list[int | None]:
         """By window, of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]
@@ -155,18 +161,22 @@ def read_history(
     if not runs:
         damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}" if unread else ""
         raise BadInput(f"{', '.join(folders)}: no run here{damaged}")
-    timed = {(run.start, run.end, run.analysis_type): run for run in runs if run.start and run.end}
+    timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
     labels = None
     if not timed:
         labels = {_made_up(place): run.folder.rpartition("/")[2] for place, run in enumerate(runs)}
-        timed = {(*_made_up(place), run.analysis_type): run for place, run in enumerate(runs)}
-    windows = _filled(sorted({(start, end) for start, end, _ in timed}))[-(last or 0) :]
+        timed = {(*_made_up(place), run.analysis_type, run.model): run for place, run in enumerate(runs)}
+    else:
+        unread += [
+            Unread(run.folder, "is left out: the run names no window") for run in runs if not (run.start and run.end)
+        ]
+    windows = _filled(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
     places = {window: place for place, window in enumerate(windows)}
-    kinds: dict[str, dict[int, PastRun]] = {}
-    for (start, end, kind), run in timed.items():
+    kinds: dict[tuple[str, str | None], dict[int, PastRun]] = {}
+    for (start, end, kind, model), run in timed.items():
         if (start, end) in places:
-            kinds.setdefault(kind, {})[places[start, end]] = run
-    series = [Series(kind, tuple(windows), found) for kind, found in kinds.items()]
+            kinds.setdefault((kind, model), {})[places[start, end]] = run
+    series = [Series(kind, tuple(windows), found, model) for (kind, model), found in kinds.items()]
     named = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
     return History(tuple(windows), named, tuple(series), tuple(unread))
 
@@ -215,7 +225,7 @@ NO_VALUE = 255
 def feature_map(
     found: Sequence[Series],
     times: Sequence[str],
-    baselines: Mapping[str, Mapping[str, Sequence[float]]],
+    baselines: Mapping[str, PastRun],
     most_bytes: int,
 ) -> list[Block]:
     """The map of the monitor of features, and what it leaves out; a sentence alone if no run looked at features."""
@@ -228,7 +238,7 @@ def feature_map(
     detailed, left_out = _detailed(series, rows, most_bytes)
     shares, means = _cells(series, rows, detailed)
     _, last = series.last
-    known = baselines.get(last.baseline_run_id or "", {})
+    known = baselines.get(last.baseline_run_id or "")
     data = {
         "names": [series.names[row] for row in rows],
         "times": list(times),
@@ -237,7 +247,9 @@ def feature_map(
         "cells": _packed(_mask(detailed, (len(rows), len(times)))),
         "shares": _packed(shares),
         "numbers": _packed(means),
-        "baseline": _packed(np.array([_of_baseline(known.get(series.names[row])) for row in rows], np.uint8)),
+        "baseline": _packed(
+            np.array([_of_baseline(known.shares_of(series.names[row]) if known else None) for row in rows], np.uint8)
+        ),
         "bins": [_ends(last.bins.get(series.names[row])) for row in rows],
         "folders": [run.place if (run := series.runs.get(place)) else "" for place in range(len(times))],
     }

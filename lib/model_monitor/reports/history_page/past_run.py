@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,10 +83,39 @@ class PastRun:
         """The end of its folder, which says the window and nothing of the machine."""
         return place_of(self.folder)
 
-    @property
+    @cached_property
     def places(self) -> dict[str, int]:
         """Where a name stands in the columns."""
         return {name: place for place, name in enumerate(self.names)}
+
+    def number(self, column: str, name: str) -> float | None:
+        """A number of COLUMNS; None if it is not known."""
+        place = self.places.get(name)
+        found = np.nan if place is None else float(self.numbers[column][place])
+        return None if np.isnan(found) else found
+
+    def shares_of(self, name: str) -> list[float] | None:
+        """How a feature's values lie in the baseline's bins; None if nobody knows."""
+        place = self.places.get(name)
+        if self.shares is None or place is None or np.isnan(self.shares[place]).any():
+            return None
+        found: list[float] = self.shares[place].tolist()
+        return found
+
+    def results(self) -> list[CheckResult]:
+        """What is known of its checks where no checks.json says it: of each name the worst status."""
+        return [
+            CheckResult(
+                feature=None if self.is_metric[place] else name,
+                metric=name if self.is_metric[place] else None,
+                check=next(iter(self.violated.get(name, ())), "check"),
+                status=WORST_FIRST[self.statuses[place]],
+                observed=self.number("value" if self.is_metric[place] else "distance", name),
+                threshold=self.number("threshold", name),
+            )
+            for name, place in self.places.items()
+            if self.statuses[place] < NONE
+        ]
 
 
 def place_of(folder: str) -> str:

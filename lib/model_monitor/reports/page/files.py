@@ -21,9 +21,9 @@ from model_monitor.storage import storage_of
 
 def notebook_of(page: Page) -> str:
     """The notebook's text, the same for the same page."""
-    head = f"# {_escaped(page.title)}\n\n" + "  \n".join(
-        f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts
-    )
+    said = f"**{_escaped(str(page.headline))}**\n\n" if page.headline else ""
+    facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
+    head = f"# {_escaped(page.title)}\n\n{said}{facts}"
     cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
     for place, cell in enumerate(cells):
         cell["id"] = hashlib.sha256(f"{place}".encode()).hexdigest()[:8]

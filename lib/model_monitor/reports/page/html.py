@@ -14,14 +14,28 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from model_monitor.documents.page import Block, FeatureMap, Page, PageTable, PointChart, Tracks, number_text
+from model_monitor.documents.page import (
+    LINES_SHOWN,
+    MOST_CARDS,
+    MOST_LINES,
+    Block,
+    Cards,
+    FeatureMap,
+    Page,
+    PageTable,
+    PointChart,
+    Tracks,
+    number_text,
+    percent,
+    short_name,
+)
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.page import svg
 
 
 def html_of(page: Page) -> str:
     """The page's HTML, the same for the same page."""
-    script = _SCRIPT if page.has_map else ""
+    script = _SCRIPT if page.has_script else ""
     allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
     return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
@@ -41,6 +55,8 @@ def block_html(block: Block) -> Markup:
         return Markup(_MACROS.chart(block.title, svg.description_of(block), points_svg(block), _MACROS.legend(block)))
     if isinstance(block, Tracks):
         return Markup(_MACROS.tracks(block))
+    if isinstance(block, Cards):
+        return Markup(_MACROS.cards(block))
     if isinstance(block, FeatureMap):
         island = json.dumps(block.data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
         return Markup(_MACROS.map(block, Markup(island)))
@@ -60,13 +76,18 @@ _TEMPLATES = Environment(
 )
 _STYLE, _SCRIPT = (
     Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
-    for name in ("page.css", "map.js")
+    for name in ("page.css", "page.js")
 )
 _TEMPLATES.globals |= {
     "style": _STYLE,
     "rendered": block_html,
     "svg": svg,
     "number_text": number_text,
+    "percent": percent,
+    "short_name": short_name,
+    "most_cards": MOST_CARDS,
+    "most_lines": MOST_LINES,
+    "lines_shown": LINES_SHOWN,
     "pairs": lambda columns, cells: zip(columns, cells, strict=True),
 }
 _MACROS: Any = _TEMPLATES.get_template("blocks.html").module

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from model_monitor.documents.page import Block, Mark, Page, PageTable, PointChart, number_text
+from model_monitor.documents.page import Block, Cards, Mark, Page, PageTable, PointChart, number_text
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.page import svg
 
@@ -18,8 +18,7 @@ FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 MARGIN = 40  # points
 WIDTH = 595 - 2 * MARGIN  # of A4
-COLOURS = {Mark.BAD: "#b3261e", Mark.UNSURE: "#8a5200"}
-BACKGROUNDS = {Mark.BAD: "#fdf0ef", Mark.UNSURE: "#fff7e8"}
+BAD, BAD_BACKGROUND = "#b3261e", "#fdf3f2"
 
 FEWEST_LETTERS, MOST_LETTERS = 7, 44
 """A table's columns share its width by the letters of their longest cells, between these."""
@@ -38,6 +37,7 @@ def pdf_of(page: Page) -> bytes:
     styles = _styles()
     story: list[Any] = [Paragraph(_plain(page.title), styles["title"])]
     facts = " · ".join(f"{_plain(word)}: <b>{_plain(value)}</b>" for word, value in page.facts)
+    story += [Paragraph(_plain(str(page.headline)), styles["h3"])] if page.headline else []
     story.append(Paragraph(facts, styles["text"]))
     for section in page.sections:
         story.append(Paragraph(_plain(section.heading), styles[f"h{section.level}"]))
@@ -81,6 +81,11 @@ def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
         yield Paragraph(_plain(block.title), styles["text"])
         yield _drawing(block)
         yield Paragraph(_plain(svg.legend(block)), styles["text"])
+    elif isinstance(block, Cards):
+        for card in block.cards:
+            yield Paragraph(_plain(str(card)), styles["text"])
+            if isinstance(card.picture, PointChart):
+                yield _drawing(card.picture)
     else:
         yield Paragraph(_plain(str(block)), styles["text"])
 
@@ -89,8 +94,9 @@ def _drawing(chart: PointChart) -> Any:
     from reportlab.graphics.shapes import Drawing, Line, String
     from reportlab.lib.colors import HexColor
 
-    right, height = svg.AXIS[1], svg.LINE * len(chart.points)
-    scale = WIDTH / (right + 60)
+    right, pitch = svg.AXIS[1], svg.pitch(chart)
+    height = pitch * len(chart.points)
+    scale = WIDTH / svg.END
     drawing = Drawing(WIDTH, height * scale)
     drawing.scale(scale, scale)
 
@@ -104,18 +110,18 @@ def _drawing(chart: PointChart) -> Any:
     neutral = svg.place(chart.neutral, chart)
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
-        y = height - svg.LINE * (number + 0.5)
-        text(svg.AXIS[0] - 8, y, point.name, "end")
-        text(right + 8, y, number_text(point.value), "start")
+        y = height - pitch * (number + 0.5)
+        text(svg.AXIS[0] - 8, y, svg.cut(point.name), "end")
+        text(right + 8, y, svg.arrow(point, chart) + number_text(point.value), "start")
+        if point.value is not None:
+            start, wide = svg.bar(point, chart)
+            line(start, y, start + wide, y, BAD if point.mark is Mark.BAD else "#7fa3cc", 10)
         if point.interval is not None:
             low, high = (svg.place(end, chart) for end in point.interval)
-            line(low, y, high, y, "#a99dba", 3)
+            line(low, y, high, y, "#5b6875", 2)
         if point.reference is not None:
             place = svg.place(point.reference, chart)
-            line(place, y - 7, place, y + 7, "#52606d", 2)
-        if point.value is not None:
-            colour = COLOURS.get(point.mark, "#1d5aa0")
-            text(svg.place(point.value, chart), y, svg.shape(point, chart), "middle", colour)
+            line(place, y - 8, place, y + 8, "#17202a", 2)
     return drawing
 
 
@@ -145,9 +151,9 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ]
     lines += [
-        ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BACKGROUNDS[line.mark]))
+        ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BAD_BACKGROUND))
         for place, line in enumerate(table.lines, start=1)
-        if line.mark in BACKGROUNDS
+        if line.mark is Mark.BAD
     ]
     return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
 

@@ -1,28 +1,100 @@
-"""What drawings are made of: the places of values, steps as paths, and the same in words. Templates and the PDF draw them."""
+"""What drawings are made of: the places of values, bars and outlines as paths, and the same in words. Templates and the PDF
+draw them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from model_monitor.documents.page import Mark, Point, PointChart, Spark, Track, number_text
+from model_monitor.documents.page import (
+    Hours,
+    Mark,
+    Overlay,
+    Point,
+    PointChart,
+    Track,
+    number_text,
+    percent,
+    short_name,
+)
 
-WIDTH, HEIGHT = 110, 36  # of an overlay
+WIDTH, HEIGHT = 340, 124  # of a card's overlay, without its axis
+MINI = 130, 26  # of one in a cell
+HOURS = 340, 30
+TICKS = 120, 14
+NAMES, BAR = 118, 24  # of categories, and the height of each
+MOST_NAMED = 8
+"""Categories that a chart shows; those that moved most."""
 SIDE = 200  # of a curve's square
-AXIS, LINE = (140, 520), 26  # where the axis of a chart of points begins and ends, and the height of each
+AXIS, LINE, END = (
+    (130, 340),
+    26,
+    400,
+)  # where the axis of a chart of points begins and ends, the height of each, the width of all
+LEAST = 100  # height of a chart of points
+LETTERS = 20  # that fit before an axis
 
-TRACK = 720  # width of what is drawn along time
-MOST_NUMBERS = 36  # windows whose cells have a number in them
+TRACK, HIGH = 720, 36  # what is drawn along time
+MOST_NUMBERS = 36
+"""Windows whose cells have a number in them."""
 MOST_TICKS = 8
 
-SHAPES = {Mark.BAD: "■", Mark.UNSURE: "◆"}
-"""Told apart by shape as well as by colour."""
+
+def bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
+    """A path of bars with a gap between them."""
+    step = width / max(1, len(shares))
+    return "".join(
+        f"M{place * step + 0.5:.4g} {height}v-{share / top * height:.4g}h{step - 1:.4g}V{height}z"
+        for place, share in enumerate(shares)
+        if share > 0
+    )
+
+
+def outline(shares: Sequence[float], top: float, width: float, height: float) -> str:
+    """A path of steps of equal width, closed at the foot of the drawing."""
+    step = width / max(1, len(shares))
+    path = "".join(f"V{height - share / top * height:.4g}h{step:.4g}" for share in shares)
+    return f"M0 {height}{path}V{height}z"
 
 
 def steps(shares: Sequence[float], top: float) -> str:
-    """A path of steps of equal width, each as high as its share of `top`, from where it is at the foot of the drawing."""
-    step = f"h{WIDTH / len(shares):.4g}" if shares else ""
-    return "".join(f"V{HEIGHT - HEIGHT * share / top:.0f}{step}" for share in shares)
+    """The same in whole pixels of a cell."""
+    width, height = MINI
+    step = f"h{width / len(shares):.3g}" if shares else ""
+    return f"M0 {height}{''.join(f'V{height - share / top * height:.0f}{step}' for share in shares)}V{height}z"
+
+
+def top_of(overlay: Overlay) -> float:
+    return max((*overlay.baseline, *overlay.current), default=0.0)
+
+
+def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
+    """Categories by name with both shares and what they say; of many those that moved most."""
+    rows = [
+        (name, before, overlay.current[place] if overlay.current else None)
+        for place, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
+    ]
+    kept = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[:MOST_NAMED]
+    return [
+        (name, before, now, percent(before) if now is None else f"{percent(before)} → {percent(now)}")
+        for name, before, now in rows
+        if (name, before, now) in kept and (before or now or name not in ("new", "others"))
+    ]
+
+
+def hours(of: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
+    """The bars of windows without and with a violation, and the height of the limit."""
+    width, height = size
+    known = [value for value in (*of.values, of.limit) if value is not None]
+    top = max(known, default=0.0) or 1.0
+    step = width / max(1, len(of.values))
+    paths = {False: "", True: ""}
+    for place, (value, bad) in enumerate(zip(of.values, of.bad, strict=True)):
+        if value is not None or bad:
+            tall = max(value / top * height if value is not None else height, 2.0)
+            paths[bad] += f"M{place * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
+    return paths[False], paths[True], None if of.limit is None else round(height - of.limit / top * height, 1)
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
@@ -33,20 +105,33 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
 def place(value: float, chart: PointChart) -> float:
     """Where a value stands on its chart's axis, at whose ends it stays."""
     (low, high), (left, right) = chart.span, AXIS
-    return round(left + (right - left) * (min(max(value, low), high) - low) / (high - low), 1)
+    return round(left + (right - left) * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
 
 
-def shape(point: Point, chart: PointChart) -> str:
-    """The sign of a value: an arrow if it is beyond the axis."""
+def pitch(chart: PointChart) -> float:
+    """The height of each value's line: few of them fill a drawing as well."""
+    return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
+
+
+def bar(point: Point, chart: PointChart) -> tuple[float, float]:
+    """Where a value's bar begins, and how wide it is."""
+    start, end = sorted((place(chart.neutral, chart), place(point.value or 0.0, chart)))
+    return start, max(round(end - start, 1), 1.0)
+
+
+def arrow(point: Point, chart: PointChart) -> str:
+    """The sign of a value beyond the axis."""
     low, high = chart.span
     value = low if point.value is None else point.value
-    return "▶" if value > high else "◀" if value < low else SHAPES.get(point.mark, "●")
+    return "▶" if value > high else "◀" if value < low else ""
 
 
 def legend(chart: PointChart) -> str:
     """What the signs of a chart mean."""
-    sign = "● ▶ ◀" if any(shape(point, chart) in "▶◀" for point in chart.points) else "●"
-    return f"{sign} {chart.value_label}, ■ violated, ◆ cannot tell; a stroke is {chart.reference_label}, a band the 95 % interval"
+    beyond = ", an arrow is a value beyond the axis" if any(arrow(point, chart) for point in chart.points) else ""
+    band = ", a thin line the 95 % interval" if any(point.interval for point in chart.points) else ""
+    reference = any(point.reference is not None for point in chart.points)
+    return f"A bar is {chart.value_label}{f', a stroke is {chart.reference_label}' if reference else ''}{band}{beyond}."
 
 
 def description_of(chart: PointChart) -> str:
@@ -61,6 +146,11 @@ def _in_words(point: Point, chart: PointChart) -> str:
     return f"{words}, {point.mark.value}" if point.mark.value else words
 
 
+def cut(text: str) -> str:
+    """A name as it fits before an axis."""
+    return short_name(text, LETTERS)
+
+
 class Drawn(NamedTuple):
     """A number along time: its path, its interval's, and the height of its threshold."""
 
@@ -69,19 +159,35 @@ class Drawn(NamedTuple):
     limit: float | None
 
 
-def trend(of: Spark) -> Drawn:
-    """A number over time in a cell."""
-    return _along(of.values, (), (), of.threshold, WIDTH)
-
-
 def line_of(track: Track) -> Drawn:
     """A line over the windows."""
-    return _along(track.values, track.low, track.high, track.threshold, TRACK)
+    values, low, high = track.values, track.low, track.high
+    known = [value for value in (*values, *low, *high, track.threshold) if value is not None]
+    bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
+    span = (top - bottom) or 1.0
+    step = TRACK / max(1, len(values))
+
+    def height(value: float) -> float:
+        return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
+
+    path, pen = "", "M"
+    for number, value in enumerate(values):
+        if value is None:
+            pen = "M"
+            continue
+        alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
+        path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
+        pen = "L"
+    ends = [
+        (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
+    ]
+    band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
+    return Drawn(path, band, None if track.threshold is None else height(track.threshold))
 
 
-def column(place: int, count: int) -> float:
+def column(number: int, count: int) -> float:
     """Where a window begins."""
-    return round(place * TRACK / count, 2)
+    return round(number * TRACK / count, 2)
 
 
 def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
@@ -90,23 +196,25 @@ def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
         path = ""
-        for place, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
+        for number, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
             if of_cell is mark and value is not None:
-                height = HEIGHT * value / top if mark is Mark.NONE else HEIGHT
-                path += f"M{place * width + gap / 2:.2f} {HEIGHT}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
+                height = HIGH * value / top if mark is Mark.NONE else HIGH
+                path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
         yield mark, path
 
 
-def numbers(track: Track, count: int) -> Iterator[tuple[float, str]]:
-    """The numbers in cells that have a mark."""
-    for place, (value, mark) in enumerate(zip(track.values, track.marks, strict=True)):
-        if value is not None and mark is not Mark.NONE:
-            yield round((place + 0.5) * TRACK / count, 1), f"{value:.0f}" if value else "✓"
+def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str]]:
+    """The mark of each window, what its cell says, and both in words; nothing without a run."""
+    for value, mark, time in zip(track.values, track.marks, times, strict=True):
+        if value is None:
+            yield Mark.NONE, "", f"{time}: no run"
+        else:
+            yield mark, f"{value:.0f}" if value else "✓", f"{time}: {value:.0f} {track.title}"
 
 
-def ticks(times: Sequence[str]) -> list[str]:
+def ticks(times: Sequence[str], most: int = MOST_TICKS) -> list[str]:
     """Some of the windows' names, evenly spread, without the day if that is one."""
-    step = max(1, -(-len(times) // MOST_TICKS))
+    step = max(1, -(-len(times) // most))
     days = {time.rpartition(" ")[0] for time in times}
     return [time.rpartition(" ")[2] if len(days) == 1 else time for time in times[::step]]
 
@@ -119,36 +227,3 @@ def words_of(track: Track, times: Sequence[str]) -> str:
     (least, at_least), (most, at_most) = min(known), max(known)
     span = f"{number_text(least)} ({at_least}) to {number_text(most)} ({at_most})"
     return f"{track.title}: {span}, last {number_text(known[-1][0])}"
-
-
-def _along(
-    values: Sequence[float | None],
-    low: Sequence[float | None],
-    high: Sequence[float | None],
-    threshold: float | None,
-    width: int,
-) -> Drawn:
-    known = [value for value in (*values, *low, *high, threshold) if value is not None]
-    bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
-    span = (top - bottom) or 1.0
-    step = width / max(1, len(values))
-
-    def height(value: float) -> float:
-        return round(HEIGHT - 2 - (HEIGHT - 4) * (value - bottom) / span, 1)
-
-    def at(place: int) -> str:
-        return f"{(place + 0.5) * step:.4g}"
-
-    path, pen = "", "M"
-    for place, value in enumerate(values):
-        if value is None:
-            pen = "M"
-            continue
-        alone = pen == "M" and (place + 1 == len(values) or values[place + 1] is None)
-        path += f"{pen}{at(place)} {height(value)}" + ("h.1" if alone else "")
-        pen = "L"
-    ends = [
-        (place, a, b) for place, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
-    ]
-    band = "".join(f"M{place * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for place, a, b in ends)
-    return Drawn(path, band, None if threshold is None else height(threshold))

@@ -6,13 +6,25 @@ The text "NaN" in columns of a frame is warned of.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.check_results import Alarm, Hint, in_sentences
-from model_monitor.documents.page import Mark, Page, PageSection, PageTable, Tile, count_text, table_of
-from model_monitor.documents.run_description import RunDescription
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
+from model_monitor.documents.headline import KINDS, since_text, window_text
+from model_monitor.documents.page import (
+    Card,
+    Cards,
+    Headline,
+    Page,
+    PageSection,
+    PageTable,
+    count_text,
+    table_of,
+)
+from model_monitor.documents.run_description import RunDescription, time_of
 from model_monitor.statistics.states import ColumnType, Profile
 
 log = logging.getLogger(__name__)
@@ -45,51 +57,101 @@ def warn_of_nan_texts(profile: Profile) -> None:
 
 # A run's page as a whole: what its monitor has to say, whose run it is, and the account of its records.
 
+EARLIER = re.compile(r"as ([\d,]+) earlier windows")
+"""Of a check's reason: how many windows or parts of the baseline it was judged beside."""
+
+
+SHOWN = 8
+"""Letters of a run's id."""
+
 
 def page_of_run(
     page: Page,
     described: RunDescription,
     ledger: Ledger,
-    hints: tuple[Hint, ...] = (),
-    alarms: Sequence[Alarm] = (),
+    results: Sequence[CheckResult] = (),
+    hints: Sequence[Hint] = (),
+    headline: Headline | None = None,
+    budget: BudgetLedger | None = None,
 ) -> Page:
-    """page: the monitor's own. hints: what looks wrong with the data and breaks no constraint. alarms: the largest first."""
-    *said, last = page.sections
-    if alarms:
-        said.insert(0, PageSection("What happened, the largest first", in_sentences(alarms)))
-    if hints:
-        said.insert(0, PageSection("What looks wrong with the data", tuple(hint.description for hint in hints)))
-    account = PageSection("What was read", (_account(ledger),))
+    """page: the monitor's own. results: of its checks, none of a baseline. hints: what looks wrong with the data and breaks no
+    constraint; they stand with the features that they are about, if those changed."""
+    sections = [_placed(section, described, hints) for section in page.sections]
+    placed = {
+        card.name
+        for section in sections
+        for block in section.blocks
+        if isinstance(block, Cards)
+        for card in block.cards
+    }
+    if others := tuple(hint.description for hint in hints if not placed & set(hint.features)):
+        sections.insert(0, PageSection("What looks wrong with the data", others))
+    *said, last = sections
+    account = PageSection("What was read", (_account(ledger),), note=_read(ledger), folded=True)
+    facts = dict(_facts(described, ledger, results, budget))
+    facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
+    trail = (
+        described.model,
+        described.schedule,
+        KINDS.get(described.analysis_type, page.title),
+        window_text(described.window),
+    )
     return replace(
         page,
-        facts=tuple((dict(_facts(described)) | dict(page.facts)).items()),
-        tiles=(*_tiles(described, ledger, alarms), *page.tiles),
+        headline=page.headline or headline,
+        trail=tuple(part for part in trail if part),
+        facts=tuple(facts.items()),
         sections=(*said, account, last),
     )
 
 
-def _facts(described: RunDescription) -> Iterator[tuple[str, str]]:
-    named = {"Model": described.model, "Schedule": described.schedule, "Window": _window(described)}
-    named |= {"Baseline run": described.baseline_run_id, "Rows": count_text(described.rows or 0)}
-    return ((word, value) for word, value in named.items() if value)
+def _placed(section: PageSection, described: RunDescription, hints: Sequence[Hint]) -> PageSection:
+    """The section; its cards say since when they are, in the window's times, and what the data's hints say of them."""
+    blocks = tuple(
+        replace(block, cards=tuple(_with_context(card, described, hints) for card in block.cards))
+        if isinstance(block, Cards)
+        else block
+        for block in section.blocks
+    )
+    return replace(section, blocks=blocks)
 
 
-def _tiles(described: RunDescription, ledger: Ledger, alarms: Sequence[Alarm]) -> Iterator[Tile]:
-    found = described.violations
-    if found is not None:
-        many = "1 violation" if found == 1 else f"{found:,} violations"
-        yield Tile("verdict", f"✗ {many}" if found else "✓ no violation", Mark.BAD if found else Mark.GOOD)
-    if found:
-        window, since = _window(described), min((each.since for each in alarms if each.since), default=None)
-        this = f"this window, {window}" if window else "this run"
-        yield Tile("violated since", since.replace("T", " ").replace(":00Z", " UTC") if since else this, Mark.BAD)
-    refused = f", {ledger.quarantined:,} refused" if ledger.quarantined else ""
-    yield Tile("records", f"{ledger.kept:,} kept{refused}")
+def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
+    since, window = card.since, described.window
+    if since and window:
+        start, length = time_of(window.start), time_of(window.end) - time_of(window.start)
+        place = round((start - time_of(since)) / length) + 1
+        unit = "hour" if length == timedelta(hours=1) else "day" if length == timedelta(days=1) else "window"
+        since = f"since {since_text(since, window)}, {_ordinal(place)} {unit}"
+    elif window and not since:
+        since = "since this window"
+    of_it = tuple(hint.description for hint in hints if card.name in hint.features)
+    return replace(card, since=since, hints=(*card.hints, *of_it))
 
 
-def _window(described: RunDescription) -> str | None:
-    window = described.window
-    return None if window is None else f"{window.start} to {window.end}".replace("T", " ").replace(":00Z", "") + " UTC"
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def _facts(
+    described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
+) -> Iterator[tuple[str, str]]:
+    yield "records", count_text(ledger.kept)
+    yield "refused", count_text(ledger.quarantined)
+    if described.baseline_run_id:
+        yield "baseline", described.baseline_run_id[:SHOWN]
+    if found := max(
+        (int(each[1].replace(",", "")) for result in results if (each := EARLIER.search(result.reason or ""))),
+        default=0,
+    ):
+        yield "judged beside", f"{found:,} earlier windows or parts of the baseline"
+    if budget is not None and budget.false_alarm_budget:
+        yield "false alarms allowed", f"one in {1 / budget.false_alarm_budget:,.0f} windows"
+
+
+def _read(ledger: Ledger) -> str:
+    return f"{ledger.kept:,} of {ledger.read:,} records kept"
 
 
 def _account(ledger: Ledger) -> PageTable:

@@ -14,7 +14,8 @@ from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, alarms_of
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
-from model_monitor.documents.page import Page
+from model_monitor.documents.headline import headline_of
+from model_monitor.documents.page import Headline, Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
@@ -299,7 +300,16 @@ class Findings:
     def _page(self, described: RunDescription) -> Page:
         current = self.current
         page = current.monitor.page(current.metrics, self.results, current.state, self.known)
-        return page_of_run(page, described, current.ledger, self.hints, alarms_of(self.results))
+        return page_of_run(page, described, current.ledger, self.results, self.hints, self.headline(), self.budget)
+
+    def headline(self, *, with_values: bool = True) -> Headline:
+        """What changed, since when, by how much. with_values: whether values of records are named."""
+        outputs: frozenset[str] = getattr(self.known, "outputs", frozenset())
+        return headline_of(self.results, self.current.context.window, outputs, with_values=with_values)
+
+    def summary(self) -> str:
+        """The sentence that pages, mails and the log begin with: what changed, since when, by how much, or that nothing did."""
+        return str(self.headline())
 
     def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.

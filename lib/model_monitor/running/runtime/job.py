@@ -105,6 +105,7 @@ class Job:
         self._host = host
         self._tag = f"model-monitor-{name}-{uuid4().hex}"
         self._message: str | None = None
+        self._said = ""
         self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
@@ -200,9 +201,12 @@ class Job:
             self._time_limit.lift()
             self._time_limit = None
 
-    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED) -> None:
-        """Say what came of the run: its exit message (`status.completed`, …). The last step of a driver."""
-        self._message = message
+    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, said: str = "") -> None:
+        """Say what came of the run: its exit message (`status.completed`, …). The last step of a driver.
+
+        said: what the log's last line says beside it.
+        """
+        self._message, self._said = message, said
         self.exit_status = exit_status
 
     @cached_property
@@ -283,7 +287,8 @@ class Job:
             self.exit_status = self.exit_status or ExitStatus.FAILED
         said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
         outcome = "failed" if self._has_failed else said
-        log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, time.monotonic() - self._began)
+        spent = time.monotonic() - self._began
+        log.info("%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._said and f" {self._said}")
 
     def _cancel(self) -> None:
         """End what Spark is doing, by another connection than the one that waits for it."""

@@ -291,12 +291,13 @@ def report_of(
         alarm_count=len(alarms),
         metrics=tuple(metrics_of(findings, config)),
         notices=notices,
+        said=findings.headline(),
     )
 
 
 def _paths(run: Run, config: JobConfig, spark: SparkSession | None) -> dict[str, str]:
     """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere."""
-    names = {"violations": "constraint_violations.json", "checks": CHECKS}
+    names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CHECKS}
     kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
     places = {"output": config.output_path, **kept}
     return {what: storage_of(path, spark).resolved(path).removeprefix("file:") for what, path in places.items()}

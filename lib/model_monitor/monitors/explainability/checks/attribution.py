@@ -45,6 +45,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
             status = CheckStatus.PASSED
         now = output.current.values[name]
         description = analysis.change(name, now, before, (low, high)) if status is CheckStatus.VIOLATED else None
+        words = analysis.in_words(output.current.name, now, before) if status is CheckStatus.VIOLATED else None
         reason = "the interval reaches across the limit" if status is CheckStatus.CANNOT_TELL else None
         yield (
             name,
@@ -53,6 +54,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
                 n=output.known.count if output.known else None,
                 m=output.rows,
                 formula=formula,
+                change=words,
                 reason=reason,
                 description=description,
             ),

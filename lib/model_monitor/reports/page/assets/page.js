@@ -1,8 +1,25 @@
 "use strict";
+for (const label of document.querySelectorAll(".sift")) {
+  const parts = [label.nextElementSibling, label.nextElementSibling.nextElementSibling];
+  const rows = parts.flatMap((part) => [...part.querySelectorAll("tbody tr")]), rest = parts[1];
+  const search = label.querySelector("input"), told = label.querySelector(".found");
+  search.addEventListener("input", () => {
+    const wanted = search.value.toLowerCase();
+    const left = rows.filter((row) => {
+      const name = row.querySelector("bdi") ?? row.cells[0];
+      row.hidden = !(name.title || name.textContent).toLowerCase().includes(wanted);
+      return !row.hidden;
+    });
+    rest.open = wanted !== "";
+    told.textContent = wanted ? `${left.length} of ${rows.length}` : "";
+  });
+  label.hidden = false;
+}
 (async () => {
-  const data = JSON.parse(document.querySelector(".map-data").textContent);
+  const island = document.querySelector(".map-data");
+  if (!island || typeof DecompressionStream === "undefined") return;
+  const data = JSON.parse(island.textContent);
   const root = document.querySelector(".map");
-  if (typeof DecompressionStream === "undefined") return;
   const unpacked = async (text) => {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -104,7 +121,7 @@
     detail.replaceChildren();
     if (!shown.length) return;
     const place = row * columns + column, status = statuses[place];
-    const verdict = ["✗ violated", "? cannot tell", "✓ passed", "– not judged", "– no check", "no run"][status];
+    const verdict = ["✗ violated", "no change seen", "✓ passed", "– not judged", "– no check", "no run"][status];
     const title = made("h3");
     title.append(made("bdi", data.names[row]), `, window ${data.times[column]}: ${verdict}`);
     detail.append(title);

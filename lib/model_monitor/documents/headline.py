@@ -1,0 +1,252 @@
+"""The sentence that a run is told by, on pages, in mails, webhooks and the log: what changed, since when, by how much. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from model_monitor.documents.check_results import (
+    LABEL,
+    OF_THE_WINDOW,
+    Alarm,
+    CheckResult,
+    CheckStatus,
+    alarms_of,
+    excess,
+    plain_words,
+    whose,
+)
+from model_monitor.documents.page import Headline, Mark, number_text, percent, short_name
+from model_monitor.documents.run_description import RunWindow, time_of
+
+DATA_SET = frozenset({"Missing columns", "Extra columns"})
+"""What violations of the data set itself are called in the place of a feature."""
+
+ONE_VALUE = "one value"
+"""In the words of a change: the value has its own name where values may be named."""
+
+NAMED = 3
+MUCH_LARGER = 1.5
+"""A smallest change, beside that of the other features."""
+OF_OUTPUTS = "what moves the predictions"
+
+
+KINDS = {
+    "DATA_QUALITY": "data quality",
+    "MODEL_QUALITY": "model quality",
+    "MODEL_BIAS": "bias",
+    "MODEL_EXPLAINABILITY": "feature attribution",
+}
+"""What pages call the monitors."""
+
+
+def headline_of(
+    results: Sequence[CheckResult],
+    window: RunWindow | None = None,
+    outputs: Collection[str] = (),
+    *,
+    with_values: bool = True,
+) -> Headline:
+    """results: of all checks of a run. outputs: features that the model puts out. with_values: whether values of records are
+    named.
+    """
+    unit = _unit(results)
+    found = [] if unit == "attribution" else alarms_of(results)
+    alarms = found or [Alarm((each,)) for each in _worst_first(results, beside=unit == "attribution")]
+    of_window = [alarm for alarm in alarms if _subject(alarm.results[0]) in (OF_THE_WINDOW, *DATA_SET)]
+    bad = [each for alarm in alarms if alarm not in of_window for each in _by_subject(alarm.results)]
+    subjects = {_subject(each) for each in results} - {OF_THE_WINDOW, *DATA_SET}
+    also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
+    if not bad and not also:
+        return _without_a_change(results, len(subjects))
+    if not bad:
+        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(also[1:]), Mark.BAD)
+    bad = list({_subject(each): each for each in reversed(bad)}.values())[::-1]
+    began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
+    since = since_text(began.since, window)
+    name, change = _subject(began), change_of(began, with_values=with_values)
+    whole = f"{len(bad):,} of {_counted(len(subjects), unit)} {'changed' if unit != 'metric' else 'are violated'}"
+    if unit == "attribution":
+        text = f"{_capital(OF_OUTPUTS)} changed: {name} {change}."
+    elif len(bad) == 1:
+        text = f"{whole.replace('are', 'is', 1) if unit == 'metric' else whole}: {name} {change}{since and f', since {since}'}."
+    elif unit != "feature":
+        text = f"{whole}{since and f', since {since}'}. The largest: {name} {change}."
+    elif since:
+        text = f"{whole}. It began at {since} with {name}, which {change}."
+    else:
+        text = f"{whole}. The largest is {name}, which {change}."
+    rest = [each for each in bad if each is not began]
+    followed = [each for each in rest if _subject(each) in outputs and name not in outputs]
+    others = [_subject(each) for each in rest if each not in followed]
+    detail = list(also)
+    if followed:
+        moved = " and ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
+        detail.append(f"The model's outputs followed: {moved}.")
+    if others:
+        more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
+        detail.append(f"Also: {', '.join(others[:NAMED])}{more}.")
+    if (left := len(subjects) - len(bad)) and unit == "feature":
+        detail.append(
+            f"The other {_counted(left, unit)} look as they did." if left > 1 else "The other one looks as it did."
+        )
+    return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
+
+
+def _without_a_change(results: Sequence[CheckResult], count: int) -> Headline:
+    judged = [each for each in results if each.status is not CheckStatus.NOT_JUDGED]
+    if not judged:
+        return Headline(
+            "Nothing was checked: there is no baseline to compare with, or nothing in it that could be compared."
+        )
+    unit, unsure = _unit(results), sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
+    if unit == "feature":
+        return Headline(f"No change seen in {_counted(count, unit)}.", could_be_seen(results), Mark.GOOD)
+    if unit == "attribution":
+        return Headline(f"No change seen in {OF_OUTPUTS}.", "", Mark.GOOD)
+    said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
+    few = f"Of {unsure:,} of them only a larger change could have been seen in so few rows." if unsure else ""
+    return Headline(f"{_counted(count, unit)} checked: {said}.", few, Mark.GOOD)
+
+
+def could_be_seen(results: Iterable[CheckResult]) -> str:
+    """The smallest changes that would have been seen: in half of the features that drift was looked for in, and in all."""
+    kinds: dict[bool, list[tuple[float, str]]] = {}
+    for each in results:
+        if each.smallest_change is not None and each.change:
+            kinds.setdefault(each.change.endswith("records"), []).append((each.smallest_change, each.change))
+    found = [sorted(kinds[kind]) for kind in sorted(kinds)]
+    if not found:
+        return ""
+    all_of_them = " or of ".join(each[-1][1] for each in found)
+    usual = " or of ".join(each[len(each) // 2][1] for each in found)
+    if any(each[-1][0] > MUCH_LARGER * each[len(each) // 2][0] for each in found):
+        return f"A change of {usual} would have been seen in half of them, one of {all_of_them} in all."
+    return f"A change of {all_of_them} would have been seen."
+
+
+def change_of(result: CheckResult, *, with_values: bool = True) -> str:
+    """What changed, in words that follow the name."""
+    if result.change:
+        if with_values and result.values:
+            return result.change.replace(ONE_VALUE, f"the value {result.values[0]}")
+        return result.change
+    said = result.words or plain_words(result)
+    name = whose(result)[0]
+    return said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
+
+
+def since_text(since: str | None, window: RunWindow | None) -> str:
+    """When it began: `18:00`, with the day if that is another one than the window's."""
+    if since is None:
+        return ""
+    began = time_of(since)
+    same_day = window is not None and time_of(window.start).date() == began.date()
+    return f"{began:%H:%M}" if same_day else f"{day_text(began)}, {began:%H:%M} UTC"
+
+
+def day_text(time: datetime) -> str:
+    """`4 March 2024`."""
+    return f"{time.day} {time:%B %Y}"
+
+
+def window_text(window: RunWindow | None) -> str:
+    """`4 March 2024, 20:00 to 21:00 UTC`."""
+    if window is None:
+        return ""
+    start, end = time_of(window.start), time_of(window.end)
+    until = f"{end:%H:%M}" if end.date() == start.date() else f"{day_text(end)}, {end:%H:%M}"
+    return f"{day_text(start)}, {start:%H:%M} to {until} UTC"
+
+
+def moved(before: float, now: float, deviation: float | None = None) -> tuple[str, str]:
+    """How a number moved, in words that follow its name, and short: `is about 95 times what it was`, `× 95`.
+
+    deviation: of the values in the baseline; a mean that is small beside it is no measure for others.
+    """
+    if not (math.isfinite(before) and math.isfinite(now)):
+        return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
+    if deviation and abs(before) < deviation / 4:
+        apart = (now - before) / deviation
+        side = "higher" if apart > 0 else "lower"
+        return f"is {abs(apart):.2g} standard deviations {side}", f"{'+' if apart > 0 else '−'} {abs(apart):.2g} sd"
+    if not before or before * now <= 0:
+        return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
+    ratio = now / before
+    if ratio >= 2:
+        return f"is about {_rough(ratio)} times what it was", f"× {_rough(ratio)}"
+    if ratio <= 0.5:
+        return f"is about 1/{_rough(1 / ratio)} of what it was", f"÷ {_rough(1 / ratio)}"
+    by = f"{abs(ratio - 1):.0%}".replace("%", " %") if abs(ratio - 1) >= 0.01 else f"{100 * abs(ratio - 1):.2g} %"
+    return (
+        f"is {by} {'higher' if abs(now) > abs(before) else 'lower'}",
+        f"{'+' if abs(now) > abs(before) else '−'} {by}",
+    )
+
+
+def evidence_of(result: CheckResult) -> str:
+    """Why a change is no noise, in a line that a person can read."""
+    told = []
+    by_distance = result.statistic is None and result.method is not None
+    if by_distance and (result.observed or 0) > (result.threshold or 0):
+        told.append(f"distance {number_text(result.observed, 2)}, limit {number_text(result.threshold, 2)}")
+    elif result.distance is not None:
+        told.append(f"largest difference {percent(result.distance)} of the records")
+    elif result.observed is not None and result.threshold is not None:
+        told.append(f"found {number_text(result.observed, 3)}, limit {number_text(result.threshold, 3)}")
+    if (p := result.adjusted_p if result.adjusted_p is not None else result.p) is not None:
+        told.append(f"by chance alone: {once_in(p)}")
+    return " · ".join(told)
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def once_in(p: float) -> str:
+    """How often that happens by chance: `once in 720 windows`, `once in 6 × 10¹⁰ windows`."""
+    if p < 1e-150:
+        return "less than once in 10¹⁵⁰ windows"
+    if p > 1e-4:
+        return f"once in {1 / p:,.0f} windows" if p < 0.5 else "every other window"
+    power = math.floor(-math.log10(p))
+    return f"once in {1 / p / 10.0**power:.0f} × 10{str(power).translate(_RAISED)} windows".replace("1 × ", "", 1)
+
+
+def _rough(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+
+
+def _worst_first(results: Sequence[CheckResult], *, beside: bool) -> list[CheckResult]:
+    """What changed where nobody counted alarms. beside: what is told beside violations comes first."""
+    violated = [each for each in results if each.is_violation]
+    others = [each for each in results if each.status is CheckStatus.VIOLATED and each.change] if beside else []
+    return sorted(others, key=lambda each: -abs(each.observed or 0.0)) or sorted(
+        violated, key=lambda each: -excess(each)
+    )
+
+
+def _by_subject(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """The first result of each feature or metric."""
+    return list({_subject(each): each for each in reversed(list(results))}.values())[::-1]
+
+
+def _subject(result: CheckResult) -> str:
+    name, part = whose(result)
+    return short_name(f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW)
+
+
+def _unit(results: Sequence[CheckResult]) -> str:
+    if any((each.model_extra or {}).get(LABEL) is not None for each in results):
+        return "attribution"
+    if any(each.metric for each in results):
+        return "bias metric" if any(each.feature for each in results) else "metric"
+    return "feature"
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
