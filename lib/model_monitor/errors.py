@@ -38,8 +38,7 @@ class NeedsSpark(BadConfiguration):
         super().__init__(f"{what} needs Spark; write --engine spark, in Python engine='spark'")
 
 
-NO_DATA = "Job inputs had no data"
-"""How the service says it, and each `NoData` begins (C1.6)."""
+NO_DATA = "Job inputs had no data"  # how the service says it, and each `NoData` begins (C1.6)
 
 SCRIPT_FAILED = "Exception while invoking preprocessor script."
 """The service's text (C1.6); what went wrong is added to it."""

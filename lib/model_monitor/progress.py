@@ -13,13 +13,11 @@ from typing import TypeVar
 
 Thing = TypeVar("Thing")
 
-SILENT_SECONDS = 2.0
-"""What takes less has no line."""
+SILENT_SECONDS = 2.0  # what takes less has no line
 
 CLEARED = "\r\033[K"
 
-_ASKED: list[bool] = []
-"""What the program that runs asked for, which another thread may take back."""
+_ASKED: list[bool] = []  # what the program that runs asked for, which another thread may take back
 
 
 @contextmanager

@@ -167,8 +167,7 @@ class OnViolations(str, Enum):
 log = logging.getLogger(__name__)
 
 MESSAGE = "message"
-MOST_LISTED = 100
-"""Violations that the XCom lists; all of them are in the document."""
+MOST_LISTED = 100  # violations that the XCom lists; all of them are in the document
 
 _HOUR_LEVELS = 4
 _COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")

@@ -89,11 +89,8 @@ def address_of(path: str, output_path: str, served_at: str | None = None) -> str
 
 log = logging.getLogger(__name__)
 
-HOUR_FOLDER = "%Y/%m/%d/%H"
-"""Where a run's results go below the output path, by its time. Source: C1.5."""
-
-LONGEST_NAME = 200
-"""EMR and EMR Serverless take 256 characters."""
+HOUR_FOLDER = "%Y/%m/%d/%H"  # where a run's results go below the output path, by its time. Source: C1.5.
+LONGEST_NAME = 200  # EMR and EMR Serverless take 256 characters
 
 NOT_FOR_A_RETRY = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
 """Statuses of what stays wrong until somebody mends it."""

@@ -201,8 +201,7 @@ class Place(ABC):
 
 log = logging.getLogger(__name__)
 
-STOPPING_SECONDS = 60
-"""How long a job may take to leave its message and to stop Spark."""
+STOPPING_SECONDS = 60  # how long a job may take to leave its message and to stop Spark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,8 +275,7 @@ class LocalProcess:
 # A job on the cluster that a Spark connection of Airflow's names, by the Spark provider's hook.
 
 
-SIZED_AS_ON = "yarn"
-"""Memory beside the executors' heap is set as for YARN; other clusters don't look at the setting."""
+SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; other clusters don't look at the setting
 
 
 @dataclass(frozen=True, kw_only=True)

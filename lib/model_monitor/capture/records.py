@@ -21,11 +21,8 @@ INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 CONTENT_LENGTH = "content-length"
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
-SERVER_ERROR = 500
-"""Of an application that raised."""
-
-CLIENT_CLOSED_REQUEST = 499
-"""Of a client that did not wait for the answer, as proxies log it."""
+SERVER_ERROR = 500  # of an application that raised
+CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as proxies log it
 
 
 # One request to a model and its answer: what a server hands over to be captured.
@@ -116,11 +113,8 @@ EVENT_VERSION = "0"
 INPUT, OUTPUT = ("endpointInput", "INPUT"), ("endpointOutput", "OUTPUT")
 """Of a half: its member of captureData, and its mode."""
 
-REQUEST_METADATA = "requestMetadata"
-"""The member for latency and status. Ours: readers of the service skip it."""
-
-FIRST_STATUS_OF_FAILURES = 400
-"""HTTP statuses from here on say that the request was not answered."""
+REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.
+FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on say that the request was not answered
 
 
 def is_failure(status: int) -> bool:

@@ -87,11 +87,8 @@ LOCK = ".lock"
 SUFFIX = ".jsonl"
 READ_BACK_BYTES = 65_536
 
-NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
-"""What opening a link, a folder or somebody's socket ends with."""
-
-READABLE_BY_GROUP = 0o640
-"""Captured data is personal: only the server's user and its group read it."""
+NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # what opening a link, a folder or somebody's socket ends with
+READABLE_BY_GROUP = 0o640  # captured data is personal: only the server's user and its group read it
 
 
 class Draft:

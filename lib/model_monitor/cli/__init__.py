@@ -20,8 +20,7 @@ from model_monitor.registry import import_all
 
 import_all(verbs)
 
-HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")
-"""The groups of commands, as --help lists them."""
+HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")  # the groups of commands, as --help lists them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -170,11 +170,8 @@ class Violations(Document):
 # check.
 
 
-FACET_VALUE = "facet_value"
-"""The member of a bias check's result that says whose it is, beside the facet."""
-
-LABEL = "label"
-"""The member of an attribution check's result that says which of the model's outputs it is about."""
+FACET_VALUE = "facet_value"  # the member of a bias check's result that says whose it is, beside the facet
+LABEL = "label"  # the member of an attribution check's result that says which of the model's outputs it is about
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 

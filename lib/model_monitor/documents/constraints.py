@@ -78,8 +78,7 @@ class Rows(Enum):
     INDEPENDENT = "independent"
 
 
-REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"
-"""What a window is compared with."""
+REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
 
 
 class Role(Enum):

@@ -50,8 +50,7 @@ class Expected:
         return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
-_PLAIN = (float, int)
-"""Most numbers are; to ask whether something is a Real takes longer."""
+_PLAIN = (float, int)  # most numbers are; to ask whether something is a Real takes longer
 
 
 def _number(value: Any) -> float:
@@ -124,8 +123,7 @@ Flag = Annotated[bool, Strict(), Expected("true or false")]
 
 Name = Annotated[str, Strict(), AfterValidator(_encodable), Expected("a text")]
 
-DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]
-"""A text that stood in the monitored data."""
+DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text that stood in the monitored data
 
 
 # How a document is read and written, and what its errors say.
@@ -153,9 +151,7 @@ MARKS = {
 }
 """Top-level members that tell a document -> what it is."""
 
-MOST_FAULTS = 20
-"""Faults of one document that its error lists; the rest is counted."""
-
+MOST_FAULTS = 20  # faults of one document that its error lists; the rest is counted
 _LONGEST_SHOWN = 60  # characters of a text that an error repeats
 _SCALARS = frozenset({float, int, str, bool})
 _FROM_A_FILE = {"from a file": True}
@@ -227,17 +223,14 @@ class StrictSection(Section):
 class Document(Section):
     """A whole file of the contract."""
 
-    FILE_NAME: ClassVar[str]
-    """The name the service gives the file."""
+    FILE_NAME: ClassVar[str]  # the name the service gives the file
 
-    MEANT: ClassVar[str]
-    """The file's name with what it belongs to."""
+    MEANT: ClassVar[str]  # the file's name with what it belongs to
 
     FOREIGN: ClassVar[Mapping[str, str]] = {}
     """Further members than those of `MARKS` that only another document has -> what that document is."""
 
-    BESIDE: ClassVar[Collection[str]] = ()
-    """Members of another document that the same file may have."""
+    BESIDE: ClassVar[Collection[str]] = ()  # members of another document that the same file may have
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
     """Whether a run writes no such file when there is nothing in it, as the service does (C11.7)."""

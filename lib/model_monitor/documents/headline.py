@@ -23,12 +23,10 @@ from model_monitor.documents.run_description import RunWindow, time_of
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """What violations of the data set itself are called in the place of a feature."""
 
-ONE_VALUE = "one value"
-"""In the words of a change: the value has its own name where values may be named."""
+ONE_VALUE = "one value"  # in the words of a change: the value has its own name where values may be named
 
 NAMED = 3
-MUCH_LARGER = 1.5
-"""A smallest change, beside that of the other features."""
+MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 
 

@@ -48,8 +48,7 @@ def scientific(text: str) -> str:
 # JSON text as the service's containers print it, and strict reading of JSON with errors that say where.
 
 
-_MANY = 256
-"""Numbers of a list from which on it is worth asking Arrow for their texts."""
+_MANY = 256  # numbers of a list from which on it is worth asking Arrow for their texts
 
 _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
     ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)

@@ -283,10 +283,8 @@ class Page:
         )
 
 
-MOST_CARDS = 12
-"""Cards that are open; the rest fold."""
-MOST_LINES, LINES_SHOWN = 50, 20
-"""A longer table folds after so many rows, and can be searched."""
+MOST_CARDS = 12  # cards that are open; the rest fold
+MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after so many rows, and can be searched
 
 VERDICTS = {
     CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),

@@ -73,8 +73,7 @@ class Layout:
     inputs_fit: bool = False
 
 
-TOLD = Layout()
-"""Of columns that have their own names."""
+TOLD = Layout()  # of columns that have their own names
 
 
 class StoredBaseline:
@@ -82,8 +81,7 @@ class StoredBaseline:
 
     __slots__ = ()
 
-    constraints: Any
-    """What the baseline asks of later data."""
+    constraints: Any  # what the baseline asks of later data
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,14 +115,10 @@ class Monitor(ABC):
 
     __slots__ = ()
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType]
-    """What a configuration calls this kind of monitoring."""
-    NAMESPACE: ClassVar[str]
-    """The last part of the service's own namespace of its metrics (C9.2)."""
-    STATE: ClassVar[Any]
-    """The type of the state that its scan makes and its runs keep."""
-    CONSTRAINTS: ClassVar[type[Document]]
-    """The document that says what later data should be like."""
+    ANALYSIS_TYPE: ClassVar[AnalysisType]  # what a configuration calls this kind of monitoring
+    NAMESPACE: ClassVar[str]  # the last part of the service's own namespace of its metrics (C9.2)
+    STATE: ClassVar[Any]  # the type of the state that its scan makes and its runs keep
+    CONSTRAINTS: ClassVar[type[Document]]  # the document that says what later data should be like
     STATISTICS: ClassVar[type[Document] | None] = None
     """The document that a baseline may have beside its constraints, to know more of it."""
 

@@ -120,8 +120,7 @@ def deliver(report: Report, destinations: Iterable[Destination], environment: En
 # Whether there is an alert, and which destinations are due.
 
 
-MOST_WINDOWS = 100
-"""The largest EvaluationPeriod. Source: C10e."""
+MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
 
 MOST_TRANSITIONS = 100
 
@@ -261,9 +260,7 @@ def path_of(output_path: str) -> str:
 # Whether traffic fell: a window's records beside those that are usual at its hour of the day.
 
 
-FEWEST_WINDOWS = 3
-"""So many earlier windows have to be known before anything is called usual."""
-
+FEWEST_WINDOWS = 3  # so many earlier windows have to be known before anything is called usual
 _HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
 
 

@@ -27,11 +27,8 @@ from model_monitor.statistics.drift.distributions import CategoryCounts, Numeric
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of
 
-WIDTH = 120
-"""Columns of the text."""
-
-MOST_CATEGORIES = 20
-"""Categories that a table shows one by one, those that differ most first; the others are added up."""
+WIDTH = 120  # columns of the text
+MOST_CATEGORIES = 20  # categories that a table shows one by one, those that differ most first; the others are added up
 
 
 @dataclass(frozen=True, slots=True)

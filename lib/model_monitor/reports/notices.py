@@ -19,19 +19,16 @@ from model_monitor.reports.outputs.printable import in_json, printable
 
 log = logging.getLogger(__name__)
 
-MOST_VIOLATIONS = 5
-"""Violations that a report names one by one; it counts the others."""
+MOST_VIOLATIONS = 5  # violations that a report names one by one; it counts the others
 
 TRAFFIC_FELL = "TrafficFell"
 TRAFFIC_IS_BACK = "TrafficIsBack"
 OVERDUE = "Overdue"
 ON_TIME = "OnTime"
-DATA_HINT = "DataHint"
-"""Kinds of notices."""
+DATA_HINT = "DataHint"  # kinds of notices
 
 COMPLETED = "Completed"
-COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"
-"""What the service calls an execution's status (C1.6)."""
+COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # what the service calls an execution's status (C1.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +139,7 @@ def _numbers(metric: Mapping[str, Any]) -> list[float]:
 # A report in words, and as the JSON document that webhooks and topics get.
 
 
-VERSION = 1
-"""Of the JSON document; members are only added under the same number."""
+VERSION = 1  # of the JSON document; members are only added under the same number
 
 
 def headline(report: Report) -> str:

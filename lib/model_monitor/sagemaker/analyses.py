@@ -12,8 +12,7 @@ from model_monitor.monitors.predictors.loading import flavour_of
 from model_monitor.sagemaker.definitions import given
 from model_monitor.sagemaker.monitoring_files import located
 
-MODEL = "MODEL_MONITOR_MODEL"
-"""The variable that names a job's model."""
+MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
 
 
 @dataclass(eq=False)

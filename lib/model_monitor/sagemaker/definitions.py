@@ -89,8 +89,7 @@ def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]
 
 PUBLISH = "publish_cloudwatch_metrics"
 
-IMAGE = "spark-model-monitor"
-"""What stands for the image, which the API wants."""
+IMAGE = "spark-model-monitor"  # what stands for the image, which the API wants
 
 
 def job_input(

@@ -45,8 +45,7 @@ _JOB_NAMES = {
     "ModelBias": "model-bias-monitoring",
     "ModelExplainability": "model-explainability-monitoring",
 }
-_MERGE_JOB = "groundtruth-merge"
-"""What the names of processing jobs begin with (C1.5)."""
+_MERGE_JOB = "groundtruth-merge"  # what the names of processing jobs begin with (C1.5)
 
 _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: ExitStatus.TERMINATED}
 """By a processing job's status; any other is a failure."""

@@ -79,15 +79,12 @@ def _is_time(name: str, value: Any) -> bool:
 # Our jobs as processes that are started here, and what became of them.
 
 
-ARN = "arn:aws:sagemaker:local:000000000000"
-"""What the names of schedules and jobs begin with where the API has an ARN."""
+ARN = "arn:aws:sagemaker:local:000000000000"  # what the names of schedules and jobs begin with where the API has an ARN
 
-IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"
-"""`ProcessingJobStatus`."""
+IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"  # `ProcessingJobStatus`
 
 MESSAGE = "message"
-_PASSED = (0, 4)
-"""Exit statuses of jobs that did what they should: 4 is violations, with --fail-on-violations."""
+_PASSED = (0, 4)  # exit statuses of jobs that did what they should: 4 is violations, with --fail-on-violations
 
 _TERMINATED = (143, -15)
 _LOOK_EVERY_SECONDS = 0.2

@@ -43,8 +43,7 @@ log = logging.getLogger(__name__)
 S = TypeVar("S", bound="ScheduledMonitor")
 
 SCHEDULE = "monitoring-schedule"
-SOURCES = {"EndpointInput", "BatchTransformInput"}
-"""Members of a job input of which there is one."""
+SOURCES = {"EndpointInput", "BatchTransformInput"}  # members of a job input of which there is one
 
 SCHEDULED, STOPPED = "Scheduled", "Stopped"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"

@@ -33,8 +33,7 @@ OUTPUT = "opt/ml/processing/output"
 """Where a Clarify container finds its configuration and its data, and leaves its report; it gets no variables for them."""
 
 CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
-HEAP_SHARE = 0.5
-"""Of the container's memory; Python workers, each of which holds Arrow batches, take the rest."""
+HEAP_SHARE = 0.5  # of the container's memory; Python workers, each of which holds Arrow batches, take the rest
 
 SMALLEST_HEAP_MIB = 1024
 

@@ -47,8 +47,7 @@ SCHEME = "spark://"
 DEFAULT_PORT = 7077  # Spark 3.5, standalone mode
 
 CONNECT_SECONDS = 3
-PATIENCE_SECONDS = 10
-"""How long a master may be away when a job starts, a restart of it included."""
+PATIENCE_SECONDS = 10  # how long a master may be away when a job starts, a restart of it included
 
 LOOK_SECONDS = 15
 GONE_SECONDS = 60
@@ -142,8 +141,7 @@ IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions
 
 CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
-GATEWAY = "PYSPARK_GATEWAY_PORT"
-"""Set where spark-submit has started a JVM for this Python already."""
+GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started a JVM for this Python already
 
 
 def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
-"""py4j's gateway into a JVM -> its classes by name."""
+_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # py4j's gateway into a JVM -> its classes by name
 
 
 def java_class(gateway: Any, name: str) -> Any:
@@ -58,8 +57,7 @@ def is_missing(found: Any) -> bool:
 _PATH = "org.apache.hadoop.fs.Path"
 
 ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
-LOCAL = "file"
-"""Hadoop's scheme of local files, which are opened without it."""
+LOCAL = "file"  # Hadoop's scheme of local files, which are opened without it
 
 NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 

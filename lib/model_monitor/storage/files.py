@@ -20,12 +20,10 @@ from uuid import uuid4
 
 from model_monitor.registry import Registry
 
-COPIED_BYTES = 4 * 2**20
-"""So much of a file is held at once while it is copied or compared."""
+COPIED_BYTES = 4 * 2**20  # so much of a file is held at once while it is copied or compared
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-USUAL_FILE, USUAL_FOLDER = 0o666, 0o777
-"""Permissions before the user's mask takes its part of them."""
+USUAL_FILE, USUAL_FOLDER = 0o666, 0o777  # permissions before the user's mask takes its part of them
 
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
@@ -201,14 +199,12 @@ _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 class Named(Enum):
     """What a name is of; the value is the pattern of what we write."""
 
-    WORD = _WORD
-    """One folder or file: a version, a schedule, the id of a run."""
+    WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
     FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
     """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
     FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
     """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
-    BELOW = r"[^\x00-\x1f\x7f]+"
-    """A relative path that somebody chose, such as the form of hour folders."""
+    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that somebody chose, such as the form of hour folders
 
 
 def is_ours(name: object, of: Named) -> bool:

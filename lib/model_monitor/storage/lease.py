@@ -98,8 +98,7 @@ SAFE_SECONDS = 90
 LET_GO_SECONDS = 60
 
 _held: list[Lease] = []
-_left: set[str] = set()
-"""Files of this process's leases that are over and could not be removed."""
+_left: set[str] = set()  # files of this process's leases that are over and could not be removed
 
 
 class Lease:

@@ -12,8 +12,7 @@ from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFaile
 from model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
 
-ATTEMPTS = 7
-"""Of one request, and of reading one answer."""
+ATTEMPTS = 7  # of one request, and of reading one answer
 
 _ABSENT = ("404", "NoSuchKey")
 

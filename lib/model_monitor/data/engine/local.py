@@ -55,8 +55,7 @@ TYPES = {
 
 TABLES = ("parquet", "orc")
 
-Part = Callable[[], Iterable[pa.RecordBatch]]
-"""A partition: gives its batches. Picklable, as tasks are."""
+Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: gives its batches. Picklable, as tasks are.
 
 
 @dataclass

@@ -30,8 +30,7 @@ BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
 WHOLE = {".gz": gzip.open, ".bz2": bz2.open}
-OTHER_CODECS = (".deflate", ".lz4", ".snappy", ".zst")
-"""What Hadoop decompresses by the name as well."""
+OTHER_CODECS = (".deflate", ".lz4", ".snappy", ".zst")  # what Hadoop decompresses by the name as well
 
 
 @dataclass(frozen=True, slots=True)

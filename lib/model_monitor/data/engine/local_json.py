@@ -29,16 +29,13 @@ Kind: TypeAlias = Any
 
 ARROW = {LONG: pa.int64(), DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_(), NOTHING: pa.string()}
 
-DEEPEST = 100
-"""Objects and arrays inside each other that a record may have, as the engine of Spark takes them."""
+DEEPEST = 100  # objects and arrays inside each other that a record may have, as the engine of Spark takes them
 
-PLAIN_FROM, PLAIN_BELOW = 1e-9, 1e16
-"""Doubles that have one text, whatever the release of Java."""
+PLAIN_FROM, PLAIN_BELOW = 1e-9, 1e16  # doubles that have one text, whatever the release of Java
 
 INFERRED = pa.schema([("kind", pa.binary())])
 
-ACCOUNT = (pa.field(REASON, pa.int32()), *PLACE_FIELDS)
-"""What stands behind the features of lines."""
+ACCOUNT = (pa.field(REASON, pa.int32()), *PLACE_FIELDS)  # what stands behind the features of lines
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder()

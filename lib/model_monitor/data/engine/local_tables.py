@@ -110,8 +110,7 @@ CAST = {
     "date64[ms]": pa.date32(),
 }
 
-Table = tuple[tuple[str, ...], pa.Schema]
-"""What the columns are called, and their types by position."""
+Table = tuple[tuple[str, ...], pa.Schema]  # what the columns are called, and their types by position
 
 
 def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:

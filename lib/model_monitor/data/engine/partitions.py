@@ -79,8 +79,7 @@ BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, 2**15
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
-LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15
-"""Of an Arrow batch of lines of which a few cells are wanted each."""
+LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15  # of an Arrow batch of lines of which a few cells are wanted each
 
 PARQUET_CELLS, LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 2**17, 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of many columns they would leave the processor's

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from model_monitor.storage import Storage
 
 
-STATES_PER_BATCH = 64
-"""States that leave in one Arrow batch: a KLL sketch has up to 45 KB (P3)."""
+STATES_PER_BATCH = 64  # states that leave in one Arrow batch: a KLL sketch has up to 45 KB (P3)
 
 STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
@@ -83,8 +82,7 @@ def added(blobs: Iterable[bytes]) -> State:
 PARTITION = "partition"
 """The column with the number of a batch's partition, from 0, that `Partitions.numbered` puts in front."""
 
-LINE_KEY = "key"
-"""A column that lines may be asked for: Spark's xxhash64 of the line, the same wherever it lies."""
+LINE_KEY = "key"  # a column that lines may be asked for: Spark's xxhash64 of the line, the same wherever it lies
 
 Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 """What is done with one partition: its batches in, in their order, other batches out. Pure, and pickled by name."""

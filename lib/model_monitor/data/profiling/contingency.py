@@ -46,8 +46,7 @@ COLUMNS_PER_NUMBER = 10  # in 60 bits
 CODE, TEXT, SEGMENT, GROUP, REFUSED, WIDTH, ROWS = "code{}", "text{}", "segment{}", "group", "refused", "width", "rows"
 MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
 
-Counted: TypeAlias = Mapping[str, Any]
-"""Rows of one kind, by these names."""
+Counted: TypeAlias = Mapping[str, Any]  # rows of one kind, by these names
 
 KINDS = {int(kind): kind for kind in CellKind}
 

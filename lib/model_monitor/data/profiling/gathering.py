@@ -218,8 +218,7 @@ class PresenceGatherer:
         yield self._data_types
 
 
-LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000
-"""Rows of a run at most, and cells of all columns in one."""
+LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # rows of a run at most, and cells of all columns in one
 
 
 class RowRunsGatherer:

@@ -47,8 +47,7 @@ LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
 """Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
 for a block of many columns in memory."""
 
-BYTES_OF_NUMBER, BYTES_OF_TEXT = 8, 64
-"""What a cell is taken for where the size of a block is chosen."""
+BYTES_OF_NUMBER, BYTES_OF_TEXT = 8, 64  # what a cell is taken for where the size of a block is chosen
 
 
 def states_of_partition(
@@ -185,8 +184,7 @@ def _matches(predicate: pa.Array) -> int:
     return pc.sum(predicate, min_count=0).as_py() or 0
 
 
-DIGITS_OF_LONG = 18
-"""Of a decimal that Spark hashes as a number of 64 bits. Source: HashExpression of Spark 3.5."""
+DIGITS_OF_LONG = 18  # of a decimal that Spark hashes as a number of 64 bits. Source: HashExpression of Spark 3.5.
 
 
 def column_type(data_type: pa.DataType) -> ColumnType:

@@ -30,8 +30,7 @@ PREDICATE = "p"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
 table's columns of one type stand in a list (block.py)."""
 
-FEATURE_OF_ROWS = -1
-"""In a row of states: not of a feature, but of the rows themselves."""
+FEATURE_OF_ROWS = -1  # in a row of states: not of a feature, but of the rows themselves
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
 """Columns whose cells reach the executors' Python as texts."""

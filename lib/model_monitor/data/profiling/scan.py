@@ -26,8 +26,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_FREQUENCY_LIMIT = 4096
 FREQUENCY_BYTES = 64 * 2**20
-BYTES_PER_VALUE = 110
-"""Bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (P15)."""
+BYTES_PER_VALUE = 110  # bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (P15)
 
 STATES_ON_THE_DRIVER = 4096
 """States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""
@@ -36,8 +35,7 @@ STATES_PER_FOLD, MOST_FOLDS = 1250, 200
 """States of features times partitions that one task adds, at most 56 MB of KLL sketches, and how many such tasks there are at
 most."""
 
-UNKNOWN_PARTITIONS = 100
-"""What a frame is taken to have where nobody knows."""
+UNKNOWN_PARTITIONS = 100  # what a frame is taken to have where nobody knows
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,7 @@ from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)
 
-FILES_LOOKED_AT = 10
-"""So many files' beginnings are looked at for a first record that can be read."""
+FILES_LOOKED_AT = 10  # so many files' beginnings are looked at for a first record that can be read
 
 OF_ROWS = frozenset(
     {
@@ -46,8 +45,7 @@ OF_ROWS = frozenset(
 )
 """Reasons that are found when halves and their encoding are as they should be."""
 
-CaptureSource = Listing
-"""Where captured records lie: the files, and the folders below the path that hold them."""
+CaptureSource = Listing  # where captured records lie: the files, and the folders below the path that hold them
 
 
 def list_captures(

@@ -191,8 +191,7 @@ def _write(table: pa.Table, path: Path) -> None:
         ) from fault
 
 
-Data: TypeAlias = "DataFrame | pd.DataFrame | pa.Table | str | os.PathLike[str] | Dataset"
-"""What a run takes."""
+Data: TypeAlias = "DataFrame | pd.DataFrame | pa.Table | str | os.PathLike[str] | Dataset"  # what a run takes
 
 
 def read_data(
@@ -283,8 +282,7 @@ def _type(thing: object) -> str:
     return type(thing).__name__ if module == "builtins" else f"{module}.{type(thing).__name__}"
 
 
-GATEWAY = "PYSPARK_GATEWAY_PORT"
-"""Set where spark-submit has started a JVM for this Python already."""
+GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started a JVM for this Python already
 
 LARGEST_BYTES = 10**9
 """Files of more bytes go to Spark where nobody chose: up to there this machine alone is done sooner (benchmarks/engines.py)."""

@@ -35,11 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAMES_LISTED = 10
-"""Names of columns in a sentence; the rest are counted."""
-
-NO_FILES = Listing("", ())
-"""Where a data set is no files."""
+NAMES_LISTED = 10  # names of columns in a sentence; the rest are counted
+NO_FILES = Listing("", ())  # where a data set is no files
 
 
 @dataclass(frozen=True)

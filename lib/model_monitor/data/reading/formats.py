@@ -152,8 +152,7 @@ class SparkFormat:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-DELTA = SparkFormat("delta")
-"""A table at a path, of which Spark's catalog makes a name."""
+DELTA = SparkFormat("delta")  # a table at a path, of which Spark's catalog makes a name
 
 DatasetFormat: TypeAlias = (
     CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat

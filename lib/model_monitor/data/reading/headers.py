@@ -21,11 +21,8 @@ from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, cells_of
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.storage import Storage, StoredFile, join
 
-HEAD_BYTES = 4 * 2**20
-"""More than any header line: 20,480 columns (Spark's limit) with names of 200 characters."""
-
-LONGEST_NAME = 131_072
-"""Letters of a column's name; a quote that isn't closed makes longer ones."""
+HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
+LONGEST_NAME = 131_072  # letters of a column's name; a quote that isn't closed makes longer ones
 
 LINE_END = re.compile(r"\r\n|[\r\n]")
 

@@ -157,8 +157,7 @@ class Ledger:
         }
 
 
-Version: TypeAlias = int | datetime
-"""A version's number, or a moment: the version that was current then."""
+Version: TypeAlias = int | datetime  # a version's number, or a moment: the version that was current then
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +173,7 @@ class TableVersion:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-NUMBER = "__number"
-"""The column with a line's number in its file, from 1."""
+NUMBER = "__number"  # the column with a line's number in its file, from 1
 
 FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
 LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
@@ -183,8 +181,7 @@ LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START
 Refusing: TypeAlias = Callable[["Dataset"], Iterator[Mapping[str, Any]]]
 """What gives the refused records of a data set as the quarantine keeps them, by file and line number."""
 
-Refused: TypeAlias = dict[tuple[str, bytes], list[int]]
-"""The reasons for refusing each line of each file."""
+Refused: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
 
 
 def refused_lines(dataset: Dataset) -> Iterator[Mapping[str, Any]]:
@@ -249,8 +246,7 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 QUARANTINE = "quarantine"
 
-CHUNK_BYTES = 16 * 2**20
-"""Size of one file of the quarantine, so that the driver never holds more than that."""
+CHUNK_BYTES = 16 * 2**20  # size of one file of the quarantine, so that the driver never holds more than that
 
 
 def write_quarantine(

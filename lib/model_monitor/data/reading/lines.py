@@ -108,17 +108,13 @@ def _chosen(lines: pa.StringArray, numbers: NDArray[np.int64]) -> Iterator[tuple
 
 
 PIECE_BYTES = 8 * 2**20
-PROBE_BYTES = 64 * 1024
-"""What is read first on either side of a place, since most lines end within it."""
+PROBE_BYTES = 64 * 1024  # what is read first on either side of a place, since most lines end within it
 
 PROBED_AT_LEAST = 64 * PROBE_BYTES
 """A limit below which reading all of a file is about as cheap as looking at every multiple of it."""
 
-DEFLATED_AT_MOST = 1032
-"""A byte of gzip is at most so many of text. Source: zlib, "Technical Details"."""
-
-MEMBER_BEGINNING = b"\x1f\x8b\x08"
-"""Of each member of a gzip, of which a file may have several."""
+DEFLATED_AT_MOST = 1032  # a byte of gzip is at most so many of text. Source: zlib, "Technical Details".
+MEMBER_BEGINNING = b"\x1f\x8b\x08"  # of each member of a gzip, of which a file may have several
 
 MOST_COMPRESSED = 2**31 - 1
 """Bytes of a line that Hadoop's reader counts in a compressed file; at a longer one it fails.

@@ -131,8 +131,7 @@ def list_dataset(engine: Engine, path: str) -> Listing:
 
 log = logging.getLogger(__name__)
 
-Change = tuple[StoredFile, int | None]
-"""A file as it was listed, and its bytes now; None if it has gone."""
+Change = tuple[StoredFile, int | None]  # a file as it was listed, and its bytes now; None if it has gone
 
 
 @contextmanager

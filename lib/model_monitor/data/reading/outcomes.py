@@ -48,8 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"
-"""What these columns are called if no header names them."""
+LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"  # what these columns are called if no header names them
 
 
 def read_labelled(

@@ -123,8 +123,7 @@ def _line_bytes(dataset: Dataset) -> int:
 INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
 MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
 
-MANIFEST_BYTES = 4096
-"""Of a file so much is looked at to tell whether it is a manifest."""
+MANIFEST_BYTES = 4096  # of a file so much is looked at to tell whether it is a manifest
 
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

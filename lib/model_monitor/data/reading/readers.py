@@ -32,8 +32,7 @@ from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark
 
 log = logging.getLogger(__name__)
 
-READ_BY_COLUMNS = frozenset({"parquet", "orc"})
-"""Spark's readers of files that have their data column by column."""
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # Spark's readers of files that have their data column by column
 
 
 def read_dataset(

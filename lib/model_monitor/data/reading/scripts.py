@@ -27,8 +27,7 @@ from model_monitor.errors import SCRIPT_FAILED, BadConfiguration, BadInput, Scri
 
 HANDLER = "preprocess_handler"
 
-KEPT, DROPPED = 0, -1
-"""What became of a record, in the column `outcome`; other numbers are those of `Refusal`."""
+KEPT, DROPPED = 0, -1  # what became of a record, in the column `outcome`; other numbers are those of `Refusal`
 
 OUTCOME_SCHEMA = pa.schema(
     [
@@ -236,8 +235,7 @@ def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
 
 log = logging.getLogger(__name__)
 
-PROBLEMS = 3
-"""So many places where a script failed are named, never with values."""
+PROBLEMS = 3  # so many places where a script failed are named, never with values
 
 ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 Rows = TypeVar("Rows")
 
-MANY = 8
-"""More parts than this are those of a long line."""
+MANY = 8  # more parts than this are those of a long line
 
 
 def joined(parts: list[Rows]) -> Rows:
@@ -64,16 +63,12 @@ def _taken(column: Any, places: NDArray[np.int64]) -> Any:
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
 
-REPLACED = "\ufffd"
-"""What decoding makes of bytes that are not UTF-8."""
+REPLACED = "\ufffd"  # what decoding makes of bytes that are not UTF-8
 
 LAST_OF_ASCII = 0x7F
 
-WINDOW_BYTES = 4 * 2**20
-"""Bytes that are looked at together."""
-
-CHUNK_BYTES = 16 * 2**20
-"""Bytes of lines that are decoded at a time: what decoding takes is a few times as much."""
+WINDOW_BYTES = 4 * 2**20  # bytes that are looked at together
+CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at a time: what decoding takes is a few times as much
 
 
 def utf_8_flags(lines: pa.StringArray) -> Flags | None:

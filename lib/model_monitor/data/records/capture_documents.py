@@ -114,11 +114,8 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= FEW_DIGITS else float(digits)
 
 
-FEW_LINES = 16
-"""Stretches with a line that Arrow refuses are halved down to so many, which then count as unknown."""
-
-LONG_DATA = 4096
-"""Bytes of data of which a copy costs more than a look at its end."""
+FEW_LINES = 16  # stretches with a line that Arrow refuses are halved down to so many, which then count as unknown
+LONG_DATA = 4096  # bytes of data of which a copy costs more than a look at its end
 
 DEEPEST = 500
 """Python's parser gives up some hundred levels deeper than this, and Arrow's never: what is nested deeper is left to Python's,

@@ -20,11 +20,8 @@ from model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from model_monitor.data.records.refusals import Refusal
 
-LONG_PAYLOAD = 2**20
-"""Bytes of a half above which a record's rows are taken some at a time."""
-
-ROWS_OF_PIECE = 2**15
-"""Rows that are taken at a time."""
+LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are taken some at a time
+ROWS_OF_PIECE = 2**15  # rows that are taken at a time
 
 
 def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:

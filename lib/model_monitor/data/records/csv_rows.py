@@ -21,11 +21,8 @@ from model_monitor.data.records.arrays import buffer_of, bytes_of, holding, plac
 Row: TypeAlias = tuple["str | None", ...]
 
 BYTE_ORDER_MARK = "\ufeff".encode()
-RFC_4180_ESCAPE = '"'
-"""A quote inside quotes is doubled, as pandas and spreadsheets write it."""
-
-SPARK_ESCAPE = "\\"
-"""Spark's default, which the service used."""
+RFC_4180_ESCAPE = '"'  # a quote inside quotes is doubled, as pandas and spreadsheets write it
+SPARK_ESCAPE = "\\"  # Spark's default, which the service used
 
 _SPECIAL = {RFC_4180_ESCAPE: re.compile('"'), SPARK_ESCAPE: re.compile(r'["\\]')}
 """Where something may end, or be escaped, within quotes."""

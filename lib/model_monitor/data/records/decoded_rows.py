@@ -16,8 +16,7 @@ from model_monitor.data.records.arrays import at, joined
 from model_monitor.data.records.locations import LINE, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
 
-NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")
-"""What nobody calls a column, unless the baseline says so."""
+NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # what nobody calls a column, unless the baseline says so
 
 
 class Matching(Enum):
@@ -54,8 +53,7 @@ def carry_names(names: Collection[str]) -> bool:
     return not all(map(GENERATED.fullmatch, names))
 
 
-ROWS_AT_ONCE = 65_536
-"""Rows of one batch that leaves: a document may hold millions."""
+ROWS_AT_ONCE = 65_536  # rows of one batch that leaves: a document may hold millions
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +184,4 @@ class Decoded:
     keys: tuple[str, ...] = ()
 
 
-GENERATED = re.compile(r"_c\d+")
-"""A name that a column without one is given."""
+GENERATED = re.compile(r"_c\d+")  # a name that a column without one is given

@@ -34,14 +34,12 @@ ENCODING_MISMATCH = (
 )
 """The service's text (C1.6)."""
 
-GROUND_TRUTH = "groundTruthData"
-"""The member of a merged record that holds what was observed."""
+GROUND_TRUTH = "groundTruthData"  # the member of a merged record that holds what was observed
 
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (G13)."""
 
-Entries = list[tuple[str, str | None]]
-"""Keys and values of one row; the cells of a CSV row have an empty key."""
+Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,7 @@ CHUNK_BYTES = 2**21
 LINES_LOOKED_AT = 32
 """A text that is the same in so many lines, spread over all, is taken for one that is the same in all of them."""
 
-LEAST_SHARE = 0.5
-"""This share of the lines has to be like one of them, or it is not worth while."""
+LEAST_SHARE = 0.5  # this share of the lines has to be like one of them, or it is not worth while
 
 
 class Member(Enum):

@@ -23,8 +23,7 @@ BLOCK_START = "__block_start"
 MAX_RECORD_BYTES = 256 * 2**20
 """The longest line that is taken as a record, without its end, unless a job is told another size."""
 
-FILE_KEY = "__file_key"
-"""A number for the file (`files_by_key`)."""
+FILE_KEY = "__file_key"  # a number for the file (`files_by_key`)
 
 PLACES = (LINE, FILE, BLOCK_START)
 PLACE_FIELDS = tuple(
@@ -35,8 +34,7 @@ ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
 INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 """What `captureIndexNames` may list: the members of `captureData`."""
 
-MEMBER = "requestMetadata"
-"""Ours, beside `captureData`; docs/capture.md."""
+MEMBER = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
 
 FOLDERS_KEPT = 6
 """Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""
@@ -93,5 +91,4 @@ def uri_of(path: str) -> str:
 _NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
 """One empty text. `pa.array` loads pandas, which takes a command 0.2 s."""
 
-NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)
-"""Where nobody asks for a line's file."""
+NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)  # where nobody asks for a line's file

@@ -29,11 +29,8 @@ from model_monitor.data.records.outcome_values import FeatureReading, OutcomeRea
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.statistics.states.outcomes import is_positive
 
-LINE_END = re.compile(r"[\r\n]")
-"""`str.splitlines` would cut texts at other letters as well."""
-
-INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)
-"""A column's place: `0`, or `_c0` as Spark calls it."""
+LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would cut texts at other letters as well
+INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's place: `0`, or `_c0` as Spark calls it
 
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None for one that is missing or not asked for."""

@@ -156,8 +156,7 @@ def rows_of(found: Sequence[Decoded], sources: Indices, reading: OutcomeReading)
     return DecodedRows.one_by_one(found, sources, OUTCOMES + reading.columns)
 
 
-LABEL, PREDICTION, PROBABILITY = "label", "prediction", "probability"
-"""The columns of a frame of outcomes."""
+LABEL, PREDICTION, PROBABILITY = "label", "prediction", "probability"  # the columns of a frame of outcomes
 
 
 def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:

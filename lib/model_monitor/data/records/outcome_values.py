@@ -30,14 +30,9 @@ DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 """A number as people and programs write it; neither `0x1` nor Java's `1d`."""
 
 
-OUTCOMES = 3
-"""Label, prediction and probability, the first columns of what is found."""
-
-ROWS_AT_ONCE = 2**17
-"""Rows that are judged together: a record may have millions."""
-
-NO_RECORDS = Reading(())
-"""Of a table, which has no records."""
+OUTCOMES = 3  # label, prediction and probability, the first columns of what is found
+ROWS_AT_ONCE = 2**17  # rows that are judged together: a record may have millions
+NO_RECORDS = Reading(())  # of a table, which has no records
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,7 @@ def hour_of_path(path: str) -> datetime | None:
 _TIME = r'"inferenceTime"\s*:\s*"(?P<time>[^"\\]*)"'
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
-LAST_BYTES = 192
-"""Of a captured line, where its metadata mostly stand; the whole of one is searched if they don't."""
+LAST_BYTES = 192  # of a captured line, where its metadata mostly stand; the whole of one is searched if they don't
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
 
@@ -172,8 +171,7 @@ def _times(texts: pa.BinaryArray) -> pa.BinaryArray:
     return pc.struct_field(pc.extract_regex(texts, _TIME), "time")
 
 
-HASHES = 2**32
-"""How many values CRC-32 has."""
+HASHES = 2**32  # how many values CRC-32 has
 
 
 def is_sampled(event_id: bytes, fraction: float) -> bool:

@@ -134,8 +134,7 @@ ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
 PAGE = "report.html"
 MODEL = "model_monitor.integrations.demo.churn:score"
-OUTPUTS = ("churned", "churn_probability")
-"""Columns that the model puts out."""
+OUTPUTS = ("churned", "churn_probability")  # columns that the model puts out
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "feature",

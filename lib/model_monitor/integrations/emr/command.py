@@ -208,8 +208,7 @@ def _secret_in(argument: str, name: str, following: str) -> str | None:
 
 log = logging.getLogger(__name__)
 
-CLOCKS_APART = timedelta(minutes=5)
-"""By how much this machine's clock may be ahead of S3's."""
+CLOCKS_APART = timedelta(minutes=5)  # by how much this machine's clock may be ahead of S3's
 
 NO_ENVIRONMENT = (
     "no --environment is given: driver and executors take the cluster's Python, which has to have the job's libraries"

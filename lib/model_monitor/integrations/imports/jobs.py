@@ -223,14 +223,12 @@ SAID_BY_ARGUMENTS = {
 }
 """Options that are arguments of a job's operator; the others are its flags."""
 
-WINDOW = ("start_time_offset", "end_time_offset")
-"""Said by length and lag."""
+WINDOW = ("start_time_offset", "end_time_offset")  # said by length and lag
 
 GRACE = timedelta(minutes=5)
 """After its longest run time, for a job that hangs before its own clock begins or while it ends."""
 
-MINUTE = "10"
-"""Of the hour, at which runs begin: captures are delivered late. Source: C10b, 0 to 20 minutes after it."""
+MINUTE = "10"  # of the hour, at which runs begin: captures are delivered late. Source: C10b, 0 to 20 minutes after it.
 
 TEMPLATE = '''\
 """{{ monitoring_type }}, as the service's schedule {{ name | text }} had it.

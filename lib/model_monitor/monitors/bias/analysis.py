@@ -228,8 +228,7 @@ class LabelTable:
         return LabelTable.of(cells, self.chosen, self.plan)
 
 
-Flips = Callable[[int, int], FlipTest | str]
-"""The flip test of a facet's group, both by place, or why there is none."""
+Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by place, or why there is none
 
 
 def analysis_of(

@@ -64,8 +64,7 @@ def number(value: float) -> str:
 # How a column is taken: as categories or as a continuous number, told from its values as Clarify tells it.
 
 
-CONTINUOUS_FROM = 0.05
-"""Share of distinct values among those present from which a column of integers is continuous."""
+CONTINUOUS_FROM = 0.05  # share of distinct values among those present from which a column of integers is continuous
 
 
 class ValueType(Enum):
@@ -157,8 +156,7 @@ def _range_of_integers(facts: ColumnFacts) -> tuple[int, ...]:
 # Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
 
 
-MISSING_SHOWN = "nan"
-"""How the entry of missing values is called among those of a facet without configured values."""
+MISSING_SHOWN = "nan"  # how the entry of missing values is called among those of a facet without configured values
 
 
 @dataclass(frozen=True, slots=True)

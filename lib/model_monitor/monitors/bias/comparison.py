@@ -30,13 +30,10 @@ from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 LEVEL = 0.95
 RESAMPLES = 1000
-SEED = 20_261_120
-"""The same counts give the same interval in every run."""
-
+SEED = 20_261_120  # the same counts give the same interval in every run
 NUMBERS_AT_ONCE = 4_000_000  # 32 MB
 
-LEAST_DEFINED = 0.95
-"""Share of the resamples for which a metric has to be defined for its interval to be told."""
+LEAST_DEFINED = 0.95  # share of the resamples for which a metric has to be defined for its interval to be told
 
 PRIOR = 0.5
 """Rows added to each cell before chance is asked, as Jeffreys' prior of a share has them: no row in a cell of few is no proof."""
@@ -215,8 +212,7 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
     return None
 
 
-STAGE = "stage"
-"""A member of a bias check's result beside `FACET_VALUE` and those that all checks have."""
+STAGE = "stage"  # a member of a bias check's result beside `FACET_VALUE` and those that all checks have
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,7 @@ FLIP_SCHEMA = pa.schema(
 
 NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
 
-DRAWS = 2**31
-"""Resolution of the numbers that rows are sampled by."""
+DRAWS = 2**31  # resolution of the numbers that rows are sampled by
 
 
 @dataclass(frozen=True)
@@ -274,8 +273,7 @@ NOT_NUMERIC = "FlipTest does not support non-numeric columns"
 MISSING_VALUES = "FlipTest does not support missing values"
 NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 
-SUMMED = ("to_negative", "to_positive", "tested")
-"""Columns of `FLIP_SCHEMA` that add over the partitions."""
+SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that add over the partitions
 
 
 @dataclass(frozen=True)

@@ -109,14 +109,9 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
             yield f"{member}: join the data sets first, and name the columns of the one that results"
 
 
-REST = "__default__"
-"""The service's name of the rows that are in none of the configured segments."""
-
-FLIP_TEST_ROWS = 200_000
-"""Rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)."""
-
-LONGEST_PLAN = 65_000
-"""Bytes: what two states have to have in common has room for so many."""
+REST = "__default__"  # the service's name of the rows that are in none of the configured segments
+FLIP_TEST_ROWS = 200_000  # rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)
+LONGEST_PLAN = 65_000  # bytes: what two states have to have in common has room for so many
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 

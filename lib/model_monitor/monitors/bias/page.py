@@ -29,11 +29,8 @@ from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, Me
 from model_monitor.monitors.bias.comparison import STAGE
 from model_monitor.monitors.protocol import violated
 
-TITLE, NAME = "Analysis Report", "report"
-"""What the service's SDK calls the report and its files."""
-
-MOST_CHARTS = 20
-"""Charts of one page; a facet of hundreds of values has tables only beyond."""
+TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
+MOST_CHARTS = 20  # charts of one page; a facet of hundreds of values has tables only beyond
 
 DRIFT_CHECK = "bias_drift_check"
 

@@ -169,8 +169,7 @@ UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviati
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
 NOTHING_SEEN = "with {rows:,} values no change is seen"
 
-SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"
-"""A smallest change in words."""
+SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # a smallest change in words
 
 RARE = 0.05
 """The share of a text from which the smallest change is computed at least; a rarer one is not a normal variable."""

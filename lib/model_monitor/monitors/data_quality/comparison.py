@@ -148,8 +148,7 @@ class QualityBaseline(StoredBaseline):
 # The current data beside its baseline: what every data-quality check looks at.
 
 
-COLUMNS = ("name", "exact")
-"""How the columns of data and baseline are held against each other, if both have names."""
+COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""
 

@@ -46,11 +46,8 @@ NUMBERED = "its values number the rows: whole numbers, nearly all different and 
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
 EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
 
-FIRST_SECOND, LAST_SECOND = 1e9, 2e9
-"""Times from 2001 to 2033."""
-
-FEWEST_NUMBERED = 30
-"""With fewer rows any whole numbers may be all different by chance."""
+FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
+FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
 """Row numbers, also those of a random half: at least the first as a fraction of them are different, and from the first to the
@@ -278,27 +275,17 @@ def _frequencies(counts: Mapping[str, int]) -> Frequencies:
 
 
 BASELINE = "baseline"
-WINDOW = "window"
-"""The reference of what a window leaves of itself alone."""
-PREVIOUS = "previous:8"
-"""Beside the baseline what drift is judged against, if nobody chose. Source: D4.2."""
+WINDOW = "window"  # the reference of what a window leaves of itself alone
+PREVIOUS = "previous:8"  # beside the baseline what drift is judged against, if nobody chose. Source: D4.2.
 
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
-MOST_BETWEEN = 0.05
-"""The share of a column's variance between parts from which on its rows look sorted. Source: D4.8."""
+MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
 
-MOST_VALUES, ENDS = 512, 32
-"""Of numbers that are distinguished, and of the smallest and largest ones that always are."""
-
-LARGEST_DOMAIN = 4096
-"""Texts of more values have no exact counts, and their drift is not judged."""
-
-FREQUENT = 5
-"""Values of a text that show whether the rows are sorted by it."""
-
+MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
+LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
+FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
-Past: TypeAlias = Mapping[str, Raw]
-"""Raw statistics of earlier windows, by feature."""
+Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by feature
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,8 +188,7 @@ def families_of(features: Iterable[FeatureConstraints]) -> tuple[str, ...]:
 LEAST_SHARE = 0.98
 """No suggested limit of a domain or a type is below it: what a window lacks beyond that is a matter for its own test."""
 
-OFTEN = 30
-"""A domain whose values all were seen so often is complete."""
+OFTEN = 30  # a domain whose values all were seen so often is complete
 
 
 def with_margin(

@@ -21,11 +21,8 @@ class Message(str):
 
 _COLUMNS = " columns in current dataset. Number of columns in current dataset: {}, Number of columns in baseline constraints: {}"
 missing_columns = Message("There are missing" + _COLUMNS)
-extra_columns = Message("There are extra" + _COLUMNS)
-"""The current data has fewer columns than the baseline, or more."""
-
-drift = Message("Baseline drift distance: {} exceeds threshold: {}")
-"""A distribution is too far from the baseline's."""
+extra_columns = Message("There are extra" + _COLUMNS)  # the current data has fewer columns than the baseline, or more
+drift = Message("Baseline drift distance: {} exceeds threshold: {}")  # a distribution is too far from the baseline's
 
 drift_p_value = Message("Baseline drift p-value: {} is below threshold: {}")
 """A distribution would be too unlikely if it were the baseline's."""
@@ -62,8 +59,7 @@ SIDES = {"training": "serving and training", "previous": "previous and current"}
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
 MISSING_COLUMNS = "Missing columns"
-EXTRA_COLUMNS = "Extra columns"
-"""What violations of the whole data set have for a `feature_name`."""
+EXTRA_COLUMNS = "Extra columns"  # what violations of the whole data set have for a `feature_name`
 
 
 def data_type(expected: str, threshold: float, share: float) -> str:

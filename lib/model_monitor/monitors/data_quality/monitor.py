@@ -46,8 +46,7 @@ from model_monitor.statistics.states.profile import FeatureMetrics, Measures, me
 if TYPE_CHECKING:
     from model_monitor.monitors.user_checks.checks import CheckPlan
 
-LARGEST_VALUE = 2.0**360
-"""Magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2."""
+LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
 
 _DRIFT = "baseline_drift_check"
 

@@ -55,8 +55,7 @@ from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
-MOST_NAMED_NUMBERS = 20
-"""Different numbers of a feature whose values are named, as categories are."""
+MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
 
 DRIFT, DOMAIN, HIDDEN = "baseline_drift_check", "categorical_values_check", "(hidden)"
 _PLAIN = {
@@ -344,8 +343,7 @@ READING = (
 )
 UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0, 1024.0, 2.54, 1.609, 2.205, 4.184)
 """Factors between units that people mix up."""
-FILLERS = frozenset({0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0})
-"""What programs write where there is no number."""
+FILLERS = frozenset({0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0})  # what programs write where there is no number
 
 
 def page_of(

@@ -232,8 +232,7 @@ class AttributionBaseline(StoredBaseline):
 
 
 RESAMPLES = 1000
-LEVEL = (2.5, 97.5)
-"""Percentiles of a 95 % interval."""
+LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from model_monitor.errors import BadInput
 Masks = NDArray[np.bool_]  # shape (coalitions, players)
 Weights = NDArray[np.float64]
 
-DEFAULT_SAMPLES = 2048
-"""Coalitions beside two for each feature, where nobody says how many (E3.1)."""
+DEFAULT_SAMPLES = 2048  # coalitions beside two for each feature, where nobody says how many (E3.1)
 
 DRAWS_PER_COALITION = 4
 """Coalitions are drawn so often for each that is still wanted; what was drawn twice counts twice."""
@@ -172,8 +171,7 @@ Answers = NDArray[np.float64]  # shape (rows, outputs)
 
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
-CLIP = 1e-12
-"""As near to 0 and 1 as a probability may come before it has log-odds."""
+CLIP = 1e-12  # as near to 0 and 1 as a probability may come before it has log-odds
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,7 @@ from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import model_of
 from model_monitor.monitors.predictors.sums import Algorithm
 
-SAMPLED_ROWS = 10_000
-"""Rows that baseline rows are made of, and that partial dependence is computed from."""
+SAMPLED_ROWS = 10_000  # rows that baseline rows are made of, and that partial dependence is computed from
 
 MOST_BASELINE_ROWS = 1_000
 RESOLUTION, TOP_FEATURES = 15, 10

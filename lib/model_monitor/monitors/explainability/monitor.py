@@ -39,8 +39,7 @@ import_all(checks)
 log = logging.getLogger(__name__)
 
 ATTRIBUTIONS = "attributions"
-METRIC, NDCG = "shap", "ndcg"
-"""What the service's violations name, and what is checked of all features together."""
+METRIC, NDCG = "shap", "ndcg"  # what the service's violations name, and what is checked of all features together
 
 
 def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:

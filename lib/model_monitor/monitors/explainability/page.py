@@ -28,11 +28,8 @@ from model_monitor.monitors.explainability.analysis import (
     OutputAnalysis,
 )
 
-TITLE, NAME = "Analysis Report", "report"
-"""What the service's SDK calls the report and its files."""
-
-MOST_FEATURES = 20
-"""Features of a chart; the table has all of them."""
+TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
+MOST_FEATURES = 20  # features of a chart; the table has all of them
 
 HOW_TO_READ = (
     "A global value says how much a feature moves the model's output, on average over the rows, away from what the baseline "

@@ -76,14 +76,9 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
 REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
 """Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""
 
-KEY = "key"
-"""Of a sampled row: what it is drawn by."""
-
-LOCAL_VALUES = "local_values"
-"""Lines of a file on their way to the driver, in the place of a state."""
-
-BLOCK_BYTES = 2**25
-"""Of the local values of a block."""
+KEY = "key"  # of a sampled row: what it is drawn by
+LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in the place of a state
+BLOCK_BYTES = 2**25  # of the local values of a block
 
 PROBE_SCHEMA = pa.schema(
     [

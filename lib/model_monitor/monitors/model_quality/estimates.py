@@ -27,8 +27,7 @@ from model_monitor.statistics.verdicts.components import chance_of_more
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice
 
-CONFIDENCE = 0.95
-"""Confidence of the intervals in metrics.json, each for itself."""
+CONFIDENCE = 0.95  # confidence of the intervals in metrics.json, each for itself
 
 
 class Side(Enum):

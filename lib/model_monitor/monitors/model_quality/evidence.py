@@ -151,9 +151,7 @@ def _sort_key(label: str) -> tuple[bool, float, str]:
     return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
 
 
-DRAWN_SHARE = 0.8
-"""Share of the rows that is in a draw. Source: C11.12."""
-
+DRAWN_SHARE = 0.8  # share of the rows that is in a draw. Source: C11.12.
 _MOST_BALLS = 10**9  # numpy's multivariate_hypergeometric draws from fewer
 
 

@@ -37,8 +37,7 @@ from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import ProblemType
 
-FALSE_ALARMS = 0.05
-"""Share of healthy windows that may break any threshold."""
+FALSE_ALARMS = 0.05  # share of healthy windows that may break any threshold
 
 RESERVE = 2
 """The thresholds are made for so many times fewer: errors are estimated, and heavy tails make their estimates too small."""
@@ -133,14 +132,9 @@ def worse_side(operator: ComparisonOperator) -> Side:
 
 import_all(metrics)
 
-DRAWS = 5
-"""How many draws a standard deviation is made of. Source: C11.12."""
-
-FEWEST_ROWS = 200
-"""Rows below which there is no standard deviation. Source: C5.1."""
-
-SEED = 20
-"""Where the draws start, so that a run that is repeated writes the same bytes."""
+DRAWS = 5  # how many draws a standard deviation is made of. Source: C11.12.
+FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
+SEED = 20  # where the draws start, so that a run that is repeated writes the same bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +215,7 @@ def _always(evidence: Evidence) -> bool:
 # A measurement as documents: statistics.json as the service writes it, metrics.json with all that is known.
 
 
-CURVE_POINTS = 1000
-"""About how many points a curve of many scores has. Source: G20; MLlib's default."""
+CURVE_POINTS = 1000  # about how many points a curve of many scores has. Source: G20; MLlib's default.
 
 
 def statistics_of(measurement: Measurement) -> ModelQualityStatistics:

@@ -36,11 +36,8 @@ from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
 
-MOST_CLASSES = 30
-"""Of a confusion matrix that is shown; a larger one is no table for people."""
-
-MOST_POINTS = 200
-"""Of a curve; so many are more than its pixels show."""
+MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
+MOST_POINTS = 200  # of a curve; so many are more than its pixels show
 
 SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
 COLUMNS = (

@@ -163,8 +163,7 @@ TRIES = 5
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 20.0
 ROWS_AT_ONCE = 1000
-MOST_BYTES = 5 * 2**20
-"""Of a request; the service's own limit is 6 MB."""
+MOST_BYTES = 5 * 2**20  # of a request; the service's own limit is 6 MB
 
 TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
 TOO_LARGE = 413

@@ -119,11 +119,8 @@ def _texts(column: pa.Array) -> NDArray[Any]:
 
 import_all(model_monitor.monitors.predictors)
 
-FLAVOURS = tuple(PREDICTORS)
-"""What a model may be."""
-
-WORDS_OF_A_MODEL = 200
-"""Characters of a model's own message that are repeated."""
+FLAVOURS = tuple(PREDICTORS)  # what a model may be
+WORDS_OF_A_MODEL = 200  # characters of a model's own message that are repeated
 
 _loaded: dict[tuple[object, ...], Predict] = {}
 

@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 
-MOST_CONDITIONS = 2**20
-"""Of all leaves; of more, coalitions are quicker."""
-
-AT_ONCE = 2**19
-"""Conditions that are looked at together."""
+MOST_CONDITIONS = 2**20  # of all leaves; of more, coalitions are quicker
+AT_ONCE = 2**19  # conditions that are looked at together
 
 
 class Algorithm(str, Enum):

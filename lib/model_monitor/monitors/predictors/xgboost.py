@@ -14,8 +14,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
-MEMBER = "xgboost-model"
-"""What the service's container calls the model in its archive."""
+MEMBER = "xgboost-model"  # what the service's container calls the model in its archive
 
 
 SUMS = {"reg:squarederror": False, "binary:logistic": True}

@@ -125,14 +125,12 @@ FORMS: Mapping[str, Form] = {
 }
 """The analyzers of the JSON form. Source: com.amazon.deequ.analyzers of Deequ 2.1.0. `columns` may be one `column`."""
 
-PAIRS = frozenset({"Correlation", "MutualInformation"})
-"""Analyzers of exactly two columns."""
+PAIRS = frozenset({"Correlation", "MutualInformation"})  # analyzers of exactly two columns
 
 DATA_TYPES = ("Unknown", "Fractional", "Integral", "Boolean", "String")
 """The types whose shares Deequ's DataType gives; Unknown is null. Source: DataTypeInstances of Deequ 2.1.0."""
 
-RELATIVE_ERROR = 0.01
-"""Of ApproxQuantile if the entry names none: Deequ's default."""
+RELATIVE_ERROR = 0.01  # of ApproxQuantile if the entry names none: Deequ's default
 
 
 def read_checks(text: str, where: str) -> JsonChecks:

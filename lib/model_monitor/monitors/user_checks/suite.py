@@ -90,8 +90,7 @@ class SuiteResults:
         }
 
 
-NOT_MET = "Value: {value} does not meet the constraint requirement!"
-"""Source: AnalysisBasedConstraint of Deequ 2.1.0."""
+NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: AnalysisBasedConstraint of Deequ 2.1.0
 
 
 def _judged_by_states(

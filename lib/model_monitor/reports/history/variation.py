@@ -41,8 +41,7 @@ log = logging.getLogger(__name__)
 
 HISTORY = "history.parquet"
 
-MOST_WINDOWS = 336
-"""Source: D4.2."""
+MOST_WINDOWS = 336  # Source: D4.2
 
 _HISTORY = pa.schema(
     [
@@ -53,8 +52,7 @@ _HISTORY = pa.schema(
 )
 
 
-_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")
-"""Columns that are never null."""
+_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -203,8 +201,7 @@ def write_history(history: History, spark: SparkSession | None = None) -> None:
     storage_of(path, spark).write(path, parts_to_parquet(history.table))
 
 
-MOST_SEASONS = 14
-"""Source: D4.3."""
+MOST_SEASONS = 14  # Source: D4.3
 
 
 def _named(reference: str, entries: list[Entry], time: str) -> list[Entry]:

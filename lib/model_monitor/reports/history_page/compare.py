@@ -44,8 +44,7 @@ from model_monitor.statistics.drift import compare_categorical, compare_numeric
 from model_monitor.statistics.states import Profile
 from model_monitor.storage import join, storage_of
 
-VIOLATED_STATUS = 4
-"""As of a job with --fail-on-violations. Source: C1.6."""
+VIOLATED_STATUS = 4  # as of a job with --fail-on-violations. Source: C1.6.
 
 SHOWN = ("inferred_type", "completeness", "mean", "std_dev", "min", *QUARTILES, "max", "distinct", "value")
 HEADINGS = {"inferred_type": "type", "std_dev": "sd"}

@@ -19,8 +19,7 @@ from model_monitor.progress import counted
 from model_monitor.reports.history_page.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, place_of, read_run
 from model_monitor.storage import join, storage_of
 
-MOST_GAPS = 5_000
-"""Windows that are filled in between runs at most, where some are missing."""
+MOST_GAPS = 5_000  # windows that are filled in between runs at most, where some are missing
 
 Window = tuple[datetime, datetime]
 
@@ -216,8 +215,7 @@ def _filled(windows: Sequence[Window]) -> list[Window]:
 
 
 MOST_ROWS = 2_000
-LAST = 24
-"""Windows at the end whose distributions are there of all features."""
+LAST = 24  # windows at the end whose distributions are there of all features
 BINS = 22
 NO_VALUE = 255
 

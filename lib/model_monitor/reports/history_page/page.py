@@ -42,12 +42,9 @@ from model_monitor.monitors.data_quality.page import other_unit, overlay
 from model_monitor.reports.history_page.history import History, Series, feature_map
 from model_monitor.reports.history_page.past_run import NONE, PastRun, name_of
 
-MOST_FIRST = 2
-"""Metrics of each monitor that are drawn over time before what changed."""
-MOST_BARS, MOST_TICKS = 120, 40
-"""Bars over time in a card and in a cell; more windows share them."""
-MOST_METRICS = 8
-"""Metrics over time, of each monitor."""
+MOST_FIRST = 2  # metrics of each monitor that are drawn over time before what changed
+MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; more windows share them
+MOST_METRICS = 8  # metrics over time, of each monitor
 READING = (
     "Each column of the drawings is a window; an empty one has no run. A distance is 0 for equal distributions, and of "
     "features the "

@@ -41,14 +41,12 @@ from model_monitor.storage import join, storage_of
 
 Numbers = NDArray[np.float64]
 
-NONE = len(WORST_FIRST)
-"""The status of what no check looked at."""
+NONE = len(WORST_FIRST)  # the status of what no check looked at
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
 
 COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
 
-_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")
-"""Of a violation's text. Source: C8."""
+_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")  # of a violation's text. Source: C8.
 
 
 @dataclass(frozen=True)

@@ -210,8 +210,7 @@ def _run(files: Mapping[str, bytes], output_path: str) -> Run:
 # The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Pure; driver only.
 
 
-METRICS_FILE = "cloudwatch_metrics.jsonl"
-"""Name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container."""
+METRICS_FILE = "cloudwatch_metrics.jsonl"  # name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container
 
 
 @dataclass(frozen=True, slots=True)

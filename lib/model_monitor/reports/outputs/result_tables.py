@@ -32,11 +32,8 @@ log = logging.getLogger(__name__)
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
 VERSION = "1"
-FULL_SHARE = 65_535
-"""What a share of 1 is written as."""
-
-MOST_BYTES_OF_BINS = 2**26
-"""So many come out of a few: a wide data set has a megabyte."""
+FULL_SHARE = 65_535  # what a share of 1 is written as
+MOST_BYTES_OF_BINS = 2**26  # so many come out of a few: a wide data set has a megabyte
 
 _OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
 _SHARES = pa.list_(pa.int32())

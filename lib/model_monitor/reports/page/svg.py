@@ -24,8 +24,7 @@ MINI = 130, 26  # of one in a cell
 HOURS = 340, 30
 TICKS = 120, 14
 NAMES, BAR = 118, 24  # of categories, and the height of each
-MOST_NAMED = 8
-"""Categories that a chart shows; those that moved most."""
+MOST_NAMED = 8  # categories that a chart shows; those that moved most
 SIDE = 200  # of a curve's square
 AXIS, LINE, END = (
     (130, 340),
@@ -36,8 +35,7 @@ LEAST = 100  # height of a chart of points
 LETTERS = 20  # that fit before an axis
 
 TRACK, HIGH = 720, 36  # what is drawn along time
-MOST_NUMBERS = 36
-"""Windows whose cells have a number in them."""
+MOST_NUMBERS = 36  # windows whose cells have a number in them
 MOST_TICKS = 8
 
 

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AWS_MOST_ATTEMPTS = 5
-"""Of one request, the first included; boto3's standard mode waits longer each time, up to 20 s."""
+AWS_MOST_ATTEMPTS = 5  # of one request, the first included; boto3's standard mode waits longer each time, up to 20 s
 
 NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[aws]'"
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
@@ -79,8 +78,7 @@ def refused_by_aws(service: str) -> Iterator[None]:
         ) from error
 
 
-TIMEOUT_SECONDS = 10.0
-"""How long a sink waits for a connection, and then for each answer."""
+TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +101,7 @@ Sink = Callable[[Report, str, Environment], None]
 
 SINKS: Registry[Sink] = Registry("sink")
 
-MOST_ATTEMPTS = 3
-"""Of one delivery, the first included; 1 s and 2 s are waited between them."""
+MOST_ATTEMPTS = 3  # of one delivery, the first included; 1 s and 2 s are waited between them
 
 
 class PassingFailure(SinkFailed):

@@ -17,15 +17,11 @@ from model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 log = logging.getLogger(__name__)
 
 MOST_METRICS = 1_000
-MOST_BYTES = 1_000_000
-"""Of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB."""
-
-LONGEST_NAME = 255
-"""Characters of a metric's name or a namespace. Source: CloudWatch's API model."""
+MOST_BYTES = 1_000_000  # of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
+LONGEST_NAME = 255  # characters of a metric's name or a namespace. Source: CloudWatch's API model.
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
-LAST_RUN = "last_run_timestamp_seconds"
-"""When the last run ended, as Prometheus gets it."""
+LAST_RUN = "last_run_timestamp_seconds"  # when the last run ended, as Prometheus gets it
 
 
 def _examined(namespace: str) -> str:

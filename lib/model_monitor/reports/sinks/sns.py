@@ -11,8 +11,7 @@ from model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
 
-LONGEST_SUBJECT = 100
-"""Characters, all ASCII. Source: SNS's API, Publish, Subject."""
+LONGEST_SUBJECT = 100  # characters, all ASCII. Source: SNS's API, Publish, Subject.
 
 
 def _examined(arn: str) -> str:

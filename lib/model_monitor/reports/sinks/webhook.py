@@ -16,14 +16,12 @@ from model_monitor.errors import SinkFailed
 from model_monitor.reports.notices import Report, document_bytes
 from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
 
-SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"
-"""The variable whose text signs the document."""
+SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable whose text signs the document
 
 TIMESTAMP_HEADER = "X-Signature-Timestamp"
 SIGNATURE_HEADER = "X-Signature-SHA256"
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Answers that may be another one in a moment."""
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that may be another one in a moment
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 

@@ -88,14 +88,9 @@ class JobConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    job: str
-    """The job's name: baseline, monitor or merge."""
-
-    ignored: tuple[str, ...] = ()
-    """Variables that were given and that this job doesn't use, as they were given."""
-
-    doubtful: tuple[str, ...] = ()
-    """Variables that look like ours but are not, each with the nearest name."""
+    job: str  # the job's name: baseline, monitor or merge
+    ignored: tuple[str, ...] = ()  # variables that were given and that this job doesn't use, as they were given
+    doubtful: tuple[str, ...] = ()  # variables that look like ours but are not, each with the nearest name
 
     dataset_source: str = _of_contract(
         "", "File or directory with the data, which is searched; PATH alone does.", "PATH", free=True

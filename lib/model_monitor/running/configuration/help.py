@@ -23,8 +23,7 @@ Every flag is also a variable. The first of these that has it counts: the flag, 
 
 UNUSED = "Accepted, because the container's contract has them, and without effect on this job:"
 
-SCREEN = 80
-"""Columns of --help."""
+SCREEN = 80  # columns of --help
 
 SHORT = """\
 usage: model-monitor {job} PATH{needed} [FLAGS]

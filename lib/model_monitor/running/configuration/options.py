@@ -78,8 +78,7 @@ class Option:
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
-PREFIX = "MODEL_MONITOR_"
-"""Of the variables of our own options."""
+PREFIX = "MODEL_MONITOR_"  # of the variables of our own options
 
 
 def flag_of(name: str) -> str:

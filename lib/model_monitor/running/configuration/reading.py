@@ -218,8 +218,7 @@ FORMATS = {
 WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
 """What a monitor's configuration stands for, which does not say what its data is."""
 
-ANALYSES = tuple(WITHOUT_TYPE)
-"""The analyses that have such a configuration."""
+ANALYSES = tuple(WITHOUT_TYPE)  # the analyses that have such a configuration
 
 ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
 """What the name of a job's folder ends in where nobody named one: orders-baseline, beside where it is started."""

@@ -171,8 +171,7 @@ def _addresses(config: JobConfig) -> dict[str, Any]:
     return {name: address for name, address in named.items() if address is not None}
 
 
-WHOLE_OUTPUT = "0"
-"""With neither attribute the output is one numeric score (C7.2a)."""
+WHOLE_OUTPUT = "0"  # with neither attribute the output is one numeric score (C7.2a)
 
 
 def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:

@@ -105,8 +105,7 @@ def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-LAST, LAST_BUT_ONE = -1, -2
-"""Where records have label and prediction: behind the features."""
+LAST, LAST_BUT_ONE = -1, -2  # where records have label and prediction: behind the features
 
 
 def bias_measures(config: JobConfig) -> BiasMeasures:

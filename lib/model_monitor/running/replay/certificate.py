@@ -68,14 +68,10 @@ class Verdict:
 class Kind(Enum):
     """How a side differs from the one that it is compared with."""
 
-    FEWER = "fewer"
-    """A violation is not there."""
-    MORE = "more"
-    """There is one more."""
-    OTHER_TEXT = "other text"
-    """The same check of the same subject is violated, by another number or in other words."""
-    FAILED = "failed"
-    """One of the two has no verdict."""
+    FEWER = "fewer"  # a violation is not there
+    MORE = "more"  # there is one more
+    OTHER_TEXT = "other text"  # the same check of the same subject is violated, by another number or in other words
+    FAILED = "failed"  # one of the two has no verdict
 
 
 @dataclass(frozen=True, slots=True)

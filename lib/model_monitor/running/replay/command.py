@@ -36,14 +36,10 @@ from model_monitor.running.scheduling.schedules import HOURLY, Recurrence, run_w
 from model_monitor.storage import is_local, join, local_path, storage_of
 
 JOB = "replay"
-JSON_NAME, TEXT_NAME = "replay.json", "replay.txt"
-"""The result for programs and for people, below the output path."""
+JSON_NAME, TEXT_NAME = "replay.json", "replay.txt"  # the result for programs and for people, below the output path
+REPLAYS = "replays"  # where results and journals lie in the cache directory, unless --output-path names a place
 
-REPLAYS = "replays"
-"""Where results and journals lie in the cache directory, unless --output-path names a place."""
-
-EQUAL, DIFFERENT = 0, 1
-"""Exit statuses of a replay."""
+EQUAL, DIFFERENT = 0, 1  # exit statuses of a replay
 
 SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
 """Flags of the monitoring job that a replay gives itself, window by window."""

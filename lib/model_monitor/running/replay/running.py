@@ -111,11 +111,8 @@ def _files_named(config: JobConfig) -> list[str]:
 # As the service did, and as we do, in one Spark application for all windows.
 
 
-PACKAGE = "model_monitor"
-"""The logger above those of the steps."""
-
-EVERY = 24
-"""Windows between two lines of the log."""
+PACKAGE = "model_monitor"  # the logger above those of the steps
+EVERY = 24  # windows between two lines of the log
 
 
 def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:

@@ -29,11 +29,8 @@ from model_monitor.statistics.states import ColumnType, Profile
 
 log = logging.getLogger(__name__)
 
-TEXTS = ("NaN", "nan")
-"""Of Java and of Python, for a float that is not a number."""
-
-NAMED = 10
-"""Columns that are named; the rest are counted."""
+TEXTS = ("NaN", "nan")  # of Java and of Python, for a float that is not a number
+NAMED = 10  # columns that are named; the rest are counted
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
@@ -61,8 +58,7 @@ EARLIER = re.compile(r"as ([\d,]+) earlier windows")
 """Of a check's reason: how many windows or parts of the baseline it was judged beside."""
 
 
-SHOWN = 8
-"""Letters of a run's id."""
+SHOWN = 8  # letters of a run's id
 
 
 def page_of_run(

@@ -43,8 +43,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-MAX_QUARANTINED_SHARE = 0.01
-"""Most records, as a share of those read, that may be refused before a run fails (C11b)."""
+MAX_QUARANTINED_SHARE = 0.01  # most records, as a share of those read, that may be refused before a run fails (C11b)
 
 
 def run_baseline(

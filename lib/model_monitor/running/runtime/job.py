@@ -71,8 +71,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LAST_STEPS_SECONDS = 60
-"""How long an interrupted run may take to leave its message and to stop Spark."""
+LAST_STEPS_SECONDS = 60  # how long an interrupted run may take to leave its message and to stop Spark
 
 
 def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:

@@ -169,11 +169,8 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
 # Who is notified of a monitoring run: the alert of the last windows, and the sinks of `--sink`.
 
 
-ALARMS_NAMED = 10
-"""In the log; the rest are counted."""
-
-MOST_KEPT = 100
-"""Alarms of a window that the next one is told of."""
+ALARMS_NAMED = 10  # in the log; the rest are counted
+MOST_KEPT = 100  # alarms of a window that the next one is told of
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:

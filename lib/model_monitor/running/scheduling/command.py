@@ -47,11 +47,8 @@ from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
 
-MOST_WINDOWS = 720
-"""On the page of a schedule's runs: a month of hours."""
-
-OVERDUE_STATUS = 1
-"""What `--check` ends with if runs are overdue."""
+MOST_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
+OVERDUE_STATUS = 1  # what `--check` ends with if runs are overdue
 
 
 class Doing(Enum):

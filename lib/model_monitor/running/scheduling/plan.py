@@ -28,22 +28,19 @@ from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_o
 from model_monitor.storage import LocalStorage, join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
-MIDNIGHT = Clock("0 0 * * *")
-"""Of an entry without times: the service then picks an hour of the day (C10a)."""
+MIDNIGHT = Clock("0 0 * * *")  # of an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
 
-SECRET_OPTIONS = ("sink",)
-"""Go by the environment: everybody on the machine sees a program's arguments."""
+SECRET_OPTIONS = ("sink",)  # go by the environment: everybody on the machine sees a program's arguments
 
 SCHEDULE = "sagemaker_monitoring_schedule_name"
 """The variable by which notices and metrics say of which schedule they are."""
 
 ATTRIBUTIONS = "attributions"
 
-GRACE_SECONDS = 300
-"""After its longest run time, for a job that hangs before its own clock begins or while it ends."""
+GRACE_SECONDS = 300  # after its longest run time, for a job that hangs before its own clock begins or while it ends
 
 log = logging.getLogger(__name__)
 
@@ -289,8 +286,7 @@ def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
 # What the schedules of one folder say about a model: which one a schedule watches, and what moves it.
 
 
-MODEL = "sagemaker_endpoint_name"
-"""The variable by which notices and metrics say of which model they are."""
+MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics say of which model they are
 
 ENTRIES = "*.schedule.json"
 

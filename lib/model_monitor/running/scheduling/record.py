@@ -23,14 +23,9 @@ from model_monitor.storage import LocalStorage
 
 log = logging.getLogger(__name__)
 
-MOST_EXECUTIONS = 1_000
-"""So many are kept, the latest."""
-
-MOST_ATTEMPTS = 3
-"""A run that was torn off so often is given up: it may be what tears down the machine."""
-
-YEARS = range(2000, 3000)
-"""Of times in a record: hourly runs since the year 1 would be looked for one by one."""
+MOST_EXECUTIONS = 1_000  # so many are kept, the latest
+MOST_ATTEMPTS = 3  # a run that was torn off so often is given up: it may be what tears down the machine
+YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be looked for one by one
 
 INTERRUPTED = (
     f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
@@ -172,8 +167,7 @@ def _is_alive(execution: Execution) -> bool:
 
 
 LISTED = 10
-MOST_LISTED = 100
-"""Runs of one listing: by default, and at most. Source: C10d."""
+MOST_LISTED = 100  # runs of one listing: by default, and at most. Source: C10d.
 
 LONGEST_MESSAGE = 60
 

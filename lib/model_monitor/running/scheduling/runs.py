@@ -143,8 +143,7 @@ class Note(Protocol):
     def __call__(self, **members: object) -> object: ...
 
 
-Launch = Callable[[JobCommand, Note], int]
-"""Runs a command to its end and gives its exit status."""
+Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and gives its exit status
 
 
 def start_process(command: JobCommand, note: Note) -> int:

@@ -28,8 +28,7 @@ from model_monitor.storage import Storage, join
 W = TypeVar("W")
 R = TypeVar("R")
 
-NOW = "NOW"
-"""The expression of a schedule that runs once, at once."""
+NOW = "NOW"  # the expression of a schedule that runs once, at once
 
 DAY_HOURS = 24
 HOURLY = "cron(0 * ? * * *)"

@@ -39,8 +39,7 @@ _REMEDY = (
 _COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """py4j's gateway into a JVM -> objects of classes that were compiled there, by name."""
 
-_FITTING: WeakSet[Any] = WeakSet()
-"""Gateways into JVMs that have a Deequ which fits their Spark."""
+_FITTING: WeakSet[Any] = WeakSet()  # gateways into JVMs that have a Deequ which fits their Spark
 
 
 class Deequ:

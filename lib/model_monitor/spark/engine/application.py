@@ -42,8 +42,7 @@ RETRIES, RETRY_MS = 9, 10_000
 """How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
 PySpark's own policy takes ten."""
 
-_WITH_PACKAGE: WeakSet[Any] = WeakSet()
-"""Sessions whose workers have this package."""
+_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions whose workers have this package
 
 
 @dataclass(frozen=True)

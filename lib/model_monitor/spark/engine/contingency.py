@@ -49,8 +49,7 @@ from model_monitor.statistics.states.contingency import (
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"
 NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
-NOT_A_NUMBER = ("NaN", "nan")
-"""Texts that are a missing number where texts stand for whatever they look like."""
+NOT_A_NUMBER = ("NaN", "nan")  # texts that are a missing number where texts stand for whatever they look like
 
 
 @dataclass(frozen=True)

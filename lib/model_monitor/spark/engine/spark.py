@@ -44,8 +44,7 @@ S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
-MANY_FILES = 1000
-"""From so many on it is worth the time to leave YARN's settings out (`before_many_files`)."""
+MANY_FILES = 1000  # from so many on it is worth the time to leave YARN's settings out (`before_many_files`)
 
 
 def open_s3_paths(spark: SparkSession) -> None:

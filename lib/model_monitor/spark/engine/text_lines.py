@@ -29,8 +29,7 @@ from model_monitor.spark.storage import is_connect
 HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
 """Hadoop's reader passes over longer lines; it holds so much of one, and says nothing."""
 
-LINE_END_BYTES = 8
-"""More than a line's end and a byte order mark, which Hadoop counts as its bytes."""
+LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop counts as its bytes
 
 
 @dataclass(frozen=True)
@@ -154,8 +153,7 @@ def without_globs(path: str) -> str:
 
 CORRUPT = "__corrupt"
 
-OBJECT_AND_NULL = 2
-"""Elements of the array that a good line becomes."""
+OBJECT_AND_NULL = 2  # elements of the array that a good line becomes
 
 OPTIONS = {"allowSingleQuotes": "false", "columnNameOfCorruptRecord": CORRUPT, "mode": "PERMISSIVE"}
 

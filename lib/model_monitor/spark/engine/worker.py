@@ -20,8 +20,7 @@ import pyarrow as pa
 from model_monitor.data.engine.protocol import Task
 from model_monitor.errors import MonitorError
 
-MAPPED = "model_monitor.data.profiling.partition"
-"""What most tasks run; each worker would have to import it else."""
+MAPPED = "model_monitor.data.profiling.partition"  # what most tasks run; each worker would have to import it else
 
 
 def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

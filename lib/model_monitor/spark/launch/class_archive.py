@@ -24,18 +24,14 @@ from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import appearing_whole, cache_directory
 from model_monitor.spark.launch.java import Java, find_java, find_spark_home, line_at
 
-OLDEST_JAVA = 17
-"""Of the versions that Spark 3.5 runs on, the one whose archives were tried."""
+OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tried
 
 OPTION = "-XX:SharedArchiveFile"
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 """Java warns of an archive that does not fit; a slower start is no error."""
 
-MADE_FOR = "made-for.json"
-"""Beside the archive: which Java and which Spark it is for."""
-
-TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"
-"""What the job profiles whose classes are noted."""
+MADE_FOR = "made-for.json"  # beside the archive: which Java and which Spark it is for
+TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # what the job profiles whose classes are noted
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from model_monitor import __version__
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.layout import Layout, appearing_whole
 
-PYTHON = "./environment/bin/python"
-"""In the unpacked archive."""
+PYTHON = "./environment/bin/python"  # in the unpacked archive
 
 KINDS = (".tar.gz", ".tgz", ".tar", ".zip")
 """Archives that Spark unpacks. Source: Spark 3.5, configuration page, spark.archives."""
@@ -42,8 +41,7 @@ def settings_of(deploy_mode: str, environment: Mapping[str, str]) -> dict[str, s
     return {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": driver}
 
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time stamp of every entry: the earliest that a zip can hold."""
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every entry: the earliest that a zip can hold
 
 
 def provide_zip(package: Path, cache: Path) -> Path:

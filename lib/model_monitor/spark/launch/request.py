@@ -284,8 +284,7 @@ def is_local(master: str) -> bool:
     return master.startswith("local") and not master.startswith("local-cluster")
 
 
-COLUMNS = 1000
-"""How wide data is taken to be, if nobody says."""
+COLUMNS = 1000  # how wide data is taken to be, if nobody says
 
 
 @dataclass(frozen=True)

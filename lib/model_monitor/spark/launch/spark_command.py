@@ -64,17 +64,13 @@ def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, st
     return any(map(_ANY_COLLECTOR.search, words))
 
 
-LOCAL_DRIVER_MEMORY = "2g"
-"""Heap of a local run, where one JVM is driver and executors; Spark's own default is 1g."""
+LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, where one JVM is driver and executors; Spark's own default is 1g
 
 WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 140, 0.2
 """Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
 
-SHELL = "pyspark-shell"
-"""What spark-submit calls a Python that runs already and wants a JVM."""
-
-SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
-"""Where PySpark looks for the options of that JVM, SHELL behind them."""
+SHELL = "pyspark-shell"  # what spark-submit calls a Python that runs already and wants a JVM
+SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for the options of that JVM, SHELL behind them
 
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 

@@ -36,8 +36,7 @@ from model_monitor.spark.merging.sources import SECONDS, FilePlaces, HourlySourc
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
 
-REFUSED_CAPTURES = "refused captures"
-"""`Counts` by their `Refusal`."""
+REFUSED_CAPTURES = "refused captures"  # `Counts` by their `Refusal`
 
 REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.binary())])
 
@@ -73,8 +72,7 @@ class Records:
         return by_parts([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
 
 
-Decoder: TypeAlias = Callable[[pa.StringArray], Records]
-"""Lines, whatever bytes they hold, as records."""
+Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, whatever bytes they hold, as records
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +361,7 @@ def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple
     return 0, output if is_writable(output.time or "") else replace(output, time=None)
 
 
-CapturedFormat = CaptureFormat | CsvFormat | JsonFormat
-"""What can be merged."""
+CapturedFormat = CaptureFormat | CsvFormat | JsonFormat  # what can be merged
 
 
 def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:

@@ -30,14 +30,9 @@ if TYPE_CHECKING:
 
 TO_LABEL = "to_label.jsonl"
 
-STRATA = 10
-"""Ranges of scores, each of as many captures as the others as far as equal scores allow."""
-
-NO_SCORE = 0
-"""The stratum of captures whose reply has no number where the score should be."""
-
-DIGITS = "%.3e"
-"""Scores are put in order by four digits of theirs, which bounds how many different ones there can be."""
+STRATA = 10  # ranges of scores, each of as many captures as the others as far as equal scores allow
+NO_SCORE = 0  # the stratum of captures whose reply has no number where the score should be
+DIGITS = "%.3e"  # scores are put in order by four digits of theirs, which bounds how many different ones there can be
 
 
 @dataclass(frozen=True, slots=True)

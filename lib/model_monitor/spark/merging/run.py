@@ -60,8 +60,7 @@ from model_monitor.storage import Storage, holding, join, storage_of
 
 log = logging.getLogger(__name__)
 
-STAGING = "_staging"
-"""Folder below the output in which a run works; gone when it ends."""
+STAGING = "_staging"  # folder below the output in which a run works; gone when it ends
 
 
 @dataclass(frozen=True)

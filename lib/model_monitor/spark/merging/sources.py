@@ -30,8 +30,7 @@ from model_monitor.storage import StoredFile, join
 
 SECONDS = 3600
 
-PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")
-"""Namespace of the uuids in the names of merged files."""
+PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
 
 HOUR_PATH = re.compile(r"(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
 """A folder that names an hour, and what is above it."""
@@ -146,8 +145,7 @@ def _inside(value: Any, step: int | str) -> Any:
     return value[step] if isinstance(value, list) and step < len(value) else None
 
 
-PART = "part"
-"""Name of the folders, `part=45504003`."""
+PART = "part"  # name of the folders, `part=45504003`
 
 
 class Kind(IntEnum):
@@ -194,8 +192,7 @@ class Parts:
 
 
 PARTITION_BYTES = 64 * 2**20
-COMPRESSION = 8
-"""Text is about so many times as large as its compressed file."""
+COMPRESSION = 8  # text is about so many times as large as its compressed file
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,7 @@ from model_monitor.spark.merging.sources import ID_KINDS, PART, HourFolder, Hour
 from model_monitor.storage import Storage, join
 
 SLICE_BYTES = 128 * 2**20
-MOST_SLICES = 60
-"""A large hour is sorted in slices of its time, which are put together afterwards."""
+MOST_SLICES = 60  # a large hour is sorted in slices of its time, which are put together afterwards
 
 NO_PARTS = Parts(("",), 1)
 

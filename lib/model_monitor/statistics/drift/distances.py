@@ -273,8 +273,7 @@ def _relative_entropy(p: Values, q: Values) -> float:
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 
 
-LEAST_EXPECTED = 5.0
-"""A cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe."""
+LEAST_EXPECTED = 5.0  # a cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe.
 
 LEAST_EXPECTED_OF_TWO = 10.0
 """… if there are only two cells. Source: Deequ's defaultAbsThresholdCochran, after Cochran 1952."""

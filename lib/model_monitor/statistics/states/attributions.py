@@ -17,8 +17,7 @@ from model_monitor.statistics.states.blocks import BLOCKS, Keys, Numbers, are_co
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 
-SIGNED, ABSOLUTE, SQUARED = range(3)
-"""What is added up of a value: itself, its amount, its square."""
+SIGNED, ABSOLUTE, SQUARED = range(3)  # what is added up of a value: itself, its amount, its square
 
 
 def _none() -> Numbers:

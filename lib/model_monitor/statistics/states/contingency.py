@@ -19,8 +19,7 @@ from model_monitor.statistics.states.encoding import MALFORMED, Parameters, Stat
 Scalar: TypeAlias = str | int | float | bool
 
 TRUTHS = ("true", "True", "TRUE")
-FALSEHOODS = ("false", "False", "FALSE")
-"""Texts that pandas reads as booleans."""
+FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
 
 
 class ValueKind(str, Enum):
@@ -186,8 +185,7 @@ Key: TypeAlias = int | str | None
 Cell: TypeAlias = tuple[Key, ...]
 """The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations."""
 
-FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)
-"""Places in a `Cell`; segmentations begin at the last."""
+FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
 
 
 LARGEST = sys.float_info.max

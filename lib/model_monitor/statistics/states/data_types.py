@@ -144,8 +144,7 @@ def parse_numbers(
 
 
 _FIRST_BYTES = np.zeros(256, dtype=np.bool_)
-_FIRST_BYTES[list(b"+- 0123456789tf")] = True
-"""With which a text may begin that is a number or a boolean."""
+_FIRST_BYTES[list(b"+- 0123456789tf")] = True  # with which a text may begin that is a number or a boolean
 
 
 def _may_be_more_than_text(texts: pa.StringArray) -> Flags:

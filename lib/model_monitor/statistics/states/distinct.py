@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from model_monitor.errors import BadState
 from model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
 
-LINEAR_COUNTING_LIMIT = 400.0
-"""Linear counting is preferred up to this estimate."""
+LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
 # fmt: off
 RAW_ESTIMATES: NDArray[np.float64] = np.array(

@@ -21,8 +21,7 @@ import numpy as np
 
 from model_monitor.errors import BadState
 
-Parameters: TypeAlias = Mapping[str, Any]
-"""Of JSON: whole numbers, doubles, texts."""
+Parameters: TypeAlias = Mapping[str, Any]  # of JSON: whole numbers, doubles, texts
 
 S = TypeVar("S", bound="State")
 
@@ -38,10 +37,8 @@ class State(ABC):
     __slots__ = ()
 
     KIND: ClassVar[str]
-    VERSION: ClassVar[int]
-    """Of the payload's layout; older ones are read by way of `UPGRADES`."""
-    NUMBERS: ClassVar[struct.Struct]
-    """The members in their order, where all are numbers."""
+    VERSION: ClassVar[int]  # of the payload's layout; older ones are read by way of `UPGRADES`
+    NUMBERS: ClassVar[struct.Struct]  # the members in their order, where all are numbers
 
     @abstractmethod
     def __add__(self, other: Any, /) -> Any:
@@ -109,14 +106,12 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     return parts
 
 
-MOST = 2**53
-"""No count is larger: a thousand of them still add up within 64 bits, and a double is exact up to here."""
+MOST = 2**53  # no count is larger: a thousand of them still add up within 64 bits, and a double is exact up to here
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-MALFORMED = (*_OF_READING, struct.error)
-"""What reading crafted bytes ends with."""
+MALFORMED = (*_OF_READING, struct.error)  # what reading crafted bytes ends with
 
 
 def is_count(value: object, most: int = MOST) -> bool:
@@ -174,8 +169,7 @@ def _is_text(text: str) -> bool:
 Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
 """The next version's parameters and payload of those of one version."""
 
-UPGRADES: dict[tuple[str, int], Upgrade] = {}
-"""By kind and the version that the step begins at."""
+UPGRADES: dict[tuple[str, int], Upgrade] = {}  # by kind and the version that the step begins at
 
 
 def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:

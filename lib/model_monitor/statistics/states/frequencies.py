@@ -27,8 +27,7 @@ from model_monitor.statistics.states.hashing import Hashes
 
 LIMIT = 4096  # P15
 
-KEY_BYTES = 256
-"""A longer value is kept as so many bytes of it and a hash of all of it (P15)."""
+KEY_BYTES = 256  # a longer value is kept as so many bytes of it and a hash of all of it (P15)
 
 SLOTS = 2**17
 """For so many values at once as a builder takes, enough for three of four to have a slot of their own; a megabyte of counts."""

@@ -128,8 +128,7 @@ Words: TypeAlias = NDArray[np.uint64]  # little endian
 Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
 
 WORD_BYTES, HALF_WORD_BYTES = 8, 4
-STRIPE_BYTES = 32
-"""Texts of so many bytes and more begin with stripes of four words, one for each of four lanes."""
+STRIPE_BYTES = 32  # texts of so many bytes and more begin with stripes of four words, one for each of four lanes
 
 FEW_TEXTS = 8
 """With so few texts left, Python's own integers are faster than numpy's arrays: a cell of 10 MB takes half a second."""

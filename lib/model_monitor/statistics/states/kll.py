@@ -29,12 +29,8 @@ Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
 SKETCH_SIZE = 2048  # k of the service's documents (G5)
 SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
-LARGEST_SKETCH = 2**16
-"""Of sketches that are read: every level takes memory for so many items before it has any."""
-
-MOST_LEVELS = 54
-"""An item of the last one stands for more values than there are."""
-
+LARGEST_SKETCH = 2**16  # of sketches that are read: every level takes memory for so many items before it has any
+MOST_LEVELS = 54  # an item of the last one stands for more values than there are
 BUCKETS = 10  # of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))

@@ -26,11 +26,8 @@ from model_monitor.statistics.states.scores import (
     probability_sums,
 )
 
-ClassKey: TypeAlias = float | str
-"""What all texts of one class have in common: a number, or a text."""
-
-DEFAULT_POSITIVES = ("1", "true")
-"""The positive class where none is named."""
+ClassKey: TypeAlias = float | str  # what all texts of one class have in common: a number, or a text
+DEFAULT_POSITIVES = ("1", "true")  # the positive class where none is named
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _TRUTHS = ("true", "false")
@@ -61,9 +58,7 @@ Booleans: TypeAlias = NDArray[np.bool_]
 ABOVE, NOT_ABOVE = "above", "not above"
 """What stands for a prediction in the confusion counts of a plan without predictions: where the score lies."""
 
-THRESHOLD = 0.5
-"""The score above which the positive class is predicted. Source: C5.4."""
-
+THRESHOLD = 0.5  # the score above which the positive class is predicted. Source: C5.4.
 _CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so the groups are always these
 _PARTS_OF_A_KEY = 40  # bits for the row within a part
 

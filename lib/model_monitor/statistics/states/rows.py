@@ -190,11 +190,8 @@ def _counted(values: pa.Array) -> dict[float, int]:
     return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
 
 
-MOST_RUNS = 32
-"""Of a data set. Source: D4.8."""
-
-FEWEST_ROWS = 8
-"""Of a run. Source: D4.8."""
+MOST_RUNS = 32  # of a data set. Source: D4.8.
+FEWEST_ROWS = 8  # of a run. Source: D4.8.
 
 _HEAD = struct.Struct("<dqq")
 

@@ -18,8 +18,7 @@ from model_monitor.errors import BadState
 from model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
 from model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
 
-CLASS_LIMIT = 1000
-"""Most different labels and predictions together; more are no classes but numbers or names."""
+CLASS_LIMIT = 1000  # most different labels and predictions together; more are no classes but numbers or names
 
 _LENGTH = np.dtype("<i8")
 
@@ -118,12 +117,8 @@ class ConfusionCounts(State):
 Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
 Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
 
-SCORE_LIMIT = 16_384
-"""Most distinct scores that are kept as they are: 400 kB, and as much as a binned state needs."""
-
-UNLIMITED = 0
-"""The limit of a state that keeps every distinct score, as the replay of the service needs."""
-
+SCORE_LIMIT = 16_384  # most distinct scores that are kept as they are: 400 kB, and as much as a binned state needs
+UNLIMITED = 0  # the limit of a state that keeps every distinct score, as the replay of the service needs
 _DROPPED_BITS = np.uint32(32 - 20)  # P16
 _CHUNK_ROWS = 1 << 17
 

@@ -91,14 +91,9 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     return high
 
 
-LEAST_EFFECT = 0.02
-"""d: the smallest change of a share that is worth a word. Source: D4.1."""
-
-LEAST_RATIO = 2.0
-"""r: … or so many times as large, for a rare value. Source: D4.1."""
-
-LEAST_EXPECTED = 5.0
-"""Of a cell in the smaller sample, in the chi-square test. Source: D4.1."""
+LEAST_EFFECT = 0.02  # d: the smallest change of a share that is worth a word. Source: D4.1.
+LEAST_RATIO = 2.0  # r: … or so many times as large, for a rare value. Source: D4.1.
+LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test. Source: D4.1.
 
 CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
 """The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""

@@ -9,11 +9,9 @@ from model_monitor.statistics.drift.distances import CRITICAL_VALUE
 from model_monitor.statistics.drift.special_functions import normal_quantile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, Component, Samples
 
-BUDGET = 1 / 720
-"""Share of the healthy runs that may have any violation: one in a month of hourly runs. Source: D4."""
+BUDGET = 1 / 720  # share of the healthy runs that may have any violation: one in a month of hourly runs. Source: D4.
 
-_LEAST, _MOST = 1e-300, 0.75
-"""Between which p-values are combined: one of 1 would outweigh all others. Source: D4.1."""
+_LEAST, _MOST = 1e-300, 0.75  # between which p-values are combined: one of 1 would outweigh all others. Source: D4.1.
 
 
 def combined(components: Iterable[Component]) -> float:
@@ -50,14 +48,9 @@ def _tangent(p: float) -> float:
     return 1 / (p * math.pi) if p < 1e-12 else math.tan((0.5 - p) * math.pi)
 
 
-KOLMOGOROV = 1.3581
-"""What the largest gap of 95 % of the samples is below, in units of sqrt(1/n + 1/m)."""
-
-POWER = 1.2816
-"""Normal quantile of 90 %: the smallest change is found so often."""
-
-COMPONENTS = 7
-"""Tests of a column that share its level."""
+KOLMOGOROV = 1.3581  # what the largest gap of 95 % of the samples is below, in units of sqrt(1/n + 1/m)
+POWER = 1.2816  # normal quantile of 90 %: the smallest change is found so often
+COMPONENTS = 7  # tests of a column that share its level
 
 
 def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) -> tuple[float, float]:

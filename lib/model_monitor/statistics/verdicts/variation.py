@@ -16,11 +16,8 @@ from model_monitor.statistics.drift.special_functions import special, student_ab
 from model_monitor.statistics.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
-Raw: TypeAlias = Mapping[str, Values]
-"""Raw statistics by name, each of shape (windows,); NaN where there is none."""
-
-FEWEST_WINDOWS = 8
-"""So many earlier windows say how much a column varies. Source: D4.2."""
+Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
+FEWEST_WINDOWS = 8  # so many earlier windows say how much a column varies. Source: D4.2.
 
 MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 """So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
@@ -270,8 +267,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     return min(1.0, float(weights @ tails))
 
 
-LEAST_CHANGE = math.log(1.25)
-"""A change by less than a quarter is not worth a word."""
+LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
 
 LEAST_GAP, FINEST_GAP = 0.1, 1e-4
 """Shares of a window's length: by how much the newest row has to be older than usual, and what is as good as nothing."""

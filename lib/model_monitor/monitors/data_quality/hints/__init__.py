@@ -19,11 +19,8 @@ from model_monitor.monitors.protocol import Layout
 from model_monitor.registry import Registry
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
-NAMED = 5
-"""Columns that a sentence names; the rest are counted."""
-
-FEWEST_VALUES = 5
-"""A column with fewer says nothing."""
+NAMED = 5  # columns that a sentence names; the rest are counted
+FEWEST_VALUES = 5  # a column with fewer says nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from model_monitor.documents.check_results import Hint
 from model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Seen, listed
 
-NUMBER = re.compile(r"[-+]?\d+(,\d+)?")
-"""A number with a decimal comma, or without a fraction."""
-
-THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
-"""What may be a whole number whose thousands are set apart."""
+NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # what may be a whole number whose thousands are set apart
 
 
 @HINTS.register("decimal_commas")

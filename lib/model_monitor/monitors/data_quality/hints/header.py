@@ -10,11 +10,8 @@ from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.statistics.states import FeatureProfile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
-NO_COUNTER = re.compile(r"-.*|.*[.eE].*")
-"""A negative number or a fraction; others number columns, or are years."""
-
-FEWEST_NUMBERS = 3
-"""Fewer numbers are in order by chance."""
+NO_COUNTER = re.compile(r"-.*|.*[.eE].*")  # a negative number or a fraction; others number columns, or are years
+FEWEST_NUMBERS = 3  # fewer numbers are in order by chance
 
 MOST_CATEGORIES = 100
 """A text column of more distinct values may have a first one that no other row has; so may one of rows few for each."""

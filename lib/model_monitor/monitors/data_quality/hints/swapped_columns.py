@@ -20,23 +20,18 @@ from model_monitor.statistics.drift.distances import l_infinity_numeric
 from model_monitor.statistics.drift.distributions import StepCdf
 from model_monitor.statistics.states import DataTypeCounts
 
-FEWEST_PRESENT = 30
-"""Values of a column, on either side, below which it is not looked at."""
+FEWEST_PRESENT = 30  # values of a column, on either side, below which it is not looked at
 
 MISFIT = 0.6
 """The least distance of a column from its own baseline. Chance alone gives it to one of 20,000 columns of 30 values."""
 
-FIT = 0.2
-"""The largest distance of a column from the other's baseline: a third of MISFIT."""
+FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
 
 FEW_DISTINCT = 10
 """Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
 
-MOSTLY_TEXT = 0.9
-"""The least share of a text column's values that are no numbers; a column of both is neither."""
-
-MOST_MISFITS = 50
-"""More columns than that have not changed places two by two."""
+MOSTLY_TEXT = 0.9  # the least share of a text column's values that are no numbers; a column of both is neither
+MOST_MISFITS = 50  # more columns than that have not changed places two by two
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from model_monitor.monitors.model_quality.evidence import BinaryEvidence
 from model_monitor.monitors.model_quality.metrics import BINARY
 from model_monitor.statistics.states.scores import ScoreCounts
 
-SERVICE_BINS = 1000
-"""Points of the curves that the service computes its areas from. Source: G20; MLlib's default."""
+SERVICE_BINS = 1000  # points of the curves that the service computes its areas from. Source: G20; MLlib's default.
 
 
 def has_scores(evidence: BinaryEvidence) -> bool:

@@ -46,17 +46,13 @@ def evidence_of(feature: FeatureComparison) -> dict[str, Evidence]:
 # What a guard saw of one column beside its baseline, and what may be said of it.
 
 
-GROUP = 40
-"""Up to n rows may belong together, and be one value that is drawn once."""
+GROUP = 40  # up to n rows may belong together, and be one value that is drawn once
 
 FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
 """At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
 
-LEAST_SHIFT = 0.5
-"""The smallest change of a mean that is worth a word, in standard deviations."""
-
-FEWEST_OF_MEAN = 30
-"""Values, or groups of them, whose mean is about normal."""
+LEAST_SHIFT = 0.5  # the smallest change of a mean that is worth a word, in standard deviations
+FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is about normal
 
 GROUPS = (
     f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows nobody knows how "

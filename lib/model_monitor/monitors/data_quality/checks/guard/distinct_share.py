@@ -16,8 +16,7 @@ UNIQUE = 0.9
 LEAST_DROP = 0.2
 LARGEST = 2
 SHARE_OF_ONE = "share of the most frequent value"
-ESTIMATED = 0.05
-"""Relative standard deviation of an estimated number of distinct values."""
+ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 
 
 @GUARDS.register("distinct_share_check")

@@ -11,8 +11,7 @@ from model_monitor.monitors.data_quality.distributions import has_dates
 from model_monitor.statistics.states import FeatureProfile, Frequencies
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
-ALIEN = 0.05
-"""Of a window, and more than `GROUP` rows."""
+ALIEN = 0.05  # of a window, and more than `GROUP` rows
 
 
 @GUARDS.register("frequent_value_check")

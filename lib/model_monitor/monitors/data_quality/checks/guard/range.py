@@ -10,11 +10,8 @@ from model_monitor.monitors.data_quality.distributions import why_always_new
 from model_monitor.statistics.states import FeatureProfile, KllSketch, Moments
 
 ALIEN = 0.0025
-FAR = 2.0
-"""So many widths of the baseline's range."""
-
-LONGEST_TAIL = 0.5
-"""Share of the range that its outer hundredths take at most; longer tails go on."""
+FAR = 2.0  # so many widths of the baseline's range
+LONGEST_TAIL = 0.5  # share of the range that its outer hundredths take at most; longer tails go on
 
 
 @GUARDS.register("range_check", is_drift=True)
