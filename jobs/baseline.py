@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.reports.outputs.result_tables import write_results_table
+from model_monitor.reports.outputs.sql_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import context_of, planned_checks
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline

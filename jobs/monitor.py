@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from model_monitor.reports.outputs.printable import printable
-from model_monitor.reports.outputs.result_tables import write_results_table
+from model_monitor.reports.outputs.sql_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import (
     compared_with,
     context_of,

@@ -114,7 +114,7 @@ class Report:
 def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
-    How bad is said by `documents.alarms.excess`; violations of a monitor that has no outcome for each keep their order.
+    How bad is said by `documents.check_results.excess`; violations of a monitor that has no outcome for each keep their order.
     """
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if len(violated) != len(violations):

@@ -180,7 +180,7 @@ def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]
 
 STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
 """The storages. Facts: `schemes`, those of the paths that it opens without Spark, none if it takes a session; `needs`, the
-library that it takes for that, if any."""
+top-level module of the library that it takes for that, if any."""
 
 
 def opened_without_spark(path: str) -> Storage | None:

@@ -99,7 +99,7 @@ class CsvLines:
         return Refusal.COLUMNS_IN_ANOTHER_ORDER if sorted(written) == sorted(expected) else 0
 
     def _written_names(self) -> list[str]:
-        """The names as the header line has them: a column without one is called by its position (`heads.names_of`)."""
+        """The names as the header line has them: a column without one is called by its position (`headers.names_of`)."""
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
 
 

@@ -26,7 +26,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.measurement import Tolerance
 from model_monitor.registry import Registry
 from model_monitor.reports.alerts import Destination, read_destinations
-from model_monitor.reports.outputs.result_tables import is_of_catalog
+from model_monitor.reports.outputs.sql_tables import is_of_catalog
 from model_monitor.running.scheduling.schedules import read_offset
 from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.states.columns import chosen

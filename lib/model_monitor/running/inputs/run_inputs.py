@@ -44,7 +44,7 @@ from model_monitor.monitors.user_checks import loading
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.plugins import plugin
 from model_monitor.registry import function_of
-from model_monitor.reports.outputs.result_tables import is_of_catalog
+from model_monitor.reports.outputs.sql_tables import is_of_catalog
 from model_monitor.storage import join, opens_here
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from model_monitor.data.reading.data import EngineName, session_at_hand
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
-from model_monitor.reports.outputs.result_tables import catalog_settings
+from model_monitor.reports.outputs.sql_tables import catalog_settings
 from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.help import help_text, short_help

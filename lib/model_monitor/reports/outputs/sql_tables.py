@@ -1,0 +1,101 @@
+"""The results of runs as tables for SQL, partitioned by run: `--results-table`. docs/sql.md."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from model_monitor.documents.run_description import RunDescription
+from model_monitor.plugins import plugin
+from model_monitor.reports.outputs.files import Run, document_of
+from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
+from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger(__name__)
+
+
+_VIEW = "model_monitor_rows_of_a_run"
+
+
+def is_of_catalog(place: str) -> bool:
+    """Whether it is the name of a table, such as `churn` or `quality.churn`, and no path."""
+    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
+
+
+def catalog_settings(place: str | None) -> dict[str, str]:
+    """What a Spark of a job's own is started with, so that a table of its catalog lasts; nothing for a folder."""
+    of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
+    return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
+
+
+def write_results_table(run: Run, place: str | None, spark: SparkSession | None) -> None:
+    """Put the summary and the checks of a published run into the tables, in place of its earlier results of the same window.
+
+    place: a folder, or the tables' name in Spark's catalog; None: nowhere. Raises OutputFailed if a folder can't be written.
+    """
+    described = document_of(run, RunDescription, spark)
+    if place is None or described is None:
+        return
+    superseded = _superseded(run, described, spark)
+    for file in (SUMMARY, CHECKS):
+        if file in run.digests:
+            table = _table(place, file.removesuffix(".parquet"), spark)
+            table.put(run.run_id, rows_of_run(storage_of(run.folder, spark).read(join(run.folder, file)), described))
+            if superseded is not None:
+                table.drop(superseded)
+    log.info("wrote the results of run %s to the tables of %s", run.run_id, place)
+
+
+def _superseded(run: Run, described: RunDescription, spark: SparkSession | None) -> str | None:
+    """The run that this one takes the place of: the one before it, if it is of the same window."""
+    before = run.before
+    known = document_of(before, RunDescription, spark) if before and before.run_id != run.run_id else None
+    if before is None or known is None or described.window is None:
+        return None
+    same = ("job", "analysis_type", "window", "model", "schedule")
+    return before.run_id if all(getattr(known, name) == getattr(described, name) for name in same) else None
+
+
+def _table(place: str, what: str, spark: SparkSession | None) -> _Folder | _Catalog:
+    if spark is not None and is_of_catalog(place):
+        return _Catalog(f"{place}_{what}", spark)
+    return _Folder(join(place, what), f"{what}.parquet", spark)
+
+
+class _Folder:
+    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each put in place whole."""
+
+    def __init__(self, path: str, file: str, spark: SparkSession | None) -> None:
+        self._storage, self._path, self._file = storage_of(path, spark), path, file
+
+    def put(self, run_id: str, rows: pa.Table) -> None:
+        self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))
+
+    def drop(self, run_id: str) -> None:
+        self._storage.delete(join(self._path, f"run_id={run_id}"))
+
+
+class _Catalog:
+    """A table of Spark's catalog: `NAME_checks`."""
+
+    def __init__(self, name: str, spark: SparkSession) -> None:
+        self._spark, self._name = spark, name
+
+    def put(self, run_id: str, rows: pa.Table) -> None:
+        frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
+        columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
+        self._spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self._name} ({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
+        )
+        frame.createOrReplaceTempView(_VIEW)
+        self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT * FROM {_VIEW}")
+        self._spark.catalog.dropTempView(_VIEW)
+
+    def drop(self, run_id: str) -> None:
+        self._spark.sql(f"ALTER TABLE {self._name} DROP IF EXISTS PARTITION (run_id = '{run_id}')")

@@ -1,0 +1,37 @@
+"""What somebody has to know of the package to follow data quality of a frame: no more than this is loaded by it."""
+
+from __future__ import annotations
+
+import json
+
+from tests.programs import printed_by
+
+MODULES, LINES = 150, 20_000
+
+PROGRAM = """
+import json, sys
+import numpy as np, pandas as pd
+import model_monitor as mm
+
+rng = np.random.default_rng(1)
+frame = pd.DataFrame({"age": rng.normal(40, 9, 500), "plan": rng.choice(["a", "b"], 500)})
+baseline = mm.run_baseline(frame, mm.DataQualityMonitor())
+mm.run_monitoring(frame, mm.DataQualityMonitor(), baseline).write(sys.argv[1])
+loaded = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("model_monitor")}
+print(json.dumps({name: sum(1 for _ in open(file)) for name, file in loaded.items() if file}))
+"""
+
+
+def test_data_quality_of_a_frame_is_a_small_core(tmp_path):
+    lines = json.loads(printed_by(PROGRAM, str(tmp_path / "out")).splitlines()[-1])
+    largest = sorted(lines.items(), key=lambda each: -each[1])[:20]
+
+    assert len(lines) <= MODULES, sorted(lines)
+    assert sum(lines.values()) <= LINES, largest
+
+
+def test_data_quality_of_a_frame_loads_nothing_of_captures_labels_or_spark(tmp_path):
+    lines = json.loads(printed_by(PROGRAM, str(tmp_path / "out")).splitlines()[-1])
+    rooms = ("spark.", "monitors.bias", "monitors.model_quality", "monitors.explainability", "data.reading.captures")
+
+    assert [name for name in lines if name.removeprefix("model_monitor.").startswith(rooms)] == []
