@@ -318,7 +318,7 @@ def overlay(
     low, high = ends
     axis = dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high))
     outside = [
-        f"{percent(now[place])} {side} the baseline’s range"
+        f"{percent(now[place])} of the records {side} the baseline’s range"
         for place, side in ((0, "below"), (-1, "above"))
         if now and baseline and now[place] >= max(0.02, 2 * baseline[place])
     ]

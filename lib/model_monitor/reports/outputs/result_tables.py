@@ -1,6 +1,6 @@
 """A run's results as Parquet: `summary.parquet`, a row for each feature or metric, and `checks.parquet`, one for each check.
 
-The same results give the same bytes. Layout: docs/files.md..
+The same results give the same bytes. Layout: docs/files.md.
 """
 
 from __future__ import annotations
