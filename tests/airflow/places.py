@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_monitor.airflow.places import JobCall, Place
+from model_monitor.airflow.places import JobCall, Location
 
 DONE = "Completed: Job completed successfully with no violations."
 FOUND = "CompletedWithViolations: Job completed successfully with 2 violations."
@@ -35,7 +35,7 @@ def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage(Place):
+class Stage(Location):
     """Calls `plays` in place of each job; it gives the exit status.
 
     calls: what was begun. cluster: a template, as places have; seen: what it was rendered as.

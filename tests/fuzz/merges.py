@@ -23,7 +23,7 @@ from model_monitor.data.records.refusals import LEFT_OUT, Refusal
 from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs
 from model_monitor.spark.merging.labels import GroundTruth, LabelAccount
 from model_monitor.spark.merging.rows import SCHEMA, Counts
-from model_monitor.spark.merging.sources import FilePlaces, Kind, Parts, list_hours
+from model_monitor.spark.merging.sources import FileLocations, Kind, Parts, list_hours
 
 HOUR = "2022/04/18/00"
 IDS = 40
@@ -89,9 +89,9 @@ class Source:
         return [line for file in files for line in reference.lines_of(file.read_bytes())]
 
     @property
-    def places(self) -> FilePlaces:
+    def places(self) -> FileLocations:
         listed = list_hours(InOrder(), str(self.folder), None)
-        return FilePlaces.of(listed.files, listed.branches)
+        return FileLocations.of(listed.files, listed.branches)
 
     def rows(self, task: Any, pieces: int) -> list[pa.RecordBatch]:
         """What a task makes of the files, each cut into so many pieces."""

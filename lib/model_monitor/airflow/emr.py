@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from model_monitor.airflow.places import JobCall, Place, words_of
+from model_monitor.airflow.places import JobCall, Location, words_of
 from model_monitor.errors import BadConfiguration, MissingDependency
 from model_monitor.integrations.emr.command import error_sentences, refuse_secrets
 from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, Shipment, jar_for, line_on, request_of
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OnEmr(Place):
+class _OnEmr(Location):
     package_location: str
     environment: str | None = None
     columns: int = 1000

@@ -27,7 +27,7 @@ from model_monitor.airflow.endings import (
 from model_monitor.airflow.places import (
     AN_HOUR,
     JobCall,
-    Place,
+    Location,
     Running,
     require_free,
     scheduled_time_of,
@@ -120,7 +120,7 @@ class JobOperator(BaseOperator, SkipMixin):
     def __init__(
         self,
         *,
-        where: Place,
+        where: Location,
         dataset_source: str | None,
         output_path: str,
         flags: Mapping[str, Any] | None = None,
@@ -184,7 +184,7 @@ class JobOperator(BaseOperator, SkipMixin):
     def _taken(self) -> dict[str, str]:
         return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
 
-    def _run(self, place: Place, call: JobCall, files: StoredFiles) -> int | None:
+    def _run(self, place: Location, call: JobCall, files: StoredFiles) -> int | None:
         self._running = place.find(call)
         if self._running is None:
             files.delete(message_path(call.output_path))  # of a run before, which must not be taken for this one's

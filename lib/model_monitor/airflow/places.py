@@ -168,7 +168,7 @@ class Running(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place(ABC):
+class Location(ABC):
     """Every text in a place may be a template, since clusters are often made by the task before.
 
     spark_options: words for spark-submit, `("--executor-memory", "4g")`. aws_conn_id: Airflow's connection for results on S3.
@@ -177,7 +177,7 @@ class Place(ABC):
     spark_options: tuple[str, ...] = ()
     aws_conn_id: str | None = "aws_default"
 
-    def rendered(self, render: Callable[[Any], Any]) -> Place:
+    def rendered(self, render: Callable[[Any], Any]) -> Location:
         """The place with its templates filled in."""
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
@@ -205,7 +205,7 @@ STOPPING_SECONDS = 60  # how long a job may take to leave its message and to sto
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalSpark(Place):
+class LocalSpark(Location):
     """A job in a process of its own.
 
     python: the interpreter that has our package with all its libraries; Airflow's own environment need not have them. master:
@@ -279,7 +279,7 @@ SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; ot
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparkConnection(Place):
+class SparkConnection(Location):
     """Spark by a connection, which has master, deploy mode, queue, keytab.
 
     spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of

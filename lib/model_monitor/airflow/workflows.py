@@ -14,7 +14,7 @@ from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from model_monitor.airflow.operators import MergeOperator, MonitorOperator
-from model_monitor.airflow.places import LocalProcess, Place, moment, window_of
+from model_monitor.airflow.places import LocalProcess, Location, moment, window_of
 from model_monitor.data.records.windows import duration, parse_time
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.runtime.status import ExitStatus
@@ -84,7 +84,7 @@ def bias(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> M
 
 def hourly_monitoring(
     *,
-    where: Place,
+    where: Location,
     captures: str,
     output_path: str,
     monitors: Iterable[MonitorTask],

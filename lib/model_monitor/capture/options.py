@@ -85,7 +85,7 @@ class Tally:
 QUIET_SECONDS = 60.0
 
 
-class FaultLog:
+class ErrorLog:
     """Warnings by kind. seconds: a clock that never goes back."""
 
     def __init__(self, log: logging.Logger, seconds: Callable[[], float]) -> None:
@@ -282,7 +282,7 @@ class Switch:
     """
 
     def __init__(
-        self, enabled: bool, path: str | None, seconds: Callable[[], float], faults: FaultLog, seconds_between: float
+        self, enabled: bool, path: str | None, seconds: Callable[[], float], faults: ErrorLog, seconds_between: float
     ) -> None:
         self._enabled = self._is_on = enabled
         self._path = None if path is None else Path(path)

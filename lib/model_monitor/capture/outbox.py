@@ -14,7 +14,7 @@ from threading import Event
 from typing import Any, Protocol
 from urllib.parse import quote, urlparse
 
-from model_monitor.capture.options import CaptureLimits, Clock, FaultLog, Tally
+from model_monitor.capture.options import CaptureLimits, Clock, ErrorLog, Tally
 from model_monitor.capture.spool import Draft
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Outbox:
         self._destination = destination
         self._limits = limits
         self._tally = tally
-        self._faults = FaultLog(log, clock.seconds)
+        self._faults = ErrorLog(log, clock.seconds)
         self._files: deque[Draft] = deque()
         self._arrived = Event()
         self._closed = Event()

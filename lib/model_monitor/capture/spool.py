@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote, unquote
 
-from model_monitor.capture.options import CaptureLimits, Clock, FaultLog
+from model_monitor.capture.options import CaptureLimits, Clock, ErrorLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class Drafts:
         self._folder = folder
         self._limits = limits
         self._seconds = clock.seconds
-        self._faults = FaultLog(log, clock.seconds)
+        self._faults = ErrorLog(log, clock.seconds)
         self._by_hour: dict[int, _Growing] = {}
 
     def append(self, lines: Sequence[Line]) -> list[Line]:

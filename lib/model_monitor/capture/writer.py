@@ -21,7 +21,7 @@ from model_monitor.capture.options import (
     CaptureLimits,
     CaptureOptions,
     Clock,
-    FaultLog,
+    ErrorLog,
     Switch,
     Tally,
     is_sampled,
@@ -145,7 +145,7 @@ class CaptureWriter:
     def _prepare(self) -> None:
         """What every process has for itself."""
         self._tally = Tally()
-        self._faults = FaultLog(log, self._clock.seconds)
+        self._faults = ErrorLog(log, self._clock.seconds)
         options, seconds_between = self.options, self._limits.flush_seconds
         self._switch = Switch(
             options.enable_capture, options.switch, self._clock.seconds, self._faults, seconds_between

@@ -46,7 +46,7 @@ class Transition(Section):
     status: AlertStatus
 
 
-class Told(Section):
+class Notified(Section):
     """What a sink was last notified of. sink: its name and a hash of its target, which may be a secret."""
 
     sink: Name
@@ -63,7 +63,7 @@ class Alerts(Document):
     status: AlertStatus = AlertStatus.OK
     windows: tuple[MonitoredWindow, ...] = ()
     transitions: tuple[Transition, ...] = ()
-    told: tuple[Told, ...] = ()
+    told: tuple[Notified, ...] = ()
 
     def since_before(self, time: str) -> Mapping[str, str]:
         """The alarms of the last window that ended before a time, and since when there were."""

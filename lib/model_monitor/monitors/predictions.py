@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.protocol import Partitions, Sent
+from model_monitor.data.engine.protocol import Broadcast, Partitions
 from model_monitor.errors import BadInput
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import (
@@ -74,7 +74,7 @@ class PredictionTask:
     """
 
     model: Model
-    content: Sent[bytes]
+    content: Broadcast[bytes]
     features: tuple[str, ...]
     places: tuple[int, ...]
     numeric: tuple[bool, ...]

@@ -16,7 +16,7 @@ from hashlib import sha256
 from statistics import median
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Told, Transition
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
 from model_monitor.errors import BadDocument, MonitorError
 from model_monitor.registry import Entry, import_all
 from model_monitor.reports import sinks
@@ -194,7 +194,7 @@ def _of_traffic(to: Destination) -> str:
 
 
 def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
-    now = {sink: Told(sink=sink, status=status) for sink in sinks}
+    now = {sink: Notified(sink=sink, status=status) for sink in sinks}
     kept = (told for told in alerts.told if told.sink not in now)
     return alerts.model_copy(update={"told": (*kept, *now.values())})
 

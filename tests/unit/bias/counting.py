@@ -13,7 +13,7 @@ from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
     CellKind,
-    ColumnFacts,
+    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     Interval,
@@ -107,4 +107,4 @@ def facts_of(cells):
     if any(kind is CellKind.INTEGER_TEXT for kind, _, _ in cells):
         distinct = len({text for _, _, text in cells if text is not None})
     kinds = Counter(kind for kind, _, _ in cells)
-    return ColumnFacts(kinds, min(numbers, default=None), max(numbers, default=None), distinct, distinct)
+    return ColumnMetadata(kinds, min(numbers, default=None), max(numbers, default=None), distinct, distinct)

@@ -16,7 +16,7 @@ from model_monitor.monitors.bias.comparison import Tolerances
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.statistics.states.contingency import (
     CellKind,
-    ColumnFacts,
+    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     Standing,
@@ -38,7 +38,7 @@ def counts_of(rest, group):
         for (label, prediction), rows in zip(kinds, outcomes, strict=True)
         if rows
     }
-    facts = ColumnFacts({CellKind.TEXT: sum(table.values())}, None, None, 2, 2)
+    facts = ColumnMetadata({CellKind.TEXT: sum(table.values())}, None, None, 2, 2)
     return Contingency((table,), (facts,) * 3, PLAN.text)
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from model_monitor.errors import BadInput
 from model_monitor.monitors.bias.choices import ValueType, hangs_on_distinct_values, taken_as, value_type
-from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, ValuedColumn, ValueKind
+from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn, ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind
 
 
 def facts(kinds, *, distinct=1, minimum=None, maximum=None):
-    return ColumnFacts(kinds, minimum, maximum, distinct, distinct)
+    return ColumnMetadata(kinds, minimum, maximum, distinct, distinct)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_is_said_of_a_column_counts():
     column = ValuedColumn("y", (1,), ValueKind.CATEGORICAL)
 
     assert taken_as(column, facts({INTEGRAL: 20}, distinct=2)) is ValueKind.CATEGORICAL
-    assert not hangs_on_distinct_values(column, ColumnFacts({INTEGRAL: 20}, 0, 1, 1, None))
+    assert not hangs_on_distinct_values(column, ColumnMetadata({INTEGRAL: 20}, 0, 1, 1, None))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_is_said_of_a_column_counts():
 )
 def test_the_range_of_integers_settles_most_columns(rows, maximum, open_):
     column = ValuedColumn("x", (1,))
-    found = ColumnFacts({INTEGRAL: rows}, 0, maximum, 1, None)
+    found = ColumnMetadata({INTEGRAL: rows}, 0, maximum, 1, None)
 
     assert hangs_on_distinct_values(column, found) is open_
     if not open_:

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import logging
 
-from model_monitor.capture.options import FaultLog
+from model_monitor.capture.options import ErrorLog
 
 from .capturing import HandClock
 
 
 def test_an_outage_is_a_line_a_minute_for_each_kind_of_fault(caplog):
     hand = HandClock()
-    faults = FaultLog(logging.getLogger("capturing"), lambda: hand.seconds)
+    faults = ErrorLog(logging.getLogger("capturing"), lambda: hand.seconds)
     for _ in range(180):
         faults.warn("can't write to %s", "/data")
         hand.seconds += 1

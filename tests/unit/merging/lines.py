@@ -13,15 +13,15 @@ from model_monitor.spark.merging.captured import CapturedLines, Captures
 from model_monitor.spark.merging.joining import Join
 from model_monitor.spark.merging.labels import ARRAY_FILES, GroundTruth
 from model_monitor.spark.merging.rows import Counts
-from model_monitor.spark.merging.sources import FilePlaces, HourFolder, Kind, Parts, list_hours, uri_of
+from model_monitor.spark.merging.sources import FileLocations, HourFolder, Kind, Parts, list_hours, uri_of
 
 ENGINE = InProcess()
 
 
-def places_of(root: Path) -> FilePlaces:
+def places_of(root: Path) -> FileLocations:
     """Where the files below a folder stand."""
     source = list_hours(ENGINE, str(root), None)
-    return FilePlaces.of(source.files, source.branches)
+    return FileLocations.of(source.files, source.branches)
 
 
 def batches_of(root: Path, *, whole_files: bool = False):

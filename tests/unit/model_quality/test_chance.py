@@ -10,7 +10,7 @@ from scipy import stats
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, ShareEstimate, Side, p_apart
+from model_monitor.monitors.model_quality.estimates import FractionEstimate, JackknifeEstimate, Side, p_apart
 from model_monitor.monitors.model_quality.measurement import Tolerance
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 
@@ -45,7 +45,7 @@ def checked(before, window, monitor=None, edited=None, with_states=True):
 
 
 def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
-    baseline, window = ShareEstimate.of_count(1_800, 2_000), ShareEstimate.of_count(170, 200)
+    baseline, window = FractionEstimate.of_count(1_800, 2_000), FractionEstimate.of_count(170, 200)
 
     # 30 misses of the window among 230 of both
     assert p_apart(baseline, window, Side.LOW) == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from model_monitor.monitors.model_quality.estimates import (
+    FractionEstimate,
     JackknifeEstimate,
     Scale,
-    ShareEstimate,
     Side,
     interval_of,
     jackknifed,
@@ -34,11 +34,11 @@ from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measure
     ],
 )
 def test_the_interval_of_a_share_is_that_of_wilson(hits, rows, interval):
-    assert interval_of(ShareEstimate.of_count(hits, rows)) == pytest.approx(interval, abs=5e-5)
+    assert interval_of(FractionEstimate.of_count(hits, rows)) == pytest.approx(interval, abs=5e-5)
 
 
 def test_a_share_of_no_rows_has_no_interval():
-    nothing = ShareEstimate.of_count(0, 0)
+    nothing = FractionEstimate.of_count(0, 0)
 
     assert math.isnan(nothing.value)
     assert interval_of(nothing) is None
@@ -48,7 +48,7 @@ def test_a_share_of_no_rows_has_no_interval():
 @pytest.mark.parametrize("growth", [0.2, 1.0, 50.0])
 @pytest.mark.parametrize("hits", [3, 40, 97, 100])
 def test_the_limit_of_a_share_is_where_a_test_of_equal_shares_has_its_level(hits, growth):
-    estimate, level = ShareEstimate.of_count(hits, 100), 0.01
+    estimate, level = FractionEstimate.of_count(hits, 100), 0.01
 
     limit = estimate.limit(Side.LOW, level, growth)
 
@@ -59,7 +59,7 @@ def test_the_limit_of_a_share_is_where_a_test_of_equal_shares_has_its_level(hits
 
 
 def test_larger_windows_and_rarer_alarms_move_the_limit():
-    estimate = ShareEstimate.of_count(90, 100)
+    estimate = FractionEstimate.of_count(90, 100)
 
     limits = [estimate.limit(Side.LOW, 0.01, growth) for growth in (0.1, 1, 10, 1e9)]
 

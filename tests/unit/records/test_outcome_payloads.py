@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from model_monitor.data.records.decoding import Half, RecordRefused
+from model_monitor.data.records.decoding import EncodedText, RecordRefused
 from model_monitor.data.records.outcome_payloads import found_at, index_of, list_in, outcomes_of
 from model_monitor.data.records.outcome_values import OutcomeReading
 from model_monitor.data.records.refusals import Refusal
 
 
 def csv(data):
-    return Half(data, "CSV")
+    return EncodedText(data, "CSV")
 
 
 def in_json(data):
-    return Half(data if isinstance(data, str) else json.dumps(data), "JSON")
+    return EncodedText(data if isinstance(data, str) else json.dumps(data), "JSON")
 
 
 def reading(label=None, prediction=None, probability=None, **more):
@@ -58,7 +58,7 @@ def test_json_lines_in_one_payload_are_rows():
 
 
 def test_a_letter_that_python_takes_for_a_line_end_is_one_of_its_text():
-    output = Half('{"p": "a\u2028b"}\n{"p": "c\x85"}', "JSON")
+    output = EncodedText('{"p": "a\u2028b"}\n{"p": "c\x85"}', "JSON")
 
     assert outcomes_of(csv("1\n0"), output, reading(prediction="p")) == [("1", "a\u2028b", None), ("0", "c\x85", None)]
 
@@ -152,9 +152,9 @@ def test_the_probability_of_a_binary_problem_is_that_of_the_positive_class():
             id="the positive class is not among them",
         ),
         pytest.param(
-            csv("1"), Half("MQ==", "BASE64"), reading(prediction="0"), Refusal.BASE64_WITHOUT_SCRIPT, id="base64"
+            csv("1"), EncodedText("MQ==", "BASE64"), reading(prediction="0"), Refusal.BASE64_WITHOUT_SCRIPT, id="base64"
         ),
-        pytest.param(csv("1"), Half("1", "XML"), reading(prediction="0"), Refusal.UNKNOWN_ENCODING, id="XML"),
+        pytest.param(csv("1"), EncodedText("1", "XML"), reading(prediction="0"), Refusal.UNKNOWN_ENCODING, id="XML"),
     ],
 )
 def test_what_does_not_fit_is_refused(truth, output, wanted, refusal):

@@ -6,7 +6,7 @@ import pytest
 
 from model_monitor.statistics.states.contingency import (
     CellKind,
-    ColumnFacts,
+    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     Interval,
@@ -52,16 +52,16 @@ def test_the_number_that_a_value_is(value, number):
 
 
 def test_facts_of_two_parts_bound_the_number_of_distinct_values():
-    first = ColumnFacts({CellKind.INTEGRAL: 10}, 3, 9, 4, 4)
-    second = ColumnFacts({CellKind.INTEGRAL: 5, CellKind.MISSING: 1}, -1, 5, 2, 2)
+    first = ColumnMetadata({CellKind.INTEGRAL: 10}, 3, 9, 4, 4)
+    second = ColumnMetadata({CellKind.INTEGRAL: 5, CellKind.MISSING: 1}, -1, 5, 2, 2)
 
-    assert first + second == ColumnFacts({CellKind.INTEGRAL: 15, CellKind.MISSING: 1}, -1, 9, 4, 6)
-    assert (first + ColumnFacts({CellKind.INTEGRAL: 5}, 0, 1, 1, None)).at_most is None
+    assert first + second == ColumnMetadata({CellKind.INTEGRAL: 15, CellKind.MISSING: 1}, -1, 9, 4, 6)
+    assert (first + ColumnMetadata({CellKind.INTEGRAL: 5}, 0, 1, 1, None)).at_most is None
 
 
 def test_numbers_keep_their_type_in_bytes():
     """An interval is shown as `(40, 80]` for integers and `(40.0, 80.0]` for fractions."""
-    state = Contingency(({("F", 1, None, None): 3},), (ColumnFacts({CellKind.INTEGRAL: 3}, 40, 80.0),), "plan")
+    state = Contingency(({("F", 1, None, None): 3},), (ColumnMetadata({CellKind.INTEGRAL: 3}, 40, 80.0),), "plan")
 
     [facts] = Contingency.from_bytes(state.to_bytes()).facts
     assert (type(facts.minimum), type(facts.maximum)) == (int, float)

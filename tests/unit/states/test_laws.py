@@ -41,7 +41,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
 from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
-from model_monitor.statistics.states.contingency import CellKind, ColumnFacts, Contingency
+from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from model_monitor.statistics.states.encoding import pack
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
@@ -143,7 +143,7 @@ def contingency_of(rows: np.ndarray) -> Contingency:
     signs = {1: int((numbers > 0).sum()), 0: int((numbers <= 0).sum())}
     table = {(sign, 0, None, "north"): count for sign, count in signs.items()}
     kinds = {CellKind.INTEGRAL: len(numbers), CellKind.MISSING: len(rows) - len(numbers)}
-    return Contingency((table,), (ColumnFacts(kinds, min(numbers), max(numbers), 1, None),), "a plan")
+    return Contingency((table,), (ColumnMetadata(kinds, min(numbers), max(numbers), 1, None),), "a plan")
 
 
 def attributions_of(rows: np.ndarray) -> Attributions:

@@ -25,10 +25,10 @@ from model_monitor.data.engine.protocol import (
     LINE_KEY,
     PARTITION,
     STATE_SCHEMA,
+    Broadcast,
     Engine,
     Function,
     Partitions,
-    Sent,
     StateRow,
     States,
     Task,
@@ -235,7 +235,7 @@ class LocalPartitions:
         return list(chain(*self._collected()))
 
     @contextmanager
-    def sent(self, value: Value) -> Iterator[Sent[Value]]:
+    def sent(self, value: Value) -> Iterator[Broadcast[Value]]:
         yield _Given(value)
 
     def _collected(self) -> list[list[pa.RecordBatch]]:

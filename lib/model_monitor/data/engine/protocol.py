@@ -92,7 +92,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Shared = TypeVar("Shared", covariant=True)
 
 
-class Sent(Protocol[Shared]):
+class Broadcast(Protocol[Shared]):
     """A value that every worker has; a task takes it along and looks at it there."""
 
     @property
@@ -155,7 +155,7 @@ class Partitions(Protocol):
     def batches(self) -> list[pa.RecordBatch]:
         """All of it, partitions in any order; for what is small by construction."""
 
-    def sent(self, value: Value) -> AbstractContextManager[Sent[Value]]:
+    def sent(self, value: Value) -> AbstractContextManager[Broadcast[Value]]:
         """A value for the tasks over these partitions, on its way once; it is given back at the end."""
 
 

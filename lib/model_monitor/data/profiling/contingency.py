@@ -25,7 +25,7 @@ from model_monitor.statistics.states.contingency import (
     TRUTHS,
     Cell,
     CellKind,
-    ColumnFacts,
+    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     Interval,
@@ -108,12 +108,12 @@ class _FactsOfColumn:
             self._texts.add(text)
         return text
 
-    def facts(self) -> ColumnFacts:
+    def facts(self) -> ColumnMetadata:
         whole = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
         numbers = [int(number) if whole else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
         counted = None if self._column.values else len(self._texts)
-        return ColumnFacts(
+        return ColumnMetadata(
             dict(self._kinds),
             min(numbers, default=None),
             max(numbers, default=None),

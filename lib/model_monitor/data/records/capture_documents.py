@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, utf_8_flags
-from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, Half, Reading, opened_half
+from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
 from model_monitor.data.records.json_lines import alike_lines, table_of_json
 from model_monitor.data.records.locations import MEMBER
 from model_monitor.data.records.refusals import Refusal, parts_of
@@ -225,7 +225,7 @@ def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
         return Payloads(data, encoding)
     closed = half.filter(are_closed).to_pylist()
-    opened = [opened_half(Half(each["data"], BASE64), each["observedContentType"]) for each in closed]
+    opened = [opened_half(EncodedText(each["data"], BASE64), each["observedContentType"]) for each in closed]
     texts = pa.array([each.data for each in opened], pa.string())
     encodings = pa.array([each.encoding for each in opened], pa.string())
     data = pc.replace_with_mask(data, are_closed, texts)

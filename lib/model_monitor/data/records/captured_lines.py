@@ -205,7 +205,7 @@ class _Document:
         return json.dumps(self._document, ensure_ascii=False)
 
 
-class CapturedHalf(_Document):
+class CapturedPart(_Document):
     """One half of the record: request, reply, transform output or ground truth."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -230,7 +230,7 @@ class EventMetadata(_Document):
 class EventData:
     """The halves by the names in the file, as scripts of 2019 and 2020 ask for them; None where one was not captured."""
 
-    def __init__(self, halves: Mapping[str, CapturedHalf | None]) -> None:
+    def __init__(self, halves: Mapping[str, CapturedPart | None]) -> None:
         self.endpointInput = halves["endpointInput"]
         self.endpointOutput = halves["endpointOutput"]
         self.batchTransformOutput = halves["batchTransformOutput"]
@@ -263,5 +263,5 @@ def has_known_types(document: Mapping[str, Any]) -> bool:
     return isinstance(event, Mapping) and isinstance(event.get("customAttributes"), (list, type(None)))
 
 
-def _half(document: object) -> CapturedHalf | None:
-    return CapturedHalf(document) if isinstance(document, Mapping) else None
+def _half(document: object) -> CapturedPart | None:
+    return CapturedPart(document) if isinstance(document, Mapping) else None

@@ -43,7 +43,7 @@ Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells 
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class EncodedText:
     """One half of a captured record, as it stands there. encoding: CSV, JSON or BASE64 in capitals, None without one."""
 
     data: str
@@ -142,7 +142,9 @@ def document_of(line: bytes) -> Any:
         raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
 
 
-def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False) -> dict[str, Half]:
+def halves_of(
+    document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
+) -> dict[str, EncodedText]:
     """The members of `captureData` of these names that hold data."""
     captured = _object_in(document, "captureData")
     if captured is None:
@@ -151,22 +153,22 @@ def halves_of(document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64
     return {name: half for name, half in found if half is not None}
 
 
-def half_in(document: Any, name: str, *, opens_base64: bool) -> Half | None:
+def half_in(document: Any, name: str, *, opens_base64: bool) -> EncodedText | None:
     """A half of a record, None if it holds no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
     members = _object_in(document, name) or {}
     data, encoding = members.get("data"), members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
         return None
-    half = Half(json_text(data), None if encoding is None else json_text(encoding).upper())
+    half = EncodedText(json_text(data), None if encoding is None else json_text(encoding).upper())
     return opened_half(half, members.get("observedContentType")) if opens_base64 and half.encoding == BASE64 else half
 
 
-def opened_half(half: Half, content_type: object) -> Half:
+def opened_half(half: EncodedText, content_type: object) -> EncodedText:
     """BASE64 as the text that it stands for; as it is where that is neither CSV nor JSON in UTF-8 (M13)."""
     media_type = str(content_type).partition(";")[0].upper()
     encoding = next((each for each in (CSV, JSON) if each in media_type), None)
     try:
-        return half if encoding is None else Half(_bytes_of(half.data).decode("utf-8"), encoding)
+        return half if encoding is None else EncodedText(_bytes_of(half.data).decode("utf-8"), encoding)
     except ValueError:
         return half
 
@@ -284,12 +286,12 @@ def _utf_8(text: str) -> bytes:
         raise RecordRefused(Refusal.NOT_UTF_8) from None
 
 
-def _require_data(document: Any, halves: Mapping[str, Half]) -> None:
+def _require_data(document: Any, halves: Mapping[str, EncodedText]) -> None:
     if not halves:
         raise RecordRefused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
 
 
-def _require_encodings(present: Sequence[Half], reading: Reading) -> None:
+def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
     encodings = [half.encoding for half in present]
     if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
@@ -326,12 +328,12 @@ def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
     return _from_csv(present, reading) if reading.encoding == CSV else _from_entries(present, reading)
 
 
-def _from_csv(present: Sequence[Half], reading: Reading) -> Decoded:
+def _from_csv(present: Sequence[EncodedText], reading: Reading) -> Decoded:
     rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped([csv_rows(half.data) for half in present])]
     return _decoded(rows, [len(row) for row in rows], reading)
 
 
-def _from_entries(present: Sequence[Half], reading: Reading) -> Decoded:
+def _from_entries(present: Sequence[EncodedText], reading: Reading) -> Decoded:
     objects = [
         json_rows(half.data, with_arrays=not reading.exact_keys) if half.encoding == JSON else None for half in present
     ]

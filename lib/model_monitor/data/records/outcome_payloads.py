@@ -17,7 +17,7 @@ from model_monitor.data.records.decoding import (
     BASE64,
     CSV,
     JSON,
-    Half,
+    EncodedText,
     RecordRefused,
     csv_rows,
     is_base64,
@@ -48,7 +48,7 @@ class Predicted:
 
 
 def outcomes_of(
-    truth: Half | None, output: Half | None, reading: OutcomeReading, rows: int | None = None
+    truth: EncodedText | None, output: EncodedText | None, reading: OutcomeReading, rows: int | None = None
 ) -> list[Outcome]:
     """The outcomes of a record. rows: how many it has to have; None: as many as it has labels.
 
@@ -97,7 +97,7 @@ def _side_by_side(
     ]
 
 
-def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
+def labels_of(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
     """The labels of a record, in order.
 
     Raises RecordRefused if there is none, or if a JSON object comes without the path of the label in it.
@@ -116,7 +116,7 @@ def labels_of(truth: Half, reading: OutcomeReading) -> list[str | None]:
     return labels
 
 
-def predicted_of(output: Half, reading: OutcomeReading, *, rows: int) -> Predicted:
+def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> Predicted:
     """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
     if encoding_of(output) == CSV:
         cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
@@ -229,7 +229,7 @@ def documents_in(data: str) -> list[Any]:
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
 
 
-def encoding_of(half: Half) -> str:
+def encoding_of(half: EncodedText) -> str:
     """How a half is written.
 
     Raises RecordRefused unless it is CSV or JSON."""
@@ -277,7 +277,9 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
 INPUT, OUTPUTS = "endpointInput", ("endpointOutput", "batchTransformOutput")
 
 
-def features_of(request: Half | None, output: Half | None, reading: FeatureReading, escape: str) -> list[Row]:
+def features_of(
+    request: EncodedText | None, output: EncodedText | None, reading: FeatureReading, escape: str
+) -> list[Row]:
     """The features of a record: those of its request, or of a batch transform's output, which holds the request as well.
 
     Raises RecordRefused if they can't be read, or are of another number.

@@ -29,7 +29,7 @@ LABELLED_TWICE_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Defect:
     """A feature that arrives multiplied by `factor` from hour `first_hour` (counted from 0) of the traffic on."""
 
     feature: str
@@ -39,7 +39,7 @@ class Fault:
     follow_up: tuple[str, ...]  # what moves with it: the model's own output
 
 
-FAULT = Fault(
+FAULT = Defect(
     feature="monthly_charge_eur",
     factor=100.0,
     first_hour=18,
@@ -59,7 +59,7 @@ class Traffic:
     per_hour: int = 200
     seed: int = 7
     start: datetime = datetime(2024, 3, 4, tzinfo=timezone.utc)
-    fault: Fault | None = FAULT
+    fault: Defect | None = FAULT
 
     @property
     def sound_hours(self) -> int:
@@ -190,7 +190,7 @@ def _requests(traffic: Traffic) -> Iterator[_Hour]:
         )
 
 
-def _with_fault(customers: pd.DataFrame, fault: Fault) -> pd.DataFrame:
+def _with_fault(customers: pd.DataFrame, fault: Defect) -> pd.DataFrame:
     # A product of decimals carries a tail (32.84 * 100 = 3284.0000000000005) that no caller would send.
     faulty = (customers[fault.feature] * fault.factor).round(2)
     sent: pd.DataFrame = customers.assign(**{fault.feature: faulty})

@@ -29,7 +29,7 @@ from model_monitor.statistics.states.contingency import (
     PREDICTION,
     SEGMENTS,
     Cell,
-    ColumnFacts,
+    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     Key,
@@ -266,7 +266,7 @@ def chosen_of(state: Contingency, plan: ContingencyPlan) -> Chosen:
     positives = positives_of(plan.label, label, _keys(state.tables[0], LABEL))
     predicted = None
     if plan.prediction is not None:
-        of_prediction: ColumnFacts = facts[len(plan.facets) + 1]
+        of_prediction: ColumnMetadata = facts[len(plan.facets) + 1]
         predicted = positives_of(plan.prediction, of_prediction, _keys(state.tables[0], PREDICTION))
     return Chosen(positives, predicted, groups)
 

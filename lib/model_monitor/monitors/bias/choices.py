@@ -14,7 +14,7 @@ from enum import Enum
 from model_monitor.errors import BadInput
 from model_monitor.statistics.states.contingency import (
     CellKind,
-    ColumnFacts,
+    ColumnMetadata,
     Key,
     Standing,
     ValuedColumn,
@@ -77,7 +77,7 @@ class ValueType(Enum):
     OTHER = "other"
 
 
-def value_type(facts: ColumnFacts) -> ValueType:
+def value_type(facts: ColumnMetadata) -> ValueType:
     """The type of a column's values; integers with a missing one are floating, as is a column without any value."""
     found = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
     if found == {CellKind.INTEGRAL} and not facts.missing:
@@ -89,7 +89,7 @@ def value_type(facts: ColumnFacts) -> ValueType:
     return ValueType.OTHER if found == {CellKind.OTHER} else ValueType.TEXT
 
 
-def taken_as(column: ValuedColumn, facts: ColumnFacts) -> ValueKind:
+def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     """Whether the column's values are categories or continuous numbers.
 
     Raises BadInput if that hangs on how many distinct values there are and only bounds of it are known, which happens in
@@ -103,14 +103,14 @@ def taken_as(column: ValuedColumn, facts: ColumnFacts) -> ValueKind:
     return ValueKind.CONTINUOUS if continuous else ValueKind.CATEGORICAL
 
 
-def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnFacts) -> bool:
+def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
     """Whether how the column is taken can't be told before its distinct values are counted."""
     if column.taken_as is not None or _is_continuous_by_type(column, facts) is not None:
         return False
     return _share_bounds(facts)[0] < CONTINUOUS_FROM <= _share_bounds(facts)[1]
 
 
-def _is_continuous_by_type(column: ValuedColumn, facts: ColumnFacts) -> bool | None:
+def _is_continuous_by_type(column: ValuedColumn, facts: ColumnMetadata) -> bool | None:
     """None if the number of distinct values decides."""
     if len(column.values) > 1:
         return False
@@ -122,11 +122,11 @@ def _is_continuous_by_type(column: ValuedColumn, facts: ColumnFacts) -> bool | N
     return False
 
 
-def _kinds(facts: ColumnFacts) -> Set[CellKind]:
+def _kinds(facts: ColumnMetadata) -> Set[CellKind]:
     return {kind for kind, count in facts.kinds.items() if count}
 
 
-def _has_many_values(column: ValuedColumn, facts: ColumnFacts) -> bool:
+def _has_many_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
     low, high = _share_bounds(facts)
     if low < CONTINUOUS_FROM <= high:
         raise BadInput(
@@ -137,7 +137,7 @@ def _has_many_values(column: ValuedColumn, facts: ColumnFacts) -> bool:
     return low >= CONTINUOUS_FROM
 
 
-def _share_bounds(facts: ColumnFacts) -> tuple[float, float]:
+def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
     """Bounds of the share of distinct values among those present; 0 without any."""
     present = facts.present
     if not present:
@@ -146,7 +146,7 @@ def _share_bounds(facts: ColumnFacts) -> tuple[float, float]:
     return facts.at_least / present, max(most, facts.at_least) / present
 
 
-def _range_of_integers(facts: ColumnFacts) -> tuple[int, ...]:
+def _range_of_integers(facts: ColumnMetadata) -> tuple[int, ...]:
     """So many different integers there are at most between minimum and maximum; texts of integers may be padded."""
     if _kinds(facts) != {CellKind.INTEGRAL} or facts.minimum is None or facts.maximum is None:
         return ()
@@ -174,7 +174,7 @@ class Choice:
     error: str | None = None
 
 
-def positives_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
+def positives_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     """The positive cells of a label or prediction. keys: those that the column was counted by."""
     kind = taken_as(column, facts)
     if kind is ValueKind.CATEGORICAL:
@@ -182,7 +182,7 @@ def positives_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]
     return _of_threshold(column, facts, keys)
 
 
-def groups_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> tuple[Choice, ...]:
+def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
     """The sensitive groups of a facet: one for configured values or a threshold; else every value on its own, by value."""
     kind = taken_as(column, facts)
     if kind is ValueKind.CONTINUOUS:
@@ -192,14 +192,14 @@ def groups_of(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -
     return _one_versus_rest(facts, keys)
 
 
-def _of_values(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
+def _of_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
     wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER
     shown = texts_of(column.values)
     return Choice(shown, shown, _with(wanted, keys), ValueKind.CATEGORICAL)
 
 
-def _of_threshold(column: ValuedColumn, facts: ColumnFacts, keys: Collection[Key]) -> Choice:
+def _of_threshold(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     configured = texts_of(column.values)
     threshold = column.threshold
     if threshold is None:
@@ -212,7 +212,7 @@ def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
     return frozenset(key for key in keys if isinstance(key, int) and key & standing)
 
 
-def _interval(column: ValuedColumn, facts: ColumnFacts, threshold: float) -> str:
+def _interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
     """`(40, 80]` from the threshold to the maximum; turned round for a threshold above it, empty for one at it."""
     if facts.maximum is None:
         return f"({column.values[0]}, {MISSING_SHOWN}]"
@@ -225,7 +225,7 @@ def _interval(column: ValuedColumn, facts: ColumnFacts, threshold: float) -> str
     return f"({low}, {high}]"
 
 
-def _one_versus_rest(facts: ColumnFacts, keys: Collection[Key]) -> tuple[Choice, ...]:
+def _one_versus_rest(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
     """Texts that are one value (`1` and `01` of integers) are one group; the missing ones are no group, and say so."""
     kind = value_type(facts)
     values: dict[str, set[Key]] = {}

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.protocol import PARTITION, Partitions, Sent
+from model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
 from model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
 from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
@@ -128,7 +128,7 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
 
 
 def count_flips(
-    groups: tuple[FlipGroup, ...], neighbours: Sent[FlipRows], batches: Iterable[pa.RecordBatch]
+    groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """How many rows of one partition are decided otherwise by their neighbours, by group."""
     testers = [_Tester(group, place, neighbours.value) for place, group in enumerate(groups)]

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.protocol import PARTITION, Sent, StateRow, batch_of_states
+from model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow, batch_of_states
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
@@ -103,7 +103,7 @@ class Explained:
     names: tuple[str, ...]
     numeric: tuple[bool, ...]
     model: Model
-    content: Sent[bytes]
+    content: Broadcast[bytes]
     baseline: Cells
     samples: int
     seed: int
@@ -219,7 +219,7 @@ def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[p
 
 
 def dependence_of_features(
-    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Sent[Cells], batches: Iterable[pa.RecordBatch]
+    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The sums of the model's answers over each feature's grid. batches: the places in `grids` of those to look at."""
     for batch in batches:

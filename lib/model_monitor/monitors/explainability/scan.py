@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.local import numbers
-from model_monitor.data.engine.protocol import Engine, Partitions, Sent, StateRow, added
+from model_monitor.data.engine.protocol import Broadcast, Engine, Partitions, StateRow, added
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import BadConfiguration, NoData
@@ -301,6 +301,6 @@ def _column(cells: Cells, explained: Explained, place: int) -> Any:
     return cells[:, place].astype(np.float64) if explained.numeric[place] else cells[:, place]
 
 
-def _sums(each: Any, explained: Explained, grids: Any, rows: Sent[Cells]) -> dict[int, Any]:
+def _sums(each: Any, explained: Explained, grids: Any, rows: Broadcast[Cells]) -> dict[int, Any]:
     batches = each.mapped(partial(dependence_of_features, explained, grids, rows), SUMS_SCHEMA).batches()
     return {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}

@@ -1,6 +1,6 @@
 """Estimates: a metric's value with what is known of its error, from which intervals and thresholds are made. Pure.
 
-There are two kinds. A `ShareEstimate` lies between 0 and 1 and behaves like a share of so many independent trials, so that its
+There are two kinds. A `FractionEstimate` lies between 0 and 1 and behaves like a share of so many independent trials, so that its
 interval has a width at 0 and 1 too. A `JackknifeEstimate` is anything made of sums of blocks of rows. Of both:
 
 value: the metric, NaN if it is not defined. n: rows that it rests on. method: how the intervals are made. bound: by how much
@@ -50,7 +50,7 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
     """
     uncertain = max(baseline, window, key=lambda each: each.unit_variance)
     freedom = uncertain.freedom
-    if isinstance(baseline, ShareEstimate) and isinstance(window, ShareEstimate):
+    if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
         if baseline.is_count or not uncertain.unit_variance:
             return chance_of_more(*baseline.beyond(side), *window.beyond(side))
         freedom = min(baseline.freedom, window.freedom)
@@ -63,7 +63,7 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
 
 def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
     """Whether the worst value that the window's rows can have has a chance of at most `level`."""
-    if not isinstance(window, ShareEstimate):
+    if not isinstance(window, FractionEstimate):
         return True
     return p_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
 
@@ -75,7 +75,7 @@ def interval_of(estimate: Estimate) -> tuple[float, float] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class ShareEstimate:
+class FractionEstimate:
     """A metric from 0 to 1.
 
     trials: how many independent trials would make a share so uncertain; of a plain share its denominator, else
@@ -90,7 +90,7 @@ class ShareEstimate:
     units: float = 0.0
 
     @classmethod
-    def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> ShareEstimate:
+    def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
         """A share of rows. without_rows: its value where there is none."""
         return cls(hits / rows if rows else without_rows, int(rows), rows)
 
@@ -105,7 +105,7 @@ class ShareEstimate:
         fallback: float,
         bound: float | None = None,
         units: float | None = None,
-    ) -> ShareEstimate:
+    ) -> FractionEstimate:
         """A metric whose variance is known. fallback: the trials where value or variance leave them undefined, and the units
         unless these are given."""
         trials = fallback
@@ -131,7 +131,7 @@ class ShareEstimate:
         of = self.n if self.is_count else int(self.units)
         return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
 
-    def complement(self) -> ShareEstimate:
+    def complement(self) -> FractionEstimate:
         """The estimate of 1 - value."""
         return replace(self, value=1 - self.value)
 
@@ -249,7 +249,7 @@ class JackknifeEstimate:
         return _told(self.scale.back(self.scale.to(self.value) + side.value * downward * distance))
 
 
-Estimate: TypeAlias = ShareEstimate | JackknifeEstimate
+Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
 
 
 def _told(end: float) -> float | None:

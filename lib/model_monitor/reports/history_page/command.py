@@ -19,7 +19,7 @@ from model_monitor.documents.document import DocumentType
 from model_monitor.documents.run_description import BaselineReference
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.history_page.history import History, Series, read_history
-from model_monitor.reports.history_page.page import Known, page_of
+from model_monitor.reports.history_page.page import PageContext, page_of
 from model_monitor.reports.history_page.past_run import PastRun, read_run
 from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.page.files import Report
@@ -140,7 +140,7 @@ def _report(history: History, request: Request, links: Mapping[str, str] | None 
     models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
     title = request.title or (", ".join(models) if models else "Model monitoring")
     judged = [_judged(series, request.features) for series in history.series]
-    known = Known(_baselines(history), _outputs(history), links or {})
+    known = PageContext(_baselines(history), _outputs(history), links or {})
     return Report(page_of(history, title, known, _bytes(request.most_bytes), judged))
 
 

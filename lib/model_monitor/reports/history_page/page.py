@@ -56,10 +56,10 @@ READING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PageContext:
     """What else is at hand. baselines: by their runs' ids. outputs: features that a model puts out. links: to the pages of
-    runs, by
-    their folders."""
+    runs, by their folders.
+    """
 
     baselines: Mapping[str, PastRun] = field(default_factory=dict)
     outputs: frozenset[str] = frozenset()
@@ -74,7 +74,7 @@ _CALM = (
 
 
 def page_of(
-    history: History, title: str, known: Known, most_bytes: int, judged: Sequence[Sequence[CheckResult]]
+    history: History, title: str, known: PageContext, most_bytes: int, judged: Sequence[Sequence[CheckResult]]
 ) -> Page:
     """most_bytes: of the page's map; what is left out is said there. judged: what the checks of the last run of each monitor say,
     nothing where no file tells it.
@@ -205,7 +205,7 @@ def _rank(results: Sequence[CheckResult]) -> tuple[float, float]:
     return first, -max(map(excess, bad), default=0.0)
 
 
-def _card(history: History, series: Series, row: int, results: Sequence[CheckResult], known: Known) -> Card:
+def _card(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Card:
     _, run = series.last
     name, times = series.names[row], history.labels
     first = min(
@@ -275,7 +275,7 @@ def _flags(series: Series, row: int) -> tuple[bool, ...]:
     return tuple(bool(each) for each in series.is_violated[row])
 
 
-def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: Known) -> Line:
+def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Line:
     _, run = series.last
     name, of = series.names[row], "value" if series.is_metric[row] else "mean"
     baseline = known.baselines.get(run.baseline_run_id or "")

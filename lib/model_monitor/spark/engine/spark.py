@@ -19,9 +19,9 @@ from model_monitor.data.engine import partitions
 from model_monitor.data.engine.protocol import (
     PARTITION,
     STATE_SCHEMA,
+    Broadcast,
     Engine,
     Function,
-    Sent,
     StateRow,
     States,
     Task,
@@ -276,7 +276,7 @@ class SparkPartitions:
         return collected(self.frame)
 
     @contextmanager
-    def sent(self, value: Value) -> Iterator[Sent[Value]]:
+    def sent(self, value: Value) -> Iterator[Broadcast[Value]]:
         if is_connect(self.frame):
             yield WithTasks(value)
             return

@@ -31,7 +31,7 @@ from model_monitor.data.records.locations import FILE, FILE_KEY, LINE, MEMBER
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.data.records.windows import microseconds_of, parse_time
 from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
-from model_monitor.spark.merging.sources import SECONDS, FilePlaces, HourlySource, Score
+from model_monitor.spark.merging.sources import SECONDS, FileLocations, HourlySource, Score
 
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
@@ -84,7 +84,7 @@ class Captures:
     """
 
     decoder: Decoder
-    places: FilePlaces
+    places: FileLocations
     hours: Collection[int] | None = None
     header: str | None = None
 

@@ -21,7 +21,7 @@ from model_monitor.data.records.json_lines import json_value, python_literal
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
-from model_monitor.spark.merging.sources import FilePlaces
+from model_monitor.spark.merging.sources import FileLocations
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
 
@@ -231,7 +231,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LabelRows:
     """The records of some lines, in arrays of one element each.
 
     origins: the line that each is on. reasons: why it is refused, 0 if it isn't. keys, truths: null if it is. repairs: what
@@ -250,7 +250,7 @@ class Found:
     @classmethod
     def one_by_one(
         cls, lines: pa.StringArray, numbers: NDArray[np.int64], decode: Callable[[bytes], list[Label]]
-    ) -> Found:
+    ) -> LabelRows:
         texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # as text it would have to be UTF-8
         found = [decode(text) for text in texts]
         labels = [label for several in found for label in several]
@@ -265,11 +265,11 @@ class Found:
             pa.array([label.line for label in labels], pa.binary()),
         )
 
-    def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> Found:
+    def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
         """With one plain record of each of these lines, in the order of all lines."""
         none, first = np.zeros(len(plain), np.int32), np.zeros(len(plain), np.int64)
         contents, lines = pa.nulls(len(plain), pa.string()), pa.nulls(len(plain), pa.binary())
-        found = joined([Found(plain, none, keys, truths, none, first, contents, lines), self])
+        found = joined([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
         return at(found, np.argsort(found.origins, kind="stable"))
 
 
@@ -281,7 +281,7 @@ class GroundTruth:
     are read as a whole. whole_files: whether these lines are such files.
     """
 
-    places: FilePlaces
+    places: FileLocations
     repairing: bool = True
     apart: Collection[int] = ()
     whole_files: bool = False
@@ -331,18 +331,20 @@ class GroundTruth:
             if listed.num_rows:
                 yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 
-    def _decoded(self, lines: pa.StringArray) -> Found:
-        def refused(number: int, reason: Refusal) -> Found:
-            return Found.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
+    def _decoded(self, lines: pa.StringArray) -> LabelRows:
+        def refused(number: int, reason: Refusal) -> LabelRows:
+            return LabelRows.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
 
         return by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
 
-    def _found(self, lines: pa.StringArray) -> Found:
+    def _found(self, lines: pa.StringArray) -> LabelRows:
         decode = labels_of_file if self.whole_files else labels_of_line
         if self.whole_files:
-            return Found.one_by_one(lines, np.arange(len(lines)), lambda text: decode(text, repairing=self.repairing))
+            return LabelRows.one_by_one(
+                lines, np.arange(len(lines)), lambda text: decode(text, repairing=self.repairing)
+            )
         are_plain, keys, truths = plain_labels(lines)
-        others = Found.one_by_one(
+        others = LabelRows.one_by_one(
             lines, np.flatnonzero(~are_plain), lambda text: decode(text, repairing=self.repairing)
         )
         plain = pa.array(are_plain)

@@ -19,7 +19,7 @@ from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.records.arrays import Flags, holding
 from model_monitor.data.records.json_lines import table_of_json
 from model_monitor.data.records.locations import FILE_KEY, LINE
-from model_monitor.spark.merging.sources import FilePlaces, HourFolder, HourlyFile, HourlySource
+from model_monitor.spark.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import StoredFile, join
 
@@ -168,7 +168,7 @@ class Pending:
 class Remembered:
     """The task that makes rows of `rows.SCHEMA` of the lines of remembered hours. role: EARLIER or BEFORE."""
 
-    places: FilePlaces
+    places: FileLocations
     role: Role
 
     inputs = (LINE, FILE_KEY)

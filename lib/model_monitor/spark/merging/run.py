@@ -47,7 +47,7 @@ from model_monitor.spark.merging.ledger import (
 from model_monitor.spark.merging.request import TO_LABEL, MergeRequest, chosen_ids, to_label_json
 from model_monitor.spark.merging.rows import Pending, Remembered, Role
 from model_monitor.spark.merging.sources import (
-    FilePlaces,
+    FileLocations,
     HourFolder,
     HourlySource,
     list_hours,
@@ -148,7 +148,7 @@ class _Hours:
         """The captures, and the labels line by line and in files that are one array."""
         sides = [self._records()] if self.captures.files else []
         if self.labels.files:
-            truth = GroundTruth(FilePlaces.of(self.labels.files, ()), self.request.repairing, self._arrays)
+            truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
             sides.append(Side(self.labels.lines(self._engine), truth))
             if self._arrays:
                 files = self.labels.of_files(self._arrays).lines(self._engine, whole_files=True)
@@ -207,7 +207,7 @@ class _Hours:
         score = self.request.to_label.score if self.request.to_label else None
         encoding = CSV if isinstance(kind, CsvFormat) else JSON
         decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
-        places = FilePlaces.of(self.captures.files, self._parts.branches)
+        places = FileLocations.of(self.captures.files, self._parts.branches)
         header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
         lines = self.captures.lines(self._engine, whole_files=_is_document(kind))
         return Side(lines, Captures(decoder, places, self._hours, header))
@@ -220,7 +220,9 @@ class _Hours:
         source = self._pending.source(hours) if self._pending else None
         if source is None or not source.files:
             return []
-        return [Side(source.lines(self._engine), Remembered(FilePlaces.of(source.files, self._parts.branches), role))]
+        return [
+            Side(source.lines(self._engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))
+        ]
 
 
 def _is_document(kind: object) -> bool:

@@ -311,7 +311,7 @@ def outputs_of_manifests(engine: Engine, source: HourlySource) -> HourlySource:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FilePlaces:
+class FileLocations:
     """Where the files of a source stand, by the key that their lines come with. Pure; executors look at it.
 
     keys: sorted, shape (spellings,). ranks: the file behind each key. uris, branches, hours: of the files, by their rank;
@@ -325,7 +325,7 @@ class FilePlaces:
     hours: pa.Int64Array
 
     @classmethod
-    def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FilePlaces:
+    def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FileLocations:
         """branches: by their own numbers."""
         number = {branch: index for index, branch in enumerate(branches)}
         uris = [uri_of(file.file.path) for file in files]

@@ -213,7 +213,7 @@ class Standing(IntFlag):
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnFacts:
+class ColumnMetadata:
     """What is known of one column beside its keys.
 
     kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
@@ -234,13 +234,13 @@ class ColumnFacts:
     def missing(self) -> int:
         return self.kinds.get(CellKind.MISSING, 0)
 
-    def __add__(self, other: ColumnFacts) -> ColumnFacts:
+    def __add__(self, other: ColumnMetadata) -> ColumnMetadata:
         lows = [facts.minimum for facts in (self, other) if facts.minimum is not None]
         highs = [facts.maximum for facts in (self, other) if facts.maximum is not None]
         bounded = self.at_most is not None and other.at_most is not None
         kinds = Counter(self.kinds)
         kinds.update(other.kinds)
-        return ColumnFacts(
+        return ColumnMetadata(
             dict(kinds),
             min(lows, default=None),
             max(highs, default=None),
@@ -262,7 +262,7 @@ class Contingency(State):
     VERSION: ClassVar[int] = 1
 
     tables: tuple[Mapping[Cell, int], ...] = ()
-    facts: tuple[ColumnFacts, ...] = ()
+    facts: tuple[ColumnMetadata, ...] = ()
     plan: str = ""
 
     @property
@@ -301,7 +301,7 @@ class Contingency(State):
         content = json.loads(payload.decode("utf-8", "surrogatepass"))
         tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
         facts = tuple(
-            ColumnFacts({CellKind(kind): count for kind, count in kinds}, *rest) for kinds, *rest in content["facts"]
+            ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *rest) for kinds, *rest in content["facts"]
         )
         return cls(tables, facts, parameters["plan"])
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.model_quality import ComparisonOperator
-from model_monitor.monitors.model_quality.estimates import Estimate, ShareEstimate
+from model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate
 from model_monitor.monitors.model_quality.evidence import MulticlassEvidence
 from model_monitor.monitors.model_quality.metrics import MULTICLASS, Metric
 
@@ -24,9 +24,9 @@ Numbers = NDArray[np.float64]
 
 
 @MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
-def accuracy(evidence: MulticlassEvidence) -> ShareEstimate:
+def accuracy(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of the rows that were predicted right."""
-    return ShareEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
+    return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
 
 
 @MULTICLASS.register("weighted_recall", operator=LESS, family="accuracy")
@@ -36,7 +36,7 @@ def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
 
 
 @MULTICLASS.register("weighted_precision", operator=LESS, family="weighted_precision")
-def weighted_precision(evidence: MulticlassEvidence) -> ShareEstimate:
+def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
     """Precision of each class, weighted by its share of the labels."""
     hits, labels, predictions = _shares(evidence)
     of_class = _divided(hits, predictions)
@@ -52,25 +52,25 @@ def weighted_precision(evidence: MulticlassEvidence) -> ShareEstimate:
 
 
 @MULTICLASS.register("weighted_f0_5", operator=LESS, family="weighted_f0_5")
-def weighted_f0_5(evidence: MulticlassEvidence) -> ShareEstimate:
+def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
     """F of each class in which precision weighs more, weighted by the class's share of the labels."""
     return _weighted_f_score(evidence, 0.5)
 
 
 @MULTICLASS.register("weighted_f1", operator=LESS, family="weighted_f1")
-def weighted_f1(evidence: MulticlassEvidence) -> ShareEstimate:
+def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """F of each class, weighted by the class's share of the labels."""
     return _weighted_f_score(evidence, 1.0)
 
 
 @MULTICLASS.register("weighted_f2", operator=LESS, family="weighted_f2")
-def weighted_f2(evidence: MulticlassEvidence) -> ShareEstimate:
+def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
     """F of each class in which recall weighs more, weighted by the class's share of the labels."""
     return _weighted_f_score(evidence, 2.0)
 
 
 @MULTICLASS.register("macro_f1", operator=LESS, family="macro_f1", ours=True)
-def macro_f1(evidence: MulticlassEvidence) -> ShareEstimate:
+def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean of the F1 of each class that is a label or a prediction, however rare."""
     hits, labels, predictions = _shares(evidence)
     whole = labels + predictions
@@ -87,7 +87,7 @@ def macro_f1(evidence: MulticlassEvidence) -> ShareEstimate:
     )
 
 
-def _weighted_f_score(evidence: MulticlassEvidence, beta: float) -> ShareEstimate:
+def _weighted_f_score(evidence: MulticlassEvidence, beta: float) -> FractionEstimate:
     hits, labels, predictions = _shares(evidence)
     square = beta * beta
     whole = square * labels + predictions
@@ -111,7 +111,7 @@ def _weighted(
     at_label: Numbers,
     at_hit: Numbers,
     at_prediction: Numbers,
-) -> ShareEstimate:
+) -> FractionEstimate:
     """The mean of a metric of each class, and its variance.
 
     at_label, at_hit, at_prediction: by how much the mean grows with the share of rows that have the class as a label, are
@@ -119,13 +119,13 @@ def _weighted(
     """
     rows = evidence.rows
     if not rows:
-        return ShareEstimate(math.nan, 0, 0, "delta method")
+        return FractionEstimate(math.nan, 0, 0, "delta method")
     value = float(np.sum(weights * of_class))
     left, right = np.nonzero(evidence.matrix)
     shares = evidence.matrix[left, right] / rows
     influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
     spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
-    return ShareEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
+    return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
 
 
 def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:

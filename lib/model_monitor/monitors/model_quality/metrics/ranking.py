@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.monitors.model_quality import ranking
-from model_monitor.monitors.model_quality.estimates import ShareEstimate
+from model_monitor.monitors.model_quality.estimates import FractionEstimate
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence
 from model_monitor.monitors.model_quality.metrics import BINARY
 from model_monitor.statistics.states.scores import ScoreCounts
@@ -18,7 +18,7 @@ def has_scores(evidence: BinaryEvidence) -> bool:
 
 
 @BINARY.register("auc", operator=ComparisonOperator.LESS_THAN, family="auc", given=has_scores)
-def auc(evidence: BinaryEvidence) -> ShareEstimate:
+def auc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the ROC curve: the share of pairs of a positive and a negative row that the scores have in order.
 
     Not defined without rows of both classes. The service's is that of MLlib's thinned curve.
@@ -30,7 +30,7 @@ def auc(evidence: BinaryEvidence) -> ShareEstimate:
     else:
         value = ranking.area_under_roc(scores)
     positives, negatives = int(scores.positives.sum()), int(scores.negatives.sum())
-    return ShareEstimate.of_variance(
+    return FractionEstimate.of_variance(
         value,
         ranking.variance_of_roc(scores),
         positives + negatives,
@@ -41,7 +41,7 @@ def auc(evidence: BinaryEvidence) -> ShareEstimate:
 
 
 @BINARY.register("au_prc", operator=ComparisonOperator.LESS_THAN, family="au_prc", given=has_scores)
-def au_prc(evidence: BinaryEvidence) -> ShareEstimate:
+def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under precision over recall, by trapezoids. Not defined without positive rows.
 
     Its interval is that of a share of the positive rows.
@@ -54,7 +54,7 @@ def au_prc(evidence: BinaryEvidence) -> ShareEstimate:
     else:
         value = ranking.area_under_precision_recall(scores)
     rows, positives = int(scores.positives.sum() + scores.negatives.sum()), int(scores.positives.sum())
-    return ShareEstimate(value, rows, positives, "binomial", ranking.bound_of_precision_recall(scores))
+    return FractionEstimate(value, rows, positives, "binomial", ranking.bound_of_precision_recall(scores))
 
 
 def _scores(evidence: BinaryEvidence) -> ScoreCounts:
