@@ -11,9 +11,7 @@ ARGS ?=
 PROCESSES ?= 3
 # Each file that is put in place waits for its disk, and tests put tens of thousands: memory is one, where there are 8 GB of it.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "TMPDIR=/dev/shm"}')
-PYTEST = $(MEMORY) $(UNIT) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
-# A unit test that needs more of a processor fails, but for those of tests/long_tests.py.
-UNIT := UNIT_SECONDS=0.5
+PYTEST = $(MEMORY) $(OTHER_JAR) $(RUNS) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # What `make quick` counts a change from: BASE=main for all of a branch.
 BASE ?= HEAD
 # Tests that ARGS names by their path run wherever they belong.
@@ -58,7 +56,7 @@ quick: $(VENV)/.test ## lint, and the unit tests that the change reaches, neares
 	@$(PY) -m tests.quick --base $(BASE) $(ARGS)
 
 unit: $(VENV)/.test ## run all unit tests; one that takes above 0.5 s of a processor fails
-	@$(PYTEST) -m "not rest and not slow" $(or $(ARGS),tests/unit)
+	@UNIT_SECONDS=0.5 $(PYTEST) -m "not rest and not slow" $(or $(ARGS),tests/unit)
 
 mutants: $(VENV)/.test ## damage the package in sixteen ways, and say which of them `make quick` and `make unit` notice
 	@$(PY) -m tests.mutants $(ARGS)

@@ -165,8 +165,8 @@ def test_german_credit_has_the_metrics_of_the_service_but_for_its_older_js(run, 
             assert mine[value] == approximately(metrics)
 
 
-def analysed(session, folder, case, source):
-    """What the baselining job makes of a case's table. session: of Spark, or an engine."""
+def analysed(engine, folder, case, source):
+    """What the baselining job makes of a case's table."""
     config = {key: value for key, value in case["config"].items() if key != "feature_columns" and value is not None}
     table = source / case["csv"]
     data, kind = folder / "data.csv", "text/csv"
@@ -184,13 +184,13 @@ def analysed(session, folder, case, source):
     flags += ["--dataset-source", str(data), "--output-path", str(folder / "out")]
     given = config_of("baseline", sources_of(flags, {}), in_container=False)
     monitor = monitor_for(given)
-    with read_source(SparkEngine(session), given) as dataset:
+    with read_source(engine, given) as dataset:
         return run_baseline(dataset, monitor).constraints.body_dict
 
 
-def require_metrics_of_smclarify(session, folder, case):
+def require_metrics_of_smclarify(engine, folder, case):
     """Entries are matched by value: without an order in the data, ours are sorted by it (B2.1)."""
-    found = analysed(session, folder, case, EXPECTED.parent)
+    found = analysed(engine, folder, case, EXPECTED.parent)
 
     for part in ("pre_training", "post_training"):
         mine = metrics_in(found, f"{part}_bias_metrics", case["config"]["facet"][0]["name_or_index"])
@@ -217,4 +217,4 @@ def test_the_job_gives_the_metrics_of_smclarify(tmp_path, case):
 @pytest.mark.usefixtures("golden")
 @pytest.mark.parametrize("case", CASES[::ONE_ON_SPARK], ids=lambda case: case["name"])
 def test_the_job_gives_the_metrics_of_smclarify_on_spark(spark, tmp_path, case):
-    require_metrics_of_smclarify(spark, tmp_path, case)
+    require_metrics_of_smclarify(SparkEngine(spark), tmp_path, case)

@@ -487,7 +487,7 @@ def other_unit(ratios: Sequence[float]) -> str:
 def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], known: QualityBaseline) -> Line:
     drift = next((each for each in results if each.smallest_change is not None), None)
     largest = str(drift.change) if drift is not None and drift.change else ""
-    asked = known.requested_threshold(name)
+    asked = known.requested_threshold(name) if drift is not None else None
     if drift is not None and asked is not None and (drift.distance_high or 0) > asked:
         largest += f"; a distance above {number_text(asked)} was asked for, too few rows show that"
     if not largest:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING
 
 from model_monitor import __version__
 from model_monitor.data.reading.captures import list_captures
@@ -32,6 +31,9 @@ from model_monitor.running.replay.certificate import Certificate, ReplayedWindow
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.running.scheduling.schedules import Recurrence, hour_folders, run_windows, windows_of
 from model_monitor.storage import Storage, StoredFile, join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 

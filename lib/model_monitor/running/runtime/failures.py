@@ -60,7 +60,7 @@ CLUSTER_FAULTS = (
         "machine with the nodes' system and processor",
     ),
     ErrorPattern(
-        re.compile(r"(reading the port number from|Bad data in) \S+daemon\b"),
+        re.compile(r"(reading the port number from|Bad data in) \S+(daemon|\.worker)\b"),
         "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment",
     ),
     ErrorPattern(
