@@ -97,7 +97,7 @@ def test_violations_are_a_success_unless_they_are_to_fail(jobs):
     assert (dppl["status"], dppl["n"], dppl["m"], dppl["facet_value"]) == ("violated", 120, 120, "F")
     assert dppl["observed"] == pytest.approx(0.4)
     assert "cannot tell" in {check["status"] for check in checks}
-    assert "Violations" in (report / "report.html").read_text()
+    assert '<div class="verdict bad"' in (report / "report.html").read_text()
 
 
 def test_runs_of_several_hours_are_merged_without_reading_a_row(jobs):
