@@ -20,7 +20,7 @@ from tests.s3.traffic import baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
 
 from model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
+from model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from model_monitor.storage import encrypting, holding, storage_of
 from model_monitor.storage.lease import Lease
 

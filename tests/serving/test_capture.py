@@ -11,8 +11,8 @@ from benchmarks.http_load import Load, send_load
 from benchmarks.model_process import served
 
 from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+from model_monitor.data.records import ENDPOINT_INDEXES
 from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.locations import ENDPOINT_INDEXES
 
 PER_SECOND = 1_000
 

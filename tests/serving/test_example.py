@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from model_monitor.data.records import ENDPOINT_INDEXES
 from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.integrations.demo import churn
 
 ROOT = Path(__file__).resolve().parents[2]

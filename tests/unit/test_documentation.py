@@ -21,9 +21,9 @@ import yaml
 import model_monitor
 import model_monitor.reports.alerts
 from model_monitor import __version__, cli
+from model_monitor.data.records import ENDPOINT_INDEXES
 from model_monitor.data.records.captured_lines import InferenceRecord
 from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.locations import ENDPOINT_INDEXES
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.alerts import Decision, Promotion
 from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig

@@ -18,9 +18,9 @@ from typing import Any
 
 from model_monitor.airflow.places import JobCall, Location, words_of
 from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.integrations.emr.command import error_sentences, refuse_secrets
+from model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, Shipment, jar_for, line_on, request_of
-from model_monitor.running.configuration.bias_options import S3Encryption, upload_arguments
+from model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.launch.request import Bucket, Kind, Target, settings_of, split_options

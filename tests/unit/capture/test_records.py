@@ -8,8 +8,8 @@ import pytest
 
 from model_monitor.capture import Payload
 from model_monitor.capture.records import Exchange, captured_halves, encoded, record_line, request_metadata
+from model_monitor.data.records import ENDPOINT_INDEXES
 from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.locations import ENDPOINT_INDEXES
 
 from .capturing import NOON, options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.bias_options import S3Encryption, encryption_settings
+from model_monitor.running.configuration.encryption import S3Encryption, encryption_settings
 from model_monitor.running.configuration.reading import config_of, sources_of
 
 FLAGS = ("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")

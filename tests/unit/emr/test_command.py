@@ -13,7 +13,8 @@ from moto.emr.models import emr_backends
 from tests.unit.emr.conftest import FLAGS
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.integrations.emr.command import AwsRefused, run
+from model_monitor.integrations.emr.command import run
+from model_monitor.integrations.emr.endings import AwsRefused
 from model_monitor.integrations.emr.runs import RunFailed
 from model_monitor.spark.launch.request import read_request
 

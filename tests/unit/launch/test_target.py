@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.integrations.emr.command import error_sentences, refuse_secrets
+from model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}

@@ -10,7 +10,7 @@ from tests.spark.merging.records import FIRST, captured
 from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places_of
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.data.records.locations import MEMBER
+from model_monitor.data.records import MEMBER
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
 from model_monitor.spark.merging.rows import Role

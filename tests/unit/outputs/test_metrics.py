@@ -11,7 +11,7 @@ import pytest
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.constraints import Constraints
 from model_monitor.monitors.data_quality.monitor import published_metrics
-from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
+from model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,

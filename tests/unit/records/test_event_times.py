@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.windows import LAST_BYTES, moment_of, newest_of_lines, newest_time
+from model_monitor.data.records.event_times import LAST_BYTES, moment_of, newest_of_lines, newest_time
 
 from .captured_lines import captured, line_of
 

@@ -20,12 +20,13 @@ from model_monitor.data.reading.ledger import coverage_of
 from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
 from model_monitor.data.reading.scripts import Script, processed, run_capture_handler
+from model_monitor.data.records import ENDPOINT_INDEXES
 from model_monitor.data.records.capture_documents import carries_metadata, request_metadata
 from model_monitor.data.records.captured_lines import CapturedLines
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.data.records.decoded_rows import Decoded, Matching, carry_names, matching_of
 from model_monitor.data.records.decoding import CSV, JSON, Reading, decode
-from model_monitor.data.records.locations import ENDPOINT_INDEXES, LINE, NO_FILES
+from model_monitor.data.records.locations import LINE, NO_FILES
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.errors import NO_DATA, NoData

@@ -19,9 +19,9 @@ from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partiti
 from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import Decoder, Decoding, Matching, can_be_told, matching_of
+from model_monitor.data.records.event_times import moment_of
 from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.data.records.windows import moment_of
 from model_monitor.errors import BadInput, NeedsSpark
 from model_monitor.plugins import plugin
 from model_monitor.statistics.states import RowCounts

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from model_monitor.data.records.locations import ENDPOINT_INDEXES, INDEX_NAMES
+from model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES
 from model_monitor.errors import BadConfiguration
 
 if TYPE_CHECKING:

@@ -23,12 +23,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records import MEMBER
 from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, utf_8_flags
 from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
+from model_monitor.data.records.event_times import microseconds_of
 from model_monitor.data.records.json_lines import alike_lines, table_of_json
-from model_monitor.data.records.locations import MEMBER
 from model_monitor.data.records.refusals import Refusal, parts_of
-from model_monitor.data.records.windows import Window, is_sampled, microseconds_of
+from model_monitor.data.records.windows import Window, is_sampled
 
 NAMED = f'"{MEMBER}"'
 

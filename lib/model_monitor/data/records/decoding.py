@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from model_monitor.data.records import INDEX_NAMES, MEMBER
 from model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.data.records.decoded_rows import GENERATED, Decoded
 from model_monitor.data.records.json_lines import json_value
-from model_monitor.data.records.locations import FILE_KEY, INDEX_NAMES, LINE, MEMBER
+from model_monitor.data.records.locations import FILE_KEY, LINE
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window, hour_of_path, is_sampled, parse_time
 

@@ -30,12 +30,6 @@ PLACE_FIELDS = tuple(
     pa.field(name, data_type) for name, data_type in zip(PLACES, (pa.string(), pa.string(), pa.int64()), strict=True)
 )
 
-ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
-INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
-"""What `captureIndexNames` may list: the members of `captureData`."""
-
-MEMBER = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
-
 FOLDERS_KEPT = 6
 """Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""
 

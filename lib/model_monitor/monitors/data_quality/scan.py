@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.profiling.scan import scan
 from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.event_times import newest_of_lines, newest_time
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.windows import newest_of_lines, newest_time
 from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.protocol import Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of

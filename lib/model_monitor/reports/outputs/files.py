@@ -13,16 +13,14 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from model_monitor.documents import json_text
 from model_monitor.documents.document import Document
 from model_monitor.errors import BadDocument
-from model_monitor.monitors.protocol import PublishedMetric, Spread
 from model_monitor.storage import Storage, holding, join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
@@ -205,54 +203,3 @@ def _run(files: Mapping[str, bytes], output_path: str) -> Run:
     summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
     run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
     return Run(run_id, join(output_path, RUNS, run_id), digests)
-
-
-# The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Pure; driver only.
-
-
-METRICS_FILE = "cloudwatch_metrics.jsonl"  # name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container
-
-
-@dataclass(frozen=True, slots=True)
-class MetricContext:
-    """What all metrics of a run have in common.
-
-    time: the window's start, with its time zone. endpoint: None for batch transform, which has no such dimension. schedule:
-    None outside a schedule.
-    """
-
-    time: datetime
-    endpoint: str | None = None
-    schedule: str | None = None
-
-
-def cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
-    """The metrics as CloudWatch's objects: name, time stamp, dimensions, and `Value` or `StatisticValues`."""
-    return [{**_head(metric, context), **_numbers(metric), "Unit": metric.unit} for metric in metrics]
-
-
-def metric_lines(metrics: Iterable[Mapping[str, Any]]) -> bytes:
-    """The bytes of `METRICS_FILE`: one JSON object per line."""
-    return "".join(json.dumps(metric, ensure_ascii=False, allow_nan=False) + "\n" for metric in metrics).encode()
-
-
-def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
-    dimensions = (
-        ("Endpoint", context.endpoint),
-        ("MonitoringSchedule", context.schedule),
-        *metric.dimensions.items(),
-    )
-    return {
-        "MetricName": metric.name,
-        "Timestamp": context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
-    }
-
-
-def _numbers(metric: PublishedMetric) -> dict[str, Any]:
-    """One number, or those from which Average, Sum, Min, Max and SampleCount of many can be asked."""
-    many = metric.value
-    if not isinstance(many, Spread):
-        return {"Value": float(many)}
-    numbers = {"SampleCount": float(many.count), "Sum": many.total, "Minimum": many.minimum, "Maximum": many.maximum}
-    return {"StatisticValues": numbers}

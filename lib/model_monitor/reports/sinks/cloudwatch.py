@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 from model_monitor.errors import SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.notices import Report, sendable
-from model_monitor.reports.outputs.files import MetricContext, cloudwatch_metrics
+from model_monitor.reports.outputs.metrics import MetricContext, cloudwatch_metrics
 from model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 
 log = logging.getLogger(__name__)

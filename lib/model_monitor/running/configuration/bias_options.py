@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator
 
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadDocument
@@ -87,54 +87,3 @@ LocalAnalysisConfig = Annotated[str, of_text(_analysis_config), Placeholder("FIL
 TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types), Placeholder("COLUMNS")]
 RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges), Placeholder("RANGES")]
 NeutralValue = Annotated[int, BeforeValidator(_neutral), Placeholder("0|1")]
-
-
-# Encryption at rest on S3: what a job may ask for, as settings of Spark and as arguments of an upload.
-
-
-class S3Encryption(str, Enum):
-    """How the store encrypts what is written: with its own key, or with one of AWS's key management service."""
-
-    SSE_S3 = "SSE-S3"
-    SSE_KMS = "SSE-KMS"
-
-
-_IN_S3A = {S3Encryption.SSE_S3: "AES256", S3Encryption.SSE_KMS: "SSE-KMS"}
-
-
-def only_with_kms(key: str | None, info: ValidationInfo) -> str | None:
-    """A key of the key management service, which has to be meant to be used."""
-    encryption = info.data.get("s3_encryption")
-    if key is not None and encryption is not S3Encryption.SSE_KMS:
-        found = encryption.value if encryption else "not given"
-        raise ValueError(f"is given and s3_encryption is {found}; write --s3-encryption SSE-KMS, or leave the key out")
-    return key
-
-
-def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) -> dict[str, str]:
-    """The settings of Spark by which every write to S3 asks for encryption; none if the bucket's own default is to count.
-
-    For S3A and for EMRFS, EMR's own file system.
-    Source: hadoop-aws 3.3.4, "Working with Encrypted S3 Data"; EMR management guide, "Amazon S3 server-side encryption".
-    """
-    if encryption is None:
-        return {}
-    settings = {
-        "spark.hadoop.fs.s3a.encryption.algorithm": _IN_S3A[encryption],
-        "spark.hadoop.fs.s3.enableServerSideEncryption": "true",
-    }
-    if kms_key:
-        settings["spark.hadoop.fs.s3a.encryption.key"] = kms_key
-        settings["spark.hadoop.fs.s3.serverSideEncryption.kms.keyId"] = kms_key
-    return settings
-
-
-def upload_arguments(encryption: S3Encryption | None, kms_key: str | None) -> dict[str, str]:
-    """The same for an upload by boto3, as its `ExtraArgs`.
-
-    Source: boto3 1.44, S3Transfer.ALLOWED_UPLOAD_ARGS.
-    """
-    if encryption is None:
-        return {}
-    by_kms = {"ServerSideEncryption": "aws:kms", **({"SSEKMSKeyId": kms_key} if kms_key else {})}
-    return by_kms if encryption is S3Encryption.SSE_KMS else {"ServerSideEncryption": "AES256"}

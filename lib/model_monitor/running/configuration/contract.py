@@ -33,10 +33,9 @@ from model_monitor.running.configuration.bias_options import (
     LocalAnalysisConfig,
     NeutralValue,
     RangesByMetric,
-    S3Encryption,
     TypesByColumn,
-    only_with_kms,
 )
+from model_monitor.running.configuration.encryption import S3Encryption, only_with_kms
 from model_monitor.running.configuration.options import Option, Placeholder, named_in, read_name, threshold_of
 from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from model_monitor.statistics.states.outcomes import ProblemType

@@ -37,8 +37,8 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
 from model_monitor.reports.outputs.sql_tables import catalog_settings
-from model_monitor.running.configuration.bias_options import encryption_settings, upload_arguments
 from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from model_monitor.running.configuration.help import help_text, short_help
 from model_monitor.running.configuration.options import read_switch
 from model_monitor.running.configuration.reading import (

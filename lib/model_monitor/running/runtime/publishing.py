@@ -45,7 +45,8 @@ from model_monitor.reports.notices import (
     Report,
     worst_of,
 )
-from model_monitor.reports.outputs.files import METRICS_FILE, MetricContext, Run, cloudwatch_metrics, metric_lines
+from model_monitor.reports.outputs.files import Run
+from model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.configuration.contract import JobConfig

@@ -35,8 +35,8 @@ from model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
 from model_monitor.data.profiling.scan import states_of_rows
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.ledger import Version
+from model_monitor.data.records.event_times import moment_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
-from model_monitor.data.records.windows import moment_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.statistics.states import ColumnType

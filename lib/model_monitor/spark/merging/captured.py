@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.headers import first_line, head_of
+from model_monitor.data.records import MEMBER
 from model_monitor.data.records.arrays import is_writable, utf_8_flags
 from model_monitor.data.records.capture_documents import member_of, table_of
 from model_monitor.data.records.decoding import CSV, text_or_none
-from model_monitor.data.records.locations import FILE, FILE_KEY, LINE, MEMBER
+from model_monitor.data.records.event_times import microseconds_of
+from model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
-from model_monitor.data.records.windows import microseconds_of, parse_time
+from model_monitor.data.records.windows import parse_time
 from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
 from model_monitor.spark.merging.sources import SECONDS, FileLocations, HourlySource, Score
 
