@@ -17,6 +17,7 @@ from model_monitor.cli import verbs
 from model_monitor.cli.verbs import VERBS
 from model_monitor.progress import progress_shown
 from model_monitor.registry import import_all
+from model_monitor.stopping import Stopped, ended_by_signals
 
 import_all(verbs)
 
@@ -29,13 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An error of ours leaves a trace without its text, as in a job: that may repeat values.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with ended_by_signals():
+        return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
             return int(VERBS.get(words[0])(words[1:]))
         given = parser().parsed(words)
         with progress_shown():
             return int(given.run(given))
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, Stopped) as error:
         from model_monitor.reports.outputs.printable import printable_lines
         from model_monitor.running.runtime.failures import failure_of, trace_of
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from model_monitor.errors import BadInput, OutputHeld
+from model_monitor.stopping import given_back
 from model_monitor.storage.files import Storage, StoredFile, is_draft, join
 
 _BOOT, _PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
@@ -270,11 +271,12 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
             yield lease
             return
     lease = Lease(storage, folder)
-    try:
-        lease.take(wait)
-        yield lease
-    finally:
-        lease.release()
+    with given_back(lease.release):
+        try:
+            lease.take(wait)
+            yield lease
+        finally:
+            lease.release()
 
 
 def _where(storage: Storage, folder: str) -> str:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from model_monitor.errors import BadConfiguration
 from model_monitor.plugins import plugin
 from model_monitor.progress import counted
+from model_monitor.stopping import given_back
 
 OPEN_COST_BYTES = 16 * 1024
 """What a piece of a file counts beside its bytes when several are put into one partition. With Spark's own 4 MiB no more than
@@ -192,12 +193,18 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
         batches: list[pa.RecordBatch] = answer
         return batches
 
-    try:
-        with ThreadPoolExecutor(most) as threads:
-            return list(counted(threads.map(done, jobs), len(jobs), PARTITIONS))
-    finally:
+    def end() -> None:
         for worker in workers:
             worker.kill()
+
+    try:
+        with ThreadPoolExecutor(most) as threads, given_back(end):
+            try:
+                return list(counted(threads.map(done, jobs), len(jobs), PARTITIONS))
+            finally:
+                end()  # first: the threads wait for their answers
+    finally:
+        for worker in workers:
             worker.communicate()
 
 

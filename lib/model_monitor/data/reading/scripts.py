@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor import stopping
 from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions, Task
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
@@ -24,6 +25,7 @@ from model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import SCRIPT_FAILED, BadConfiguration, BadInput, ScriptFailed
+from model_monitor.stopping import exits_refused, require_going_on
 
 HANDLER = "preprocess_handler"
 
@@ -64,7 +66,8 @@ def handler_of(script: Script) -> Callable[[Any], Any]:
     Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
     """
     namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
-    exec(compile(script.source, script.name, "exec"), namespace)
+    with exits_refused():
+        exec(compile(script.source, script.name, "exec"), namespace)
     handler = namespace.get(HANDLER)
     if not callable(handler):
         raise ValueError(f"there is no function {HANDLER}(inference_record) in it")
@@ -98,13 +101,17 @@ def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> l
     """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place.
 
     Its answer runs the script's code as well: an object that is written, or asked whether it is true, may raise. What a
-    script raises ends no worker, not even `sys.exit()`.
+    script raises ends no worker, not even `sys.exit()` or `os._exit()`. What the process was told to end by is no exception of
+    the script's, though it was raised within it, or swallowed there.
     """
+    require_going_on()
     try:
-        return _results_of(handler(record))
+        with exits_refused():
+            return _results_of(handler(record))
     except KeyboardInterrupt:
         raise
     except BaseException as fault:
+        require_going_on()
         return [_failed(problem_of(fault, script))]
 
 
@@ -140,7 +147,8 @@ def problem_of(fault: BaseException, script: Script) -> str:
 
 def is_of_script(fault: BaseException, script: Script) -> bool:
     """Whether it is the script itself that raised, and not somebody who interrupted it."""
-    return traceback.extract_tb(fault.__traceback__)[-1].filename == script.name
+    frames = [frame.filename for frame in traceback.extract_tb(fault.__traceback__)]
+    return next(name for name in reversed(frames) if name != stopping.__file__) == script.name
 
 
 def cell_text(value: object) -> str | None:
@@ -262,8 +270,9 @@ def read_script(path: str, engine: Engine) -> Script:
     try:
         handler_of(script)
     except (Exception, SystemExit) as fault:
+        require_going_on()
         if isinstance(fault, SystemExit) and not is_of_script(fault, script):
-            raise  # the job itself is told to end
+            raise  # whoever is the host of this run is told to end
         problem = str(fault) if isinstance(fault, ValueError) and not fault.__cause__ else problem_of(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script

@@ -45,6 +45,7 @@ from model_monitor.reports.history.baselines import read_baseline, shares_at
 from model_monitor.reports.history_page import command
 from model_monitor.reports.outputs.printable import error_lines, text_table
 from model_monitor.running.runs.run import run_monitoring
+from model_monitor.stopping import run_to_its_end
 
 DRIFT = "baseline_drift_check"
 NAMED = 3
@@ -179,7 +180,7 @@ def submit(job: str, flags: Sequence[str]) -> int:
     A job that was killed by signal N gives 128 + N, as a shell says it.
     """
     command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
-    status = subprocess.run(command, check=False).returncode
+    status = run_to_its_end(subprocess.Popen(command))
     return status if status >= 0 else 128 - status
 
 

@@ -18,14 +18,13 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -64,6 +63,7 @@ from model_monitor.running.runtime.status import (
     write_message,
 )
 from model_monitor.statistics.drift.special_functions import load_alone
+from model_monitor.stopping import ended_by_signals, require_going_on
 from model_monitor.storage import encrypting, holding, is_local, storage_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Job:
         self._session: SparkSession | None = None
         self._watch: Any = None
         self._visit = ExitStack()
-        self._terminate: Any = None
+        self._signals = ExitStack()
         self._time_limit: TimeLimit | None = None
 
     @cached_property
@@ -196,6 +196,10 @@ class Job:
 
     def lift_time_limit(self) -> None:
         """Say that the run begins to publish: `--max-runtime` no longer counts, so that nothing is half-published."""
+        require_going_on()
+        self._lift_time_limit()
+
+    def _lift_time_limit(self) -> None:
         if self._time_limit is not None:
             self._time_limit.lift()
             self._time_limit = None
@@ -223,14 +227,14 @@ class Job:
             gc.enable()
         if self._host is None:
             start_logging()
-            self._terminate = signal.signal(signal.SIGTERM, _exit_by_signal)
+            self._signals.enter_context(ended_by_signals())
         self._forget_message()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self.lift_time_limit()
+        self._lift_time_limit()
         # The driver's connection to the JVM still waits for the answer to what was interrupted; another thread has its own.
         interrupted = error is not None and is_interruption(error)
         steps = _in_a_thread if interrupted else _here
@@ -242,9 +246,8 @@ class Job:
             steps(self._leave_message)
         finally:
             steps(self._stop)
-            if self._host is None:
-                signal.signal(signal.SIGTERM, self._terminate)
-            elif interrupted:
+            self._signals.close()
+            if self._host is not None and interrupted:
                 plugin("spark").application_of(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
 
@@ -322,7 +325,3 @@ def _in_a_thread(step: Callable[[], None]) -> None:
     thread = threading.Thread(target=step, daemon=True)
     thread.start()
     thread.join(LAST_STEPS_SECONDS)
-
-
-def _exit_by_signal(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(ExitStatus.TERMINATED)

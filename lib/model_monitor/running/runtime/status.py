@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.errors import NO_DATA, SCRIPT_FAILED
 from model_monitor.reports.outputs.printable import printable, printable_lines
+from model_monitor.stopping import stop, take_back
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -71,11 +72,12 @@ class TimeLimit:
     def lift(self) -> None:
         """From here on the run may take the time it needs."""
         signal.setitimer(signal.ITIMER_REAL, 0)
+        take_back(OutOfTime)
         signal.signal(signal.SIGALRM, self._handler)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._cancel()
-        raise OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published")
+        stop(OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published"))
 
 
 # How a job says what came of it: its exit status, and one line in the message file.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 from model_monitor.documents.alerts import AlertStatus
@@ -115,11 +113,7 @@ def run_due(
 def main(request: Request, out: TextIO) -> int:
     """The command, in the process's own environment. Ended from outside, it ends the job that is under way."""
     start_logging()
-    before = signal.signal(signal.SIGTERM, _exit_by_signal)
-    try:
-        return run_due(request, out)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return run_due(request, out)
 
 
 def _of_schedule(
@@ -183,10 +177,6 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
 def _of_process(status: int) -> int:
     """An exit status as shells have it: 128 + N for a process that signal N ended."""
     return status if status >= 0 else 128 - status
-
-
-def _exit_by_signal(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(ExitStatus.TERMINATED)
 
 
 # A schedule whose runs don't come says so by its sinks.

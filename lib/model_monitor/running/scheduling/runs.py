@@ -21,6 +21,7 @@ from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import Record
 from model_monitor.running.scheduling.schedules import Clock
+from model_monitor.stopping import run_to_its_end
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -123,8 +124,6 @@ def _time(text: str) -> datetime:
 
 MESSAGE = "message"
 
-STOPPING_SECONDS = 60
-
 KILLED = -9
 
 _OUTCOMES = {
@@ -156,13 +155,10 @@ def start_process(command: JobCommand, note: Note) -> int:
     )
     try:
         note(process_id=process.pid)
-        return process.wait(command.longest_seconds)
+        ending = partial(note, process_id=process.pid, status=ExecutionStatus.STOPPING)
+        return run_to_its_end(process, command.longest_seconds, ending=ending)
     except subprocess.TimeoutExpired:
         return KILLED
-    finally:
-        if process.poll() is None:
-            note(process_id=process.pid, status=ExecutionStatus.STOPPING)
-            _end(process)
 
 
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
@@ -201,15 +197,6 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
         raise
     log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
     return execution, status
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOPPING_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _forget_message(command: JobCommand) -> None:

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from model_monitor.data.records.windows import HOUR, Window, hour_of_path
 from model_monitor.errors import BadConfiguration, NoData
+from model_monitor.stopping import require_going_on
 from model_monitor.storage import Storage, join
 
 W = TypeVar("W")
@@ -151,9 +152,10 @@ def run_windows(
     """Each window with what came of its run, when that has ended, one after the other.
 
     windows: may be found while others run. run: runs one. ends_all: whether what came of a run would come of all others, too:
-    then none of them is run.
+    then none of them is run. Nor is what is left when this process is told to end, which is raised.
     """
     for window in windows:
+        require_going_on()
         result = run(window)
         yield window, result
         if ends_all(result):

@@ -1,0 +1,153 @@
+"""How this process is told to end, and that it ends.
+
+What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
+step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
+left behind, and the same signal again waits for nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+GRACE_SECONDS = 8.0
+LAST_SECONDS = 1.5  # for what is given back when the grace is over
+
+BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
+
+_told: list[BaseException] = []
+_received: list[int] = []
+_held: list[Callable[[], object]] = []
+_exit = os._exit  # a script's own is replaced
+
+
+class Stopped(SystemExit):
+    """Told to end by SIGTERM. No `Exception`, so that nobody on the way takes it for a failure of what they were doing."""
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and Ctrl-C end what the body does, within ten seconds; for the outermost body of the main thread.
+
+    What ignores Ctrl-C, as a job in the background of a shell does, goes on to.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+    if not is_main or any(signal.getsignal(number) is _receive for number in numbers):
+        yield
+        return
+    before = {number: signal.signal(number, _receive) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _told.clear()
+        _received.clear()
+
+
+def stop(told: BaseException) -> NoReturn:
+    """Raise it here, and again wherever `require_going_on` is called from now on."""
+    _told.append(told)
+    raise told
+
+
+def take_back(kind: type[BaseException]) -> None:
+    """What was told by such an exception counts no longer."""
+    _told[:] = [told for told in _told if not isinstance(told, kind)]
+
+
+def require_going_on() -> None:
+    """Raises what this process was told to end by, if it was."""
+    if _told:
+        raise _told[0]
+
+
+@contextmanager
+def given_back(step: Callable[[], object]) -> Iterator[None]:
+    """A step that is taken, too, where the process ends before the body has come to its own end."""
+    _held.append(step)
+    try:
+        yield
+    finally:
+        _held.remove(step)
+
+
+def run_to_its_end(
+    process: subprocess.Popen[bytes], seconds: float | None = None, *, ending: Callable[[], object] = bool
+) -> int:
+    """The status of a process that has ended; it is told to end when this one is, and killed if it doesn't.
+
+    ending: called before it is told so. Raises subprocess.TimeoutExpired if it takes longer than so many seconds.
+    """
+    with given_back(lambda: _end(process, LAST_SECONDS)):
+        try:
+            return process.wait(seconds)
+        finally:
+            if process.poll() is None:
+                ending()
+                _end(process, GRACE_SECONDS + LAST_SECONDS)
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def exits_refused() -> Iterator[None]:
+    """While a user's code runs, `os._exit` raises as `sys.exit` does: it would end the job with its status, and no word."""
+    os._exit = _refused
+    try:
+        yield
+    finally:
+        os._exit = _exit
+
+
+def _refused(status: int) -> NoReturn:
+    raise SystemExit(status)
+
+
+def _receive(number: int, frame: FrameType | None) -> None:
+    if number in _received:
+        _leave(number)
+    is_first = not _received
+    _received.append(number)
+    if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
+        watch = threading.Timer(GRACE_SECONDS, _leave_if_told, [number])
+        watch.daemon = True
+        watch.start()
+        stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + number))
+
+
+def _leave_if_told(number: int) -> None:
+    if number in _received:
+        _leave(number)
+
+
+def _leave(number: int) -> NoReturn:
+    """End here and now, but for what others wait for."""
+    last = threading.Thread(target=_give_back, daemon=True)
+    last.start()
+    last.join(LAST_SECONDS)
+    sys.stderr.write(f"Error: ended by signal {number} in the midst of its work; start it again\n")
+    sys.stderr.flush()
+    _exit(BY_SIGNAL + number)
+
+
+def _give_back() -> None:
+    for step in tuple(_held):
+        with suppress(Exception):
+            step()
