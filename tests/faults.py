@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from model_monitor.errors import MonitorError
-from model_monitor.storage.lease import LIFE_SECONDS, PREFIX
+from model_monitor.storage.lease import PREFIX
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -179,13 +179,11 @@ def ended_process() -> int:
 
 
 def end_the_process(folder: Path) -> None:
-    """Have what a run left below a folder look as if its process, and not the tests', had been at it, and two minutes had gone
-    by for a lease that was being written: a file that says nothing of its process."""
+    """Have what a run left below a folder look as if its process, and not the tests', had been at it."""
     for file in folder.rglob(f"{PREFIX}*"):
         said = json.loads(file.read_bytes())
         times = file.stat()
         file.write_text(json.dumps(said | {"process": ended_process()}))
         os.utime(file, (times.st_atime, times.st_mtime))
     for draft in folder.rglob(f".{PREFIX}*"):
-        before = draft.stat().st_mtime - 2 * LIFE_SECONDS
-        os.utime(draft, (before, before))
+        draft.rename(draft.with_name(draft.name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")))

@@ -53,7 +53,7 @@ def rolled_back(folder: str) -> None:
 
 def pruned(folder: str) -> None:
     trees = Trees((f"{folder}/captures",), (f"{folder}/out",), (f"{folder}/reports",))
-    prune(prunable(trees, NOW), None)
+    prune(prunable(trees, NOW), outputs=(*trees.merged, *trees.reports))
 
 
 def _launch(command, note):

@@ -146,7 +146,7 @@ JOBS = {
     "publish": spark_free_job(one_run, spark_free.published),
     "promote": spark_free_job(a_version, spark_free.promoted),
     "rollback": spark_free_job(two_versions, spark_free.rolled_back),
-    "prune": spark_free_job(old_hours, spark_free.pruned, "out", "reports/2024/03/03/22", "reports/2024/03/03/23"),
+    "prune": spark_free_job(old_hours, spark_free.pruned),
     "run-due": spark_free_job(an_hour_that_ran, spark_free.ran_what_is_due, "out/reports/2024/03/04/23"),
     "baseline": spark_free_job(a_baseline, spark_free.baselined),
     "monitor": spark_free_job(a_report, spark_free.monitored),

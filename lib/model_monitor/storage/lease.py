@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import re
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +22,7 @@ from model_monitor.errors import BadInput, OutputHeld
 from model_monitor.stopping import given_back
 from model_monitor.storage.files import Storage, StoredFile, is_draft, join
 
+_NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # in a run's name: its machine and its process
 _BOOT, _PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
@@ -37,7 +40,7 @@ class Holder:
     def here(cls) -> Holder:
         """A new run of this process."""
         now = datetime.now(timezone.utc)
-        run = f"{now:%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
+        run = f"{now:%Y%m%dT%H%M%S%f}-{_mark(_machine())}-{os.getpid()}-{uuid4().hex[:8]}"
         return cls(run, socket.gethostname(), os.getpid(), _machine(), f"{now:%Y-%m-%dT%H:%M:%SZ}")
 
     @classmethod
@@ -58,16 +61,30 @@ class Holder:
         """Whether its process has ended, even if nobody has asked how; False where that can't be told from here."""
         if not self.machine or self.machine != _machine() or not isinstance(self.process, int) or self.process < 1:
             return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return True
-        except (OSError, OverflowError):
-            return False
-        return _state_of(self.process) == "Z"
+        return _has_ended(self.process)
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
+
+
+def is_of_dead(name: str) -> bool:
+    """Whether a file that says nothing yet, half a lease, is of a process of this machine that has ended; its name tells."""
+    named = _NAMED.search(name)
+    return named is not None and bool(_machine()) and named[1] == _mark(_machine()) and _has_ended(int(named[2]))
+
+
+def _has_ended(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return _state_of(process) == "Z"
+
+
+def _mark(machine: str) -> str:
+    return sha256(machine.encode()).hexdigest()[:8]
 
 
 def _state_of(process: int) -> str:
@@ -197,7 +214,7 @@ class Lease:
         others: dict[str, Holder] = {}
         for name, file in files.items():
             is_old = mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
-            if _is_of_lease(name) and is_old:
+            if _is_of_lease(name) and (is_old or is_of_dead(name)):
                 self._storage.delete(join(self.folder, name))
             elif name.startswith(PREFIX):
                 other = self._read(name)

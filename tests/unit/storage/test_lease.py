@@ -472,3 +472,13 @@ def test_half_a_lease_lives_as_long_as_one(lease, tmp_path, seconds, is_there):
     lease().take()
 
     assert draft.exists() == is_there
+
+
+def test_half_a_lease_of_a_process_that_has_ended_is_gone_at_once(lease, tmp_path):
+    name = lease().run
+    dead = name.replace(f"-{os.getpid()}-", f"-{ended_process()}-")
+    assert dead != name
+    drafts = [written(tmp_path / "out" / draft_of(f"{PREFIX}{each}")) for each in (dead, name)]
+    lease().take()
+
+    assert [draft.exists() for draft in drafts] == [False, True]

@@ -32,7 +32,7 @@ def prune(given: argparse.Namespace) -> int:
     for item in items if given.dry_run else ():
         sys.stdout.write(f"{item.path}\n")
     if not given.dry_run:
-        prune(items, spark)
+        prune(items, spark, outputs=(*given.merged, *given.reports))
     for kind, (files, size_bytes) in totals(items).items():
         sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")
     return 0

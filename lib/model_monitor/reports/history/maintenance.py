@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from functools import partial
 from itertools import groupby
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
-from model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from model_monitor.reports.history import baselines
 from model_monitor.reports.history.archive import PROFILE, from_parquet
 from model_monitor.reports.history.baselines import hours_from_the_latest
@@ -24,6 +24,7 @@ from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.reports.history.variation import Entry, History, new_history, write_history
 from model_monitor.reports.outputs.files import CURRENT, Run, document_of, run_before
 from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
+from model_monitor.storage.lease import PREFIX
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -142,9 +143,10 @@ def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) 
     return [each for each in found if each.time <= before]
 
 
-def prune(items: Sequence[Prunable], spark: SparkSession | None = None) -> None:
+def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outputs: Sequence[str] = ()) -> None:
     """Delete them, and the folders of days, months and years that are empty then.
 
+    outputs: at and below them nothing is left of a prune that was killed, even if it came as far as to leave nothing to do.
     Raises OutputHeld if a run is at an output for longer than is waited.
     """
     for output, found in groupby(items, attrgetter("output")):
@@ -154,7 +156,17 @@ def prune(items: Sequence[Prunable], spark: SparkSession | None = None) -> None:
                 storage.delete(item.path)
                 if item.kind in (Kind.CAPTURES, Kind.MERGED):
                     _delete_empty_above(storage, item.path)
+    for output in outputs:
+        _let_go(storage_of(output, spark), output)
     log.info("deleted %d folders and files", len(items))
+
+
+def _let_go(storage: Storage, top: str) -> None:
+    """Hold for a moment what somebody holds, which clears it if that is a run that is no more."""
+    leases = [file for file in storage.walk(top, hidden=True) if file.name.startswith((PREFIX, f".{PREFIX}"))]
+    for folder in sorted({file.path.rpartition("/")[0] for file in leases}):
+        with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
+            pass
 
 
 def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:

@@ -1,0 +1,140 @@
+"""A signal ends a command within ten seconds, whatever a user's code catches, and a rerun finds nothing of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+SLOWLY = """
+import time
+def preprocess_handler(record):
+    open("begun", "w").close()
+    try:
+        time.sleep(0.2)
+    except BaseException:
+        pass
+    return {"age": "1"}
+"""
+NEVER_BACK = """
+import time
+def preprocess_handler(record):
+    open("begun", "w").close()
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+ENDS = "import os\ndef preprocess_handler(record):\n    os._exit(0)\n"
+ENDS_LOADED = f"import os\nos._exit(0)\n{ENDS}"
+QUIET = 'def preprocess_handler(record):\n    return {"age": "1"}\n'
+
+SECONDS = 10
+"""What a signal may take, in docs/guarantees.md."""
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / "data.csv").write_text("age\n" + "1\n" * 400)
+    return tmp_path
+
+
+def baseline(folder, script, *flags):
+    (folder / "script.py").write_text(script)
+    words = ("data.csv", "--record-preprocessor-script", "script.py", "--output-path", "out", "--engine", "local")
+    return started(folder, "baseline", *words, *flags)
+
+
+def started(folder, *words):
+    command = [sys.executable, "-m", "model_monitor.cli", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(path, process):
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < until, f"{path} did not come"
+        time.sleep(0.02)
+
+
+def ended(process, seconds=SECONDS):
+    """Its status and what it said."""
+    said, _ = process.communicate(timeout=seconds)
+    return process.returncode, said
+
+
+def signalled(folder, process, *numbers, seconds=SECONDS):
+    wait_for(folder / "begun", process)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.3)
+    return ended(process, seconds)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_what_a_script_swallows_ends_the_job_at_the_next_record(data, number, status):
+    found, said = signalled(data, baseline(data, SLOWLY), number)
+
+    assert found == status, said
+    assert "in the midst of its work" not in said
+    left = {path.name for path in (data / "out").rglob("*")}
+    assert left == {"message"}, "nothing is held, nothing half-written"
+
+
+def test_a_time_limit_that_a_script_swallows_ends_the_job(data):
+    found, said = ended(baseline(data, SLOWLY, "--max-runtime", "PT2S"), 20)
+
+    assert found == 143, said
+    assert "as --max-runtime says; nothing was published" in said
+
+
+def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet_as_any(data):
+    found, said = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM)
+
+    assert found == 143, said
+    assert "ended by signal 15 in the midst of its work" in said
+    assert not [name for name in os.listdir(data / "out") if name.startswith("_lease-")]
+    assert ended(baseline(data, QUIET), 60)[0] == 0
+    assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
+
+
+def test_a_second_signal_waits_for_nothing(data):
+    found, said = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
+
+    assert found == 143, said
+
+
+@pytest.mark.parametrize("script", [ENDS, ENDS_LOADED], ids=["for a record", "while it is loaded"])
+def test_a_script_that_ends_the_process_has_failed(data, script):
+    found, said = ended(baseline(data, script), 60)
+
+    assert found == 1, said
+    assert "SystemExit (line " in said
+    assert not (data / "out" / "statistics.json").exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
+    assert ended(baseline(data, QUIET), 60)[0] == 0
+    (data / "script.py").write_text(SLOWLY)
+    record = '{"captureData": {"endpointInput": {"observedContentType": "text/csv", "data": "1", "encoding": "CSV"}}'
+    began = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    for hour in (began + timedelta(hours=each) for each in range(3)):
+        folder = data / "captures" / f"{hour:%Y/%m/%d/%H}"
+        folder.mkdir(parents=True)
+        metadata = f'"eventMetadata": {{"eventId": "a", "inferenceTime": "{hour:%Y-%m-%dT%H:%M:%SZ}"}}'
+        (folder / "x.jsonl").write_text(f'{record}, {metadata}, "eventVersion": "0"}}\n' * 20)
+    words = ("captures", "--baseline", "out", "--output-path", "hours", "--engine", "local")
+    found, said = signalled(
+        data, started(data, "backfill", *words, "--record-preprocessor-script", "script.py"), number
+    )
+
+    assert found == status, said
+    assert len([*(data / "hours").rglob("message")]) == 1, "the window at hand says so, no other was begun"
