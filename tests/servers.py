@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.policy import default as default_policy
@@ -133,3 +133,28 @@ def aws_emulator() -> Iterator[str]:
     finally:
         urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
         server.stop()
+
+
+@contextmanager
+def dripping(first: bytes, line: bytes) -> Iterator[int]:
+    """The port of a server that never comes to an end: a first line, and then, ten times a second, another one."""
+    over = threading.Event()
+
+    def answer(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.sendall(first)
+            while not over.wait(0.1):
+                client.sendall(line)
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)

@@ -2,7 +2,8 @@
 
 What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
 step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
-left behind, and the same signal again waits for nothing. Standard library only.
+left behind, and the same signal again waits for nothing. What others are asked for is left behind as well, when it takes too
+long as a whole (`within`). Standard library only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
 
 GRACE_SECONDS = 8.0
 LAST_SECONDS = 1.5  # for what is given back when the grace is over
@@ -104,6 +107,30 @@ def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def within(seconds: float, talk: Callable[[], T]) -> T:
+    """What a talk with somebody outside comes to, which is left behind after so many seconds in all, however it goes on.
+
+    Raises TimeoutError then, and what the talk raises.
+    """
+    answers: list[T] = []
+    faults: list[BaseException] = []
+
+    def heard() -> None:
+        try:
+            answers.append(talk())
+        except BaseException as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=heard, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    for fault in faults:
+        raise fault
+    for answer in answers:
+        return answer
+    raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
 @contextmanager

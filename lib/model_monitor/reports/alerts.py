@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from statistics import median
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from model_monitor.reports import sinks
 from model_monitor.reports.notices import Report
 from model_monitor.reports.outputs.files import HOUR_FOLDERS
 from model_monitor.reports.sinks import SINKS, Environment, Sink
+from model_monitor.stopping import within
 from model_monitor.storage import holding, join, storage_of
 from model_monitor.storage.lease import WAIT, Lease
 
@@ -106,7 +108,11 @@ def deliver(report: Report, destinations: Iterable[Destination], environment: En
     reached, failures = [], []
     for destination in destinations:
         try:
-            destination.sink(report, destination.target, environment)
+            send = partial(destination.sink, report, destination.target, environment)
+            within(environment.whole_seconds, send)
+        except TimeoutError:
+            late = f"its server had not answered after {environment.whole_seconds:g} s"
+            failures.append(f"the sink {destination.name} was not notified: {late}")
         except MonitorError as error:
             failures.append(f"the sink {destination.name} was not notified: {error}")
         except Exception as error:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFailed
+from model_monitor.stopping import within
 from model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
 
 ATTEMPTS = 7  # of one request, and of reading one answer
+WHOLE_SECONDS, SLOWEST_BYTES = (
+    60.0,
+    100_000,
+)  # for one of them as a whole, and more for what is long: so many bytes a second
 
 _ABSENT = ("404", "NoSuchKey")
+
+T = TypeVar("T")
 
 _encryption: dict[str, str] = {}
 
@@ -87,7 +94,7 @@ class S3Storage(Storage):
                         raise
                     break  # it ends before
                 with answer:
-                    content = body.read()
+                    content = _within(at_most or 0, body.read)
         return content
 
     def open(self, path: str) -> BinaryIO:
@@ -163,6 +170,27 @@ class _Pieces(io.RawIOBase):
         return len(content)
 
 
+def _within(size_bytes: int, ask: Callable[[], T]) -> T:
+    """Raises ReadTimeoutError, which is tried again, where no whole answer comes in time, however much of it did."""
+    from botocore.exceptions import ReadTimeoutError
+
+    try:
+        return within(WHOLE_SECONDS + size_bytes / SLOWEST_BYTES, ask)
+    except TimeoutError as error:
+        raise ReadTimeoutError(endpoint_url="S3", error=error) from error
+
+
+def _bounded(client: Any) -> Any:
+    """The client, whose requests each take so long at most."""
+    session = client._endpoint.http_session  # with its proxies and certificates; nothing public gives it
+
+    def send(request: Any, **of_event: Any) -> Any:
+        return _within(int(request.headers.get("Content-Length", 0)), lambda: session.send(request))
+
+    client.meta.events.register("before-send.s3", send)
+    return client
+
+
 @functools.cache
 def _client() -> Any:
     import boto3
@@ -173,7 +201,7 @@ def _client() -> Any:
     session = boto3.session.Session()
     client = session.client("s3", config=settings)
     is_amazons = "amazonaws." in client.meta.endpoint_url  # whose hosts alone have names of buckets
-    return client if is_amazons else session.client("s3", config=settings.merge(by_paths))
+    return _bounded(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
 
 
 def _place(path: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict
+from model_monitor.stopping import within
 
 CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
 FEATURES_TEMPLATE = '{"features":$features}'
@@ -202,7 +204,7 @@ class Endpoint:
         self._address = address
         self._request = Request(members)
         self._read, self._kind = (self._request.labels, object) if labels else (self._request.scores, np.float64)
-        self._waits = waits
+        self._waits, self._longest = waits, CONNECT_SECONDS + reads
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
@@ -260,9 +262,10 @@ class Endpoint:
     def _try(self, body: bytes) -> bytes | None:
         import urllib3
 
+        ask = partial(self._pool.request, "POST", self._address, body=body, headers=self._headers)
         try:
-            answer = self._pool.request("POST", self._address, body=body, headers=self._headers)
-        except urllib3.exceptions.HTTPError as error:
+            answer = within(self._longest, ask)
+        except (urllib3.exceptions.HTTPError, TimeoutError) as error:
             raise Unanswered(type(error).__name__) from None
         if answer.status == TOO_LARGE:
             return None

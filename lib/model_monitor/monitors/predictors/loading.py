@@ -142,7 +142,7 @@ def flavour_of(name: str) -> str:
     endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts.get("endings", ()))
     raise BadConfiguration(
         f"--model is {name!r}, of which nobody can tell the flavour; write a file that ends in {', '.join(endings)}, an address, "
-        f"module:function, or --model-flavour {'|'.join(PREDICTORS)}"
+        f"module:function, or --model-flavour {'|'.join(sorted(PREDICTORS))}"
     )
 
 

@@ -79,18 +79,20 @@ def refused_by_aws(service: str) -> Iterator[None]:
 
 
 TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each answer
+WHOLE_SECONDS = 60.0  # and for all of a delivery, its further attempts among them, however slowly somebody answers
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
     """variables: where secrets and servers are named. aws: (service, region or None) -> client. pause: waits so many seconds
-    between two attempts. timeout_seconds: as TIMEOUT_SECONDS.
+    between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and WHOLE_SECONDS.
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
     aws: Callable[[str, str | None], Any] = aws_client
     pause: Callable[[float], None] = time.sleep
     timeout_seconds: float = TIMEOUT_SECONDS
+    whole_seconds: float = WHOLE_SECONDS
 
     def variable(self, name: str) -> str | None:
         """The variable's text, None if it is absent or blank."""
