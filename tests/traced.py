@@ -57,11 +57,13 @@ def calls_of(program: Callable[[], object]) -> list[str]:
             module = code.co_filename.removeprefix(root).removesuffix(".py").removesuffix("/__init__")
             called.setdefault(f"{module.replace('/', '.')}.{_name_in(frame)}")
 
+    threading.setprofile(notice)  # of the threads that it starts
     sys.setprofile(notice)
     try:
         program()
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
     return list(called)
 
 

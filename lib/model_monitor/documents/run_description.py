@@ -35,13 +35,15 @@ class BaselineReference(Document):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run is of, as far as somebody said it. start, end: of its window. report: whether it leaves a page."""
+    """What a run is of, as far as somebody said it. start, end: of its window. report: whether it leaves a page. read_by:
+    the options of a job by which its data is read, that may be asked for again."""
 
     start: datetime | None = None
     end: datetime | None = None
     model: str | None = None
     schedule: str | None = None
     report: bool = True
+    read_by: Mapping[str, str] | None = None
 
     @property
     def window(self) -> RunWindow | None:
@@ -83,7 +85,7 @@ class RunWindow(Section):
 class RunDescription(Document):
     """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
     the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
-    which no run id depends on.
+    which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised.
     """
 
     FILE_NAME: ClassVar[str] = "run.json"
@@ -104,6 +106,7 @@ class RunDescription(Document):
     settings: MonitoringConfig
     rows: Count | None
     violations: Count | None
+    read_by: Mapping[str, str] | None = None
 
 
 class AnalysisType(str, Enum):

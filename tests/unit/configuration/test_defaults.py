@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
+from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
+from model_monitor.documents.run_description import RunContext
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.configuration.reading import (
     config_of,
     sources_of,
     with_default_output,
     with_recognised_format,
+    with_what_the_baseline_read,
 )
 
 
@@ -80,3 +84,59 @@ def test_the_folder_where_one_is_has_a_name(orders):
 
 def test_a_second_path_is_a_fault(orders):
     assert any("'more.csv' belongs to no flag" in fault for fault in found_out("baseline", [orders, "more.csv"]).errors)
+
+
+@pytest.fixture
+def monitored(orders):
+    """`monitored({"flatten_json": "true"}, "--flag", …)`: sources and configuration of a monitor of such a baseline."""
+
+    def told(read_by, *words):
+        table = pa.table({"country": ["DE", "FR"], "items": [3, 4]})
+        run_baseline(table, DataQualityMonitor(), context=RunContext(read_by=read_by)).write("made")
+        given = sources_of([orders, "--baseline", "made", *words], {})
+        sources = with_default_output("monitor", given)
+        sources = with_recognised_format("monitor", with_what_the_baseline_read("monitor", sources))
+        return sources, config_of("monitor", sources, in_container=False)
+
+    return told
+
+
+def test_how_a_baseline_was_read_counts_for_what_is_compared_with_it(monitored):
+    read_by = {"exclude_features_attribute": "items", "flatten_json": "true", "dataset_format": "csv-without-header"}
+    sources, config = monitored(read_by)
+
+    assert config.exclude_features_attribute == ("items",)
+    assert config.flatten_json
+    assert config.dataset_format == CsvFormat(header=False)
+    assert "exclude_features_attribute: items, as the baseline has it" in sources.chosen
+
+
+def test_a_format_of_another_kind_than_the_datas_is_no_default(monitored):
+    assert monitored({"dataset_format": "capture"})[1].dataset_format == CsvFormat(header=True)
+
+
+def test_what_is_said_counts_and_a_contradiction_is_told(monitored):
+    sources, config = monitored({"exclude_features_attribute": "items, day"}, "--exclude-features-attribute", "country")
+
+    assert config.exclude_features_attribute == ("country",)
+    told = "--exclude-features-attribute is country, but items, day for the baseline; what that changes is no drift"
+    assert told in sources.chosen
+
+
+def test_the_same_in_another_order_is_no_contradiction(monitored):
+    sources, _ = monitored({"exclude_features_attribute": "items,day"}, "--exclude-features-attribute", "day, items")
+
+    assert not any("is no drift" in sentence for sentence in sources.chosen)
+
+
+def test_the_service_remembers_nothing(monitored):
+    _, config = monitored({"exclude_features_attribute": "items"}, "--compat", "service")
+
+    assert config.exclude_features_attribute == ()
+
+
+def test_what_is_no_way_of_reading_is_taken_from_no_file(monitored):
+    sources, _ = monitored({"post_analytics_processor_script": "evil.py", "output_path": "elsewhere"})
+
+    assert {"post_analytics_processor_script"}.isdisjoint(sources.values)
+    assert sources.text("output_path") == "orders-report"

@@ -90,6 +90,7 @@ class JobConfig(BaseModel):
     job: str  # the job's name: baseline, monitor or merge
     ignored: tuple[str, ...] = ()  # variables that were given and that this job doesn't use, as they were given
     doubtful: tuple[str, ...] = ()  # variables that look like ours but are not, each with the nearest name
+    remembered: Mapping[str, str] = {}  # how the data is read, by option: what a baseline's run.json keeps
 
     dataset_source: str = _of_contract(
         "", "File or directory with the data, which is searched; PATH alone does.", "PATH", free=True
@@ -102,6 +103,7 @@ class JobConfig(BaseModel):
         'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
         default="what local files look like",
         presets={"merge": "capture"},
+        remembered=True,
     )
 
     output_path: str = _of_contract(
@@ -145,7 +147,11 @@ class JobConfig(BaseModel):
     )
 
     exclude_features_attribute: kinds.Names = _of_contract(
-        (), "Columns to leave out: names or 0-based indices, with commas.", jobs=_ANALYSER
+        (),
+        "Columns to leave out: names or 0-based indices, with commas.",
+        jobs=_ANALYSER,
+        default="none; of a monitor those that the baseline left out",
+        remembered=True,
     )
 
     record_preprocessor_script: kinds.Script | None = _of_contract(
@@ -520,13 +526,18 @@ class JobConfig(BaseModel):
     )
 
     accept_exponents: kinds.Switch | None = _of_analysis(
-        None, "Whether 1e-5 in text is a number.", opposite="no_exponents", default="yes, but no with --compat service"
+        None,
+        "Whether 1e-5 in text is a number.",
+        opposite="no_exponents",
+        default="yes, but no with --compat service",
+        remembered=True,
     )
 
     flatten_json: kinds.Switch = _of_analysis(
         False,
         "Whether nested JSON objects become features called outer.inner; without it they are refused.",
         opposite="no_flatten_json",
+        remembered=True,
     )
 
     max_runtime: kinds.Period | None = _option(

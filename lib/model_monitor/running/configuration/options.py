@@ -53,7 +53,8 @@ class Option:
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
     repeatable: of a flag given several times all count, as if their values stood in one with commas.
     required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
-    free: whether a word that belongs to no flag is its value.
+    free: whether a word that belongs to no flag is its value. remembered: whether a baseline's run.json has it, so that it need
+    not be said again of the data that is compared with that.
     """
 
     help: str
@@ -67,6 +68,7 @@ class Option:
     required_by: tuple[str, ...] = ()
     presets: Mapping[str, str] = field(default_factory=dict)
     free: bool = False
+    remembered: bool = False
     also: tuple[tuple[str, AnalysisType], ...] = ()
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:

@@ -21,13 +21,15 @@ from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.formats import SparkFormat, TableFormat, parse_dataset_format
 from model_monitor.data.reading.headers import format_word_of
 from model_monitor.documents.analysis_config import DatasetType
-from model_monitor.errors import BadConfiguration, BadDocument
+from model_monitor.documents.run_description import RunDescription
+from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
+from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.sinks import mail, webhook
 from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.command_line import OF_A_BASELINE
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.options import PREFIX, flag_of, read_switch, variable_of
-from model_monitor.storage import is_local, local_path
+from model_monitor.running.configuration.options import PREFIX, Compatibility, flag_of, read_switch, variable_of
+from model_monitor.storage import is_local, local_path, opens_here
 
 OTHER_VARIABLES = (
     *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
@@ -253,7 +255,16 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
         word = format_word_of(LocalEngine(), str(path))
     except BadConfiguration as error:
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
+    remembered = _read_by_baseline(sources).get("dataset_format") if job == "monitor" else None
+    if remembered is not None and _is_kind_of(remembered, word):
+        return _chosen(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
     return _chosen(sources, "dataset_format", word, f"format: {word}, by what {path} looks like")
+
+
+def _is_kind_of(text: str, word: str) -> bool:
+    """Whether a format says more about files that are recognised as a word."""
+    found = parse_dataset_format(text)
+    return found.reader == word if isinstance(found, SparkFormat) else type(found) is type(parse_dataset_format(word))
 
 
 def _local_data(job: str, sources: Sources) -> Path | None:
@@ -294,6 +305,42 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     return found
 
 
+def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
+    """The sources with what the baseline of a monitor was read by, unless they say otherwise or the service is replayed.
+
+    Of its format only what the data's own, found by `with_recognised_format`, leaves open, such as whether there is a header.
+    """
+    remembered = _read_by_baseline(sources) if job == "monitor" else {}
+    is_given = sources.values.keys()
+    for name, text in remembered.items():
+        if name not in is_given and name != "dataset_format":
+            sources = _chosen(sources, name, text, f"{name}: {text}, as the baseline has it")
+        elif name in is_given and _listed(sources.values[name].text) != _listed(text) and name != "dataset_format":
+            given = sources.values[name]
+            sentence = f"{given.place} is {given.text}, but {text} for the baseline; what that changes is no drift"
+            sources = replace(sources, chosen=(*sources.chosen, sentence))
+    return sources
+
+
+def _listed(text: str) -> list[str]:
+    return sorted(word.strip() for word in text.split(","))
+
+
+def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
+    """What run.json of the baseline has; nothing where there is none, or only Spark opens it."""
+    path = sources.text("baseline")
+    replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
+    if path is None or replays_service or not opens_here(path):
+        return {}
+    try:
+        run = current_run(path)
+        description = document_of(run, RunDescription) if run else None
+    except MonitorError:  # told when the baseline itself is read
+        return {}
+    read_by = (description.read_by if description else None) or {}
+    return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
+
+
 # The configuration that the sources add up to.
 
 
@@ -328,6 +375,9 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
         update={
             "ignored": tuple(ignored),
             "doubtful": sources.doubtful,
+            "remembered": {
+                name: texts[name] for name, option in OPTIONS.items() if option.remembered and name in texts
+            },
             "publish_cloudwatch_metrics": in_container if publish is None else publish,
         }
     )

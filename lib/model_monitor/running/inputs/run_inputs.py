@@ -93,9 +93,8 @@ def context_of(config: JobConfig) -> RunContext:
     """The window, the model and the schedule that a run is told."""
     window = window_of(config)
     start, end = (window.start, window.end) if window is not None else (None, None)
-    return RunContext(
-        start, end, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name, config.report
-    )
+    names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
+    return RunContext(start, end, *names, config.report, config.remembered or None)
 
 
 def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:

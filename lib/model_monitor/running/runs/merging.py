@@ -133,6 +133,7 @@ def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Docum
     names = [(each.model, each.schedule) for each in found]
     models, schedules = ({*side} for side in zip(*names, strict=True)) if len(found) == len(paths) else ((), ())
     window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows)) if windows else None
+    read_by = [each.read_by for each in found]
     settings = (getattr(document, "monitoring_config", None) for document in documents)
     return RunDescription(
         job="merge-states",
@@ -145,6 +146,7 @@ def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Docum
         settings=next(filter(None, settings), MonitoringConfig()),
         rows=sum(rows) if len(rows) == len(paths) else None,
         violations=None,
+        read_by=read_by[0] if read_by and all(each == read_by[0] for each in read_by) else None,
     )
 
 

@@ -165,6 +165,7 @@ class Baseline:
             settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
             rows=self.ledger.kept_rows,
             violations=violations,
+            read_by=self.context.read_by,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:

@@ -46,6 +46,7 @@ from model_monitor.running.configuration.reading import (
     sources_of,
     with_default_output,
     with_recognised_format,
+    with_what_the_baseline_read,
 )
 from model_monitor.running.inputs.run_inputs import why_spark_runs
 from model_monitor.running.layout import WITHOUT_DEEQU
@@ -119,7 +120,7 @@ class Job:
 
         Raises BadConfiguration with all errors of it.
         """
-        sources = with_recognised_format(self.name, self._sources)
+        sources = with_recognised_format(self.name, with_what_the_baseline_read(self.name, self._sources))
         config = config_of(self.name, sources, in_container=is_container(self._container_root))
         for sentence in sources.chosen:
             log.info("%s", sentence)
