@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import operator
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from model_monitor.monitors.predictors import PREDICTORS, Model
-from model_monitor.monitors.predictors.loading import Caller, flavour_of, loaded, model_of
+from model_monitor.monitors.predictors.loading import Caller, content_of, flavour_of, loaded, model_of
+from model_monitor.storage import LocalStorage
 
+DIGEST = hashlib.sha256(b"a model").hexdigest()
 ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
 
 
@@ -42,6 +45,38 @@ def test_a_function_may_be_named_where_it_can_be_imported():
 def test_a_name_that_tells_nothing_is_refused_with_what_to_write(name):
     with pytest.raises(BadConfiguration, match=r"nobody can tell the flavour; .*--model-flavour callable\|"):
         flavour_of(name)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "churn.skops"
+    path.write_bytes(b"a model")
+    return str(path)
+
+
+def test_what_is_loaded_is_told_before_it_is(file, caplog):
+    caplog.set_level("INFO", logger="model_monitor")
+    assert content_of(model_of(file, {}, sha256=DIGEST), lambda path: LocalStorage()) == b"a model"
+
+    assert f"model: {file}, 7 bytes, sha256 {DIGEST}, loaded as sklearn" in caplog.text
+
+
+def test_an_address_is_told_without_its_secrets(caplog):
+    caplog.set_level("INFO", logger="model_monitor")
+    content_of(model_of("http://user:secret@host.example/invocations?token=secret", {}), lambda path: LocalStorage())
+
+    assert "model: http://host.example/invocations, asked over HTTP" in caplog.text
+
+
+def test_another_file_than_the_pinned_one_is_not_loaded(file):
+    pinned = model_of(file, {}, sha256="0" * 64)
+    with pytest.raises(BadConfiguration, match=f"--model-sha256 is 0{{64}}, and {file} has {DIGEST}; it is not loaded"):
+        content_of(pinned, lambda path: LocalStorage())
+
+
+def test_only_a_file_is_pinned():
+    with pytest.raises(BadConfiguration, match="--model-sha256 is of a file, and operator:neg is none"):
+        content_of(model_of("operator:neg", {}, sha256=DIGEST), lambda path: LocalStorage())
 
 
 def test_a_model_is_loaded_once():

@@ -28,7 +28,8 @@ class Model:
     flavour: its loader. name: its path, address or `module:function`, as it was given. content: the bytes of its file.
     function: that of the flavour `callable`. allows_pickle: whether a file may run code when it is loaded. trusted: types of a
     skops file that may be loaded beside those that we know. request: what an endpoint is sent and what it answers, by the
-    members of `predictor`. labels: whether it is asked for labels in the place of scores.
+    members of `predictor`. labels: whether it is asked for labels in the place of scores. sha256: what the file has to have, in
+    hexadecimal digits; None: whatever it has.
     """
 
     flavour: str
@@ -39,6 +40,7 @@ class Model:
     trusted: tuple[str, ...] = ()
     request: Mapping[str, Any] = field(default_factory=dict)
     labels: bool = False
+    sha256: str | None = None
 
     @property
     def tells_labels(self) -> bool:

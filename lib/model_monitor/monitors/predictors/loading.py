@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +124,8 @@ def _texts(column: pa.Array) -> NDArray[Any]:
 import_all(model_monitor.monitors.predictors)
 
 FLAVOURS = tuple(PREDICTORS)  # what a model may be
+log = logging.getLogger(__name__)
+
 WORDS_OF_A_MODEL = 200  # characters of a model's own message that are repeated
 
 _loaded: dict[tuple[object, ...], Predict] = {}
@@ -186,10 +191,31 @@ def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
 
 
 def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
-    """The bytes of a model's file, which is opened on the driver only."""
-    if model.flavour in ("callable", "http") or model.content:
+    """The bytes of a model's file, which is opened on the driver only; the log says what is loaded before it is.
+
+    Raises BadConfiguration if it is not the file that it has to be.
+    """
+    if model.flavour in ("callable", "http"):
+        if model.sha256 is not None:
+            raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
+        log.info("model: %s, %s", *_where(model))
         return model.content
-    return storage(model.name).read(model.name)
+    content = model.content or storage(model.name).read(model.name)
+    digest = sha256(content).hexdigest()
+    if model.sha256 not in (None, digest):
+        raise BadConfiguration(
+            f"--model-sha256 is {model.sha256}, and {model.name} has {digest}; it is not loaded: name the file that was meant, "
+            "or its digest"
+        )
+    log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
+    return content
+
+
+def _where(model: Model) -> tuple[str, str]:
+    if model.flavour == "http":
+        parts = urlsplit(model.name)
+        return f"{parts.scheme}://{parts.hostname}{parts.path}", "asked over HTTP"
+    return model.name, f"imported from {getattr(model.function, '__module__', 'nowhere')}"
 
 
 def shipped(model: Model) -> Model:

@@ -479,6 +479,10 @@ class JobConfig(BaseModel):
         None, "What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"
     )
 
+    model_sha256: kinds.Sha256 | None = _of_called(
+        None, "The SHA-256 that the model's file has to have; another one is not loaded."
+    )
+
     allow_pickle: kinds.Switch = _of_called(
         False, "Whether a model may be a pickle, which runs code when it is loaded."
     )

@@ -124,6 +124,13 @@ def _enabled(value: Any) -> Any:
     return read_switch(value)
 
 
+def _sha256(text: str) -> str:
+    digest = text.strip().lower()
+    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+        raise ValueError(f"is {text!r}; write the 64 hexadecimal digits that sha256sum prints")
+    return digest
+
+
 def _number(value: Any) -> Any:
     try:
         number = float(value)
@@ -306,6 +313,7 @@ ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Place
 Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
 Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
 ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]
+Sha256 = Annotated[str, of_text(_sha256), Placeholder("DIGEST")]
 Script = Annotated[str, of_text(_script), Placeholder("FILE")]
 DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format), Placeholder("FORMAT")]
 ToleranceRule = Annotated[Tolerance, of_text(_tolerance), Placeholder("TOLERANCE")]

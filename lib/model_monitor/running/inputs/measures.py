@@ -41,6 +41,7 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
         flavour=flavour,
         allows_pickle=config.allow_pickle,
         trusted=config.trust_type,
+        sha256=config.model_sha256,
     )
     if flavour == "http":
         Request(model.request)
