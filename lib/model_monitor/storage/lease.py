@@ -111,9 +111,11 @@ WAIT = timedelta(minutes=10)
 LIFE_SECONDS = 120
 RENEWED_SECONDS, RETRIED_SECONDS = 40, 5
 SAFE_SECONDS = 90
-"""A run that could not renew its lease for so long takes it for lost; what it was writing is there before another takes over."""
+"""A run that could not renew its lease for so long looks whether it is lost; what it was writing is there before another takes
+over."""
 
 LET_GO_SECONDS = 60
+OTHERS_LOOKS = 5  # a second apart
 
 _held: list[Lease] = []
 _left: set[str] = set()  # files of this process's leases that are over and could not be removed
@@ -139,6 +141,7 @@ class Lease:
         self._renewed = now()
         self._is_there = self._is_lost = False
         self._takes_over, self._since_ms = False, 0
+        self._renewing = threading.Lock()
         self._over = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -170,15 +173,34 @@ class Lease:
             self._clear()
 
     def renew(self) -> bool:
-        """Write the file again, and say whether that was in time; if it was too late, or others have removed it, it is lost."""
-        began = self._now()
-        if began - self._renewed > SAFE_SECONDS or not self._storage.exists(self._path):
-            self._is_lost = True
-            return False
-        self._storage.write(self._path, self.holder.to_json())
-        if self._now() - began > LIFE_SECONDS - SAFE_SECONDS:  # it may be there only since others hold the output
-            return False
-        self._renewed = began
+        """Write the file again, and say whether the output is held for some time now.
+
+        It is lost once others have removed the file; or, after a stall in which somebody may have come, if somebody has: who
+        takes over writes a file before they remove this one.
+        """
+        with self._renewing:
+            began = self._now()
+            if self._is_lost or not self._storage.exists(self._path):
+                self._is_lost = True
+                return False
+            before, self._renewed = self._renewed, began  # else this file were refused, as all are when it is late
+            is_in_time = False
+            try:
+                self._storage.write(self._path, self.holder.to_json())
+                self._is_lost = began - before > SAFE_SECONDS and self._others_stay()
+                # a file that took too long may be there only since others hold the output
+                is_in_time = self._now() - began <= LIFE_SECONDS - SAFE_SECONDS
+            finally:
+                self._renewed = began if is_in_time else before
+            return is_in_time and not self._is_lost
+
+    def _others_stay(self) -> bool:
+        """Whether others have files there, and not only while they look whether this one is held."""
+        for _ in range(OTHERS_LOOKS):
+            found = [_name_of(file) for file in self._storage.list_beginning(self.folder, PREFIX)]
+            if set(found) <= {self._name}:
+                return False
+            self._rest(1.0)
         return True
 
     def release(self) -> None:
@@ -194,10 +216,10 @@ class Lease:
 
     def require_held(self) -> None:
         """Raises OutputHeld if the output may be another's by now."""
-        is_late = self._is_lost or self._now() - self._renewed > SAFE_SECONDS
-        if is_late or not self._storage.exists(self._path):
+        is_late = self._now() - self._renewed > SAFE_SECONDS
+        if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):
             raise OutputHeld(
-                f"{self.folder}: another run took it over, since this one had stopped for longer than {SAFE_SECONDS} s, or its "
+                f"{self.folder}: another run took it over, since this one had stalled for longer than {SAFE_SECONDS} s, or its "
                 f"file {self._name} was deleted; nothing more was written; start it again"
             )
 

@@ -150,3 +150,73 @@ def test_a_dry_run_says_what_would_go_and_deletes_nothing(tmp_path, capsys):
 def test_an_age_is_a_duration_longer_than_nothing(tmp_path, capsys, text):
     assert cli.main(["prune", f"--older-than={text}", "--captures", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("Error: --older-than is ")
+
+
+HOURS = ("2025/12/31/22", "2025/12/31/23", "2026/01/31/11", "2026/01/31/13")
+FILES = {"statistics.json": b"{}", "report.html": b"<p>", "states/profile.parquet": b"PAR1"}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Four windows of each of two schedules, the last of which is too young to go."""
+    for schedule in ("churn", "fraud"):
+        for hour in HOURS:
+            publish(FILES, str(tmp_path / "reports" / schedule / hour))
+        (tmp_path / "reports" / schedule / "history.parquet").write_bytes(b"PAR1")
+    return str(tmp_path / "reports")
+
+
+def pages(folder):
+    return [path for path in files(folder) if path.endswith("report.html")]
+
+
+def test_pages_of_old_runs_go_and_their_documents_and_states_stay(runs, tmp_path):
+    before = files(tmp_path)
+    prune(prunable(Trees(reports=[runs], pages=True), BEFORE))
+
+    gone = {path for path in before if path.endswith("report.html") and HOURS[-1] not in path}
+    assert len(gone) == 2 * 3 * 2, "of each window one page, in two places"
+    assert files(tmp_path) == sorted(set(before) - gone)
+
+
+def test_the_latest_windows_of_each_schedule_stay_whatever_their_age(runs, tmp_path):
+    prune(prunable(Trees(reports=[runs], keep_windows=2), BEFORE))
+
+    assert not [path for path in files(tmp_path) if HOURS[0] in path or HOURS[1] in path]
+    assert not (tmp_path / "reports" / "churn" / "2025").exists()
+    for schedule in ("churn", "fraud"):
+        for hour in HOURS[2:]:
+            assert (tmp_path / "reports" / schedule / hour / "_current.json").exists()
+        assert (tmp_path / "reports" / schedule / "history.parquet").exists()
+
+
+def test_young_windows_stay_however_many_there_are(runs, tmp_path):
+    prune(prunable(Trees(reports=[runs], keep_windows=0), BEFORE))
+
+    assert {path.split("/", 2)[2].rsplit("/", 1)[0][:13] for path in files(tmp_path) if "history" not in path} == {
+        HOURS[-1]
+    }
+
+
+def test_a_prune_that_was_stopped_in_a_window_leaves_it_for_the_next_one(runs, tmp_path):
+    """The commit goes last: a window without it would be nobody's."""
+    (going, *_) = prunable(Trees(reports=[runs], keep_windows=3), BEFORE)
+    left = sorted(path for path in files(tmp_path) if going.path in str(tmp_path / path))
+    for path in left:
+        if not path.endswith("_current.json"):
+            (tmp_path / path).unlink()
+    prune(prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
+
+    assert not [path for path in files(tmp_path) if HOURS[0] in path]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--keep-windows", "-1", "--reports", "."], "--keep-windows is -1; it has to be 0 or more"),
+        (["--pages"], "--pages and --keep-windows are of runs; name the folder above them by --reports"),
+    ],
+)
+def test_what_a_prune_can_not_mean_is_refused(words, fault, capsys):
+    assert cli.main(["prune", "--older-than", "P1D", *words]) == 2
+    assert fault in capsys.readouterr().err

@@ -203,15 +203,42 @@ def test_a_file_that_says_nothing_holds_as_long_as_it_is_young(lease, out, conte
     lease().take(NOT_AT_ALL)
 
 
-def test_who_sleeps_through_his_lease_publishes_nothing(lease, out, clock):
-    """By his own clock alone: nobody has come for it yet, and somebody may from now on."""
+def test_who_sleeps_through_his_lease_goes_on_if_nobody_came_for_it(lease, out, clock):
+    first = lease()
+    first.take()
+    clock.rest(15 * 60)
+    aged(out, first, 15 * 60)
+
+    first.require_held()
+    assert first.renew()
+    with pytest.raises(OutputHeld, match=f"another run is at it: run {first.run}"):
+        lease().take(NOT_AT_ALL)
+
+
+def test_who_sleeps_through_his_lease_publishes_nothing_once_somebody_came(lease, out, clock):
+    """Somebody who takes over is there before the file of this one is gone."""
+    first, second = lease(), lease()
+    first.take()
+    clock.rest(SAFE_SECONDS + 1)
+    Path(out, f"{PREFIX}{second.run}").write_bytes(second.holder.to_json())
+
+    with pytest.raises(OutputHeld, match="another run took it over, since this one had stalled for longer than 90 s"):
+        first.require_held()
+    assert not first.renew()
+
+
+def test_who_only_looks_whether_a_lease_is_held_takes_nothing_over(lease, out, clock):
     first = lease()
     first.take()
     clock.rest(SAFE_SECONDS + 1)
+    looks = Path(out, f"{PREFIX}a-waiting-run")
+    looks.write_bytes(b"")
 
-    with pytest.raises(OutputHeld, match="another run took it over, since this one had stopped for longer than 90 s"):
-        first.require_held()
-    assert not first.renew()
+    def gone(seconds):
+        looks.unlink()
+
+    first._rest = gone
+    first.require_held()
 
 
 def test_who_wakes_up_after_others_took_over_publishes_nothing_whatever_his_clock_says(lease, out, clock):

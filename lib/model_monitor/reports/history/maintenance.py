@@ -94,6 +94,7 @@ Found = TypeVar("Found")
 
 QUARANTINE = "quarantine"
 PENDING = "pending"
+PAGE = "report.html"
 
 _PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
 _LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
@@ -106,6 +107,8 @@ class Kind(Enum):
     MERGED = "merged"
     QUARANTINE = "quarantine"
     PENDING = "pending"
+    PAGES = "pages"
+    WINDOWS = "windows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,17 @@ class Prunable:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them."""
+    """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
+
+    pages: whether the pages of runs in hour folders go; keep_windows: how many of each schedule's latest runs stay, where the
+    others go with all that they have; None: all of them.
+    """
 
     captures: Sequence[str] = ()
     merged: Sequence[str] = ()
     reports: Sequence[str] = ()
+    pages: bool = False
+    keep_windows: int | None = None
 
 
 def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) -> list[Prunable]:
@@ -140,7 +149,11 @@ def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) 
         *(each for path in trees.merged for each in _of_merge(path, storage_of(path, spark))),
         *(each for path in trees.reports for each in _quarantines(path, storage_of(path, spark))),
     ]
-    return [each for each in found if each.time <= before]
+    if trees.pages or trees.keep_windows is not None:
+        found += [each for path in trees.reports for each in _of_runs(trees, path, storage_of(path, spark))]
+    going = [each for each in found if each.time <= before]
+    whole = tuple(join(each.path, "") for each in going if each.kind is Kind.WINDOWS)
+    return [each for each in going if not each.path.startswith(whole)] if whole else going
 
 
 def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outputs: Sequence[str] = ()) -> None:
@@ -149,13 +162,17 @@ def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outpu
     outputs: at and below them nothing is left of a prune that was killed, even if it came as far as to leave nothing to do.
     Raises OutputHeld if a run is at an output for longer than is waited.
     """
-    for output, found in groupby(items, attrgetter("output")):
+    for output, group in groupby(items, attrgetter("output")):
+        found = list(group)
         with holding(storage_of(output, spark), output) if output else nullcontext():
             for item in found:
                 storage = storage_of(item.path, spark)
-                storage.delete(item.path)
+                _delete(storage, item)
                 if item.kind in (Kind.CAPTURES, Kind.MERGED):
                     _delete_empty_above(storage, item.path)
+        for item in found:
+            if item.kind is Kind.WINDOWS:
+                _delete_if_empty(storage_of(item.path, spark), item.path)
     for output in outputs:
         _let_go(storage_of(output, spark), output)
     log.info("deleted %d folders and files", len(items))
@@ -163,7 +180,8 @@ def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outpu
 
 def _let_go(storage: Storage, top: str) -> None:
     """Hold for a moment what somebody holds, which clears it if that is a run that is no more."""
-    leases = [file for file in storage.walk(top, hidden=True) if file.name.startswith((PREFIX, f".{PREFIX}"))]
+    files = storage.walk(top, hidden=True) if storage.exists(top) else ()
+    leases = [file for file in files if file.name.startswith((PREFIX, f".{PREFIX}"))]
     for folder in sorted({file.path.rpartition("/")[0] for file in leases}):
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
             pass
@@ -240,6 +258,54 @@ def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: S
 
 def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
+
+
+def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
+    """The pages of runs in hour folders, and the runs that are not among the latest of their schedule."""
+    schedules: dict[str, list[tuple[datetime, str]]] = {}
+    for folder, hour in _hour_folders(storage, top):
+        if storage.exists(join(folder, CURRENT)):
+            schedules.setdefault(_schedule_of(folder), []).append((hour, folder))
+    for runs in schedules.values():
+        latest_first = sorted(runs, reverse=True)
+        kept = len(runs) if trees.keep_windows is None else trees.keep_windows
+        for hour, folder in latest_first[kept:]:
+            yield _item(
+                Kind.WINDOWS,
+                folder,
+                hour,
+                [*_unless_gone(partial(_files_of, storage=storage), folder, storage)],
+                folder,
+            )
+        for hour, folder in latest_first[:kept] if trees.pages else ():
+            for file in _unless_gone(partial(_files_of, storage=storage), folder, storage):
+                if file.name == PAGE:
+                    yield _item(Kind.PAGES, file.path, hour, [file], folder)
+
+
+def _files_of(folder: str, storage: Storage) -> list[StoredFile]:
+    """All of a run, of which half lies in a hidden folder, the commit last."""
+    return sorted(storage.walk(folder, hidden=True), key=lambda file: (file.name == CURRENT, file.path))
+
+
+def _schedule_of(hour_folder: str) -> str:
+    return hour_folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
+
+
+def _delete(storage: Storage, item: Prunable) -> None:
+    """A run's folder holds the lease by which it is held, which goes as the body of the lease ends."""
+    if item.kind is not Kind.WINDOWS:
+        storage.delete(item.path)
+        return
+    for file in _files_of(item.path, storage):
+        if not file.name.startswith(PREFIX):
+            storage.delete(file.path)
+
+
+def _delete_if_empty(storage: Storage, window: str) -> None:
+    if storage.exists(window) and not any(_unless_gone(partial(_files_of, storage=storage), window, storage)):
+        storage.delete(window)
+        _delete_empty_above(storage, window)
 
 
 def _delete_empty_above(storage: Storage, hour: str) -> None:

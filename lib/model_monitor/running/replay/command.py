@@ -20,7 +20,7 @@ from typing import TextIO
 
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.run_description import moment
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.running.configuration.command_line import require_places
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.options import flag_of
@@ -206,14 +206,22 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
             statuses.append(status)
-            folder = output(window)
-            message = storage_of(folder).read(join(folder, "message")).decode()
-            print(f"{moment(window.start)}/{moment(window.end)}  {message}", end="", file=out, flush=True)
+            print(
+                f"{moment(window.start)}/{moment(window.end)}  {_message(output(window), status)}", file=out, flush=True
+            )
     finally:
         logging.disable(logging.NOTSET)
     whole = (ExitStatus.COMPLETED, ExitStatus.VIOLATIONS)
     failed = [status for status in statuses if status not in whole]
     return next(iter(failed), max(statuses)), len(failed) < len(statuses)
+
+
+def _message(folder: str, status: int) -> str:
+    """A run's own words; a run that lost its output left none there."""
+    try:
+        return storage_of(folder).read(join(folder, "message")).decode().strip()
+    except BadInput:
+        return f"Error: exit status {status}; the log says more"
 
 
 def _backfill_parser() -> argparse.ArgumentParser:
