@@ -119,7 +119,7 @@ def _time(text: str) -> datetime:
     return time
 
 
-# One run: its jobs, one after the other, each a process as `./spark-submit.sh` starts it.
+# One run: its jobs, one after the other, each a process as `model-monitor JOB` starts it.
 
 
 MESSAGE = "message"
@@ -146,9 +146,13 @@ Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and give
 
 
 def start_process(command: JobCommand, note: Note) -> int:
-    """Run a job in a process of its own, which ends with this one."""
+    """Run a job in a process of its own, which ends with this one.
+
+    It is started as the command starts it, so without Spark if it needs none; with options of Spark by spark-submit.
+    """
+    starter = "model_monitor.spark.launch.submission" if command.words[0].startswith("-") else "model_monitor.cli"
     process = subprocess.Popen(
-        [sys.executable, "-m", "model_monitor.spark.launch.submission", *command.words],
+        [sys.executable, "-m", starter, *command.words],
         env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **command.variables},
         cwd=command.folder,
         stdin=subprocess.DEVNULL,
