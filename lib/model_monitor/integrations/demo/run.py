@@ -17,7 +17,7 @@ from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations, alarms_of, cause
+from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations, since_of
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
@@ -117,8 +117,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
             context = RunContext(start, end, model=DAY_MODEL)
             for folder, monitor, against, place in watched:
                 findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
-                bad = [each for alarm in alarms_of(findings.results) for each in alarm.results]
-                since[folder] = {cause(each): each.since or moment(start) for each in bad}
+                since[folder] = since_of(findings.results, moment(start))
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
     page = output / DAY_PAGE
