@@ -86,7 +86,7 @@ def headline_of(
     others = [_subject(each) for each in rest if each not in followed]
     detail = list(also)
     if followed:
-        moved = " and ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
+        moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
         more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
@@ -94,7 +94,7 @@ def headline_of(
     if calm:
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {_counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
-    detail += _said_of(_not_compared(results, bad))
+    detail += _said_of(not_compared(results, bad))
     return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
 
 
@@ -105,7 +105,7 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     found = found or _worst_first(results, beside=unit == "attribution")
     bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
     keys = {_key(each) for each in (*_judged(results, unit), *bad)}
-    return bad, len(keys.difference(map(_key, _not_compared(results, bad)))), unit
+    return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
 
 
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
@@ -117,7 +117,7 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) 
     count = _counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
-        detail = " ".join([could_be_seen(results), *_said_of(_not_compared(results))]).strip()
+        detail = " ".join([could_be_seen(results), *_said_of(not_compared(results))]).strip()
         return Headline(f"No change seen in {count}.", detail, Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
@@ -139,19 +139,17 @@ def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
     return [each for each in found if unit != "attribution" or not each.metric] or found
 
 
-def _not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
+def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
     """Features whose distributions nobody compared, such as keys, and that are not among the changed ones."""
     found = [each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED]
     return [each for each in found if _key(each) not in set(map(_key, bad))]
 
 
 def _said_of(left_out: Sequence[CheckResult]) -> list[str]:
-    if not left_out:
-        return []
-    name, why = _subject(left_out[0]), left_out[0].reason
-    if len(left_out) == 1:
-        return [f"{name} is not compared{why and f': {why}'}."]
-    return [f"{len(left_out):,} more are not compared, such as {name}{why and f': {why}'}."]
+    more = (
+        f" and {len(left_out) - NAMED:,} more are" if len(left_out) > NAMED else " is" if len(left_out) == 1 else " are"
+    )
+    return [f"{', '.join(map(_subject, left_out[:NAMED]))}{more} not compared."] if left_out else []
 
 
 def could_be_seen(results: Iterable[CheckResult]) -> str:
@@ -254,7 +252,8 @@ def evidence_of(result: CheckResult) -> str:
     elif result.distance is not None:
         told.append(f"largest difference {percent(result.distance)} of the records")
     elif result.observed is not None and result.threshold is not None:
-        told.append(f"found {number_text(result.observed, 3)}, limit {number_text(result.threshold, 3)}")
+        what = "change" if result.check in BESIDE else "found"
+        told.append(f"{what} {number_text(result.observed, 3)}, limit {number_text(result.threshold, 3)}")
     if (p := result.adjusted_p if result.adjusted_p is not None else result.p) is not None:
         told.append(f"by chance alone: {once_in(p)}")
     return " · ".join(told)

@@ -7,7 +7,7 @@ called, it is shown as it is written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -98,6 +98,16 @@ class PageTable:
     lines: tuple[Line, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
+
+    def without_empty(self) -> PageTable:
+        """The same without columns in which there is nothing."""
+        kept = [
+            place
+            for place in range(len(self.columns))
+            if any(line.cells[place] not in ("", "–") for line in self.lines)
+        ]
+        lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[place] for place in kept), lines=lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,10 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
                 since[folder] = since_of(findings.results, moment(start))
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
-    page = output / DAY_PAGE
-    command.main(command.Request([str(output / HOURS), str(output / EXPLAINED)]), str(page), io.StringIO())
-    return page
+        if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
+            asked = command.Request([str(output / HOURS), str(output / EXPLAINED)])
+            command.main(asked, str(output / DAY_PAGE), io.StringIO())
+    return output / DAY_PAGE
 
 
 # `model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.

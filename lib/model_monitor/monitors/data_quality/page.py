@@ -8,7 +8,7 @@ from shlex import quote
 import numpy as np
 
 from model_monitor.documents.check_results import CheckResult, check_in_words, excess
-from model_monitor.documents.headline import ONE_VALUE, evidence_of, no_more_than
+from model_monitor.documents.headline import ONE_VALUE, evidence_of, no_more_than, not_compared
 from model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
@@ -87,7 +87,9 @@ def page_of(
         lines = tuple(
             _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), known) for name in calm
         )
-        note = f"{len(lines):,} feature{'' if len(lines) == 1 else 's'}"
+        left_out = [each for each in not_compared(results) if each.feature in calm]
+        note = f"{len(lines) - len(left_out):,} feature{'' if len(lines) - len(left_out) == 1 else 's'}"
+        note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(lines) > MOST_LINES else ""
         table = PageTable(_CALM, lines)
         sections.append(PageSection("No change seen", (table,), note=note))

@@ -80,12 +80,14 @@ def _sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None
 ) -> Iterator[PageSection]:
     found = {((each.model_extra or {})[LABEL], each.feature): each for each in results}
-    moved = [each for each in results if each.status is CheckStatus.VIOLATED]
+    moved = sorted(
+        (each for each in results if each.status is CheckStatus.VIOLATED), key=lambda each: -abs(each.observed or 0.0)
+    )
     outputs = {each.name: each for each in analysis.outputs}
-    if moved:
-        moved.sort(key=lambda each: -abs(each.observed or 0.0) if each.feature else 0.0)
-        cards = tuple(_card(each, outputs[(each.model_extra or {})[LABEL]], known) for each in moved)
-        yield PageSection("Changed", (Cards(cards),), note="the largest first")
+    cards = [_card(each, outputs[(each.model_extra or {})[LABEL]], known) for each in moved if each.feature]
+    said = [_ranking(each) for each in moved if not each.feature]
+    if cards or said:
+        yield PageSection("Changed", (*((Cards(tuple(cards)),) if cards else ()), *said), note="the largest first")
     for output in analysis.outputs:
         before = _before(known, output.name)
         of_output = {name: each for name in output.values if (each := found.get((output.name, name))) is not None}
@@ -105,11 +107,8 @@ def _before(known: AttributionBaseline | None, output: str) -> Mapping[str, floa
 
 
 def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaseline | None) -> Card:
-    """What a feature does to an output beside what it did, or the ranking of all of them."""
-    name, limit = result.feature, number_text(result.threshold, 3)
-    if name is None:
-        said = f"{result.metric} {number_text(result.observed)}, at least {limit} is asked for; 1 is the baseline's ranking"
-        return Card(f"what moves {output.name} most", said, "", result.since or "", evidence=result.formula or "")
+    """What a feature does to an output beside what it did."""
+    name, limit = result.feature or "", number_text(result.threshold, 3)
     now, before = output.values[name], _before(known, output.name).get(name, 0.0)
     chart = _chart(output, {name: before}, {name}, [name])
     points = (replace(chart.points[0], name="this run"), Point("baseline", before))
@@ -119,6 +118,11 @@ def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaselin
     more = (EXPLAIN.format(name=quote(name)),)
     by, of = moved_by(before, now)[1], f"{name} ({output.name})"
     return Card(name, said, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=of)
+
+
+def _ranking(result: CheckResult) -> str:
+    found, asked = number_text(result.observed), number_text(result.threshold)
+    return f"The features' ranking: {result.metric} {found} where at least {asked} is asked for; 1 is that of the baseline."
 
 
 def _verdicts(results: Sequence[CheckResult]) -> PageTable:

@@ -90,7 +90,13 @@ def _metrics(series: Series) -> tuple[list[Track], int]:
         limits = series.of("threshold")[row]
         threshold = None if is_of_changes(series) else _or_none(limits[~np.isnan(limits)][-1])
         low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
-        note = "" if threshold is None else f"threshold {number_text(threshold)}"
+        note = (
+            "attribution"
+            if is_of_changes(series)
+            else ""
+            if threshold is None
+            else f"threshold {number_text(threshold)}"
+        )
         if is_of_changes(series):
             low, high = (), ()
         found.append(Track(series.names[row], note, value, (), low, high, threshold))

@@ -100,7 +100,7 @@ def page_of(
         lines = tuple(_line(history, series, row, found[row], known) for row in found if row not in bad)
         if lines:
             kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
-            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else ""))
+            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
         changed, compared, unit = tally(results or series.last[1].results())
         counts.append((len(changed), compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn, others = tracks_of(history, times, known.links)

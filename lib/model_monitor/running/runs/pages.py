@@ -13,8 +13,8 @@ from datetime import timedelta
 from shlex import quote
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Hint, whose
-from model_monitor.documents.headline import KINDS, since_text, window_text
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
+from model_monitor.documents.headline import KINDS, since_text, tally, window_text
 from model_monitor.documents.page import (
     Block,
     Card,
@@ -129,7 +129,8 @@ def _placed(
 
 def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations; FOLDER stands for where the page lies, which it does not tell."""
-    if bad := [each for each in results if each.status is CheckStatus.VIOLATED]:
+    bad = [*tally(results)[0], *(each for each in results if each.is_violation)]
+    if bad:
         name = quote(whose(bad[0])[0] or "NAME")
         steps = [
             ("see where a number comes from", f"model-monitor explain {name} --run FOLDER"),
