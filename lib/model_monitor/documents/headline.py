@@ -78,7 +78,9 @@ def headline_of(
     elif len(bad) == 1:
         text = f"{whole}{since and f', since {since}'}: {name} {change}."
     elif since and any(each.since != began.since for each in bad):
-        text = f"{whole}. It began at {since} with {name}, which {change}."
+        alone = sum(each.since == began.since for each in bad) == 1
+        text = f"{whole}. It began at {since} with {name}, which {change}." if alone else ""
+        text = text or f"{whole}, the first of them since {since}. The largest of those is {name}, which {change}."
     else:
         text = f"{whole}{since and f', all since {since}'}. The largest is {name}, which {change}."
     rest = [each for each in bad if each is not began]

@@ -11,7 +11,6 @@ from model_monitor.documents.headline import moved as moved_by
 from model_monitor.documents.headline import no_more_than
 from model_monitor.documents.page import (
     EXPLAIN,
-    VERDICTS,
     Block,
     Card,
     Cards,
@@ -40,7 +39,7 @@ MOST_FEATURES = 20  # features of a chart; the table has all of them
 
 HOW_TO_READ = (
     "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
-    "limit, a share of the feature's baseline value (by default 25 %), and of all of them together (2 %) for small ones.",
+    "limit: a share of the feature's baseline value (25 % by default), for small ones a share of all together (2 %).",
     "A global value says how much a feature moves the model's output, on average over the rows, away from what the baseline "
     "rows get. It says what moves the model, not what is true of the world. Two features that say the same share what they do.",
 )
@@ -94,8 +93,6 @@ def _sections(
         changed = {name for name, each in of_output.items() if each in moved}
         blocks: tuple[Block, ...] = (_chart(output, before, changed), _table(output, before, of_output))
         yield PageSection(f"What moves {output.name}", blocks, note="the largest first")
-    if results:
-        yield PageSection("Checks", (_verdicts(results),), folded=True)
     for dependent in analysis.dependence:
         blocks = (*_curves(dependent), _dependence(dependent))
         yield PageSection(f"Partial dependence on {dependent.feature}", blocks, folded=True)
@@ -123,17 +120,6 @@ def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaselin
 def _ranking(result: CheckResult) -> str:
     found, asked = number_text(result.observed), number_text(result.threshold)
     return f"The features' ranking: {result.metric} {found} where at least {asked} is asked for; 1 is that of the baseline."
-
-
-def _verdicts(results: Sequence[CheckResult]) -> PageTable:
-    columns = tuple(Column(title) for title in ("Output", "Feature", "Check", "Verdict", "Observed", "Interval"))
-    lines = []
-    for result in results:
-        mark, word = VERDICTS[result.status]
-        ends = " to ".join(map(number_text, result.interval)) if result.interval else "–"
-        cells = ((result.model_extra or {})[LABEL], result.feature or "all", result.check, word)
-        lines.append(Line((*cells, number_text(result.observed), ends), mark))
-    return PageTable(columns, tuple(lines))
 
 
 def _chart(
@@ -164,15 +150,18 @@ def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[
         Column("feature", is_name=True),
         *(Column(title, is_number=True) for title in ("share", "signed", "before", "now")),
     ]
-    columns += [Column("no change larger than")] if results else []
+    columns += [Column("limit", is_number=True), Column("no change larger than")] if results else []
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
         numbers = map(number_text, (output.means[name], known.get(name), value))
-        is_bad = name in results and results[name].status is CheckStatus.VIOLATED
-        most = (
-            (("changed" if is_bad else no_more_than([results[name]])) if name in results else "–",) if results else ()
+        result = results.get(name)
+        is_bad = result is not None and result.status is CheckStatus.VIOLATED
+        told = (
+            (number_text(result.threshold, 3), "changed" if is_bad else no_more_than([result]))
+            if result
+            else ("–", "–")
         )
-        cells = (name, f"{abs(value) / total:.1%}", *numbers, *most)
+        cells = (name, f"{abs(value) / total:.1%}", *numbers, *(told if results else ()))
         lines.append(Line(cells, Mark.BAD if is_bad else Mark.NONE, f"{name} ({output.name})"))
     return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {number_text(output.expected)}.")
 

@@ -63,9 +63,9 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in bad.values())
     sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if bad else []
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
-    sections.append(
-        PageSection("All metrics", (PageTable(COLUMNS, lines).without_empty(),), note=f"{len(lines):,} metrics")
-    )
+    note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
+    table = PageTable(COLUMNS, lines).without_empty()
+    sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     reading = PageSection("How to read this", READING, folded=True)

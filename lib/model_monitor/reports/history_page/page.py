@@ -163,7 +163,7 @@ def _headline(history: History, judged: Sequence[Sequence[CheckResult]], outputs
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
     text = first.text
-    for told_twice in (f", all since {time}", f", since {time}", f" at {time}"):
+    for told_twice in (f", all since {time}", f", the first of them since {time}", f", since {time}", f" at {time}"):
         text = text.replace(told_twice, "")
     return Headline(f"In alert since {time}: {text}", said, first.mark)
 
