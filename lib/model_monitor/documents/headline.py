@@ -143,15 +143,15 @@ def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
 
 def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
     """Features whose distributions nobody compared, such as keys, and that are not among the changed ones."""
-    found = [each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED]
-    return [each for each in found if _key(each) not in set(map(_key, bad))]
+    changed = set(map(_key, bad))
+    found = (each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED)
+    return [each for each in found if _key(each) not in changed]
 
 
 def _said_of(left_out: Sequence[CheckResult]) -> list[str]:
-    more = (
-        f" and {len(left_out) - NAMED:,} more are" if len(left_out) > NAMED else " is" if len(left_out) == 1 else " are"
-    )
-    return [f"{', '.join(map(_subject, left_out[:NAMED]))}{more} not compared."] if left_out else []
+    named, more = ", ".join(map(_subject, left_out[:NAMED])), len(left_out) - NAMED
+    are = f" and {more:,} more are" if more > 0 else " is" if len(left_out) == 1 else " are"
+    return [f"{named}{are} not compared."] if left_out else []
 
 
 def could_be_seen(results: Iterable[CheckResult]) -> str:

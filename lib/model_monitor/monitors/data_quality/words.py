@@ -195,18 +195,13 @@ def _without_values(description: str) -> str:
 
 
 def unit_of(before: StepCdf, now: StepCdf) -> str:
-    """What it may be if every part of the numbers is so many times what it was; empty otherwise."""
+    """What it may be if every part of the numbers is so many times what it was; empty if no unit explains it."""
     shares = (0.1, 0.5, 0.9)
     sides = (side.finite() for side in (before, now))
     pairs = zip(*(side.quantiles(shares) if side.total else () for side in sides), strict=False)
     ratios = [b / a for a, b in pairs if a and b / a > 0]
-    return other_unit(ratios) if len(ratios) == len(shares) else ""
-
-
-def other_unit(ratios: Sequence[float]) -> str:
-    """What it may be if numbers are so many times what they were, each of them; empty if no unit explains it."""
-    for unit in (*UNITS, *(1 / unit for unit in UNITS)):
-        if all(ratio > 0 and abs(math.log(ratio / unit)) < 0.2 for ratio in ratios):
+    for unit in (*UNITS, *(1 / unit for unit in UNITS)) if len(ratios) == len(shares) else ():
+        if all(abs(math.log(ratio / unit)) < 0.2 for ratio in ratios):
             usual = f"{number_text(unit, 3)} times" if unit > 1 else f"1/{number_text(1 / unit, 3)} of"
             return f"all of them are about {usual} a usual one: another unit?"
     return ""

@@ -13,7 +13,6 @@ from model_monitor.reports.history_page.history import History, Series
 
 MOST_FIRST = 2  # metrics of each monitor that are drawn over time before what changed
 MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; more windows share them
-MOST_METRICS = 8  # metrics over time, of each monitor
 
 
 def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BARS) -> Hours:
@@ -47,60 +46,41 @@ def records_of(history: History) -> list[float | None]:
     return []
 
 
-def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> tuple[Tracks, Tracks]:
-    """Those that the page begins with, and the others."""
+def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
+    """Violations, records, and the metrics that were violated most; tables and cards have the others."""
     counts = history.run_violations()
     marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
     note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
     runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
     found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
-    first, others = [Track("violations", note, tuple(counts), marks, links=found)], []
+    drawn = [Track("violations", note, tuple(counts), marks, links=found)]
     records = records_of(history)
     if records:
         note = f"{count_text(sum(count or 0 for count in records))} in all"
-        first.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
-    for series in history.series:
-        metrics, bad = _metrics(series)
-        first += metrics[: min(bad, MOST_FIRST)]
-        others += metrics[min(bad, MOST_FIRST) :]
-        present, missing = series.of("present"), series.of("missing")
-        with np.errstate(invalid="ignore"):
-            share = present / (present + missing)
-        if not np.isnan(share).all():
-            least = np.array([np.nan if np.isnan(each).all() else np.nanmin(each) for each in share.T])
-            others.append(Track("completeness", "the least complete feature", _values(least)))
+        drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
+    drawn += [track for series in history.series for track in _metrics(series)]
     ids = [
         next((run.baseline_run_id for series in history.series if (run := series.runs.get(place))), None)
         for place in range(len(times))
     ]
     known = [(place, run_id) for place, run_id in enumerate(ids) if run_id]
     changes = tuple(place for (_, before), (place, now) in pairwise(known) if before != now)
-    return Tracks("Over time", tuple(times), tuple(first), changes), Tracks(
-        "More over time", tuple(times), tuple(others), changes
+    return Tracks("Over time", tuple(times), tuple(drawn), changes)
+
+
+def _metrics(series: Series) -> list[Track]:
+    """The metrics with a threshold that were violated most."""
+    of_change, found = is_of_changes(series), []
+    rows = np.flatnonzero(
+        series.is_metric & series.is_violated.any(axis=1) & ~np.isnan(series.of("threshold")).all(axis=1)
     )
-
-
-def _metrics(series: Series) -> tuple[list[Track], int]:
-    """The metrics with a threshold, those violated most first, and how many of them were violated."""
-    with_threshold = ~np.isnan(series.of("threshold")).all(axis=1)
-    rows = list(np.flatnonzero(series.is_metric & with_threshold))
-    rows.sort(key=lambda row: -int(series.is_violated[row].sum()))
-    found = []
-    for row in rows[:MOST_METRICS]:
+    for row in sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))[:MOST_FIRST]:
         limits = series.of("threshold")[row]
-        threshold = None if is_of_changes(series) else _or_none(limits[~np.isnan(limits)][-1])
+        threshold = None if of_change else _or_none(limits[~np.isnan(limits)][-1])
         low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
-        note = (
-            "attribution"
-            if is_of_changes(series)
-            else ""
-            if threshold is None
-            else f"threshold {number_text(threshold)}"
-        )
-        if is_of_changes(series):
-            low, high = (), ()
-        found.append(Track(series.names[row], note, value, (), low, high, threshold))
-    return found, int(series.is_violated[rows[:MOST_METRICS]].any(axis=1).sum()) if rows else 0
+        note = "attribution" if of_change else f"threshold {number_text(threshold)}"
+        found.append(Track(series.names[row], note, value, (), *(((), ()) if of_change else (low, high)), threshold))
+    return found
 
 
 def is_of_changes(series: Series) -> bool:

@@ -45,7 +45,6 @@ from model_monitor.documents.page import (
 )
 from model_monitor.documents.run_description import RunWindow, moment
 from model_monitor.monitors.data_quality.pictures import overlay
-from model_monitor.monitors.data_quality.words import other_unit
 from model_monitor.reports.history_page.history import History, Series, feature_map
 from model_monitor.reports.history_page.over_time import MOST_TICKS, hours_of, is_of_changes, records_of, tracks_of
 from model_monitor.reports.history_page.past_run import PastRun
@@ -103,7 +102,7 @@ def page_of(
             tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
         changed, compared, unit = tally(results or series.last[1].results())
         counts.append((len(changed), compared, f"{unit}{'' if compared == 1 else 's'}"))
-    drawn, others = tracks_of(history, times, known.links)
+    drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
@@ -111,8 +110,6 @@ def page_of(
     if tables:
         note = ", ".join(f"{count - bad:,} of {count:,} {unit}" for bad, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
-    if others.tracks:
-        sections.append(PageSection("More over time", (others,), folded=True))
     shown = feature_map(history.series, times, known.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
     sections.append(PageSection("All windows", (_of_windows(history, times),), folded=True))
@@ -241,8 +238,7 @@ def _card(
         point = Point("now", value, reference, ends, Mark.BAD)
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in known.outputs else ()
-    if baseline is not None and not series.is_metric[row] and (unit := _other_unit(run, baseline, name)):
-        hints += (unit,)
+    hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
     also = [check_in_words(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
     also += [series.names[twin] for twin in twins[1:]]
     hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
@@ -251,12 +247,6 @@ def _card(
         hours_of(series, row, [_time(history, place) for place in range(len(times))]) if len(times) > 1 else None,
         evidence_of(first) if first else "",
     )
-
-
-def _other_unit(run: PastRun, baseline: PastRun, name: str) -> str:
-    pairs = [(baseline.number(column, name), run.number(column, name)) for column in ("mean", "median")]
-    ratios = [now / before for before, now in pairs if before and now]
-    return other_unit(ratios) if len(ratios) == len(pairs) else ""
 
 
 def _time(history: History, place: int) -> str:
