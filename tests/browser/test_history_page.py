@@ -81,7 +81,7 @@ def test_the_map_is_walked_by_keys_and_by_clicks(chromium, file):
         canvas.press("ArrowDown")
         canvas.press("ArrowDown")
         assert re.search(r"feature_\d+, window 2026-03-04 01:00", heading.inner_text())
-        canvas.click(position={"x": 190, "y": 4})
+        canvas.click(position={"x": 190, "y": 24})
         assert "2026-03-04 00:00" in heading.inner_text()
         assert "model-monitor explain" in page.locator(".map .detail code").inner_text()
 
@@ -102,7 +102,6 @@ def test_without_scripts_the_tables_are_there_and_the_map_says_why_it_is_not(chr
     with opened(chromium, file, java_script_enabled=False) as page:
         assert page.get_by_text("The map is drawn by a script").is_visible()
         assert not page.locator(".map").is_visible()
-        page.get_by_text("All features and metrics").click()
         assert page.get_by_role("cell", name="feature_37").last.is_visible()
 
 

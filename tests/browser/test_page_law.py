@@ -188,7 +188,7 @@ def test_the_demos_day_says_what_began_when_and_by_how_much(day):
     html = (day / "history.html").read_text()
     hour = (day / "hours/2024/03/04/20/report.html").read_text()
 
-    assert "In alert since 18:00: 3 of 16 features changed." in html
+    assert "In alert since 18:00: 3 of 15 features changed." in html
     assert "monthly_charge_eur" in html.partition("</h1>")[0]
     assert "times what it was" in hour.partition("</h1>")[0]
     assert "No change seen" in (day / "calm.html").read_text().partition("</h1>")[0]

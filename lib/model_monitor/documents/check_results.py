@@ -221,6 +221,16 @@ def whose(result: CheckResult) -> tuple[str, str]:
     return result.metric or result.feature or "", part
 
 
+def name_of(result: CheckResult) -> str:
+    """What a check's result is of, as histories of runs call it."""
+    return shown_name(*whose(result))
+
+
+def shown_name(name: str, part: str) -> str:
+    """A summary's name and part together."""
+    return f"{name} ({part})" if part else name
+
+
 def part_of(facet: str, value: str) -> str:
     """What a sensitive group is called."""
     return f"{facet}={value}"
@@ -276,18 +286,22 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
         alarms.setdefault(key, []).extend(found)
     ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
     numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}
-    return tuple(
-        result.model_copy(
-            update={
-                "alarm": numbers[id(result)],
-                "words": result.words or plain_words(result),
-                "since": since.get(cause(result)),
-            }
-        )
-        if id(result) in numbers
-        else result
-        for result in results
-    )
+
+    def told(result: CheckResult) -> CheckResult:
+        if result.status is not CheckStatus.VIOLATED:
+            return result
+        members: dict[str, Any] = {"since": since.get(cause(result))}
+        if id(result) in numbers:
+            members |= {"alarm": numbers[id(result)], "words": result.words or plain_words(result)}
+        return result.model_copy(update=members)
+
+    return tuple(map(told, results))
+
+
+def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
+    """Since when each cause is there, the largest alarm first, for the window that follows one which `began` then."""
+    found = (each for each in results if each.status is CheckStatus.VIOLATED)
+    return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
 
 
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:

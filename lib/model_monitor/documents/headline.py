@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from model_monitor.documents.check_results import (
+    BESIDE,
     LABEL,
     OF_THE_WINDOW,
     Alarm,
     CheckResult,
     CheckStatus,
     alarms_of,
+    cause,
     excess,
     plain_words,
     whose,
@@ -28,7 +30,15 @@ ONE_VALUE = "one value"  # in the words of a change: the value has its own name 
 NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
-
+DRIFT = "baseline_drift_check"
+OF_ALL = (OF_THE_WINDOW, *DATA_SET)
+FINE = {
+    "feature": "look{s} as {they} did",
+    "attribution": "move{s} them as {they} did",
+    "metric": "hold{s}",
+    "bias metric": "show{s} no change",
+}
+SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
 
 KINDS = {
     "DATA_QUALITY": "data quality",
@@ -49,63 +59,99 @@ def headline_of(
     """results: of all checks of a run. outputs: features that the model puts out. with_values: whether values of records are
     named.
     """
-    unit = _unit(results)
-    found = [] if unit == "attribution" else alarms_of(results)
-    alarms = found or [Alarm((each,)) for each in _worst_first(results, beside=unit == "attribution")]
-    of_window = [alarm for alarm in alarms if _subject(alarm.results[0]) in (OF_THE_WINDOW, *DATA_SET)]
-    bad = [each for alarm in alarms if alarm not in of_window for each in _by_subject(alarm.results)]
-    subjects = {_subject(each) for each in results} - {OF_THE_WINDOW, *DATA_SET}
+    bad, compared, unit = tally(results)
+    alarms = alarms_of(results) or [Alarm((each,)) for each in results if each.is_violation]
+    of_window = [alarm for alarm in alarms if _subject(alarm.results[0]) in OF_ALL]
     also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
     if not bad and not also:
-        return _without_a_change(results, len(subjects))
+        return _without_a_change(results, compared, unit)
     if not bad:
         return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(also[1:]), Mark.BAD)
-    bad = list({_subject(each): each for each in reversed(bad)}.values())[::-1]
+    calm = compared - len(bad)
     began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
     name, change = _subject(began), change_of(began, with_values=with_values)
-    whole = f"{len(bad):,} of {_counted(len(subjects), unit)} {'changed' if unit != 'metric' else 'are violated'}"
+    whole = f"{len(bad):,} of {_counted(compared, unit)}"
+    whole += " changed" if unit != "metric" else " is violated" if len(bad) == 1 else " are violated"
     if unit == "attribution":
-        text = f"{_capital(OF_OUTPUTS)} changed: {name} {change}."
+        text = f"{_capital(OF_OUTPUTS)} changed{since and f', since {since}'}: {name} {change}."
     elif len(bad) == 1:
-        text = f"{whole.replace('are', 'is', 1) if unit == 'metric' else whole}: {name} {change}{since and f', since {since}'}."
-    elif unit != "feature":
-        text = f"{whole}{since and f', since {since}'}. The largest: {name} {change}."
-    elif since:
-        text = f"{whole}. It began at {since} with {name}, which {change}."
+        text = f"{whole}{since and f', since {since}'}: {name} {change}."
+    elif since and any(each.since != began.since for each in bad):
+        alone = sum(each.since == began.since for each in bad) == 1
+        text = f"{whole}. It began at {since} with {name}, which {change}." if alone else ""
+        text = text or f"{whole}, the first of them since {since}. The largest of those is {name}, which {change}."
     else:
-        text = f"{whole}. The largest is {name}, which {change}."
+        text = f"{whole}{since and f', all since {since}'}. The largest is {name}, which {change}."
     rest = [each for each in bad if each is not began]
     followed = [each for each in rest if _subject(each) in outputs and name not in outputs]
     others = [_subject(each) for each in rest if each not in followed]
     detail = list(also)
     if followed:
-        moved = " and ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
+        moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
         more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
         detail.append(f"Also: {', '.join(others[:NAMED])}{more}.")
-    if (left := len(subjects) - len(bad)) and unit == "feature":
-        detail.append(
-            f"The other {_counted(left, unit)} look as they did." if left > 1 else "The other one looks as it did."
-        )
+    if calm:
+        fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
+        detail.append(f"The other {_counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
+    detail += _said_of(not_compared(results, bad))
     return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
 
 
-def _without_a_change(results: Sequence[CheckResult], count: int) -> Headline:
-    judged = [each for each in results if each.status is not CheckStatus.NOT_JUDGED]
+def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
+    """What changed, a result each, the largest first; how many were compared; what they are, in the singular."""
+    unit = _unit(results)
+    found = [each for alarm in alarms_of(results) for each in alarm.results if unit != "attribution"]
+    found = found or _worst_first(results, beside=unit == "attribution")
+    bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
+    keys = {_key(each) for each in (*_judged(results, unit), *bad)}
+    return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
+
+
+def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
+    judged = _judged(results, unit)
     if not judged:
         return Headline(
             "Nothing was checked: there is no baseline to compare with, or nothing in it that could be compared."
         )
-    unit, unsure = _unit(results), sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
+    count = _counted(compared, unit)
+    unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
-        return Headline(f"No change seen in {_counted(count, unit)}.", could_be_seen(results), Mark.GOOD)
+        detail = " ".join([could_be_seen(results), *_said_of(not_compared(results))]).strip()
+        return Headline(f"No change seen in {count}.", detail, Mark.GOOD)
     if unit == "attribution":
-        return Headline(f"No change seen in {OF_OUTPUTS}.", "", Mark.GOOD)
+        ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
+        most = f"No feature moves them by more than {number_text(max(ends), 2)} more or less." if ends else ""
+        return Headline(f"No change seen in {OF_OUTPUTS}.", most, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
-    few = f"Of {unsure:,} of them only a larger change could have been seen in so few rows." if unsure else ""
-    return Headline(f"{_counted(count, unit)} checked: {said}.", few, Mark.GOOD)
+    few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
+    near = [each for each in judged if unit == "metric" and each.observed is not None and each.threshold is not None]
+    if near:
+        each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
+        asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
+        few.append(f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for.")
+    return Headline(f"{count} checked: {said}.", " ".join(few), Mark.GOOD)
+
+
+def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
+    """Those that count as checked: of attributions the features' own."""
+    found = [each for each in results if each.status is not CheckStatus.NOT_JUDGED and _key(each) not in OF_ALL]
+    return [each for each in found if unit != "attribution" or not each.metric] or found
+
+
+def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
+    """Features whose distributions nobody compared, such as keys, and that are not among the changed ones."""
+    changed = set(map(_key, bad))
+    found = (each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED)
+    return [each for each in found if _key(each) not in changed]
+
+
+def _said_of(left_out: Sequence[CheckResult]) -> list[str]:
+    named, more = ", ".join(map(_subject, left_out[:NAMED])), len(left_out) - NAMED
+    are = f" and {more:,} more are" if more > 0 else " is" if len(left_out) == 1 else " are"
+    return [f"{named}{are} not compared."] if left_out else []
 
 
 def could_be_seen(results: Iterable[CheckResult]) -> str:
@@ -122,6 +168,22 @@ def could_be_seen(results: Iterable[CheckResult]) -> str:
     if any(each[-1][0] > MUCH_LARGER * each[len(each) // 2][0] for each in found):
         return f"A change of {usual} would have been seen in half of them, one of {all_of_them} in all."
     return f"A change of {all_of_them} would have been seen."
+
+
+def no_more_than(results: Iterable[CheckResult]) -> str:
+    """The largest change that may be there and was not seen, or what a metric is asked for; else why it was not compared."""
+    for each in results:
+        ends = [abs(end - (0.0 if each.check in BESIDE else each.threshold or 0.0)) for end in each.interval or ()]
+        if each.smallest_change is not None and each.change:
+            return each.change
+        if each.check in SIDES:
+            return f"{SIDES[each.check]}{number_text(each.threshold)} is asked for"
+        if ends and each.status is not CheckStatus.VIOLATED and (each.check in BESIDE or each.metric != "ndcg"):
+            return number_text(max(ends), 2)
+        if each.check == DRIFT and each.reason:
+            unjudged = each.status is CheckStatus.NOT_JUDGED
+            return f"{'not compared: ' if unjudged else ''}{each.reason.partition(';')[0]}"
+    return "–"
 
 
 def change_of(result: CheckResult, *, with_values: bool = True) -> str:
@@ -192,23 +254,21 @@ def evidence_of(result: CheckResult) -> str:
     elif result.distance is not None:
         told.append(f"largest difference {percent(result.distance)} of the records")
     elif result.observed is not None and result.threshold is not None:
-        told.append(f"found {number_text(result.observed, 3)}, limit {number_text(result.threshold, 3)}")
+        what = "change" if result.check in BESIDE else "found"
+        told.append(f"{what} {number_text(result.observed, 3)}, limit {number_text(result.threshold, 3)}")
     if (p := result.adjusted_p if result.adjusted_p is not None else result.p) is not None:
         told.append(f"by chance alone: {once_in(p)}")
     return " · ".join(told)
 
 
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+NEVER = 1e-9  # an hourly window has that once in 100,000 years
 
 
 def once_in(p: float) -> str:
-    """How often that happens by chance: `once in 720 windows`, `once in 6 × 10¹⁰ windows`."""
-    if p < 1e-150:
-        return "less than once in 10¹⁵⁰ windows"
-    if p > 1e-4:
-        return f"once in {1 / p:,.0f} windows" if p < 0.5 else "every other window"
-    power = math.floor(-math.log10(p))
-    return f"once in {1 / p / 10.0**power:.0f} × 10{str(power).translate(_RAISED)} windows".replace("1 × ", "", 1)
+    """How often that happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
+    if p < NEVER:
+        return "practically never"
+    return f"once in {float(f'{1 / p:.2g}'):,.0f} windows" if p < 0.5 else "every other window"
 
 
 def _rough(ratio: float) -> str:
@@ -224,9 +284,16 @@ def _worst_first(results: Sequence[CheckResult], *, beside: bool) -> list[CheckR
     )
 
 
-def _by_subject(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """The first result of each feature or metric."""
-    return list({_subject(each): each for each in reversed(list(results))}.values())[::-1]
+def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """The first result of each feature, and of metrics that say the same."""
+    found: dict[str, CheckResult] = {}
+    for each in results:
+        found.setdefault(_key(each), each)
+    return list(found.values())
+
+
+def _key(result: CheckResult) -> str:
+    return cause(result) if result.metric else _subject(result)
 
 
 def _subject(result: CheckResult) -> str:

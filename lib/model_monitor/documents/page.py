@@ -7,7 +7,7 @@ called, it is shown as it is written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -38,9 +38,8 @@ class Headline:
 class Overlay:
     """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
 
-    words: the same in a sentence. ends: what the axis says at its begin and end, of numbers at its middle too. current:
-    empty of a
-    baseline. names: of the categories that the bars are, empty of numbers. beyond: how much lies outside of the baseline's range.
+    words: the same in a sentence. ends: what the axis says at its begin and end, of numbers at its middle too. current: empty of
+    a baseline. names: of the categories that the bars are, empty of numbers. beyond: what lies outside the baseline's range.
     """
 
     baseline: tuple[float, ...]
@@ -57,8 +56,7 @@ class Overlay:
 @dataclass(frozen=True, slots=True)
 class Hours:
     """A number over the windows, a bar each. values: None without a run. bad: which windows were violated. limit: drawn as a
-    line.
-    times: what the windows are called.
+    line. times: what the windows are called.
     """
 
     values: tuple[float | None, ...]
@@ -85,22 +83,31 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a table, with a cell for each column."""
+    """A row of a table, with a cell for each column. of: what histories call that which it is of, empty of others."""
 
     cells: tuple[Cell, ...]
     mark: Mark = Mark.NONE
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix: each from 0 to
-    1.
-    """
+    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix, from 0 to 1."""
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
+
+    def without_empty(self) -> PageTable:
+        """The same without columns in which there is nothing."""
+        kept = [
+            place
+            for place in range(len(self.columns))
+            if any(line.cells[place] not in ("", "–") for line in self.lines)
+        ]
+        lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[place] for place in kept), lines=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +204,8 @@ class FeatureMap:
 @dataclass(frozen=True, slots=True)
 class Card:
     """One thing that changed. since: since when. said: what it was and is; by_how_much: in a person's terms. picture: of both.
-    hints: what it may be. evidence: why that is no noise. more: its checks, behind a click.
+    hints: what it may be. evidence: why that is no noise. more: its checks, behind a click. of: what histories call it, if not
+    by `name`.
     """
 
     name: str
@@ -210,6 +218,7 @@ class Card:
     evidence: str = ""
     more: tuple[Block, ...] = ()
     mark: Mark = Mark.BAD
+    of: str = ""
 
     def __str__(self) -> str:
         said = " ".join(part for part in (self.said, self.by_how_much) if part)
@@ -218,9 +227,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """What changed, a card each, the largest first; those beyond `MOST_CARDS` fold. labels: what both sides of pictures are
-    called.
-    """
+    """What changed, a card each, the largest first; those beyond `MOST_CARDS` fold. labels: of both sides of pictures."""
 
     cards: tuple[Card, ...]
     labels: tuple[str, str] = ("baseline", "this run")
@@ -244,10 +251,7 @@ Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureM
 
 @dataclass(frozen=True, slots=True)
 class PageSection:
-    """A part of the page. note: beside its heading. level: 2 for a section, 3 for a part of the section before it. folded:
-    whether
-    it opens on demand.
-    """
+    """A part of the page. note: beside its heading. level: 2 for a section, 3 for a part of one. folded: opens on demand."""
 
     heading: str
     blocks: tuple[Block, ...]
@@ -260,8 +264,7 @@ class PageSection:
 class Page:
     """A report. name: the stem of its files. facts: whose it is, as pairs of a word and a value. headline: what it says first.
     trail: model, monitor and window. links: to its neighbours, as pairs of a word and a relative path. html_only: whether a
-    run leaves
-    no notebook and no PDF of it.
+    run leaves no notebook and no PDF of it.
     """
 
     name: str
@@ -293,6 +296,9 @@ VERDICTS = {
     CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
 }
 """How a page shows what became of a check: by colour, sign and word."""
+
+
+EXPLAIN = "model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
 
 
 def number_text(value: float | None, digits: int = 4) -> str:

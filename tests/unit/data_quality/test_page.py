@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from model_monitor.documents.headline import moved, once_in
+from model_monitor.documents.headline import headline_of, moved, once_in
 from model_monitor.documents.page import Cards, Overlay, PageTable
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.page.html import html_of, part_of
@@ -145,8 +145,8 @@ def test_a_change_is_told_in_a_persons_terms():
 
 def test_how_often_chance_alone_does_it():
     assert once_in(1 / 720) == "once in 720 windows"
-    assert once_in(1 / 6e10) == "once in 6 × 10¹⁰ windows"
-    assert once_in(0.0) == "less than once in 10¹⁵⁰ windows"
+    assert once_in(1 / 6.04e7) == "once in 60,000,000 windows"
+    assert once_in(1 / 6e10) == once_in(0.0) == "practically never"
 
 
 def test_shares_of_the_overlay_are_those_of_the_raw_data():
@@ -263,3 +263,41 @@ def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
 
     assert size <= most_bytes
     assert time.process_time() - began <= most_seconds
+
+
+def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
+    hours = np.repeat(np.arange(24.0), np.r_[np.full(12, 10), np.full(12, 40)])
+    hours = np.random.default_rng(2).permutation(hours)
+    before, later = number_feature("hour", list(hours)), number_feature("hour", list((hours + 6) % 24))
+    [hint, *_] = cards(page(profile_of(before), profile_of(later)))["hour"].hints
+
+    assert hint == "the hours of the day are those of the baseline, 6 later: a shifted clock?"
+
+
+def test_another_unit_stands_in_the_sentence_as_well():
+    values = [float(number) for number in range(1, 400)]
+    before, now = profile_of(number_feature("x", values)), profile_of(number_feature("x", [v * 100 for v in values]))
+    known = MONITOR.known(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
+    results = MONITOR.in_words(MONITOR.check(now, MONITOR.metrics(now), known), now, known)
+
+    assert headline_of(results).text == "1 of 1 feature changed: x is about 100 times what it was (another unit?)."
+
+
+def test_a_key_is_not_counted_as_compared():
+    keys = text_feature("key", [f"id-{number}" for number in range(300)])
+    values = number_feature("x", [float(number) for number in range(300)])
+    state = profile_of(keys, values)
+    known = MONITOR.known(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
+    found = headline_of(MONITOR.check(state, MONITOR.metrics(state), known))
+
+    assert found.text == "No change seen in 1 feature."
+    assert found.detail.endswith("key is not compared.")
+
+
+def test_missing_values_stand_beside_those_of_the_baseline():
+    values = [float(number) for number in range(1_000)]
+    before, now = ([*values, *[None] * count] for count in (111, 112))  # 10 % and 10.07 %
+    found = page(profile_of(number_feature("x", before)), profile_of(number_feature("x", now)))
+    [table] = [block for section in found.sections for block in section.blocks if isinstance(block, PageTable)]
+
+    assert table.lines[0].cells[-1] == "9.99 % → 10.1 %"

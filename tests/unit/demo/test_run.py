@@ -118,8 +118,7 @@ def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predi
     main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
 
     assert out.getvalue().splitlines()[-2:] == [
-        "The window 2024-03-04T20:00Z to 21:00Z has 1 violation; the largest: day_minutes drifted, distance 0.5 "
-        "(threshold 0.1): its mean went from 180.2 to 90.",
+        "1 of 1 feature changed: day_minutes baseline drift, 0.5 where the baseline asks for 0.1.",
         "What moved the predictions there, on average: day_minutes by 0.500 (in the baseline by 0.125), "
         "plan by 0.250 (in the baseline by 0.250).",
     ]

@@ -9,6 +9,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
+from model_monitor.documents.check_results import in_alarms
+from model_monitor.documents.headline import headline_of
 from model_monitor.documents.page import CurveChart, Mark, PageTable
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
 from model_monitor.monitors.model_quality.evidence import evidence_of
@@ -25,7 +27,7 @@ def page(measurement, baseline):
 
 
 def rows(page):
-    table = page.sections[-2].blocks[0]
+    [table] = [section.blocks[0] for section in page.sections if section.heading == "All metrics"]
     return [dict(zip([column.title for column in table.columns], line.cells, strict=True)) for line in table.lines]
 
 
@@ -135,7 +137,7 @@ def test_regression_has_metrics_and_residuals():
     found = page_of(measured(REGRESSION, [1, 2, 3], [1.5, 2, 3]), ())
 
     headings = [section.heading for section in found.sections]
-    assert headings == ["What the predictions are like", "All metrics", "How to read this"]
+    assert headings == ["All metrics", "What the predictions are like", "How to read this"]
     assert [block.title for block in evidence(found)] == ["Residuals"]
 
 
@@ -144,3 +146,22 @@ def test_hostile_names_of_classes_are_texts():
 
     assert not {"script", "img"} & set(found.tags)
     assert HOSTILE.replace("\x07", "\\x07") in {value for _, value in found.attributes}
+
+
+def test_metrics_that_say_the_same_are_one_card_and_one_finding():
+    before, now = of_counts(80, 10, 90, 20), of_counts(60, 10, 90, 40)
+    results = in_alarms(check_all(now, ModelBaseline(suggest(before, BARE))), {})
+    names = [card.name for card in page_of(now, results).sections[0].blocks[0].cards]
+    recall = next(card for card in page_of(now, results).sections[0].blocks[0].cards if card.name == "recall")
+
+    assert not {"true_positive_rate", "false_negative_rate"} & set(names)
+    assert recall.hints[-1] == "the same by another name: true_positive_rate, false_negative_rate"
+    assert headline_of(results).text.startswith(f"{len(names)} of ")
+
+
+def test_a_calm_page_names_the_metric_that_is_closest_to_its_threshold():
+    same = of_counts(80, 10, 90, 20)
+    said = headline_of(check_all(same, ModelBaseline(suggest(same, BARE))))
+
+    assert "none is on the wrong side" in said.text
+    assert "The closest is recall: 0.8, at least 0.8 is asked for." in said.detail  # of equal ones the first

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import zipfile
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from tests.programs import printed_by
@@ -19,7 +19,9 @@ from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark
 from model_monitor.documents.run_description import BaselineReference, RunContext
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.reports.history_page.around import NOTHING_AROUND, around
 from model_monitor.reports.notices import AlertReport, Report, document, headline, text
+from model_monitor.reports.outputs.result_tables import SUMMARY
 from model_monitor.running.layout import Layout
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.spark.launch.package_zip import provide_zip
@@ -83,7 +85,7 @@ def test_a_change_that_goes_on_says_since_when(violated):
     before = [each.model_copy(update={"since": "2024-03-04T18:00:00Z"}) for each in violated.results]
     found = dataclasses.replace(violated, results=tuple(before))
 
-    assert found.summary() == "1 of 1 feature changed: charge is about 201 times what it was, since 18:00."
+    assert found.summary() == "1 of 1 feature changed, since 18:00: charge is about 201 times what it was."
     [card] = found.report().page.sections[1].blocks[0].cards
     assert card.since == "since 18:00, 3rd hour"
 
@@ -151,3 +153,53 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
 
     assert any(name.endswith("blocks.html") for name in zipfile.ZipFile(archive).namelist())
     assert printed_by(program, str(archive)) == "True True\n"
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory):
+    """Runs of 18:00, 19:00 and 20:00, the last two violated, each in the folder of its hour; and the page of the last."""
+    top = tmp_path_factory.mktemp("hours")
+    for hour, factor in ((18, 0.5), (19, 100.0), (20, 100.0)):
+        start = datetime(2024, 3, 4, hour, tzinfo=timezone.utc)
+        found = findings([factor * number for number in range(200)], start=start, end=start + timedelta(hours=1))
+        found.write(top / f"2024/03/04/{hour}")
+    (top / "history.html").write_text("")
+    return top, found
+
+
+def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_ones(hours):
+    top, found = hours
+    place = str(top / "2024/03/04/20")
+    described = found._described(None)
+    shown = around(place, described, found.files()[SUMMARY])
+
+    assert shown.hours["charge"].bad == (False, True, True)
+    assert shown.hours["charge"].times == ("18:00", "19:00", "20:00")
+    assert shown.hours["charge"].limit == pytest.approx(0.1)
+    assert shown.hours["charge"].values[0] < 0.1 < min(shown.hours["charge"].values[1:])
+    [card] = found._page(described, shown).sections[1].blocks[0].cards
+    assert card.hours == shown.hours["charge"]
+
+
+def test_neighbours_have_links_where_they_are(hours):
+    top, found = hours
+    place = str(top / "2024/03/04/19")
+    described = found._described(None).model_copy(
+        update={"window": RunContext(HOUR.start - timedelta(hours=1), HOUR.start).window}
+    )
+
+    links = dict(around(place, described, found.files()[SUMMARY]).links)
+    assert list(links) == ["← 18:00", "20:00 →", "all windows"]
+    assert all((top / "2024/03/04/19" / path).resolve().is_file() for path in links.values())
+
+
+def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp_path):
+    assert around(str(tmp_path), violated._described(None), b"") == NOTHING_AROUND
+
+
+def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do(violated):
+    steps = [section for section in violated.report().page.sections if section.heading == "What to do next"]
+    calm = findings([float(number) for number in range(100)]).report().page
+
+    assert "model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
+    assert "What to do next" not in [section.heading for section in calm.sections]

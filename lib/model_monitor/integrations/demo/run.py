@@ -8,8 +8,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -17,10 +17,11 @@ from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.formats import CaptureFormat
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violations, alarms_of, cause
+from model_monitor.documents.check_results import CheckResults, Violations, since_of
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
+from model_monitor.documents.headline import headline_of
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.documents.statistics import Statistics, as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
@@ -47,38 +48,7 @@ from model_monitor.reports.outputs.printable import error_lines, text_table
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.stopping import run_to_its_end
 
-DRIFT = "baseline_drift_check"
 NAMED = 3
-
-
-def conclusion(
-    start: datetime, end: datetime, outcomes: Iterable[CheckResult], baseline: Statistics, current: Statistics
-) -> str:
-    """The sentence for the window from `start` to `end` (UTC), without a line end.
-
-    It names the drifted feature with the largest distance, the first of equal ones. A p-value is no distance: outcomes of
-    `ChiSquared`, which have a statistic, are counted and not named.
-    """
-    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
-    window = f"The window {start:%Y-%m-%dT%H:%MZ} to {end:%H:%MZ}"
-    if not violated:
-        return f"{window} has no violations."
-    counted = f"{window} has {len(violated):,} violation{'' if len(violated) == 1 else 's'}"
-    drifted = [outcome for outcome in violated if outcome.check == DRIFT and outcome.statistic is None]
-    if not drifted:
-        return f"{counted}; no distance is among them, the first is {violated[0].check} of {violated[0].feature}."
-    furthest = max(drifted, key=lambda outcome: outcome.observed or 0.0)
-    return (
-        f"{counted}; the largest: {furthest.feature} drifted, distance {furthest.observed:.4g} "
-        f"(threshold {furthest.threshold:g}){_means(furthest.feature or '', baseline, current)}."
-    )
-
-
-def _means(name: str, baseline: Statistics, current: Statistics) -> str:
-    """How the mean moved, where both sides have one."""
-    means = [statistics.feature(name).numerical_statistics for statistics in (baseline, current)]
-    before, after = (numbers and numbers.mean for numbers in means)
-    return "" if before is None or after is None else f": its mean went from {before:,.4g} to {after:,.4g}"
 
 
 def moved(baseline: AttributionReport, current: AttributionReport) -> str:
@@ -118,13 +88,13 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
             context = RunContext(start, end, model=DAY_MODEL)
             for folder, monitor, against, place in watched:
                 findings = run_monitoring(data, monitor, against, context=context, since=since.get(folder))
-                bad = [each for alarm in alarms_of(findings.results) for each in alarm.results]
-                since[folder] = {cause(each): each.since or moment(start) for each in bad}
+                since[folder] = since_of(findings.results, moment(start))
                 reference = baselines.to_run(str(place), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
-    page = output / DAY_PAGE
-    command.main(command.Request([str(output / HOURS), str(output / EXPLAINED)]), str(page), io.StringIO())
-    return page
+        if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
+            asked = command.Request([str(output / HOURS), str(output / EXPLAINED)])
+            command.main(asked, str(output / DAY_PAGE), io.StringIO())
+    return output / DAY_PAGE
 
 
 # `model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.
@@ -258,9 +228,9 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
     _step(out, f"    done in {time.monotonic() - started:.1f} s")
 
-    before, after = (_read(output / folder, Statistics) for folder in (RESULTS, REPORT))
+    before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
-    said = conclusion(start, end, outcomes.checks, before, after)
+    said = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS)
     moving = moved(
         *(_read(output / folder, AttributionReport) for folder in (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}"))
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from shlex import quote
 
-from model_monitor.documents.check_results import FACET_VALUE, CheckResult, excess
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult, cause, excess, name_of
 from model_monitor.documents.page import (
+    EXPLAIN,
     VERDICTS,
     Block,
     Card,
@@ -85,7 +87,10 @@ def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: 
 def _cards(analysis: BiasAnalysis, bad: Sequence[CheckResult]) -> Iterator[Card]:
     """A card for each metric that changed: its value beside the baseline's, and the rates of both groups."""
     groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
-    for result in sorted(bad, key=lambda each: (each.alarm or 0, -excess(each))):
+    alike: dict[str, list[CheckResult]] = {}
+    for each in sorted(bad, key=lambda each: (each.alarm or 0, -excess(each))):
+        alike.setdefault(cause(each), []).append(each)
+    for result, *twins in alike.values():
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
@@ -99,7 +104,10 @@ def _cards(analysis: BiasAnalysis, bad: Sequence[CheckResult]) -> Iterator[Card]
         evidence = f"95 % interval {_interval(result)}" if result.interval else ""
         metrics = group.metrics if group else ()
         about = next((each.description for each in metrics if each.name == result.metric), "")
-        yield Card(name, said, "", result.since or "", picture, (about,) if about else (), None, evidence)
+        hints: tuple[str, ...] = (about,) if about else ()
+        hints += (f"the same in other units: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
+        more, of = (EXPLAIN.format(name=quote(result.metric or "")),), name_of(result)
+        yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=of)
 
 
 def _of_both(group: GroupAnalysis) -> Iterator[Point]:
@@ -194,7 +202,8 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]
                 cells.append(_interval(result))
             cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
-        lines.append(Line(tuple(cells), VERDICTS[result.status][0] if result else Mark.NONE))
+        mark, of = (VERDICTS[result.status][0], name_of(result)) if result else (Mark.NONE, "")
+        lines.append(Line(tuple(cells), mark, of))
     return PageTable(tuple(columns), tuple(lines))
 
 

@@ -36,7 +36,9 @@ from model_monitor.monitors.data_quality.evaluation import (
     with_impact,
 )
 from model_monitor.monitors.data_quality.hints import Seen
-from model_monitor.monitors.data_quality.page import BINS, Bins, bins_of, page_of, with_words
+from model_monitor.monitors.data_quality.page import page_of
+from model_monitor.monitors.data_quality.pictures import BINS, Bins, bins_of
+from model_monitor.monitors.data_quality.words import with_words
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread, violations_of
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State

@@ -1,26 +1,16 @@
-"""A run of data quality as a page to read: what changed in words and as pictures, then every other feature, one line each.
-Pure.
-"""
+"""A run of data quality as a page to read: what changed as cards, then every other feature, one line each. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from shlex import quote
 
 import numpy as np
 
-from model_monitor.documents.check_results import (
-    COMPLETENESS,
-    CheckResult,
-    CheckStatus,
-    check_in_words,
-    excess,
-    plain_words,
-)
-from model_monitor.documents.headline import ONE_VALUE, evidence_of, moved
+from model_monitor.documents.check_results import CheckResult, check_in_words, excess
+from model_monitor.documents.headline import ONE_VALUE, evidence_of, no_more_than, not_compared
 from model_monitor.documents.page import (
+    EXPLAIN,
     LINES_SHOWN,
     MOST_LINES,
     VERDICTS,
@@ -30,7 +20,6 @@ from model_monitor.documents.page import (
     Column,
     Headline,
     Line,
-    Overlay,
     Page,
     PageSection,
     PageTable,
@@ -40,309 +29,24 @@ from model_monitor.documents.page import (
 )
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.monitors.data_quality.distributions import (
-    FeatureDistribution,
-    as_counted,
-    from_feature_profile,
-    from_profile,
-    why_always_new,
-)
-from model_monitor.monitors.data_quality.documents import domain_of
-from model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, negative
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
+from model_monitor.monitors.data_quality.pictures import overlay_of
+from model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, unit_of
 from model_monitor.monitors.protocol import violated
-from model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
+from model_monitor.statistics.drift.distributions import StepCdf, Values
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
-MOST_VALUES, LONGEST = 5, 60
-MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
-
-DRIFT, DOMAIN, HIDDEN = "baseline_drift_check", "categorical_values_check", "(hidden)"
-_PLAIN = {
-    "missing_column_check": "{name} is not in the data any more",
-    "extra_column_check": "{name} is in the data, and was not in the baseline",
-    "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
-    "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
-    "non_negative_check": "{name} has negative numbers, it had none",
-}
-_OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
-
-Side = FeatureDistribution | None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a violated check found. words: a sentence. values: categories that it is about. change: in words that follow the name.
-    short: what was and is. by: by how much in a person's terms.
-    """
-
-    words: str
-    values: Sequence[str] = ()
-    change: str | None = None
-    short: str = ""
-    by: str = ""
-
-
-def with_words(
-    results: Sequence[CheckResult],
-    profile: Profile,
-    known: QualityBaseline,
-    *,
-    max_domain_size: int,
-    hide_values: bool,
-) -> tuple[CheckResult, ...]:
-    """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
-    features = {feature.name: feature for feature in reversed(profile.features)}
-
-    def told(result: CheckResult) -> CheckResult:
-        found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
-        shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
-        members = {"words": found.words, "values": None if hide_values else shown or None, "change": found.change}
-        if hide_values and result.description:
-            members["description"] = _without_values(result.description)
-        return result.model_copy(update=members)
-
-    return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
-
-
-def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
-    """What a violated check of data quality found. current: the feature in the window, None where it is not."""
-    name = result.feature or ""
-    before = known.references.get(result.against or "", known.distributions).get(name)
-    told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
-    if told is not None:
-        words = told.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
-        change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
-        return Said(words, (), change, change or words)
-    if current is None or before is None or result.observed is None:
-        return Said(plain_words(result))
-    now = from_feature_profile(current)
-    if result.check == COMPLETENESS:
-        return _missing(name, before, now)
-    if result.check == DOMAIN:
-        domains = {feature.name: feature.domains or () for feature in known.constraints.features}
-        listed = as_counted(domains.get(name, ()))
-        new = [value for value in domain_of(current, max_domain_size) or () if value not in listed]
-        share = percent(1 - result.observed)
-        change = f"has {share} of values that were not there before"
-        return Said(f"{name}: {share} are values that the baseline has not", new, change, f"new values: {share}")
-    if result.check == "data_type_check":
-        what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
-        return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
-    if result.check == DRIFT or result.method is not None:
-        found = _moved(result, before, now, max_domain_size)
-        words = f"{name} {_drifted(result)}{found.words and f': {found.words}'}"
-        return Said(words, found.values, found.change or "has another distribution", found.short, found.by)
-    if result.threshold is None or result.formula is None:
-        return Said(plain_words(result))
-    shown = percent if result.formula.startswith("share") else number_text
-    was, is_now = shown(result.threshold), shown(result.observed)
-    what = f"{result.formula} went from {was} to {is_now}"
-    return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
-
-
-def _drifted(result: CheckResult) -> str:
-    against = f" from {result.against}" if result.against not in (None, "baseline") else ""
-    observed, threshold = result.observed or 0.0, result.threshold or 0.0
-    if result.statistic is None and result.adjusted_p is not None and observed <= threshold:
-        return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
-    what = "p-value" if result.statistic is not None else "distance"
-    return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
-
-
-def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
-    if result.component == "missing" and before.rows and now.rows:
-        return _missing("", before, now)
-    if before.numbers is not None and now.numbers is not None:
-        return _moved_numbers(result, before, now)
-    if not before.categories or not now.categories:
-        return Said("")
-    b, c = category_cells(before.categories, now.categories)
-    names = sorted({*before.categories, *now.categories})
-    place = _largest(b / b.sum(), c / c.sum())
-    is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
-    return _of_one(float(b[place] / b.sum()), float(c[place] / c.sum()), [names[place]] if is_listed else [])
-
-
-def _largest(before: Values, now: Values) -> int:
-    """Where the difference is largest; of equal ones where it is a rise."""
-    apart = np.round(now - before, 9)
-    return int(np.lexsort((apart, abs(apart)))[-1])
-
-
-def _of_one(was: float, now: float, values: Sequence[str]) -> Said:
-    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
-    change = f"has {ONE_VALUE} in {percent(now)} of the records, in {percent(was) if was else 'none'} before"
-    return Said(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
-
-
-def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> Said:
-    """The share of one value where cells tell of one; else the one of mean and standard deviation that moved more."""
-    assert before.numbers is not None
-    assert now.numbers is not None
-    sides = before.numbers.step_cdf(), now.numbers.step_cdf()
-    if result.component in ("cell", "chi2"):
-        values = np.union1d(sides[0].values, sides[1].values)
-        was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
-        place = _largest(was, found)
-        if abs(was - found)[place] >= LEAST_EFFECT:
-            named = [number_text(float(values[place]))] if len(values) <= MOST_NAMED_NUMBERS else []
-            return _of_one(float(was[place]), float(found[place]), named)
-    told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
-    apart = [
-        (abs(c - b), what, b, c)
-        for what, (b, c) in told.items()
-        if b is not None and c is not None and f"{b:,.4g}" != f"{c:,.4g}"
-    ]
-    if not apart:
-        return Said("")
-    _, what, was_, is_ = max(apart, key=itemgetter(0))
-    change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
-    change = change if what == "mean" else f"spreads otherwise: its {what} {change}"
-    shown = f"{what} {number_text(was_)} → {number_text(is_)}"
-    return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
-
-
-def _deviation(values: StepCdf) -> float | None:
-    """None if there is no number, or they lie too far apart."""
-    finite = values.finite()
-    found = finite.deviation if finite.total else math.nan
-    return found if math.isfinite(found) else None
-
-
-def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> Said:
-    was, found = (percent(1 - side.present / side.rows if side.rows else 0.0) for side in (before, now))
-    earlier = "where none was" if was == "0 %" else f"{was} before"
-    change = f"is missing in {found} of the records, {earlier}"
-    return Said(f"{name}{name and ': '}{found} are missing, {was} were", (), change, f"missing {was} → {found}")
-
-
-def _without_values(description: str) -> str:
-    for text in (COMPARATOR_VALUE, negative):
-        said, mark, value = description.partition(text.partition("{")[0])
-        if value:
-            return said + mark + HIDDEN
-    return description
-
-
-# A feature's distribution in a window over that of its baseline, in bins of the baseline's, so that windows
-# compare.
-
-
-BINS = 20
-TAIL = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Bins:
-    """A baseline's bins of a feature. ends: of numbers. names: of categories, the most frequent first."""
-
-    ends: tuple[float, float] | None = None
-    names: tuple[str, ...] = ()
-
-    def shares(self, side: FeatureDistribution) -> Values | None:
-        """The 22 shares of a distribution's values; None if they are not known one by one, or there are none."""
-        if self.ends is not None and side.numbers is not None:
-            cdf = side.numbers.step_cdf()
-            return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0) if cdf.total else None
-        if self.ends is None and side.categories:
-            return self._of_categories(side.categories)
-        return None
-
-    @property
-    def _edges(self) -> Values:
-        low, high = self.ends or (0.0, 0.0)
-        halves = np.linspace(low / 2, high / 2, BINS + 1)  # the whole width may be no double
-        edges = halves.astype(np.float64) * 2
-        edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin has its upper edge, the first has both
-        return edges
-
-    def _of_categories(self, counts: Mapping[str, int]) -> Values:
-        total = sum(counts.values())
-        shares = np.zeros(BINS + 2)
-        first = [counts.get(name, 0) / total for name in self.names[:BINS]]
-        known = sum(counts.get(name, 0) for name in self.names) / total
-        shares[: len(first)] = first
-        shares[BINS:] = known - sum(first), 1 - known
-        return np.clip(shares, 0.0, 1.0)
-
-
-def bins_of(baseline: FeatureDistribution) -> Bins | None:
-    """None if its values are not known one by one."""
-    if baseline.numbers is not None:
-        finite = baseline.numbers.step_cdf().finite()
-        if not finite.total:
-            return None
-        low, high = finite.quantiles((TAIL, 1 - TAIL))
-        return Bins((low, high))
-    counts = baseline.categories
-    return Bins(names=tuple(sorted(counts, key=lambda name: (-counts[name], name)))) if counts else None
-
-
-def overlay_of(
-    baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
-) -> Overlay | None:
-    """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: of how many
-    categories the names may be shown; others are counted.
-    """
-    sides = [baseline] if current is None else [baseline, current]
-    bins = bins_of(baseline)
-    found = [bins.shares(side) if bins is not None else None for side in sides]
-    shares = [np.clip(each, 0.0, 1.0) for each in found if each is not None]
-    if bins is None or len(shares) < len(sides):
-        return None
-    if bins.ends is None:
-        words = f"{len(bins.names):,} values in the baseline"
-        words += f", {shares[1][-1]:.1%} now are others" if len(sides) > 1 else ""
-        kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
-        named = len(bins.names) <= most_named
-        names = [name if named else f"value {place}" for place, name in enumerate(bins.names[:BINS], start=1)]
-        return overlay(
-            [each[kept] for each in shares], words, names=(*names, *(["others"] * (len(bins.names) > BINS)), "new")
-        )
-    low, high = bins.ends
-    medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
-    words = f"median {medians[0]}" if len(sides) == 1 else f"median {medians[0]} in the baseline, {medians[1]} now"
-    kept = [*range(BINS + 2)] if low < high else [0, 1, BINS + 1]
-    return overlay([each[kept] for each in shares], words, bins.ends)
-
-
-def overlay(
-    shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
-) -> Overlay:
-    """shares: of the baseline, and of the window if there is one. ends: of the baseline's numbers. names: of its categories."""
-    baseline, *current = (tuple(map(float, side)) for side in shares)
-    now = current[0] if current else ()
-    if ends is None:
-        return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
-    low, high = ends
-    axis = dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high))
-    outside = [
-        f"{percent(now[place])} of the records {side} the baseline’s range"
-        for place, side in ((0, "below"), (-1, "above"))
-        if now and baseline and now[place] >= max(0.02, 2 * baseline[place])
-    ]
-    return Overlay(baseline, now, words, tuple(axis), (), ", ".join(outside))
-
-
-# A run of data quality as a page to read: what changed as cards, then every other feature, one line each.
-
-
-COMMAND = "model-monitor explain {name} --run DIRECTORY derives the numbers."
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
-    "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each "
-    "side for "
-    "all beyond. Of texts they are the most frequent values, the others, and those that the baseline has not.",
-    "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window "
-    "in which "
-    "nothing changed looks like this one.",
+    "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
+    "for all beyond. Of texts they are the most frequent values, the others, and those that the baseline has not.",
+    "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window in "
+    "which nothing changed looks like this one.",
     "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "
-    "checks.json "
-    "has all numbers.",
+    "checks.json has all numbers.",
 )
-UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0, 1024.0, 2.54, 1.609, 2.205, 4.184)
-"""Factors between units that people mix up."""
+FEW_HOURS = 6  # with fewer, numbers up to 23 are no hours of the day
 FILLERS = frozenset({0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0})  # what programs write where there is no number
 
 
@@ -367,6 +71,8 @@ def page_of(
     bad = [name for name, found in by_name.items() if any(violated(found))]
     first = {name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad}
     bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
+    apart = {name: first[name].distance or 0.0 for name in known.outputs if name in first}
+    bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
     cards = []
     for name in bad:
         said = said_of(first[name], features.get(name), known, max_domain_size)
@@ -375,12 +81,15 @@ def page_of(
     calm = [name for name in names if name not in first]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
-    sections = [PageSection("Changed", (Cards(tuple(cards)),), note="the largest first")] if cards else []
+    order = "the largest first, the model's outputs last" if 0 < len(apart) < len(bad) else "the largest first"
+    sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)] if cards else []
     if calm:
         lines = tuple(
             _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), known) for name in calm
         )
-        note = f"{len(lines):,} feature{'' if len(lines) == 1 else 's'}"
+        left_out = [each for each in not_compared(results) if each.feature in calm]
+        note = f"{len(lines) - len(left_out):,} feature{'' if len(lines) - len(left_out) == 1 else 's'}"
+        note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(lines) > MOST_LINES else ""
         table = PageTable(_CALM, lines)
         sections.append(PageSection("No change seen", (table,), note=note))
@@ -432,7 +141,7 @@ def _card(
     )
     columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
     evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
-    more: tuple[Block, ...] = (PageTable(columns, tuple(map(Line, rows))), COMMAND.format(name=name))
+    more: tuple[Block, ...] = (PageTable(columns, tuple(map(Line, rows))), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
@@ -450,10 +159,8 @@ def _may_be(result: CheckResult, before: Side, now: Side, *, with_values: bool) 
     if len(sides[1].values) == 1 < len(sides[0].values):
         yield f"all values are {number_text(float(sides[1].values[0])) if with_values else 'the same'}: is it frozen?"
         return
-    shares = (0.1, 0.5, 0.9)
-    ratios = [b / a for a, b in zip(*(side.quantiles(shares) for side in sides), strict=True) if a and b / a > 0]
-    if len(ratios) == len(shares) and (unit := other_unit(ratios)):
-        yield unit
+    if guess := unit_of(*sides) or _shifted_clock(*sides):
+        yield guess
         return
     for value in FILLERS if with_values else ():
         was, found = (
@@ -462,6 +169,24 @@ def _may_be(result: CheckResult, before: Side, now: Side, *, with_values: bool) 
         if found - was >= LEAST_EFFECT and len(sides[0].values) > 2:
             yield f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
             return
+
+
+def _shifted_clock(before: StepCdf, now: StepCdf) -> str:
+    """What it may be if numbers that are hours of the day are those of the baseline some hours later; empty otherwise."""
+    hours: Values = np.arange(24, dtype=np.float64)
+    if not (
+        np.isin(before.values, hours).all() and np.isin(now.values, hours).all() and len(before.values) > FEW_HOURS
+    ):
+        return ""
+    was, found = (np.diff(side.shares_at(hours), prepend=0.0) for side in (before, now))
+    apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
+    best = int(np.argmin(apart))
+    told = f"{best} later" if best <= 12 else f"{24 - best} earlier"
+    return (
+        f"the hours of the day are those of the baseline, {told}: a shifted clock?"
+        if apart[best] < apart[0] / 3
+        else ""
+    )
 
 
 _CALM = (
@@ -475,28 +200,15 @@ _CALM = (
 )
 
 
-def other_unit(ratios: Sequence[float]) -> str:
-    """What it may be if numbers are so many times what they were, each of them; empty if no unit explains it."""
-    for unit in (*UNITS, *(1 / unit for unit in UNITS)):
-        if all(ratio > 0 and abs(math.log(ratio / unit)) < 0.2 for ratio in ratios):
-            usual = f"{number_text(unit, 3)} times" if unit > 1 else f"1/{number_text(1 / unit, 3)} of"
-            return f"all of them are about {usual} a usual one: another unit?"
-    return ""
-
-
 def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], known: QualityBaseline) -> Line:
-    drift = next((each for each in results if each.smallest_change is not None), None)
-    largest = str(drift.change) if drift is not None and drift.change else ""
-    asked = known.requested_threshold(name) if drift is not None else None
+    largest = no_more_than(results)
+    asked, drift = known.requested_threshold(name), next((each for each in results if each.smallest_change), None)
     if drift is not None and asked is not None and (drift.distance_high or 0) > asked:
         largest += f"; a distance above {number_text(asked)} was asked for, too few rows show that"
-    if not largest:
-        why = next((each for each in results if each.check == DRIFT and each.reason), None)
-        unjudged = why is not None and why.status is CheckStatus.NOT_JUDGED
-        largest = f"{'not compared: ' if unjudged else ''}{(why.reason or '').partition(';')[0]}" if why else "–"
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (overlay_of(before, now) if before and now else None) or "–"
-    return Line((name, shown, picture, _usual(before), _usual(now), largest, _lacking(now)))
+    lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
+    return Line((name, shown, picture, _usual(before), _usual(now), largest, lacking), of=name)
 
 
 def _usual(side: Side) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from shlex import quote
 
 from model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
+from model_monitor.documents.headline import moved as moved_by
+from model_monitor.documents.headline import no_more_than
 from model_monitor.documents.page import (
-    VERDICTS,
+    EXPLAIN,
     Block,
+    Card,
+    Cards,
     Column,
     CurveChart,
     Headline,
@@ -32,8 +38,10 @@ TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the re
 MOST_FEATURES = 20  # features of a chart; the table has all of them
 
 HOW_TO_READ = (
+    "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
+    "limit: a share of the feature's baseline value (25 % by default), for small ones a share of all together (2 %).",
     "A global value says how much a feature moves the model's output, on average over the rows, away from what the baseline "
-    "rows get. It says what moves the model, not what is true of the world. Two features that say the same share what they do."
+    "rows get. It says what moves the model, not what is true of the world. Two features that say the same share what they do.",
 )
 
 
@@ -70,33 +78,54 @@ def how(analysis: AttributionAnalysis) -> str:
 def _sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None
 ) -> Iterator[PageSection]:
-    moved = {((each.model_extra or {})[LABEL], each.feature) for each in results if each.status is CheckStatus.VIOLATED}
+    found = {((each.model_extra or {})[LABEL], each.feature): each for each in results}
+    moved = sorted(
+        (each for each in results if each.status is CheckStatus.VIOLATED), key=lambda each: -abs(each.observed or 0.0)
+    )
+    outputs = {each.name: each for each in analysis.outputs}
+    cards = [_card(each, outputs[(each.model_extra or {})[LABEL]], known) for each in moved if each.feature]
+    said = [_ranking(each) for each in moved if not each.feature]
+    if cards or said:
+        yield PageSection("Changed", (*((Cards(tuple(cards)),) if cards else ()), *said), note="the largest first")
     for output in analysis.outputs:
-        before = known.constraints.values.get(output.name, {}) if known else {}
-        changed = {name for name in output.values if (output.name, name) in moved}
-        blocks: tuple[Block, ...] = (_chart(output, before, changed), _table(output, before))
+        before = _before(known, output.name)
+        of_output = {name: each for name in output.values if (each := found.get((output.name, name))) is not None}
+        changed = {name for name, each in of_output.items() if each in moved}
+        blocks: tuple[Block, ...] = (_chart(output, before, changed), _table(output, before, of_output))
         yield PageSection(f"What moves {output.name}", blocks, note="the largest first")
-    if results:
-        yield PageSection("Checks", (_verdicts(results),), folded=True)
     for dependent in analysis.dependence:
         blocks = (*_curves(dependent), _dependence(dependent))
         yield PageSection(f"Partial dependence on {dependent.feature}", blocks, folded=True)
-    yield PageSection("How to read this", (HOW_TO_READ,), folded=True)
+    yield PageSection("How to read this", HOW_TO_READ, folded=True)
 
 
-def _verdicts(results: Sequence[CheckResult]) -> PageTable:
-    columns = tuple(Column(title) for title in ("Output", "Feature", "Check", "Verdict", "Observed", "Interval"))
-    lines = []
-    for result in results:
-        mark, word = VERDICTS[result.status]
-        ends = " to ".join(map(number_text, result.interval)) if result.interval else "–"
-        cells = ((result.model_extra or {})[LABEL], result.feature or "all", result.check, word)
-        lines.append(Line((*cells, number_text(result.observed), ends), mark))
-    return PageTable(columns, tuple(lines))
+def _before(known: AttributionBaseline | None, output: str) -> Mapping[str, float]:
+    return known.constraints.values.get(output, {}) if known else {}
 
 
-def _chart(output: OutputAnalysis, known: Mapping[str, float], changed: Collection[str]) -> PointChart:
-    names = sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
+def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaseline | None) -> Card:
+    """What a feature does to an output beside what it did."""
+    name, limit = result.feature or "", number_text(result.threshold, 3)
+    now, before = output.values[name], _before(known, output.name).get(name, 0.0)
+    chart = _chart(output, {name: before}, {name}, [name])
+    points = (replace(chart.points[0], name="this run"), Point("baseline", before))
+    said = f"moves {output.name} by {number_text(before, 3)} → {number_text(now, 3)} on average"
+    ends = f"the change is {' to '.join(number_text(end, 3) for end in result.interval or ())}, limit {limit}"
+    hint = "see in the page of data quality whether its values changed"
+    more = (EXPLAIN.format(name=quote(name)),)
+    by, of = moved_by(before, now)[1], f"{name} ({output.name})"
+    return Card(name, said, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=of)
+
+
+def _ranking(result: CheckResult) -> str:
+    found, asked = number_text(result.observed), number_text(result.threshold)
+    return f"The features' ranking: {result.metric} {found} where at least {asked} is asked for; 1 is that of the baseline."
+
+
+def _chart(
+    output: OutputAnalysis, known: Mapping[str, float], changed: Collection[str], chosen: Sequence[str] = ()
+) -> PointChart:
+    names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
     values = [abs(value) for name in names for value in (output.values[name], known.get(name, 0.0))]
     ends = [2 * (output.errors[name] or 0.0) for name in names]
     top = max(values, default=0.0) + max(ends, default=0.0) or 1.0
@@ -115,26 +144,26 @@ def _ends(output: OutputAnalysis, name: str) -> tuple[float, float] | None:
     return None if error is None else (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error)
 
 
-def _table(output: OutputAnalysis, known: Mapping[str, float]) -> PageTable:
+def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[str, CheckResult]) -> PageTable:
     total = sum(map(abs, output.values.values())) or 1.0
-    columns = (
-        Column("Feature", is_name=True),
-        *(Column(title, is_number=True) for title in ("Value", "Share", "Standard error", "Mean", "Baseline")),
-    )
-    lines = [
-        Line(
-            (
-                name,
-                number_text(value),
-                f"{abs(value) / total:.1%}",
-                number_text(output.errors[name]),
-                number_text(output.means[name]),
-                number_text(known.get(name)),
-            )
-        )
-        for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1]))
+    columns = [
+        Column("feature", is_name=True),
+        *(Column(title, is_number=True) for title in ("share", "signed", "before", "now")),
     ]
-    return PageTable(columns, tuple(lines), f"Baseline rows get {number_text(output.expected)}.")
+    columns += [Column("limit", is_number=True), Column("no change larger than")] if results else []
+    lines = []
+    for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
+        numbers = map(number_text, (output.means[name], known.get(name), value))
+        result = results.get(name)
+        is_bad = result is not None and result.status is CheckStatus.VIOLATED
+        told = (
+            (number_text(result.threshold, 3), "changed" if is_bad else no_more_than([result]))
+            if result
+            else ("–", "–")
+        )
+        cells = (name, f"{abs(value) / total:.1%}", *numbers, *(told if results else ()))
+        lines.append(Line(cells, Mark.BAD if is_bad else Mark.NONE, f"{name} ({output.name})"))
+    return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {number_text(output.expected)}.")
 
 
 def _curves(found: Dependent) -> Iterator[CurveChart]:

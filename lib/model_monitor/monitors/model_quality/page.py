@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, excess
-from model_monitor.documents.headline import once_in
+from model_monitor.documents.check_results import CheckResult, cause, excess
+from model_monitor.documents.headline import SIDES, once_in
 from model_monitor.documents.page import (
+    EXPLAIN,
     VERDICTS,
     Block,
     Card,
@@ -39,16 +41,14 @@ from model_monitor.statistics.states.scores import ScoreCounts, calibration
 MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
 MOST_POINTS = 200  # of a curve; so many are more than its pixels show
 
-SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
 COLUMNS = (
     *(Column("verdict"), Column("metric", is_name=True)),
     *(Column(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
     Column("remark"),
 )
 READING = (
-    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold "
-    "by more "
-    "than chance explains. metrics.json and checks.json have all numbers of this page.",
+    "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold by "
+    "more than chance explains. metrics.json and checks.json have all numbers of this page.",
 )
 
 
@@ -57,13 +57,17 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     judged = {result.metric or "": result for result in results}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    bad = sorted(violated(results), key=lambda each: (each.alarm or 0, -excess(each)))
-    cards = tuple(_card(each, measurement.metrics.get(each.metric or "")) for each in bad)
+    bad: dict[str, list[CheckResult]] = {}
+    for each in sorted(violated(results), key=lambda each: (each.alarm or 0, -excess(each))):
+        bad.setdefault(cause(each), []).append(each)
+    cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in bad.values())
     sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if bad else []
+    lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
+    note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
+    table = PageTable(COLUMNS, lines).without_empty()
+    sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
-    lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
-    sections.append(PageSection("All metrics", (PageTable(COLUMNS, lines),), note=f"{len(lines):,} metrics"))
     reading = PageSection("How to read this", READING, folded=True)
     headline = (
         None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
@@ -71,7 +75,9 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 
-def _card(result: CheckResult, measured: Measured | None) -> Card:
+def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
+    """alike: a metric's result, then those of others that say the same in other units."""
+    result, *twins = alike
     interval = interval_of(measured.estimate) if measured else result.interval
     value = measured.value if measured else result.observed
     numbers = [
@@ -87,8 +93,10 @@ def _card(result: CheckResult, measured: Measured | None) -> Card:
     evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
-    hints = (result.reason,) if result.reason else ()
-    return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence)
+    hints: tuple[str, ...] = (result.reason,) if result.reason else ()
+    hints += (f"the same by another name: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
+    more = (EXPLAIN.format(name=quote(result.metric or "")),)
+    return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 
 def _line(name: str, measured: Measured | None, result: CheckResult | None) -> Line:
@@ -99,7 +107,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
         threshold = SIDES.get(result.check, "") + number_text(result.threshold)
     rows = count_text(measured.estimate.n) if measured else "–"
     remark = (result.reason if result else "") or ""
-    return Line((verdict, name, _value(measured), _ends(interval), threshold, rows, remark), mark)
+    return Line((verdict, name, _value(measured), _ends(interval), threshold, rows, remark), mark, name)
 
 
 def _ends(interval: tuple[float, float] | None) -> str:

@@ -32,7 +32,7 @@ from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
 from model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.page import overlay_of
+from model_monitor.monitors.data_quality.pictures import overlay_of
 from model_monitor.monitors.protocol import violated
 from model_monitor.reports.history.archive import from_parquet, path_of
 from model_monitor.reports.history.baselines import of_files, of_run, shares_at

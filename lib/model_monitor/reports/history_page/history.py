@@ -229,7 +229,7 @@ def feature_map(
     """The map of the monitor of features, and what it leaves out; a sentence alone if no run looked at features."""
     series = next((each for each in found if not each.is_metric.all()), None)
     if series is None:
-        return ["Only metrics were looked at; the tables below have them all."]
+        return ["Only metrics were looked at; the tables have them all."]
     order = _worst_first(series)
     rows = order[:MOST_ROWS]
     drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]

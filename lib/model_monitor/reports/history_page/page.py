@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from model_monitor.documents.check_results import (
-    WORST_FIRST,
     CheckResult,
     CheckStatus,
+    cause,
     check_in_words,
     excess,
+    name_of,
 )
-from model_monitor.documents.headline import KINDS, ONE_VALUE, change_of, evidence_of, headline_of, moved
+from model_monitor.documents.headline import (
+    KINDS,
+    ONE_VALUE,
+    change_of,
+    evidence_of,
+    headline_of,
+    moved,
+    no_more_than,
+    tally,
+    window_text,
+)
 from model_monitor.documents.page import (
-    VERDICTS,
     Card,
     Cards,
     Column,
     Headline,
-    Hours,
     Line,
     Mark,
     Overlay,
@@ -31,24 +39,19 @@ from model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    Track,
-    Tracks,
     count_text,
     number_text,
     percent,
 )
 from model_monitor.documents.run_description import RunWindow, moment
-from model_monitor.monitors.data_quality.page import other_unit, overlay
+from model_monitor.monitors.data_quality.pictures import overlay
 from model_monitor.reports.history_page.history import History, Series, feature_map
-from model_monitor.reports.history_page.past_run import NONE, PastRun, name_of
+from model_monitor.reports.history_page.over_time import MOST_TICKS, hours_of, is_of_changes, records_of, tracks_of
+from model_monitor.reports.history_page.past_run import PastRun
 
-MOST_FIRST = 2  # metrics of each monitor that are drawn over time before what changed
-MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; more windows share them
-MOST_METRICS = 8  # metrics over time, of each monitor
 READING = (
-    "Each column of the drawings is a window; an empty one has no run. A distance is 0 for equal distributions, and of "
-    "features the "
-    "number that is drawn; of metrics it is their value, and the band is the 95 % interval.",
+    "Each column of the drawings is a window; an empty one has no run. A distance is 0 for equal distributions, and of features "
+    "the number that is drawn; of metrics it is their value, and the band is the 95 % interval.",
     "Grey bars are the baseline, the blue outline is the last window, over the baseline's bins. Red bars are windows that were "
     "violated, the dashed line is the limit.",
     "For where a number comes from: model-monitor explain FEATURE --run FOLDER.",
@@ -80,32 +83,35 @@ def page_of(
     nothing where no file tells it.
     """
     times = history.labels
-    cards, tables = [], []
+    cards, tables, counts = [], [], []
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
         for each in results:
             by_name.setdefault(name_of(each), []).append(each)
-        found = {row: by_name.get(series.names[row], []) for row in _rows(series)}
+        found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in found if series.is_violated[row, series.last[0]]]
-        bad.sort(key=lambda row: _rank(found[row]))
-        cards += [_card(history, series, row, found[row], known) for row in bad]
+        bad.sort(key=lambda row: _rank(series.names[row] in known.outputs, found[row]))
+        twins: dict[str, list[int]] = {}
+        for row in bad:
+            first = _first(found[row])
+            twins.setdefault(cause(first) if first and first.metric else series.names[row], []).append(row)
+        cards += [_card(history, series, rows, found[rows[0]], known) for rows in twins.values()]
         lines = tuple(_line(history, series, row, found[row], known) for row in found if row not in bad)
         if lines:
             kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
-            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else ""))
-    first, others = _tracks(history, times, known.links)
-    sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (first,))]
-    calm = sum(len(table.lines) for table in tables)
+            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
+        changed, compared, unit = tally(results or series.last[1].results())
+        counts.append((len(changed), compared, f"{unit}{'' if compared == 1 else 's'}"))
+    drawn = tracks_of(history, times, known.links)
+    sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     if cards:
-        note = f"{len(cards):,} of {len(cards) + calm:,}, the largest first"
+        note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
-    if calm:
-        sections.append(PageSection("No change seen", tuple(tables), note=f"{calm:,} in the last window"))
-    if others.tracks:
-        sections.append(PageSection("More over time", (others,), folded=True))
+    if tables:
+        note = ", ".join(f"{count - bad:,} of {count:,} {unit}" for bad, count, unit in counts)
+        sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
     shown = feature_map(history.series, times, known.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
-    sections.append(PageSection("All features and metrics", (_of_all(history, times),), folded=True))
     sections.append(PageSection("All windows", (_of_windows(history, times),), folded=True))
     if history.unread:
         table = PageTable(
@@ -115,7 +121,9 @@ def page_of(
         sections.append(PageSection("Runs that can't be read", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
     kinds = dict.fromkeys(_kind(series) for series in history.series)
-    span = f"{times[0]} to {times[-1]} UTC" if len(times) > 1 else times[0]
+    whole = RunWindow(start=moment(history.windows[0][0]), end=moment(history.windows[-1][1]))
+    is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
+    span = window_text(whole) if is_timed else " to ".join(dict.fromkeys((times[0], times[-1])))
     links = known.links.get(_latest(history).folder)
     return Page(
         *("history", title, _facts(history), tuple(sections), _headline(history, judged, known.outputs)),
@@ -143,14 +151,17 @@ def _headline(history: History, judged: Sequence[Sequence[CheckResult]], outputs
         calm = first.text if first.mark is Mark.GOOD else f"No alert. {first.text}"
         many = f"{bad:,} of the" if bad else "None of the"
         past = f"{many} {len(counts):,} windows had violations." if len(counts) > 1 else ""
-        said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
+        seen = first.detail.replace("A change of", "In the last window a change of", 1) if past else first.detail
+        said = " ".join(part for part in (seen, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     fine = f"The {len(earlier):,}" if all(earlier) else f"{sum(earlier):,} of the {len(earlier):,}"
     before = f"{fine} windows before were without a finding." if earlier else ""
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
-    text = first.text.replace(f"It began at {time} with", "It began with")
+    text = first.text
+    for told_twice in (f", all since {time}", f", the first of them since {time}", f", since {time}", f" at {time}"):
+        text = text.replace(told_twice, "")
     return Headline(f"In alert since {time}: {text}", said, first.mark)
 
 
@@ -169,7 +180,7 @@ def _latest(history: History) -> PastRun:
 def _facts(history: History) -> tuple[tuple[str, str], ...]:
     counts = [count for count in history.run_violations() if count is not None]
     facts = [("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}")]
-    records = _records(history)
+    records = records_of(history)
     if any(count is not None for count in records):
         facts.append(("records", count_text(sum(count or 0 for count in records))))
     ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
@@ -184,33 +195,24 @@ def _facts(history: History) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _records(history: History) -> list[float | None]:
-    """Rows of data by window; of the first monitor that tells them."""
-    for series in history.series:
-        found = [series.runs[place].rows if place in series.runs else None for place in range(len(history.windows))]
-        if any(count is not None for count in found):
-            return [None if count is None else float(count) for count in found]
-    return []
-
-
-def _rows(series: Series) -> list[int]:
-    """The rows that the last run looked at."""
-    column, _ = series.last
-    return [int(row) for row in np.flatnonzero(series.of("status")[:, column] <= NONE)]
-
-
-def _rank(results: Sequence[CheckResult]) -> tuple[float, float]:
+def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
     bad = [each for each in results if each.status is CheckStatus.VIOLATED]
-    first = min((each.alarm for each in bad if each.alarm), default=float("inf"))
-    return first, -max(map(excess, bad), default=0.0)
+    first = min((each.alarm for each in bad if each.alarm and not is_output), default=float("inf"))
+    size = max(((each.distance or 0.0) if is_output else excess(each) for each in bad), default=0.0)
+    return is_output, first, -size
 
 
-def _card(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Card:
-    _, run = series.last
-    name, times = series.names[row], history.labels
-    first = min(
-        (each for each in results if each.status is CheckStatus.VIOLATED), key=lambda each: _rank([each]), default=None
-    )
+def _first(results: Sequence[CheckResult]) -> CheckResult | None:
+    bad = (each for each in results if each.status is CheckStatus.VIOLATED)
+    return min(bad, key=lambda each: (each.alarm or float("inf"), -excess(each)), default=None)
+
+
+def _card(
+    history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], known: PageContext
+) -> Card:
+    """twins: the row of a feature, or those of metrics that say the same."""
+    (_, run), row = series.last, twins[0]
+    name, times, first = series.names[row], history.labels, _first(results)
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
@@ -221,49 +223,30 @@ def _card(history: History, series: Series, row: int, results: Sequence[CheckRes
     if first is not None:
         change = change_of(first)
     if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
-        what = "attribution" if _is_of_changes(series) else of
+        what = "attribution" if is_of_changes(series) else of
         change, by = f"{what} {number_text(before)} → {number_text(now)}", moved(before, now)[1]
     change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
     limit = run.number("threshold", name)
     picture: Overlay | PointChart | None = overlay_of(run, name, baseline)
     if picture is None and (value := run.number(of if series.is_metric[row] else "distance", name)) is not None:
         reference = before if before is not None else limit
-        interval = (None, None) if _is_of_changes(series) else (run.number("low", name), run.number("high", name))
+        interval = (None, None) if is_of_changes(series) else (run.number("low", name), run.number("high", name))
         ends = None if None in interval else (interval[0] or 0.0, interval[1] or 0.0)
         top = max(abs(value), abs(reference or 0.0), *(abs(end) for end in ends or (0.0,))) or 1.0
         span = (-top if min(value, reference or 0.0) < 0 else 0.0, top)
         label = "baseline" if before is not None else "limit"
         point = Point("now", value, reference, ends, Mark.BAD)
         picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
-    drawn = series.of("value" if series.is_metric[row] else "distance")[row]
     hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in known.outputs else ()
-    if baseline is not None and not series.is_metric[row] and (unit := _other_unit(run, baseline, name)):
-        hints += (unit,)
+    hints += ("another unit?",) if first and "another unit?" in (first.change or "") else ()
     also = [check_in_words(each) for each in results if each.status is CheckStatus.VIOLATED and each is not first]
+    also += [series.names[twin] for twin in twins[1:]]
     hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
-    hours = Hours(
-        _values(drawn), _flags(series, row), f"{name} by window", None if series.is_metric[row] else limit, times
-    )
     return Card(
         *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
-        _thinned(hours, MOST_BARS) if len(times) > 1 else None,
+        hours_of(series, row, [_time(history, place) for place in range(len(times))]) if len(times) > 1 else None,
         evidence_of(first) if first else "",
     )
-
-
-def _thinned(hours: Hours, most: int) -> Hours:
-    """The same with fewer bars: the largest of neighbours, violated if one of them is."""
-    step = -(-len(hours.values) // most)
-    starts = range(0, len(hours.values), step)
-    parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
-    bad = tuple(any(hours.bad[start : start + step]) for start in starts)
-    return replace(hours, values=tuple(max(part, default=None) for part in parts), bad=bad)
-
-
-def _other_unit(run: PastRun, baseline: PastRun, name: str) -> str:
-    pairs = [(baseline.number(column, name), run.number(column, name)) for column in ("mean", "median")]
-    ratios = [now / before for before, now in pairs if before and now]
-    return other_unit(ratios) if len(ratios) == len(pairs) else ""
 
 
 def _time(history: History, place: int) -> str:
@@ -271,33 +254,31 @@ def _time(history: History, place: int) -> str:
     return label.rpartition(" ")[2] if len(_days(history)) == 1 else label
 
 
-def _flags(series: Series, row: int) -> tuple[bool, ...]:
-    return tuple(bool(each) for each in series.is_violated[row])
-
-
 def _line(history: History, series: Series, row: int, results: Sequence[CheckResult], known: PageContext) -> Line:
     _, run = series.last
     name, of = series.names[row], "value" if series.is_metric[row] else "mean"
     baseline = known.baselines.get(run.baseline_run_id or "")
-    largest = next((each.change for each in results if each.smallest_change is not None and each.change), None)
-    present, missing = run.number("present", name), run.number("missing", name)
-    lacking = (
-        percent(missing / (present + missing))
-        if present is not None and missing is not None and present + missing
-        else "–"
-    )
-    flags = _flags(series, row)
-    times = f"violated in {sum(flags):,} of {len(series.ran):,} windows"
+    largest = no_more_than(results) if name in run.places else "not in the last window"
+    if results and all(each.status is CheckStatus.NOT_JUDGED for each in results):
+        largest = results[0].reason or "not judged"
+    lacking = " → ".join(dict.fromkeys(_lacking(each, name) for each in (baseline or run, run)))
     return Line(
         (
             f"{series.model}: {name}" if history.has_models else name,
             overlay_of(run, name, baseline) or "–",
             number_text(baseline.number(of, name) if baseline else None),
             number_text(run.number(of, name)),
-            largest or "–",
+            largest,
             lacking,
-            _thinned(Hours(tuple(float(bad) for bad in flags), flags, times), MOST_TICKS),
+            hours_of(series, row, (), MOST_TICKS),
         )
+    )
+
+
+def _lacking(run: PastRun, name: str) -> str:
+    present, missing = run.number("present", name), run.number("missing", name)
+    return (
+        "–" if present is None or missing is None or not present + missing else percent(missing / (present + missing))
     )
 
 
@@ -316,92 +297,13 @@ def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | N
     return overlay([np.array(side)[kept] for side in (before, now)], words, names=names)
 
 
-def _tracks(history: History, times: Sequence[str], links: Mapping[str, str]) -> tuple[Tracks, Tracks]:
-    """Those that the page begins with, and the others."""
-    counts = history.run_violations()
-    marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
-    note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
-    runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
-    found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
-    first, others = [Track("violations", note, tuple(counts), marks, links=found)], []
-    records = _records(history)
-    if records:
-        note = f"{count_text(sum(count or 0 for count in records))} in all"
-        first.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
-    for series in history.series:
-        metrics, bad = _metrics(series)
-        first += metrics[: min(bad, MOST_FIRST)]
-        others += metrics[min(bad, MOST_FIRST) :]
-        present, missing = series.of("present"), series.of("missing")
-        with np.errstate(invalid="ignore"):
-            share = present / (present + missing)
-        if not np.isnan(share).all():
-            least = np.array([np.nan if np.isnan(each).all() else np.nanmin(each) for each in share.T])
-            others.append(Track("completeness", "the least complete feature", _values(least)))
-    ids = [
-        next((run.baseline_run_id for series in history.series if (run := series.runs.get(place))), None)
-        for place in range(len(times))
-    ]
-    known = [(place, run_id) for place, run_id in enumerate(ids) if run_id]
-    changes = tuple(place for (_, before), (place, now) in pairwise(known) if before != now)
-    return Tracks("Over time", tuple(times), tuple(first), changes), Tracks(
-        "More over time", tuple(times), tuple(others), changes
-    )
-
-
-def _metrics(series: Series) -> tuple[list[Track], int]:
-    """The metrics with a threshold, those violated most first, and how many of them were violated."""
-    with_threshold = ~np.isnan(series.of("threshold")).all(axis=1)
-    rows = list(np.flatnonzero(series.is_metric & with_threshold))
-    rows.sort(key=lambda row: -int(series.is_violated[row].sum()))
-    found = []
-    for row in rows[:MOST_METRICS]:
-        limits = series.of("threshold")[row]
-        threshold = None if _is_of_changes(series) else _or_none(limits[~np.isnan(limits)][-1])
-        low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
-        note = "" if threshold is None else f"threshold {number_text(threshold)}"
-        if _is_of_changes(series):
-            low, high = (), ()
-        found.append(Track(series.names[row], note, value, (), low, high, threshold))
-    return found, int(series.is_violated[rows[:MOST_METRICS]].any(axis=1).sum()) if rows else 0
-
-
-def _is_of_changes(series: Series) -> bool:
-    """Whether thresholds and intervals are those of a change and not of the value."""
-    return series.analysis_type == "MODEL_EXPLAINABILITY"
-
-
-def _of_all(history: History, times: Sequence[str]) -> PageTable:
-    columns = (
-        *(Column("feature or metric", is_name=True), Column("monitor"), Column("now"), Column("violated since")),
-        *(
-            Column(title, is_number=True)
-            for title in ("windows violated", "largest distance or value", "distance or value now")
-        ),
-    )
-    lines = []
-    for series in history.series:
-        column, _ = series.last
-        for row, name in enumerate(series.names):
-            drawn = series.of("value" if series.is_metric[row] else "distance")[row]
-            status = int(series.of("status")[row, column])
-            mark, verdict = VERDICTS[WORST_FIRST[status]] if status < NONE else (Mark.NONE, "–")
-            since = series.since(row)
-            largest = None if np.isnan(drawn).all() else _or_none(np.nanmax(drawn))
-            told = (name, _kind(series), verdict, "–" if since is None else times[since])
-            numbers = (number_text(largest), number_text(_or_none(drawn[column])))
-            lines.append(Line((*told, f"{int(series.is_violated[row].sum()):,}", *numbers), mark))
-    lines.sort(key=lambda line: (line.mark is not Mark.BAD, -int(str(line.cells[4]).replace(",", ""))))
-    return PageTable(columns, tuple(lines), f"{len(lines):,} features and metrics")
-
-
 def _of_windows(history: History, times: Sequence[str]) -> PageTable:
     columns = (
         Column("window"),
         *(Column(title, is_number=True) for title in ("violations", "records")),
         Column("what"),
     )
-    records = _records(history) or [None] * len(times)
+    records = records_of(history) or [None] * len(times)
     lines = []
     for place in reversed(range(len(times))):
         runs = [series.runs[place] for series in history.series if place in series.runs]
@@ -415,11 +317,3 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
         cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), told)
         lines.append(Line(cells, Mark.BAD if count else Mark.GOOD))
     return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")
-
-
-def _or_none(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
-
-
-def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
-    return tuple(_or_none(number) for number in numbers)

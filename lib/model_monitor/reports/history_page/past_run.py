@@ -28,7 +28,8 @@ from model_monitor.documents.check_results import (
     CheckResults,
     CheckStatus,
     Violations,
-    whose,
+    name_of,
+    shown_name,
 )
 from model_monitor.documents.run_description import RunDescription, time_of
 from model_monitor.documents.statistics import Statistics
@@ -143,7 +144,14 @@ def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
     storage, path = storage_of(place), join(place, RunDescription.FILE_NAME)
     described = RunDescription.from_json(storage.read(path), path)
     path = join(place, SUMMARY)
-    content = storage.read(path)
+    return of_summary(storage.read(path), path, folder, described, run_id)
+
+
+def of_summary(content: bytes, path: str, folder: str, described: RunDescription, run_id: str | None = None) -> PastRun:
+    """What a summary.parquet says. path: the file, for errors. described: the run's, or that of one of the same kind.
+
+    Raises BadDocument or BadState if it is damaged.
+    """
     table = read_table(content, path, SUMMARY_COLUMNS, complete=("name", "kind"))
     try:
         table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
@@ -151,7 +159,7 @@ def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
         shares, bins = _shares(table.column("shares").combine_chunks()), bins_of(content)
     except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
-    names = tuple(map(_shown, table.column("name").to_pylist(), table.column("part").to_pylist()))
+    names = tuple(map(shown_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
     start, end = (time_of(window.start), time_of(window.end)) if window else _hour(folder)
@@ -280,15 +288,6 @@ def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
 
 
 _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
-
-
-def name_of(result: CheckResult) -> str:
-    """What a check's result is of, as runs have their names."""
-    return _shown(*whose(result))
-
-
-def _shown(name: str, part: str) -> str:
-    return f"{name} ({part})" if part else name
 
 
 def _hour(folder: str) -> tuple[datetime | None, datetime | None]:

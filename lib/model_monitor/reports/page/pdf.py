@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from model_monitor.documents.page import Block, Cards, Mark, Page, PageTable, PointChart, number_text
+from model_monitor.documents.page import Block, Cards, Mark, Page, PageTable, PointChart, number_text, short_name
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.page import svg
 
@@ -94,9 +94,9 @@ def _drawing(chart: PointChart) -> Any:
     from reportlab.graphics.shapes import Drawing, Line, String
     from reportlab.lib.colors import HexColor
 
-    right, pitch = svg.AXIS[1], svg.pitch(chart)
+    (left, right), pitch = svg.axis(chart), svg.pitch(chart)
     height = pitch * len(chart.points)
-    scale = WIDTH / svg.END
+    scale = WIDTH / (right + svg.NUMBERS)
     drawing = Drawing(WIDTH, height * scale)
     drawing.scale(scale, scale)
 
@@ -111,7 +111,7 @@ def _drawing(chart: PointChart) -> Any:
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
-        text(svg.AXIS[0] - 8, y, svg.cut(point.name), "end")
+        text(left - 8, y, short_name(point.name, svg.MOST_LETTERS), "end")
         text(right + 8, y, svg.arrow(point, chart) + number_text(point.value), "start")
         if point.value is not None:
             start, wide = svg.bar(point, chart)

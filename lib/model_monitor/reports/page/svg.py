@@ -21,18 +21,18 @@ from model_monitor.documents.page import (
 
 WIDTH, HEIGHT = 340, 124  # of a card's overlay, without its axis
 MINI = 130, 26  # of one in a cell
-HOURS = 340, 30
+HOURS = 276, 30
 TICKS = 120, 14
 NAMES, BAR = 118, 24  # of categories, and the height of each
 MOST_NAMED = 8  # categories that a chart shows; those that moved most
 SIDE = 200  # of a curve's square
-AXIS, LINE, END = (
-    (130, 340),
+BARS, NUMBERS, LINE = (
+    210,
+    60,
     26,
-    400,
-)  # where the axis of a chart of points begins and ends, the height of each, the width of all
+)  # of a chart of points: its axis at least, the room behind it, and the height of each line
 LEAST = 100  # height of a chart of points
-LETTERS = 20  # that fit before an axis
+LETTERS, MOST_LETTERS = 20, 34  # that fit before an axis of categories, and of points
 
 TRACK, HIGH = 720, 36  # what is drawn along time
 MOST_NUMBERS = 36  # windows whose cells have a number in them
@@ -84,13 +84,13 @@ def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
 def hours(of: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
     """The bars of windows without and with a violation, and the height of the limit."""
     width, height = size
-    known = [value for value in (*of.values, of.limit) if value is not None]
+    known = [abs(value) for value in (*of.values, of.limit) if value is not None]
     top = max(known, default=0.0) or 1.0
     step = width / max(1, len(of.values))
     paths = {False: "", True: ""}
     for place, (value, bad) in enumerate(zip(of.values, of.bad, strict=True)):
         if value is not None or bad:
-            tall = max(value / top * height if value is not None else height, 2.0)
+            tall = max(abs(value) / top * height if value is not None else height, 2.0)
             paths[bad] += f"M{place * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
     return paths[False], paths[True], None if of.limit is None else round(height - of.limit / top * height, 1)
 
@@ -100,9 +100,15 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x * SIDE:.4g} {(1 - y) * SIDE:.4g}" for x, y in points)
 
 
+def axis(chart: PointChart) -> tuple[float, float]:
+    """Where the axis of a chart of points begins and ends: behind the longest name."""
+    left = 14 + 6.4 * min(max((len(point.name) for point in chart.points), default=0), MOST_LETTERS)
+    return left, max(left + BARS, WIDTH)
+
+
 def place(value: float, chart: PointChart) -> float:
     """Where a value stands on its chart's axis, at whose ends it stays."""
-    (low, high), (left, right) = chart.span, AXIS
+    (low, high), (left, right) = chart.span, axis(chart)
     return round(left + (right - left) * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
 
 
@@ -215,6 +221,11 @@ def ticks(times: Sequence[str], most: int = MOST_TICKS) -> list[str]:
     step = max(1, -(-len(times) // most))
     days = {time.rpartition(" ")[0] for time in times}
     return [time.rpartition(" ")[2] if len(days) == 1 else time for time in times[::step]]
+
+
+def tick(place: int, times: Sequence[str], most: int = MOST_TICKS) -> float:
+    """Where the window of one of `ticks` begins, as a share of the width."""
+    return place * max(1, -(-len(times) // most)) / max(1, len(times))
 
 
 def words_of(track: Track, times: Sequence[str]) -> str:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from shlex import quote
 
 from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint
-from model_monitor.documents.headline import KINDS, since_text, window_text
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
+from model_monitor.documents.headline import KINDS, since_text, tally, window_text
 from model_monitor.documents.page import (
+    Block,
     Card,
     Cards,
+    Column,
     Headline,
+    Hours,
     Page,
     PageSection,
     PageTable,
@@ -25,6 +29,7 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.documents.run_description import RunDescription, time_of
+from model_monitor.reports.history_page.around import NOTHING_AROUND, Around
 from model_monitor.statistics.states import ColumnType, Profile
 
 log = logging.getLogger(__name__)
@@ -69,10 +74,11 @@ def page_of_run(
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
+    around: Around = NOTHING_AROUND,
 ) -> Page:
     """page: the monitor's own. results: of its checks, none of a baseline. hints: what looks wrong with the data and breaks no
     constraint; they stand with the features that they are about, if those changed."""
-    sections = [_placed(section, described, hints) for section in page.sections]
+    sections = [_placed(section, described, hints, around.hours) for section in page.sections]
     placed = {
         card.name
         for section in sections
@@ -96,20 +102,43 @@ def page_of_run(
         page,
         headline=page.headline or headline,
         trail=tuple(part for part in trail if part),
+        links=around.links,
         facts=tuple(facts.items()),
-        sections=(*said, account, last),
+        sections=(*said, *_next_steps(results), account, last),
     )
 
 
-def _placed(section: PageSection, described: RunDescription, hints: Sequence[Hint]) -> PageSection:
-    """The section; its cards say since when they are, in the window's times, and what the data's hints say of them."""
-    blocks = tuple(
-        replace(block, cards=tuple(_with_context(card, described, hints) for card in block.cards))
-        if isinstance(block, Cards)
-        else block
-        for block in section.blocks
-    )
-    return replace(section, blocks=blocks)
+def _placed(
+    section: PageSection, described: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
+) -> PageSection:
+    """The section; its cards say since when they are, in the window's times, and what the data's hints say of them; cards and
+    tables show the windows before.
+    """
+    blocks: list[Block] = []
+    for block in section.blocks:
+        if isinstance(block, Cards):
+            cards = (_with_context(card, described, hints) for card in block.cards)
+            block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
+        elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
+            lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
+            count = max(len(each.values) for each in hours.values())
+            block = replace(block, columns=(*block.columns, Column(f"{count} windows")), lines=tuple(lines))
+        blocks.append(block)
+    return replace(section, blocks=tuple(blocks))
+
+
+def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
+    """What to do about violations; FOLDER stands for where the page lies, which it does not tell."""
+    bad = [*tally(results)[0], *(each for each in results if each.is_violation)]
+    if bad:
+        name = quote(whose(bad[0])[0] or "NAME")
+        steps = [
+            ("see where a number comes from", f"model-monitor explain {name} --run FOLDER"),
+            ("see everything that differs from the baseline", "model-monitor compare BASELINE FOLDER"),
+            ("say that the change is wanted", f"model-monitor accept FOLDER {name}"),
+        ]
+        note = "FOLDER is where this page lies"
+        yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
 
 
 def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
@@ -133,7 +162,8 @@ def _ordinal(number: int) -> str:
 def _facts(
     described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
 ) -> Iterator[tuple[str, str]]:
-    yield "records", count_text(ledger.kept)
+    sampled = ledger.to_json_dict()["records"].get("sampled_out")
+    yield "records", f"{count_text(ledger.kept)}{f', sampled from {count_text(ledger.read)}' if sampled else ''}"
     yield "refused", count_text(ledger.quarantined)
     if described.baseline_run_id:
         yield "baseline", described.baseline_run_id[:SHOWN]
@@ -147,7 +177,12 @@ def _facts(
 
 
 def _read(ledger: Ledger) -> str:
-    return f"{ledger.kept:,} of {ledger.read:,} records kept"
+    records = ledger.to_json_dict()["records"]
+    others = {
+        name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
+    }
+    told = [f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in others.items() if count]
+    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *told])
 
 
 def _account(ledger: Ledger) -> PageTable:

@@ -20,8 +20,9 @@ from model_monitor.documents.run_description import NOBODY_SAID, BaselineReferen
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
 from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
+from model_monitor.reports.history_page.around import NOTHING_AROUND, Around, around
 from model_monitor.reports.outputs.files import Run, publish
-from model_monitor.reports.outputs.result_tables import checks_file, summary_file
+from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
 from model_monitor.running.runs.pages import page_of_run
 from model_monitor.statistics.states import Requests
@@ -292,16 +293,17 @@ class Findings:
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
-        return Report(self._page(self._described(None)))
+        return Report(self._page(self._described(None), NOTHING_AROUND))
 
     def _described(self, baseline: BaselineReference | None) -> RunDescription:
         run_id = baseline.run_id if baseline is not None else None
         return self.current.described("monitor", self.constraints, self.count, run_id)
 
-    def _page(self, described: RunDescription) -> Page:
+    def _page(self, described: RunDescription, around: Around) -> Page:
         current = self.current
         page = current.monitor.page(current.metrics, self.results, current.state, self.known)
-        return page_of_run(page, described, current.ledger, self.results, self.hints, self.headline(), self.budget)
+        said = self.headline()
+        return page_of_run(page, described, current.ledger, self.results, self.hints, said, self.budget, around)
 
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether values of records are named."""
@@ -312,10 +314,18 @@ class Findings:
         """The sentence that pages, mails and the log begin with: what changed, since when, by how much, or that nothing did."""
         return str(self.headline())
 
-    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+    def files(
+        self,
+        *,
+        omit_empty: bool = False,
+        baseline: BaselineReference | None = None,
+        place: str = "",
+        spark: SparkSession | None = None,
+    ) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.
 
-        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted. place: the output
+        path, for what the page shows of the windows before.
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         described = self._described(baseline)
@@ -323,7 +333,7 @@ class Findings:
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         if self.current.context.report:
-            files |= report_files(self._page(described))
+            files |= report_files(self._page(described, around(place, described, files[SUMMARY], spark)))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
@@ -369,8 +379,8 @@ class Findings:
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        files = self.files(omit_empty=omit_empty, baseline=baseline)
-        return publish(files, os.fspath(output_path), spark or session_at_hand())
+        spark, path = spark or session_at_hand(), os.fspath(output_path)
+        return publish(self.files(omit_empty=omit_empty, baseline=baseline, place=path, spark=spark), path, spark)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, cause
+from model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric
@@ -248,14 +248,14 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     name, time = window_told(config) or (f"run {run.run_id}", now)
     given = window_of(config)
     began = moment(given.start if given is not None else time)
-    kept = [each for alarm in alarms_of(findings.results) for each in alarm.results][:MOST_KEPT]
+    since = list(since_of(findings.results, began).items())[:MOST_KEPT]
     return MonitoredWindow(
         window=name,
         time=moment(time),
         violations=findings.count,
         run_id=run.run_id,
         records=findings.current.ledger.kept,
-        since={cause(each): each.since or began for each in kept} or None,
+        since=dict(since) or None,
     )
 
 

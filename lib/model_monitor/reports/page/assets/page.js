@@ -30,7 +30,7 @@ for (const label of document.querySelectorAll(".sift")) {
   const [distances, statuses, cells, shares, baseline] = ["distances", "statuses", "cells", "shares", "baseline"].map(
     (name) => new Uint8Array(found[name]));
   const numbers = new Float32Array(found.numbers);
-  const columns = data.times.length, BINS = 22, VIOLATED = 0, NO_CHECK = 4, NO_RUN = 5, NO_VALUE = 255;
+  const columns = data.times.length, BINS = 22, VIOLATED = 0, NO_RUN = 5, NO_VALUE = 255;
   const at = new Int32Array(cells.length).fill(-1);
   for (let place = 0, next = 0; place < cells.length; place++) if (cells[place]) at[place] = next++;
 
@@ -39,7 +39,7 @@ for (const label of document.querySelectorAll(".sift")) {
   const [search, only] = root.querySelectorAll("input");
   const told = root.querySelector(".found"), detail = root.querySelector(".detail");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const LABELS = 180;
+  const LABELS = 180, AXIS = 18;
   let shown = [], row = 0, column = columns - 1, high = 18, wide = 8;
 
   const colour = (place) => {
@@ -49,15 +49,15 @@ for (const label of document.querySelectorAll(".sift")) {
       const light = distances[place] === NO_VALUE ? 55 : 66 - 34 * distance;
       return `hsl(${30 - 28 * Math.min(1, distance)} 78% ${dark.matches ? light + 8 : light}%)`;
     }
-    if (distances[place] === NO_VALUE) return status === NO_CHECK ? "hatch" : dark.matches ? "#243447" : "#eef3fb";
-    return dark.matches ? `hsl(212 32% ${18 + 26 * distance}%)` : `hsl(212 52% ${95 - 32 * distance}%)`;
+    if (distances[place] === NO_VALUE) return "hatch";
+    return dark.matches ? `hsl(212 32% ${18 + 26 * distance}%)` : `hsl(212 52% ${88 - 32 * distance}%)`;
   };
 
   const draw = () => {
     const lines = shown.length;
     high = lines <= 60 ? 18 : lines <= 200 ? 10 : 5;
     wide = Math.max(1, Math.floor((Math.max(root.clientWidth, 320) - LABELS - 4) / columns));
-    const scale = window.devicePixelRatio || 1, width = LABELS + wide * columns, height = Math.max(1, high * lines);
+    const scale = window.devicePixelRatio || 1, width = LABELS + wide * columns, height = Math.max(1, high * lines) + AXIS;
     canvas.width = map.width = width * scale; canvas.height = map.height = height * scale;
     canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
@@ -65,12 +65,17 @@ for (const label of document.querySelectorAll(".sift")) {
     const ink = style.getPropertyValue("--ink"), line = style.getPropertyValue("--line");
     pen.font = "12px system-ui, sans-serif"; pen.textBaseline = "middle";
     const gap = wide > 3 && high > 8 ? 1 : 0;
+    const days = new Set(data.times.map((time) => time.split(" ")[0]));
+    const every = Math.ceil((days.size > 1 ? 110 : 48) / wide);
+    pen.fillStyle = style.getPropertyValue("--muted");
+    for (let window = 0; window < columns; window += every)
+      pen.fillText(days.size > 1 ? data.times[window] : data.times[window].split(" ").pop(), LABELS + window * wide, AXIS / 2);
     shown.forEach((of, place) => {
-      const top = place * high;
+      const top = AXIS + place * high;
       if (high > 8) {
         pen.fillStyle = ink;
         const name = data.names[of];
-        pen.fillText(name.length > 26 ? `${name.slice(0, 13)}…${name.slice(-12)}` : name, 2, top + high / 2, LABELS - 6);
+        pen.fillText(name.length > 30 ? `${name.slice(0, 15)}…${name.slice(-14)}` : name, 2, top + high / 2, LABELS - 6);
       }
       for (let window = 0; window < columns; window++) {
         const filled = colour(of * columns + window);
@@ -78,7 +83,9 @@ for (const label of document.querySelectorAll(".sift")) {
         const left = LABELS + window * wide;
         if (filled === "hatch") {
           pen.strokeStyle = line;
-          pen.beginPath(); pen.moveTo(left, top + high); pen.lineTo(left + wide, top); pen.stroke();
+          pen.save(); pen.beginPath(); pen.rect(left, top, wide - gap, high - gap); pen.clip(); pen.beginPath();
+          for (let from = left - high; from < left + wide; from += 6) { pen.moveTo(from, top + high); pen.lineTo(from + high, top); }
+          pen.stroke(); pen.restore();
         } else {
           pen.fillStyle = filled;
           pen.fillRect(left, top, wide - gap, high - gap);
@@ -101,7 +108,7 @@ for (const label of document.querySelectorAll(".sift")) {
     seen.setTransform(scale, 0, 0, scale, 0, 0);
     seen.strokeStyle = getComputedStyle(root.closest(".mm-report")).getPropertyValue("--ink");
     seen.lineWidth = 2;
-    seen.strokeRect(LABELS + column * wide, chosen * high, Math.max(wide, 3), high);
+    seen.strokeRect(LABELS + column * wide, AXIS + chosen * high, Math.max(wide, 3), high);
   };
 
   const made = (name, text) => {
@@ -162,7 +169,7 @@ for (const label of document.querySelectorAll(".sift")) {
   search.addEventListener("input", sift);
   only.addEventListener("change", sift);
   canvas.addEventListener("click", (event) => {
-    const of = shown[Math.floor(event.offsetY / high)];
+    const of = shown[Math.floor((event.offsetY - AXIS) / high)];
     if (of !== undefined) choose(of, Math.floor((event.offsetX - LABELS) / wide));
   });
   canvas.addEventListener("keydown", (event) => {

@@ -1,0 +1,207 @@
+"""What a violated check of data quality found, in words that a person reads. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+import numpy as np
+
+from model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, plain_words
+from model_monitor.documents.headline import DRIFT, ONE_VALUE, moved
+from model_monitor.documents.page import number_text, percent
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
+from model_monitor.monitors.data_quality.documents import domain_of
+from model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, negative
+from model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
+from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+
+MOST_VALUES, LONGEST = 5, 60
+MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
+
+DOMAIN, HIDDEN = "categorical_values_check", "(hidden)"
+_PLAIN = {
+    "missing_column_check": "{name} is not in the data any more",
+    "extra_column_check": "{name} is in the data, and was not in the baseline",
+    "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
+    "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
+    "non_negative_check": "{name} has negative numbers, it had none",
+}
+_OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
+
+Side = FeatureDistribution | None
+UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0, 1024.0, 2.54, 1.609, 2.205, 4.184)
+"""Factors between units that people mix up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a violated check found. words: a sentence. values: categories that it is about. change: in words that follow the name.
+    short: what was and is. by: by how much in a person's terms.
+    """
+
+    words: str
+    values: Sequence[str] = ()
+    change: str | None = None
+    short: str = ""
+    by: str = ""
+
+
+def with_words(
+    results: Sequence[CheckResult],
+    profile: Profile,
+    known: QualityBaseline,
+    *,
+    max_domain_size: int,
+    hide_values: bool,
+) -> tuple[CheckResult, ...]:
+    """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
+    features = {feature.name: feature for feature in reversed(profile.features)}
+
+    def told(result: CheckResult) -> CheckResult:
+        found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
+        shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
+        members = {"words": found.words, "values": None if hide_values else shown or None, "change": found.change}
+        if hide_values and result.description:
+            members["description"] = _without_values(result.description)
+        return result.model_copy(update=members)
+
+    return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+
+
+def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
+    """What a violated check of data quality found. current: the feature in the window, None where it is not."""
+    name = result.feature or ""
+    before = known.references.get(result.against or "", known.distributions).get(name)
+    told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
+    if told is not None:
+        words = told.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
+        change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
+        return Said(words, (), change, change or words)
+    if current is None or before is None or result.observed is None:
+        return Said(plain_words(result))
+    now = from_feature_profile(current)
+    if result.check == COMPLETENESS:
+        return _missing(name, before, now)
+    if result.check == DOMAIN:
+        domains = {feature.name: feature.domains or () for feature in known.constraints.features}
+        listed = as_counted(domains.get(name, ()))
+        new = [value for value in domain_of(current, max_domain_size) or () if value not in listed]
+        share = percent(1 - result.observed)
+        change = f"has {share} of values that were not there before"
+        return Said(f"{name}: {share} are values that the baseline has not", new, change, f"new values: {share}")
+    if result.check == "data_type_check":
+        what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
+        return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
+    if result.check == DRIFT or result.method is not None:
+        found = _moved(result, before, now, max_domain_size)
+        words = f"{name} {_drifted(result)}{found.words and f': {found.words}'}"
+        return Said(words, found.values, found.change or "has another distribution", found.short, found.by)
+    if result.threshold is None or result.formula is None:
+        return Said(plain_words(result))
+    shown = percent if result.formula.startswith("share") else number_text
+    was, is_now = shown(result.threshold), shown(result.observed)
+    what = f"{result.formula} went from {was} to {is_now}"
+    return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+
+
+def _drifted(result: CheckResult) -> str:
+    against = f" from {result.against}" if result.against not in (None, "baseline") else ""
+    observed, threshold = result.observed or 0.0, result.threshold or 0.0
+    if result.statistic is None and result.adjusted_p is not None and observed <= threshold:
+        return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
+    what = "p-value" if result.statistic is not None else "distance"
+    return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
+
+
+def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
+    if result.component == "missing" and before.rows and now.rows:
+        return _missing("", before, now)
+    if before.numbers is not None and now.numbers is not None:
+        return _moved_numbers(result, before, now)
+    if not before.categories or not now.categories:
+        return Said("")
+    b, c = category_cells(before.categories, now.categories)
+    names = sorted({*before.categories, *now.categories})
+    place = _largest(b / b.sum(), c / c.sum())
+    is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
+    return _of_one(float(b[place] / b.sum()), float(c[place] / c.sum()), [names[place]] if is_listed else [])
+
+
+def _largest(before: Values, now: Values) -> int:
+    """Where the difference is largest; of equal ones where it is a rise."""
+    apart = np.round(now - before, 9)
+    return int(np.lexsort((apart, abs(apart)))[-1])
+
+
+def _of_one(was: float, now: float, values: Sequence[str]) -> Said:
+    words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
+    change = f"has {ONE_VALUE} in {percent(now)} of the records, in {percent(was) if was else 'none'} before"
+    return Said(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
+
+
+def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> Said:
+    """The share of one value where cells tell of one; else the one of mean and standard deviation that moved more."""
+    assert before.numbers is not None
+    assert now.numbers is not None
+    sides = before.numbers.step_cdf(), now.numbers.step_cdf()
+    if result.component in ("cell", "chi2"):
+        values = np.union1d(sides[0].values, sides[1].values)
+        was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
+        place = _largest(was, found)
+        if abs(was - found)[place] >= LEAST_EFFECT:
+            named = [number_text(float(values[place]))] if len(values) <= MOST_NAMED_NUMBERS else []
+            return _of_one(float(was[place]), float(found[place]), named)
+    told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
+    apart = [
+        (abs(c - b), what, b, c)
+        for what, (b, c) in told.items()
+        if b is not None and c is not None and f"{b:,.4g}" != f"{c:,.4g}"
+    ]
+    if not apart:
+        return Said("")
+    _, what, was_, is_ = max(apart, key=itemgetter(0))
+    change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
+    change += " (another unit?)" if what == "mean" and unit_of(*sides) else ""
+    change = change if what == "mean" else f"spreads otherwise: its {what} {change}"
+    shown = f"{what} {number_text(was_)} → {number_text(is_)}"
+    return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
+
+
+def _deviation(values: StepCdf) -> float | None:
+    """None if there is no number, or they lie too far apart."""
+    finite = values.finite()
+    found = finite.deviation if finite.total else math.nan
+    return found if math.isfinite(found) else None
+
+
+def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> Said:
+    was, found = (percent(1 - side.present / side.rows if side.rows else 0.0) for side in (before, now))
+    earlier = "where none was" if was == "0 %" else f"{was} before"
+    change = f"is missing in {found} of the records, {earlier}"
+    return Said(f"{name}{name and ': '}{found} are missing, {was} were", (), change, f"missing {was} → {found}")
+
+
+def _without_values(description: str) -> str:
+    for text in (COMPARATOR_VALUE, negative):
+        said, mark, value = description.partition(text.partition("{")[0])
+        if value:
+            return said + mark + HIDDEN
+    return description
+
+
+def unit_of(before: StepCdf, now: StepCdf) -> str:
+    """What it may be if every part of the numbers is so many times what it was; empty if no unit explains it."""
+    shares = (0.1, 0.5, 0.9)
+    sides = (side.finite() for side in (before, now))
+    pairs = zip(*(side.quantiles(shares) if side.total else () for side in sides), strict=False)
+    ratios = [b / a for a, b in pairs if a and b / a > 0]
+    for unit in (*UNITS, *(1 / unit for unit in UNITS)) if len(ratios) == len(shares) else ():
+        if all(abs(math.log(ratio / unit)) < 0.2 for ratio in ratios):
+            usual = f"{number_text(unit, 3)} times" if unit > 1 else f"1/{number_text(1 / unit, 3)} of"
+            return f"all of them are about {usual} a usual one: another unit?"
+    return ""

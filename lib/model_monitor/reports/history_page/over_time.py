@@ -1,0 +1,96 @@
+"""Numbers over the windows of a history: a bar each in a card or a cell, and lines and strips along time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from model_monitor.documents.page import Hours, Mark, Track, Tracks, count_text, number_text
+from model_monitor.reports.history_page.history import History, Series
+
+MOST_FIRST = 2  # metrics of each monitor that are drawn over time before what changed
+MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; more windows share them
+
+
+def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BARS) -> Hours:
+    """A feature's distances, or a metric's values, by window; the limit where it parts the violated ones from the others."""
+    is_metric, bad, name = series.is_metric[row], series.is_violated[row], series.names[row]
+    drawn, limits = (series.of(each)[row] for each in ("value" if is_metric else "distance", "threshold"))
+    known = limits[~np.isnan(limits)]
+    limit = float(known[-1]) if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY") else None
+    beyond = drawn[bad] - (limit or 0.0)
+    if not ((beyond >= 0).all() or (beyond <= 0).all()):  # what they broke is another limit
+        limit = None
+    words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
+    return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most)
+
+
+def thinned(hours: Hours, most: int) -> Hours:
+    """The same with fewer bars: the largest of neighbours, violated if one of them is."""
+    step = -(-len(hours.values) // most)
+    starts = range(0, len(hours.values), step)
+    parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
+    bad = tuple(any(hours.bad[start : start + step]) for start in starts)
+    return replace(hours, values=tuple(max(part, default=None) for part in parts), bad=bad)
+
+
+def records_of(history: History) -> list[float | None]:
+    """Rows of data by window; of the first monitor that tells them."""
+    for series in history.series:
+        found = [series.runs[place].rows if place in series.runs else None for place in range(len(history.windows))]
+        if any(count is not None for count in found):
+            return [None if count is None else float(count) for count in found]
+    return []
+
+
+def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
+    """Violations, records, and the metrics that were violated most; tables and cards have the others."""
+    counts = history.run_violations()
+    marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
+    note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
+    runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
+    found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
+    drawn = [Track("violations", note, tuple(counts), marks, links=found)]
+    records = records_of(history)
+    if records:
+        note = f"{count_text(sum(count or 0 for count in records))} in all"
+        drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
+    drawn += [track for series in history.series for track in _metrics(series)]
+    ids = [
+        next((run.baseline_run_id for series in history.series if (run := series.runs.get(place))), None)
+        for place in range(len(times))
+    ]
+    known = [(place, run_id) for place, run_id in enumerate(ids) if run_id]
+    changes = tuple(place for (_, before), (place, now) in pairwise(known) if before != now)
+    return Tracks("Over time", tuple(times), tuple(drawn), changes)
+
+
+def _metrics(series: Series) -> list[Track]:
+    """The metrics with a threshold that were violated most."""
+    of_change, found = is_of_changes(series), []
+    rows = np.flatnonzero(
+        series.is_metric & series.is_violated.any(axis=1) & ~np.isnan(series.of("threshold")).all(axis=1)
+    )
+    for row in sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))[:MOST_FIRST]:
+        limits = series.of("threshold")[row]
+        threshold = None if of_change else _or_none(limits[~np.isnan(limits)][-1])
+        low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
+        note = "attribution" if of_change else f"threshold {number_text(threshold)}"
+        found.append(Track(series.names[row], note, value, (), *(((), ()) if of_change else (low, high)), threshold))
+    return found
+
+
+def is_of_changes(series: Series) -> bool:
+    """Whether thresholds and intervals are those of a change and not of the value."""
+    return series.analysis_type == "MODEL_EXPLAINABILITY"
+
+
+def _or_none(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
+
+
+def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
+    return tuple(_or_none(number) for number in numbers)
