@@ -49,6 +49,11 @@ class Ends(State):
         low, high = int((self.smallest < below).sum()), int((self.largest > above).sum())
         return low + high, max(low, high) < KEPT
 
+    @property
+    def differ(self) -> bool:
+        """Whether no two of the smallest are equal, nor of the largest."""
+        return all(bool((np.diff(side) > 0).all()) for side in self._sides)
+
     def __add__(self, other: Ends) -> Ends:
         low, high = (np.concatenate(sides) for sides in zip(self._sides, other._sides, strict=True))
         return Ends(np.sort(low)[:KEPT], np.sort(high)[-KEPT:])

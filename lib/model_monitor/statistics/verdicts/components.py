@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -132,12 +132,13 @@ class Samples:
 
 
 def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
-    """The test of the missing values; none where none is missing. Each side: how many are missing, of how many rows."""
+    """The test of more missing values; none where none is missing. Each side: how many are missing, of how many rows."""
     (b, n), (w, m) = baseline, current
     if not b + w:
         return ()
     cells = _Cells(np.array([b], dtype=float), np.array([w], dtype=float), Samples(n, m))
-    return (cells.rarest("missing", tried=1),)
+    found = cells.rarest("missing", tried=1)
+    return (replace(found, p=1.0) if w * n < b * m else found,)  # fewer are a hint
 
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:
