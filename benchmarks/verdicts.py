@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few]
+python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few|kinds]
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is
 a bound of
@@ -20,16 +20,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
+from model_monitor.data.profiling.gathering import gatherer_of
+from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.calibration import column_of
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_parts, of_window
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.variation import Entry, new_history, read_history, write_history
 from model_monitor.running.runs.run import run_baseline
@@ -46,6 +48,7 @@ from model_monitor.statistics.states import (
     RowRuns,
     Run,
 )
+from model_monitor.statistics.states.frequencies import LIMIT
 from model_monitor.statistics.states.kll import KllBuilder
 from model_monitor.statistics.states.profile import Measures
 from model_monitor.statistics.verdicts.components import (
@@ -414,6 +417,82 @@ def few(full: bool) -> Iterator[Mark]:
             print(f"        shares vary by {wobble}, {earlier} earlier windows: the change is found in {found}")
 
 
+HEAVY: dict[str, Law] = {
+    "Pareto 0.8": lambda random, rows, _: random.pareto(0.8, rows),
+    "Cauchy": lambda random, rows, _: random.standard_cauchy(rows),
+    "lognormal 3": lambda random, rows, _: random.lognormal(0, 3, rows),
+}
+Cells: TypeAlias = Any  # numbers, or a list of texts
+KINDS: dict[str, tuple[Callable[[np.random.Generator, int], Cells], float | str]] = {
+    "-1, from 0 to 89": (lambda random, rows: random.integers(0, 90, rows).astype(float), -1.0),
+    "-1, lognormal": (lambda random, rows: random.lognormal(3, 1, rows), -1.0),
+    "+inf": (lambda random, rows: random.normal(50, 10, rows), math.inf),
+    "134, from 0 to 89": (lambda random, rows: random.integers(0, 90, rows).astype(float), 134.0),
+    "an empty text": (lambda random, rows: texts_of(random, rows, "C{:05d}"), ""),
+    "a shorter code": (lambda random, rows: texts_of(random, rows, "C{:05d}"), "C123"),
+    "a postcode without its zeros": (lambda random, rows: texts_of(random, rows, "{:05d}"), "501"),
+    "a number among texts": (lambda random, rows: texts_of(random, rows, "C{:05d}"), "123456"),
+    "a text among numbers": (lambda random, rows: texts_of(random, rows, "{:05d}"), "ABCDE"),
+}
+
+
+def kinds(full: bool) -> Iterator[Mark]:
+    """Heavy tails are silent, and 10 of 2,000 of a kind that 10,000 rows of 100 columns had not are found, by any check."""
+    windows, each = (2_000, 20) if full else (200, 10)
+    most = within(windows, BUDGET)
+    for name, law in HEAVY.items():
+        for rows, of in ((1, "rows"), (20, "sessions of 20 rows")):
+            random = np.random.default_rng(SEED)
+            alarms = 0
+            for _ in range(windows // each):
+                run = run_on(np.repeat(law(random, 10_000 // rows, None), rows))
+                alarms += sum(bool(run(np.repeat(law(random, 2_000 // rows, None), rows))) for _ in range(each))
+            what = f"{name}, {of}: windows of {windows:,} with an alarm"
+            if rows == 1:
+                yield Mark(what, alarms, f"<= {most}", alarms <= most)
+            else:
+                print(f"        {what}: {alarms}")
+    for name, (drawn, fault) in KINDS.items():
+        random = np.random.default_rng(SEED)
+        seen = 0
+        for _ in range(windows // each):
+            run = run_on(drawn(random, 10_000), columns=100)
+            window = drawn(random, 2_000)
+            window[:10] = [fault] * 10
+            seen += bool(run(window))
+        yield Mark(f"found: 10 of 2,000 of {name}, windows of {windows // each}", seen, "all", seen == windows // each)
+
+
+def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
+    return [pattern.format(number) for number in random.integers(0, 99_999, rows)]
+
+
+def run_on(baseline: Cells, columns: int = 1) -> Callable[[Cells], list[str]]:
+    """What a window of the column x, beside others that don't change, is violated by, if the baseline kept its parts."""
+    monitor = DataQualityMonitor()
+    others = tuple(replace(gathered(baseline), name=f"x{place}") for place in range(1, columns))
+    profile = Profile(len(baseline), (gathered(baseline), *others))
+    constraints = monitor.constraints(profile)
+    known = monitor.known(constraints, None, profile, constraints)
+    if not isinstance(baseline, list) and (past := parts_of(baseline)) is not None:
+        known = known.with_parts(Variation({"x": past}))
+
+    def violated_by(window: Cells) -> list[str]:
+        now = Profile(len(window), (gathered(window), *others))
+        return [each.check for each in monitor.check(now, {}, known) if each.feature == "x" and each.is_violation]
+
+    return violated_by
+
+
+def gathered(cells: Cells) -> FeatureProfile:
+    """A column as a scan has it."""
+    kind = ColumnType.TEXT if isinstance(cells, list) else ColumnType.FRACTIONAL
+    column = ColumnPlan(0, kind, hashed_by_spark=False)
+    gatherer = gatherer_of(column, ScanPlan((column,), LIMIT))
+    gatherer.update(Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])]))
+    return FeatureProfile.of("x", kind, gatherer.states())
+
+
 def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, share: float = 0.3) -> Values:
     """Rows of which this share is 1; another one in every run of `of` rows."""
     shares = np.repeat(share + random.normal(0, wobble, rows // of + 1), of)[:rows]
@@ -556,7 +635,8 @@ def sessions(random: np.random.Generator, rows: int, _: object = None) -> Values
 
 
 PARTS = {
-    part.__name__: part for part in (budget, limits, columns, coverage, found, clustered, few, elec2, speed, parts)
+    part.__name__: part
+    for part in (budget, limits, columns, coverage, found, clustered, few, kinds, elec2, speed, parts)
 }
 
 

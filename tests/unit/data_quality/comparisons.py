@@ -15,11 +15,13 @@ from model_monitor.monitors.data_quality.evaluation import check_all
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
+    Ends,
     FeatureProfile,
     FrequenciesBuilder,
     KllBuilder,
     MomentsBuilder,
     Profile,
+    TextLengths,
 )
 from model_monitor.statistics.states.data_types import parse_numbers
 
@@ -38,19 +40,20 @@ def text_states(cells, limit):
     kll.update(moments.update(parse_numbers(present), missing=texts.null_count))
     counted = present.value_counts()
     frequencies.update(counted.field("values"), counted.field("counts").to_numpy())
-    return DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state()
+    return DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state(), TextLengths.of(present)
 
 
 def number_feature(name, values, *, integral=False):
     """A numeric column, None and NaN missing, as a Parquet file has them."""
     present = [value for value in values if value is not None]
     moments, kll = MomentsBuilder(), KllBuilder()
-    kll.update(moments.update(np.array(present, dtype=np.float64), missing=len(values) - len(present)))
-    state = moments.state()
+    finite = moments.update(np.array(present, dtype=np.float64), missing=len(values) - len(present))
+    kll.update(finite)
+    state, ends = moments.state(), Ends.of(finite)
     counts = {"integral" if integral else "fractional": state.present}
     types = DataTypeCounts(missing=state.absent, **counts)
     return FeatureProfile.of(
-        name, ColumnType.INTEGRAL if integral else ColumnType.FRACTIONAL, [types, state, kll.state()]
+        name, ColumnType.INTEGRAL if integral else ColumnType.FRACTIONAL, [types, state, kll.state(), ends]
     )
 
 

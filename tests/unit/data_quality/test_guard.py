@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings, Rows
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, of_means, of_share
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.data_quality.distributions import from_profile
 from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
@@ -17,6 +18,7 @@ from model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder
 from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -48,6 +50,10 @@ def ids(random, rows, *, length=12, of=10**12):
     return text_feature("id", [f"{number:0{length}d}x" for number in random.integers(0, of, rows)])
 
 
+def notes(random, rows, *, longest=30):
+    return text_feature("note", ["x" * size + str(n) for n, size in enumerate(random.integers(1, longest, rows))])
+
+
 def vectors(rows, *others):
     lengths = np.array([4] * rows + list(others))
     none = np.zeros(len(lengths), dtype=np.int64)
@@ -73,6 +79,7 @@ def table(random, rows, **faults):
         "flag": flags(random, rows),
         "order": orders(random, rows),
         "id": ids(random, min(rows, 4_000)),
+        "note": notes(random, min(rows, 4_000)),
         "embedding": vectors(rows),
     }
     return profile_of(*{**columns, **faults}.values())
@@ -157,7 +164,10 @@ def test_forty_healthy_windows_of_sessions_are_silent():
         ),
         pytest.param(lambda random: {"flag": flags(random, 2_000, 0)}, ("flag", "distinct_share_check"), id="constant"),
         pytest.param(
-            lambda random: {"id": ids(random, 2_000, length=6, of=10**6)}, ("id", "text_length_check"), id="shorter"
+            lambda random: {"id": ids(random, 2_000, length=6, of=10**6)}, ("id", "code_length_check"), id="shorter"
+        ),
+        pytest.param(
+            lambda random: {"note": notes(random, 2_000, longest=9)}, ("note", "text_length_check"), id="shorter notes"
         ),
     ],
 )
@@ -167,6 +177,108 @@ def test_what_is_planted_is_found_and_nothing_else(settings, fault, where):
 
     assert alarms(found) == {where}
     assert found[where].p < 1e-4
+
+
+OF_A_HUNDRED_COLUMNS = BUDGET / 3 / 700
+"""The level of one test of the contents where a hundred columns have seven each."""
+
+
+def with_cells(cells, new, count=10):
+    return [new] * count + list(cells)[count:]
+
+
+def codes(random, rows):
+    return [f"C{number:05d}" for number in random.integers(0, 99_999, rows)]
+
+
+def postcodes(random, rows):
+    return [f"{number:05d}" for number in random.integers(501, 99_999, rows)]
+
+
+KINDS = {
+    "negative, from 0": (ages, lambda cells: replaced(cells, 0.005, -1.0), "sign_check"),
+    "negative, from near 0": (
+        lambda random, rows: random.lognormal(3, 1, rows),
+        lambda cells: replaced(cells, 0.005, -1.0),
+        "sign_check",
+    ),
+    "infinite": (ages, lambda cells: replaced(cells, 0.005, np.inf), "infinity_check"),
+    "half a range beyond": (ages, lambda cells: replaced(cells, 0.005, 134.0), "range_check"),
+    "empty": (codes, lambda cells: with_cells(cells, ""), "empty_text_check"),
+    "another length": (codes, lambda cells: with_cells(cells, "C123"), "code_length_check"),
+    "without its zeros": (postcodes, lambda cells: with_cells(cells, "501"), "code_length_check"),
+    "a number": (codes, lambda cells: with_cells(cells, "123456"), "number_share_check"),
+    "a text": (postcodes, lambda cells: with_cells(cells, "ABCDE"), "text_share_check"),
+}
+
+
+def of_cells(name, cells):
+    return text_feature(name, cells) if isinstance(cells, list) else number_feature(name, cells.tolist())
+
+
+@pytest.mark.parametrize(("drawn", "planted", "check"), KINDS.values(), ids=KINDS)
+def test_ten_of_2000_of_a_kind_that_10000_rows_had_not_are_found_among_a_hundred_columns(drawn, planted, check):
+    random = np.random.default_rng(7)
+    before, healthy = drawn(random, 10_000), drawn(random, 2_000)
+    baseline = profile_of(of_cells("x", before))
+    window_rows = replace(
+        DEFAULT_SETTINGS, datatype_check_threshold=0.98
+    )  # as for small windows: types leave room for 40
+
+    found = results(baseline, profile_of(of_cells("x", planted(healthy))), window_rows)["x", check]
+    assert found.status is CheckStatus.VIOLATED
+    # (10,000 over 0) (2,000 over 10) / (12,000 over 10), by hand: the product of (2,000 - i) / (12,000 - i)
+    assert found.p == pytest.approx(math.prod((2_000 - i) / (12_000 - i) for i in range(10)))
+    assert found.p < OF_A_HUNDRED_COLUMNS
+    assert results(baseline, profile_of(of_cells("x", healthy)), window_rows)["x", check].status is CheckStatus.PASSED
+
+
+@BOTH
+@pytest.mark.parametrize("rows", [400, 2_000, 30_000])
+def test_the_fewest_that_are_printed_are_a_violation_and_one_less_is_none(settings, rows):
+    random = np.random.default_rng(7)
+    baseline, healthy = profile_of(age(ages(random, 10_000))), ages(random, rows)
+
+    def of(count, check, value):
+        window = np.concatenate((np.full(count, value), healthy[count:]))
+        return results(baseline, profile_of(age(window)), settings)["age", check]
+
+    for check, value in (("sign_check", -1.0), ("infinity_check", np.inf)):
+        fewest = of(0, check, value).fewest
+        assert 1 < fewest < 60
+        assert of(fewest, check, value).status is CheckStatus.VIOLATED
+        assert of(fewest - 1, check, value).status is CheckStatus.PASSED
+
+
+def test_of_a_large_window_the_ends_count_what_the_sketch_cannot():
+    values = np.random.default_rng(7).random(300_000)
+    values[:30] = -1.0
+    window = number_feature("x", values.tolist())
+    without = {kind: state for kind, state in window.states.items() if kind != "ends"}
+
+    assert beyond(window, below=0.0) == (30, 300_000)
+    assert beyond(replace(window, states=without), below=0.0) == (1, 300_000)  # by the sketch, and the minimum
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda random, rows: random.pareto(0.8, rows),
+        lambda random, rows: random.standard_cauchy(rows),
+        lambda random, rows: random.lognormal(0, 3, rows),
+    ],
+    ids=["Pareto 0.8", "Cauchy", "lognormal 3"],
+)
+def test_heavy_tails_are_silent_also_in_sessions(law):
+    """40 windows of rows and 40 of sessions; if far numbers were always a kind of their own, a session of three laws in twenty
+    would alarm."""
+    random = np.random.default_rng(11)
+
+    def window(rows, size):
+        return profile_of(number_feature("x", np.repeat(law(random, rows // size), size).tolist()))
+
+    found = [alarms(results(window(4_000, size), window(1_000, size))) for size in (1, 20) for _ in range(40)]
+    assert found == [set()] * 80
 
 
 @BOTH
@@ -231,18 +343,20 @@ def test_its_tests_share_the_level_of_the_contents():
 
 
 def test_a_few_rows_that_may_be_one_group_cant_be_told():
-    # 0.5 % of 10,000: beyond chance for rows, and not for sessions; below the share that no healthy window has
+    # 0.8 % of 10,000, and one row of the baseline: beyond chance for rows, and not for sessions; below the share that no healthy
+    # window has
     random = np.random.default_rng(7)
-    sides = profile_of(age(ages(random, 10_000))), profile_of(age(replaced(ages(random, 10_000), 0.005, np.inf)))
+    one, some = (age(replaced(ages(random, 10_000), share, np.inf)) for share in (0.0001, 0.008))
+    sides = profile_of(one), profile_of(some)
 
     found = results(*sides)["age", "infinity_check"]
     assert found.status is CheckStatus.CANNOT_TELL
     assert found.reason.startswith("groups of 40 rows that belong together may do this by chance")
-    assert found.p == pytest.approx(0.5)  # one group on this side of two samples of one size
+    assert found.p == pytest.approx(0.5)  # two of three groups or all are on this side of two samples of one size
 
     found = results(*sides, INDEPENDENT)["age", "infinity_check"]
     assert found.status is CheckStatus.VIOLATED
-    assert found.p == pytest.approx(0.5**50, rel=0.1)
+    assert found.p == pytest.approx(82 * 0.5**81, rel=0.2)  # 80 or 81 of 81 rows
 
 
 @pytest.mark.parametrize(

@@ -361,6 +361,19 @@ def test_a_column_too_many_at_the_front_is_no_swap():
     assert hints_of(drawn(rng, 200, x="plan", a="normal"), baseline, by_position=True) == ()
 
 
+@pytest.mark.parametrize("from_documents", [False, True], ids=["by states", "by statistics.json"])
+def test_values_where_the_baseline_lacks_them_are_a_hint(from_documents):
+    def lacking(count, rows=1_000):
+        return profile_of(number_feature("x", [None] * count + [1.5] * (rows - count)))
+
+    (hint,) = hints_of(lacking(0), lacking(300), from_documents=from_documents)
+    assert (hint.hint, hint.features) == ("fewer_missing", ("x",))
+    assert hint.description.startswith("fewer values are missing than in the baseline: 'x' (0 of 1,000)")
+    assert names_of(lacking(270), lacking(300)) == []  # as by chance
+    assert names_of(lacking(500), lacking(300)) == []  # more are completeness_check's
+    assert names_of(lacking(0), lacking(10)) == []  # not worth a word
+
+
 def test_fewer_than_thirty_values_say_nothing():
     rng = np.random.default_rng(29)
     baseline = drawn(rng, 1000, a="normal", b="plan")

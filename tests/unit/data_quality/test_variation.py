@@ -68,6 +68,24 @@ def test_a_column_by_which_the_rows_look_sorted_is_judged_as_without_history():
     assert moved.status is CheckStatus.VIOLATED  # half a standard deviation is not hidden
 
 
+def test_a_season_is_not_called_sorted():
+    random = np.random.default_rng(3)
+    season = np.sin(np.arange(1600) / 1600 * 2 * np.pi * 4) + random.normal(0, 1, 1600)  # four of them
+
+    healthy = drift(baseline_of(x=season), x=random.permutation(season)[:1000])["x", None]
+    assert healthy.reason.startswith("its values go up and down along the rows, as by season; give --time-column")
+
+
+@pytest.mark.parametrize("history", ["with parts", "without"])
+def test_beside_what_was_seen_no_smallest_change_is_told(history):
+    known, window = baseline_of(x=normal(1)), normal(2, 1000) + 1.5
+    found = drift(known if history == "with parts" else replace(known, history={}), x=window)["x", None]
+
+    assert found.status is CheckStatus.VIOLATED
+    assert found.distance > 0.1
+    assert (found.smallest_change, found.change) == (None, None)
+
+
 def violated(known, **columns):
     after = profile_of(*[number_feature(name, values.tolist(), integral=True) for name, values in columns.items()])
     return [each.check for each in MONITOR.check(after, MONITOR.metrics(after), known) if each.is_violation]
@@ -75,7 +93,7 @@ def violated(known, **columns):
 
 def test_keys_that_rise_with_the_rows_go_on_in_silence_and_a_sorted_measure_that_moves_does_not():
     random = np.random.default_rng(8)
-    keys = np.cumsum(random.integers(1, 12, 1600)).astype(float)
+    keys = np.cumsum(random.integers(1, 120, 1600)).astype(float)
     amounts = np.sort(np.round(np.exp(random.normal(10, 1, 1600))))
 
     known = baseline_of(integral=True, key=keys, amount=amounts)
@@ -86,6 +104,16 @@ def test_keys_that_rise_with_the_rows_go_on_in_silence_and_a_sorted_measure_that
     assert violated(
         baseline_of(integral=True, key=random.permutation(keys)), key=later["key"]
     )  # in no order they are any numbers
+
+
+def test_identifiers_with_gaps_go_on_in_silence_in_any_order_and_whole_numbers_that_repeat_do_not():
+    random = np.random.default_rng(8)
+    keys = random.permutation(np.cumsum(random.integers(1, 12, 1600))).astype(float)
+    numbers = random.integers(0, int(keys.max()), 1600).astype(float)
+    known = baseline_of(integral=True, key=keys, number=numbers)
+
+    assert violated(known, key=10**6 + keys[:1000], number=numbers[:1000]) == []
+    assert violated(known, key=keys[:1000], number=10**6 + numbers[:1000]) == ["baseline_drift_check"]
 
 
 def test_row_numbers_go_on_in_silence():

@@ -21,6 +21,8 @@ from model_monitor.statistics.states import (
     DataTypeCounts,
     DistinctBuilder,
     DistinctRegisters,
+    Ends,
+    EndsBuilder,
     FeatureProfile,
     Frequencies,
     FrequenciesBuilder,
@@ -35,6 +37,7 @@ from model_monitor.statistics.states import (
     RowRuns,
     Run,
     State,
+    TextLengths,
     VectorCounts,
     decode,
 )
@@ -88,6 +91,16 @@ def frequencies_of(rows: np.ndarray) -> Frequencies:
     builder = FrequenciesBuilder()
     builder.update([str(value) for value in values], counts)
     return builder.state()
+
+
+def ends_of(rows):
+    builder = EndsBuilder()
+    builder.update(rows[np.isfinite(rows)])
+    return builder.state()
+
+
+def text_lengths_of(rows):
+    return TextLengths.of(pa.array(["é" * int(row) for row in rows[rows > 0] if np.isfinite(row)], pa.string()))
 
 
 def data_types_of(rows: np.ndarray) -> DataTypeCounts:
@@ -190,6 +203,8 @@ CASES = {
     "kll": Case(kll_of, KllSketch(), KllSketch(k=1024)),
     "distinct": Case(distinct_of, DistinctRegisters(), DistinctRegisters(np.zeros(1024, dtype=np.uint8))),
     "frequencies": Case(frequencies_of, Frequencies(), Frequencies(limit=10)),
+    "ends": Case(ends_of, Ends()),
+    "text_lengths": Case(text_lengths_of, TextLengths()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),

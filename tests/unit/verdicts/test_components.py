@@ -129,6 +129,8 @@ def test_missing_values_are_a_component_if_there_are_any():
     assert of_missing((0, 100), (0, 50)) == ()
     (found,) = of_missing((50, 1_000), (20, 100))
     assert found.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
+    (found,) = of_missing((500, 1_000), (0, 1_000))  # fewer are no alarm, and the effect is told
+    assert (found.p, found.effect) == (1.0, 0.5)
 
 
 def test_infinities_are_values_beyond_all_others():

@@ -11,6 +11,7 @@ from model_monitor.statistics.verdicts.components import Component, of_numbers
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
     allowed_for,
+    are_of_single_rows,
     between_share,
     comparable,
     of_categories,
@@ -162,11 +163,29 @@ def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_ha
 
 
 def test_the_rows_beyond_what_the_others_have_are_ranked():
-    past = {"beyond": np.zeros(20), "far": np.zeros(20)}
-    now = {"beyond": 0.01, "far": 0.0, "rows": 1000.0}
+    single = {"chi2": np.full(20, 9.0), "freedom": np.full(20, 9.0)}
+    past = {"beyond": np.zeros(20), "far": np.zeros(20), **single}
+    now = {"beyond": 0.01, "far": 0.0, "rows": 1000.0, "effective": 900.0}
 
     assert allowed_for(Component("range", 1e-9, 0.01), now, past).p == pytest.approx(1 / 21)
     assert allowed_for(Component("range", 1e-9, 0.01), {**now, "far": 0.01}, past).p == 1e-9  # 11 ** -20 is less
+    # parts differ as rows in groups of five do: ten rows are two, which lie in a window of a tenth of all with 2 x 0.1 x 0.1
+    grouped = {**past, "chi2": np.full(20, 45.0)}
+    assert allowed_for(Component("range", 1e-9, 0.01), {**now, "far": 0.01}, grouped).p == pytest.approx(0.02)
+
+
+def test_rows_stand_alone_and_sessions_do_not():
+    random = np.random.default_rng(3)
+    assert are_of_single_rows(raw_of_parts(random.standard_normal(16_384)))
+    assert not are_of_single_rows(raw_of_parts(np.repeat(random.standard_normal(8_192), 2)))
+    assert not are_of_single_rows(raw_of_parts(np.ones(16_384)))  # nothing tells
+
+
+def raw_of_parts(values):
+    """The raw statistics of 32 stretches, of the numbers rounded to tenths."""
+    found, places = np.unique(np.round(values, 1), return_inverse=True)
+    windows = np.stack([np.bincount(part, minlength=len(found)) for part in np.split(places, 32)]).astype(float)
+    return raw_of_numbers(found, windows.sum(axis=0), windows)
 
 
 def test_sorted_rows_differ_between_parts_and_sessions_do_not():

@@ -17,10 +17,12 @@ from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
+    EndsBuilder,
     FrequenciesBuilder,
     KllBuilder,
     MomentsBuilder,
     State,
+    TextLengths,
     VectorCounts,
 )
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
@@ -53,9 +55,9 @@ def gatherer_of(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     return NumberGatherer(column, plan)
 
 
-def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
+def _of_finite(plan: ScanPlan) -> list[KllBuilder | EndsBuilder | ColumnMetricBuilder]:
     """What takes the finite numbers of a column."""
-    return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
+    return [KllBuilder(), EndsBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
 
 
 class NumberGatherer:
@@ -113,6 +115,7 @@ class TextGatherer:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
+        self._lengths = TextLengths()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit)
         self._keep_frequencies = column.counted
         self._mostly_different = False
@@ -163,15 +166,18 @@ class TextGatherer:
     def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64] | None:
         """The texts as numbers, NaN where they are none; None if there are no numbers among them.
 
-        Their kinds are counted on the way. counts: None for once each.
+        Their kinds and lengths are counted on the way. counts: None for once each.
         """
         kinds = classify(texts, accept_exponents=self._accept_exponents)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
+        self._lengths += TextLengths.of(texts, counts)
         return parse_numbers(texts, kinds) if found.integral or found.fractional else None
 
     def states(self) -> Iterator[State]:
         yield self._data_types
+        if self._column.column_type is ColumnType.TEXT:
+            yield self._lengths
         yield self._moments.state()
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()

@@ -185,7 +185,9 @@ def verdict(finding: Finding, threshold: float, column: Column, calibration: Cal
     if calibration.rows_are_independent or column.windows:
         return _by_tests(known, threshold, column, calibration)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
-        return replace(known, change=None)
+        return replace(
+            known, change=None, smallest_change=None
+        )  # beside what was seen, it is another number for the same
     return replace(
         known, status=CheckStatus.CANNOT_TELL, reason=f"{column.unfit or NO_HISTORY}; {_unseen(known, column)}"
     )
@@ -209,7 +211,7 @@ def _by_tests(known: Finding, threshold: float, column: Column, calibration: Cal
             text = known.description
         elif distance is not None and distance > threshold:
             text = messages.drift(distance, threshold)
-        return replace(tested, status=CheckStatus.VIOLATED, change=None, description=text)
+        return replace(tested, status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
     if high is None:
         return replace(known, p=column.p, adjusted_p=column.adjusted_p)
     if high <= threshold:

@@ -29,7 +29,14 @@ from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_R
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, in_minutes
+from model_monitor.statistics.verdicts.variation import (
+    FEWEST_WINDOWS,
+    Earlier,
+    Raw,
+    Volume,
+    are_of_single_rows,
+    in_minutes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,12 @@ class FeatureComparison:
         variation = self.whole.history.get(reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+
+    @property
+    def rows_stand_alone(self) -> bool:
+        """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
+        past = self.past(BASELINE)
+        return past is not None and are_of_single_rows(past)
 
     @property
     def family(self) -> str:

@@ -29,6 +29,7 @@ from model_monitor.statistics.states import (
     RowRuns,
     State,
 )
+from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
@@ -52,6 +53,9 @@ FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different b
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
 """Row numbers, also those of a random half: at least the first as a fraction of them are different, and from the first to the
 last are at most the second times as many numbers. Random numbers of so short a range would repeat: 82 % would be different."""
+
+MOST_GAPS = 10.0
+"""… where the ends show it: 64 random numbers of each end of so long a range are all different once in 500 times (e^-6.3)."""
 
 ESTIMATED = 0.9
 """… of which an estimate of distinct values has this share or more, which is two of its standard deviations below."""
@@ -132,7 +136,13 @@ def _numbers_rows(feature: FeatureProfile) -> bool:
     moments, rows = feature.moments, feature.num_present
     if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
-    return moments.maximum - moments.minimum + 1 <= MOST_APART * rows and _nearly_all_differ(feature)
+    apart = (moments.maximum - moments.minimum + 1) / rows
+    return (apart <= MOST_APART and _nearly_all_differ(feature)) or (apart <= MOST_GAPS and _ends_differ(feature))
+
+
+def _ends_differ(feature: FeatureProfile) -> bool:
+    """Whether the numbers are keys with gaps in any order: evenly spread, and at both ends all different."""
+    return feature.ends is not None and feature.num_present >= 2 * KEPT and feature.ends.differ and may_rise(feature)
 
 
 def _nearly_all_differ(feature: FeatureProfile) -> bool:
@@ -279,6 +289,7 @@ WINDOW = "window"  # the reference of what a window leaves of itself alone
 PREVIOUS = "previous:8"  # beside the baseline what drift is judged against, if nobody chose. Source: D4.2.
 
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
+GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
 
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
@@ -313,8 +324,8 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
         if len(values) > LARGEST_DOMAIN:
             continue
         totals, sizes = windows.sum(axis=0), np.array([len(parts[place]) for place in filled])
-        if not are_by_time and _between(places, sizes, totals, feature) > MOST_BETWEEN:
-            unfit[feature.name] = LOOKS_SORTED
+        if not are_by_time and (why := _why_unfit(places, sizes, totals, feature)):
+            unfit[feature.name] = why
             continue
         missing = rows[filled] - sizes
         lacking = of_missing(missing, rows[filled], missing.sum(), rows[filled].sum())
@@ -376,9 +387,20 @@ def _counted(parts: Sequence[Part]) -> tuple[Values, Windows, NDArray[np.int64]]
     return values, windows.reshape(len(parts), -1).astype(float), places
 
 
-def _between(places: NDArray[np.int64], sizes: NDArray[np.int64], totals: Counts, feature: FeatureProfile) -> float:
-    """The share of variance between parts: of ranks, or of the most frequent texts. places: of values among the distinct ones."""
+def _why_unfit(
+    places: NDArray[np.int64], sizes: NDArray[np.int64], totals: Counts, feature: FeatureProfile
+) -> str | None:
+    """Why parts differ by their place more than as groups of rows do; None if they don't. places: of values among distinct ones.
+
+    Rows that are sorted cross their mean once; a text has all its rows in one place. What does so more often goes up and down.
+    """
     if feature.is_numeric:
-        return between_share((np.cumsum(totals) - totals / 2)[places], sizes)
-    frequent = np.argsort(-totals, kind="stable")[:FREQUENT]
-    return max(between_share((places == place).astype(float), sizes) for place in frequent)
+        scores = [(np.cumsum(totals) - totals / 2)[places]]
+    else:
+        scores = [(places == place).astype(float) for place in np.argsort(-totals, kind="stable")[:FREQUENT]]
+    values = max(scores, key=lambda each: between_share(each, sizes))
+    if between_share(values, sizes) <= MOST_BETWEEN:
+        return None
+    means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
+    crossings = np.count_nonzero(np.diff(means > values.mean()))
+    return LOOKS_SORTED if crossings <= (1 if feature.is_numeric else 2) else GOES_UP_AND_DOWN

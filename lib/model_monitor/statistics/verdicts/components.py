@@ -6,7 +6,9 @@ How rare a count is, if two samples are parts of one, is told by the tails of th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -81,14 +83,13 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     lacking, rows: of the baseline. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and confidence limits
     for predictions".
     """
-    low, high = 0, current_rows  # of so many as `high` the chance is small enough, of `low` not
-    if chance_of_more(lacking, rows, high, current_rows) > level:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = chance_of_more(lacking, rows, middle, current_rows) <= level
-        low, high = (low, middle) if found else (middle, high)
-    return high
+    return fewest(current_rows, lambda found: chance_of_more(lacking, rows, found, current_rows) <= level)
+
+
+def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
+    """The least number up to `most` that is enough, as all larger ones are; None if not even `most` is."""
+    found = bisect_left(range(most + 1), True, key=is_enough)
+    return found if found <= most else None
 
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is worth a word. Source: D4.1.
@@ -131,12 +132,13 @@ class Samples:
 
 
 def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
-    """The test of the missing values; none where none is missing. Each side: how many are missing, of how many rows."""
+    """The test of more missing values; none where none is missing. Each side: how many are missing, of how many rows."""
     (b, n), (w, m) = baseline, current
     if not b + w:
         return ()
     cells = _Cells(np.array([b], dtype=float), np.array([w], dtype=float), Samples(n, m))
-    return (cells.rarest("missing", tried=1),)
+    found = cells.rarest("missing", tried=1)
+    return (replace(found, p=1.0) if w * n < b * m else found,)  # fewer are a hint
 
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:

@@ -124,6 +124,20 @@ def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
     return 1 + max(0.0, _mean(past[name] ** 2 - expected, now, past))
 
 
+def dispersion(past: Raw) -> float:
+    """How many rows of past windows count as one: 1 or about it of rows by themselves; NaN if nothing tells.
+
+    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
+    """
+    freedom = float(past["freedom"].sum())
+    return float(past["chi2"].sum()) / freedom if freedom else math.nan
+
+
+def are_of_single_rows(past: Raw) -> bool:
+    """Whether past windows differ no more than rows by themselves do."""
+    return dispersion(past) <= MOST_DISPERSED
+
+
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     """What share of a column's variance lies between parts in row order, beyond what groups of rows within them explain.
 
@@ -243,7 +257,12 @@ def _largest_squared(cells: Values) -> Values:
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
     windows = len(past["beyond"])
     rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
-    return min(rank, lomax_above(now["far"], past["far"], 1 / now["rows"])) if now["far"] else rank
+    if not now["far"]:
+        return rank
+    rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # of all values
+    of_group = 1.0 if are_of_single_rows(past) else max(1.0, dispersion(past))
+    by_groups: float = 2 * share ** (now["beyond"] * rows / of_group)
+    return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
 
 
 def lomax_above(value: float, past: Values, least: float) -> float:
@@ -266,6 +285,9 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     tails = ndtr((1 - width - np.cbrt(statistic / (freedom + shift))) / np.sqrt(width))
     return min(1.0, float(weights @ tails))
 
+
+MOST_DISPERSED = 1.3
+"""Chi-square for each degree of freedom, which is 1 of independent rows; 32 parts and 20 cells say so to within 0.06."""
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
 

@@ -2,10 +2,11 @@
 
 A guard takes one feature of which the baseline's states are known, and gives the `Evidence` of its window, or None where there is
 nothing to ask. It runs where chance is allowed for, within the budget of the family "contents"; a new file in this folder is
-found by being there. One that sees what drift sees says so by `is_drift`: it is no second violation beside it.
+found by being there. `same_as` names the checks that see the same change: it is no second violation beside theirs.
 
 Rows may belong together, as those of one user do. Then what looks like many rows is one thing that happened: evidence has to
-last if rows come in groups of `GROUP`, unless the baseline has as good as nothing of the kind, and no healthy window would.
+last if rows come in groups of `GROUP`, unless the baseline's own parts show that rows stand for themselves, or what is seen is
+of a kind that the baseline never had, and no healthy window would.
 
 Source: D4.9.
 """
@@ -15,8 +16,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+import pyarrow as pa
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
@@ -26,10 +29,12 @@ from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift.special_functions import normal_above
-from model_monitor.statistics.states import FeatureProfile, Frequencies
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, TextLengths
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
+
+DRIFT_CHECK = "baseline_drift_check"
 
 GUARDS: Registry[Guard] = Registry("guard")
 
@@ -40,7 +45,8 @@ def evidence_of(feature: FeatureComparison) -> dict[str, Evidence]:
     if before is None or not feature.is_compared:
         return {}
     each = ((guard.name, guard(feature, before)) for guard in GUARDS.values())
-    return {name: evidence for name, evidence in each if evidence is not None}
+    alone = feature.rows_stand_alone
+    return {name: replace(found, is_alien=alone or found.is_alien) for name, found in each if found is not None}
 
 
 # What a guard saw of one column beside its baseline, and what may be said of it.
@@ -65,7 +71,8 @@ class Evidence:
     """What a guard saw. what: of which `observed` and `expected` are the window's and the baseline's. n, m: their values.
 
     p: of independent rows. grouped_p: of groups of rows. is_large: whether the change is worth a word. is_alien: whether no group
-    of healthy rows would be so.
+    of healthy rows would be so, and rows count each for itself. share: of a share the count of the baseline, and which part of a
+    window is alien; None of a mean.
     """
 
     what: str
@@ -77,6 +84,7 @@ class Evidence:
     grouped_p: float = 1.0
     is_large: bool = False
     is_alien: bool = False
+    share: tuple[int, float] | None = None
 
     def judged(self, calibration: Calibration) -> Finding:
         """The verdict at the level of the family's tests."""
@@ -86,6 +94,9 @@ class Evidence:
         finding = Finding(
             CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.what, p=min(p, 1.0)
         )
+        if self.share is not None:
+            found = fewest_of_share(*self.share, self.n, self.m, level / tests, counts_as_is=counts_as_is)
+            finding = replace(finding, fewest=found)
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
@@ -95,25 +106,39 @@ class Evidence:
 
 
 def of_share(
-    what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf
+    what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf, is_kind: bool = False
 ) -> Evidence | None:
     """Whether more of a window are so than by chance; None if a side has no values.
 
     baseline, current: how many are so, of how many. alien: the share from which on a window has what no healthy one would, if
-    the baseline has less than a hundredth of it.
+    the baseline has less than a hundredth of it. is_kind: whether it does at any share, if the baseline has none.
     """
     (b, n), (w, m) = baseline, current
     if not n or not m:
         return None
     before, after = b / n, w / m
     is_large = after - before >= LEAST_EFFECT or (w > 0 and after >= LEAST_RATIO * (b + 0.5) / n)
-    is_alien = before <= alien / 100 and after >= alien and w >= FEWEST_ALIEN and n >= FEWEST_SEEN
+    alien = 0.0 if is_kind and not b else alien
+    is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
     groups, window = n // GROUP, m // GROUP
     grouped = 1.0
     if groups and w >= GROUP:
         grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
     p = chance_of_more(b, n, w, m) if w else 1.0
-    return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien)
+    return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien, (b, alien))
+
+
+@cache
+def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, counts_as_is: bool) -> int | None:
+    """The least number of the window's m values that are a violation; None if not even all of them are."""
+
+    def is_found(w: int) -> bool:
+        found = of_share("", (b, n), (w, m), alien=alien)
+        assert found is not None  # there are values
+        counts = counts_as_is or found.is_alien
+        return found.is_large and max(found.p, 0.0 if counts else found.grouped_p) <= level
+
+    return fewest(m, is_found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +188,32 @@ def has_numbers(*sides: FeatureProfile) -> bool:
 
 
 def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
-    """How many of the finite numbers lie outside, for certain, and how many there are."""
+    """How many of the finite numbers lie outside, and how many there are. Of more than an end holds, or without ends, as many as
+    lie there for certain.
+    """
     moments, sketch = feature.moments, feature.kll
     assert moments is not None
     assert sketch is not None
     if below <= moments.minimum and moments.maximum <= above:
         return 0, moments.count
+    least, is_all = feature.ends.beyond(below, above) if feature.ends is not None else (1, False)
+    if is_all:
+        return least, moments.count
     values, cumulative = sketch.step_cdf()
     outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
-    return max(1, int(outside - sketch.error * moments.count)), moments.count
+    return max(least, int(outside - sketch.error * moments.count)), moments.count
+
+
+def are_texts(*sides: FeatureProfile) -> bool:
+    """Whether all sides are columns of texts, as CSV and JSON have them, with values."""
+    return all(side.column_type is ColumnType.TEXT and side.num_present for side in sides)
+
+
+def lengths_of(feature: FeatureProfile) -> TextLengths | None:
+    """How long the texts are; of a profile of an earlier release if all values were counted."""
+    if feature.lengths is not None or (counts := exact_counts(feature)) is None:
+        return feature.lengths
+    return TextLengths.of(pa.array(list(counts.counts), pa.string()), np.array([*counts.counts.values()], np.int64))
 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:

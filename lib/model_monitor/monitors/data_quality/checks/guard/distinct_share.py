@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,8 @@ def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence |
     """The rows of the most frequent value, if the window has no other."""
     n, m = before.num_present, current.num_present
     often = _most_frequent(before) if _is_constant(current) else n
-    return of_share(SHARE_OF_ONE, (min(often, n), n), (m if often < n else 0, m))
+    found = of_share(SHARE_OF_ONE, (min(often, n), n), (m if often < n else 0, m))
+    return found and replace(found, share=None)  # a window that has another value has none that is its only one
 
 
 def _is_constant(feature: FeatureProfile) -> bool:

@@ -42,7 +42,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
         return None
     tried = 1 / LEAST_EFFECT  # texts that may have so large a share
     is_large = found.observed - found.expected >= LEAST_EFFECT
-    return replace(found, p=found.p * tried, grouped_p=found.grouped_p * tried, is_large=is_large)
+    return replace(found, p=found.p * tried, grouped_p=found.grouped_p * tried, is_large=is_large, share=None)
 
 
 def _at_most(frequencies: Frequencies, value: str) -> int:

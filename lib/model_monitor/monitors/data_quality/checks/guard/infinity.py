@@ -11,7 +11,7 @@ ALIEN = 0.01
 
 @GUARDS.register("infinity_check")
 def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of infinities among the numbers is not above the baseline's.
+    """The share of infinities among the numbers is not above the baseline's; where it had none, they are a kind of their own.
 
     Source: D4.9.
     """
@@ -19,4 +19,4 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
     if old is None or new is None or not (before.is_numeric and feature.current.is_numeric):
         return None
     sides = ((side.present - side.count, side.present) for side in (old, new))
-    return of_share("share of infinities", *sides, alien=ALIEN)
+    return of_share("share of infinities", *sides, alien=ALIEN, is_kind=True)

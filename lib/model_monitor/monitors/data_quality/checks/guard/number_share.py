@@ -1,25 +1,42 @@
-"""number_share_check: texts are no numbers all at once."""
+"""number_share_check and text_share_check: texts are no numbers all at once, and numbers no texts."""
 
 from __future__ import annotations
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, of_share
+from model_monitor.monitors.data_quality.checks.guard import DRIFT_CHECK, GUARDS, Evidence, are_texts, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.statistics.states import ColumnType, FeatureProfile
+from model_monitor.statistics.states import DataTypeCounts, FeatureProfile
 
 ALIEN = 0.01
 
 
-@GUARDS.register("number_share_check", is_drift=True)
+@GUARDS.register("number_share_check", same_as=(DRIFT_CHECK, "categorical_values_check"))
 def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of numbers among the texts is not above the baseline's, where no domain has the word.
+    """The share of numbers among the texts is not above the baseline's; where it had none, they are a kind of their own.
 
     `data_type_check` lets them pass, since a number fits in a text; their drift is not judged where all of them are numbers.
     Source: D4.9.
     """
-    texts = before.column_type is feature.current.column_type is ColumnType.TEXT and not before.is_numeric
-    if not texts or feature.constraints.domains is not None:
+    if before.is_numeric or not are_texts(before, feature.current):
         return None
     sides = (
         (each.integral + each.fractional, each.present) for each in (before.data_types, feature.current.data_types)
     )
-    return of_share("share of numbers among the texts", *sides, alien=ALIEN)
+    return of_share("share of numbers among the texts", *sides, alien=ALIEN, is_kind=True)
+
+
+@GUARDS.register("text_share_check", same_as=(DRIFT_CHECK, "data_type_check"))
+def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """None of the values of a column that has numbers in place of texts is another text, however small the share.
+
+    `data_type_check` has the word where its limit is broken, which a baseline made for small windows sets low.
+    Source: D4.9.
+    """
+    if not before.is_numeric or not are_texts(before, feature.current):
+        return None
+    current = feature.current.data_types
+    others = _no_numbers(current), current.present
+    return of_share("share of texts among the numbers", (0, before.num_present), others, is_kind=True)
+
+
+def _no_numbers(types: DataTypeCounts) -> int:
+    return types.present - types.integral - types.fractional

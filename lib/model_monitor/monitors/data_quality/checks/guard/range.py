@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
+from model_monitor.monitors.data_quality.checks.guard import (
+    DRIFT_CHECK,
+    GUARDS,
+    Evidence,
+    beyond,
+    has_numbers,
+    of_share,
+)
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import why_always_new
-from model_monitor.statistics.states import FeatureProfile, KllSketch, Moments
+from model_monitor.statistics.states import FeatureProfile
 
-ALIEN = 0.0025
-FAR = 2.0  # so many widths of the baseline's range
-LONGEST_TAIL = 0.5  # share of the range that its outer hundredths take at most; longer tails go on
+FAR, NEAR = 2.0, 0.5  # so many widths of the baseline's range, and where it is known that no group of rows lies so near
+SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
+"""The wider outer tenth beside the inner eight: ends are sharp below the first share, and go on above the second.
+Of tails that fall as exponential ones do, not a group of rows in a million lies half a range beyond sharp ends.
+"""
 
 
-@GUARDS.register("range_check", is_drift=True)
+@GUARDS.register("range_check", same_as=(DRIFT_CHECK,))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on.
+    """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on; where it has
+    sharp ends, or each row stands for itself, none half a width. They are a kind of their own unless its tails are long.
 
     Where drift tests independent rows, its component `range` has the word.
     Source: D4.9.
@@ -29,11 +39,9 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     if not 0 < width < math.inf or why_always_new(before) or feature.rises:
         return None
     low = -math.inf if old.minimum >= 0 else old.minimum - FAR * width  # negative numbers are sign_check's
-    current = beyond(feature.current, below=low, above=old.maximum + FAR * width)
-    goes_on = current[0] > 0 and _longest_tail(old, sketch) > LONGEST_TAIL * width
-    alien = math.inf if goes_on else ALIEN
-    return of_share("share of numbers far outside of the range", (0, old.count), current, alien=alien)
-
-
-def _longest_tail(moments: Moments, sketch: KllSketch) -> float:
-    return max(moments.maximum - sketch.quantile(0.99), sketch.quantile(0.01) - moments.minimum)
+    first, last = sketch.quantile(0.1), sketch.quantile(0.9)
+    tail, inner = max(old.maximum - last, first - old.minimum), last - first
+    by = (NEAR if feature.rows_stand_alone or tail < SHORT_TAIL * inner else FAR) * width
+    low = -math.inf if old.minimum >= 0 else old.minimum - by  # negative numbers are sign_check's
+    current, is_kind = beyond(feature.current, below=low, above=old.maximum + by), tail <= LONGEST_TAIL * inner
+    return of_share("share of numbers far outside of the range", (0, old.count), current, is_kind=is_kind)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.statistics.states import FeatureProfile
 
-ALIEN = 0.01
+SHARP = 0.5
+"""Numbers end at their minimum if from there to their first tenth is less than so much of the way from there to the middle: of a
+normal distribution it is more than the whole."""
 
 
 @GUARDS.register("sign_check")
 def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of negative numbers is still none; `non_negative_check` has the word where it is Enabled.
 
-    Negative numbers are alien if 0 is where the numbers end, or far below them: the tail of others may reach it.
+    Negative numbers are a kind of their own if the numbers end at 0 or above, or far above it: the tail of others may reach it.
     Source: D4.9.
     """
     old, sketch = before.moments, before.kll
@@ -23,6 +23,7 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
         return None
     if old.minimum < 0:
         return None
-    current = beyond(feature.current, below=0.0)
-    is_end = not old.minimum or (current[0] > 0 and 2 * old.minimum > sketch.quantile(0.1) - old.minimum)
-    return of_share("share of negative numbers", (0, old.count), current, alien=ALIEN if is_end else math.inf)
+    tenth, middle = sketch.quantile(0.1), sketch.quantile(0.5)
+    tail = tenth - old.minimum
+    is_end = not old.minimum or 2 * old.minimum > tail or tail < SHARP * (middle - tenth)
+    return of_share("share of negative numbers", (0, old.count), beyond(feature.current, below=0.0), is_kind=is_end)

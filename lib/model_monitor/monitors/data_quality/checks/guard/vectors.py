@@ -8,8 +8,6 @@ from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, M
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.statistics.states import FeatureProfile, VectorCounts
 
-ALIEN = 0.01
-
 
 @GUARDS.register("vector_length_check")
 def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
@@ -21,7 +19,7 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     if old is None or new is None or old.shortest != old.longest:
         return None
     current = _others(new, old.shortest), new.vectors
-    return of_share("share of vectors of another length", (0, old.vectors), current, alien=ALIEN)
+    return of_share("share of vectors of another length", (0, old.vectors), current, is_kind=True)
 
 
 @GUARDS.register("vector_norm_check")

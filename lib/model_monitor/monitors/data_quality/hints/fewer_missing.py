@@ -1,0 +1,36 @@
+"""fewer_missing: columns that have values where the baseline lacks them. It may be a repair, or a default in place of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_monitor.documents.check_results import Hint
+from model_monitor.monitors.data_quality.hints import HINTS, Seen, listed
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
+
+NEARLY_CERTAIN = 1e-6  # chance of so few missing values, if nothing had changed
+
+
+@HINTS.register("fewer_missing")
+def fewer_missing(seen: Seen) -> Iterator[Hint]:
+    """A smaller share of a feature's values is missing than in the baseline, by more than chance.
+
+    Source: D4.1.
+    """
+    features = seen.compared.features() if seen.compared is not None else ()
+    found = {}
+    for feature in features:
+        before, now = feature.baseline, feature.now
+        if feature.unmatched or not before.present or not now.rows:
+            continue
+        less = now.present / now.rows - before.present / before.rows
+        p = chance_of_more(before.present, before.rows, now.present, now.rows) if less >= LEAST_EFFECT else 1.0
+        if p <= NEARLY_CERTAIN:
+            found[feature.constraints.name] = (now.rows - now.present, now.rows)
+    if found:
+        yield Hint(
+            hint="fewer_missing",
+            features=tuple(found),
+            description=f"fewer values are missing than in the baseline: {listed(found)}; make sure that no default stands where "
+            "nothing was",
+        )
