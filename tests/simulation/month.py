@@ -1,6 +1,6 @@
 """What happens in a month: its captures and who does what when, told by a seed; once in quiet, once with faults.
 
-A month is short here: a baseline and its versions, eight hours that begin at a leap day, a change of clocks or a year's end,
+A month is short here: a baseline and its versions, six hours that begin at a leap day, a change of clocks or a year's end,
 captures of which some are damaged, come late, twice or never, runs by `run-due` or one by one, now and then on two hosts at
 once, accepted alarms, a page, a prune. The merge of labels needs Spark and is left out.
 
@@ -33,7 +33,7 @@ from model_monitor.running.scheduling.runs import Note
 from model_monitor.storage import LocalStorage, holding
 
 HOUR = timedelta(hours=1)
-HOURS, ROWS, BASELINE_ROWS = 8, 20, 60
+HOURS, ROWS, BASELINE_ROWS = 6, 20, 60
 BEGINNINGS = tuple(
     datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))
 )
@@ -105,9 +105,9 @@ class Month:
                 yield Step("monitor", at, partial(_monitored, before), before)
             if random.random() < 0.3:
                 yield Step("accept", at, partial(_accepted, hour, at), hour, ends_with=(0, 2, 255))
-            if number == 3:
+            if number == 2:
                 yield Step("promote", at, partial(_promoted, "next", "2", at))
-            if number == 5:
+            if number == 4:
                 yield Step("rollback", at, _rolled_back(at))
         end = self.began + (HOURS + 2) * HOUR
         yield Step("prune", end, partial(_pruned, self.began + 2 * HOUR))

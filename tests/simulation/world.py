@@ -30,6 +30,7 @@ from model_monitor.machine import Machine, on
 from model_monitor.running.runtime.job import Job
 from model_monitor.stopping import BY_SIGNAL, Stopped
 from model_monitor.storage import lease
+from model_monitor.storage.files import is_draft
 
 CALL_SECONDS = 0.02  # of simulated time, at most, for a call to the disk
 HASTE = 10  # whoever waits for a lease looks so many times less often than in life
@@ -239,7 +240,7 @@ class World:
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
         self._set_times()
-        if event == "open" and takes_room(event, given):
+        if event == "open" and is_draft(os.path.basename(path)):
             self._written.add(path)
         if not self._is_striking:
             is_its_own = threading.current_thread() is process.thread
@@ -255,15 +256,15 @@ class World:
             if process.is_full and takes_room(event, given):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._set_times()
+        if event in ("os.rename", "os.remove"):
+            self._written.discard(path)
 
     def _set_times(self) -> None:
         """Have the disk's time where there is another: files that are being written."""
         time = self.now.timestamp()
         for path in tuple(self._written):
-            try:
+            with suppress(FileNotFoundError):
                 os.utime(path, (time, time))
-            except OSError:
-                self._written.discard(path)  # is in its place, or gone
 
     def _is_anothers_time(self, process: Process) -> bool:
         return any(
