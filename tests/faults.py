@@ -74,7 +74,7 @@ class Disk:
         self.calls.append(f"{event} {os.path.relpath(path, self.folder)}")
         if self.is_dead:
             self._end()
-        elif self.fault is Fault.FULL and number >= self.at and _takes_room(event, given):
+        elif self.fault is Fault.FULL and number >= self.at and takes_room(event, given):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         elif number == self.at:
             self._go_wrong(event, path)
@@ -96,7 +96,7 @@ class Disk:
         raise OSError(errno.EIO, "the process is no more")  # a lease's thread, which goes on and reaches nothing
 
 
-def _takes_room(event: str, given: tuple[Any, ...]) -> bool:
+def takes_room(event: str, given: tuple[Any, ...]) -> bool:
     if event == "open":
         return any(sign in (given[1] or "") for sign in "wax+") or bool(given[2] & (os.O_WRONLY | os.O_RDWR))
     return event == "os.mkdir"

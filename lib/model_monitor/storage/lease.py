@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 import re
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 from uuid import uuid4
 
 from model_monitor.errors import BadInput, OutputHeld
+from model_monitor.machine import here
 from model_monitor.stopping import given_back
 from model_monitor.storage.files import Storage, StoredFile, is_draft, join
 
 _NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # in a run's name: its machine and its process
-_BOOT, _PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,10 @@ class Holder:
     @classmethod
     def here(cls) -> Holder:
         """A new run of this process."""
-        now = datetime.now(timezone.utc)
-        run = f"{now:%Y%m%dT%H%M%S%f}-{_mark(_machine())}-{os.getpid()}-{uuid4().hex[:8]}"
-        return cls(run, socket.gethostname(), os.getpid(), _machine(), f"{now:%Y-%m-%dT%H:%M:%SZ}")
+        machine = here()
+        identity, process, now = machine.identity(), machine.process(), machine.now()
+        run = f"{now:%Y%m%dT%H%M%S%f}-{_mark(identity)}-{process}-{uuid4().hex[:8]}"
+        return cls(run, machine.name(), process, identity, f"{now:%Y-%m-%dT%H:%M:%SZ}")
 
     @classmethod
     def read(cls, content: bytes, run: str) -> Holder:
@@ -59,9 +56,14 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Whether its process has ended, even if nobody has asked how; False where that can't be told from here."""
-        if not self.machine or self.machine != _machine() or not isinstance(self.process, int) or self.process < 1:
+        if (
+            not self.machine
+            or self.machine != here().identity()
+            or not isinstance(self.process, int)
+            or self.process < 1
+        ):
             return False
-        return _has_ended(self.process)
+        return here().has_ended(self.process)
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
@@ -70,37 +72,12 @@ class Holder:
 def is_of_dead(name: str) -> bool:
     """Whether a file that says nothing yet, half a lease, is of a process of this machine that has ended; its name tells."""
     named = _NAMED.search(name)
-    return named is not None and bool(_machine()) and named[1] == _mark(_machine()) and _has_ended(int(named[2]))
-
-
-def _has_ended(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return _state_of(process) == "Z"
+    identity = here().identity()
+    return named is not None and bool(identity) and named[1] == _mark(identity) and here().has_ended(int(named[2]))
 
 
 def _mark(machine: str) -> str:
     return sha256(machine.encode()).hexdigest()[:8]
-
-
-def _state_of(process: int) -> str:
-    """The letter that the system has for it; the name before it, in parentheses, may hold anything. Empty if it does not tell."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return ""
-
-
-def _machine() -> str:
-    """Hosts may share a name, and containers of one host as well; empty where the system does not tell."""
-    try:
-        return f"{_BOOT.read_text().strip()} {os.readlink(_PROCESSES)}"
-    except OSError:
-        return ""
 
 
 log = logging.getLogger(__name__)
@@ -122,23 +99,23 @@ _left: set[str] = set()  # files of this process's leases that are over and coul
 
 
 class Lease:
-    """One run's hold on an output. now, rest: a clock in seconds that only goes on, and what waits by it."""
+    """One run's hold on an output. now, rest: the machine's clock that only goes on, and what waits by it, or others."""
 
     def __init__(
         self,
         storage: Storage,
         folder: str,
         *,
-        now: Callable[[], float] = time.monotonic,
-        rest: Callable[[float], object] = time.sleep,
+        now: Callable[[], float] | None = None,
+        rest: Callable[[float], object] | None = None,
     ) -> None:
         self.holder = Holder.here()
         self.folder, self.where = folder, _where(storage, folder)
         self.thread = threading.get_ident()
-        self._storage, self._now, self._rest = storage, now, rest
+        self._storage, self._now, self._rest = storage, now or here().seconds, rest or here().rest
         self._name = f"{PREFIX}{self.holder.run}"
         self._path = join(folder, self._name)
-        self._renewed = now()
+        self._renewed = self._now()
         self._is_there = self._is_lost = False
         self._takes_over, self._since_ms = False, 0
         self._renewing = threading.Lock()

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument, OutputFailed
+from model_monitor.machine import here
 from model_monitor.reports.outputs.printable import text_table
 from model_monitor.storage import LocalStorage
 
@@ -36,7 +35,7 @@ Now = Callable[[], datetime]
 
 def utc_now() -> datetime:
     """The time, in UTC."""
-    return datetime.now(timezone.utc)
+    return here().now()
 
 
 class Record:
@@ -104,7 +103,7 @@ class Record:
             last_modified_time=moment(self._now()),
             attempts=before.attempts + 1 if before else 1,
         )
-        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=socket.gethostname())
+        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=here().name())
 
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Enter what is known of a run now in the place of what was known before, and write the file."""
@@ -154,13 +153,9 @@ def held(folder: Path, name: str) -> Iterator[bool]:
 
 def _is_alive(execution: Execution) -> bool:
     """Whether the job of a run goes on although whoever started it is gone; of another machine nobody knows."""
-    if not execution.process_id or execution.host != socket.gethostname():  # 0 would be this process's own group
+    if not execution.process_id or execution.host != here().name():  # 0 would be this process's own group
         return False
-    try:
-        os.kill(execution.process_id, 0)
-    except (OSError, OverflowError):
-        return False
-    return True
+    return not here().has_ended(execution.process_id)
 
 
 # The runs of a schedule for people, and as the service's API lists them for programs.

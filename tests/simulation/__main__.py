@@ -1,0 +1,48 @@
+"""Months with mistakes, by seeds: `python -m tests.simulation 17` tries one again; without a number new ones for so long."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import pyarrow as pa
+from tests.simulation.law import hold
+
+SECONDS = float(os.environ.get("MONTHS_SECONDS", "60"))
+
+
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("seeds", nargs="*", type=int, help="the months to try; by default as many as there is time for")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long (MONTHS_SECONDS, else 60)")
+    parser.add_argument("--first", type=int, help="the first of the seeds; by default another one each second")
+    parser.add_argument("--most", type=int, default=10**9, help="how many at most")
+    parser.add_argument("--all", action="store_true", help="go on after one that fails")
+    given = parser.parse_args(words)
+    pa.set_cpu_count(1)  # twenty rows are no work for more
+    first = given.first if given.first is not None else int(time.time()) * 1000
+    began, tried, failed, struck = time.monotonic(), 0, [], Counter[str]()
+    for seed in given.seeds or range(first, first + given.most):
+        if not given.seeds and time.monotonic() - began > given.seconds:
+            break
+        try:
+            struck.update(fault.name for _, fault, _ in hold(seed).struck)
+        except AssertionError as fault:
+            failed.append(seed)
+            print(
+                f"month {seed} breaks the law; try it again by\n  .venv/bin/python -m tests.simulation {seed}\n{fault}"
+            )
+            if not given.all:
+                break
+        tried += 1
+    told = ", ".join(f"{count} {name}" for name, count in sorted(struck.items()))
+    print(f"{tried} months in {time.monotonic() - began:.0f} s, from seed {first} on; faults: {told}; failed: {failed}")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

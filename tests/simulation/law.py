@@ -1,0 +1,184 @@
+"""The law of months: whatever went wrong in between, a month ends as the quiet one did.
+
+The same files with the same bytes, nothing left of what was stopped; each alarm told once, once more at most for each run of
+its hour that was stopped; each record accounted for once; no value of a record in any log, no trace of an error.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache, lru_cache
+from io import StringIO
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.simulation.month import HOUR, MARK, RECORD, Month, faults_of, play, prepare
+from tests.simulation.world import Fault, World, at_hand, world_of
+
+from model_monitor.storage import LocalStorage, holding
+from model_monitor.storage.files import is_draft
+from model_monitor.storage.lease import LIFE_SECONDS, PREFIX
+
+SEEDS_OF_A_MONTH = 25  # so many seeds share a plan, and with it the quiet month
+
+LOCK = ".churn.lock"
+ACCOUNT = ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is left of a month."""
+
+    files: Mapping[str, bytes]
+    told: Counter[tuple[str, ...]]
+    struck: tuple[tuple[object, ...], ...]
+
+
+def hold(seed: int) -> Ended:
+    """Raises AssertionError, with what went wrong before, if the month of a seed breaks the law."""
+    month = Month(seed // SEEDS_OF_A_MONTH)
+    quiet = _quiet(month.seed)
+    with _month(month, seed) as (world, log):
+        try:
+            play(month, world, faults_of(month, seed))
+            _clear(world)
+            ended = _ended(world)
+            _require_same_files(quiet.files, ended.files)
+            _require_told(quiet, ended)
+            _require_accounts(ended)
+            _require_clean(log, world)
+        except AssertionError as fault:
+            struck = "".join(f"\n  {step}: {fault.name} at {call}" for step, fault, call in world.struck)
+            raise AssertionError(
+                f"{fault}\nwhat went wrong before:{struck}\nthe log ends with\n{log.getvalue()[-4000:]}"
+            ) from fault
+    return ended
+
+
+@lru_cache(maxsize=2)
+def _quiet(seed: int) -> Ended:
+    month = Month(seed)
+    with _month(month, -1) as (world, log):
+        play(month, world, {})
+        ended = _ended(world)
+        assert ended.told, "else no alarm would show"
+        _require_accounts(ended)
+        _require_clean(log, world)
+    return ended
+
+
+@contextmanager
+def _month(month: Month, seed: int) -> Iterator[tuple[World, StringIO]]:
+    """A world with what is there before the month, where this process works, and all that is logged."""
+    folder, before = _folder(), Path.cwd()
+    log = _Log()
+    random.seed(seed)
+    folder.mkdir()
+    try:
+        os.chdir(folder)
+        prepare(month, folder)
+        with redirect_stderr(log), world_of(folder, month.began - 3 * HOUR, Random(seed)) as world:
+            yield world, log
+    finally:
+        os.chdir(before)
+        shutil.rmtree(folder)
+
+
+class _Log(StringIO):
+    """What processes log; one that was killed says no more."""
+
+    def write(self, text: str) -> int:
+        process = at_hand().current
+        return 0 if process is not None and process.is_dead else super().write(text)
+
+
+@cache
+def _folder() -> Path:
+    """One for all months of a process: documents name their paths."""
+    folder = Path(tempfile.mkdtemp(prefix="months-")).resolve()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "month"
+
+
+def _clear(world: World) -> None:
+    """The next run at each place where one was stopped, which has nothing to do there but for that."""
+    world.clock += 2 * LIFE_SECONDS
+    hidden = [path for path in Path(world.folder).rglob("*") if path.name.startswith(PREFIX) or is_draft(path.name)]
+    for folder in sorted({path.parent for path in hidden}):
+        world.run(world.start(world.hosts[0], lambda folder=folder: _held(str(folder))))
+
+
+def _held(folder: str) -> None:
+    with holding(LocalStorage(), folder, timedelta(0)):
+        pass
+
+
+def _ended(world: World) -> Ended:
+    top = Path(world.folder)
+    files = {path.relative_to(top).as_posix(): path for path in sorted(top.rglob("*")) if path.is_file()}
+    contents = {name: path.read_bytes() for name, path in files.items() if name != LOCK}
+    if RECORD in contents:
+        contents[RECORD] = _without_tries(contents[RECORD])
+    return Ended(contents, Counter(world.told), tuple(world.struck))
+
+
+def _without_tries(content: bytes) -> bytes:
+    """A record of a schedule, but for how often a run was tried, by which process, and when."""
+    record = json.loads(content)
+    record.pop("since")
+    for each in record["executions"]:
+        for name in ("process_id", "attempts", "host", "creation_time", "last_modified_time"):
+            each.pop(name, None)
+    return json.dumps(record).encode()
+
+
+def _require_same_files(quiet: Mapping[str, bytes], found: Mapping[str, bytes]) -> None:
+    left, gone = sorted(found.keys() - quiet.keys()), sorted(quiet.keys() - found.keys())
+    others = [name for name in sorted(found.keys() & quiet.keys()) if found[name] != quiet[name]]
+    assert not left, f"is left: {left[:9]}"
+    assert not gone, f"is missing: {gone[:9]}"
+    assert not others, (
+        f"is another: {others[:9]}{_first_difference(quiet[others[0]], found[others[0]]) if others else ''}"
+    )
+
+
+def _first_difference(one: bytes, other: bytes) -> str:
+    place = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+    return f"\n{one[max(0, place - 100) : place + 200]!r}\nbecame\n{other[max(0, place - 100) : place + 200]!r}"
+
+
+def _require_told(quiet: Ended, found: Ended) -> None:
+    missing, more = quiet.told - found.told, Counter(found.told.keys() - quiet.told.keys())
+    assert not missing, f"was not told: {missing}"
+    assert not more, f"was told and is not so: {more}"
+    failed = sum(not fault.is_silent for _, fault, _ in found.struck if isinstance(fault, Fault))
+    often = {what: count for what, count in found.told.items() if count > quiet.told[what] + min(2, failed)}
+    assert not often, f"was told too often: {often}"
+
+
+def _require_accounts(ended: Ended) -> None:
+    for name, content in ended.files.items():
+        if name.endswith("/ledger.json") and "/_runs/" not in name:
+            records: dict[str, Any] = json.loads(content)["records"]
+            parts = sum(records[part] for part in ACCOUNT) + sum(records["quarantined"].values())
+            assert records["read"] == parts, f"{name} accounts for {parts} of {records['read']} records"
+
+
+def _require_clean(log: StringIO, world: World) -> None:
+    said = [*log.getvalue().splitlines(), *world.said]
+    assert not world.defects, f"no sentence: {world.defects[0]}"
+    for sign, what in ((MARK, "a value"), ("Traceback", "a trace")):
+        assert not any(sign in line for line in said), (
+            f"{what} is logged: {next(line for line in said if sign in line)}"
+        )

@@ -1,0 +1,343 @@
+"""What happens in a month: its captures and who does what when, told by a seed; once in quiet, once with faults.
+
+A month is short here: a baseline and its versions, six hours that begin at a leap day, a change of clocks or a year's end,
+captures of which some are damaged, come late, twice or never, runs by `run-due` or one by one, now and then on two hosts at
+once, accepted alarms, a page, a prune. The merge of labels needs Spark and is left out.
+
+A step that fails is tried again, as a scheduler does, and one in which something went wrong once more in peace.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from tests.simulation.world import OF_SINKS, Fault, World, at_hand
+
+from jobs import baseline, monitor
+from model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
+from model_monitor.reports.history.maintenance import Trees, prunable, prune
+from model_monitor.reports.history_page import command as pages
+from model_monitor.reports.notices import Report
+from model_monitor.reports.sinks import SINKS, Environment
+from model_monitor.running.scheduling.command import Request, run_due
+from model_monitor.running.scheduling.plan import JobCommand
+from model_monitor.running.scheduling.runs import Note
+from model_monitor.storage import LocalStorage, holding
+
+HOUR = timedelta(hours=1)
+HOURS, ROWS, BASELINE_ROWS = 6, 20, 60
+BEGINNINGS = tuple(
+    datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))
+)
+MOST_TRIES = 8  # of a step, all but the first in peace
+DONE = 0, 4
+NO_DATA = 3
+
+MARK = "zebra"  # stands in every record, and nowhere else: no log may have it
+PLANS = tuple(f"{MARK}-{letter}" for letter in "abc")
+
+OF_SINK = 0  # the call at which a fault of a sink stands
+OWN_CALLS = 30  # of a run-due, about; faults at later ones are its job's
+CALLS_OF = {"monitor": 260, "run-due": 290, "baseline": 110, "promote": 90, "rollback": 40, "accept": 60, "prune": 90}
+
+SCHEDULE = "churn.schedule.json"
+RECORD = "churn.executions.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that somebody does. at: when. job: what. hour: the one whose run it is. drivers: so many at once do it."""
+
+    name: str
+    at: datetime
+    job: Callable[[World], object]
+    hour: datetime | None = None
+    drivers: int = 1
+    ends_with: tuple[int, ...] = DONE
+
+
+@dataclass
+class Month:
+    """A seed's plan. is_scheduled: whether `run-due` starts the runs."""
+
+    seed: int
+    steps: list[Step] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.began = self.random.choice(BEGINNINGS)
+        self.is_scheduled = self.random.random() < 0.5
+        self.steps = list(self._planned())
+
+    def _planned(self) -> Iterator[Step]:
+        start, random = self.began - 2 * HOUR, self.random
+        yield Step("baseline", start, partial(_baseline, "people", "base"))
+        yield Step("baseline", start, partial(_baseline, "others", "next"))
+        yield Step("promote", start, partial(_promoted, "base", "1", start))
+        late: list[tuple[datetime, str]] = []
+        for number in range(HOURS):
+            hour = self.began + number * HOUR
+            at, kind = hour + HOUR + timedelta(minutes=5), random.choice(("late", "never", *["in time"] * 6))
+            if kind == "late":
+                late.append((hour, self._lines(hour)))
+            yield Step(
+                "captures",
+                hour,
+                partial(_captured, hour, self._lines(hour) if kind != "never" else None, "in-time.jsonl"),
+            )
+            ends_with = (NO_DATA, 255) if kind == "never" else DONE
+            drivers = 1 + (random.random() < 0.3)
+            if self.is_scheduled:
+                yield Step("run-due", at, partial(_run_due, at), hour, drivers, (*ends_with, 0))
+            else:
+                yield Step("monitor", at, partial(_monitored, hour), hour, drivers, ends_with)
+            if late and random.random() < 0.5:
+                before, lines = late.pop()
+                yield Step("captures", at, partial(_captured, before, lines, "late.jsonl"))
+                yield Step("monitor", at, partial(_monitored, before), before)
+            if random.random() < 0.3:
+                yield Step("accept", at, partial(_accepted, hour, at), hour, ends_with=(0, 2, 255))
+            if number == 2:
+                yield Step("promote", at, partial(_promoted, "next", "2", at))
+            if number == 4:
+                yield Step("rollback", at, _rolled_back(at))
+        end = self.began + (HOURS + 2) * HOUR
+        yield Step("prune", end, partial(_pruned, self.began + 2 * HOUR))
+        yield Step("report", end, _reported)
+
+    def _lines(self, hour: datetime) -> str:
+        """The captures of an hour: of some its values have changed, and a record now and then is none."""
+        random = self.random
+        shift, plans = random.choice((0, 0, 0, 300)), random.choice((PLANS, PLANS, (*PLANS, f"{MARK}-new")))
+        lines = [_line(random, hour, shift, plans) for _ in range(ROWS)]
+        for place in random.sample(range(ROWS), random.choice((0, 0, 1, 2))):
+            lines[place] = lines[place][: random.randrange(20, 80)] + MARK
+        return "".join(f"{line}\n" for line in lines)
+
+
+def _line(random: Random, hour: datetime, shift: int, plans: Sequence[str]) -> str:
+    def half(mode: str, data: str) -> dict[str, str]:
+        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
+
+    given = f"{random.gauss(40, 10) + shift:.1f},{random.choice(plans)}"
+    time = hour + timedelta(seconds=random.randrange(3600))
+    return json.dumps(
+        {
+            "captureData": {"endpointInput": half("INPUT", given), "endpointOutput": half("OUTPUT", "0.5")},
+            "eventMetadata": {"eventId": f"{random.getrandbits(64):x}", "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"},
+            "eventVersion": "0",
+        }
+    )
+
+
+def prepare(month: Month, folder: Path) -> None:
+    """What is there before the month begins."""
+    random = Random(month.seed)
+    for name in ("people", "others"):
+        rows = [f"0.5,{random.gauss(40, 10):.1f},{random.choice(PLANS)}\n" for _ in range(BASELINE_ROWS)]
+        _put(folder / f"{name}.csv", "score,age,plan\n" + "".join(rows), month.began)
+    (folder / "churn.env").write_text(
+        "".join(f"{name}={text}\n" for name, text in {**MONITOR, "output_path": "reports"}.items())
+    )
+    entry = {
+        "name": "churn",
+        "monitoring_type": "DataQuality",
+        "cron": "0 * * * *",
+        "starts": f"{month.began + HOUR:%Y-%m-%dT%H:%M:%SZ}",
+        "jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}],
+    }
+    (folder / SCHEDULE).write_text(json.dumps(entry))
+
+
+# What is done. Paths are those of the world's folder, where the process works.
+
+MONITOR = {
+    "dataset_source": "captures/churn/AllTraffic",
+    "dataset_format": "capture",
+    "baseline": "baselines",
+    "max_quarantined_share": "0.2",
+    "sink": "simulated:all",
+    "sink_required": "true",
+    "engine": "local",
+}
+
+
+def _baseline(data: str, output: str, world: World) -> int:
+    return baseline.main(
+        ["--dataset-source", f"{data}.csv", "--dataset-format", "csv", "--output-path", output, "--engine", "local"]
+    )
+
+
+def _captured(hour: datetime, lines: str | None, name: str, world: World) -> None:
+    if lines is not None:
+        folder = Path(world.folder, "captures", "churn", "AllTraffic", f"{hour:%Y/%m/%d/%H}")
+        folder.mkdir(parents=True, exist_ok=True)
+        _put(folder / name, lines, hour)
+
+
+def _put(file: Path, text: str, time: datetime) -> None:
+    """A file of that time, which the ledger names."""
+    file.write_text(text)
+    os.utime(file, (time.timestamp(), time.timestamp()))
+
+
+def _output(hour: datetime) -> str:
+    return f"reports/{hour + HOUR:%Y/%m/%d/%H}"
+
+
+def _monitored(hour: datetime, world: World) -> int:
+    given = {
+        **MONITOR,
+        "start_time": f"{hour:%Y-%m-%dT%H:%M:%SZ}",
+        "end_time": f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}",
+        "output_path": _output(hour),
+    }
+    return monitor.main([f"--{name.replace('_', '-')}={text}" for name, text in given.items()])
+
+
+def _run_due(at: datetime, world: World) -> int:
+    def launch(command: JobCommand, note: Note) -> int:
+        process = world.current
+        assert process is not None
+        flags = [*command.words[command.words.index("monitor") + 1 :], "--sink", "simulated:all"]
+        world.commands[command.output_path] = flags
+        theirs = {call - OWN_CALLS: fault for call, fault in process.faults.items() if call > OWN_CALLS}
+        theirs |= {call: fault for call, fault in process.faults.items() if call == OF_SINK}
+        child = world.start(process.host, partial(monitor.main, flags), theirs)
+        note(process_id=child.number)
+        return process.wait_for(child)
+
+    request = Request((Path(world.folder, SCHEDULE),), retry_failed=True)
+    return run_due(request, io.StringIO(), launch=launch, now=lambda: max(at, world.now), environment=Environment({}))
+
+
+def is_recorded(world: World, hour: datetime) -> bool:
+    """Whether the schedule's record says that the run of an hour has ended whole, or found no data."""
+    record = json.loads(Path(world.folder, RECORD).read_text()) if Path(world.folder, RECORD).exists() else {}
+    time = f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    known = {each["scheduled_time"]: each for each in record.get("executions", ())}
+    if record.get("without_data", "") >= time:
+        return True
+    of_hour = known.get(time, {"status": ""})
+    return of_hour["status"].startswith("Completed") or "no data" in of_hour.get("exit_message", "").lower()
+
+
+def _promoted(run: str, version: str, at: datetime, world: World) -> None:
+    promote(run, version, "baselines", at)
+
+
+def _rolled_back(at: datetime) -> Callable[[World], None]:
+    def rolled_back(world: World) -> None:
+        with holding(LocalStorage(), "baselines"):
+            if len(read_promotions("baselines").standing) == 2:
+                roll_back("baselines", at)
+
+    return rolled_back
+
+
+def _accepted(hour: datetime, at: datetime, world: World) -> None:
+    accept(_output(hour), now=at)
+
+
+def _pruned(before: datetime, world: World) -> None:
+    trees = Trees(("captures/churn/AllTraffic",), (), ("reports",))
+    prune(prunable(trees, before), outputs=("reports",))
+
+
+def _reported(world: World) -> None:
+    pages.report_of(pages.Request(["reports"])).save("reports/history.html")
+
+
+@SINKS.register(
+    "simulated",
+    spelling="simulated:all",
+    examined=lambda target: target,
+    ready=lambda target, environment: None,
+    every_run=False,
+    adds_up=False,
+)
+def simulated(report: Report, target: str, environment: Environment) -> None:
+    """What is told in a world."""
+    start = "" if report.start is None else f"{report.start:%Y-%m-%dT%H}"
+    at_hand().tell((start, report.alert.status.value, str(report.violations)))
+
+
+# How a month goes by.
+
+
+def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]]:
+    """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
+    random, found = Random(seed), dict[tuple[int, int], dict[int, Fault]]()
+    places = [place for place, step in enumerate(month.steps) if step.name != "captures"]
+    places += [place for place in places if month.steps[place].hour is not None]  # most that happens are runs of hours
+    for _ in range(sum(random.randint(2, 5) for _ in range(3))):
+        place = random.choice(places)
+        fault = random.choice([*Fault])
+        call = OF_SINK if fault in OF_SINKS else random.randint(1, CALLS_OF.get(month.steps[place].name, 100))
+        found.setdefault((place, random.randrange(month.steps[place].drivers)), {})[call] = fault
+    return found
+
+
+def play(month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]]) -> None:
+    """The month, step after step. Raises AssertionError for a step that does not succeed in peace."""
+    unsettled: list[Step] = []
+    for place, step in enumerate(month.steps):
+        world.pass_until(step.at)
+        if step.name != "run-due":
+            _settle(unsettled, world)
+        planned = {driver: faults.get((place, driver), {}) for driver in range(step.drivers)}
+        for _ in range(MOST_TRIES):
+            done = _tried(step, world, planned)
+            planned = {driver: {} for driver in planned}
+            if done:
+                break
+            if step.name == "run-due" and world.random.random() < 0.5:
+                unsettled.append(step)  # cron calls again in an hour
+                break
+            world.clock += world.random.uniform(1, 600)
+        else:
+            raise AssertionError(f"{step.name} of {step.at} does not succeed in peace: {world.said[-1:]}")
+    _settle(unsettled, world)
+    world.run_all()
+
+
+def _settle(unsettled: list[Step], world: World) -> None:
+    for step in unsettled:
+        for _ in range(MOST_TRIES):
+            if _tried(step, world, {}):
+                break
+            world.clock += 900
+        else:
+            raise AssertionError(f"the run of {step.at} never ends")
+    unsettled.clear()
+
+
+def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> bool:
+    """Whether a step is done by one try of all its drivers, and nothing went wrong meanwhile."""
+    first = 1000 + len(world.processes)
+    drivers = [
+        world.start(world.hosts[driver], partial(step.job, world), faults.get(driver)) for driver in range(step.drivers)
+    ]
+    world.run(*drivers)
+    processes = [each for number, each in world.processes.items() if number >= first]
+    world.struck += [(step.name, *each) for process in processes for each in process.struck]
+    is_whole = all(driver.status in step.ends_with for driver in drivers)
+    is_quiet = all(fault.is_silent for process in processes for fault, _ in process.struck)
+    if step.name != "run-due" or step.hour is None:
+        return is_whole and is_quiet
+    if not is_recorded(world, step.hour):
+        return False
+    flags = world.commands.get(_output(step.hour))
+    if flags is not None and not is_quiet:  # completed, so that nobody but people runs it again
+        again = world.start(world.hosts[0], partial(monitor.main, flags))
+        world.run(again)
+        return again.status in step.ends_with
+    return is_whole

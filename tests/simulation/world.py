@@ -1,0 +1,361 @@
+"""Hosts, their processes and clocks, and one disk, of which everything goes wrong that a fault says.
+
+A process is a thread that runs alone until it waits, sleeps, or another one's time has come; so a month goes the same way each
+time. The product is as it is: its calls of the file system are seen by an audit hook (tests/faults.py), which lets time go by,
+and strikes. A process that was killed reaches the disk no more. Files have the times of the disk's clock, leases go by it.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.faults import CALLS, Killed, takes_room
+
+from model_monitor.errors import MonitorError
+from model_monitor.machine import Machine, on
+from model_monitor.running.runtime.job import Job
+from model_monitor.stopping import BY_SIGNAL, Stopped
+from model_monitor.storage import lease
+from model_monitor.storage.files import is_draft
+
+CALL_SECONDS = 0.02  # of simulated time, at most, for a call to the disk
+HASTE = 10  # whoever waits for a lease looks so many times less often than in life
+TERMINATED = BY_SIGNAL + 15
+
+
+class Fault(Enum):
+    """What goes wrong at a call; the value says it."""
+
+    KILL = "the process is killed before it"
+    TORN = "the process is killed when half of the file is written; of a file that is put in place"
+    ERROR = "it fails"
+    LATE_ERROR = "it is done, and fails"
+    FULL = "the disk is full for this process from then on"
+    SLOW = "it takes minutes; the lease is renewed meanwhile"
+    STALL = "the process stands still for minutes, its lease with it"
+    LOST = "somebody deletes all leases"
+    JUMP = "the clock of its host jumps"
+    SIGNAL = "the process is told to end (SIGTERM)"
+    ORPHAN = "whoever waits for the process is killed, and it goes on, up to an hour later"
+    REFUSED = "the sink refuses the first report"
+    TOLD_TWICE = "the sink takes the first report and says that it failed"
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing fails by it alone."""
+        return self in (Fault.SLOW, Fault.JUMP)
+
+
+OF_SINKS = (Fault.REFUSED, Fault.TOLD_TWICE)
+
+
+@dataclass
+class Host:
+    """A machine. ahead: how many seconds its clock is before the disk's."""
+
+    name: str
+    ahead: float = 0.0
+
+
+@dataclass(eq=False)
+class Process(Machine):
+    """One process, which is all that the product sees of its machine.
+
+    faults: by the number of the call at which each strikes, from 1 on; those of sinks by 0. struck: those that did.
+    status: what it ended with; None if it was killed.
+    """
+
+    world: World
+    host: Host
+    number: int
+    job: Callable[[], object]
+    parent: Process | None = None
+    faults: dict[int, Fault] = field(default_factory=dict)
+    calls: int = 0
+    wakes_at: float = 0.0
+    is_dead: bool = False
+    is_over: bool = False
+    is_full: bool = False
+    status: int | None = None
+    struck: list[tuple[Fault, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.turn = threading.Semaphore(0)
+        self.thread = threading.Thread(target=self._main, daemon=True)
+        self.thread.start()
+
+    # What the product asks of its machine.
+
+    def name(self) -> str:
+        return self.host.name
+
+    def process(self) -> int:
+        return self.number
+
+    def identity(self) -> str:
+        return f"boot of {self.host.name}"
+
+    def has_ended(self, process: int) -> bool:
+        return process not in self.world.processes or self.world.processes[process].is_gone
+
+    def now(self) -> datetime:
+        return self.world.now + timedelta(seconds=self.host.ahead)
+
+    def seconds(self) -> float:
+        return self.world.clock
+
+    def rest(self, seconds: float) -> None:
+        self.sleep(seconds * HASTE)
+
+    # How it runs.
+
+    @property
+    def is_gone(self) -> bool:
+        return self.is_dead or self.is_over
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run; `inf` until somebody wakes it."""
+        self.wakes_at = self.world.clock + seconds
+        self.world.turn.release()
+        self.turn.acquire()
+        if self.is_dead:
+            raise Killed
+
+    def wait_for(self, child: Process) -> int:
+        """The status of a process that it started, as the system has it: -9 of one that was killed."""
+        while not child.is_gone:
+            self.sleep(math.inf)
+        return -9 if child.status is None else child.status
+
+    def _main(self) -> None:
+        self.turn.acquire()
+        try:
+            with on(self):
+                self.status = self._status()
+        finally:
+            self.is_over = True
+            if self.is_dead:
+                self.status = None
+            if self.parent is not None:
+                self.parent.wakes_at = self.world.clock
+            self.world.turn.release()
+
+    def _status(self) -> int | None:
+        try:
+            return int(self.job() or 0)  # type: ignore[call-overload]
+        except Killed:
+            return None
+        except MonitorError as error:
+            self.world.said.append(str(error))
+            return error.exit_status
+        except SystemExit:
+            return TERMINATED
+        except Exception:
+            self.world.said.append(traceback.format_exc())
+            return None if self.is_dead else self.world.defect(traceback.format_exc())
+
+
+class World:
+    """The disk is a folder. random: what is by chance in it. said: what processes said beside their log."""
+
+    def __init__(self, folder: Path, began: datetime, random: Random) -> None:
+        self.folder, self.began, self.random = str(folder), began, random
+        self.clock = 0.0
+        self.hosts = (Host("one"), Host("two", 3.0))
+        self.processes: dict[int, Process] = {}
+        self.current: Process | None = None
+        self.turn = threading.Semaphore(0)
+        self.told: list[tuple[str, ...]] = []
+        self.commands: dict[str, list[str]] = {}
+        self.struck: list[tuple[object, ...]] = []
+        self.said: list[str] = []
+        self.defects: list[str] = []
+        self._is_striking = False
+        self._written: set[str] = set()
+
+    @property
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=self.clock)
+
+    def defect(self, trace: str) -> int:
+        """Note what is no sentence of ours."""
+        self.defects.append(trace)
+        return 70
+
+    def pass_until(self, time: datetime) -> None:
+        """Nothing happens until then, unless that is over."""
+        self.clock = max(self.clock, (time - self.began).total_seconds())
+
+    def start(self, host: Host, job: Callable[[], object], faults: dict[int, Fault] | None = None) -> Process:
+        """A new process, the child of whoever starts it, whose time has come."""
+        number = 1000 + len(self.processes)
+        self.processes[number] = Process(self, host, number, job, self.current, dict(faults or {}), wakes_at=self.clock)
+        return self.processes[number]
+
+    def run(self, *awaited: Process) -> None:
+        """Let time go by until these are over; others run meanwhile when theirs has come."""
+        while not all(each.is_over for each in awaited):
+            alive = [each for each in self.processes.values() if not each.is_over and each.wakes_at < math.inf]
+            self.current = min(alive, key=lambda each: (each.wakes_at, each.number))
+            self.clock = max(self.clock, self.current.wakes_at)
+            self.current.turn.release()
+            self.turn.acquire()
+            self.current = None
+
+    def run_all(self) -> None:
+        """The same until nobody is left."""
+        self.run(*self.processes.values())
+
+    def tell(self, what: tuple[str, ...]) -> None:
+        """What a sink does."""
+        process = self.current
+        fault = process.faults.pop(0, None) if process is not None else None
+        if fault is not Fault.REFUSED:
+            self.told.append(what)
+        if process is not None and fault is not None:
+            process.struck.append((fault, "sink"))
+            raise OSError("the sink")
+
+    # What happens at a call of the file system.
+
+    def called(self, event: str, given: tuple[Any, ...]) -> None:
+        process = self.current
+        if process is None or not isinstance(given[0], str | bytes | os.PathLike):
+            return
+        path = os.path.abspath(os.fsdecode(given[0]))
+        if not f"{path}/".startswith(f"{self.folder}/"):
+            return
+        self._set_times()
+        if event == "open" and is_draft(os.path.basename(path)):
+            self._written.add(path)
+        if not self._is_striking:
+            is_its_own = threading.current_thread() is process.thread
+            self._require_alive(process, is_its_own)
+            process.calls += 1
+            self.clock += self.random.random() * CALL_SECONDS
+            fault = process.faults.pop(process.calls, None)
+            if fault is not None:
+                process.struck.append((fault, f"{event} {os.path.relpath(path, self.folder)}"))
+                self._strike(fault, process, event, given, is_its_own)
+            elif is_its_own and self._is_anothers_time(process):
+                process.sleep(0)
+            if process.is_full and takes_room(event, given):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._set_times()
+        if event in ("os.rename", "os.remove"):
+            self._written.discard(path)
+
+    def _set_times(self) -> None:
+        """Have the disk's time where there is another: files that are being written."""
+        time = self.now.timestamp()
+        for path in tuple(self._written):
+            with suppress(FileNotFoundError):
+                os.utime(path, (time, time))
+
+    def _is_anothers_time(self, process: Process) -> bool:
+        return any(
+            each.wakes_at <= self.clock for each in self.processes.values() if each is not process and not each.is_over
+        )
+
+    def _require_alive(self, process: Process, is_its_own: bool) -> None:
+        if process.is_dead:
+            raise Killed if is_its_own else OSError(errno.EIO, "the process is no more")
+
+    def _strike(self, fault: Fault, process: Process, event: str, given: tuple[Any, ...], is_its_own: bool) -> None:
+        if fault is Fault.TORN and event == "os.rename":
+            os.truncate(given[0], os.path.getsize(given[0]) // 2)
+            self._set_times()
+        if fault in (Fault.KILL, Fault.TORN):
+            process.is_dead = True
+            self._require_alive(process, is_its_own)
+        elif fault is Fault.ERROR:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        elif fault is Fault.LATE_ERROR:
+            with self._alone(), suppress(OSError):
+                {"os.rename": os.replace, "os.remove": os.remove, "os.rmdir": os.rmdir}.get(event, _nothing)(
+                    *given[: 2 if event == "os.rename" else 1]
+                )
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        elif fault is Fault.FULL:
+            process.is_full = True
+        elif fault is Fault.SLOW:
+            for _ in range(self.random.randint(1, 10)):
+                self.clock += lease.RENEWED_SECONDS
+                with self._alone():
+                    for each in [held for held in lease._held if held.thread == process.thread.ident]:
+                        each.renew()
+        elif fault is Fault.LOST:
+            with self._alone():
+                for file in Path(self.folder).rglob(f"{lease.PREFIX}*"):
+                    file.unlink()
+        elif fault is Fault.JUMP:
+            process.host.ahead += self.random.choice((-86_400, -3_600, -90, 90, 3_600, 86_400))
+        elif fault is Fault.SIGNAL and is_its_own:
+            raise Stopped(TERMINATED)
+        elif fault is Fault.STALL and is_its_own:
+            process.sleep(self.random.uniform(60, 400))
+        elif fault is Fault.ORPHAN and is_its_own and process.parent is not None:
+            process.parent.is_dead, process.parent.wakes_at = True, self.clock
+            process.sleep(self.random.uniform(1, 5_400))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._is_striking = True
+        try:
+            yield
+        finally:
+            self._is_striking = False
+
+
+def _nothing(*given: object) -> None:
+    """What a call that changes nothing leaves."""
+
+
+_watched: list[World] = []
+
+
+for _each in vars(Job).values():
+    if isinstance(_each, cached_property):
+        _each.lock = (
+            nullcontext()
+        )  # of all jobs of a real process, where Python is older than 3.12: those of ours would wait
+
+
+def at_hand() -> World:
+    """The world that there is."""
+    return _watched[-1]
+
+
+def _hook(event: str, given: tuple[Any, ...]) -> None:
+    if _watched and event in CALLS:
+        _watched[-1].called(event, given)
+
+
+@contextmanager
+def world_of(folder: Path, began: datetime, random: Random) -> Iterator[World]:
+    """A world on a folder, to which the calls below it belong while this is open."""
+    if not hasattr(sys, "_simulated"):
+        sys.addaudithook(_hook)  # for good
+        sys._simulated = True  # type: ignore[attr-defined]
+    world = World(folder, began, random)
+    _watched.append(world)
+    try:
+        yield world
+    finally:
+        _watched.pop()
+        lease._held.clear()
+        lease._left.clear()
