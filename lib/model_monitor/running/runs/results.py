@@ -63,6 +63,8 @@ class Baseline:
         The window, the model and the schedule, as far as somebody named them.
     variation : object, optional
         How the parts of the data vary. None if nobody looked.
+    deequ : str, optional
+        The version of the Deequ that evaluated the state. None where the state's own formulas did, with the same results.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Baseline:
     requests: Requests | None = None
     context: RunContext = NOBODY_SAID
     variation: Any = None
+    deequ: str | None = None
 
     @property
     def statistics(self) -> Any:
@@ -165,6 +168,7 @@ class Baseline:
             settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
             rows=self.ledger.kept_rows,
             violations=violations,
+            deequ=self.deequ,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
