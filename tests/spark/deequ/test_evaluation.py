@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.spark_lines import IS_REMOTE, ON_THREE
 
 from model_monitor.data.profiling.scan import scan
 from model_monitor.errors import MissingDependency
@@ -234,46 +230,6 @@ def test_a_deequ_that_does_not_fit_is_one_sentence_with_the_remedy(deequ, spark_
     else:
         assert fault in found
         assert "start the job by ./spark-submit.sh" in found
-
-
-IN_A_SESSION_OF_ONES_OWN = """
-import json, logging, sys
-import pandas
-from pyspark.sql import SparkSession
-from model_monitor import DataQualityMonitor, MonitorError, run_baseline
-
-logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="LOG %(message)s")
-logging.getLogger("py4j").setLevel(logging.WARNING)
-logging.getLogger("pyspark").setLevel(logging.WARNING)
-spark = SparkSession.builder.MASTER.config("spark.ui.enabled", "false").getOrCreate()
-frame = pandas.DataFrame({"items": [1, 3, 2, None], "country": ["DE", "FR", None, "DE"]})
-baseline = run_baseline(frame, DataQualityMonitor())
-own, local = baseline.files(), run_baseline(frame, DataQualityMonitor(), engine="local").files()
-print("SAME", local["statistics.json"] == own["statistics.json"] and local["constraints.json"] == own["constraints.json"])
-print("DEEQU", json.loads(own["run.json"])["deequ"])
-try:
-    run_baseline(frame, DataQualityMonitor(), checks="json:loads")
-except MonitorError as error:
-    print("REFUSED", error)
-"""
-
-
-def test_without_a_jar_a_session_of_ones_own_gives_the_same_and_only_checks_of_functions_ask_for_one(request):
-    master = f'remote("{request.getfixturevalue("address")}")' if IS_REMOTE else 'master("local[1]")'
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("PYSPARK_GATEWAY_PORT", None)
-    program = IN_A_SESSION_OF_ONES_OWN.replace("MASTER", master)
-    answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=True
-    )
-
-    said = answer.stdout.splitlines()
-    assert "SAME True" in said
-    assert "DEEQU None" in said
-    assert sum("metrics are computed from the states without Deequ" in line for line in said) == 1
-    [refused] = [line for line in said if line.startswith("REFUSED")]
-    if ON_THREE:
-        assert "give the session spark.jars=<path of the JAR of com.amazon.deequ:deequ:2.1.0-spark-3.5>" in refused
 
 
 def test_a_session_without_a_jvm_is_refused():
