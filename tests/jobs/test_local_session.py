@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from model_monitor.spark.launch.java import PINNED, find_java, find_spark_home
 
 pytestmark = pytest.mark.rest
 
@@ -22,18 +22,19 @@ PROGRAM = """
 import json, os
 import pandas
 from model_monitor import local_session
-from model_monitor.spark.deequ.jvm import require_deequ
+from model_monitor.spark.deequ.jvm import fitting_deequ
 
 before = dict(os.environ)
 spark = local_session()
 changed = sorted(set(os.environ.items()) ^ set(before.items()))
 import pydeequ.checks
-require_deequ(spark)
+deequ = fitting_deequ(spark)
 management = spark._jvm.java.lang.management.ManagementFactory
 print(json.dumps({
     "midnight": spark.sql("SELECT CAST(TIMESTAMP'2026-01-01T00:00:00Z' AS STRING)").first()[0],
     "jvm": list(management.getRuntimeMXBean().getInputArguments()),
     "daemon": spark.conf.get("spark.python.daemon.module"),
+    "deequ": str(deequ),
     "again": local_session() is spark,
     "name": spark.sparkContext.appName,
     "master": spark.sparkContext.master,
@@ -73,6 +74,7 @@ def test_it_has_the_settings_of_a_job(session):
     assert told["daemon"] == "model_monitor.spark.engine.worker"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
     assert told["name"] == "model-monitor"
+    assert told["deequ"] == PINNED.deequ
 
 
 def test_a_missing_text_of_pandas_is_missing_in_a_frame_made_of_it(session):

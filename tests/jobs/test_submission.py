@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,20 +171,6 @@ def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):
             break
         time.sleep(0.1)
     assert message(tmp_path) == "Error: stopped from outside (SIGTERM)\n"
-
-
-def test_a_jar_without_deequ_is_one_sentence(submit, tmp_path, monkeypatch):
-    with zipfile.ZipFile(tmp_path / "empty.jar", "w") as jar:
-        jar.writestr("nothing", "")
-    monkeypatch.setenv("MODEL_MONITOR_DEEQU_JAR", str(tmp_path / "empty.jar"))
-
-    process = submit()
-    process.communicate(timeout=SECONDS)
-
-    assert process.returncode == 2
-    assert message(tmp_path).startswith(
-        "Error: Deequ's JAR is not on the driver's class path; start the job by ./spark-sub"
-    )
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):

@@ -85,14 +85,15 @@ class RunWindow(Section):
 class RunDescription(Document):
     """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
     the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
-    which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised.
+    which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised. deequ: the
+    version of the Deequ that evaluated the states, None where their own formulas did; no run id depends on it either.
     """
 
     FILE_NAME: ClassVar[str] = "run.json"
     MEANT: ClassVar[str] = "run.json of a run"
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
     NULLABLE: ClassVar[frozenset[str]] = frozenset(
-        {"window", "model", "schedule", "baseline_run_id", "rows", "violations"}
+        {"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"}
     )
 
     version: Count = 1
@@ -107,6 +108,7 @@ class RunDescription(Document):
     rows: Count | None
     violations: Count | None
     read_by: Mapping[str, str] | None = None
+    deequ: Name | None = None
 
 
 class AnalysisType(str, Enum):

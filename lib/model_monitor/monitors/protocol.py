@@ -306,7 +306,8 @@ class Scanned:
 
     metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks.
     Both are requested when the rows have turned out to be enough; None if there are none. requests: those behind captured
-    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were requested.
+    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were requested. deequ: the
+    version of the Deequ that metrics and results are by.
     """
 
     state: Any
@@ -315,3 +316,4 @@ class Scanned:
     checks: Callable[[], SuiteResults] | None = None
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
+    deequ: str | None = None

@@ -11,7 +11,6 @@ from model_monitor.lazy import lazily
 
 PLACES = {
     "pyspark": ["cloudpickle"],
-    "model_monitor.spark.deequ.jvm": ["require_deequ"],
     "model_monitor.spark.engine.tables": ["frame_of_table"],
     "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
     "model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],

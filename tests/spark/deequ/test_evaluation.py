@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.spark_lines import IS_REMOTE, on_spark_3, on_spark_4
 
 from model_monitor.data.profiling.scan import scan
 from model_monitor.errors import MissingDependency
@@ -234,52 +230,6 @@ def test_a_deequ_that_does_not_fit_is_one_sentence_with_the_remedy(deequ, spark_
     else:
         assert fault in found
         assert "start the job by ./spark-submit.sh" in found
-
-
-WITHOUT_JAR = """
-from pyspark.sql import SparkSession
-from model_monitor.errors import MissingDependency
-from model_monitor.spark.deequ.evaluation import evaluate
-from model_monitor.statistics.states import Profile
-spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-try:
-    evaluate(spark, Profile())
-except MissingDependency as error:
-    print("REFUSED", error)
-"""
-
-
-@on_spark_3("metrics are the states' own where there is no Deequ")
-def test_a_missing_jar_is_one_sentence_with_the_remedy():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("PYSPARK_GATEWAY_PORT", None)
-    answer = subprocess.run(
-        [sys.executable, "-c", WITHOUT_JAR], capture_output=True, text=True, timeout=120, env=environment, check=True
-    )
-
-    refused = [line for line in answer.stdout.splitlines() if line.startswith("REFUSED")]
-    assert refused[0].startswith(
-        "REFUSED Deequ's JAR is not on the driver's class path; start the job by ./spark-submit.sh"
-    )
-
-
-@on_spark_4("a job needs Deequ")
-def test_without_a_jar_the_metrics_are_the_states_own(request):
-    program = WITHOUT_JAR.replace(
-        "evaluate(spark, Profile())",
-        "from model_monitor.monitors.data_quality.scan import evaluated\n"
-        "    from model_monitor.spark.engine.spark import SparkEngine\n"
-        "    print('GIVEN', SparkEngine(spark).way(evaluated)(None, Profile()))",
-    )
-    if IS_REMOTE:
-        program = program.replace('master("local[1]")', f'remote("{request.getfixturevalue("address")}")')
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("PYSPARK_GATEWAY_PORT", None)
-    answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=True
-    )
-
-    assert "GIVEN {}" in answer.stdout.splitlines()
 
 
 def test_a_session_without_a_jvm_is_refused():

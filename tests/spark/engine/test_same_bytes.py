@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
+from tests.both_engines import by_anyone
 from tests.spark_lines import on_a_jvm
 
 from model_monitor import (
@@ -45,7 +46,7 @@ def made(data, spark, **given):
 def require_same(local, of_spark):
     assert local.keys() == of_spark.keys()
     for name in local:
-        assert local[name] == of_spark[name], name
+        assert by_anyone(local[name]) == by_anyone(of_spark[name]), name
 
 
 def frame_of(rows, seed=7):

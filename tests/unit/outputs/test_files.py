@@ -47,7 +47,9 @@ def test_a_release_changes_no_run_id(tmp_path):
     told |= {"baseline_run_id": None, "settings": {}, "rows": 1, "violations": 0}
     runs = [
         publish({**FILES, "run.json": json.dumps({**told, **changed}).encode()}, str(tmp_path / str(place)))
-        for place, changed in enumerate(({"product": "1.0"}, {"product": "2.0"}, {"product": "1.0", "rows": 2}))
+        for place, changed in enumerate(
+            ({"product": "1.0"}, {"product": "2.0", "deequ": "2.1.0"}, {"product": "1.0", "rows": 2})
+        )
     ]
 
     assert runs[0].run_id == runs[1].run_id != runs[2].run_id

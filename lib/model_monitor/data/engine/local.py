@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +69,8 @@ class LocalEngine:
     processes: int | None = None
     piece_bytes: int = partitions.MIN_PARTITION_BYTES
     rows: int = partitions.MAX_BATCH_ROWS
+
+    deequ: ClassVar[None] = None
 
     @property
     def spark(self) -> SparkSession:

@@ -182,6 +182,10 @@ class Engine(Protocol):
     def storage(self, path: str) -> Storage:
         """The storage that holds `path`. Raises BadInput if nothing here opens it."""
 
+    @property
+    def deequ(self) -> str | None:
+        """The version of the Deequ that turns states into metrics; None where their own formulas do. The log says why."""
+
     def way(self, function: Function) -> Function:
         """The engine's own way of doing what a function of ours does, if it has one; else the function.
 

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The profile of every feature. Deequ turns its states into metrics and answers the checks."""
+    engine = dataset.engine
+    deequ = engine.deequ  # told before the rows are read
     asked = dict(checks.predicates) if checks else {}
     time = measures.time_column if measures.keeps_runs or measures.time_column in dataset.names else None
     lines = None if asked else dataset.lines
     rows: Partitions = lines.raw if lines else dataset.table
     predicates: dict[str, Any] = {}
     if asked:
-        rows, predicates = dataset.engine.way(with_conditions)(dataset, asked)
+        rows, predicates = engine.way(with_conditions)(dataset, asked)
     found = scan(
         rows,
         dataset.names,
@@ -51,7 +53,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         if dataset.metadata or measures.keeps_runs
         else newest_time,
     )
-    engine, counts = dataset.engine, found.rows
+    counts = found.rows
     if time is not None:
         counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
     metrics = partial(engine.way(evaluated), dataset, found.profile)
@@ -60,7 +62,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         from model_monitor.monitors.user_checks.suite import checked
 
         results = partial(engine.way(checked), checks, dataset, found.profile, found.matches)
-    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs)
+    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs, deequ)
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

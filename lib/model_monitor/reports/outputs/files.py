@@ -199,6 +199,7 @@ def _run(files: Mapping[str, bytes], output_path: str) -> Run:
     lasting = digests
     if described := files.get(DESCRIPTION):
         members = {**json.loads(described), "product": ""}
+        members.pop("deequ", None)
         lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
     summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
     run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]

@@ -64,6 +64,8 @@ class Baseline:
         The window, the model and the schedule, as far as somebody named them.
     variation : object, optional
         How the parts of the data vary. None if nobody looked.
+    deequ : str, optional
+        The version of the Deequ that evaluated the state. None where the state's own formulas did, with the same results.
 
     Examples
     --------
@@ -87,6 +89,7 @@ class Baseline:
     requests: Requests | None = None
     context: RunContext = NOBODY_SAID
     variation: Any = None
+    deequ: str | None = None
 
     @property
     def statistics(self) -> Any:
@@ -167,6 +170,7 @@ class Baseline:
             rows=self.ledger.kept_rows,
             violations=violations,
             read_by=self.context.read_by,
+            deequ=self.deequ,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:

@@ -315,7 +315,9 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     documents = monitor.documents(found.state, metrics)
     checks = found.checks() if found.checks else None
     variation = monitor.variation(found.state, found.runs) if any(each.runs for each in found.runs) else None
-    return Baseline(monitor, documents, found.state, metrics, ledger, checks, found.requests, context, variation)
+    return Baseline(
+        monitor, documents, found.state, metrics, ledger, checks, found.requests, context, variation, found.deequ
+    )
 
 
 def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:

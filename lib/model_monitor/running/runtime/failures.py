@@ -69,8 +69,9 @@ CLUSTER_FAULTS = (
         "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)",
     ),
     ErrorPattern(
-        re.compile(r"No module named '(?P<module>numpy|pyarrow|pandas|sklearn)'"),
-        "the executors' Python has no {module}; install it there, or send one along by --environment",
+        re.compile(r"No module named '(?P<module>model_monitor|numpy|pyarrow|pandas|sklearn)\b"),
+        "the executors' Python has no {module}; install it there, or send one along by --environment; before Spark starts, "
+        "PYSPARK_PYTHON names another Python",
     ),
     ErrorPattern(
         re.compile(

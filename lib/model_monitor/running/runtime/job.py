@@ -49,7 +49,6 @@ from model_monitor.running.configuration.reading import (
     with_what_the_baseline_read,
 )
 from model_monitor.running.inputs.run_inputs import why_spark_runs
-from model_monitor.running.layout import WITHOUT_DEEQU
 from model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
 from model_monitor.running.runtime.status import (
     COMPLETED,
@@ -143,10 +142,8 @@ class Job:
     def engine(self) -> Engine:
         """What the run reads by: the engine of this machine, or that of the run's Spark session.
 
-        Deequ is on the driver's class path if the job may ask it for something.
-
         With it the run holds its output, which is tried out by that before hours are spent on what goes there.
-        Raises MissingDependency if Deequ is not there, OutputFailed if the output can't be written, OutputHeld if another run
+        Raises OutputFailed if the output can't be written, OutputHeld if another run
         is at it for longer than `--lease-wait`.
         """
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
@@ -177,8 +174,6 @@ class Job:
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
         edge.application_of(self._session).tag_jobs(self._tag)
         self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
-        if self.name not in WITHOUT_DEEQU:
-            edge.require_deequ(self._session)
         return session
 
     def _start(self, settings: Mapping[str, str]) -> SparkSession:

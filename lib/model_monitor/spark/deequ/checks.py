@@ -24,7 +24,7 @@ from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan
 from model_monitor.monitors.user_checks.loading import FORMS, JsonCheck, JsonChecks
 from model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judged
 from model_monitor.registry import function_of
-from model_monitor.spark.deequ.jvm import Deequ, is_without_deequ, items_of
+from model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, items_of
 from model_monitor.spark.deequ.states import CheckMetrics, Evidence
 from model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
@@ -191,9 +191,9 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
     frame = dataset.named_frame()
     assert frame is not None  # the rows are Spark's
     require_conditions(frame, planned.predicates.values())
-    if planned.second_scan and is_without_deequ(frame.sparkSession):
-        raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ, and this Spark has none")
     if planned.second_scan:
+        if isinstance(fault := fitting_deequ(frame.sparkSession), MissingDependency):
+            raise MissingDependency(f"--checks: {planned.second_scan[0]} takes a scan of Deequ: {fault}")
         log.warning("checks that need a second scan: %s", ", ".join(map(str, planned.second_scan)))
 
 

@@ -7,39 +7,33 @@ Driver only. Nothing here starts a callback server.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from model_monitor.errors import MissingDependency
-from model_monitor.spark.launch import deequ_jar
 from model_monitor.spark.launch.java import line_of
-from model_monitor.spark.storage import is_connect, is_missing, java_class
+from model_monitor.spark.storage import is_missing, java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
-
-log = logging.getLogger(__name__)
 
 PARAMETERS = {"Completeness": 3, "Minimum": 3, "Maximum": 3, "NumMatchesAndCount": 3, "MinState": 2, "MaxState": 2}
 """Deequ's analyzers and states that gained parameters over time -> how many `bulk.py` gives to their constructors."""
 
 _PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
 
-_REMEDY = (
-    "start the job by ./spark-submit.sh or `model-monitor submit`, which add it, or give the session the configuration "
-    "spark.jars=<path of its JAR> before it starts"
-)
+_REMEDY = "start the job by ./spark-submit.sh or `model-monitor submit`, which add it, or give the session {jar} before it starts"
 
 _COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """py4j's gateway into a JVM -> objects of classes that were compiled there, by name."""
 
-_FITTING: WeakSet[Any] = WeakSet()  # gateways into JVMs that have a Deequ which fits their Spark
+_FITTING: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""py4j's gateway into a JVM that has a Deequ which fits its Spark -> that one's version."""
 
 
 class Deequ:
@@ -52,7 +46,7 @@ class Deequ:
         self._spark = spark
         self._jvm = _jvm_of(spark)
         self._gateway: Any = spark.sparkContext._gateway
-        _require_fitting(self._gateway, spark.version)
+        self.version = _fitting_version(self._gateway, spark.version)
         _import_pydeequ()
         self.none = self.java("scala.Option").apply(None)
 
@@ -123,25 +117,12 @@ def items_of(sequence: Any) -> list[Any]:
     return [sequence.apply(index) for index in range(sequence.size())]
 
 
-def require_deequ(spark: SparkSession) -> None:
-    """Make sure that Deequ is on the driver's class path, in a build for this Spark, or that this Spark does without.
-
-    Raises MissingDependency with the remedy otherwise.
-    """
-    if is_without_deequ(spark):
-        log.info("%s", deequ_jar.without_jar(line_of(spark.version), has_jvm=not is_connect(spark)))
-    else:
-        Deequ(spark)
-
-
-def is_without_deequ(spark: SparkSession) -> bool:
-    """Whether the session's line of Spark takes Deequ where it is, and has none."""
-    if is_connect(spark):
-        return True
-    if line_of(spark.version).needs_deequ:
-        return False
-    gateway: Any = spark.sparkContext._gateway
-    return is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size"))
+def fitting_deequ(spark: SparkSession) -> str | MissingDependency:
+    """The version of the Deequ that is loaded in a session's JVM and fits its Spark; what is in the way where there is none."""
+    try:
+        return Deequ(spark).version
+    except MissingDependency as fault:
+        return fault
 
 
 def name_line_to_pydeequ() -> None:
@@ -166,6 +147,13 @@ def _import_pydeequ() -> None:
         ) from error
 
 
+def _remedy(spark_version: str) -> str:
+    coordinate = line_of(spark_version).coordinate
+    if coordinate is None:
+        return f"it has no release for Spark {spark_version}"
+    return _REMEDY.format(jar=f"spark.jars=<path of the JAR of {coordinate}>")
+
+
 def fault_of_version(deequ_version: str | None, spark_version: str) -> str | None:
     """What is wrong with this Deequ for this Spark, in one sentence with the remedy, or None.
 
@@ -174,10 +162,12 @@ def fault_of_version(deequ_version: str | None, spark_version: str) -> str | Non
     match = re.match(r"\d+\.\d+\.\d+-spark-(\d+\.\d+)", deequ_version or "")
     if match is None:
         return (
-            f"the Deequ on the driver's class path has the version {deequ_version!r}, which is unknown here; {_REMEDY}"
+            f"the Deequ on the driver's class path has the version {deequ_version!r}, which is unknown here; "
+            f"{_remedy(spark_version)}"
         )
     if not spark_version.startswith(match[1] + "."):
-        return f"Deequ {deequ_version} is built for Spark {match[1]}, and this session runs Spark {spark_version}; {_REMEDY}"
+        remedy = _remedy(spark_version)
+        return f"Deequ {deequ_version} is built for Spark {match[1]}, and this session runs Spark {spark_version}; {remedy}"
     return None
 
 
@@ -191,15 +181,15 @@ def _jvm_of(spark: SparkSession) -> Any:
     return jvm
 
 
-def _require_fitting(gateway: Any, spark_version: str) -> None:
-    """Look whether Deequ is there and fits; once for each JVM in which it does.
+def _fitting_version(gateway: Any, spark_version: str) -> str:
+    """The version of a Deequ that fits; looked for once in each JVM that has one.
 
-    Raises MissingDependency otherwise.
+    Raises MissingDependency if there is none.
     """
     if gateway in _FITTING:
-        return
+        return _FITTING[gateway]
     if is_missing(java_class(gateway, "com.amazon.deequ.analyzers.Size")):
-        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_REMEDY}")
+        raise MissingDependency(f"Deequ's JAR is not on the driver's class path; {_remedy(spark_version)}")
     version = _version_of(gateway.jvm)
     fault = fault_of_version(version, spark_version)
     if fault:
@@ -207,9 +197,10 @@ def _require_fitting(gateway: Any, spark_version: str) -> None:
     lacking = [name for name, wanted in PARAMETERS.items() if _parameters_of(gateway.jvm, name) != wanted]
     if lacking:
         raise MissingDependency(
-            f"Deequ {version} has another {', '.join(lacking)} than jobs are written for; {_REMEDY}"
+            f"Deequ {version} has another {', '.join(lacking)} than jobs are written for; {_remedy(spark_version)}"
         )
-    _FITTING.add(gateway)
+    _FITTING[gateway] = str(version)
+    return _FITTING[gateway]
 
 
 def _parameters_of(jvm: Any, name: str) -> int:

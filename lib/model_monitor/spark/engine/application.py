@@ -25,8 +25,10 @@ from weakref import WeakSet
 
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import Layout, cache_directory
+from model_monitor.running.runtime.failures import CLUSTER_FAULTS
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.storage import is_connect
+from model_monitor.storage.files import sentence_about
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,7 +44,7 @@ RETRIES, RETRY_MS = 9, 10_000
 """How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
 PySpark's own policy takes ten."""
 
-_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions whose workers have this package
+_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect, and contexts, whose workers have this package
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,36 @@ def json_of_texts(texts: DataFrame, options: Mapping[str, str]) -> DataFrame:
     return cast("DataFrame", of_plan(Parsed(frame._plan), frame.sparkSession))
 
 
+def require_workers(spark: SparkSession) -> None:
+    """Make sure, by one small task, that the workers have the driver's Python, this package and its libraries; looked at once.
+
+    On this machine they are given this very Python if nobody chose one.
+    Raises MissingDependency.
+    """
+    context: Any = spark.sparkContext
+    application = Application(spark)
+    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's, which has seen to it
+        return
+    chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
+    if is_local(application.master) and not chosen:
+        context.pythonExec = sys.executable
+    from model_monitor.spark.engine.worker import with_libraries
+
+    try:
+        spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
+    except Exception as fault:
+        sentence = sentence_about(str(fault), CLUSTER_FAULTS)
+        if sentence is None:
+            raise
+        raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None
+    _WITH_PACKAGE.add(context)
+
+
 def send_package(spark: SparkSession) -> None:
-    """Let the workers of a session of Connect import this package; it is sent once."""
-    if is_connect(spark) and spark not in _WITH_PACKAGE:
+    """Let the workers of a session of Connect import this package; it is sent once. Others have to have it."""
+    if not is_connect(spark):
+        require_workers(spark)
+    elif spark not in _WITH_PACKAGE:
         package = provide_zip(Layout.here().package, cache_directory(os.environ))
         spark.addArtifacts(str(package), pyfile=True)
         _WITH_PACKAGE.add(spark)
@@ -228,7 +257,8 @@ def running_session() -> SparkSession | None:
     if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
         return cast("SparkSession", remote)
     pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
-    if pyspark is None or pyspark.SparkContext._active_spark_context is None:
+    context: Any = getattr(pyspark, "SparkContext", None)  # which PySpark's client for Connect has not
+    if context is None or context._active_spark_context is None:
         return None
     from pyspark.sql import SparkSession
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     from model_monitor.data.records.locations import FilesByKey
 
+
+log = logging.getLogger(__name__)
 
 S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
@@ -119,7 +122,7 @@ WAYS = {
 """Functions of the floors above, by their names, and what is done on Spark in their place: `Engine.way`."""
 
 DEEQU_WAYS = {"evaluated": "deequ.evaluation:evaluated", "checked": "deequ.checks:checked"}
-"""The same, where Deequ is: elsewhere the functions themselves, whose results are the same, stand in for it."""
+"""The same, where a Deequ is that fits: elsewhere the functions themselves, whose results are the same, stand in for it."""
 
 Value = TypeVar("Value")
 
@@ -135,12 +138,22 @@ class SparkEngine:
     def storage(self, path: str) -> Storage:
         return storage_of(path, self.spark)
 
+    @property
+    def deequ(self) -> str | None:
+        from model_monitor.spark.deequ.jvm import fitting_deequ
+
+        found = fitting_deequ(self.spark)
+        if isinstance(found, str):
+            return found
+        log.info("metrics are computed from the states without Deequ, and are the same: %s", found)
+        return None
+
     def way(self, function: Function) -> Function:
         ways = WAYS
         if function.__name__ in DEEQU_WAYS:
-            from model_monitor.spark.deequ.jvm import is_without_deequ
+            from model_monitor.spark.deequ.jvm import fitting_deequ
 
-            ways = {} if is_without_deequ(self.spark) else DEEQU_WAYS
+            ways = DEEQU_WAYS if isinstance(fitting_deequ(self.spark), str) else {}
         if function.__name__ not in ways:
             return function
         module, _, name = ways[function.__name__].partition(":")

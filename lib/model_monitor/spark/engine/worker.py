@@ -86,6 +86,12 @@ def _freeze_libraries() -> None:
     gc.freeze()
 
 
+def with_libraries(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, where what tasks need can be imported."""
+    import_module(MAPPED)
+    yield from batches
+
+
 def _fork_workers() -> None:
     import pandas  # noqa: F401 -- pyarrow loads it when the first array is made
     import pyarrow.compute  # noqa: F401

@@ -151,10 +151,9 @@ def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
     return line is PINNED or bool(environment.get(VARIABLE))
 
 
-def without_jar(line: SparkLine, *, has_jvm: bool = True) -> str:
+def without_jar(line: SparkLine) -> str:
     """What happens without a JAR on this line, and where there is one."""
     named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}" if line.deequ else "it has no release"
-    named = named if has_jvm else "it needs a JVM beside Python"
     return f"without Deequ for Spark {line.name} ({named}); metrics are computed from the same states, and are the same"
 
 

@@ -47,11 +47,6 @@ class SparkLine:
         """Deequ's, as --packages takes it."""
         return f"{ORGANISATION}:{MODULE}:{self.deequ}" if self.deequ else None
 
-    @property
-    def needs_deequ(self) -> bool:
-        """Whether a job takes its metrics from Deequ or ends; on other lines the twin stands in for it."""
-        return self.sha256 is not None
-
 
 PINNED = SparkLine(
     "3.5",
