@@ -22,7 +22,14 @@ from model_monitor.running.inputs.run_inputs import (
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.running.runtime.job import started
-from model_monitor.running.runtime.publishing import notify, remember, require_sinks, run_postprocessor, write_metrics
+from model_monitor.running.runtime.publishing import (
+    notify,
+    remember,
+    require_sinks,
+    run_postprocessor,
+    write_junit,
+    write_metrics,
+)
 from model_monitor.running.runtime.status import outcome_of
 
 
@@ -51,6 +58,7 @@ def main(argv: list[str]) -> int:
         remember(findings, run, job.config, job.spark, reference)
         write_results_table(run, job.config.results_table, job.spark)
         write_metrics(findings, job.config, job.spark)
+        write_junit(findings, job.config, job.spark)
         notify(findings, run, job.config, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         said = printable(str(findings.headline(with_values=False)))

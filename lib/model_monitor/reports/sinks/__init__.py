@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.errors import BadConfiguration, MissingDependency, SinkFailed
 from model_monitor.registry import Registry
 from model_monitor.reports.notices import Report
+from model_monitor.storage import LocalStorage, is_local
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -102,6 +103,13 @@ class Environment:
 Sink = Callable[[Report, str, Environment], None]
 
 SINKS: Registry[Sink] = Registry("sink")
+
+
+def page_here(report: Report) -> str | None:
+    """Where the run's page lies on this machine, for sinks that send the file itself; None if it lies elsewhere."""
+    page = report.paths.get("page")
+    return page if page and is_local(page) and LocalStorage().exists(page) else None
+
 
 MOST_ATTEMPTS = 3  # of one delivery, the first included; 1 s and 2 s are waited between them
 

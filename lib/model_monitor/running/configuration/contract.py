@@ -258,6 +258,12 @@ class JobConfig(BaseModel):
         False, "Whether the job ends with exit status 4 if there are violations.", opposite="succeed_on_violations"
     )
 
+    junit: str | None = _of_monitoring(
+        None,
+        "File that gets the checks as JUnit XML, which CI servers show: a test case for each, violations fail.",
+        "FILE",
+    )
+
     hide_values: kinds.Switch = _of_monitoring(
         False,
         "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",

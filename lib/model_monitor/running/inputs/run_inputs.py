@@ -163,7 +163,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
-    for name in ("output_path", "results_table", "baseline", "baseline_constraints", "baseline_statistics"):
+    for name in ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics"):
         path = getattr(config, name)
         if path and not opens_here(path):
             return f"{path} is opened by it"

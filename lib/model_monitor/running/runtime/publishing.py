@@ -46,6 +46,7 @@ from model_monitor.reports.notices import (
     worst_of,
 )
 from model_monitor.reports.outputs.files import Run
+from model_monitor.reports.outputs.junit import junit_xml
 from model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.sinks import Environment
@@ -87,6 +88,16 @@ def write_published(
     found = cloudwatch_metrics(metrics, _context(config, time))
     storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(found))
     log.info("wrote %d metrics to %s", len(found), folder)
+
+
+def write_junit(findings: Findings, config: JobConfig, spark: SparkSession | None) -> None:
+    """Write the checks as JUnit XML, if `--junit` names a file.
+
+    Raises OutputFailed if it can't be written.
+    """
+    if config.junit is not None:
+        content = junit_xml(findings.results, config.analysis_type.value)
+        storage_of(config.junit, spark).write(config.junit, content)
 
 
 def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:

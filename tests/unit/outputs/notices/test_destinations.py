@@ -41,7 +41,9 @@ def test_destinations_are_read_from_one_text(text, destinations):
     ("text", "sentence"),
     [
         pytest.param(
-            "cloudwatch,slack:x", "names no sink at place 2; write one of cloudwatch[:NAMESPACE], ", id="no sink"
+            "cloudwatch,slack:x",
+            "names no sink at place 2; write one of apprise:URL, cloudwatch[:NAMESPACE], ",
+            id="no sink",
         ),
         pytest.param("https://a.example/T123", "names no sink at place 1", id="a URL alone"),
         pytest.param("webhook", "is no URL; write webhook:https://HOST/PATH", id="no URL"),

@@ -1,0 +1,25 @@
+"""Prints what MLflow's own client says of the runs of an experiment: python mlflow_run.py EXPERIMENT"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from mlflow import MlflowClient
+
+client = MlflowClient()
+found = client.get_experiment_by_name(sys.argv[1])
+runs = client.search_runs([found.experiment_id])
+print(
+    json.dumps(
+        [
+            {
+                "status": run.info.status,
+                "metrics": run.data.metrics,
+                "tags": run.data.tags,
+                "artifacts": [file.path for file in client.list_artifacts(run.info.run_id)],
+            }
+            for run in runs
+        ]
+    )
+)

@@ -1,0 +1,91 @@
+"""Gates of a build: the action's steps, and the hook of pre-commit, as programs run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from tests.running_jobs import ROOT
+
+ORDERS = "country,items\n" + "DE,1\nFR,3\nDE,2\nPL,2\n" * 50
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A folder with data, its baseline, and later data with another country."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "orders.csv").write_text(ORDERS)
+    (folder / "later.csv").write_text(ORDERS.replace("FR", "ES"))
+    run(folder, "model-monitor", "baseline", "orders.csv").check_returncode()
+    return folder
+
+
+def run(folder, *command, **environment):
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": PATH, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def action(folder, first=0, **given):
+    """Runs the action's steps as GitHub does, from one on: the last one, its outputs, and the summary."""
+    declared = yaml.safe_load((ROOT / "action.yml").read_text())
+    values = {name: given.get(name, each.get("default")) for name, each in declared["inputs"].items()}
+    files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    for file in files.values():
+        file.write_text("")
+    for step in declared["runs"]["steps"][first:]:
+        assert step["shell"] == "bash"
+        assert "${{" not in step["run"]  # inputs are data, and no part of a script
+        variables = {name: filled(text, values) for name, text in step["env"].items()}
+        variables |= {name: str(path) for name, path in files.items()} | {"RUNNER_TEMP": str(folder)}
+        done = run(folder, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"], **variables)
+        if done.returncode:
+            break
+    outputs = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
+    return done, outputs, files["GITHUB_STEP_SUMMARY"].read_text()
+
+
+def filled(text, values):
+    return re.sub(r"\$\{\{ (inputs|github)\.(\w+) \}\}", lambda found: values.get(found[2], "/nowhere"), text)
+
+
+def test_the_action_fails_for_violations_and_says_them_as_junit_and_in_the_summary(repository):
+    named = {"baseline": "orders-baseline", "package": "spark-model-monitor", "output": "with space/report"}
+    done, outputs, summary = action(repository, data="later.csv", junit="junit.xml", flags="--hide-values", **named)
+
+    assert done.returncode == 4, done.stderr + done.stdout
+    assert outputs == {"report": "with space/report/report.html", "status": "4"}
+    assert (repository / outputs["report"]).is_file()
+    assert "country" in summary
+    [suite] = ElementTree.parse(repository / "junit.xml").getroot()
+    failed = [case.get("classname") for case in suite if case.find("failure") is not None]
+    assert failed == ["DATA_QUALITY.country"]
+    assert "ES" not in (repository / "junit.xml").read_text()
+
+
+def test_the_action_passes_for_data_as_they_were(repository):
+    done, outputs, _ = action(repository, first=1, data="orders.csv", baseline="orders-baseline")
+
+    assert (done.returncode, outputs["status"]) == (0, "0"), done.stderr + done.stdout
+    [suite] = ElementTree.parse(repository / "model-monitor-report" / "junit.xml").getroot()
+    assert (int(suite.get("tests")) > 0, suite.get("failures")) == (True, "0")
+
+
+def test_the_hook_of_pre_commit_is_a_gate(repository):
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    done = run(repository, *hook["entry"].split(), "later.csv", "--baseline", "orders-baseline")
+
+    assert done.returncode == 4, done.stderr
