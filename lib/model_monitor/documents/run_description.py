@@ -85,8 +85,8 @@ class RunWindow(Section):
 class RunDescription(Document):
     """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
     the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
-    which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised. deequ: the
-    version of the Deequ that evaluated the states, None where their own formulas did; no run id depends on it either.
+    which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised. deequ:
+    the version of the Deequ that evaluated the states, None where their own formulas did; no run id depends on it either.
     """
 
     FILE_NAME: ClassVar[str] = "run.json"
