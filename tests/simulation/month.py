@@ -27,6 +27,8 @@ from model_monitor.reports.history.maintenance import Trees, prunable, prune
 from model_monitor.reports.history_page import command as pages
 from model_monitor.reports.notices import Report
 from model_monitor.reports.sinks import SINKS, Environment
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.options import variable_of
 from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.running.scheduling.plan import JobCommand
 from model_monitor.running.scheduling.runs import Note
@@ -144,9 +146,9 @@ def prepare(month: Month, folder: Path) -> None:
     for name in ("people", "others"):
         rows = [f"0.5,{random.gauss(40, 10):.1f},{random.choice(PLANS)}\n" for _ in range(BASELINE_ROWS)]
         _put(folder / f"{name}.csv", "score,age,plan\n" + "".join(rows), month.began)
-    (folder / "churn.env").write_text(
-        "".join(f"{name}={text}\n" for name, text in {**MONITOR, "output_path": "reports"}.items())
-    )
+    given = {**MONITOR, "output_path": "reports"}
+    variables = {variable_of(name, OPTIONS[name]): text for name, text in given.items()}
+    (folder / "churn.env").write_text("".join(f"{name}={text}\n" for name, text in variables.items()))
     entry = {
         "name": "churn",
         "monitoring_type": "DataQuality",
@@ -286,8 +288,13 @@ def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]
     return found
 
 
-def play(month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]]) -> None:
-    """The month, step after step. Raises AssertionError for a step that does not succeed in peace."""
+def play(
+    month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]], look: Callable[[], object]
+) -> None:
+    """The month, step after step. look: at what there is after a try in which something went wrong.
+
+    Raises AssertionError for a step that does not succeed in peace.
+    """
     unsettled: list[Step] = []
     for place, step in enumerate(month.steps):
         world.pass_until(step.at)
@@ -295,7 +302,10 @@ def play(month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, 
             _settle(unsettled, world)
         planned = {driver: faults.get((place, driver), {}) for driver in range(step.drivers)}
         for _ in range(MOST_TRIES):
+            before = len(world.struck)
             done = _tried(step, world, planned)
+            if len(world.struck) > before:
+                look()
             planned = {driver: {} for driver in planned}
             if done:
                 break
