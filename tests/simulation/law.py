@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from typing import Any
 from tests.simulation.month import HOUR, MARK, RECORD, Month, faults_of, play, prepare
 from tests.simulation.world import Fault, World, at_hand, world_of
 
+from model_monitor.reports.outputs.files import CURRENT, UNFINISHED
 from model_monitor.storage import LocalStorage, holding
 from model_monitor.storage.files import is_draft
 from model_monitor.storage.lease import LIFE_SECONDS, PREFIX
@@ -51,17 +53,17 @@ def hold(seed: int) -> Ended:
     quiet = _quiet(month.seed)
     with _month(month, seed) as (world, log):
         try:
-            play(month, world, faults_of(month, seed))
+            play(month, world, faults_of(month, seed), partial(_require_whole, world))
             _clear(world)
             ended = _ended(world)
             _require_same_files(quiet.files, ended.files)
             _require_told(quiet, ended)
             _require_accounts(ended)
             _require_clean(log, world)
-        except AssertionError as fault:
+        except Exception as fault:
             struck = "".join(f"\n  {step}: {fault.name} at {call}" for step, fault, call in world.struck)
             raise AssertionError(
-                f"{fault}\nwhat went wrong before:{struck}\nthe log ends with\n{log.getvalue()[-4000:]}"
+                f"{fault!s}\nwhat went wrong before:{struck}\nthe log ends with\n{log.getvalue()[-4000:]}"
             ) from fault
     return ended
 
@@ -70,9 +72,14 @@ def hold(seed: int) -> Ended:
 def _quiet(seed: int) -> Ended:
     month = Month(seed)
     with _month(month, -1) as (world, log):
-        play(month, world, {})
+        play(month, world, {}, partial(_require_whole, world))
         ended = _ended(world)
-        assert ended.told, "else no alarm would show"
+        statuses = [status for _, status, _ in world.told]
+        assert statuses, "else no alarm would show"
+        assert statuses == [("InAlert", "OK")[place % 2] for place in range(len(statuses))], f"was told: {world.told}"
+        signs = (f"/{PREFIX}", f"/{UNFINISHED}")
+        left = [name for name in ended.files if is_draft(Path(name).name) or any(sign in name for sign in signs)]
+        assert not left, f"a quiet month leaves {left}"
         _require_accounts(ended)
         _require_clean(log, world)
     return ended
@@ -165,6 +172,16 @@ def _require_told(quiet: Ended, found: Ended) -> None:
     failed = sum(not fault.is_silent for _, fault, _ in found.struck if isinstance(fault, Fault))
     often = {what: count for what, count in found.told.items() if count > quiet.told[what] + min(2, failed)}
     assert not often, f"was told too often: {often}"
+
+
+def _require_whole(world: World) -> None:
+    """Readers see whole runs, at any time: what `_current.json` names lies there with the bytes that it names."""
+    for file in Path(world.folder).rglob(CURRENT):
+        commit = json.loads(file.read_bytes())
+        of_version = file.parent / commit["folder"]
+        for name, digest in commit["sha256"].items():
+            there = (of_version / name).exists() and sha256((of_version / name).read_bytes()).hexdigest()
+            assert there == digest, f"{file} names {name}, which is not there as it says"
 
 
 def _require_accounts(ended: Ended) -> None:

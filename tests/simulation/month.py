@@ -27,6 +27,8 @@ from model_monitor.reports.history.maintenance import Trees, prunable, prune
 from model_monitor.reports.history_page import command as pages
 from model_monitor.reports.notices import Report
 from model_monitor.reports.sinks import SINKS, Environment
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.options import variable_of
 from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.running.scheduling.plan import JobCommand
 from model_monitor.running.scheduling.runs import Note
@@ -144,9 +146,9 @@ def prepare(month: Month, folder: Path) -> None:
     for name in ("people", "others"):
         rows = [f"0.5,{random.gauss(40, 10):.1f},{random.choice(PLANS)}\n" for _ in range(BASELINE_ROWS)]
         _put(folder / f"{name}.csv", "score,age,plan\n" + "".join(rows), month.began)
-    (folder / "churn.env").write_text(
-        "".join(f"{name}={text}\n" for name, text in {**MONITOR, "output_path": "reports"}.items())
-    )
+    given = {**MONITOR, "output_path": "reports"}
+    variables = {variable_of(name, OPTIONS[name]): text for name, text in given.items()}
+    (folder / "churn.env").write_text("".join(f"{name}={text}\n" for name, text in variables.items()))
     entry = {
         "name": "churn",
         "monitoring_type": "DataQuality",
@@ -216,18 +218,20 @@ def _run_due(at: datetime, world: World) -> int:
         return process.wait_for(child)
 
     request = Request((Path(world.folder, SCHEDULE),), retry_failed=True)
-    return run_due(request, io.StringIO(), launch=launch, now=lambda: max(at, world.now), environment=Environment({}))
+    return run_due(request, io.StringIO(), launch=launch, now=lambda: at, environment=Environment({}))
 
 
-def is_recorded(world: World, hour: datetime) -> bool:
-    """Whether the schedule's record says that the run of an hour has ended whole, or found no data."""
-    record = json.loads(Path(world.folder, RECORD).read_text()) if Path(world.folder, RECORD).exists() else {}
-    time = f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
-    known = {each["scheduled_time"]: each for each in record.get("executions", ())}
-    if record.get("without_data", "") >= time:
+def _is_recorded(step: Step, world: World) -> bool:
+    """Whether the schedule's record says that a step's run has ended whole, or found no data where there is none."""
+    assert step.hour is not None
+    file = Path(world.folder, RECORD)
+    record = json.loads(file.read_text()) if file.exists() else {"executions": ()}
+    time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    known = {each["scheduled_time"]: each for each in record["executions"]}.get(time, {"status": ""})
+    if known["status"].startswith("Completed"):
         return True
-    of_hour = known.get(time, {"status": ""})
-    return of_hour["status"].startswith("Completed") or "no data" in of_hour.get("exit_message", "").lower()
+    is_without_data = record.get("without_data", "") >= time or "had no data" in known.get("exit_message", "")
+    return NO_DATA in step.ends_with and is_without_data
 
 
 def _promoted(run: str, version: str, at: datetime, world: World) -> None:
@@ -286,8 +290,13 @@ def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]
     return found
 
 
-def play(month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]]) -> None:
-    """The month, step after step. Raises AssertionError for a step that does not succeed in peace."""
+def play(
+    month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]], look: Callable[[], object]
+) -> None:
+    """The month, step after step. look: at what there is after a try in which something went wrong.
+
+    Raises AssertionError for a step that does not succeed in peace.
+    """
     unsettled: list[Step] = []
     for place, step in enumerate(month.steps):
         world.pass_until(step.at)
@@ -295,7 +304,10 @@ def play(month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, 
             _settle(unsettled, world)
         planned = {driver: faults.get((place, driver), {}) for driver in range(step.drivers)}
         for _ in range(MOST_TRIES):
+            before = len(world.struck)
             done = _tried(step, world, planned)
+            if len(world.struck) > before:
+                look()
             planned = {driver: {} for driver in planned}
             if done:
                 break
@@ -329,15 +341,14 @@ def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> 
     world.run(*drivers)
     processes = [each for number, each in world.processes.items() if number >= first]
     world.struck += [(step.name, *each) for process in processes for each in process.struck]
-    is_whole = all(driver.status in step.ends_with for driver in drivers)
     is_quiet = all(fault.is_silent for process in processes for fault, _ in process.struck)
-    if step.name != "run-due" or step.hour is None:
-        return is_whole and is_quiet
-    if not is_recorded(world, step.hour):
+    if step.name != "run-due":
+        return is_quiet and all(driver.status in step.ends_with for driver in drivers)
+    if not _is_recorded(step, world):
         return False
-    flags = world.commands.get(_output(step.hour))
-    if flags is not None and not is_quiet:  # completed, so that nobody but people runs it again
-        again = world.start(world.hosts[0], partial(monitor.main, flags))
-        world.run(again)
-        return again.status in step.ends_with
-    return is_whole
+    flags = world.commands.get(_output(step.hour or step.at))
+    if flags is None or is_quiet:
+        return True
+    again = world.start(world.hosts[0], partial(monitor.main, flags))  # is completed: nobody but people runs it again
+    world.run(again)
+    return again.status in step.ends_with

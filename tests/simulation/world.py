@@ -92,6 +92,8 @@ class Process(Machine):
     is_full: bool = False
     status: int | None = None
     struck: list[tuple[Fault, str]] = field(default_factory=list)
+    unheld: int = 0  # files that it put in place since its lease is gone
+    writes: str | None = None  # what its last call opened to write there and then, no draft
 
     def __post_init__(self) -> None:
         self.turn = threading.Semaphore(0)
@@ -110,7 +112,8 @@ class Process(Machine):
         return f"boot of {self.host.name}"
 
     def has_ended(self, process: int) -> bool:
-        return process not in self.world.processes or self.world.processes[process].is_gone
+        asked = self.world.processes.get(process)
+        return asked is None or asked.host is not self.host or asked.is_gone
 
     def now(self) -> datetime:
         return self.world.now + timedelta(seconds=self.host.ahead)
@@ -185,7 +188,7 @@ class World:
         self.said: list[str] = []
         self.defects: list[str] = []
         self._is_striking = False
-        self._written: set[str] = set()
+        self._written: dict[str, Process] = {}
 
     @property
     def now(self) -> datetime:
@@ -239,9 +242,10 @@ class World:
         path = os.path.abspath(os.fsdecode(given[0]))
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
+        is_write = event == "open" and takes_room(event, given)
         self._set_times()
         if event == "open" and is_draft(os.path.basename(path)):
-            self._written.add(path)
+            self._written[path] = process
         if not self._is_striking:
             is_its_own = threading.current_thread() is process.thread
             self._require_alive(process, is_its_own)
@@ -253,17 +257,32 @@ class World:
                 self._strike(fault, process, event, given, is_its_own)
             elif is_its_own and self._is_anothers_time(process):
                 process.sleep(0)
+            if is_its_own:
+                self._require_held(process, event, path)
+            process.writes = path if is_write and not is_draft(os.path.basename(path)) else None
             if process.is_full and takes_room(event, given):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._set_times()
         if event in ("os.rename", "os.remove"):
-            self._written.discard(path)
+            self._written.pop(path, None)
+
+    def _require_held(self, process: Process, event: str, path: str) -> None:
+        """Who has lost an output puts nothing more in place there, but for the file that was under way."""
+        lost = [
+            each.where.removeprefix("file:")
+            for each in lease._held
+            if each.thread == process.thread.ident and not os.path.exists(each._path)
+        ]
+        if event == "os.rename" and any(path.startswith(f"{where.rstrip('/')}/") for where in lost):
+            process.unheld += 1
+            if process.unheld > 1:
+                self.defect(f"a process that has lost its lease writes {path}")
 
     def _set_times(self) -> None:
         """Have the disk's time where there is another: files that are being written."""
         time = self.now.timestamp()
-        for path in tuple(self._written):
-            with suppress(FileNotFoundError):
+        for path, process in self._written.items():
+            if not process.is_gone and os.path.exists(path):
                 os.utime(path, (time, time))
 
     def _is_anothers_time(self, process: Process) -> bool:
@@ -281,6 +300,8 @@ class World:
             self._set_times()
         if fault in (Fault.KILL, Fault.TORN):
             process.is_dead = True
+            if process.writes is not None and os.path.isfile(process.writes):
+                os.truncate(process.writes, os.path.getsize(process.writes) // 2)
             self._require_alive(process, is_its_own)
         elif fault is Fault.ERROR:
             raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -56,14 +56,8 @@ class Holder:
     @property
     def is_dead(self) -> bool:
         """Whether its process has ended, even if nobody has asked how; False where that can't be told from here."""
-        if (
-            not self.machine
-            or self.machine != here().identity()
-            or not isinstance(self.process, int)
-            or self.process < 1
-        ):
-            return False
-        return here().has_ended(self.process)
+        is_known = self.machine and self.machine == here().identity() and isinstance(self.process, int)
+        return bool(is_known) and self.process > 0 and here().has_ended(self.process)
 
     def __str__(self) -> str:
         return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"

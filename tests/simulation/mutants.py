@@ -1,0 +1,187 @@
+"""Faults that a developer could make, and the first seed whose month finds each: `python -m tests.simulation.mutants`.
+
+Each is put into a copy of the package, whose months are tried from seed 0 on, at most SEEDS of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.floors import PACKAGE
+from tests.mutants import Mutant, applied
+
+SEEDS = 500
+FOUND = re.compile(r"^month (\d+) breaks the law[^\n]*\n[^\n]*\n([^\n]*)", re.MULTILINE)
+
+MUTANTS = (
+    Mutant(
+        "storage/local.py",
+        "        draft.replace(target)\n",
+        "        shutil.copyfile(draft, target)\n",
+        "a file is written in its place, where readers see a half",
+    ),
+    Mutant(
+        "storage/local.py",
+        "            draft.unlink(missing_ok=True)\n",
+        "            pass\n",
+        "a draft that could not be put in place stays",
+    ),
+    Mutant(
+        "storage/local.py",
+        "draft = target.with_name(draft_name(target.name))",
+        'draft = target.with_name(f".{target.name}.draft")',
+        "drafts of all runs have one name",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "        if is_late or not self._storage.exists(self._path):\n            raise",
+        "        if is_late:\n            raise",
+        "who has lost a lease writes on",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000",
+        "mine.modified_ms - file.modified_ms > LIFE_SECONDS",
+        "the lease of a living run is taken over: seconds for milliseconds",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "        if first < self._name:",
+        "        if first > self._name:",
+        "of two runs that wait neither steps back",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "        if self._takes_over:\n",
+        "        if not self._takes_over:\n",
+        "drafts of a killed run are not removed",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "self.machine and self.machine == here().identity() and",
+        "self.machine and",
+        "a process of another machine is looked for on this one",
+    ),
+    Mutant(
+        "storage/lease.py",
+        "file.modified_ms < self._since_ms",
+        "file.modified_ms > self._since_ms",
+        "drafts of those that come later are removed, not of those before",
+    ),
+    Mutant(
+        "reports/outputs/files.py",
+        "        try:\n            _put_files(",
+        "        point_to(run, output_path, spark)\n        try:\n            _put_files(",
+        "a run counts before its files are there",
+    ),
+    Mutant(
+        "reports/outputs/files.py",
+        "        for note in notes:\n            storage.delete(note)\n",
+        "        for note in ():\n            storage.delete(note)\n",
+        "notes of unfinished runs stay",
+    ),
+    Mutant(
+        "reports/alerts.py",
+        "[window for window in alerts.windows if window.window != monitored.window]",
+        "[*alerts.windows]",
+        "a window that is run again counts twice for an alert",
+    ),
+    Mutant(
+        "reports/alerts.py",
+        "return every or alerts.told_of(to.key) is not alerts.status or",
+        "return every or alerts.status is AlertStatus.IN_ALERT or",
+        "an alarm is told by each window that it goes on in",
+    ),
+    Mutant(
+        "running/runtime/publishing.py",
+        "after_delivery(alerts, window, traffic, delivery.reached)",
+        "after_delivery(alerts, window, traffic, due)",
+        "who could not be told counts as told",
+    ),
+    Mutant(
+        "reports/history/variation.py",
+        'others = self.table.filter(pc.not_equal(self.table["window"], entry.window))',
+        "others = self.table",
+        "a window that is run again is in the history twice",
+    ),
+    Mutant(
+        "reports/history/decisions.py",
+        "        point_to(run, baselines, spark)  # first: until the history has it, the same command again does the rest\n"
+        '        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)\n',
+        '        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)\n'
+        "        point_to(run, baselines, spark)\n",
+        "a rollback is noted before it is one",
+    ),
+    Mutant(
+        "reports/history/decisions.py",
+        "(standing.model_version, standing.run_id) != (model_version, run.run_id)",
+        "standing is not None",
+        "what is promoted again is promoted twice",
+    ),
+    Mutant(
+        "running/scheduling/runs.py",
+        "Due(tuple(sorted(again | set(kept))),",
+        "Due(tuple(sorted(again | set(kept), reverse=True)),",
+        "of runs that are due the latest is first",
+    ),
+    Mutant(
+        "running/scheduling/record.py",
+        "            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "            pass\n",
+        "two run-due run one schedule at once",
+    ),
+    Mutant(
+        "running/scheduling/record.py",
+        "if each.scheduled_time != execution.scheduled_time]",
+        "if each != execution]",
+        "a run that is tried again is in the record twice",
+    ),
+    Mutant(
+        "running/scheduling/runs.py",
+        "    if execution.status is ExecutionStatus.PENDING:\n        return True\n",
+        "    if execution.status is ExecutionStatus.PENDING:\n        return False\n",
+        "a run that was torn off is not run again",
+    ),
+    Mutant(
+        "running/scheduling/record.py",
+        "    return not here().has_ended(execution.process_id)",
+        "    return True",
+        "a job of a dead process is waited for",
+    ),
+)
+
+
+def main(words: Sequence[str]) -> int:
+    chosen = [int(word) for word in words] or range(1, len(MUTANTS) + 1)
+    lives = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tree = Path(folder)
+        shutil.copytree(PACKAGE, tree / PACKAGE.relative_to(PACKAGE.parents[1]))
+        for number in chosen:
+            mutant, began = MUTANTS[number - 1], time.monotonic()
+            with applied(mutant, tree):
+                found = FOUND.search(_months(tree))
+            lives += found is None
+            how = f"seed {found[1]}" if found else "LIVES"
+            print(f"{number:2}  {how:9}  {time.monotonic() - began:4.0f} s  {mutant.breaks}", flush=True)
+            print(f"{'':15}{found[2][:110] if found else ''}", flush=True)
+    return int(lives > 0)
+
+
+def _months(tree: Path) -> str:
+    path = os.pathsep.join([str(tree / PACKAGE.parent.name), str(PACKAGE.parents[1])])
+    command = [sys.executable, "-m", "tests.simulation", "--first", "0", "--most", str(SEEDS), "--seconds", "3600"]
+    said = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    return said.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
