@@ -123,7 +123,11 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) 
         return Headline(f"No change seen in {count}.", detail, Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
-        most = f"No feature moves them by more than {number_text(max(ends), 2)} more or less." if ends else ""
+        most = (
+            f"None of {_counted(compared, 'feature')} moves them by over {number_text(max(ends), 2)} more or less than it did."
+            if ends
+            else ""
+        )
         return Headline(f"No change seen in {OF_OUTPUTS}.", most, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
     few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []

@@ -115,7 +115,7 @@ def _of_both(group: GroupAnalysis) -> Iterator[Point]:
     for what, of in (("labels", "positives"), ("predicted", "predicted_positives")):
         if what == "predicted" and group.post_training is None:
             continue
-        for who, side in ((group.choice.shown, group.counts.d), ("the rest", group.counts.a)):
+        for who, side in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
             rows = float(side.rows)
             yield Point(f"{what}, {who}", float(getattr(side, of)) / rows if rows else None)
 
