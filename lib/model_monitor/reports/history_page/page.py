@@ -112,7 +112,7 @@ def page_of(
     if bad_name := next((card.name for card in cards), ""):
         command = f"model-monitor explain {quote(bad_name)} --run {_latest(history).place} derives its numbers"
         sections.append(
-            PageSection("What to do next", (f"Open the page of the last run, which has its checks; {command}.",))
+            PageSection("What to do next", (f"Open the last run (top right), which has its checks; {command}.",))
         )
     if tables:
         note = ", ".join(f"{count - bad:,} of {count:,} {unit}" for bad, count, unit in counts)
