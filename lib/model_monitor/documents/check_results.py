@@ -322,6 +322,15 @@ def cause(result: CheckResult) -> str:
     return f"{name} of {part}" if part else name
 
 
+def by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
+    """The violated ones by their cause, the largest first."""
+    found: dict[str, list[CheckResult]] = {}
+    violated = (each for each in results if each.status is CheckStatus.VIOLATED)
+    for each in sorted(violated, key=lambda each: (each.alarm or float("inf"), -excess(each))):
+        found.setdefault(cause(each), []).append(each)
+    return list(found.values())
+
+
 def excess(result: CheckResult) -> float:
     """How bad it is: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and
     at most 1. So shares, distances and p-values are comparable as they are. Without a number it is as bad as can be; what a test

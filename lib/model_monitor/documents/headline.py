@@ -14,8 +14,8 @@ from model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     alarms_of,
+    by_cause,
     cause,
-    excess,
     plain_words,
     whose,
 )
@@ -103,8 +103,8 @@ def headline_of(
 def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     """What changed, a result each, the largest first; how many were compared; what they are, in the singular."""
     unit = _unit(results)
-    found = [each for alarm in alarms_of(results) for each in alarm.results if unit != "attribution"]
-    found = found or _worst_first(results, beside=unit == "attribution")
+    found = _beside(results) if unit == "attribution" else []
+    found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
     bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
     keys = {_key(each) for each in (*_judged(results, unit), *bad)}
     return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
@@ -123,7 +123,11 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) 
         return Headline(f"No change seen in {count}.", detail, Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
-        most = f"No feature moves them by more than {number_text(max(ends), 2)} more or less." if ends else ""
+        most = (
+            f"None of {_counted(compared, 'feature')} moves them by over {number_text(max(ends), 2)} more or less than it did."
+            if ends
+            else ""
+        )
         return Headline(f"No change seen in {OF_OUTPUTS}.", most, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
     few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
@@ -275,13 +279,10 @@ def _rough(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
-def _worst_first(results: Sequence[CheckResult], *, beside: bool) -> list[CheckResult]:
-    """What changed where nobody counted alarms. beside: what is told beside violations comes first."""
-    violated = [each for each in results if each.is_violation]
-    others = [each for each in results if each.status is CheckStatus.VIOLATED and each.change] if beside else []
-    return sorted(others, key=lambda each: -abs(each.observed or 0.0)) or sorted(
-        violated, key=lambda each: -excess(each)
-    )
+def _beside(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """What is told beside violations, the largest first."""
+    others = (each for each in results if each.status is CheckStatus.VIOLATED and each.change)
+    return sorted(others, key=lambda each: -abs(each.observed or 0.0))
 
 
 def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:

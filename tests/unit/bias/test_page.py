@@ -38,7 +38,7 @@ def test_sizes_of_the_groups_are_told():
 
     # 60 of 100 labels of F are positive, and 300 of 500 others
     assert [(point.name, point.value) for point in rates.points[:2]] == [
-        ("labels, F", 0.6),
+        ("labels, sex F", 0.6),
         ("labels, the rest", 0.6),
     ]
     assert table.lines[0].cells == ("sex", "F", "100", "16.7%", "60.0%", "60.0%")

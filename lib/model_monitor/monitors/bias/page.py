@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from model_monitor.documents.check_results import FACET_VALUE, CheckResult, cause, excess, name_of
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of
 from model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -29,7 +29,6 @@ from model_monitor.documents.page import (
 )
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
 from model_monitor.monitors.bias.comparison import STAGE
-from model_monitor.monitors.protocol import violated
 
 TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
 MOST_CHARTS = 20  # charts of one page; a facet of hundreds of values has tables only beyond
@@ -66,7 +65,7 @@ def _place(result: CheckResult) -> tuple[str, str, str, str]:
 
 
 def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
-    if cards := tuple(_cards(analysis, list(violated(results)))):
+    if cards := tuple(_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
     yield PageSection("Groups", (_rates(analysis), _sizes(analysis)))
     charts = iter(range(MOST_CHARTS))
@@ -84,13 +83,10 @@ def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: 
     yield PageSection("How to read this", tuple(_reading(analysis)), folded=True)
 
 
-def _cards(analysis: BiasAnalysis, bad: Sequence[CheckResult]) -> Iterator[Card]:
+def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
     """A card for each metric that changed: its value beside the baseline's, and the rates of both groups."""
     groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
-    alike: dict[str, list[CheckResult]] = {}
-    for each in sorted(bad, key=lambda each: (each.alarm or 0, -excess(each))):
-        alike.setdefault(cause(each), []).append(each)
-    for result, *twins in alike.values():
+    for result, *twins in by_cause(results):
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
@@ -115,7 +111,7 @@ def _of_both(group: GroupAnalysis) -> Iterator[Point]:
     for what, of in (("labels", "positives"), ("predicted", "predicted_positives")):
         if what == "predicted" and group.post_training is None:
             continue
-        for who, side in ((group.choice.shown, group.counts.d), ("the rest", group.counts.a)):
+        for who, side in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
             rows = float(side.rows)
             yield Point(f"{what}, {who}", float(getattr(side, of)) / rows if rows else None)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, cause, excess
+from model_monitor.documents.check_results import CheckResult, by_cause, cause
 from model_monitor.documents.headline import SIDES, once_in
 from model_monitor.documents.page import (
     EXPLAIN,
@@ -33,7 +33,6 @@ from model_monitor.documents.page import (
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
-from model_monitor.monitors.protocol import violated
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
@@ -57,11 +56,8 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     judged = {result.metric or "": result for result in results}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    bad: dict[str, list[CheckResult]] = {}
-    for each in sorted(violated(results), key=lambda each: (each.alarm or 0, -excess(each))):
-        bad.setdefault(cause(each), []).append(each)
-    cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in bad.values())
-    sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if bad else []
+    cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in by_cause(results))
+    sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if cards else []
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).without_empty()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 
 import numpy as np
 
 from model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
+    by_cause,
     cause,
     check_in_words,
     excess,
@@ -93,8 +95,8 @@ def page_of(
         bad.sort(key=lambda row: _rank(series.names[row] in known.outputs, found[row]))
         twins: dict[str, list[int]] = {}
         for row in bad:
-            first = _first(found[row])
-            twins.setdefault(cause(first) if first and first.metric else series.names[row], []).append(row)
+            metric = next((each for each in found[row] if each.metric), None)
+            twins.setdefault(cause(metric) if metric else series.names[row], []).append(row)
         cards += [_card(history, series, rows, found[rows[0]], known) for rows in twins.values()]
         lines = tuple(_line(history, series, row, found[row], known) for row in found if row not in bad)
         if lines:
@@ -107,6 +109,11 @@ def page_of(
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
+    if bad_name := next((card.name for card in cards), ""):
+        command = f"model-monitor explain {quote(bad_name)} --run {_latest(history).place} derives its numbers"
+        sections.append(
+            PageSection("What to do next", (f"Open the last run (top right), which has its checks; {command}.",))
+        )
     if tables:
         note = ", ".join(f"{count - bad:,} of {count:,} {unit}" for bad, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
@@ -202,17 +209,13 @@ def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float,
     return is_output, first, -size
 
 
-def _first(results: Sequence[CheckResult]) -> CheckResult | None:
-    bad = (each for each in results if each.status is CheckStatus.VIOLATED)
-    return min(bad, key=lambda each: (each.alarm or float("inf"), -excess(each)), default=None)
-
-
 def _card(
     history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], known: PageContext
 ) -> Card:
     """twins: the row of a feature, or those of metrics that say the same."""
     (_, run), row = series.last, twins[0]
-    name, times, first = series.names[row], history.labels, _first(results)
+    name, times = series.names[row], history.labels
+    first = next((alike[0] for alike in by_cause(results)), None)
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
