@@ -150,7 +150,8 @@ def main(
     """Print what changed; write it as a page if `output` names a file. judge: end with 4 if B breaks the constraints of A."""
     found = compare(before, after, attributions)
     judged = found.judged() if judge else ()
-    results, unjudged = list(violated(judged)), [] if found.after.profile is not None else _unjudged(judged)
+    results = list(violated(judged))
+    unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
     if output is not None:
         Report(page_of(found, results)).save(output)
     if as_json:
@@ -302,10 +303,6 @@ def _as_documents_tell(result: CheckResult) -> CheckResult:
         return result
     unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None}
     return result.model_copy(update=unknown | {"reason": NO_KINDS})
-
-
-def _unjudged(results: Sequence[CheckResult]) -> list[CheckResult]:
-    return [each for each in results if each.status is CheckStatus.NOT_JUDGED]
 
 
 def _words(change: Change) -> str:
