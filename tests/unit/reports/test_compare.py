@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,9 +113,37 @@ def test_files_of_the_service_are_compared_with_runs_of_ours(golden, tmp_path):
     }
 
 
-def test_documents_alone_are_not_judged(sides):
-    with pytest.raises(BadInput, match="has no states of features, which constraints are held against"):
-        compare(sides[0], f"{sides[1]}/statistics.json").judged()
+def test_documents_alone_are_judged_as_far_as_they_go(sides):
+    """As by the states, of the same two runs."""
+
+    def broken(after):
+        return [(each.feature, each.check) for each in compare(sides[0], after).judged() if each.is_violation]
+
+    by_states = broken(sides[1])
+    assert ("a", "baseline_drift_check") in by_states
+    assert broken(f"{sides[1]}/statistics.json") == by_states
+    assert cli(["compare", *(f"{side}/statistics.json" for side in sides), "--judge"]) == VIOLATED_STATUS
+
+
+def test_what_documents_alone_do_not_suffice_for_is_said(tmp_path, capsys):
+    whole = number_feature("n", [float(value) for value in range(100)], integral=True)
+    before = put(tmp_path / "before", whole, text_feature("id", [f"x{place}" for place in range(300)]))
+    halves = number_feature("n", [value / 2 for value in range(100)])
+    after = put(tmp_path / "after", halves, text_feature("id", [f"x{place}" for place in range(300)]))
+
+    cli(["compare", before, f"{after}/statistics.json", "--judge", "--json"])
+    told = json.loads(capsys.readouterr().out)["not_judged"]
+    reasons = {(each["feature"], each["check"]): each["reason"] for each in told}
+    assert reasons["n", "data_type_check"].startswith("statistics.json doesn't say how many values")
+    assert ("id", "baseline_drift_check") in reasons
+    cli(["compare", before, f"{after}/statistics.json", "--judge"])
+    assert "checks that statistics.json alone doesn't suffice for" in capsys.readouterr().out
+
+
+def test_metrics_have_no_constraints_of_features(sides):
+    found = compare(*sides)
+    with pytest.raises(BadInput, match="has no features"):
+        replace(found, after=replace(found.after, profile=None, statistics=None)).judged()
 
 
 def test_a_folder_with_nothing_to_compare_is_one_sentence(tmp_path):

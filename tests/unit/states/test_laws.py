@@ -22,7 +22,6 @@ from model_monitor.statistics.states import (
     DistinctBuilder,
     DistinctRegisters,
     Ends,
-    EndsBuilder,
     FeatureProfile,
     Frequencies,
     FrequenciesBuilder,
@@ -94,9 +93,7 @@ def frequencies_of(rows: np.ndarray) -> Frequencies:
 
 
 def ends_of(rows):
-    builder = EndsBuilder()
-    builder.update(rows[np.isfinite(rows)])
-    return builder.state()
+    return Ends().and_of(finite(rows))
 
 
 def text_lengths_of(rows):

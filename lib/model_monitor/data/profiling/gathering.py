@@ -17,7 +17,7 @@ from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
-    EndsBuilder,
+    Ends,
     FrequenciesBuilder,
     KllBuilder,
     MomentsBuilder,
@@ -55,9 +55,9 @@ def gatherer_of(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     return NumberGatherer(column, plan)
 
 
-def _of_finite(plan: ScanPlan) -> list[KllBuilder | EndsBuilder | ColumnMetricBuilder]:
+def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
     """What takes the finite numbers of a column."""
-    return [KllBuilder(), EndsBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
+    return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
 
 
 class NumberGatherer:
@@ -65,7 +65,7 @@ class NumberGatherer:
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
         self._column = column
-        self._moments = MomentsBuilder()
+        self._moments, self._ends = MomentsBuilder(), Ends()
         self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
@@ -76,6 +76,7 @@ class NumberGatherer:
         numbers = values.to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
         finite = self._moments.update(doubles, missing=cells.null_count)
+        self._ends = self._ends.and_of(finite)
         for builder in self._of_finite:
             builder.update(finite)
         present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
@@ -96,7 +97,7 @@ class NumberGatherer:
             integral=moments.present if integral else 0,
             fractional=0 if integral else moments.present,
         )
-        yield moments
+        yield from (moments, self._ends)
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         if self._frequencies is not None:
@@ -119,7 +120,7 @@ class TextGatherer:
         self._frequencies = FrequenciesBuilder(plan.frequency_limit)
         self._keep_frequencies = column.counted
         self._mostly_different = False
-        self._moments = MomentsBuilder()
+        self._moments, self._ends = MomentsBuilder(), Ends()
         self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
 
@@ -146,6 +147,7 @@ class TextGatherer:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
             finite = self._moments.update(numbers, missing=missing)
+            self._ends = self._ends.and_of(finite)
             for builder in self._of_finite:
                 builder.update(finite)
         self._distinct.update(hashes)
@@ -178,7 +180,7 @@ class TextGatherer:
         yield self._data_types
         if self._column.column_type is ColumnType.TEXT:
             yield self._lengths
-        yield self._moments.state()
+        yield from (self._moments.state(), self._ends)
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         yield self._frequencies.state()

@@ -34,8 +34,8 @@ from model_monitor.statistics.verdicts.variation import (
     Earlier,
     Raw,
     Volume,
-    are_of_single_rows,
     in_minutes,
+    rows_of_a_group,
 )
 
 
@@ -208,7 +208,7 @@ class FeatureComparison:
     def rows_stand_alone(self) -> bool:
         """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
         past = self.past(BASELINE)
-        return past is not None and are_of_single_rows(past)
+        return past is not None and rows_of_a_group(past) == 1
 
     @property
     def family(self) -> str:

@@ -20,6 +20,7 @@ from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
 from model_monitor.statistics.states import (
     ColumnType,
+    Ends,
     FeatureProfile,
     Frequencies,
     FrequenciesBuilder,
@@ -137,12 +138,11 @@ def _numbers_rows(feature: FeatureProfile) -> bool:
     if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
     apart = (moments.maximum - moments.minimum + 1) / rows
-    return (apart <= MOST_APART and _nearly_all_differ(feature)) or (apart <= MOST_GAPS and _ends_differ(feature))
-
-
-def _ends_differ(feature: FeatureProfile) -> bool:
-    """Whether the numbers are keys with gaps in any order: evenly spread, and at both ends all different."""
-    return feature.ends is not None and feature.num_present >= 2 * KEPT and feature.ends.differ and may_rise(feature)
+    if apart <= MOST_APART:
+        return _nearly_all_differ(feature)
+    ends = feature.state(Ends)
+    differ = ends is not None and all(bool((np.diff(side) > 0).all()) for side in (ends.smallest, ends.largest))
+    return differ and rows >= 2 * KEPT and apart <= MOST_GAPS and may_rise(feature)
 
 
 def _nearly_all_differ(feature: FeatureProfile) -> bool:

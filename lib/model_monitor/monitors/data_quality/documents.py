@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from model_monitor.documents.constraints import (
     Constraints,
     DistributionConstraints,
@@ -42,7 +44,16 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality.distributions import seen_once, why_always_new
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift import CATEGORICAL_METHODS
-from model_monitor.statistics.states import ColumnType, DistinctRegisters, FeatureProfile, Moments, Profile
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctRegisters,
+    FeatureProfile,
+    Frequencies,
+    KllSketch,
+    Moments,
+    Profile,
+)
 from model_monitor.statistics.states.columns import numbers_of
 from model_monitor.statistics.states.profile import FeatureMetrics
 from model_monitor.statistics.verdicts.components import fewest_beyond_chance
@@ -71,6 +82,38 @@ def statistics_of(
             for feature in profile.features
         ),
     )
+
+
+def profile_of(statistics: Statistics) -> Profile:
+    """The states that a statistics.json holds. What it doesn't say they lack; all values of a feature are of its one type."""
+    return Profile(statistics.dataset.item_count, tuple(map(_profile_of, statistics.features)))
+
+
+def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
+    common, numbers, distribution = feature.common, feature.numerical_statistics, feature.distribution
+    present, missing = (common.num_present, common.num_missing) if common else (0, 0)
+    if numbers is not None:
+        kind = ColumnType.INTEGRAL if feature.inferred_type is InferredType.INTEGRAL else ColumnType.FRACTIONAL
+        sketch = distribution.kll.sketch if distribution and distribution.kll else None
+        types = DataTypeCounts(missing, **{kind.value: present})
+        if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
+            return FeatureProfile.of(feature.name, kind, [types], {Moments.KIND, KllSketch.KIND})
+        levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
+        kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
+        count, mean = kll.count, numbers.mean
+        squares = count * (numbers.std_dev or 0.0) ** 2
+        moments = Moments(
+            count, missing, 0, present - count, 0, numbers.sum or 0.0, mean, squares, numbers.min, numbers.max
+        )
+        return FeatureProfile.of(feature.name, kind, [types, moments, kll])
+    if feature.inferred_type is not InferredType.STRING:
+        return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
+    types = DataTypeCounts(missing, text=present)
+    listed = distribution.categorical.buckets if distribution and distribution.categorical else ()
+    counts = {bucket.value: bucket.count for bucket in listed}
+    if sum(counts.values()) != present:
+        return FeatureProfile.of(feature.name, ColumnType.TEXT, [types], {Frequencies.KIND})
+    return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, Frequencies(counts, present)])
 
 
 def domain_of(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, TextIO
 
-from model_monitor.documents.check_results import CheckResult
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.headline import moved
 from model_monitor.documents.page import (
     Card,
@@ -30,7 +30,7 @@ from model_monitor.documents.page import (
 from model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE
+from model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE, profile_of
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.pictures import overlay_of
 from model_monitor.monitors.protocol import violated
@@ -54,13 +54,16 @@ Number = Any
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. rows: numbers and words by name. distributions: as far as they are known. profile: of a run with states."""
+    """One of the two. rows: numbers and words by name. distributions: as far as they are known. profile: of a run with states.
+    statistics: of features.
+    """
 
     path: str
     item_count: int | None
     rows: Mapping[str, Mapping[str, Number]]
     distributions: Mapping[str, FeatureDistribution]
     profile: Profile | None = None
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True)
@@ -102,16 +105,18 @@ class Compared:
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
     def judged(self) -> tuple[CheckResult, ...]:
-        """The results of A's constraints on B, from their files alone.
+        """The results of A's constraints on B, from their files alone: its states, or its statistics.json as far as that goes.
 
-        Raises BadInput if B has no states of features.
+        Raises BadInput if B has no features.
         """
-        if self.after.profile is None:
+        after, monitor = self.after, DataQualityMonitor()
+        if after.profile is None and after.statistics is None:
             raise BadInput(
-                f"{self.after.path}: has no states of features, which constraints are held against; name the output path of a run"
+                f"{after.path}: has no features, which constraints are held against; name a run of data quality"
             )
-        monitor, profile = DataQualityMonitor(), self.after.profile
-        return monitor.check(profile, monitor.metrics(profile), _baseline(self.before.path))
+        profile = after.profile or profile_of(after.statistics)  # type: ignore[arg-type]  # one of them is there
+        results = monitor.check(profile, monitor.metrics(profile), _baseline(self.before.path))
+        return results if after.profile is not None else tuple(map(_as_documents_tell, results))
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""
@@ -144,14 +149,19 @@ def main(
 ) -> int:
     """Print what changed; write it as a page if `output` names a file. judge: end with 4 if B breaks the constraints of A."""
     found = compare(before, after, attributions)
-    results = list(violated(found.judged())) if judge else []
+    judged = found.judged() if judge else ()
+    results = list(violated(judged))
+    unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
     if output is not None:
         Report(page_of(found, results)).save(output)
     if as_json:
-        plain = found.plain() | ({"violations": [each.description for each in results]} if judge else {})
+        plain = found.plain()
+        if judge:
+            told = [{"feature": each.feature, "check": each.check, "reason": each.reason} for each in unjudged]
+            plain |= {"violations": [each.description for each in results], "not_judged": told}
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
-        out.write(_text(found, results, judge=judge))
+        out.write(_text(found, results, unjudged, judge=judge))
     return VIOLATED_STATUS if results else 0
 
 
@@ -231,7 +241,7 @@ def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
         for row in as_rows(statistics)
     }
     distributions = from_statistics(statistics) | (from_profile(profile) if profile else {})
-    return Side(path, statistics.dataset.item_count, rows, distributions, profile)
+    return Side(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 
 def _of_metrics(path: str, run: PastRun) -> Side:
@@ -268,7 +278,7 @@ def _rank(change: Change) -> tuple[int, float, float, str]:
     return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
 
 
-def _text(found: Compared, results: Sequence[CheckResult], *, judge: bool) -> str:
+def _text(found: Compared, results: Sequence[CheckResult], unjudged: Sequence[CheckResult], *, judge: bool) -> str:
     different = [change for change in found.changes if change.kind != "same"]
     counts = f"{found.before.item_count or 0:,} rows before, {found.after.item_count or 0:,} after"
     said = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
@@ -278,7 +288,21 @@ def _text(found: Compared, results: Sequence[CheckResult], *, judge: bool) -> st
     if judge:
         told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
         said += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
+    if unjudged:
+        told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
+        said += f"\n{len(unjudged):,} checks that statistics.json alone doesn't suffice for\n" + "".join(told)
     return said
+
+
+NO_KINDS = "statistics.json doesn't say how many values are of the baseline's type; name a run, which has states"
+
+
+def _as_documents_tell(result: CheckResult) -> CheckResult:
+    """The result of a window of which only statistics.json is known: that tells one type for all values of a feature."""
+    if result.check != "data_type_check" or not result.is_violation:
+        return result
+    unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None}
+    return result.model_copy(update=unknown | {"reason": NO_KINDS})
 
 
 def _words(change: Change) -> str:

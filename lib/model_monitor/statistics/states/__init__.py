@@ -17,7 +17,7 @@ from model_monitor.statistics.states import columns
 from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from model_monitor.statistics.states.encoding import STATES, State, decode
-from model_monitor.statistics.states.ends import Ends, EndsBuilder, TextLengths
+from model_monitor.statistics.states.ends import Ends, TextLengths
 from model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
 from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
@@ -44,7 +44,6 @@ __all__ = [
     "DistinctRegisters",
     "DistinctBuilder",
     "Ends",
-    "EndsBuilder",
     "TextLengths",
     "Frequencies",
     "FrequenciesBuilder",

@@ -22,9 +22,7 @@ KEPT = 64
 """Values of each end. Fewer of them show that a window of m rows has what n rows before it had not, unless it is four times as
 large: (m / (n + m))^64 is below one in a million then."""
 
-LONGEST = (
-    61  # characters; longer texts count as so long, since of what is above 256 bytes 60 characters and a hash are left
-)
+LONGEST = 61  # characters of all longer texts: of what is above 256 bytes a scan has 60 characters and a hash
 
 
 @registered
@@ -44,27 +42,24 @@ class Ends(State):
         few = values if len(values) <= KEPT else np.partition(values, (KEPT - 1, len(values) - KEPT))
         return cls(np.sort(few[:KEPT] + 0.0), np.sort(few[-KEPT:] + 0.0))  # -0.0 becomes 0.0, whichever came first
 
+    def and_of(self, values: Values) -> Ends:
+        """The ends with those of more finite values, of which few are further out than all that are kept."""
+        if len(self.smallest) == KEPT:
+            values = values[(values < self.smallest[-1]) | (values > self.largest[0])]
+        return self + Ends.of(values) if len(values) else self
+
     def beyond(self, below: float, above: float) -> tuple[int, bool]:
         """How many numbers lie outside; and whether those are all of them, as no end has more than are kept."""
         low, high = int((self.smallest < below).sum()), int((self.largest > above).sum())
         return low + high, max(low, high) < KEPT
 
-    @property
-    def differ(self) -> bool:
-        """Whether no two of the smallest are equal, nor of the largest."""
-        return all(bool((np.diff(side) > 0).all()) for side in self._sides)
-
     def __add__(self, other: Ends) -> Ends:
-        low, high = (np.concatenate(sides) for sides in zip(self._sides, other._sides, strict=True))
-        return Ends(np.sort(low)[:KEPT], np.sort(high)[-KEPT:])
-
-    @property
-    def _sides(self) -> tuple[Values, Values]:
-        return self.smallest, self.largest
+        low, high = (self.smallest, other.smallest), (self.largest, other.largest)
+        return Ends(np.sort(np.concatenate(low))[:KEPT], np.sort(np.concatenate(high))[-KEPT:])
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The smallest, then the largest."""
-        return {}, np.concatenate(self._sides).astype("<f8").tobytes()
+        return {}, np.concatenate((self.smallest, self.largest)).astype("<f8").tobytes()
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Ends:
@@ -72,29 +67,10 @@ class Ends(State):
         return cls(smallest, largest)
 
     def contradiction(self) -> str | None:
-        low, high = self._sides
+        low, high = self.smallest, self.largest
         are_whole = np.array_equal(low, high) if len(low) < KEPT else len(low) == KEPT and bool((low <= high).all())
-        rise = all(bool((np.diff(side) >= 0).all() and np.isfinite(side).all()) for side in self._sides)
+        rise = all(bool((np.diff(side) >= 0).all() and np.isfinite(side).all()) for side in (low, high))
         return None if are_whole and rise else "they are no ends"
-
-
-class EndsBuilder:
-    """Ends that take values. The result does not depend on how the values are cut into calls."""
-
-    def __init__(self) -> None:
-        self._ends = Ends()
-
-    def update(self, values: Values) -> None:
-        """Take finite values. Of most blocks none is further out than all that are kept."""
-        ends = self._ends
-        if len(ends.smallest) == KEPT:
-            values = values[(values < ends.smallest[-1]) | (values > ends.largest[0])]
-        if len(values):
-            self._ends = ends + Ends.of(values)
-
-    def state(self) -> Ends:
-        """The ends of all values so far."""
-        return self._ends
 
 
 @registered

@@ -21,7 +21,6 @@ from model_monitor.statistics.states.encoding import (
     require_equal,
     split,
 )
-from model_monitor.statistics.states.ends import Ends, TextLengths
 from model_monitor.statistics.states.frequencies import Frequencies
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.moments import Moments
@@ -141,14 +140,6 @@ class FeatureProfile(State):
     @property
     def frequencies(self) -> Frequencies | None:
         return self.state(Frequencies)
-
-    @property
-    def ends(self) -> Ends | None:
-        return self.state(Ends)
-
-    @property
-    def lengths(self) -> TextLengths | None:
-        return self.state(TextLengths)
 
     @property
     def vectors(self) -> VectorCounts | None:

@@ -124,18 +124,14 @@ def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
     return 1 + max(0.0, _mean(past[name] ** 2 - expected, now, past))
 
 
-def dispersion(past: Raw) -> float:
-    """How many rows of past windows count as one: 1 or about it of rows by themselves; NaN if nothing tells.
+def rows_of_a_group(past: Raw) -> float:
+    """How many rows count as one, as past windows differ: 1 of rows by themselves; NaN if nothing tells.
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
     """
     freedom = float(past["freedom"].sum())
-    return float(past["chi2"].sum()) / freedom if freedom else math.nan
-
-
-def are_of_single_rows(past: Raw) -> bool:
-    """Whether past windows differ no more than rows by themselves do."""
-    return dispersion(past) <= MOST_DISPERSED
+    found = float(past["chi2"].sum()) / freedom if freedom else math.nan
+    return 1.0 if found <= MOST_DISPERSED else found
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
@@ -260,8 +256,7 @@ def _of_range(now: Mapping[str, float], past: Raw) -> float:
     if not now["far"]:
         return rank
     rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # of all values
-    of_group = 1.0 if are_of_single_rows(past) else max(1.0, dispersion(past))
-    by_groups: float = 2 * share ** (now["beyond"] * rows / of_group)
+    by_groups: float = 2 * share ** (now["beyond"] * rows / max(1.0, rows_of_a_group(past)))
     return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
 
 

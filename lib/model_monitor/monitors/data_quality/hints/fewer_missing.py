@@ -17,16 +17,12 @@ def fewer_missing(seen: Seen) -> Iterator[Hint]:
 
     Source: D4.1.
     """
-    features = seen.compared.features() if seen.compared is not None else ()
     found = {}
-    for feature in features:
-        before, now = feature.baseline, feature.now
-        if feature.unmatched or not before.present or not now.rows:
-            continue
-        less = now.present / now.rows - before.present / before.rows
-        p = chance_of_more(before.present, before.rows, now.present, now.rows) if less >= LEAST_EFFECT else 1.0
-        if p <= NEARLY_CERTAIN:
-            found[feature.constraints.name] = (now.rows - now.present, now.rows)
+    for feature in seen.compared.features() if seen.compared is not None else ():
+        n, m = feature.baseline.rows, feature.now.rows
+        there = feature.baseline.present, n, feature.now.present, m
+        if n and m and there[2] / m - there[0] / n >= LEAST_EFFECT and chance_of_more(*there) <= NEARLY_CERTAIN:
+            found[feature.constraints.name] = (m - there[2], m)
     if found:
         yield Hint(
             hint="fewer_missing",

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
@@ -29,7 +28,7 @@ from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift.special_functions import normal_above
-from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, TextLengths
+from model_monitor.statistics.states import ColumnType, Ends, FeatureProfile, Frequencies
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
@@ -196,7 +195,8 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
     assert sketch is not None
     if below <= moments.minimum and moments.maximum <= above:
         return 0, moments.count
-    least, is_all = feature.ends.beyond(below, above) if feature.ends is not None else (1, False)
+    ends = feature.state(Ends)
+    least, is_all = ends.beyond(below, above) if ends is not None else (1, False)
     if is_all:
         return least, moments.count
     values, cumulative = sketch.step_cdf()
@@ -207,13 +207,6 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
 def are_texts(*sides: FeatureProfile) -> bool:
     """Whether all sides are columns of texts, as CSV and JSON have them, with values."""
     return all(side.column_type is ColumnType.TEXT and side.num_present for side in sides)
-
-
-def lengths_of(feature: FeatureProfile) -> TextLengths | None:
-    """How long the texts are; of a profile of an earlier release if all values were counted."""
-    if feature.lengths is not None or (counts := exact_counts(feature)) is None:
-        return feature.lengths
-    return TextLengths.of(pa.array(list(counts.counts), pa.string()), np.array([*counts.counts.values()], np.int64))
 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_monitor.monitors.data_quality.checks.guard import DRIFT_CHECK, GUARDS, Evidence, are_texts, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.statistics.states import DataTypeCounts, FeatureProfile
+from model_monitor.statistics.states import FeatureProfile
 
 ALIEN = 0.01
 
@@ -33,10 +33,6 @@ def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     """
     if not before.is_numeric or not are_texts(before, feature.current):
         return None
-    current = feature.current.data_types
-    others = _no_numbers(current), current.present
+    types = feature.current.data_types
+    others = types.present - types.integral - types.fractional, types.present
     return of_share("share of texts among the numbers", (0, before.num_present), others, is_kind=True)
-
-
-def _no_numbers(types: DataTypeCounts) -> int:
-    return types.present - types.integral - types.fractional

@@ -10,7 +10,6 @@ from model_monitor.monitors.data_quality.checks.guard import (
     Mean,
     are_texts,
     exact_counts,
-    lengths_of,
     of_means,
     of_share,
 )
@@ -67,7 +66,7 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 def _lengths(*sides: FeatureProfile) -> list[TextLengths] | None:
     """How long the texts of both sides are; None if one side has none, or nobody knows."""
-    found = [lengths for each in sides if are_texts(each) and (lengths := lengths_of(each)) is not None]
+    found = [lengths for each in sides if are_texts(each) and (lengths := each.state(TextLengths)) is not None]
     return found if len(found) == len(sides) else None
 
 
