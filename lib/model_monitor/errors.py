@@ -7,6 +7,7 @@ anything else that is raised is a defect of ours and exits 255 with a trace in t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import ClassVar
 
 
@@ -35,7 +36,8 @@ class NeedsSpark(BadConfiguration):
     """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} needs Spark; write --engine spark, in Python engine='spark'")
+        absent = "" if find_spec("pyspark") else ", and install it: pip install 'spark-model-monitor[spark]'"
+        super().__init__(f"{what} needs Spark; write --engine spark, in Python engine='spark'{absent}")
 
 
 NO_DATA = "Job inputs had no data"  # how the service says it, and each `NoData` begins (C1.6)

@@ -14,6 +14,14 @@ PLUGINS = {
 }
 
 
+def cloudpickle() -> Any:
+    """What pickles functions of users: PySpark's own copy where that is installed, since Spark asks it, else the package."""
+    try:
+        return import_module("pyspark.cloudpickle")
+    except ImportError:
+        return import_module("cloudpickle")
+
+
 def plugin(name: str) -> Any:
     """The module that plugs in under a name, with what its docstring promises."""
     return import_module(PLUGINS[name])

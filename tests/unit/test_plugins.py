@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 
+import pytest
 from tests.floors import modules
+from tests.programs import printed_by
 
 from model_monitor import spark
 from model_monitor.plugins import PLUGINS
@@ -28,3 +30,44 @@ def test_what_is_asked_of_spark_is_what_plugs_in():
 
 def test_spark_offers_names_that_its_modules_have():
     assert [name for names in PLACES.values() for name in names if not hasattr(spark, name)] == []
+
+
+WITHOUT = """
+import logging, os, sys
+sys.modules["pyspark"] = sys.modules["py4j"] = sys.modules["pydeequ"] = None
+os.environ.pop("SPARK_HOME", None)
+import pandas
+from model_monitor import *
+import model_monitor
+from model_monitor.data.engine.local import LocalEngine
+frame = pandas.DataFrame({"items": [1, 3, 2]})
+"""
+"""A program in an environment that has neither PySpark nor PyDeequ."""
+
+
+def test_without_pyspark_what_is_read_here_works():
+    program = (
+        WITHOUT + "print(run_monitoring(frame, DataQualityMonitor(), run_baseline(frame, DataQualityMonitor())).count)"
+    )
+
+    assert printed_by(program) == "0\n"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "local_session()",
+        "run_baseline(frame, DataQualityMonitor(), engine='spark')",
+        "run_baseline(frame, DataQualityMonitor(), checks='json:loads')",
+        "LocalEngine().spark",
+    ],
+)
+def test_without_pyspark_what_needs_it_names_the_extra(asked):
+    program = f"""{WITHOUT}
+try:
+    {asked}
+except BadConfiguration as fault:
+    print(fault)
+"""
+
+    assert "pip install 'spark-model-monitor[spark]'" in printed_by(program)

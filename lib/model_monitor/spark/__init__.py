@@ -7,10 +7,13 @@ package that wants more of Spark gets it by a name here.
 `deequ/`: all that knows Deequ. `merging/`: captures joined with their labels.
 """
 
+from typing import Any
+
+from model_monitor.errors import MissingDependency
 from model_monitor.lazy import lazily
+from model_monitor.spark.launch.java import SPARK_REMEDY
 
 PLACES = {
-    "pyspark": ["cloudpickle"],
     "model_monitor.spark.engine.tables": ["frame_of_table"],
     "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
     "model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
@@ -22,4 +25,14 @@ PLACES = {
 }
 """The names of each module."""
 
-__getattr__, __dir__ = lazily(__name__, PLACES, {})
+_found, __dir__ = lazily(__name__, PLACES, {})
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `PLACES`. Raises MissingDependency where PySpark is not installed."""
+    try:
+        return _found(name)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0] not in ("pyspark", "py4j"):
+            raise
+        raise MissingDependency(f"PySpark is not installed, and this needs Spark; {SPARK_REMEDY}") from fault

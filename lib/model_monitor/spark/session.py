@@ -32,7 +32,6 @@ from model_monitor.spark.engine.application import (
     running_session,
     worker_settings,
 )
-from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
 from model_monitor.spark.launch.request import read_properties
 from model_monitor.spark.launch.spark_command import SHELL, shell_variables
 
@@ -155,6 +154,8 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
+    from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
+
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
     require_master(SparkConf().get("spark.master", "local"))
@@ -194,6 +195,8 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     Raises BadConfiguration for one that Spark takes only when it is started.
     """
     from pyspark.sql import SparkSession
+
+    from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
 
     application = application_of(host)
     for key, value in (settings or {}).items():
@@ -247,9 +250,9 @@ def local_session() -> SparkSession:
     >>> spark.range(3).count()
     3
     """
-    name_line_to_pydeequ()
     running = running_session()
     if running is not None:
+        name_line_to_pydeequ()
         return running
     with as_submitted():
         return start_session("session", progress=False, settings=WITH_ARROW)

@@ -103,6 +103,34 @@ def test_of_parquet(spark, tmp_path, files, monkeypatch):
     require_same(*made(str(tmp_path), spark))
 
 
+def test_of_parquet_as_pandas_writes_it_today(spark, tmp_path):
+    """Times in nanoseconds, whose digits below microseconds are cut off, also before 1970; a column of nothing; large texts."""
+    nanoseconds = [1, 2 * 10**9 + 1500, None, -1500]
+    table = pa.table(
+        {
+            "time": pa.array(nanoseconds, pa.timestamp("ns")),
+            "zoned `time`": pa.array(nanoseconds, pa.timestamp("ns", "UTC")),
+            "nothing": pa.nulls(4),
+            "text": pa.array(["a", "né", None, ""], pa.large_string()),
+            "kind": pa.array(["a", "b", None, "a"]).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    require_same(*made(str(tmp_path), spark))
+
+
+def test_parquet_files_of_other_columns_are_a_union_and_of_other_types_a_sentence(spark, tmp_path):
+    for place, (name, table) in enumerate({"union": {"b": ["z"], "c": [1.5]}, "types": {"a": ["one"]}}.items()):
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]}), tmp_path / name / "0.parquet")
+        pq.write_table(pa.table(table), tmp_path / name / f"{place + 1}.parquet")
+    union = run_baseline(str(tmp_path / "union"), DataQualityMonitor(), spark=spark)
+
+    assert union.to_pandas()["num_present"].to_dict() == {"a": 2, "b": 3, "c": 1}
+    with pytest.raises(BadInput, match="columns of one name and several types"):
+        run_baseline(str(tmp_path / "types"), DataQualityMonitor(), spark=spark)
+
+
 def test_of_orc(spark, tmp_path):
     columns = ["number", "single", "count", "small", "word", "flag", "day", "price", "vector"]
     table = pa.Table.from_pandas(frame_of(3_000)[columns])

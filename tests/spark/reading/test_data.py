@@ -286,7 +286,7 @@ def test_a_format_is_spelled_as_the_jobs_take_it(spark, tmp_path, spelling):
         ("t", {"dataset_format": "cvs"}, BadConfiguration, "dataset_format is 'cvs', which is neither a known word"),
         ("t", {"dataset_format": "table:x"}, BadConfiguration, "t is a path; pass spark.table('x')"),
         (pd.DataFrame({"x": [1]}), {"dataset_format": "csv"}, BadConfiguration, "the data is of type pandas.DataFrame"),
-        ([1], {}, TypeError, "the data is of type list; pass a DataFrame of pandas or of Spark"),
+        ([1], {}, TypeError, "the data is of type list; pass a DataFrame of pandas, polars or Spark"),
     ],
 )
 def test_what_contradicts_itself_is_refused(spark, data, options, error, sentence):

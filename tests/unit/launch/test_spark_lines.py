@@ -16,13 +16,13 @@ def test_a_release_is_of_its_line(version, line):
     assert line_of(version).name == line
 
 
-@pytest.mark.parametrize("version", ["3.4.4", "3.50.1", "4.2.0", "40.0.0"])
+@pytest.mark.parametrize("version", ["3.4.4", "3.50.1", "4.4.0", "40.0.0"])
 def test_other_releases_are_one_sentence_with_those_that_run(version):
     with pytest.raises(MissingDependency) as caught:
         line_of(version)
 
     assert str(caught.value) == (
-        f"Spark {version} is not supported; jobs run on Spark 3.5, 4.0, 4.1: `pip install 'pyspark>=3.5,<4.2'`"
+        f"Spark {version} is not supported; jobs run on Spark 3.5, 4.0, 4.1, 4.2, 4.3: `pip install 'spark-model-monitor[spark]'`"
     )
 
 

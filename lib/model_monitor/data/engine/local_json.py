@@ -153,8 +153,9 @@ def _objects(content: bytes, file: str) -> Iterator[dict[str, Any]]:
         value = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise fault from None
+    is_too_deep = _depth(value) > DEEPEST + 1
     for found in value if isinstance(value, list) else [value]:
-        if not isinstance(found, dict) or _depth(value) > DEEPEST + 1:
+        if not isinstance(found, dict) or is_too_deep:
             raise fault
         yield found
 

@@ -101,6 +101,10 @@ SAME = {
 """Types that Spark has, by their names; decimals and nested types beside them."""
 
 CAST = {
+    "null": pa.int32(),  # as a Parquet file has a column that is null everywhere
+    "halffloat": pa.float32(),
+    "string_view": pa.string(),
+    "binary_view": pa.binary(),
     "uint8": pa.int16(),
     "uint16": pa.int32(),
     "uint32": pa.int64(),

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.plugins import plugin
+from model_monitor.plugins import cloudpickle
 from model_monitor.progress import counted
 from model_monitor.stopping import given_back
 
@@ -174,7 +174,7 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
     most = min(len(parts), processes or cores)
     if most < 2:
         return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
-    pickled: Callable[[Part], bytes] = plugin("spark").cloudpickle.dumps  # of users' functions, too; it starts nothing
+    pickled: Callable[[Part], bytes] = cloudpickle().dumps  # of users' functions, too; it starts nothing
     jobs = [pickled(part) for part in parts]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
     workers = [_started() for _ in range(most)]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, ReadOptions, SparkFormat, TableFormat
-from model_monitor.data.reading.listing import Listing, list_dataset
+from model_monitor.data.reading.frames import ArrowStream, Rows, groups_of, rows_of, stored
+from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.plugins import plugin
 from model_monitor.storage import opens_here
@@ -23,10 +24,10 @@ from model_monitor.storage import opens_here
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,58 +90,30 @@ def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
 ROW_GROUP_BYTES = 8 * 2**20
 """Of a table in memory: row groups are what partitions are cut at, and a partition of a file is 16 MiB or more."""
 
-CAST: Mapping[str, pa.DataType] = {
-    "null": pa.string(),
-    "halffloat": pa.float32(),
-    "uint8": pa.int16(),
-    "uint16": pa.int32(),
-    "uint32": pa.int64(),
-    "uint64": pa.decimal128(20, 0),
-    "date64[ms]": pa.date32(),
-    "string_view": pa.large_string(),
-    "binary_view": pa.large_binary(),
-}
-"""What Spark has in place of types of Arrow that it lacks, by their names; no value changes."""
 
-NO_TYPE_OF_SPARK = {
-    "time32": "its text, or a number of seconds",
-    "time64": "its text, or a number of seconds",
-    "duration": "a number, such as frame[name].dt.total_seconds()",
-    "month_day_nano_interval": "a number",
-    "decimal256": "a decimal of at most 38 digits, or a double",
-    "extension": "its text",
-    "dense_union": "a struct",
-    "sparse_union": "a struct",
-    "run_end_encoded": "its plain values",
-}
-"""Types without a column of Spark, by how their names begin, and what to write in their place."""
-
-
-def read_arrow(engine: Engine, table: pa.Table, *, by_tasks: bool | None = None) -> Dataset:
-    """The rows of a table as a data set; what it takes is given back with the data set.
+def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
+    """The rows of a table, or of a stream, as a data set; what it takes is given back with the data set.
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
     Raises BadInput for columns that are called the same or that Spark has no type for, OutputFailed if this machine has no
     room for a file of them.
     """
-    names = tuple(table.column_names)
+    names = tuple(rows.schema.names)
     _require_columns(names)
-    columns = [_stored(name, column) for name, column in zip(names, table.columns, strict=True)]
-    # `Age` beside `age` is none of Spark's business
-    stored = pa.table(columns, [f"c{place}" for place in range(len(names))])
-    held = engine.way(rows_in_memory)(engine, stored, by_tasks)
+    kept = stored(rows, FILE_BYTES_OF_A_GROUP)
+    held = engine.way(rows_in_memory)(engine, kept, by_tasks)
     if held is not None:
-        rows, partitions = held
-        return Dataset(rows, names, partitions_at_most=partitions)
+        partitions, at_most = held
+        return Dataset(partitions, names, partitions_at_most=at_most)
     folder = TemporaryFolder()
-    _write(stored, folder.path / "rows.parquet")
+    _write(kept, folder.path / "rows.parquet")
     dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
 
-def rows_in_memory(engine: Engine, table: pa.Table, by_tasks: bool | None) -> tuple[Partitions, int] | None:
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int] | None:
     """The rows without a file, in the types that a file of them is read in, and in how many partitions; None if they are many."""
-    if table.nbytes > FILE_BYTES_OF_A_GROUP:  # a file of it would be read as several partitions
+    if isinstance(table, pa.RecordBatchReader) or table.nbytes > FILE_BYTES_OF_A_GROUP:
         return None
     from model_monitor.data.engine.local_tables import type_of_spark, typed
 
@@ -159,31 +132,14 @@ def _require_columns(names: tuple[str, ...]) -> None:
             raise BadInput(f"columns {first} and {place} of the table are both called {name!r}; rename one of them")
 
 
-def _stored(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column in a type that Spark has."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("us", column.type.tz), safe=False)  # Spark's are of microseconds
-    if str(column.type) in CAST:
-        return column.cast(CAST[str(column.type)])
-    for beginning, instead in NO_TYPE_OF_SPARK.items():
-        if str(column.type).startswith(beginning):
-            raise BadInput(f"column {name!r} holds {column.type}, which Spark has no type for; write {instead}")
-    return column
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    rows = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
+def _write(rows: Rows, path: Path) -> None:
+    is_table = isinstance(rows, pa.Table)
+    group = max(1, rows.num_rows * ROW_GROUP_BYTES // max(1, rows.nbytes)) if is_table else None
+    tables = [rows] if is_table else groups_of(rows, ROW_GROUP_BYTES)
     try:
-        pq.write_table(
-            table,
-            path,
-            row_group_size=rows,
-            coerce_timestamps="us",
-            allow_truncated_timestamps=True,
-            store_schema=False,
-        )
+        with pq.ParquetWriter(path, rows.schema, store_schema=False) as file:
+            for table in tables:
+                file.write_table(table, group)
     except OSError as fault:
         raise OutputFailed(
             f"{path.parent}: the table can't be kept there while it is read ({fault.strerror or 'no room'}); "
@@ -191,7 +147,8 @@ def _write(table: pa.Table, path: Path) -> None:
         ) from fault
 
 
-Data: TypeAlias = "DataFrame | pd.DataFrame | pa.Table | str | os.PathLike[str] | Dataset"  # what a run takes
+Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # what a run takes
 
 
 def read_data(
@@ -207,11 +164,12 @@ def read_data(
 
     Parameters
     ----------
-    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
-        The rows; every column is a feature. A path is a file or a folder of files, read as the jobs read it. In a frame of
-        pandas NaN, None, NaT and NA are missing values, and the index is left out. On this machine frames of pandas and
-        tables go through a temporary file of their size, which is deleted with the data set; on a cluster through the memory
-        of the driver.
+    data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a frame
+        of pandas NaN, None, NaT and NA are missing values, and the index is left out; in other frames null is. What is lazy
+        (polars, relations of DuckDB, data sets of pyarrow and Hugging Face, readers) is streamed. On this machine frames of
+        more than 32 MB go through a temporary file, which is deleted with the data set; on a cluster through the memory of
+        the driver.
     dataset_format : str or format, optional
         Of a path: a format, or what `--dataset-format` takes. By default what the files look like.
     names : sequence of str, optional
@@ -253,25 +211,34 @@ def read_data(
 
     if isinstance(data, Dataset):
         return data
-    is_path = isinstance(data, (str, os.PathLike))
+    is_path = isinstance(data, (str, os.PathLike)) or (
+        isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, (str, os.PathLike)) for each in data)
+    )
     if not is_path and (dataset_format is not None or window is not None):
         given = "dataset_format" if dataset_format is not None else "window"
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
     if type(data).__module__.startswith("pyspark."):  # by its name, so that nothing of Spark is loaded
         return Dataset.of(cast("DataFrame", data))
-    if isinstance(data, (pd.DataFrame, pa.Table)):
-        table = table_of_pandas(data) if isinstance(data, pd.DataFrame) else data
-        return read_arrow(engine_for(engine, spark, size_bytes=table.nbytes), table)
-    if isinstance(data, (str, os.PathLike)):
-        data_format, path = None if dataset_format is None else format_named(dataset_format), os.fspath(data)
+    rows = table_of_pandas(data) if isinstance(data, pd.DataFrame) else None if is_path else rows_of(data)
+    if rows is not None:
+        size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
+        return read_arrow(engine_for(engine, spark, size_bytes=size_bytes), rows)
+    if is_path:
+        data_format = None if dataset_format is None else format_named(dataset_format)
+        path = _path_of(data)
         options = ReadOptions(None if names is None else tuple(names), window)
         return _read_files(engine_for(engine, spark, path, data_format), path, data_format, options)
     raise TypeError(
-        f"the data is of type {_type(data)}; pass a DataFrame of pandas or of Spark, a Table of pyarrow, or the path of files"
+        f"the data is of type {_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, anything else that "
+        "has __arrow_c_stream__, or the path of files"
     )
 
 
-def _read_files(engine: Engine, path: str, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
+def _path_of(data: Any) -> Places:
+    return tuple(map(os.fspath, data)) if isinstance(data, (list, tuple)) else os.fspath(data)
+
+
+def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
     from model_monitor.data.reading.paths import read_files  # all readers, which rows at hand do without
 
     return read_files(engine, path, dataset_format, options)
@@ -307,7 +274,7 @@ def engine_named(name: str) -> EngineName:
 def engine_for(
     name: EngineName | str,
     spark: SparkSession | None = None,
-    path: str | None = None,
+    path: Places | None = None,
     dataset_format: DatasetFormat | None = None,
     size_bytes: int = 0,
 ) -> Engine:
@@ -327,7 +294,10 @@ def engine_for(
 
 
 def why_spark(
-    spark: SparkSession | None, path: str | None, dataset_format: DatasetFormat | None, size_bytes: int = 0
+    spark: SparkSession | None,
+    path: Places | None,
+    dataset_format: DatasetFormat | None,
+    size_bytes: int = 0,
 ) -> str | None:
     """Why Spark reads where nobody chose; None if it doesn't."""
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
@@ -337,8 +307,8 @@ def why_spark(
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
     if path is not None:
-        if not opens_here(path):
-            return f"{path} is opened by it"
+        if elsewhere := [place for place in places_of(path) if not opens_here(place)]:
+            return f"{elsewhere[0]} is opened by it"
         listing = _listing(path)
         if listing is None:
             return None
@@ -354,7 +324,7 @@ def session_at_hand() -> SparkSession | None:
     return running
 
 
-def _listing(path: str) -> Listing | None:
+def _listing(path: Places) -> Listing | None:
     try:
         return list_dataset(LocalEngine(), path)
     except MonitorError:  # whoever reads it says so

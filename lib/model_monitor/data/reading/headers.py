@@ -16,7 +16,7 @@ from typing import Any
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.ledger import read_by_spark
-from model_monitor.data.reading.listing import CUT_SHORT, list_dataset
+from model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
 from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, cells_of
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.storage import Storage, StoredFile, join
@@ -186,13 +186,14 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 
 
-def format_word_of(engine: Engine, path: str) -> str:
+def format_word_of(engine: Engine, path: Places) -> str:
     """The format of the files at or below `path`, as `--dataset-format` takes it.
 
     Raises BadConfiguration if they don't tell it, or are of several.
     """
-    storage = engine.storage(path)
-    if storage.exists(join(path, "_delta_log")):  # the files beside it hold deleted rows as well
+    first = places_of(path)[0]
+    storage = engine.storage(first)
+    if storage.exists(join(first, "_delta_log")):  # the files beside it hold deleted rows as well
         return "delta"
     listing = list_dataset(engine, path)
     suffixes = sorted({_suffix(file.path) for file in listing.files})

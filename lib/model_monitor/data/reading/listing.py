@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.ledger import Coverage
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
-from model_monitor.storage import Storage, StoredFile, join
+from model_monitor.storage import Storage, StoredFile, is_local, join
 
 CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
 
@@ -117,16 +120,34 @@ class Listing:
         return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
-def list_dataset(engine: Engine, path: str) -> Listing:
-    """The files at or below `path`.
+Places: TypeAlias = "str | tuple[str, ...]"  # a path, or several
+
+
+def list_dataset(engine: Engine, path: Places) -> Listing:
+    """The files at or below `path`, a glob of this machine's files, or several paths.
 
     Raises BadInput if there is no such path, NoData if no file there holds a byte.
     """
-    storage = engine.storage(path)
-    files = tuple(file for file in storage.list_files(path) if file.size_bytes)
+    places = [found for place in places_of(path) for found in _matching(place)]
+    storage = engine.storage(places[0])
+    files = tuple(file for place in places for file in storage.list_files(place) if file.size_bytes)
     if not files:
-        raise NoData(f"{NO_DATA}: {path} has no file that is neither hidden nor empty")
-    return Listing(storage.resolved(path), files)
+        raise NoData(f"{NO_DATA}: {', '.join(places)} has no file that is neither hidden nor empty")
+    if places == [path]:
+        return Listing(storage.resolved(places[0]), files)
+    files = tuple(sorted(set(files)))
+    return Listing(storage.resolved(places[0]), files, tuple(file.path for file in files))
+
+
+def places_of(path: Places) -> tuple[str, ...]:
+    """One path, or several."""
+    return (path,) if isinstance(path, str) else path
+
+
+def _matching(place: str) -> list[str]:
+    if not glob.has_magic(place) or not is_local(place) or os.path.exists(place):
+        return [place]
+    return sorted(glob.glob(place, recursive=True)) or [place]
 
 
 log = logging.getLogger(__name__)

@@ -39,7 +39,7 @@ from model_monitor.data.reading.headers import (
     format_word_of,
     longest_line,
 )
-from model_monitor.data.reading.listing import Listing, list_dataset
+from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from model_monitor.data.reading.scripts import Script
 from model_monitor.data.records.decoded_rows import can_be_told, matching_of
@@ -51,7 +51,10 @@ from model_monitor.storage import StoredFile
 
 
 def read_files(
-    engine: Engine, path: str, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
+    engine: Engine,
+    path: Places,
+    dataset_format: DatasetFormat | None,
+    options: ReadOptions = DEFAULT_OPTIONS,
 ) -> Dataset:
     """The data set at `path`, as its width is best read. dataset_format: None for what the files look like.
 
@@ -64,14 +67,19 @@ def read_files(
 
 
 def read_path(
-    engine: Engine, path: str, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
+    engine: Engine, path: Places, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
-    """The data set at `path`, with all of its columns; without a path that of a format that needs none.
+    """The data set at `path`, or several, with all of its columns; without a path that of a format that needs none.
 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
+    first, *others = places_of(path)
+    if others and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
+        raise BadConfiguration(
+            "a list of paths is for CSV, JSON and Parquet; pass the one path below which all of it is"
+        )
     if dataset_format == DELTA and path:
-        dataset_format = TableFormat(f"delta.`{engine.storage(path).resolved(path)}`")
+        dataset_format = TableFormat(f"delta.`{engine.storage(first).resolved(first)}`")
     if isinstance(dataset_format, TableFormat):
         _refuse_script(options.script, "a table")
         return read_table(engine, dataset_format, options)
@@ -79,7 +87,7 @@ def read_path(
         _refuse_script(options.script, "what a reader of Spark finds by itself")
         return read_source(engine, dataset_format, as_service=options.as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
-        source = list_captures(engine, path, options.window, lenient_window=options.lenient_window)
+        source = list_captures(engine, first, options.window, lenient_window=options.lenient_window)
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import model_monitor.monitors.predictors
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
-from model_monitor.plugins import plugin
+from model_monitor.plugins import cloudpickle
 from model_monitor.registry import function_of, import_all
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def shipped(model: Model) -> Model:
     """The model as it travels with tasks: a function's module goes along, so that it needs to lie on the driver only."""
     module = sys.modules.get(getattr(model.function, "__module__", ""))
     if module is not None and not module.__name__.startswith("model_monitor."):
-        plugin("spark").cloudpickle.register_pickle_by_value(module)
+        cloudpickle().register_pickle_by_value(module)
     return replace(model, content=b"")
 
 

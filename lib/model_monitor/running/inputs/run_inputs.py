@@ -42,7 +42,7 @@ from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.run_description import RunContext
 from model_monitor.monitors.user_checks import loading
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.plugins import plugin
+from model_monitor.plugins import cloudpickle
 from model_monitor.registry import function_of
 from model_monitor.reports.outputs.sql_tables import is_of_catalog
 from model_monitor.storage import join, opens_here
@@ -142,7 +142,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
     """
     functions = {metric_name(reference): function_of(reference, "--metrics") for reference in references}
     for function in functions.values():
-        plugin("spark").cloudpickle.register_pickle_by_value(sys.modules[function.__module__])
+        cloudpickle().register_pickle_by_value(sys.modules[function.__module__])
     return functions
 
 

@@ -25,6 +25,7 @@ from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
 from model_monitor.running.runs.pages import page_of_run
+from model_monitor.running.runs.tables import AsTables
 from model_monitor.statistics.states import Requests
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ DEEQU_CHECKS = "checks_deequ.json"
 
 
 @dataclass(frozen=True, repr=False)
-class Baseline:
+class Baseline(AsTables):
     """What a run says of its data: its documents, the state behind them, and the account of what was read.
 
     Made by `run_baseline`. In a notebook it shows itself as a page.
@@ -206,7 +207,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, repr=False)
-class Findings:
+class Findings(AsTables):
     """What a monitoring run found: the violations, the result of every check, and what the window is like.
 
     Made by `run_monitoring`. In a notebook it shows itself as a page.

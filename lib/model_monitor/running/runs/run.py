@@ -13,7 +13,7 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,9 +63,10 @@ def run_baseline(
 
     Parameters
     ----------
-    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
-        The rows; every column is a feature. A path is a file or a folder of files, read as the baselining job reads it. In a
-        frame of pandas NaN, None, NaT and NA are missing values, and the index is left out.
+    data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the baselining job reads
+        it. What is lazy is streamed (`read_data`). In a frame of pandas NaN, None, NaT and NA are missing values, and the index
+        is left out.
     monitor : Monitor
         What to look at: `DataQualityMonitor`, `ModelQualityMonitor` or `BiasMonitor`.
     dataset_format : str or format, optional
@@ -144,7 +145,7 @@ def run_monitoring(
 
     Parameters
     ----------
-    data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
+    data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
         The later rows, as in `run_baseline`. Columns are matched by name; those without names by position.
     monitor : Monitor
         The one that made the baseline.
@@ -241,7 +242,7 @@ class _Run:
         try:
             return self._of_data_set(run, spark, engine)
         except NeedsSpark as fault:
-            if engine != EngineName.AUTO or isinstance(self.data, Dataset):
+            if engine != EngineName.AUTO or isinstance(self.data, (Dataset, Iterator)):  # a stream is read once
                 raise
             log.info("%s", fault)
             return self._of_data_set(run, spark, EngineName.SPARK)

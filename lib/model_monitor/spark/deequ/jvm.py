@@ -139,7 +139,7 @@ def _import_pydeequ() -> None:
         import pydeequ  # noqa: F401
     except ImportError as error:
         raise MissingDependency(
-            f"pydeequ can't be imported ({error}); `pip install pydeequ` into the driver's Python"
+            f"pydeequ can't be imported ({error}); `pip install 'spark-model-monitor[spark]'` into the driver's Python"
         ) from error
     except RuntimeError as error:
         raise MissingDependency(

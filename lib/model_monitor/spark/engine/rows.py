@@ -34,6 +34,7 @@ from model_monitor.data.profiling.plan import (
 from model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
 from model_monitor.data.profiling.scan import states_of_rows
 from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.frames import Rows
 from model_monitor.data.reading.ledger import Version
 from model_monitor.data.records.event_times import moment_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
@@ -131,14 +132,17 @@ def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
     return SparkPartitions(frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
 
 
-def rows_in_memory(engine: Engine, table: pa.Table, by_tasks: bool | None) -> tuple[Partitions, int] | None:
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int] | None:
     """The rows on executors of other machines, and in how many partitions; None where a file of them is read here.
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
     """
     if by_tasks is None:
         by_tasks = not is_on_this_machine(engine.spark)
-    return (SparkPartitions(frame_of_table(engine.spark, table)), len(slices(table))) if by_tasks else None
+    if not by_tasks:
+        return None
+    table = table if isinstance(table, pa.Table) else table.read_all()
+    return SparkPartitions(frame_of_table(engine.spark, table)), len(slices(table))
 
 
 MOST_COLUMNS_OF_THEIR_OWN = 50

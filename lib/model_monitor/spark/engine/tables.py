@@ -10,6 +10,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from model_monitor.spark.engine.application import send_package
 from model_monitor.spark.engine.worker import unpacked
@@ -26,7 +27,7 @@ from datetime import datetime, timezone
 
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 from model_monitor.data.reading.ledger import TableVersion, Version
 from model_monitor.data.records.locations import BLOCK_START, FILE
@@ -163,10 +164,16 @@ def table_of_files(
     opened = spark.read.format(reader).options(**options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
+    if reader.lower() == "parquet" and "mergeSchema" not in options:
+        opened = opened.option("mergeSchema", "true")  # else the first file's columns are all, in silence
+    paths = [without_globs(place) for place in places]
     try:
-        frame = opened.load([without_globs(place) for place in places])
-        frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
+        frame = _loaded(spark, opened, paths)
     except Exception as fault:
+        if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
+            raise BadInput(
+                f"{places[0]}: the files have columns of one name and several types; write all files with the same types"
+            ) from fault
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
                 f"{places[0]}: two columns have names that differ by case only; start the job with "
@@ -174,14 +181,37 @@ def table_of_files(
             ) from fault
         if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)", str(fault)):
             raise BadInput(
-                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; times in nanoseconds are read by "
-                "--engine local, others have to be written as another type"
+                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; write it as another type"
             ) from fault
         raise BadInput(
             f"{places[0]}: can't be read as {reader}{_sentence(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
     return _in_one_partition(frame) if in_order else frame
+
+
+def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str]) -> DataFrame:
+    """What a reader makes of files. Times in nanoseconds, which Spark refuses, are numbers at first, and cut to microseconds."""
+    try:
+        frame = opened.load([*paths])
+        frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
+        return frame
+    except Exception as fault:
+        if "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
+            raise
+    spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+    whole = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load([*paths])
+    [[smallest]] = whole.where("length > 0").orderBy("length").select("content").limit(1).collect()
+    schema = pq.read_schema(pa.BufferReader(bytes(smallest)))
+    nanos = {field.name for field in schema if str(field.type).startswith("timestamp[ns")}
+    frame = opened.load([*paths])
+    columns = [f"`{name.replace('`', '``')}`" for name in frame.columns]
+    return frame.selectExpr(
+        *(
+            f"timestamp_micros({column} div 1000) AS {column}" if name in nanos else column
+            for name, column in zip(frame.columns, columns, strict=True)
+        )
+    )
 
 
 def _in_one_partition(frame: DataFrame) -> DataFrame:

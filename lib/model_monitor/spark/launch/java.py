@@ -21,7 +21,7 @@ from model_monitor.errors import MissingDependency
 
 ORGANISATION, MODULE = "com.amazon.deequ", "deequ"
 
-SPARK_REMEDY = "`pip install 'pyspark>=3.5,<4.2'`"
+SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ PINNED = SparkLine(
 LINES = (
     PINNED,
     SparkLine("4.0", scala="2.13", javas=(21, 17), deequ="2.0.15-spark-4.0", sha256=None, pydeequ="4.1"),
-    SparkLine("4.1", scala="2.13", javas=(21, 17), deequ=None, sha256=None, pydeequ="4.1"),
+    *(
+        SparkLine(name, scala="2.13", javas=(21, 17), deequ=None, sha256=None, pydeequ="4.1")
+        for name in ("4.1", "4.2", "4.3")
+    ),
 )
 
 

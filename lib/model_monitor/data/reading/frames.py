@@ -1,0 +1,169 @@
+"""Rows of any library that speaks Arrow, as they come: by `__arrow_c_stream__`, or by the library's own way that streams.
+
+Nothing of these libraries is imported: what is given has them loaded. Source: Arrow, "The Arrow PyCapsule Interface".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from model_monitor.errors import BadInput
+
+
+class ArrowStream(Protocol):
+    """A frame that speaks Arrow: of polars, DuckDB, pyarrow and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
+"""In memory, or as they come."""
+
+ROWS = 2**16  # of a batch that a library is asked for
+
+
+def rows_of(data: Any) -> Rows | None:
+    """The rows of a frame: a table where they are in memory already, else a reader that makes them; None of what is no frame."""
+    if isinstance(data, (pa.Table, pa.RecordBatchReader)):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    library = type(data).__module__.partition(".")[0]
+    for name, method, opened in STREAMS:
+        if name == library and hasattr(data, method):
+            return opened(data)
+    if hasattr(data, "__arrow_c_stream__"):
+        try:
+            return pa.RecordBatchReader.from_stream(data)
+        except pa.ArrowException as fault:
+            raise BadInput(
+                f"the data is one column, a {type(data).__name__}; pass a frame, such as series.to_frame()"
+            ) from fault
+    return None
+
+
+def _lazy_frame(frame: Any) -> pa.RecordBatchReader:
+    """polars' streaming engine hands over a batch after the other; `collect` would hold all rows."""
+    batches = frame.collect_batches(chunk_size=ROWS, maintain_order=True, engine="streaming")
+    return _reader(chain([frame.head(0).collect()], batches))
+
+
+def _data_set(data: Any) -> pa.RecordBatchReader:
+    """A Dataset of Hugging Face, of files in memory or streamed; what was selected or filtered of it."""
+    return _reader(data.with_format("arrow").iter(ROWS))
+
+
+STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
+    ("polars", "collect_batches", _lazy_frame),
+    # A relation's own stream would make all rows first.
+    *((name, "fetch_record_batch", lambda data: data.fetch_record_batch(ROWS)) for name in ("duckdb", "_duckdb")),
+    ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
+    ("datasets", "with_format", _data_set),
+)
+"""The library, the method by which its lazy frame is known, and how that is read as it comes."""
+
+
+def _reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
+    tables = map(pa.table, frames)
+    first = next(tables, None)
+    if first is None:
+        raise BadInput("the data set has no rows, and so nothing says its columns")
+    return pa.RecordBatchReader.from_batches(
+        first.schema, (batch for table in chain([first], tables) for batch in table.to_batches())
+    )
+
+
+CAST: Mapping[str, pa.DataType] = {
+    "null": pa.string(),
+    "halffloat": pa.float32(),
+    "uint8": pa.int16(),
+    "uint16": pa.int32(),
+    "uint32": pa.int64(),
+    "uint64": pa.decimal128(20, 0),
+    "date64[ms]": pa.date32(),
+    "string_view": pa.large_string(),
+    "binary_view": pa.large_binary(),
+}
+"""What Spark has in place of types of Arrow that it lacks, by their names; no value changes."""
+
+NO_TYPE_OF_SPARK = {
+    "time32": "its text, or a number of seconds",
+    "time64": "its text, or a number of seconds",
+    "duration": "a number, such as frame[name].dt.total_seconds()",
+    "month_day_nano_interval": "a number",
+    "decimal256": "a decimal of at most 38 digits, or a double",
+    "extension": "its text",
+    "dense_union": "a struct",
+    "sparse_union": "a struct",
+    "run_end_encoded": "its plain values",
+}
+"""Types without a column of Spark, by how their names begin, and what to write in their place."""
+
+
+def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
+    """The type in which a column's values are kept, one that Spark has. Raises BadInput if there is none."""
+    if pa.types.is_dictionary(data_type):
+        return stored_type(name, data_type.value_type)
+    if pa.types.is_timestamp(data_type):
+        return pa.timestamp("us", data_type.tz)  # Spark's are of microseconds
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+        made = pa.list_ if pa.types.is_list(data_type) else pa.large_list
+        return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
+    if pa.types.is_fixed_size_list(data_type) or str(data_type).startswith(("list_view", "large_list_view")):
+        return pa.large_list(stored_type(name, data_type.value_type))
+    if pa.types.is_struct(data_type):
+        return pa.struct([field.with_type(stored_type(name, field.type)) for field in data_type])
+    if str(data_type) in CAST:
+        return CAST[str(data_type)]
+    for beginning, instead in NO_TYPE_OF_SPARK.items():
+        if str(data_type).startswith(beginning):
+            raise BadInput(f"column {name!r} holds {data_type}, which Spark has no type for; write {instead}")
+    return data_type
+
+
+def stored(rows: Rows, most_bytes: int) -> Rows:
+    """The rows in columns c0, c1, … of types that Spark has; a table if they are at hand, or are no more than so many bytes.
+
+    `Age` beside `age` is none of Spark's business.
+    """
+    types = [stored_type(field.name, field.type) for field in rows.schema]
+    schema = pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+    if isinstance(rows, pa.Table):
+        return _cast(rows, schema)
+    batches = (batch for each in rows for batch in _cast(pa.Table.from_batches([each]), schema).to_batches())
+    held: list[pa.RecordBatch] = []
+    size_bytes = 0
+    for batch in batches:
+        held.append(batch)
+        size_bytes += batch.nbytes
+        if size_bytes > most_bytes:
+            return pa.RecordBatchReader.from_batches(schema, chain(held, batches))
+    return pa.Table.from_batches(held, schema)
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = []
+    for column, field in zip(table.columns, schema, strict=True):
+        if pa.types.is_dictionary(column.type):  # a cast of one knows no views
+            plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
+            column = pa.chunked_array(plain, field.type)
+        # digits of a time below microseconds are cut off
+        is_time = "timestamp" in str(field.type)
+        columns.append(column if column.type == field.type else column.cast(field.type, safe=not is_time))
+    return pa.table(columns, schema=schema)
+
+
+def groups_of(batches: Iterable[pa.RecordBatch], group_bytes: int) -> Iterator[pa.Table]:
+    """The batches in tables of about so many bytes."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.nbytes for each in held) >= group_bytes:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)

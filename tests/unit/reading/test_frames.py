@@ -1,0 +1,136 @@
+"""Rows of any library that speaks Arrow give the files that the same rows of pandas give."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+import pytest
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.data.reading.data import read_data
+from model_monitor.data.reading.frames import rows_of, stored
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+
+ORDERS = pd.DataFrame({"country": ["DE", "FR", None, "PL"] * 5, "items": [1, 3, 2, 2] * 5})
+TABLE = pa.Table.from_pandas(ORDERS, preserve_index=False)
+
+
+class Foreign:
+    """A library that has nothing but the protocol, with the types that polars gives."""
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        views = TABLE.set_column(0, "country", TABLE["country"].cast(pa.string_view()))
+        return views.__arrow_c_stream__(requested_schema)
+
+
+class Lazy:
+    """A data set of Hugging Face, as far as it is asked."""
+
+    __module__ = "datasets.arrow_dataset"
+
+    def with_format(self, kind):
+        assert kind == "arrow"
+        return self
+
+    def iter(self, batch_size):
+        return (TABLE.slice(start, 7) for start in range(0, TABLE.num_rows, 7))
+
+
+def relation():
+    return duckdb.from_arrow(TABLE)
+
+
+FRAMES = {
+    "a table": lambda: TABLE,
+    "a batch": lambda: TABLE.to_batches()[0],
+    "a reader": TABLE.to_reader,
+    "the protocol alone": Foreign,
+    "a relation of DuckDB": relation,
+    "a data set of pyarrow": lambda: pa.dataset.dataset(TABLE),
+    "a data set of Hugging Face": Lazy,
+    "pandas on Arrow": lambda: ORDERS.convert_dtypes(dtype_backend="pyarrow"),
+}
+
+
+@pytest.mark.parametrize("made", FRAMES.values(), ids=FRAMES)
+def test_a_frame_gives_the_bytes_of_the_same_rows_of_pandas(made):
+    assert run_baseline(made(), DataQualityMonitor()).files() == run_baseline(ORDERS, DataQualityMonitor()).files()
+
+
+def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
+    taken = []
+
+    def batches():
+        for number in range(10):
+            taken.append(number)
+            yield pa.record_batch({"x": pa.array(range(1000), pa.int64())})
+
+    schema = pa.schema([("x", pa.int64())])
+    rest = stored(pa.RecordBatchReader.from_batches(schema, batches()), most_bytes=20_000)
+
+    assert isinstance(rest, pa.RecordBatchReader)
+    assert len(taken) == 3  # 8,000 bytes each
+    assert rest.read_all().num_rows == 10_000
+
+
+def test_a_stream_of_more_than_a_partition_is_read_by_a_file(monkeypatch):
+    monkeypatch.setattr("model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)
+    with read_data(TABLE.to_reader()) as data:
+        assert data.folder is not None
+        assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == len(ORDERS)
+
+
+def test_types_that_views_and_lists_of_them_are_kept_in():
+    table = pa.table(
+        {
+            "list": pa.array([["a"], None], pa.large_list(pa.string_view())),
+            "kind": pa.array(["x", None]).dictionary_encode(),
+            "struct": pa.array([{"s": "x"}, None], pa.struct([("s", pa.string_view())])),
+            "time": pa.array([datetime(2026, 1, 1), None], pa.timestamp("ns")),
+        }
+    )
+
+    assert [str(field.type) for field in stored(table, 0).schema] == [
+        "large_list<item: large_string>",
+        "string",
+        "struct<s: large_string>",
+        "timestamp[us]",
+    ]
+
+
+def test_one_column_is_no_frame():
+    with pytest.raises(BadInput, match=r"one column, a ChunkedArray; pass a frame"):
+        rows_of(TABLE["items"])
+
+
+def test_paths_may_be_a_glob_or_several(tmp_path):
+    for name in ("a", "b"):
+        ORDERS.to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / "c.txt").write_text("no data")
+    both = run_baseline([tmp_path / "a.csv", str(tmp_path / "b.csv")], DataQualityMonitor())
+
+    assert both.ledger.kept_rows == 2 * len(ORDERS)
+    assert run_baseline(str(tmp_path / "*.csv"), DataQualityMonitor()).files() == both.files()
+    with pytest.raises(BadConfiguration, match="a list of paths is for CSV, JSON and Parquet"):
+        read_data([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")], "capture")
+
+
+def test_results_are_tables_of_arrow():
+    orders = pd.concat([ORDERS] * 10)
+    baseline = run_baseline(orders, DataQualityMonitor())
+    findings = run_monitoring(orders.assign(items=-1), DataQualityMonitor(), baseline)
+
+    assert baseline.to_arrow()["num_missing"].to_pylist() == [50, 0]
+    assert findings.to_arrow()["feature"].to_pylist() == findings.to_pandas()["feature"].tolist()
+    assert {"violated", "passed"} <= set(findings.to_arrow()["status"].to_pylist())
+
+
+def test_polars_is_asked_for_by_name_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "polars", None)
+
+    with pytest.raises(MissingDependency, match="needs polars; `pip install polars`"):
+        run_baseline(ORDERS, DataQualityMonitor()).to_polars()
