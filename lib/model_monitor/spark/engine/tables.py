@@ -127,6 +127,9 @@ def loaded(spark: SparkSession, reader: str, options: Mapping[str, str], *, in_o
     return _in_one_partition(frame) if in_order else frame
 
 
+LOCAL = re.compile("^file:/(?!/)")  # which Sail 0.7 takes for a folder without files
+
+
 def table_of_files(
     spark: SparkSession,
     places: Sequence[str],
@@ -141,7 +144,7 @@ def table_of_files(
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
     try:
-        frame = opened.load([without_globs(place) for place in places])
+        frame = opened.load([LOCAL.sub("file:///", without_globs(place)) for place in places])
         frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
     except Exception as fault:
         if "COLUMN_ALREADY_EXISTS" in str(fault):
