@@ -16,6 +16,7 @@ from tests.running_jobs import ROOT
 from tests.s3.jars import provide
 from tests.spark_lines import IS_REMOTE, ON_THREE, has_deequ, on_spark_3
 
+from jobs import baseline
 from model_monitor.spark.launch.deequ_jar import Artifact, provide_jar
 
 pytestmark = [
@@ -55,6 +56,7 @@ JARS = {
 }
 """By whether the Spark is 3.5; else it is 4.0."""
 
+ALIKE = ("constraints.json", "run.json")  # whatever the order of the rows
 SECONDS = 300
 EVENTS = "delta.`file:{}/events`"
 
@@ -119,6 +121,56 @@ def test_what_a_table_has_not_is_told_in_a_sentence(found, folder, case, status,
     assert found[case]["status"] == status
     assert sentence.format(EVENTS.format(folder)) in found[case]["said"]
     assert "Traceback" not in found[case]["said"]
+
+
+def files_of(output):
+    return {
+        path.relative_to(output).as_posix(): path.read_bytes()
+        for path in output.rglob("*")
+        if path.is_file() and "_runs" not in path.parts
+    }
+
+
+def read_here(output, *flags):
+    assert baseline.main([*map(str, flags), "--engine", "local", "--output-path", str(output), "--no-report"]) == 0
+    return files_of(output)
+
+
+def rounded(content):
+    """A document whose numbers have the digits that don't depend on the order in which rows are added."""
+    return json.loads(content, parse_float=lambda digits: float(f"{float(digits):.12g}"))
+
+
+@pytest.mark.parametrize(("case", "flags"), [("newest", ()), ("as of 2", ("--as-of", 2))])
+def test_a_version_of_delta_gives_the_same_bytes_without_spark(found, folder, tmp_path, case, flags):
+    at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
+    here = read_here(tmp_path / "here", *at_path, *flags)
+
+    assert found[case]["status"] == 0
+    assert here == files_of(folder / f"out-{case}")
+
+
+def test_what_was_appended_to_a_table_of_delta_is_the_same_without_spark(found, folder, tmp_path):
+    at_path = ("--dataset-source", folder / "events", "--dataset-format", "delta")
+    here, there = read_here(tmp_path / "here", *at_path, "--since", 1), files_of(folder / "out-since 1")
+
+    assert found["since 1"]["status"] == 0
+    assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
+    assert here["ledger.json"] == there["ledger.json"]
+    assert rounded(here["statistics.json"]) == rounded(there["statistics.json"])
+
+
+@on_spark_3("no Iceberg is tried there")
+@pytest.mark.parametrize(("case", "flag", "snapshot"), [("as of", "--as-of", 1), ("since", "--since", 0)])
+def test_a_table_of_iceberg_is_the_same_without_spark(found, folder, tmp_path, case, flag, snapshot):
+    table = f"table:iceberg.`{folder}/ice/db/events`"
+    here = read_here(tmp_path / "here", "--dataset-format", table, flag, found["snapshots"][snapshot])
+    there = files_of(folder / f"out-iceberg {case}")
+
+    assert [here[name] for name in ALIKE] == [there[name] for name in ALIKE]
+    assert rounded(here["statistics.json"]) == rounded(there["statistics.json"])
+    versions = [json.loads(files["ledger.json"])["table"]["version"] for files in (here, there)]
+    assert versions[0] == versions[1]
 
 
 def test_a_table_without_versions_is_read_as_it_is(found):

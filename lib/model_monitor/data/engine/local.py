@@ -43,6 +43,8 @@ from model_monitor.storage import Storage, storage_of
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from model_monitor.data.engine.local_tables import TableFiles
+
 Value = TypeVar("Value")
 
 TYPES = {
@@ -113,6 +115,18 @@ class LocalEngine:
 
         read = partial(local_tables.batches_of_piece, reader=reader, schema=schema, rows=self.rows)
         return _parts_of(self.packed(files, local_tables.pieces(reader)), read, in_order)
+
+    def rows_of_table(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
+        """The rows of a version of a table, cut as any Parquet files."""
+        from model_monitor.data.engine import local_tables
+
+        schema = table.stored()
+
+        def parts() -> list[Part]:
+            read = partial(local_tables.batches_of_table, table=replace(table, files=()), schema=schema, rows=self.rows)
+            return _parts_of(self.packed(table.files, local_tables.pieces("parquet")), read, in_order)
+
+        return LocalPartitions(self, schema, parts)
 
     def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Batches at hand as rows, those of each partition."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -149,6 +150,53 @@ def table_of_files(files: Sequence[File], reader: str) -> Table:
             raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
     types = [type_of_spark(field.type, f"{first.path}: {field.name!r}") for field in schema]
     return names, pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The Parquet files that are a version of a table, whichever columns each of them has.
+
+    schema: the table's columns; where these have Iceberg's field ids, a file's columns are found by those, else by name.
+    constants: by file the values of columns that it lacks, as of partitions. A file with a column CHANGE has inserted rows among
+    others.
+    """
+
+    files: tuple[File, ...]
+    schema: pa.Schema
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def stored(self) -> pa.Schema:
+        """The columns c0, c1, … in the types of Spark."""
+        types = [type_of_spark(each.type, repr(each.name)) for each in self.schema]
+        return pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+
+
+FIELD_ID = b"PARQUET:field_id"
+CHANGE = "_change_type"  # in Delta's files of changes
+
+
+def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece of a table's file in the table's columns; a column that the file lacks is empty."""
+    file = pq.ParquetFile(source_of(piece.path), coerce_int96_timestamp_unit="us")
+    groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+    known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
+    named = {each.name: each.name for each in file.schema_arrow}
+    wanted = [known.get(_id_of(each)) if known else named.get(each.name) for each in table.schema]
+    constants = table.constants.get(piece.path, {})
+    read = [*filter(None, wanted), *([CHANGE] if CHANGE in named else [])]
+    for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
+        if CHANGE in named:
+            batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
+        columns = [
+            pa.repeat(pa.scalar(constants.get(whole.name)), batch.num_rows) if name is None else batch.column(name)
+            for name, whole in zip(wanted, table.schema, strict=True)
+        ]
+        found = pa.RecordBatch.from_arrays(columns, names=schema.names)
+        yield typed(found, schema)
+
+
+def _id_of(column: pa.Field) -> bytes | None:
+    return (column.metadata or {}).get(FIELD_ID)
 
 
 def pieces(reader: str) -> Callable[[File, int], list[Piece]]:

@@ -10,11 +10,21 @@ import logging
 import os
 import sys
 from enum import Enum
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.engine.protocol import Engine
-from model_monitor.data.reading.formats import DatasetFormat, ParquetFormat, ReadOptions, SparkFormat, TableFormat
+from model_monitor.data.reading.formats import (
+    DELTA,
+    LIBRARIES,
+    DatasetFormat,
+    ParquetFormat,
+    ReadOptions,
+    SparkFormat,
+    TableFormat,
+    keeper_at,
+)
 from model_monitor.data.reading.frames import ArrowStream, Rows, groups_of, rows_of, stored
 from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
 from model_monitor.errors import BadConfiguration, MonitorError
@@ -302,6 +312,9 @@ def why_spark(
     """Why Spark reads where nobody chose; None if it doesn't."""
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
+    if _keeps_versions_here(dataset_format):
+        elsewhere = [place for place in places_of(path or ()) if not opens_here(place)]
+        return f"{elsewhere[0]} is opened by it" if elsewhere else None
     if isinstance(dataset_format, TableFormat):
         return "tables are Spark's"
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
@@ -316,6 +329,21 @@ def why_spark(
             return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
     return f"there are {size_bytes:,} bytes, more than {LARGEST_BYTES:,}" if size_bytes > LARGEST_BYTES else None
+
+
+def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
+    """Whether a format is a table that a library which is installed reads without Spark."""
+    if dataset_format == DELTA:
+        return find_spec(LIBRARIES["delta"]) is not None
+    if not isinstance(dataset_format, TableFormat):
+        return False
+    if kept := keeper_at(dataset_format.name):
+        return find_spec(LIBRARIES[kept[0]]) is not None
+    if find_spec(LIBRARIES["iceberg"]) is None:
+        return False
+    from model_monitor.data.reading.tables import is_configured
+
+    return is_configured(dataset_format.name.partition(".")[0])
 
 
 def session_at_hand() -> SparkSession | None:

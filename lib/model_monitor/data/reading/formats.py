@@ -7,6 +7,7 @@ short words of ours. Pure.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -150,6 +151,18 @@ class SparkFormat:
 
     reader: str
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg"}
+"""What reads a table without Spark, by who keeps it."""
+
+_AT_A_PATH = re.compile(r"(delta|iceberg)\.`(.+)`", re.IGNORECASE)
+
+
+def keeper_at(table: str) -> tuple[str, str] | None:
+    """Who keeps the table and its path, of delta.`/data/orders`; None of a table of a catalog."""
+    found = _AT_A_PATH.fullmatch(table)
+    return (found[1].lower(), found[2]) if found else None
 
 
 DELTA = SparkFormat("delta")  # a table at a path, of which Spark's catalog makes a name

@@ -22,7 +22,6 @@ from model_monitor.data.reading.formats import (
     TableFormat,
 )
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
-from model_monitor.data.reading.ledger import Version
 from model_monitor.data.reading.lines import CsvLines, long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named
 from model_monitor.data.reading.scripts import Script, processed
@@ -74,19 +73,14 @@ def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, op
 
 
 def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAULT_OPTIONS) -> Dataset:
-    """A table of the session's catalog as a data set, or what was appended to it.
+    """A table of a catalog or at a path as a data set, or what was appended to it.
 
     Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
     """
+    from model_monitor.data.reading.tables import rows_of_catalog  # with the readers of Parquet, which few need
+
     rows_of = engine.way(rows_of_catalog)
     return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
-
-
-def rows_of_catalog(
-    engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
-) -> Dataset:
-    """What `read_table` gives. Raises NeedsSpark: catalogs are Spark's."""
-    raise NeedsSpark(f"the table {name}")
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:

@@ -26,6 +26,7 @@ from weakref import WeakSet
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.failures import CLUSTER_FAULTS
+from model_monitor.spark.engine.worker import versions
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.storage import is_connect
 from model_monitor.storage.files import sentence_about
@@ -167,13 +168,37 @@ def require_workers(spark: SparkSession) -> None:
 
 
 def send_package(spark: SparkSession) -> None:
-    """Let the workers of a session of Connect import this package; it is sent once. Others have to have it."""
+    """Let the workers of a session of Connect import this package, which is sent once if the server takes some; others have it.
+
+    Raises MissingDependency if the server takes none, and has not this one.
+    """
     if not is_connect(spark):
         require_workers(spark)
     elif spark not in _WITH_PACKAGE:
+        from pyspark.errors.exceptions.connect import UnsupportedOperationException
+
         package = provide_zip(Layout.here().package, cache_directory(os.environ))
-        spark.addArtifacts(str(package), pyfile=True)
+        try:
+            spark.addArtifacts(str(package), pyfile=True)
+        except UnsupportedOperationException:  # as Sail's
+            _require_installed(spark)
         _WITH_PACKAGE.add(spark)
+
+
+def _require_installed(spark: SparkSession) -> None:
+    try:
+        rows = spark.range(1).mapInArrow(versions, "version string").collect()
+    except Exception as fault:
+        if "No module named" not in str(fault):
+            raise
+        found = "can't import it"
+    else:
+        found = f"has {rows[0].version}"
+    if found != f"has {model_monitor.__version__}":
+        raise MissingDependency(
+            f"the server of Spark Connect takes no packages, and its Python {found}; install there: "
+            f"pip install spark-model-monitor=={model_monitor.__version__}"
+        )
 
 
 LOG_VALUES = "spark.modelMonitor.logValues"

@@ -23,15 +23,15 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 from model_monitor.data.reading.ledger import TableVersion, Version
+from model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
-from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
+from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
 
 
@@ -86,34 +86,14 @@ def rows_of_table(
     versions = [(row[0], row[1]) for row in history.collect()]
     if not versions:
         return spark.table(name), None
-    version = versions[0][0] if as_of is None else _version_at(as_of, versions, f"as_of: {name}")
-    if since is None:
+    version, start = span_of(name, versions, as_of, since)
+    if start is None:
         return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
-    start = _version_at(since, versions, f"since: {name}")
-    newest_first = [number for number, _ in versions]
-    if newest_first.index(start) < newest_first.index(version):
-        raise BadConfiguration(
-            f"since: {name} had version {start} after version {version}, which is asked for; write an earlier one"
-        )
     if start != version:
         rows = spark.read.options(**keeper.span(start, version)).table(name).where(keeper.appended).drop(*keeper.marks)
         if not _is_empty(rows, f"since: {name}, versions after {start}"):
             return rows, TableVersion(name, version, start)
-    raise NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
-
-
-def _version_at(asked: Version, versions: Sequence[tuple[int, int]], where: str) -> int:
-    """versions: with their microseconds since 1970, newest first."""
-    if isinstance(asked, datetime):
-        micros = round((asked - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
-        found = [number for number, made in versions if made <= micros]
-    else:
-        found = [number for number, _ in versions if number == asked]
-    if not found:
-        (newest, _), (oldest, made) = versions[0], versions[-1]
-        first = datetime.fromtimestamp(made / 1e6, timezone.utc).isoformat(timespec="seconds")
-        raise BadConfiguration(f"{where} has no version {asked}; its versions are {oldest}, of {first}, to {newest}")
-    return found[0]
+    raise nothing_appended(name, start, version)
 
 
 def _is_empty(rows: DataFrame, where: str) -> bool:
@@ -122,10 +102,7 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
         return rows.isEmpty()
     except Exception as fault:
         said = " ".join(str(fault).split()).partition(". ")[0]
-        raise BadConfiguration(
-            f"{where}: can't be told what was appended ({said}); Delta records it while the table's property "
-            "delta.enableChangeDataFeed is true"
-        ) from fault
+        raise BadConfiguration(f"{where}: can't be told what was appended ({said}); {NOT_RECORDED}") from fault
 
 
 log = logging.getLogger(__name__)
@@ -151,6 +128,9 @@ def loaded(spark: SparkSession, reader: str, options: Mapping[str, str], *, in_o
     return _in_one_partition(frame) if in_order else frame
 
 
+LOCAL = re.compile("^file:/(?!/)")  # which Sail 0.7 takes for a folder without files
+
+
 def table_of_files(
     spark: SparkSession,
     places: Sequence[str],
@@ -166,7 +146,7 @@ def table_of_files(
         opened = opened.option("recursiveFileLookup", "true")
     if reader.lower() == "parquet" and "mergeSchema" not in options:
         opened = opened.option("mergeSchema", "true")  # else the first file's columns are all, in silence
-    paths = [without_globs(place) for place in places]
+    paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
     try:
         frame = _loaded(spark, opened, paths)
     except Exception as fault:

@@ -17,6 +17,7 @@ from zipimport import zipimporter
 
 import pyarrow as pa
 
+import model_monitor
 from model_monitor.data.engine.protocol import Task
 from model_monitor.errors import MonitorError
 
@@ -101,6 +102,12 @@ def _fork_workers() -> None:
     forget_archives()
     gc.freeze()  # a worker that looked for garbage among the libraries would have a copy of each of their pages
     manager()  # type: ignore[no-untyped-call]
+
+
+def versions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The release of this package that a worker imports, for each row."""
+    for batch in batches:
+        yield pa.RecordBatch.from_pydict({"version": [model_monitor.__version__] * batch.num_rows})
 
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

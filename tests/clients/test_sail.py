@@ -1,0 +1,40 @@
+"""Sail: Spark Connect without a JVM, in an environment of its own, with no Java on the path."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("sail_run.py")
+
+
+def said(python, folder, *more):
+    done = subprocess.run(
+        [str(python), str(SCRIPT), str(folder), *more],
+        env={**{name: text for name, text in os.environ.items() if name != "JAVA_HOME"}, "PATH": str(python.parent)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(plugged_in, tmp_path):
+    found = said(plugged_in("sail"), tmp_path)
+
+    assert found.pop("violated") == ["country"]
+    assert [what for what, is_same in found.items() if not is_same] == []
+
+
+def test_a_server_that_takes_no_packages_and_lacks_ours_is_told_in_a_sentence(plugged_in, tmp_path):
+    sentence = said(plugged_in("sail"), tmp_path, "without")
+
+    assert (
+        "takes no packages, and its Python can't import it; install there: pip install spark-model-monitor=="
+        in sentence
+    )
