@@ -83,7 +83,7 @@ class RunWindow(Section):
 class RunDescription(Document):
     """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
     the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
-    which no run id depends on.
+    which no run id depends on. expectations: what tells the rules from others, their sha256; None without any.
     """
 
     FILE_NAME: ClassVar[str] = "run.json"
@@ -104,6 +104,7 @@ class RunDescription(Document):
     settings: MonitoringConfig
     rows: Count | None
     violations: Count | None
+    expectations: Name | None = None
 
 
 class AnalysisType(str, Enum):

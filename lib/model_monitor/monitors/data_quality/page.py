@@ -13,12 +13,14 @@ import numpy as np
 
 from model_monitor.documents.check_results import (
     COMPLETENESS,
+    EXPECTATION,
     CheckResult,
     CheckStatus,
     check_in_words,
     excess,
     plain_words,
 )
+from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.headline import ONE_VALUE, evidence_of, moved
 from model_monitor.documents.page import (
     LINES_SHOWN,
@@ -105,9 +107,15 @@ def with_words(
     return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
 
 
+_OF_EXPECTATIONS = {"rows": "is", "column": "is", "columns": "are", "deequ": "is not met:"}
+
+
 def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
     """What a violated check of data quality found. current: the feature in the window, None where it is not."""
     name = result.feature or ""
+    if result.check == EXPECTATION:
+        verb = _OF_EXPECTATIONS.get(result.component or "", "has")
+        return Said(plain_words(result), change=f"{verb} {result.reason}", short=result.reason or "")
     before = known.references.get(result.against or "", known.distributions).get(name)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:
@@ -358,8 +366,9 @@ def page_of(
     are shown."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now, most_named = from_profile(profile), 0 if hide_values else max_domain_size
-    if known is None:
+    if known is None and not results:
         return _of_baseline(features, now)
+    known = known or QualityBaseline.made_of(Constraints(features=()), None, None)  # a person's own rules need none
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)

@@ -18,7 +18,7 @@ from model_monitor.documents.headline import headline_of
 from model_monitor.documents.page import Headline, Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
-from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
+from model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import checks_file, summary_file
@@ -63,6 +63,8 @@ class Baseline:
         The window, the model and the schedule, as far as somebody named them.
     variation : object, optional
         How the parts of the data vary. None if nobody looked.
+    judged : Judged, optional
+        What became of a person's own rules. None if there were none.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Baseline:
     requests: Requests | None = None
     context: RunContext = NOBODY_SAID
     variation: Any = None
+    judged: Judged | None = None
 
     @property
     def statistics(self) -> Any:
@@ -165,6 +168,7 @@ class Baseline:
             settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
             rows=self.ledger.kept_rows,
             violations=violations,
+            expectations=self.judged.digest if self.judged is not None else None,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
