@@ -158,7 +158,7 @@ class FeatureExpectations(_WithDomain):  # type: ignore[misc]
 
 
 class RowRule(StrictSection):
-    """One condition on the columns of a row, not judged where it is null. share: the least share of the rows that has to meet it."""
+    """One condition on the columns of a row, not judged where it is null. share: the least share of rows that meets it."""
 
     rule: Annotated[
         str,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES, PASS_BYTES = 16, 2**28
 
-SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.uint64()), ("second", pa.uint64())])
+SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa.int64())])
 
 
 def repeated_rows(
@@ -59,7 +59,7 @@ def keys_of_partition(
             first, second = _keys(kept.column(f"c{position}"))
             own = first % np.uint64(parts) == part
             column = pa.array(np.full(int(own.sum()), position, np.int32))
-            yield pa.RecordBatch.from_arrays([column, pa.array(first[own]), pa.array(second[own])], schema=SCHEMA)
+            yield pa.RecordBatch.from_arrays([column, *(pa.array(keys[own].view(np.int64)) for keys in (first, second))], schema=SCHEMA)
 
 
 def _keys(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -74,7 +74,7 @@ def _keys(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     return xxhash64_of_texts(texts), xxhash64_of_texts(pc.binary_reverse(texts.cast(pa.binary())).view(pa.string()))
 
 
-def _repeated(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> int:
+def _repeated(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
     same = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
