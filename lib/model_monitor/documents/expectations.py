@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema,
 from model_monitor.documents import json_text
 from model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
 from model_monitor.documents.row_rules import BadRule, rule_of
-from model_monitor.errors import BadDocument, MissingDependency
+from model_monitor.errors import BadConfiguration, BadDocument, MissingDependency
 
 
 class Severity(Enum):
@@ -197,6 +197,11 @@ class Expectations(Document):
     features: Mapping[Name, FeatureRules] = {}
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is expected."""
+        return not (self.rows or self.columns or self.row_rules or self.features)
+
+    @property
     def digest(self) -> str:
         """What tells these rules from others: the sha256 of their content."""
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
@@ -209,7 +214,7 @@ class Expectations(Document):
             yield from _empty(f"features.{name}.length", [each.length for each in rules])
 
     def beside(self, other: Expectations) -> Expectations:
-        """These rules and others. Raises BadDocument if both can't be met."""
+        """These rules and others. Raises BadConfiguration if both can't be met."""
         names = dict.fromkeys([*self.features, *other.features])
         both = Expectations(
             rows=other.rows or self.rows,
@@ -218,7 +223,7 @@ class Expectations(Document):
             features={name: (*self.features.get(name, ()), *other.features.get(name, ())) for name in names},
         )
         if faults := [f"--expectations and constraints.json: {fault}" for fault in both.contradictions()]:
-            raise BadDocument("\n".join(faults))
+            raise BadConfiguration.gathered(faults)
         return both
 
 
@@ -315,5 +320,13 @@ def _as_json(content: bytes | str, where: str) -> str:
 
 def schema() -> str:
     """The JSON Schema of the file, for editors: docs/static/expectations.schema.json."""
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Expectations.model_json_schema()}
+    found: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Expectations.model_json_schema()}
+    rules, row, not_null = (
+        found["properties"]["features"]["additionalProperties"],
+        found["properties"]["row_rules"],
+        found["$defs"]["FeatureExpectations"]["properties"]["not_null"],
+    )
+    found["properties"]["features"]["additionalProperties"] = {"anyOf": [rules["items"], rules]}
+    row["items"] = {"anyOf": [{"type": "string"}, row["items"]]}
+    not_null["anyOf"].insert(0, {"type": "boolean"})
     return json_text.dump(found)

@@ -251,7 +251,7 @@ class DataQualityMonitor(Monitor):
             return measures
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
-        if not rules.plain():
+        if rules.is_empty:
             return measures
         from model_monitor.monitors.data_quality.expectations import planned
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Any
@@ -36,9 +37,9 @@ def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
     for name, listed in tried.features.items():
         for each in listed:
             if next(passed):
-                features.setdefault(name, {}).update(each.plain())
+                features.setdefault(name, {}).update(each.model_dump(exclude_unset=True))
     row_rules = [each.rule for each in tried.row_rules if next(passed)]
-    return Expectations.model_validate({"features": features, "row_rules": row_rules})
+    return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
 
 
 def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Any]]:
