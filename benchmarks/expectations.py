@@ -46,7 +46,11 @@ def a_thousand() -> dict[str, object]:
     numbers = [{"min": -9 - step, "max": 9 + step} for step in range(5)] + [{"type": "Fractional"}, {"not_null": 0.9}]
     numbers += [{"min": -1, "share": 0.5 + step / 100} for step in range(3)]
     texts = [{"matches": f"code[0-9]{{{digits}}}"} for digits in (3, 3, 3)] + [{"length": 7}, {"length": {"max": 9}}]
-    texts += [{"in": [f"code{value:03d}" for value in range(200)]}, {"not_null": True}, {"max_share_of": {"code007": 0.1}}]
+    texts += [
+        {"in": [f"code{value:03d}" for value in range(200)]},
+        {"not_null": True},
+        {"max_share_of": {"code007": 0.1}},
+    ]
     texts += [{"matches": "[a-z]+[0-9]+"}, {"max_share_of": {"code008": 0.1}}]
     features = {f"n{each}": numbers for each in range(75)} | {f"t{each}": texts for each in range(TEXTS)}
     return {"features": features, "row_rules": [f"n{each} <= n{each + 1} + 99" for each in range(50)]}
@@ -92,7 +96,14 @@ def compare_with_the_scan(count: int) -> None:
 
 def found_by_us(path: str) -> dict[str, int]:
     results = ours(path, twenty()).results  # type: ignore[attr-defined]
-    words = {"min": "range", "in": "in", "matches": "matches", "length": "length", "not_null": "not_null", "unique": "unique"}
+    words = {
+        "min": "range",
+        "in": "in",
+        "matches": "matches",
+        "length": "length",
+        "not_null": "not_null",
+        "unique": "unique",
+    }
     counts = {}
     for each in results:
         kind = (each.component or "").split()[0]
@@ -142,7 +153,9 @@ def found_by_deequ(path: str) -> tuple[dict[str, int], float]:
         metrics = VerificationResult.successMetricsAsDataFrame(spark, result).collect()
         took = clock.seconds() - began
     shares = {row["instance"]: row["value"] for row in metrics}
-    found = {name: round((1 - shares[name.split()[1] if name.startswith("unique") else name]) * total) for name in names}
+    found = {
+        name: round((1 - shares[name.split()[1] if name.startswith("unique") else name]) * total) for name in names
+    }
     return found, took
 
 
@@ -160,8 +173,12 @@ def compare_with_peers(count: int) -> None:
             found[peer], seconds[peer] = json.loads(counts), float(took.split()[1])
     print(f"\n20 rules on {count:,} rows, core seconds, and whether each rule finds as many rows as ours\n")
     for name, took in seconds.items():
-        unlike = {rule: (rows, found[name].get(rule)) for rule, rows in found["ours"].items() if found[name].get(rule) != rows}
-        print(f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours; {len(found['ours']) - len(unlike)} of 20 {unlike or ''}")
+        unlike = {
+            rule: (rows, found[name].get(rule)) for rule, rows in found["ours"].items() if found[name].get(rule) != rows
+        }
+        print(
+            f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours; {len(found['ours']) - len(unlike)} of 20 {unlike or ''}"
+        )
 
 
 def main() -> None:
@@ -169,7 +186,10 @@ def main() -> None:
     compare_with_the_scan(count)
     compare_with_peers(count)
     if not (ENVIRONMENT / "bin" / "python").is_file():
-        print(f"no peers: python -m venv {ENVIRONMENT.name}; pip install -r requirements-expectations.txt", file=sys.stderr)
+        print(
+            f"no peers: python -m venv {ENVIRONMENT.name}; pip install -r requirements-expectations.txt",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

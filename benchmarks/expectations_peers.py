@@ -36,10 +36,14 @@ def great_expectations(frame: pd.DataFrame) -> dict[str, int]:
     for name in KEYS:
         asked[f"unique {name}"] = gxe.ExpectColumnValuesToBeUnique(column=name)
     for low, high in ORDERED:
-        asked[f"row {low} {high}"] = gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A=high, column_B=low, or_equal=True)
+        asked[f"row {low} {high}"] = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=high, column_B=low, or_equal=True
+        )
     suite = gx.ExpectationSuite(name="s", expectations=list(asked.values()))
     results = batch.validate(suite, result_format="BASIC").results
-    found = {each.expectation_config.to_json_dict()["type"] + str(each.expectation_config.kwargs): each for each in results}
+    found = {
+        each.expectation_config.to_json_dict()["type"] + str(each.expectation_config.kwargs): each for each in results
+    }
     assert len(found) == len(asked)
     counts = {}
     for name, expectation in asked.items():
@@ -70,7 +74,8 @@ def pandera(frame: pd.DataFrame) -> dict[str, int]:
     for name, length in LENGTHS.items():
         columns[name].append((f"length {name}", pa.Check.str_length(length, length, error=f"length {name}")))
     rows = [
-        pa.Check(lambda f, a=a, b=b: (f[a] <= f[b]) | f[a].isna() | f[b].isna(), error=f"row {a} {b}") for a, b in ORDERED
+        pa.Check(lambda f, a=a, b=b: (f[a] <= f[b]) | f[a].isna() | f[b].isna(), error=f"row {a} {b}")
+        for a, b in ORDERED
     ]
     schema = pa.DataFrameSchema(
         {

@@ -243,15 +243,16 @@ def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str
     if not domains:
         return
     allowed = set.intersection(*domains)
-    inside = {
-        value
-        for value in allowed
-        if all(bound is None or isinstance(value, float) for bound in (low, high))
-        and (low is None or value >= low)
-        and (high is None or value <= high)
-        and all(_fits(value, each) for each in rules)
-    }
-    if not inside:
+    numbers = {value for value in allowed if isinstance(value, float)}
+    texts = pa.array(sorted(allowed - numbers), pa.string())
+    for each in rules:
+        numbers = {value for value in numbers if each.type is not ValueType.INTEGRAL or value.is_integer()}
+        if each.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (each.min is each.max is None):
+            texts = texts.slice(0, 0)
+        if each.matches is not None and len(texts):
+            texts = texts.filter(pc.match_substring_regex(texts, whole(each.matches)))
+    numbers = {value for value in numbers if (low is None or value >= low) and (high is None or value <= high)}
+    if not numbers and not len(texts):
         yield f"{where}: no value of `in` meets the other rules of the column; change one of them"
 
 
@@ -263,16 +264,6 @@ def _as_compared(value: str | bool | float) -> Any:
         return float(value)
     except ValueError:
         return value
-
-
-def _fits(value: Any, rule: FeatureExpectations) -> bool:
-    if rule.type is ValueType.INTEGRAL and not (isinstance(value, float) and value.is_integer()):
-        return False
-    if rule.type is ValueType.FRACTIONAL and not isinstance(value, float):
-        return False
-    if rule.matches is None or isinstance(value, float):
-        return True
-    return bool(pc.match_substring_regex(pa.array([value]), whole(rule.matches))[0].as_py())
 
 
 def expectations_of(content: bytes | str, where: str) -> Expectations:
@@ -320,7 +311,10 @@ def _as_json(content: bytes | str, where: str) -> str:
 
 def schema() -> str:
     """The JSON Schema of the file, for editors: docs/static/expectations.schema.json."""
-    found: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Expectations.model_json_schema()}
+    found: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Expectations.model_json_schema(),
+    }
     rules, row, not_null = (
         found["properties"]["features"]["additionalProperties"],
         found["properties"]["row_rules"],

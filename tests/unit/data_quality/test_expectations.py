@@ -68,7 +68,14 @@ def test_numbers_and_texts_of_numbers_are_judged_alike():
     numbers = [1, 2.5, -3, 4e3, None, 7]
     for column in (pd.Series(numbers), pd.Series(["1", "2.5", "-3", "4e3", None, "7"])):
         frame = pd.DataFrame({"x": column})
-        rules = [{"min": 0}, {"max": 7}, {"min": 0, "max": 7}, {"type": "Integral"}, {"type": "Fractional"}, {"in": [1, "2.5"]}]
+        rules = [
+            {"min": 0},
+            {"max": 7},
+            {"min": 0, "max": 7},
+            {"type": "Integral"},
+            {"type": "Fractional"},
+            {"in": [1, "2.5"]},
+        ]
         rules += [{"not_null": 0.5}, {"max_share_of": {"7": 0.9}}]
 
         assert offending(frame, features={"x": rules}) == [1, 1, 2, 1, 0, 3, 1, 1]
@@ -81,9 +88,20 @@ def test_what_is_no_number_breaks_a_bound_and_what_is_missing_does_not():
 
 
 def test_rules_about_texts():
-    frame = pd.DataFrame({"x": ["AB1", "ab1", "AB12", "é", None, "y" * 400, "true"], "t": ["2026-01-01"] * 3 + ["2025-12-31T23:59:59Z", "soon", None, None]})
+    frame = pd.DataFrame(
+        {
+            "x": ["AB1", "ab1", "AB12", "é", None, "y" * 400, "true"],
+            "t": ["2026-01-01"] * 3 + ["2025-12-31T23:59:59Z", "soon", None, None],
+        }
+    )
     rules = {
-        "x": [{"matches": "[A-Z]+[0-9]"}, {"length": 3}, {"length": {"max": 399}}, {"in": ["AB1", True]}, {"type": "Boolean"}],
+        "x": [
+            {"matches": "[A-Z]+[0-9]"},
+            {"length": 3},
+            {"length": {"max": 399}},
+            {"in": ["AB1", True]},
+            {"type": "Boolean"},
+        ],
         "t": [{"newer_than": "2025-12-31T23:59:59Z"}, {"type": "Time"}],
     }
 
@@ -114,7 +132,9 @@ def test_the_whole_text_has_to_match():
 )
 def test_rules_about_a_row_are_three_valued_as_in_sql(rule, expected):
     """Worked out by hand, row by row."""
-    frame = pd.DataFrame({"a": [1, 1, 3, 1], "b": [1.0, 4.0, 2.0, None], "s": ["x", "y", "x", "z"], "t": ["y", "z", "z", "a"]})
+    frame = pd.DataFrame(
+        {"a": [1, 1, 3, 1], "b": [1.0, 4.0, 2.0, None], "s": ["x", "y", "x", "z"], "t": ["y", "z", "z", "a"]}
+    )
     results = [each for each in judged(frame, row_rules=[rule]).results if each.check == "expectation_check"]
 
     assert [(round(each.observed * each.m), each.m) for each in results] == expected
@@ -218,7 +238,9 @@ def test_somebody_who_accepts_a_violation_is_not_told_of_it_again_but_of_more():
 def test_rules_of_constraints_are_judged_and_those_of_the_flag_beside_them(baseline):
     constraints = baseline.constraints
     features = tuple(
-        each.model_copy(update={"expectations": Expectations.model_validate({"features": {"x": {"max": 100}}}).features["x"]})
+        each.model_copy(
+            update={"expectations": Expectations.model_validate({"features": {"x": {"max": 100}}}).features["x"]}
+        )
         if each.name == "age"
         else each
         for each in constraints.features
@@ -288,5 +310,7 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "yaml", None)
     (tmp_path / "rules.yaml").write_text("rows: {min: 1}")
 
-    with pytest.raises(MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write the rules as JSON"):
+    with pytest.raises(
+        MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write the rules as JSON"
+    ):
         run_monitoring(people(), DataQualityMonitor(), None, expectations=str(tmp_path / "rules.yaml"))

@@ -29,7 +29,10 @@ def test_the_published_schema_is_that_of_the_models():
 
 def test_the_schema_takes_what_is_read_and_refuses_what_is_not():
     taken = {
-        "features": {"age": {"min": 0, "not_null": True, "length": 3}, "id": [{"unique": True}, {"in": ["a", 1, True]}]},
+        "features": {
+            "age": {"min": 0, "not_null": True, "length": 3},
+            "id": [{"unique": True}, {"in": ["a", 1, True]}],
+        },
         "row_rules": ["a <= b", {"rule": "a > 0", "level": "warning"}],
         "rows": {"min": 1},
         "columns": "closed",
@@ -43,7 +46,9 @@ def test_the_schema_takes_what_is_read_and_refuses_what_is_not():
 
 
 def test_rules_that_contradict_are_named():
-    assert fault_of(features={"age": [{"min": 5}, {"max": 1}]}).startswith("rules.json: features.age: min is 5 and max is 1")
+    assert fault_of(features={"age": [{"min": 5}, {"max": 1}]}).startswith(
+        "rules.json: features.age: min is 5 and max is 1"
+    )
     assert "features.age: no value of `in`" in fault_of(features={"age": {"in": [-1, "x"], "min": 0}})
     assert "features.plan: no value of `in`" in fault_of(features={"plan": [{"in": ["a"]}, {"in": ["b"]}]})
     assert fault_of(rows={"min": 5, "max": 4}).startswith("rules.json: rows: min is 5 and max is 4")
@@ -96,7 +101,9 @@ def test_names_between_back_quotes_are_columns_whatever_they_hold():
 
 def test_constraints_have_rules_of_their_own_and_keep_them():
     features = [{"name": "age", "inferred_type": "Integral", "expectations": {"max": 120}}]
-    text = json.dumps({"version": 0, "features": features, "expectations": {"rows": {"min": 7}, "row_rules": ["age > 1"]}})
+    text = json.dumps(
+        {"version": 0, "features": features, "expectations": {"rows": {"min": 7}, "row_rules": ["age > 1"]}}
+    )
     constraints = Constraints.from_json(text)
 
     assert constraints.all_expectations.features["age"][0].max == 120

@@ -58,14 +58,15 @@ class Cells:
 
     @cached_property
     def missing(self) -> Flags:
-        null = self._cells.is_null(nan_is_null=pa.types.is_floating(self._cells.type))
-        return np.asarray(null.to_numpy(zero_copy_only=False))
+        if not self.is_text and pa.types.is_floating(self._cells.type):
+            return np.isnan(self.numbers)
+        return np.asarray(self._cells.is_null().to_numpy(zero_copy_only=False))
 
     @cached_property
     def num_missing(self) -> int:
         if self.is_text or not pa.types.is_floating(self._cells.type):
             return int(self._cells.null_count)
-        return int(self.missing.sum())
+        return int(np.count_nonzero(self.missing))
 
     @cached_property
     def encoded(self) -> pa.DictionaryArray:
@@ -91,7 +92,8 @@ class Cells:
         """Of each row, NaN where there is none."""
         if self.is_text:
             return self.of_each(self.different_numbers, np.nan)
-        return np.asarray(pc.fill_null(self._cells.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False))
+        numbers = self._cells.cast(pa.float64())
+        return np.asarray((numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False))
 
     @cached_property
     def strings(self) -> pa.Array:
@@ -188,7 +190,13 @@ def _type(cells: Cells, name: str) -> Flags | None:
         return ~cells.missing
     if name == "Boolean":
         return cells.unlike(cells.kinds == DataType.BOOLEAN)
-    return cells.unlike(microseconds_of(cells.texts).is_valid().to_numpy(zero_copy_only=False))
+    return cells.unlike(_times(cells.texts).is_valid().to_numpy(zero_copy_only=False))
+
+
+def _times(texts: pa.Array) -> pa.Array:
+    """In microseconds since 1970, a day as its beginning; null where a text is no time."""
+    days = pc.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d$")
+    return microseconds_of(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
 def _unlike_numbers(cells: Cells, meets: Callable[[Numbers], Flags]) -> Flags | None:
@@ -209,7 +217,7 @@ def _newer(cells: Cells, since: int) -> Flags | None:
     """Times after one, in microseconds since 1970; a text that is no time is none."""
     if not cells.is_text:
         return ~cells.missing
-    times = microseconds_of(cells.texts)
+    times = _times(cells.texts)
     return cells.unlike(pc.fill_null(pc.greater(times, since), False).to_numpy(zero_copy_only=False))
 
 
@@ -310,6 +318,7 @@ class OffencesGatherer:
 
     def update(self, block: Block) -> None:
         known: dict[int, Cells] = {}
+        rows = block.rows
 
         def cells(position: int) -> Cells:
             if position not in known:
@@ -319,11 +328,11 @@ class OffencesGatherer:
         for place, rule in enumerate(self._rules.rules):
             if rule.kind == "row":
                 tree, names = rule.operand
-                true, judgeable = RowRule(cells, dict(zip(names, rule.positions, strict=True)), block.rows).holds(tree)
+                true, judgeable = RowRule(cells, dict(zip(names, rule.positions, strict=True)), rows).holds(tree)
                 judged, offending = int(judgeable.sum()), judgeable & ~true
             else:
                 of_column = cells(rule.positions[0])
-                judged = block.rows if rule.kind == "not_null" else block.rows - of_column.num_missing
+                judged = rows if rule.kind == "not_null" else rows - of_column.num_missing
                 offending = RULES.get(rule.kind)(of_column, rule.operand)
             self._judged[place] += judged
             if offending is None:
@@ -331,8 +340,8 @@ class OffencesGatherer:
             self._offending[place] += np.count_nonzero(offending)
             room = MOST_IDS - len(self._ids[place])
             if self._rules.ids is not None and room:
-                rows = np.flatnonzero(offending)[:room]
-                found = block.cells(self._columns[self._rules.ids]).take(pa.array(rows))
+                first = pa.array(np.flatnonzero(offending)[:room])
+                found = block.cells(self._columns[self._rules.ids]).take(first)
                 self._ids[place] += [str(each) for each in found.to_pylist() if each is not None]
 
     def states(self) -> Iterator[Offences]:

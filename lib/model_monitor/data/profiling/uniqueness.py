@@ -59,7 +59,9 @@ def keys_of_partition(
             first, second = _keys(kept.column(f"c{position}"))
             own = first % np.uint64(parts) == part
             column = pa.array(np.full(int(own.sum()), position, np.int32))
-            yield pa.RecordBatch.from_arrays([column, *(pa.array(keys[own].view(np.int64)) for keys in (first, second))], schema=SCHEMA)
+            yield pa.RecordBatch.from_arrays(
+                [column, *(pa.array(keys[own].view(np.int64)) for keys in (first, second))], schema=SCHEMA
+            )
 
 
 def _keys(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

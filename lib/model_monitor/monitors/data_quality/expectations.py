@@ -209,7 +209,7 @@ def _rest(share: float | None) -> float:
 def _moment(text: str, end: datetime | None) -> datetime | None:
     if text.startswith("P"):
         return None if end is None else end - TypeAdapter(timedelta).validate_python(text)
-    return parse_time(text)
+    return parse_time(text if "T" in text or " " in text else f"{text}T00:00:00Z")
 
 
 def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:

@@ -27,7 +27,9 @@ def candidates(profile: Profile, constraints: Constraints) -> Expectations:
     ][:MOST_ORDERED]
     # where one range ends before the other begins an ordering says nothing of rows
     ordered = [f"{_quoted(a)} <= {_quoted(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
-    return Expectations.model_validate({"features": {name: each for name, each in rules.items() if each}, "row_rules": ordered})
+    return Expectations.model_validate(
+        {"features": {name: each for name, each in rules.items() if each}, "row_rules": ordered}
+    )
 
 
 def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
