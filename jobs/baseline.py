@@ -10,6 +10,7 @@ import sys
 from model_monitor.reports.outputs.sql_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import context_of, planned_checks
 from model_monitor.running.kinds import monitor_for, read_source
+from model_monitor.running.runs.expectations import suggested_expectations, write_expectations
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.publishing import run_postprocessor
@@ -29,8 +30,12 @@ def main(argv: list[str]) -> int:
                 output_path=job.config.output_path,
                 context=context_of(job.config),
             )
+            suggested = job.config.suggest_expectations
+            rules = suggested_expectations(data, baseline) if suggested else None
         job.lift_time_limit()
         run = baseline.write(job.config.output_path, job.spark)
+        if suggested is not None and rules is not None:
+            write_expectations(rules, suggested, job.spark)
         write_results_table(run, job.config.results_table, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(completed())

@@ -20,7 +20,7 @@ from model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.run import run_monitoring
+from model_monitor.running.runs.run import read_expectations, run_monitoring
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.publishing import (
     notify,
@@ -37,6 +37,7 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
+        rules = read_expectations(job.config.expectations, job.spark)
         baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
         with read_source(job.engine, job.config, baseline) as data:
             checks = planned_checks(job.config, data)
@@ -50,6 +51,7 @@ def main(argv: list[str]) -> int:
                 context=context_of(job.config),
                 decisions=decisions_for(job.config, job.spark),
                 since=violated_since(job.config, job.spark),
+                expectations=rules,
             )
         job.lift_time_limit()
         reference = reference_to_baseline(job.spark, job.config, monitor)

@@ -55,6 +55,8 @@ class CheckResult(Section):
     change: of a violated one what changed, in words that follow the name; of another of drift `smallest_change` in words.
 
     impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
+
+    ids: of an expectation the first records that offend, where records have ids.
     """
 
     feature: Name | None = None
@@ -91,6 +93,7 @@ class CheckResult(Section):
     values: tuple[Name, ...] | None = None
     since: Name | None = None
     impact: UndefinableNumber = None
+    ids: tuple[Name, ...] | None = None
 
     @property
     def is_violation(self) -> bool:
@@ -242,6 +245,7 @@ def part_of(facet: str, value: str) -> str:
 
 
 COMPLETENESS = "completeness_check"
+EXPECTATION = "expectation_check"
 
 OF_THE_WINDOW = "the window"
 NAMED = 3
@@ -349,6 +353,8 @@ def plain_words(result: CheckResult) -> str:
     """What a violated check found, as far as its own numbers say it."""
     name, part = whose(result)
     subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
+    if result.check == EXPECTATION:
+        return f"{subject}: {result.reason}"
     if result.observed is None or result.threshold is None:
         return f"{subject}: {check_in_words(result)}"
     now, asked = f"{result.observed:,.4g}", f"{result.threshold:,.4g}"

@@ -32,6 +32,7 @@ from model_monitor.documents.document import (
     Threshold,
     named_in,
 )
+from model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
 from model_monitor.documents.statistics import InferredType, feature_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.registry import Registry
@@ -161,7 +162,9 @@ class StringConstraints(Section):
 
 
 class FeatureConstraints(Section):
-    """One feature. completeness: the share of values that has to be present; None: not checked. role: ours; None of an input."""
+    """One feature. completeness: the share of values that has to be present; None: not checked. role, expectations: ours; role is
+    None of an input.
+    """
 
     name: Name
     inferred_type: InferredType
@@ -171,6 +174,7 @@ class FeatureConstraints(Section):
     monitoring_config_overrides: MonitoringConfig | None = None
     monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
     role: Role | None = None
+    expectations: FeatureRules | None = None
 
     @property
     def domains(self) -> tuple[str, ...] | None:
@@ -330,7 +334,7 @@ def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts
 
 
 class Constraints(Document):
-    """constraints.json of a data-quality job; features in the order of the data's columns."""
+    """constraints.json of a data-quality job; features in the order of the data's columns. expectations: ours, of all rows."""
 
     FILE_NAME: ClassVar[str] = "constraints.json"
     MEANT: ClassVar[str] = "constraints.json of a data-quality baseline"
@@ -338,6 +342,14 @@ class Constraints(Document):
     version: Number = 0.0
     features: tuple[FeatureConstraints, ...]
     monitoring_config: MonitoringConfig | None = None
+    expectations: DataSetExpectations | None = None
+
+    @property
+    def all_expectations(self) -> Expectations:
+        """The rules of all features and of the rows, as a file of `--expectations` has them."""
+        rules = {feature.name: feature.expectations for feature in self.features if feature.expectations}
+        of_rows = self.expectations or DataSetExpectations()
+        return Expectations(rows=of_rows.rows, columns=of_rows.columns, row_rules=of_rows.row_rules, features=rules)
 
     def feature(self, name: str) -> FeatureConstraints:
         """The constraints of the feature called `name`. Raises BadDocument if there is none."""
@@ -371,6 +383,7 @@ class Constraints(Document):
             for place, config in feature.overrides.items():
                 for fault in _without_effect(feature.inferred_type, config.distribution_constraints):
                     yield f"features[{index}].{place}.distribution_constraints.{fault}"
+        yield from self.all_expectations.contradictions()
 
 
 def _without_effect(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:

@@ -87,6 +87,7 @@ class RunDescription(Document):
     the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
     which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised. deequ:
     the version of the Deequ that evaluated the states, None where their own formulas did; no run id depends on it either.
+    expectations: what tells the rules from others, their sha256; None without any.
     """
 
     FILE_NAME: ClassVar[str] = "run.json"
@@ -109,6 +110,7 @@ class RunDescription(Document):
     violations: Count | None
     read_by: Mapping[str, str] | None = None
     deequ: Name | None = None
+    expectations: Name | None = None
 
 
 class AnalysisType(str, Enum):

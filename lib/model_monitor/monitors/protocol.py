@@ -25,10 +25,12 @@ from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
+from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
     from model_monitor.data.reading.dataset import Dataset
+    from model_monitor.documents.expectations import Expectations
     from model_monitor.monitors.user_checks.checks import CheckPlan
     from model_monitor.monitors.user_checks.suite import SuiteResults
 
@@ -131,6 +133,25 @@ class Monitor(ABC):
     def measures(self) -> Any:
         """What its scan has to gather."""
 
+    def expecting(
+        self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, end: datetime | None, /
+    ) -> Any:
+        """The measures with a person's own rules, those of the baseline among them. end: of the window.
+
+        Raises BadConfiguration for rules that don't fit the data, or this kind of monitoring.
+        """
+        if expectations is not None:
+            raise BadConfiguration(
+                f"expectations are of data quality, not of {self.ANALYSIS_TYPE.value}; leave them out"
+            )
+        return measures
+
+    def answered(
+        self, judged: Judged | None, checks: SuiteResults | None, /
+    ) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
+        """The results and hints of a person's own rules, and of their Deequ checks."""
+        return (), ()
+
     def measures_of_baseline(self) -> Any:
         """What the scan of a baseline has to gather."""
         return self.measures()
@@ -208,6 +229,7 @@ class Monitor(ABC):
 
 
 NO_VALUES = "no value is present in the current data"
+NOT_EXPECTED = "Expectation is not met: {}"  # the text of a violated rule of a person's own; the service has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,13 +323,22 @@ def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of a person's own rules: results of errors, hints of warnings, and what tells the rules from others."""
+
+    results: tuple[CheckResult, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scanned:
     """What one scan brought back: the state of the rows that were kept, and the counts of all rows.
 
-    metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks.
-    Both are requested when the rows have turned out to be enough; None if there are none. requests: those behind captured
-    records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were requested. deequ: the
-    version of the Deequ that metrics and results are by.
+    metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks;
+    judged: of a person's rules. They are requested when the rows have turned out to be enough; None if there are none. requests:
+    those behind captured records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were
+    requested. deequ: the version of the Deequ that metrics and results are by.
     """
 
     state: Any
@@ -317,3 +348,4 @@ class Scanned:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
+    judged: Callable[[], Judged] | None = None

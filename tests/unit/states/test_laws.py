@@ -46,6 +46,7 @@ from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetric
 from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from model_monitor.statistics.states.encoding import pack
 from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
 
@@ -175,6 +176,13 @@ def row_runs_of(rows: np.ndarray) -> RowRuns:
     return sum(runs, RowRuns())
 
 
+def offences_of(rows: np.ndarray) -> Offences:
+    """Negative numbers offend, and infinities; the first have ids."""
+    negative, infinite = rows[rows < 0], np.isinf(rows)
+    judged = int((~np.isnan(rows)).sum())
+    return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
+
+
 def column_metric_of(name: str, rows: np.ndarray) -> State:
     builder = ColumnMetricBuilder(name)
     builder.update(finite(rows))
@@ -206,6 +214,7 @@ CASES = {
     "vectors": Case(vectors_of, VectorCounts()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(row_runs_of, RowRuns()),
+    "offences": Case(offences_of, Offences.zero(2), Offences.zero(1)),
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),

@@ -31,6 +31,7 @@ from model_monitor.data.profiling.plan import (
     PREDICATE,
     REASON,
     VALUE,
+    WHOLE,
     Block,
     ColumnPlan,
     ScanPlan,
@@ -60,6 +61,10 @@ def states_of_partition(
     requests, times = RequestsBuilder(), list[int]()
     batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
     gatherers: list[tuple[int, Gatherer]] = [(column.position, gatherer_of(column, plan)) for column in plan.columns]
+    if plan.rules is not None:
+        from model_monitor.data.profiling.expectations import OffencesGatherer
+
+        gatherers.append((FEATURE_OF_ROWS, OffencesGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
@@ -159,6 +164,7 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
         columns[REASON] = texts.pop()
         columns[CELLS] = last
     columns |= {f"{VALUE}{position}": keys_of(cells) for position, cells in enumerate(texts)}
+    columns |= {f"{WHOLE}{position}": texts[position] for position in plan.whole_texts}
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -238,7 +244,10 @@ def prepared(
         if plan.metadata:
             columns[plan.metadata.line] = batch.column(plan.metadata.line)
         for column in plan.columns:
-            columns |= _prepared(batch.column(f"c{column.position}"), column)
+            values = batch.column(f"c{column.position}")
+            columns |= _prepared(values, column)
+            if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
+                columns[f"{WHOLE}{column.position}"] = values.cast(pa.string())
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ NULL_ELEMENTS = "n"
 NAN_ELEMENTS = "a"
 NORM = "s"
 PREDICATE = "p"
+WHOLE = "t"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
 table's columns of one type stand in a list (block.py)."""
 
@@ -78,7 +79,8 @@ class ScanPlan:
     themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
     keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
     order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
-    since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks.
+    since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
+    offending rows are counted (`expectations.Rules`); None without any.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -94,6 +96,12 @@ class ScanPlan:
     time_position: int | None = None
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
+    rules: Any = None
+
+    @property
+    def whole_texts(self) -> frozenset[int]:
+        """The positions of columns whose long texts come along whole, too."""
+        return self.rules.whole_texts if self.rules is not None else frozenset()
 
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
@@ -108,7 +116,7 @@ class ScanPlan:
 
     def without_rows(self) -> ScanPlan:
         """The same plan where another one counts what is to be counted of the rows."""
-        return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False)
+        return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False, rules=None)
 
 
 KEY_BYTES = 256
@@ -188,6 +196,11 @@ class Block:
                 cells = pa.array(numbers)
             self._order = pc.array_sort_indices(cells)
         return self._order
+
+    def whole_texts(self, column: ColumnPlan) -> pa.Array:
+        """The column's cells, long texts not cut if the plan asked for them."""
+        name = f"{WHOLE}{column.position}"
+        return self._column(name) if name in self._pieces[0].schema.names else self.cells(column)
 
     def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
         """Spark's hashes of the column's present cells, where they came along."""

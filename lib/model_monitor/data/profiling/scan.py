@@ -17,10 +17,12 @@ from typing import Any
 import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
+from model_monitor.data.profiling.expectations import Rules
 from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
+from model_monitor.statistics.states.offences import Offences
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Scan:
     """What one pass found: the profile of the rows that were kept, and the counts of all rows.
 
     matches: rows for which each predicate was true, by its name. requests: those behind captured records; None if nothing is
-    known of them. runs: of every feature, empty ones if none were kept.
+    known of them. runs: of every feature, empty ones if none were kept. offences: of the rules; None without any.
     """
 
     profile: Profile
@@ -51,6 +53,7 @@ class Scan:
     matches: Mapping[str, int]
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
+    offences: Offences | None = None
 
 
 def scan(
@@ -71,6 +74,7 @@ def scan(
     keeps_runs: bool = False,
     time_column: str | None = None,
     newest: Callable[[pa.Array], int] | None = None,
+    rules: Rules | None = None,
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -91,6 +95,7 @@ def scan(
     keeps_runs: whether runs of neighbouring rows are kept.
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     newest: the latest time of lines or texts, as in `ScanPlan`.
+    rules: a person's own, over any columns, which are read in one group then.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -109,10 +114,11 @@ def scan(
         time_position=None if time_column is None else list(names).index(time_column),
         all_columns=len(names),
         newest=newest,
+        rules=rules,
     )
     if decode is None:
         plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
-        groups = positions_of_groups(len(names), column_groups)
+        groups = positions_of_groups(len(names), 1 if rules else column_groups)
         plans = [plan(plans_of(names, counted, positions)) for positions in groups]
         counting = next((each for each in plans if each.time_column), plans[0])
         plans = [each if each is counting else each.without_rows() for each in plans]
@@ -126,8 +132,10 @@ def scan(
     of_rows = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
     rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
     requests = of_rows.get(Requests)
+    offences = of_rows.get(Offences, Offences.zero(len(rules.rules))) if rules is not None else None
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
+    assert isinstance(offences, (Offences, type(None)))
     columns = [column for each in plans for column in each.columns]
     runs = [_taken(sums.get(column.position, [])) for column in columns]
     features = tuple(
@@ -136,7 +144,8 @@ def scan(
     )
     log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
     matches = dict(zip(predicates, rows.matches, strict=True))
-    return Scan(Profile(rows.kept, features), rows, matches, requests if requests and requests.count else None, runs)
+    captured = requests if requests and requests.count else None
+    return Scan(Profile(rows.kept, features), rows, matches, captured, runs, offences)
 
 
 def _taken(states: list[State]) -> RowRuns:

@@ -20,6 +20,7 @@ from model_monitor.documents.check_results import (
 )
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
+from model_monitor.documents.expectations import Expectations
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
@@ -39,14 +40,26 @@ from model_monitor.monitors.data_quality.hints import Seen
 from model_monitor.monitors.data_quality.page import page_of
 from model_monitor.monitors.data_quality.pictures import BINS, Bins, bins_of
 from model_monitor.monitors.data_quality.words import with_words
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, Spread, violations_of
+from model_monitor.monitors.protocol import (
+    TOLD,
+    Judged,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    Spread,
+    violations_of,
+)
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.columns import chosen
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from model_monitor.monitors.user_checks.checks import CheckPlan
+    from model_monitor.monitors.user_checks.suite import SuiteResults
 
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
 
@@ -225,6 +238,39 @@ class DataQualityMonitor(Monitor):
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
         metrics = chosen(self.column_metrics)
         return Measures(accept_exponents=self.accept_exponents, column_metrics=metrics, time_column=self.time_column)
+
+    def expecting(
+        self,
+        measures: Measures,
+        expectations: Expectations | None,
+        dataset: Dataset,
+        known: QualityBaseline | None,
+        end: datetime | None,
+    ) -> Measures:
+        if self.as_service:
+            if expectations is not None:
+                raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
+            return measures
+        own = known.constraints.all_expectations if known is not None else Expectations()
+        rules = own if expectations is None else own.beside(expectations)
+        if rules.is_empty:
+            return measures
+        from model_monitor.monitors.data_quality.expectations import planned
+
+        return replace(measures, expected=planned(rules, dataset, known.names if known is not None else (), end))
+
+    def answered(
+        self, judged: Judged | None, checks: SuiteResults | None
+    ) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
+        if self.as_service:
+            return (), ()
+        results, hints = (judged.results, judged.hints) if judged is not None else ((), ())
+        if checks is None:
+            return results, hints
+        from model_monitor.monitors.user_checks.suite import answers_of
+
+        of_checks, hinted = answers_of(checks)
+        return (*results, *of_checks), (*hints, *hinted)
 
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies."""

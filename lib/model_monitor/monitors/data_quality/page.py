@@ -8,6 +8,7 @@ from shlex import quote
 import numpy as np
 
 from model_monitor.documents.check_results import CheckResult, check_in_words, excess
+from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.headline import ONE_VALUE, evidence_of, no_more_than, not_compared
 from model_monitor.documents.page import (
     EXPLAIN,
@@ -62,8 +63,9 @@ def page_of(
     are shown."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now, most_named = from_profile(profile), 0 if hide_values else max_domain_size
-    if known is None:
+    if known is None and not results:
         return _of_baseline(features, now)
+    known = known or QualityBaseline.made_of(Constraints(features=()), None, None)  # a person's own rules need none
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)

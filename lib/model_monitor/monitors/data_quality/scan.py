@@ -8,15 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.engine.protocol import Partitions
-from model_monitor.data.profiling.scan import scan
+from model_monitor.data.profiling.scan import Scan, scan
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.event_times import newest_of_lines, newest_time
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NeedsSpark
-from model_monitor.monitors.protocol import Scanned
+from model_monitor.monitors.protocol import Judged, Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
 
 if TYPE_CHECKING:
+    from model_monitor.monitors.data_quality.expectations import Plan
     from model_monitor.monitors.user_checks.checks import CheckPlan
 
 
@@ -52,6 +53,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         else None
         if dataset.metadata or measures.keeps_runs
         else newest_time,
+        rules=measures.expected.rules if measures.expected else None,
     )
     counts = found.rows
     if time is not None:
@@ -62,7 +64,18 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         from model_monitor.monitors.user_checks.suite import checked
 
         results = partial(engine.way(checked), checks, dataset, found.profile, found.matches)
-    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs, deequ)
+    judge = partial(_judged, measures.expected, dataset, found) if measures.expected else None
+    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs, deequ, judge)
+
+
+def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
+    """What became of a person's rules; `unique` takes a pass of its own."""
+    from model_monitor.data.profiling.uniqueness import repeated_rows
+    from model_monitor.monitors.data_quality.expectations import judged
+
+    assert found.offences is not None  # rules were counted
+    rows, present = found.profile.item_count, {at: found.profile.features[at].num_present for at in plan.unique}
+    return judged(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

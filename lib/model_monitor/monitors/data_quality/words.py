@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, plain_words
+from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
 from model_monitor.documents.headline import DRIFT, ONE_VALUE, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
@@ -73,9 +73,15 @@ def with_words(
     return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
 
 
+_OF_EXPECTATIONS = {"rows": "is", "column": "is", "columns": "are", "deequ": "is not met:"}
+
+
 def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
     """What a violated check of data quality found. current: the feature in the window, None where it is not."""
     name = result.feature or ""
+    if result.check == EXPECTATION:
+        verb = _OF_EXPECTATIONS.get(result.component or "", "has")
+        return Said(plain_words(result), change=f"{verb} {result.reason}", short=result.reason or "")
     before = known.references.get(result.against or "", known.distributions).get(name)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus, Hint
 from model_monitor.documents.json_text import java_double
 from model_monitor.errors import NeedsSpark
+from model_monitor.monitors.protocol import NOT_EXPECTED, Finding
 from model_monitor.monitors.user_checks.answers import (
     DeequMoments,
     NeedsSecondScan,
@@ -132,6 +134,27 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     """
     assert isinstance(plan.checks, JsonChecks)  # the others are Deequ's own
     return SuiteResults(tuple(_judged_by_states(check, plan, profile, matches) for check in plan.checks.checks))
+
+
+def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
+    """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
+    results = []
+    for each in found.constraints:
+        if each.check_level == Level.ERROR.value:
+            finding = Finding(CheckStatus.PASSED, None, each.metric, component="deequ")
+            if each.constraint_status == FAILURE:
+                reason = each.constraint_message or "does not hold"
+                said = f"{each.constraint}: {reason}"
+                finding = replace(
+                    finding, status=CheckStatus.VIOLATED, reason=reason, description=NOT_EXPECTED.format(said)
+                )
+            results.append(finding.result(EXPECTATION, feature=each.constraint))
+    warned = (each for each in found.failed if each.check_level != Level.ERROR.value)
+    hints = (
+        Hint(hint="expectation", features=(), description=f"{each.constraint}: {each.constraint_message}")
+        for each in warned
+    )
+    return tuple(results), tuple(hints)
 
 
 # The metrics of a user's checks where Deequ is not: from the same states by its formulas, and without one in its words.

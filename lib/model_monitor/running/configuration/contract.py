@@ -409,6 +409,16 @@ class JobConfig(BaseModel):
         None, "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.", "CHECKS"
     )
 
+    expectations: str | None = _of_columns_in_a_window(
+        None,
+        "Rules of your own, YAML or JSON: one that is not met is a violation, or a hint. No baseline is needed.",
+        "FILE",
+    )
+
+    suggest_expectations: str | None = _suggestion(
+        None, "File that gets rules which the baseline meets, for a person to choose from.", "FILE"
+    )
+
     allow_second_scan: kinds.Switch = _of_columns(
         False, "Whether a check that needs it may read the data once more.", opposite="no_second_scan"
     )

@@ -163,7 +163,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
-    for name in ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics"):
+    paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
+    for name in (*paths, "expectations"):
         path = getattr(config, name)
         if path and not opens_here(path):
             return f"{path} is opened by it"
@@ -188,14 +189,16 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
 def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
-    None only for `--baseline previous` when there is no earlier run: then this one can only be the first.
+    None for `--baseline previous` when there is no earlier run: then this one can only be the first; and for expectations alone.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
         known = _named(spark, config, monitor)
     except BadInput as fault:
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
-    if known is None:
+    if known is None and config.baseline is None:
+        log.warning("no baseline is named; nothing but the expectations is judged")
+    elif known is None:
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
     if not isinstance(known, QualityBaseline):
         return known
@@ -269,6 +272,8 @@ def _named(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> S
         known = baselines.of_run(config.baseline, spark, monitor)
     elif config.baseline_constraints is not None:
         known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, spark, monitor)
+    elif config.expectations is not None and not config.replays_service:
+        return None
     else:
         raise BadConfiguration(
             "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "

@@ -18,7 +18,7 @@ from model_monitor.documents.headline import headline_of
 from model_monitor.documents.page import Headline, Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
-from model_monitor.monitors.protocol import Monitor, PublishedMetric, StoredBaseline
+from model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
 from model_monitor.reports.history_page.around import NOTHING_AROUND, Around, around
 from model_monitor.reports.outputs.files import Run, publish
@@ -67,6 +67,8 @@ class Baseline(AsTables):
         How the parts of the data vary. None if nobody looked.
     deequ : str, optional
         The version of the Deequ that evaluated the state. None where the state's own formulas did, with the same results.
+    judged : Judged, optional
+        What became of a person's own rules. None if there were none.
 
     Examples
     --------
@@ -91,6 +93,7 @@ class Baseline(AsTables):
     context: RunContext = NOBODY_SAID
     variation: Any = None
     deequ: str | None = None
+    judged: Judged | None = None
 
     @property
     def statistics(self) -> Any:
@@ -172,6 +175,7 @@ class Baseline(AsTables):
             violations=violations,
             read_by=self.context.read_by,
             deequ=self.deequ,
+            expectations=self.judged.digest if self.judged is not None else None,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:

@@ -12,7 +12,9 @@ The same functions are behind the jobs. In a session of the caller's nothing is 
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -27,16 +29,28 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.check_results import CheckResult, Hint, in_alarms
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext
-from model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadInput, NeedsSpark, NoData, ScriptFailed
+from model_monitor.errors import (
+    NO_DATA,
+    SCRIPT_FAILED,
+    BadConfiguration,
+    BadInput,
+    MissingDependency,
+    MonitorError,
+    NeedsSpark,
+    NoData,
+    ScriptFailed,
+)
 from model_monitor.monitors.protocol import Layout, Monitor, Scanned, StoredBaseline
 from model_monitor.running.runs.pages import warn_of_nan_texts
 from model_monitor.running.runs.results import Baseline, Findings
 from model_monitor.statistics.states import Profile
+from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from model_monitor.documents.alerts import Decision
+    from model_monitor.documents.expectations import Expectations
     from model_monitor.monitors.user_checks.checks import CheckPlan
 
 log = logging.getLogger(__name__)
@@ -140,6 +154,7 @@ def run_monitoring(
     context: RunContext | None = None,
     decisions: Sequence[Decision] = (),
     since: Mapping[str, str] | None = None,
+    expectations: str | Mapping[str, Any] | Expectations | None = None,
 ) -> Findings:
     """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
 
@@ -171,6 +186,9 @@ def run_monitoring(
         Alarms that somebody accepted; the same ones are no violations.
     since : mapping of str to str, optional
         What was violated in the window before, and since when, for the words of alarms that go on.
+    expectations : str or mapping, optional
+        Rules of your own: the path of a file as `--expectations` takes it, or its content. One that is not met is a violation, or
+        a hint if its level is `warning`. They are judged without a baseline, too.
 
     Returns
     -------
@@ -205,19 +223,23 @@ def run_monitoring(
         )
     names = known.names if known is not None else ()
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, names)
+    end = window.end if window is not None else context.end if context is not None else None
+    rules = read_expectations(expectations)
 
     def compared(dataset: Dataset) -> Findings:
-        if known is None:
-            first = run.profiled(dataset, monitor.measures())
-            return _findings(monitor, first, (), None, _hinted(monitor, first, dataset, None))
-        current = run.profiled(dataset.matching(names, exact=monitor.exact_columns), monitor.measures())
-        _log_matching(current.ledger)
-        results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+        matched = dataset if known is None else dataset.matching(names, exact=monitor.exact_columns)
+        current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
+        results: tuple[CheckResult, ...] = ()
+        if known is not None:
+            _log_matching(current.ledger)
+            results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+        results = (*results, *monitor.answered(current.judged, current.checks)[0])
         if decisions:
             from model_monitor.documents.alerts import accepted
 
             results = accepted(results, decisions)
-        results = in_alarms(monitor.in_words(results, current.state, known), since or {})
+        results = results if known is None else monitor.in_words(results, current.state, known)
+        results = in_alarms(results, since or {})
         return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
 
     return run.on_an_engine(compared, spark, engine)
@@ -283,6 +305,25 @@ class _Run:
         return found, ledger
 
 
+def read_expectations(
+    given: str | Mapping[str, Any] | Expectations | None, spark: SparkSession | None = None
+) -> Expectations | None:
+    """The rules that somebody names or wrote. Raises BadConfiguration for a file that can't be read, or rules that are none."""
+    if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
+        return given
+    from model_monitor.documents.expectations import Expectations, expectations_of
+
+    try:
+        if isinstance(given, Mapping):
+            return Expectations.from_json(json.dumps(given), "expectations")
+        path = os.fspath(given)
+        return expectations_of(storage_of(path, spark).read(path), path)
+    except MissingDependency:
+        raise
+    except (MonitorError, OSError, TypeError) as fault:
+        raise BadConfiguration(f"--expectations: {fault}") from fault
+
+
 def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
@@ -316,14 +357,17 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     documents = monitor.documents(found.state, metrics)
     checks = found.checks() if found.checks else None
     variation = monitor.variation(found.state, found.runs) if any(each.runs for each in found.runs) else None
-    return Baseline(
-        monitor, documents, found.state, metrics, ledger, checks, found.requests, context, variation, found.deequ
-    )
+    judged = found.judged() if found.judged else None
+    facts = (ledger, checks, found.requests, context, variation, found.deequ, judged)
+    return Baseline(monitor, documents, found.state, metrics, *facts)
 
 
 def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:
     """What looks wrong with the data, which the log says as well."""
-    hints = monitor.hints(current.state, _layout(dataset, current.ledger), known)
+    hints = (
+        *monitor.hints(current.state, _layout(dataset, current.ledger), known),
+        *monitor.answered(current.judged, current.checks)[1],
+    )
     for hint in hints:
         log.warning("%s", hint.description)
     return hints

@@ -28,6 +28,7 @@ from model_monitor.data.profiling.plan import (
     NULL_ELEMENTS,
     PREDICATE,
     VALUE,
+    WHOLE,
     ColumnPlan,
     ScanPlan,
 )
@@ -231,6 +232,9 @@ def prepared(
             selected += _expressions(f"`{field.name}`", field.dataType, column)
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
+    for column in plan.columns:
+        if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
+            selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {WHOLE}{column.position}")
     selected += [f"{_list_of(names, listed)} AS {listed}" for listed, names in lists.items()]
     if plan.predicates:
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctRegisters
@@ -35,6 +35,7 @@ class Measures:
     column_metrics: names of the metrics of numeric columns to gather (columns/).
     keeps_runs: whether runs of neighbouring rows are kept, as of a baseline.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
+    expected: the plan of a person's own rules; None without any.
     """
 
     accept_exponents: bool = True
@@ -42,6 +43,7 @@ class Measures:
     column_metrics: tuple[str, ...] = ()
     keeps_runs: bool = False
     time_column: str | None = None
+    expected: Any = None
 
 
 S = TypeVar("S", bound=State)

@@ -1,0 +1,196 @@
+"""What do rules cost? A thousand on 1 M x 100 beside the same scan without them; twenty beside Great Expectations, pandera, Deequ.
+
+python benchmarks/expectations.py [--quick]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from expectations_rules import DOMAINS, KEYS, LENGTHS, ORDERED, PATTERNS, PRESENT, RANGES, rows
+from side_by_side import QUICK_SHARE, quick_asked
+
+from model_monitor import DataQualityMonitor, run_monitoring
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON_VARIABLE = "MODEL_MONITOR_EXPECTATIONS_PYTHON"
+ENVIRONMENT = ROOT / ".venv-expectations"
+SCRIPT = Path(__file__).with_name("expectations_peers.py")
+
+ROWS, NUMBERS, TEXTS, ROUNDS = 1_000_000, 80, 20, 3
+TIMES_THE_SCAN = 1.3
+
+
+def wide(folder: Path, count: int) -> Path:
+    """A table of numbers and texts, written a tenth at a time."""
+    for part in range(10):
+        random = np.random.default_rng(part)
+        frame = pd.DataFrame({f"n{each}": random.normal(size=count // 10) for each in range(NUMBERS)})
+        for each in range(TEXTS):
+            frame[f"t{each}"] = random.choice([f"code{value:03d}" for value in range(200)], count // 10)
+        frame.to_parquet(folder / f"{part}.parquet", index=False)
+    return folder
+
+
+def a_thousand() -> dict[str, object]:
+    """Ten rules a column at 75 numbers and 20 texts, and fifty about rows."""
+    numbers = [{"min": -9 - step, "max": 9 + step} for step in range(5)] + [{"type": "Fractional"}, {"not_null": 0.9}]
+    numbers += [{"min": -1, "share": 0.5 + step / 100} for step in range(3)]
+    texts = [{"matches": f"code[0-9]{{{digits}}}"} for digits in (3, 3, 3)] + [{"length": 7}, {"length": {"max": 9}}]
+    texts += [
+        {"in": [f"code{value:03d}" for value in range(200)]},
+        {"not_null": True},
+        {"max_share_of": {"code007": 0.1}},
+    ]
+    texts += [{"matches": "[a-z]+[0-9]+"}, {"max_share_of": {"code008": 0.1}}]
+    features = {f"n{each}": numbers for each in range(75)} | {f"t{each}": texts for each in range(TEXTS)}
+    return {"features": features, "row_rules": [f"n{each} <= n{each + 1} + 99" for each in range(50)]}
+
+
+def twenty() -> dict[str, object]:
+    """The rules as a file of ours has them."""
+    features: dict[str, dict[str, object]] = {}
+    for name, (low, high) in RANGES.items():
+        features.setdefault(name, {}).update(min=low, max=high)
+    for member, by_name in (("in", DOMAINS), ("matches", PATTERNS), ("length", LENGTHS)):
+        for name, operand in by_name.items():
+            features.setdefault(name, {})[member] = operand
+    for member, names in (("not_null", PRESENT), ("unique", KEYS)):
+        for name in names:
+            features.setdefault(name, {})[member] = True
+    return {"features": features, "row_rules": [f"{low} <= {high}" for low, high in ORDERED]}
+
+
+def core_seconds(run: Callable[[], object]) -> float:
+    """Of processor cores, of this process and of those that have ended."""
+    before = sum(os.times()[:4])
+    run()
+    return sum(os.times()[:4]) - before
+
+
+def ours(path: str, rules: dict[str, object] | None) -> object:
+    return run_monitoring(path, DataQualityMonitor(), None, expectations=rules, engine="local")
+
+
+def compare_with_the_scan(count: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        path, rules = str(wide(Path(name), count)), a_thousand()
+        without, with_rules = [], []
+        for _ in range(ROUNDS):
+            without.append(core_seconds(lambda: ours(path, None)))
+            with_rules.append(core_seconds(lambda: ours(path, rules)))
+    plain, ruled = statistics.median(without), statistics.median(with_rules)
+    times = ruled / plain
+    print(f"\n1,000 rules on {count:,} rows x {NUMBERS + TEXTS} columns, core seconds, median of {ROUNDS}\n")
+    print(f"the scan: {plain:.1f}; with the rules: {ruled:.1f}; {times:.2f} times, wanted at most {TIMES_THE_SCAN}")
+
+
+def found_by_us(path: str) -> dict[str, int]:
+    results = ours(path, twenty()).results  # type: ignore[attr-defined]
+    words = {
+        "min": "range",
+        "in": "in",
+        "matches": "matches",
+        "length": "length",
+        "not_null": "not_null",
+        "unique": "unique",
+    }
+    counts = {}
+    for each in results:
+        kind = (each.component or "").split()[0]
+        name = f"row {each.feature.replace(' <= ', ' ')}" if kind == "row_rule" else f"{words[kind]} {each.feature}"
+        counts[name] = round(each.observed * each.m)
+    return counts
+
+
+def found_by_deequ(path: str) -> tuple[dict[str, int], float]:
+    """Deequ's VerificationSuite by a scan of its own: the rows of each rule from the share that holds, and core seconds."""
+    os.environ.setdefault("SPARK_VERSION", "3.5")  # which pydeequ wants to be told
+    from processor_time import ProcessorTime
+    from pydeequ.checks import Check, CheckLevel
+    from pydeequ.verification import VerificationResult, VerificationSuite
+    from session import benchmark_session
+
+    with benchmark_session() as spark:
+        frame = spark.read.parquet(path)
+        total = frame.count()
+        names: list[str] = []
+        check = Check(spark, CheckLevel.Error, "rules")
+
+        def holds(name: str, sql: str) -> None:
+            nonlocal check
+            names.append(name)
+            check = check.satisfies(sql, name, lambda share: share == 1.0)
+
+        for name, (low, high) in RANGES.items():
+            holds(f"range {name}", f"{name} IS NULL OR {name} BETWEEN {low} AND {high}")
+        for name, domain in DOMAINS.items():
+            holds(f"in {name}", f"{name} IS NULL OR {name} IN ({', '.join(map(repr, domain))})")
+        for name, pattern in PATTERNS.items():
+            escaped = pattern.replace("\\", "\\\\")
+            holds(f"matches {name}", f"{name} IS NULL OR {name} RLIKE '^(?:{escaped})$'")
+        for name, length in LENGTHS.items():
+            holds(f"length {name}", f"{name} IS NULL OR length({name}) = {length}")
+        for name in PRESENT:
+            holds(f"not_null {name}", f"{name} IS NOT NULL")
+        for low, high in ORDERED:
+            holds(f"row {low} {high}", f"{low} IS NULL OR {high} IS NULL OR {low} <= {high}")
+        for name in KEYS:
+            names.append(f"unique {name}")
+            check = check.hasUniqueness([name], lambda share: share == 1.0)
+        clock = ProcessorTime()
+        began = clock.seconds()
+        result = VerificationSuite(spark).onData(frame).addCheck(check).run()
+        metrics = VerificationResult.successMetricsAsDataFrame(spark, result).collect()
+        took = clock.seconds() - began
+    shares = {row["instance"]: row["value"] for row in metrics}
+    found = {
+        name: round((1 - shares[name.split()[1] if name.startswith("unique") else name]) * total) for name in names
+    }
+    return found, took
+
+
+def compare_with_peers(count: int) -> None:
+    chosen = Path(os.environ.get(PYTHON_VARIABLE) or ENVIRONMENT / "bin" / "python")
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as folder:
+        path = f"{folder}/rows.parquet"
+        rows(count).to_parquet(path, index=False)
+        seconds = {"ours": core_seconds(lambda: ours(path, twenty()))}
+        found = {"ours": found_by_us(path)}
+        found["deequ"], seconds["deequ"] = found_by_deequ(path)
+        for peer in ("great_expectations", "pandera") if chosen.is_file() else ():
+            said = subprocess.run([chosen, SCRIPT, peer, path], check=True, capture_output=True, text=True).stdout
+            *_, counts, took = said.strip().splitlines()
+            found[peer], seconds[peer] = json.loads(counts), float(took.split()[1])
+    print(f"\n20 rules on {count:,} rows, core seconds, and whether each rule finds as many rows as ours\n")
+    for name, took in seconds.items():
+        unlike = {
+            rule: (rows, found[name].get(rule)) for rule, rows in found["ours"].items() if found[name].get(rule) != rows
+        }
+        print(
+            f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours; {len(found['ours']) - len(unlike)} of 20 {unlike or ''}"
+        )
+
+
+def main() -> None:
+    count = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    compare_with_the_scan(count)
+    compare_with_peers(count)
+    if not (ENVIRONMENT / "bin" / "python").is_file():
+        print(
+            f"no peers: python -m venv {ENVIRONMENT.name}; pip install -r requirements-expectations.txt",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Rules that a baseline may turn into, for a person to choose from: domains, signs, bounds, keys, orderings. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from typing import Any
+
+from model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus
+from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.expectations import Expectations
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+
+FEWEST_ROWS = 100  # below it nothing is learnt about what never happens
+MOST_ORDERED = 20  # columns of numbers whose orderings are tried
+NEARLY_ALL = 0.97  # the share of distinct values, as estimated, from which on a column is tried as a key
+
+
+def candidates(profile: Profile, constraints: Constraints) -> Expectations:
+    """Rules that the baseline may meet, each an entry of its own. A run of them says which it does."""
+    rules = {feature.name: [*_of(feature, constraints)] for feature in profile.features}
+    numbers = [
+        feature
+        for feature in profile.features
+        if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS
+    ][:MOST_ORDERED]
+    # where one range ends before the other begins an ordering says nothing of rows
+    ordered = [f"{_quoted(a)} <= {_quoted(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
+    return Expectations.model_validate(
+        {"features": {name: each for name, each in rules.items() if each}, "row_rules": ordered}
+    )
+
+
+def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
+    """Those of the rules that hold, one entry for each column. results: of a run of them on the baseline."""
+    passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
+    features: dict[str, dict[str, Any]] = {}
+    for name, listed in tried.features.items():
+        for each in listed:
+            if next(passed):
+                features.setdefault(name, {}).update(each.model_dump(exclude_unset=True))
+    row_rules = [each.rule for each in tried.row_rules if next(passed)]
+    return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
+
+
+def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Any]]:
+    if feature.column_type in (ColumnType.VECTOR, ColumnType.NESTED) or feature.num_present < FEWEST_ROWS:
+        return
+    if not feature.num_missing:
+        yield {"not_null": 1.0}
+    suggested = constraints.feature(feature.name)
+    moments = feature.moments
+    if feature.is_numeric and moments is not None and moments.count:
+        if feature.inferred_type == "Integral":
+            yield {"type": "Integral"}
+        if moments.minimum >= 0:
+            is_share = feature.inferred_type == "Fractional" and 0.5 < moments.maximum <= 1
+            yield {"min": 0.0, "max": 1.0} if is_share else {"min": 0.0}
+    elif suggested.domains:
+        yield {"in": list(suggested.domains)}
+    has_keys = feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present
+    if has_keys and feature.inferred_type != "Fractional":  # measurements differ by their digits, and are no keys
+        yield {"unique": True}
+
+
+def _may_be_ordered(a: FeatureProfile, b: FeatureProfile) -> bool:
+    mine, other = a.moments, b.moments
+    assert mine is not None
+    assert other is not None
+    return mine.minimum <= other.minimum <= mine.maximum <= other.maximum and mine.average < other.average
+
+
+def _quoted(feature: FeatureProfile) -> str:
+    return feature.name if feature.name.isidentifier() else f"`{feature.name}`"

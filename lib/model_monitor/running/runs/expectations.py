@@ -1,0 +1,27 @@
+"""Rules that a baseline suggests to a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.documents.expectations import Expectations
+from model_monitor.monitors.data_quality.suggestions import candidates, met
+from model_monitor.running.runs.results import Baseline
+from model_monitor.running.runs.run import run_monitoring
+from model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def suggested_expectations(data: Dataset, baseline: Baseline) -> Expectations:
+    """Rules that the data of a baseline meets. One more scan, and a pass for what may be keys."""
+    tried = candidates(baseline.state, baseline.constraints)
+    found = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
+    return met(tried, found.results)
+
+
+def write_expectations(rules: Expectations, path: str, spark: SparkSession | None = None) -> None:
+    """JSON, which YAML's readers take as well."""
+    storage_of(path, spark).write(path, rules.to_json().encode())

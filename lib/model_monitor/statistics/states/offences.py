@@ -1,0 +1,61 @@
+"""How many rows offend against each of a person's rules: counts that add."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from model_monitor.errors import BadState
+from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+
+MOST_IDS = 10  # of offending rows that are kept for a rule
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Offences(State):
+    """Of each rule the rows that offend, the rows that were judged, and the ids of the first offending ones, if rows have ids."""
+
+    KIND: ClassVar[str] = "offences"
+    VERSION: ClassVar[int] = 1
+
+    offending: tuple[int, ...] = ()
+    judged: tuple[int, ...] = ()
+    ids: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def zero(cls, rules: int) -> Offences:
+        """Of no rows."""
+        return cls((0,) * rules, (0,) * rules, ((),) * rules)
+
+    def __add__(self, other: Offences) -> Offences:
+        """Raises BadState if they are of another number of rules."""
+        require_equal(self.KIND, "the number of rules", len(self.offending), len(other.offending))
+        return Offences(
+            tuple(mine + theirs for mine, theirs in zip(self.offending, other.offending, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.judged, other.judged, strict=True)),
+            tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, other.ids, strict=True)),
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Both counts of all rules as 64-bit integers, then the ids as JSON."""
+        return {}, joined([np.array([self.offending, self.judged], "<i8").tobytes(), json.dumps(self.ids).encode()])
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Offences:
+        try:
+            counts, ids = split(cls.KIND, payload)
+            offending, judged = np.frombuffer(counts, "<i8").reshape(2, -1).tolist()
+            known = tuple(tuple(str(each) for each in of_rule) for of_rule in json.loads(ids))
+        except (ValueError, TypeError) as fault:
+            raise BadState(f"state bytes: the payload of {cls.KIND!r} is no counts with ids") from fault
+        if len(known) != len(offending) or any(
+            not 0 <= few <= all_ for few, all_ in zip(offending, judged, strict=True)
+        ):
+            raise BadState(
+                f"state bytes: a {cls.KIND!r} has other ids than rules, or more offending rows than judged ones"
+            )
+        return cls(tuple(offending), tuple(judged), known)

@@ -1,0 +1,316 @@
+"""Rules of a person's own over data: every single row that offends is found, counted and told. Counts are planted, so known."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.data.profiling.uniqueness import repeated_rows
+from model_monitor.data.reading.data import read_data
+from model_monitor.documents.alerts import accepted
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.expectations import Expectations
+from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.monitors.data_quality.suggestions import candidates
+
+ROWS = 2_000
+
+
+def people(seed: int = 1) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    return pd.DataFrame({"age": random.integers(0, 90, ROWS).astype(float), "plan": random.choice(["a", "b"], ROWS)})
+
+
+def judged(frame, baseline=None, monitor=None, **rules):
+    findings = run_monitoring(frame, monitor or DataQualityMonitor(), baseline, expectations=rules, engine="local")
+    return findings
+
+
+def offending(frame, **rules) -> list[int]:
+    """How many rows offend, of each rule in its order."""
+    results = [each for each in judged(frame, **rules).results if each.check == "expectation_check"]
+    return [round((each.observed or 0) * (each.m or 0)) for each in results]
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return run_baseline(people(), DataQualityMonitor(), engine="local")
+
+
+@pytest.mark.parametrize("value", [-1.0, 900.0, np.inf])
+@pytest.mark.parametrize("rows", [1, 10])
+def test_each_row_that_must_never_be_is_found(baseline, value, rows):
+    window = people(2)
+    window.loc[: rows - 1, "age"] = value
+
+    findings = judged(window, baseline, features={"age": {"min": 0, "max": 120}})
+
+    said = [each for each in findings.violations.violations if each.constraint_check_type == "expectation_check"]
+    assert [each.description for each in said] == [f"Expectation is not met: {rows} of 2,000 values not from 0 to 120"]
+    assert f"age has {rows} of 2,000 values not from 0 to 120" in findings.summary()
+    assert f"{rows} of 2,000 values not from 0 to 120" in findings.report().html
+
+
+def test_a_rule_needs_no_baseline_and_takes_no_part_in_the_budget(baseline):
+    window = people(2).assign(age=-1.0)
+    rules = {"features": {"age": {"min": 0}}}
+
+    assert judged(window, **rules).count == 1
+    without, with_rules = judged(people(2), baseline), judged(people(2), baseline, **rules)
+    assert without.budget == with_rules.budget
+
+
+def test_numbers_and_texts_of_numbers_are_judged_alike():
+    numbers = [1, 2.5, -3, 4e3, None, 7]
+    for column in (pd.Series(numbers), pd.Series(["1", "2.5", "-3", "4e3", None, "7"])):
+        frame = pd.DataFrame({"x": column})
+        rules = [
+            {"min": 0},
+            {"max": 7},
+            {"min": 0, "max": 7},
+            {"type": "Integral"},
+            {"type": "Fractional"},
+            {"in": [1, "2.5"]},
+        ]
+        rules += [{"not_null": 0.5}, {"max_share_of": {"7": 0.9}}]
+
+        assert offending(frame, features={"x": rules}) == [1, 1, 2, 1, 0, 3, 1, 1]
+
+
+def test_what_is_no_number_breaks_a_bound_and_what_is_missing_does_not():
+    frame = pd.DataFrame({"x": ["1", "n/a", None, "2"]})
+
+    assert offending(frame, features={"x": {"min": 0}}) == [1]
+
+
+def test_rules_about_texts():
+    frame = pd.DataFrame(
+        {
+            "x": ["AB1", "ab1", "AB12", "é", None, "y" * 400, "true"],
+            "t": ["2026-01-01"] * 3 + ["2025-12-31T23:59:59Z", "soon", None, None],
+        }
+    )
+    rules = {
+        "x": [
+            {"matches": "[A-Z]+[0-9]"},
+            {"length": 3},
+            {"length": {"max": 399}},
+            {"in": ["AB1", True]},
+            {"type": "Boolean"},
+        ],
+        "t": [{"newer_than": "2025-12-31T23:59:59Z"}, {"type": "Time"}],
+    }
+
+    assert offending(frame, features=rules) == [5, 4, 1, 4, 5, 2, 1]
+
+
+def test_the_whole_text_has_to_match():
+    assert offending(pd.DataFrame({"x": ["ab", "xab", "abx", "ab\n"]}), features={"x": {"matches": "a|ab"}}) == [3]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("a <= b", [(1, 3)]),
+        ("not a > b", [(1, 3)]),
+        ("a == 3 or b == 1", [(1, 3)]),
+        ("a == 1 or b == 9", [(1, 4)]),  # true whatever the missing one is
+        ("a > 0 and b > 0", [(0, 3)]),
+        ("b is not null", [(1, 4)]),
+        ("0 < a < b", [(2, 3)]),
+        ("a + b = 3 ± 1", [(2, 3)]),
+        ("a * 2 / b >= -a + 3", [(1, 3)]),
+        ("s in ('x', 'y')", [(1, 4)]),
+        ("s < t", [(1, 4)]),
+        ("s != t", [(0, 4)]),
+        ("a < s", [(4, 4)]),  # a number beside a text that is none is true of no comparison
+    ],
+)
+def test_rules_about_a_row_are_three_valued_as_in_sql(rule, expected):
+    """Worked out by hand, row by row."""
+    frame = pd.DataFrame(
+        {"a": [1, 1, 3, 1], "b": [1.0, 4.0, 2.0, None], "s": ["x", "y", "x", "z"], "t": ["y", "z", "z", "a"]}
+    )
+    results = [each for each in judged(frame, row_rules=[rule]).results if each.check == "expectation_check"]
+
+    assert [(round(each.observed * each.m), each.m) for each in results] == expected
+
+
+def test_a_tolerance_is_as_it_is_written():
+    """.31 - .30 is above .01 in doubles."""
+    assert offending(pd.DataFrame({"a": [0.31, 0.32], "b": [0.30, 0.30]}), row_rules=["a = b ± .01"]) == [1]
+
+
+def test_every_row_of_a_value_that_is_there_twice_is_counted():
+    frame = pd.DataFrame({"id": ["a", "b", "a", None, "c", "a", "b", None], "n": [1.0, 2, 3, 4, 5, 6, 0.0, -0.0]})
+
+    assert offending(frame, features={"id": {"unique": True}, "n": {"unique": True}}) == [5, 2]
+
+
+def test_unique_is_the_same_in_many_passes():
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({"a": random.integers(0, 3_000, ROWS), "b": random.integers(0, 3_000, ROWS).astype(str)})
+    expected = {place: int(frame[name].duplicated(keep=False).sum()) for place, name in enumerate(frame)}  # by pandas
+
+    with read_data(frame, engine="local") as data:
+        assert repeated_rows(data, (0, 1), ROWS) == expected
+        assert repeated_rows(data, (0, 1), ROWS, pass_bytes=5_000) == expected
+
+
+def test_a_share_may_offend_where_somebody_says_so():
+    frame = pd.DataFrame({"x": [1] * 98 + [-1] * 2})
+
+    assert judged(frame, features={"x": {"min": 0, "share": 0.98}}).count == 0
+    assert judged(frame, features={"x": {"min": 0, "share": 0.981}}).count == 1
+    assert judged(frame, features={"x": {"not_null": 1.0, "max_share_of": {"1": 0.97}}}).count == 1
+
+
+def test_rows_and_columns_are_judged():
+    assert judged(people(), rows={"min": 2_001}).summary().startswith("1 of ")
+    assert judged(people(), rows={"min": 2_000, "max": 2_000}).count == 0
+    closed = judged(people(), columns="closed", features={"age": {"min": 0}})
+    assert [each.description for each in closed.violations.violations] == [
+        "Expectation is not met: 'plan', of which there is no rule"
+    ]
+
+
+def test_a_warning_is_a_hint_and_no_violation():
+    findings = judged(people(), features={"age": {"max": -1, "level": "warning"}})
+
+    assert findings.count == 0
+    assert [hint.description for hint in findings.hints] == ["age: 2,000 of 2,000 values not -1 or less"]
+
+
+def test_a_column_of_the_baseline_that_is_gone_is_a_violation_and_one_that_never_was_a_sentence(baseline):
+    gone = judged(people(2).drop(columns="age"), baseline, features={"age": {"min": 0}})
+
+    assert "Expectation is not met: not in the data" in [each.description for each in gone.violations.violations]
+    with pytest.raises(BadConfiguration, match="features.aeg: there is no column 'aeg'; did you mean 'age'?"):
+        judged(people(2), baseline, features={"aeg": {"min": 0}})
+    with pytest.raises(BadConfiguration, match="there is no column 'ages'"):
+        judged(people(2), baseline, row_rules=["ages > 1"])
+
+
+def test_a_rule_that_does_not_fit_a_columns_type_is_a_sentence():
+    with pytest.raises(BadConfiguration, match="age: length 3 is of texts, and the column is fractional; write min"):
+        judged(people(), features={"age": {"length": 3}})
+    with pytest.raises(BadConfiguration, match="min 0 is of single values"):
+        judged(pd.DataFrame({"v": [[1.0, 2.0]]}), features={"v": {"min": 0}})
+    with pytest.raises(BadConfiguration, match="before the end of a window, and the run has none"):
+        judged(people(), features={"plan": {"newer_than": "P1D"}})
+
+
+def test_a_file_that_is_edited_between_windows_leaves_another_digest(tmp_path):
+    def digest(text):
+        (tmp_path / "rules.json").write_text(text)
+        findings = run_monitoring(people(), DataQualityMonitor(), None, expectations=str(tmp_path / "rules.json"))
+        return json.loads(findings.files()["run.json"])["expectations"]
+
+    assert digest('{"rows": {"min": 1}}') == digest('{ "rows": {"min": 1} }') != digest('{"rows": {"min": 2}}')
+    assert "expectations" not in json.loads(run_monitoring(people(), DataQualityMonitor(), None).files()["run.json"])
+
+
+def test_the_ids_of_the_first_offending_records_are_told_where_records_have_some():
+    frame = people().assign(SageMakerInferenceId=[f"id-{row}" for row in range(ROWS)])
+    frame.loc[[3, 500, 1_999], "age"] = -1
+    [result] = [each for each in judged(frame, features={"age": {"min": 0}}).results]
+
+    assert result.ids == ("id-3", "id-500", "id-1999")
+
+
+def test_somebody_who_accepts_a_violation_is_not_told_of_it_again_but_of_more():
+    def result(rows):
+        window = people(2)
+        window.loc[: rows - 1, "age"] = -1
+        return judged(window, features={"age": {"min": 0}}).results
+
+    from model_monitor.documents.alerts import Decision
+
+    decision = Decision(run_id="r", time="2026-01-01T00:00:00Z", alarms=result(10))
+    assert [each.status for each in accepted(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
+    assert [each.status for each in accepted(result(100), [decision])] == [CheckStatus.VIOLATED]
+
+
+def test_rules_of_constraints_are_judged_and_those_of_the_flag_beside_them(baseline):
+    constraints = baseline.constraints
+    features = tuple(
+        each.model_copy(
+            update={"expectations": Expectations.model_validate({"features": {"x": {"max": 100}}}).features["x"]}
+        )
+        if each.name == "age"
+        else each
+        for each in constraints.features
+    )
+    edited = DataQualityMonitor().known(constraints.model_copy(update={"features": features}), None, baseline.state)
+
+    both = judged(people(2), edited, features={"age": {"min": 89}})
+
+    assert [each.component for each in both.results if each.check == "expectation_check"] == ["max 100", "min 89"]
+    with pytest.raises(BadConfiguration, match="min is 200 and max is 100"):
+        judged(people(2), edited, features={"age": {"min": 200}})
+    service = judged_as_service(edited)
+    assert "expectation_check" not in {each.check for each in service.results}
+
+
+def judged_as_service(known):
+    return run_monitoring(people(2), DataQualityMonitor(as_service=True), known, engine="local")
+
+
+def test_the_service_has_no_expectations(baseline):
+    with pytest.raises(BadConfiguration, match="the service has no expectations"):
+        judged(people(2), baseline, DataQualityMonitor(as_service=True), rows={"min": 1})
+
+
+def test_deequs_checks_that_fail_are_violations_or_hints_by_their_level(tmp_path):
+    (tmp_path / "checks.json").write_text(
+        json.dumps(
+            [
+                {"analyzer": "Maximum", "column": "age", "assertion": "<= 12"},
+                {"analyzer": "Minimum", "column": "age", "assertion": ">= 0"},
+                {"analyzer": "Size", "assertion": "< 5", "level": "Warning"},
+            ]
+        )
+    )
+    found = run_monitoring(people(), DataQualityMonitor(), None, checks=str(tmp_path / "checks.json"), engine="local")
+
+    assert [each.feature_name for each in found.violations.violations] == ["Maximum(age) <= 12"]
+    assert [hint.description.split(":")[0] for hint in found.hints] == ["Size() < 5"]
+    service = run_monitoring(
+        people(), DataQualityMonitor(as_service=True), None, checks=str(tmp_path / "checks.json"), engine="local"
+    )
+    assert service.count == 0
+
+
+def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
+    from model_monitor.running.runs.expectations import suggested_expectations
+
+    random = np.random.default_rng(4)
+    frame = people().assign(id=[f"k{row}" for row in range(ROWS)], low=random.random(ROWS), twice="x")
+    frame["high"] = frame["low"] + random.random(ROWS) * 0.1
+    frame.loc[0, "twice"] = None
+    with read_data(frame, engine="local") as data:
+        baseline = run_baseline(data, DataQualityMonitor())
+        rules = suggested_expectations(data, baseline)
+
+    by_name = {name: each[0].plain() for name, each in rules.features.items()}
+    assert by_name["id"] == {"not_null": 1.0, "unique": True}
+    assert by_name["low"] == {"min": 0.0, "max": 1.0, "not_null": 1.0}
+    assert sorted(by_name["plan"]["in"]) == ["a", "b"]
+    assert "not_null" not in by_name["twice"]
+    assert [each.rule for each in rules.row_rules] == ["low <= high"]
+    assert judged(frame, **json.loads(rules.to_json())).count == 0
+    assert "high <= low" not in [each.rule for each in candidates(baseline.state, baseline.constraints).row_rules]
+
+
+def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "yaml", None)
+    (tmp_path / "rules.yaml").write_text("rows: {min: 1}")
+
+    with pytest.raises(
+        MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write the rules as JSON"
+    ):
+        run_monitoring(people(), DataQualityMonitor(), None, expectations=str(tmp_path / "rules.yaml"))

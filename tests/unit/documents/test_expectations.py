@@ -1,0 +1,148 @@
+"""Rules of a person's own: what a file may say, and how faults in it are told before any data is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from model_monitor.documents.constraints import Constraints
+from model_monitor.documents.expectations import Expectations, expectations_of, schema
+from model_monitor.documents.row_rules import BadRule, columns_of, rule_of
+from model_monitor.errors import BadDocument
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "static" / "expectations.schema.json"
+
+
+def fault_of(**content) -> str:
+    with pytest.raises(BadDocument) as fault:
+        expectations_of(json.dumps(content), "rules.json")
+    return str(fault.value)
+
+
+def test_the_published_schema_is_that_of_the_models():
+    """`python -c "from model_monitor.documents.expectations import schema; print(schema())"` prints it."""
+    assert SCHEMA.read_text() == schema() + "\n"
+
+
+def test_the_schema_takes_what_is_read_and_refuses_what_is_not():
+    taken = {
+        "features": {
+            "age": {"min": 0, "not_null": True, "length": 3},
+            "id": [{"unique": True}, {"in": ["a", 1, True]}],
+        },
+        "row_rules": ["a <= b", {"rule": "a > 0", "level": "warning"}],
+        "rows": {"min": 1},
+        "columns": "closed",
+    }
+    validator = jsonschema.Draft202012Validator(json.loads(schema()))
+
+    assert not list(validator.iter_errors(taken))
+    assert expectations_of(json.dumps(taken), "rules.json").features["age"][0].not_null == 1
+    assert list(validator.iter_errors({"features": {"age": {"mni": 0}}}))
+    assert list(validator.iter_errors({"columns": "shut"}))
+
+
+def test_rules_that_contradict_are_named():
+    assert fault_of(features={"age": [{"min": 5}, {"max": 1}]}).startswith(
+        "rules.json: features.age: min is 5 and max is 1"
+    )
+    assert "features.age: no value of `in`" in fault_of(features={"age": {"in": [-1, "x"], "min": 0}})
+    assert "features.plan: no value of `in`" in fault_of(features={"plan": [{"in": ["a"]}, {"in": ["b"]}]})
+    assert fault_of(rows={"min": 5, "max": 4}).startswith("rules.json: rows: min is 5 and max is 4")
+
+
+def test_rules_that_somebody_allows_exceptions_from_contradict_nothing():
+    given = {"features": {"age": [{"min": 5, "share": 0.5}, {"max": 1, "share": 0.5}]}}
+
+    assert len(expectations_of(json.dumps(given), "rules.json").features["age"]) == 2
+
+
+def test_a_member_that_is_none_is_named_with_the_nearest():
+    assert "features.age[0].mni is unknown; did you mean min?" in fault_of(features={"age": {"mni": 5}})
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(", "a{2000}"])
+def test_an_expression_beyond_the_bounded_engine_is_refused(pattern):
+    """RE2 has neither look-ahead nor references back, which make others take for ever, and bounds repetitions by 1,000."""
+    assert "in RE2's syntax" in fault_of(features={"code": {"matches": pattern}})
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("__import__('os').system('x') == 0", "a call"),
+        ("len(a) > 3", "a call"),
+        ("a.__class__ == 'b'", "a dot in a name"),
+        ("a[0] == 1", "brackets"),
+        ("(lambda: 1) == 1", "Lambda"),
+        ("a ** 99999999 > 1", "BinOp"),
+        ("a", "neither true nor false"),
+        ("a and b > 1", "neither true nor false"),
+        ("a = b ± c", "no number"),
+        ("a > ", "no rule"),
+        ("(" * 600 + "a", "no rule"),
+        ("a > 1 " * 1000, "characters"),
+    ],
+)
+def test_what_is_no_rule_about_a_row_is_refused(rule, said):
+    with pytest.raises(BadRule, match=said):
+        rule_of(rule)
+    assert "rules.json: row_rules[0].rule is " in fault_of(row_rules=[rule])
+
+
+def test_names_between_back_quotes_are_columns_whatever_they_hold():
+    rule = rule_of("`Day Mins` >= 0 and `a=b` ≠ 'x=y' or kind is not null")
+
+    assert set(columns_of(rule)) == {"Day Mins", "a=b", "kind"}
+
+
+def test_constraints_have_rules_of_their_own_and_keep_them():
+    features = [{"name": "age", "inferred_type": "Integral", "expectations": {"max": 120}}]
+    text = json.dumps(
+        {"version": 0, "features": features, "expectations": {"rows": {"min": 7}, "row_rules": ["age > 1"]}}
+    )
+    constraints = Constraints.from_json(text)
+
+    assert constraints.all_expectations.features["age"][0].max == 120
+    assert constraints.all_expectations.rows.min == 7
+    again = Constraints.from_json(constraints.to_json())
+    assert again.all_expectations == constraints.all_expectations
+
+
+def test_constraints_whose_rules_contradict_are_refused():
+    features = [{"name": "age", "inferred_type": "Integral", "expectations": {"min": 9, "max": 1}}]
+
+    with pytest.raises(BadDocument, match=r"features\.age: min is 9 and max is 1"):
+        Constraints.from_json(json.dumps({"version": 0, "features": features}))
+
+
+def test_a_changed_rule_has_another_digest_and_another_order_has_not():
+    one, other, changed = (
+        expectations_of(text, "rules.json").digest
+        for text in (
+            '{"rows": {"min": 1}, "columns": "open"}',
+            '{"columns": "open", "rows": {"min": 1}}',
+            '{"columns": "open", "rows": {"min": 2}}',
+        )
+    )
+
+    assert one == other != changed
+
+
+def test_yaml_says_the_same_as_json():
+    yaml = pytest.importorskip("yaml")
+    given = {"features": {"age": {"min": 0, "newer_than": "2026-01-31"}}, "row_rules": ["a = b ± .01"]}
+
+    assert expectations_of(yaml.safe_dump(given), "rules.yaml") == expectations_of(json.dumps(given), "rules.json")
+    with pytest.raises(BadDocument, match='the member "age" stands twice'):
+        expectations_of("features:\n  age: {min: 1}\n  age: {max: 1}\n", "rules.yml")
+    with pytest.raises(BadDocument, match=r"line [23], column \d+: is no YAML"):
+        expectations_of("features:\n  - [\n", "rules.yml")
+
+
+def test_nothing_is_expected_by_an_empty_file():
+    assert Expectations.from_json("{}").is_empty
+    assert not Expectations.from_json('{"rows": {"min": 1}}').is_empty
