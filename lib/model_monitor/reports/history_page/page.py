@@ -110,7 +110,7 @@ def page_of(
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if bad_name := next((card.name for card in cards), ""):
-        command = f"model-monitor explain {quote(bad_name)} --run {_latest(history).place} derives its numbers"
+        command = f"model-monitor explain {quote(bad_name.rpartition(': ')[2])} --run {_latest(history).place} derives its numbers"
         sections.append(
             PageSection("What to do next", (f"Open the last run (top right), which has its checks; {command}.",))
         )
