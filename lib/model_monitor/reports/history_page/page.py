@@ -109,10 +109,11 @@ def page_of(
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
-    if bad_name := next((card.name for card in cards), ""):
-        command = f"model-monitor explain {quote(bad_name)} --run {_latest(history).place} derives its numbers"
+    if cards:
+        name, place = quote(cards[0].name.rpartition(": ")[2]), _latest(history).place
+        told = f"model-monitor explain {name} --run {place} derives its numbers."
         sections.append(
-            PageSection("What to do next", (f"Open the last run (top right), which has its checks; {command}.",))
+            PageSection("What to do next", (f"Open the last run (top right), which has its checks. {told}",))
         )
     if tables:
         note = ", ".join(f"{count - bad:,} of {count:,} {unit}" for bad, count, unit in counts)
