@@ -28,12 +28,10 @@ from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift.special_functions import normal_above
-from model_monitor.statistics.states import ColumnType, Ends, FeatureProfile, Frequencies
+from model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
-
-DRIFT_CHECK = "baseline_drift_check"
 
 GUARDS: Registry[Guard] = Registry("guard")
 
@@ -202,11 +200,6 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
     values, cumulative = sketch.step_cdf()
     outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
     return max(least, int(outside - sketch.error * moments.count)), moments.count
-
-
-def are_texts(*sides: FeatureProfile) -> bool:
-    """Whether all sides are columns of texts, as CSV and JSON have them, with values."""
-    return all(side.column_type is ColumnType.TEXT and side.num_present for side in sides)
 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:
