@@ -286,9 +286,9 @@ def _text(found: Compared, results: Sequence[CheckResult], unjudged: Sequence[Ch
     if judge:
         told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
         said += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
-    if unjudged:
+    if judge and found.after.profile is None:
         told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
-        said += f"\n{len(unjudged):,} checks that statistics.json alone doesn't suffice for\n" + "".join(told)
+        said += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)
     return said
 
 
