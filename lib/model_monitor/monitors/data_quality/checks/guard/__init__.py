@@ -119,7 +119,7 @@ def of_share(
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
     groups, window = n // GROUP, m // GROUP
     grouped = 1.0
-    if groups and w >= GROUP:
+    if groups and w >= GROUP and not is_alien:
         grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
     p = chance_of_more(b, n, w, m) if w else 1.0
     return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien, (b, alien))
@@ -132,8 +132,7 @@ def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, count
     def is_found(w: int) -> bool:
         found = of_share("", (b, n), (w, m), alien=alien)
         assert found is not None  # there are values
-        counts = counts_as_is or found.is_alien
-        return found.is_large and max(found.p, 0.0 if counts else found.grouped_p) <= level
+        return found.is_large and found.p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
 
     return fewest(m, is_found)
 
