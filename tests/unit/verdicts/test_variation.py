@@ -13,9 +13,9 @@ from model_monitor.statistics.verdicts.variation import (
     allowed_for,
     between_share,
     comparable,
+    group_size,
     of_categories,
     phi,
-    rows_of_a_group,
     unseen,
 )
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
@@ -176,9 +176,9 @@ def test_the_rows_beyond_what_the_others_have_are_ranked():
 
 def test_rows_stand_alone_and_sessions_do_not():
     random = np.random.default_rng(3)
-    assert rows_of_a_group(raw_of_parts(random.standard_normal(16_384))) == 1
-    assert rows_of_a_group(raw_of_parts(np.repeat(random.standard_normal(8_192), 2))) == pytest.approx(2, abs=0.3)
-    assert np.isnan(rows_of_a_group(raw_of_parts(np.ones(16_384))))  # nothing tells
+    assert group_size(raw_of_parts(random.standard_normal(16_384))) == 1
+    assert group_size(raw_of_parts(np.repeat(random.standard_normal(8_192), 2))) == pytest.approx(2, abs=0.3)
+    assert np.isnan(group_size(raw_of_parts(np.ones(16_384))))  # nothing tells
 
 
 def raw_of_parts(values):

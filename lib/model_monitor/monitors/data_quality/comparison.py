@@ -28,15 +28,8 @@ from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
-from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import (
-    FEWEST_WINDOWS,
-    Earlier,
-    Raw,
-    Volume,
-    in_minutes,
-    rows_of_a_group,
-)
+from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, group_size, in_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +198,16 @@ class FeatureComparison:
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
     @property
+    def are_texts(self) -> bool:
+        """Whether the column has values on both sides, all of which are written as texts, as in CSV and JSON."""
+        sides = (self.before, self.current)
+        return all(side and side.column_type is ColumnType.TEXT and side.num_present for side in sides)
+
+    @property
     def rows_stand_alone(self) -> bool:
         """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
         past = self.past(BASELINE)
-        return past is not None and rows_of_a_group(past) == 1
+        return past is not None and group_size(past) == 1
 
     @property
     def family(self) -> str:

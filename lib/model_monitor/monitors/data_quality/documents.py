@@ -90,30 +90,25 @@ def profile_of(statistics: Statistics) -> Profile:
 
 
 def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
-    common, numbers, distribution = feature.common, feature.numerical_statistics, feature.distribution
+    common, numbers, found = feature.common, feature.numerical_statistics, feature.distribution
     present, missing = (common.num_present, common.num_missing) if common else (0, 0)
-    if numbers is not None:
-        kind = ColumnType.INTEGRAL if feature.inferred_type is InferredType.INTEGRAL else ColumnType.FRACTIONAL
-        sketch = distribution.kll.sketch if distribution and distribution.kll else None
-        types = DataTypeCounts(missing, **{kind.value: present})
-        if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
-            return FeatureProfile.of(feature.name, kind, [types], {Moments.KIND, KllSketch.KIND})
-        levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
-        kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
-        count, mean = kll.count, numbers.mean
-        squares = count * (numbers.std_dev or 0.0) ** 2
-        moments = Moments(
-            count, missing, 0, present - count, 0, numbers.sum or 0.0, mean, squares, numbers.min, numbers.max
-        )
-        return FeatureProfile.of(feature.name, kind, [types, moments, kll])
-    if feature.inferred_type is not InferredType.STRING:
+    if feature.inferred_type is InferredType.STRING:
+        counts = {each.value: each.count for each in found.categorical.buckets} if found and found.categorical else {}
+        states = [Frequencies(counts, present)] if sum(counts.values()) == present else []
+        types = DataTypeCounts(missing, text=present)
+        return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, *states], () if states else [Frequencies.KIND])
+    if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
-    types = DataTypeCounts(missing, text=present)
-    listed = distribution.categorical.buckets if distribution and distribution.categorical else ()
-    counts = {bucket.value: bucket.count for bucket in listed}
-    if sum(counts.values()) != present:
-        return FeatureProfile.of(feature.name, ColumnType.TEXT, [types], {Frequencies.KIND})
-    return FeatureProfile.of(feature.name, ColumnType.TEXT, [types, Frequencies(counts, present)])
+    kind = ColumnType(feature.inferred_type.value.lower())
+    types = DataTypeCounts(missing, **{kind.value: present})
+    sketch = found.kll.sketch if found and found.kll else None
+    if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
+        return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
+    levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
+    kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
+    counts_of, squares = (kll.count, missing, 0, present - kll.count, 0), kll.count * (numbers.std_dev or 0.0) ** 2
+    moments = Moments(*counts_of, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max)
+    return FeatureProfile.of(feature.name, kind, [types, moments, kll])
 
 
 def domain_of(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:

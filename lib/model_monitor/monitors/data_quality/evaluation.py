@@ -19,7 +19,6 @@ from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
 from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared
-from model_monitor.monitors.data_quality.checks.guard import DRIFT_CHECK
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
@@ -47,7 +46,7 @@ LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold"
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
-ROW_COUNT, FRESHNESS = "row_count_check", "freshness_check"
+DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "freshness_check"
 NO_TIME = "no row tells when it came"
 SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
@@ -235,8 +234,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
         violated |= {DRIFT_CHECK} if has_drifted else set()
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
-            facts = guard.GUARDS.get(name).facts
-            said = next((each for each in facts.get("same_as", ()) if each in violated), None)
+            said = next((each for each in guard.GUARDS.get(name).facts.get("same_as", ()) if each in violated), None)
             if finding.status is CheckStatus.VIOLATED and said is not None:
                 finding = finding.unjudged(SAID.format(check=said))
             elif finding.status is CheckStatus.VIOLATED:

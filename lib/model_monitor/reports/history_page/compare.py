@@ -54,9 +54,7 @@ Number = Any
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. rows: numbers and words by name. distributions: as far as they are known. profile: of a run with states.
-    statistics: of features.
-    """
+    """One of the two. rows: numbers and words by name. distributions: as far as they are known. profile: of a run with states."""
 
     path: str
     item_count: int | None
@@ -288,9 +286,9 @@ def _text(found: Compared, results: Sequence[CheckResult], unjudged: Sequence[Ch
     if judge:
         told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
         said += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
-    if unjudged:
+    if judge and found.after.profile is None:
         told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
-        said += f"\n{len(unjudged):,} checks that statistics.json alone doesn't suffice for\n" + "".join(told)
+        said += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)
     return said
 
 
@@ -299,10 +297,9 @@ NO_KINDS = "statistics.json doesn't say how many values are of the baseline's ty
 
 def _as_documents_tell(result: CheckResult) -> CheckResult:
     """The result of a window of which only statistics.json is known: that tells one type for all values of a feature."""
-    if result.check != "data_type_check" or not result.is_violation:
-        return result
-    unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None}
-    return result.model_copy(update=unknown | {"reason": NO_KINDS})
+    unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
+    is_told = result.check != "data_type_check" or not result.is_violation
+    return result if is_told else result.model_copy(update=unknown)
 
 
 def _words(change: Change) -> str:

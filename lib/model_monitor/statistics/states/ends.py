@@ -1,7 +1,6 @@
 """What is exact where sketches and bounded counts are not: a column's smallest and largest numbers, and how long its texts are.
 
-A window has these before anybody knows what it will be compared with. So the values beyond any bound are counted, up to as many
-as are kept, and texts of a length that another data set never had.
+A window has them before anybody knows the bounds that it will be compared with.
 """
 
 from __future__ import annotations
@@ -89,10 +88,6 @@ class TextLengths(State):
         lengths = np.minimum(pc.utf8_length(texts).to_numpy(), LONGEST)
         found = np.bincount(lengths, counts, minlength=1).astype(np.int64)
         return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
 
     def __add__(self, other: TextLengths) -> TextLengths:
         lengths = sorted(self.counts.keys() | other.counts.keys())

@@ -88,7 +88,10 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
 
 def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
     """The least number up to `most` that is enough, as all larger ones are; None if not even `most` is."""
-    found = bisect_left(range(most + 1), True, key=is_enough)
+    reach = 1
+    while reach < most and not is_enough(reach):  # it is a small one mostly
+        reach *= 2
+    found = bisect_left(range(min(reach, most) + 1), True, lo=min(reach // 2, most), key=is_enough)
     return found if found <= most else None
 
 

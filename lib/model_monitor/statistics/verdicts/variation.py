@@ -124,7 +124,7 @@ def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
     return 1 + max(0.0, _mean(past[name] ** 2 - expected, now, past))
 
 
-def rows_of_a_group(past: Raw) -> float:
+def group_size(past: Raw) -> float:
     """How many rows count as one, as past windows differ: 1 of rows by themselves; NaN if nothing tells.
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
@@ -256,7 +256,7 @@ def _of_range(now: Mapping[str, float], past: Raw) -> float:
     if not now["far"]:
         return rank
     rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # of all values
-    by_groups: float = 2 * share ** (now["beyond"] * rows / max(1.0, rows_of_a_group(past)))
+    by_groups: float = 2 * share ** (now["beyond"] * rows / max(1.0, group_size(past)))
     return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
 
 
@@ -281,9 +281,9 @@ def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     return min(1.0, float(weights @ tails))
 
 
-MOST_DISPERSED = 1.3
-"""Chi-square for each degree of freedom, which is 1 of independent rows; 32 parts and 20 cells say so to within 0.06."""
-
+MOST_DISPERSED = (
+    1.3  # chi-square for each degree of freedom: 1 of independent rows, to within 0.06 of 32 parts and 20 cells
+)
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
 
 LEAST_GAP, FINEST_GAP = 0.1, 1e-4

@@ -27,6 +27,5 @@ def fewer_missing(seen: Seen) -> Iterator[Hint]:
         yield Hint(
             hint="fewer_missing",
             features=tuple(found),
-            description=f"fewer values are missing than in the baseline: {listed(found)}; make sure that no default stands where "
-            "nothing was",
+            description=f"fewer values are missing than in the baseline: {listed(found)}; is there a default in their place?",
         )

@@ -28,12 +28,10 @@ from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift.special_functions import normal_above
-from model_monitor.statistics.states import ColumnType, Ends, FeatureProfile, Frequencies
+from model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
-
-DRIFT_CHECK = "baseline_drift_check"
 
 GUARDS: Registry[Guard] = Registry("guard")
 
@@ -121,7 +119,7 @@ def of_share(
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
     groups, window = n // GROUP, m // GROUP
     grouped = 1.0
-    if groups and w >= GROUP:
+    if groups and w >= GROUP and not is_alien:
         grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
     p = chance_of_more(b, n, w, m) if w else 1.0
     return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien, (b, alien))
@@ -134,8 +132,7 @@ def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, count
     def is_found(w: int) -> bool:
         found = of_share("", (b, n), (w, m), alien=alien)
         assert found is not None  # there are values
-        counts = counts_as_is or found.is_alien
-        return found.is_large and max(found.p, 0.0 if counts else found.grouped_p) <= level
+        return found.is_large and found.p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
 
     return fewest(m, is_found)
 
@@ -202,11 +199,6 @@ def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = 
     values, cumulative = sketch.step_cdf()
     outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
     return max(least, int(outside - sketch.error * moments.count)), moments.count
-
-
-def are_texts(*sides: FeatureProfile) -> bool:
-    """Whether all sides are columns of texts, as CSV and JSON have them, with values."""
-    return all(side.column_type is ColumnType.TEXT and side.num_present for side in sides)
 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import math
 
-from model_monitor.monitors.data_quality.checks.guard import (
-    DRIFT_CHECK,
-    GUARDS,
-    Evidence,
-    beyond,
-    has_numbers,
-    of_share,
-)
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import why_always_new
 from model_monitor.statistics.states import FeatureProfile
 
 FAR, NEAR = 2.0, 0.5  # so many widths of the baseline's range, and where it is known that no group of rows lies so near
 SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
-"""The wider outer tenth beside the inner eight: ends are sharp below the first share, and go on above the second.
-Of tails that fall as exponential ones do, not a group of rows in a million lies half a range beyond sharp ends.
-"""
+"""Of the inner eight tenths: ends are sharp if the wider outer one takes less than the first, tails go on from the second."""
 
 
-@GUARDS.register("range_check", same_as=(DRIFT_CHECK,))
+@GUARDS.register("range_check", same_as=("baseline_drift_check",))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on; where it has
     sharp ends, or each row stands for itself, none half a width. They are a kind of their own unless its tails are long.
@@ -38,7 +29,6 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     width = old.maximum - old.minimum
     if not 0 < width < math.inf or why_always_new(before) or feature.rises:
         return None
-    low = -math.inf if old.minimum >= 0 else old.minimum - FAR * width  # negative numbers are sign_check's
     first, last = sketch.quantile(0.1), sketch.quantile(0.9)
     tail, inner = max(old.maximum - last, first - old.minimum), last - first
     by = (NEAR if feature.rows_stand_alone or tail < SHORT_TAIL * inner else FAR) * width

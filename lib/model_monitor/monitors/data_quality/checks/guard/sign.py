@@ -6,9 +6,7 @@ from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, b
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.statistics.states import FeatureProfile
 
-SHARP = 0.5
-"""Numbers end at their minimum if from there to their first tenth is less than so much of the way from there to the middle: of a
-normal distribution it is more than the whole."""
+SHARP = 0.5  # of the way from the first tenth to the middle: a lowest tenth that takes less is the end of the numbers
 
 
 @GUARDS.register("sign_check")

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_monitor.monitors.data_quality.checks.guard import (
-    GUARDS,
-    Evidence,
-    Mean,
-    are_texts,
-    exact_counts,
-    of_means,
-    of_share,
-)
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, Mean, exact_counts, of_means, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths
 
@@ -27,7 +19,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     old, new = exact_counts(before), exact_counts(feature.current)
-    if old is None or new is None or not are_texts(before, feature.current) or feature.constraints.domains is not None:
+    if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
         return None
     return of_means("mean length of the texts", _length(old), _length(new))
 
@@ -39,14 +31,14 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Numbers are codes if zeros fill them up, as in 00501.
     Source: D4.9.
     """
-    sides = _lengths(before, feature.current)
-    if sides is None or len(sides[0].counts) != 1:
+    sides = _lengths(feature, before)
+    if not sides or len(sides[0].counts) != 1:
         return None
     (length,), moments = sides[0].counts, before.moments
     is_filled_up = moments is not None and moments.maximum >= 0 and abs(moments.minimum) < 10.0 ** (length - 1)
     if not length or (before.is_numeric and (length == 1 or not is_filled_up)):
         return None
-    old, new = (each.total for each in sides)
+    old, new = before.num_present, feature.current.num_present
     others = new - sides[1].counts.get(length, 0) - sides[1].counts.get(0, 0)
     return of_share("share of texts of another length", (0, old), (others, new), is_kind=True)
 
@@ -57,17 +49,18 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
     Source: D4.9.
     """
-    sides = _lengths(before, feature.current)
-    if sides is None or before.is_numeric:
+    sides = _lengths(feature, before)
+    if not sides or before.is_numeric:
         return None
-    counts = ((each.counts.get(0, 0), each.total) for each in sides)
+    present = before.num_present, feature.current.num_present
+    counts = ((each.counts.get(0, 0), total) for each, total in zip(sides, present, strict=True))
     return of_share("share of empty texts", *counts, alien=EMPTY_ALIEN, is_kind=True)
 
 
-def _lengths(*sides: FeatureProfile) -> list[TextLengths] | None:
-    """How long the texts of both sides are; None if one side has none, or nobody knows."""
-    found = [lengths for each in sides if are_texts(each) and (lengths := each.state(TextLengths)) is not None]
-    return found if len(found) == len(sides) else None
+def _lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
+    """How long the texts of both sides are; None if a side has none, or nobody knows."""
+    old, new = before.state(TextLengths), feature.current.state(TextLengths)
+    return (old, new) if old is not None and new is not None and feature.are_texts else None
 
 
 def _length(frequencies: Frequencies) -> Mean:
