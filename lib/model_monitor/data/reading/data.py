@@ -342,10 +342,11 @@ def why_spark(
     """Why Spark reads where nobody chose; None if it doesn't."""
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
-    if _keeps_versions_here(dataset_format):
-        return None if path is None or opens_here(path) else f"{path} is opened by it"
+    is_table_here = _keeps_versions_here(dataset_format)
     if isinstance(dataset_format, TableFormat):
-        return "tables are Spark's"
+        return None if is_table_here else "tables are Spark's"
+    if is_table_here:
+        dataset_format = None  # whatever its folder looks like
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
     if path is not None:
