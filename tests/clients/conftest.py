@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 
 DEMANDED = "PLUGGED_IN"
-"""The variable by which `make test-wide` demands the programs that we are plugged into, 700 MB of environments."""
+"""The variable by which `make test-wide` demands the programs that we are plugged into, 800 MB of environments."""
 
 
 @pytest.fixture(scope="session")

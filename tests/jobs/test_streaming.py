@@ -8,8 +8,10 @@ import random
 import signal
 import subprocess
 import sys
+from functools import reduce
 
 import pytest
+from pyspark.sql import DataFrame
 from tests.running_jobs import ROOT
 from tests.spark_lines import IS_REMOTE, has_deequ
 
@@ -27,7 +29,7 @@ pytestmark = [
 
 DAY = "2026/01/01"
 FILES = ([0] * 150, [0] * 60 + [1] * 70, [1] * 50 + [0] * 10)
-"""The hour of each row; the last ten of hour 0 are late. A batch run reads the largest file first, so both see one order."""
+"""The hour of each row; the last ten of hour 0 are late."""
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -70,14 +72,17 @@ def landing(tmp_path):
 
 
 def of_one_run(spark, landing, hour, output):
-    """The documents of one batch run over all rows of the hour."""
-    rows = spark.read.schema(orders_stream.ROWS).json(str(landing)).where(f"hour(at) = {hour}").drop("at")
+    """The documents and states of one batch run over all rows of the hour, whose partitions are the files in their order."""
+    files = [spark.read.schema(orders_stream.ROWS).json(str(file)) for file in sorted(landing.iterdir())]
+    rows = reduce(DataFrame.union, files).where(f"hour(at) = {hour}").drop("at")
     run_baseline(rows, DataQualityMonitor()).write(output)
     return documents(output)
 
 
 def documents(run):
-    return {name: (run / name).read_bytes() for name in ("statistics.json", "constraints.json")}
+    return {
+        name: (run / name).read_bytes() for name in ("statistics.json", "constraints.json", "states/profile.parquet")
+    }
 
 
 def test_a_killed_driver_and_late_rows_leave_the_windows_of_one_batch_run(spark, landing, tmp_path):

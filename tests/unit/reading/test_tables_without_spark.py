@@ -14,7 +14,7 @@ from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.data import why_spark
 from model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
 from model_monitor.data.reading.paths import read_path
-from model_monitor.errors import BadConfiguration, MissingDependency, NeedsSpark, NoData
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData
 
 RECORDED = {"delta.enableChangeDataFeed": "true"}
 
@@ -84,6 +84,21 @@ def test_a_table_of_delta_has_its_partitions_values_and_columns_that_came_later(
 def test_what_a_table_of_delta_has_not_is_told_as_on_spark(delta, options, error, sentence):
     with pytest.raises(error, match=sentence):
         read(DELTA, delta, **options)
+
+
+def test_a_file_that_was_cleaned_away_is_named(delta):
+    for file in delta.glob("*.parquet"):
+        file.unlink()
+
+    with pytest.raises(BadInput, match=r"\.parquet: is damaged"):
+        read(DELTA, delta)
+
+
+def test_values_of_partitions_may_hold_any_sign(tmp_path):
+    deltalake.write_deltalake(tmp_path, numbers(1, 2, day=["a b/ü%", "c=d"]), partition_by=["day"])
+
+    columns, _ = read(DELTA, tmp_path)
+    assert sorted(zip(*columns.values(), strict=True)) == [(1, "a b/ü%"), (2, "c=d")]
 
 
 def test_without_a_record_of_changes_nobody_can_tell_what_was_appended(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -177,6 +178,11 @@ CHANGE = "_change_type"  # in Delta's files of changes
 
 def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece of a table's file in the table's columns; a column that the file lacks is empty."""
+    with _damage_told(piece):
+        yield from _batches_of_table(piece, table, schema, rows)
+
+
+def _batches_of_table(piece: Piece, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(source_of(piece.path), coerce_int96_timestamp_unit="us")
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
     known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
@@ -217,9 +223,15 @@ def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
 
 def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece, in batches of at most `rows`."""
-    try:
+    with _damage_told(piece):
         for batch in _batches_of_piece(piece, reader, rows):
             yield typed(batch, schema)
+
+
+@contextmanager
+def _damage_told(piece: Piece) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
 

@@ -312,11 +312,11 @@ def why_spark(
     """Why Spark reads where nobody chose; None if it doesn't."""
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
-    if _keeps_versions_here(dataset_format):
-        elsewhere = [place for place in places_of(path or ()) if not opens_here(place)]
-        return f"{elsewhere[0]} is opened by it" if elsewhere else None
+    is_table_here = _keeps_versions_here(dataset_format)
     if isinstance(dataset_format, TableFormat):
-        return "tables are Spark's"
+        return None if is_table_here else "tables are Spark's"
+    if is_table_here:
+        dataset_format = None  # whatever its folder looks like
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
     if path is not None:

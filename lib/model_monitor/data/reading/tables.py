@@ -153,7 +153,7 @@ class _Delta:
         if table.metadata().partition_columns:
             raise NeedsSpark(f"{self.name}: what was appended to a table with partitions")
         added = [each for number in range(start + 1, version + 1) for each in self._added(number)]
-        return self._files(table, {unquote(each["path"]): each["size"] for each in added}, {})
+        return self._files(table, {each["path"]: each["size"] for each in added}, {})
 
     def _added(self, version: int) -> list[Mapping[str, Any]]:
         """The files that a commit inserted rows by: those of its changes, if it lists them, else those it added."""
@@ -162,10 +162,12 @@ class _Delta:
             actions = [json.loads(line) for line in storage_of(path).read(path).splitlines()]
         except BadInput as fault:
             raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
-        changes = [each["cdc"] for each in actions if "cdc" in each]
-        if changes:
+        if changes := [each["cdc"] for each in actions if "cdc" in each]:
             return [each for each in changes if self._inserts(each)]
-        return [each["add"] for each in actions if each.get("add", {}).get("dataChange")]
+        added = [each["add"] for each in actions if each.get("add", {}).get("dataChange")]
+        if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is told again
+            raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
+        return added
 
     def _inserts(self, change: Mapping[str, Any]) -> bool:
         kinds = pq.ParquetFile(source_of(join(self.path, unquote(change["path"])))).read(["_change_type"])
@@ -176,11 +178,11 @@ class _Delta:
     ) -> TableFiles:
         if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
             raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
-        places = {path: path if "://" in path else join(self.path, path) for path in sizes}
+        places = {path: _resolved(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
         return TableFiles(
-            tuple(File(_resolved(places[path]), size) for path, size in sizes.items()),
+            tuple(File(places[path], size) for path, size in sizes.items()),
             pa.schema(table.schema().to_arrow()),
-            {_resolved(places[path]): given for path, given in constants.items()},
+            {places[path]: given for path, given in constants.items()},
         )
 
     def _at(self, version: int | None) -> DeltaTable:
@@ -245,6 +247,10 @@ class _Iceberg:
 
         if other := next((file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None):
             raise NeedsSpark(f"{self.name}: a table of {other.value} files")
+        if (
+            "schema.name-mapping.default" in self.table.properties
+        ):  # their partitions' columns may be in folders' names alone
+            raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
         return TableFiles(tuple(File(_resolved(file.file_path), file.file_size_in_bytes) for file in files), schema)
 
