@@ -338,10 +338,10 @@ def test_what_no_cluster_does_is_told_before_it_is_started(clone, environment, w
 
 def test_another_line_of_spark_is_refused(environment, tmp_path):
     (tmp_path / "spark" / "jars" / "spark-core_2.12-3.5.9.jar").rename(
-        tmp_path / "spark/jars/spark-core_2.13-4.2.0.jar"
+        tmp_path / "spark/jars/spark-core_2.13-4.4.0.jar"
     )
 
-    with pytest.raises(MissingDependency, match=r"Spark 4\.2 is not supported; jobs run on Spark 3\.5, 4\.0, 4\.1"):
+    with pytest.raises(MissingDependency, match=r"Spark 4\.4 is not supported; jobs run on Spark 3\.5, 4\.0, 4\.1"):
         find_spark_home(environment)
 
 
