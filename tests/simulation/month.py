@@ -278,7 +278,11 @@ def simulated(report: Report, target: str, environment: Environment) -> None:
 # How a month goes by.
 
 
-def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]]:
+Faults = Mapping[tuple[int, int], dict[int, Fault]]
+"""By step and driver: what strikes at which call."""
+
+
+def faults_of(month: Month, seed: int) -> Faults:
     """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
     random, found = Random(seed), dict[tuple[int, int], dict[int, Fault]]()
     places = [place for place, step in enumerate(month.steps) if step.name not in ("captures", "late captures")]
@@ -291,9 +295,7 @@ def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]
     return found
 
 
-def play(
-    month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]], look: Callable[[], object]
-) -> None:
+def play(month: Month, world: World, faults: Faults, look: Callable[[], object]) -> None:
     """The month, step after step. look: at what there is after a try in which something went wrong.
 
     Raises AssertionError for a step that does not succeed in peace.
