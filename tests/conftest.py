@@ -33,8 +33,8 @@ with suppress(ImportError):  # Airflow's environment has none
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
 
-FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3", "fuzz", "browser")
-REST = ("clients", "serving", "clusters", "s3", "fuzz", "browser")
+FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
+REST = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
 """Folders whose tests `make test` leaves to `make test-all`; of the other folders some files say so of themselves."""
 
 LONG = ("jobs/test_in_airflow.py", "clusters", "s3", "jobs/test_fresh_clone.py", "golden/test_bias_golden.py")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 from tests.simulation.law import hold
+from tests.simulation.month import Faults
+from tests.simulation.world import Fault
 
 SECONDS = float(os.environ.get("MONTHS_SECONDS", "60"))
 
@@ -22,7 +24,12 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--first", type=int, help="the first of the seeds; by default another one each second")
     parser.add_argument("--most", type=int, default=10**9, help="how many at most")
     parser.add_argument("--all", action="store_true", help="go on after one that fails")
+    parser.add_argument("--fault", nargs=3, metavar=("STEP", "CALL", "NAME"), help="this one instead of the seed's own")
     given = parser.parse_args(words)
+    faults: Faults | None = None
+    if given.fault is not None:
+        step, call, name = given.fault
+        faults = {(int(step), 0): {int(call): Fault[name]}}
     pa.set_cpu_count(1)  # twenty rows are no work for more
     first = given.first if given.first is not None else int(time.time()) * 1000
     began, tried, failed, struck = time.monotonic(), 0, [], Counter[str]()
@@ -30,7 +37,7 @@ def main(words: Sequence[str]) -> int:
         if not given.seeds and time.monotonic() - began > given.seconds:
             break
         try:
-            struck.update(fault.name for _, fault, _ in hold(seed).struck)
+            struck.update(fault.name for _, fault, _ in hold(seed, faults).struck)
         except AssertionError as fault:
             failed.append(seed)
             print(

@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.simulation.month import HOUR, MARK, RECORD, Month, faults_of, play, prepare
+from tests.simulation.month import HOUR, MARK, RECORD, Faults, Month, faults_of, play, prepare
 from tests.simulation.world import Fault, World, at_hand, world_of
 
 from model_monitor.reports.outputs.files import CURRENT, UNFINISHED
@@ -47,13 +47,14 @@ class Ended:
     struck: tuple[tuple[object, ...], ...]
 
 
-def hold(seed: int) -> Ended:
-    """Raises AssertionError, with what went wrong before, if the month of a seed breaks the law."""
+def hold(seed: int, faults: Faults | None = None) -> Ended:
+    """Raises AssertionError, with what went wrong before, if the month of a seed breaks the law. faults: others than its own."""
     month = Month(seed // SEEDS_OF_A_MONTH)
+    planned = faults_of(month, seed) if faults is None else faults
     quiet = _quiet(month.seed)
     with _month(month, seed) as (world, log):
         try:
-            play(month, world, faults_of(month, seed), partial(_require_whole, world))
+            play(month, world, planned, partial(_require_whole, world))
             _clear(world)
             ended = _ended(world)
             _require_same_files(quiet.files, ended.files)

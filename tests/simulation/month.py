@@ -85,16 +85,18 @@ class Month:
         yield Step("baseline", start, partial(_baseline, "others", "next"))
         yield Step("promote", start, partial(_promoted, "base", "1", start))
         late: list[tuple[datetime, str]] = []
-        for number in range(HOURS):
+        kinds = [random.choice(("late", "never", *["in time"] * 6)) for _ in range(HOURS)]
+        for number, kind in enumerate(kinds):
             hour = self.began + number * HOUR
-            at, kind = hour + HOUR + timedelta(minutes=5), random.choice(("late", "never", *["in time"] * 6))
+            at = hour + HOUR + timedelta(minutes=5)
             if kind == "late":
                 late.append((hour, self._lines(hour)))
-            yield Step(
-                "captures",
-                hour,
-                partial(_captured, hour, self._lines(hour) if kind != "never" else None, "in-time.jsonl"),
-            )
+            for other in range(
+                number and number + 1, min(number + 2, HOURS)
+            ):  # a run reads the hour behind its own, too
+                if kinds[other] != "never":
+                    begins = self.began + other * HOUR
+                    yield Step("captures", at, partial(_captured, begins, self._lines(begins), "in-time.jsonl"))
             ends_with = (NO_DATA, 255) if kind == "never" else DONE
             drivers = 1 + (random.random() < 0.3)
             if self.is_scheduled:
@@ -103,7 +105,7 @@ class Month:
                 yield Step("monitor", at, partial(_monitored, hour), hour, drivers, ends_with)
             if late and random.random() < 0.5:
                 before, lines = late.pop()
-                yield Step("captures", at, partial(_captured, before, lines, "late.jsonl"))
+                yield Step("late captures", at, partial(_captured, before, lines, "late.jsonl"))
                 yield Step("monitor", at, partial(_monitored, before), before)
             if random.random() < 0.3:
                 yield Step("accept", at, partial(_accepted, hour, at), hour, ends_with=(0, 2, 255))
@@ -178,11 +180,10 @@ def _baseline(data: str, output: str, world: World) -> int:
     )
 
 
-def _captured(hour: datetime, lines: str | None, name: str, world: World) -> None:
-    if lines is not None:
-        folder = Path(world.folder, "captures", "churn", "AllTraffic", f"{hour:%Y/%m/%d/%H}")
-        folder.mkdir(parents=True, exist_ok=True)
-        _put(folder / name, lines, hour)
+def _captured(hour: datetime, lines: str, name: str, world: World) -> None:
+    folder = Path(world.folder, "captures", "churn", "AllTraffic", f"{hour:%Y/%m/%d/%H}")
+    folder.mkdir(parents=True, exist_ok=True)
+    _put(folder / name, lines, hour)
 
 
 def _put(file: Path, text: str, time: datetime) -> None:
@@ -277,10 +278,14 @@ def simulated(report: Report, target: str, environment: Environment) -> None:
 # How a month goes by.
 
 
-def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]]:
+Faults = Mapping[tuple[int, int], dict[int, Fault]]
+"""By step and driver: what strikes at which call."""
+
+
+def faults_of(month: Month, seed: int) -> Faults:
     """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
     random, found = Random(seed), dict[tuple[int, int], dict[int, Fault]]()
-    places = [place for place, step in enumerate(month.steps) if step.name != "captures"]
+    places = [place for place, step in enumerate(month.steps) if step.name not in ("captures", "late captures")]
     places += [place for place in places if month.steps[place].hour is not None]  # most that happens are runs of hours
     for _ in range(sum(random.randint(2, 5) for _ in range(3))):
         place = random.choice(places)
@@ -290,9 +295,7 @@ def faults_of(month: Month, seed: int) -> dict[tuple[int, int], dict[int, Fault]
     return found
 
 
-def play(
-    month: Month, world: World, faults: Mapping[tuple[int, int], dict[int, Fault]], look: Callable[[], object]
-) -> None:
+def play(month: Month, world: World, faults: Faults, look: Callable[[], object]) -> None:
     """The month, step after step. look: at what there is after a try in which something went wrong.
 
     Raises AssertionError for a step that does not succeed in peace.
@@ -300,7 +303,7 @@ def play(
     unsettled: list[Step] = []
     for place, step in enumerate(month.steps):
         world.pass_until(step.at)
-        if step.name != "run-due":
+        if step.name not in ("run-due", "captures"):
             _settle(unsettled, world)
         planned = {driver: faults.get((place, driver), {}) for driver in range(step.drivers)}
         for _ in range(MOST_TRIES):

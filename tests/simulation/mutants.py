@@ -128,9 +128,15 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/runs.py",
-        "Due(tuple(sorted(again | set(kept))),",
-        "Due(tuple(sorted(again | set(kept), reverse=True)),",
+        "for time in sorted(again | set(kept)) if",
+        "for time in sorted(again | set(kept), reverse=True) if",
         "of runs that are due the latest is first",
+    ),
+    Mutant(
+        "running/scheduling/runs.py",
+        " if not going_on or time < min(going_on)]",
+        "]",
+        "an hour is run while the job of the one before goes on without its run-due",
     ),
     Mutant(
         "running/scheduling/record.py",

@@ -331,7 +331,7 @@ class World:
             process.sleep(self.random.uniform(60, 400))
         elif fault is Fault.ORPHAN and is_its_own and process.parent is not None:
             process.parent.is_dead, process.parent.wakes_at = True, self.clock
-            process.sleep(self.random.uniform(1, 5_400))
+            process.sleep(self.random.choice((20, 4_000, 5_000)))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
+from tests.faults import ended_process
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import at
 
@@ -198,6 +199,22 @@ def test_a_job_that_outlived_its_run_due_is_left_alone(schedule):
 
     assert schedule.executions == {"2024-03-04T22:00:00Z": "InProgress"}
     assert len(schedule.jobs.commands) == 1
+
+
+def test_later_hours_wait_for_a_job_that_outlived_its_run_due(schedule):
+    """They are judged by what it leaves: the history of windows, the alarms that go on."""
+    record = schedule.folder / "churn-hourly.executions.json"
+    schedule.run(at(4, 22, 7))
+    orphan = json.loads(record.read_text())
+    orphan["executions"][0] |= {"status": "InProgress", "host": os.uname().nodename, "process_id": os.getpid()}
+    record.write_text(json.dumps(orphan))
+    schedule.run(at(4, 23, 7))
+    assert schedule.jobs.times == ["2024-03-04T22:00:00Z"]
+
+    orphan["executions"][0] |= {"process_id": ended_process()}
+    record.write_text(json.dumps(orphan))
+    schedule.run(at(4, 23, 8))
+    assert schedule.jobs.times == ["2024-03-04T22:00:00Z", "2024-03-04T22:00:00Z", "2024-03-04T23:00:00Z"]
 
 
 @pytest.mark.parametrize("process_id", [0, 2**70])

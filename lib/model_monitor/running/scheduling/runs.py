@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 PERIODS_UNTIL_OVERDUE = 2
 
+GOING_ON = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -42,7 +44,8 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
     A schedule begins at `starts`, else with the time before it was looked at first, whose window was over then; runs that found
     no data before there was any are behind it. At most `catch_up` runs are due at once, the latest; those before them are given
-    up for good. A run that was interrupted is due again; one that failed or was stopped is if `retry_failed` says so.
+    up for good. A run that was interrupted is due again; one that failed or was stopped is if `retry_failed` says so. While a job
+    goes on whose run-due was killed, later runs wait: they are judged by what it leaves.
     """
     if not plan.is_running:
         return Due()
@@ -53,7 +56,9 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     }
     missed = list(_not_begun(plan, past, now))
     kept = missed[-plan.entry.catch_up :] if plan.entry.catch_up else []
-    return Due(tuple(sorted(again | set(kept))), len(missed) - len(kept))
+    going_on = times_of([each for each in past.executions if each.status in GOING_ON])
+    times = [time for time in sorted(again | set(kept)) if not going_on or time < min(going_on)]
+    return Due(tuple(times), len(missed) - len(kept))
 
 
 def due_times(

@@ -1,0 +1,47 @@
+"""Months with mistakes end as quiet ones do (`law.py`); those that did not once are kept here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.simulation.__main__ import SECONDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def months(*words: object) -> subprocess.CompletedProcess[str]:
+    """Months in a process of their own, where no session of Spark is at hand."""
+    command = [sys.executable, "-m", "tests.simulation", *map(str, words)]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "MONTHS_SECONDS": str(SECONDS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(SECONDS + 300)
+def test_a_month_with_faults_ends_as_a_quiet_one():
+    tried = months()
+    print(tried.stdout)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+FOUND = {"an hour is run while the job of the one before goes on without its run-due": (200, 5, 70, "ORPHAN")}
+"""Months that broke the law: a seed, a step, a call, and what went wrong there."""
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_what_was_found_once_is_right(what):
+    seed, step, call, fault = FOUND[what]
+    tried = months(seed, "--fault", step, call, fault)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert f"1 {fault}" in tried.stdout, "else it did not strike"
