@@ -1,4 +1,4 @@
-"""What do rules cost? A thousand on 1 M x 100 beside the same scan without them; twenty beside Great Expectations, pandera, Deequ.
+"""What do rules cost? A thousand on 1 M x 100 beside the scan without them; twenty beside Great Expectations, pandera, Deequ.
 
 python benchmarks/expectations.py [--quick]
 """

@@ -26,8 +26,7 @@ def people(seed: int = 1) -> pd.DataFrame:
 
 
 def judged(frame, baseline=None, monitor=None, **rules):
-    findings = run_monitoring(frame, monitor or DataQualityMonitor(), baseline, expectations=rules, engine="local")
-    return findings
+    return run_monitoring(frame, monitor or DataQualityMonitor(), baseline, expectations=rules, engine="local")
 
 
 def offending(frame, **rules) -> list[int]:
@@ -217,7 +216,7 @@ def test_a_file_that_is_edited_between_windows_leaves_another_digest(tmp_path):
 def test_the_ids_of_the_first_offending_records_are_told_where_records_have_some():
     frame = people().assign(SageMakerInferenceId=[f"id-{row}" for row in range(ROWS)])
     frame.loc[[3, 500, 1_999], "age"] = -1
-    [result] = [each for each in judged(frame, features={"age": {"min": 0}}).results]
+    [result] = judged(frame, features={"age": {"min": 0}}).results
 
     assert result.ids == ("id-3", "id-500", "id-1999")
 

@@ -59,9 +59,9 @@ def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str,
             yield {"min": 0.0, "max": 1.0} if is_share else {"min": 0.0}
     elif suggested.domains:
         yield {"in": list(suggested.domains)}
-    if feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
-        if feature.inferred_type != "Fractional":  # measurements differ by their digits, and are no keys
-            yield {"unique": True}
+    may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are no keys
+    if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
+        yield {"unique": True}
 
 
 def _may_be_ordered(a: FeatureProfile, b: FeatureProfile) -> bool:
