@@ -177,7 +177,8 @@ def compare_with_peers(count: int) -> None:
             rule: (rows, found[name].get(rule)) for rule, rows in found["ours"].items() if found[name].get(rule) != rows
         }
         print(
-            f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours; {len(found['ours']) - len(unlike)} of 20 {unlike or ''}"
+            f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours;",
+            f"{len(found['ours']) - len(unlike)} of 20 {unlike or ''}",
         )
 
 

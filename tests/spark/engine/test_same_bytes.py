@@ -361,9 +361,10 @@ def test_of_expectations(spark, tmp_path, kind):
     """Rules of every kind over texts, cut or whole, and over typed columns."""
     frame = frame_of(600)[["number", "count", "word", "digits", "time"]]
     path = str(tmp_path / f"rows.{kind}")
-    frame.to_csv(path, index=False) if kind == "csv" else pq.write_table(
-        pa.Table.from_pandas(frame), path, coerce_timestamps="us"
-    )
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        pq.write_table(pa.Table.from_pandas(frame), path, coerce_timestamps="us")
     rules = {
         "features": {
             "number": [{"min": 0, "not_null": True, "type": "Fractional"}, {"unique": True}],
