@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 NAMED = 5  # columns that a sentence names
 
+_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # between what is judged and its fault
+
 UNIQUE = "unique"  # the one rule that takes a pass of its own
 
 
@@ -265,7 +267,13 @@ def _found(asked: Requested, offending: int, total: int) -> Finding:
 
 
 def _violated(finding: Finding, reason: str) -> Finding:
-    return replace(finding, status=CheckStatus.VIOLATED, reason=reason, description=NOT_EXPECTED.format(reason))
+    return replace(
+        finding,
+        status=CheckStatus.VIOLATED,
+        reason=reason,
+        change=f"{_VERBS.get(finding.component or '', 'has')} {reason}",
+        description=NOT_EXPECTED.format(reason),
+    )
 
 
 def _of_data_set(plan: Plan, rows: int) -> Iterator[CheckResult]:
