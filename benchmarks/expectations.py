@@ -1,4 +1,4 @@
-"""What do rules cost? A thousand on 1 M x 100 beside the same scan without them; twenty beside Great Expectations, pandera, Deequ.
+"""What do rules cost? A thousand on 1 M x 100 beside the scan without them; twenty beside Great Expectations, pandera, Deequ.
 
 python benchmarks/expectations.py [--quick]
 """
@@ -177,7 +177,8 @@ def compare_with_peers(count: int) -> None:
             rule: (rows, found[name].get(rule)) for rule, rows in found["ours"].items() if found[name].get(rule) != rows
         }
         print(
-            f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours; {len(found['ours']) - len(unlike)} of 20 {unlike or ''}"
+            f"{name}: {took:.1f} s, {took / seconds['ours']:.2f} times ours;",
+            f"{len(found['ours']) - len(unlike)} of 20 {unlike or ''}",
         )
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum
 from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, create_model
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, WithJsonSchema, create_model
 
 from model_monitor.documents import json_text
 from model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
@@ -85,6 +85,14 @@ def _present(given: Any) -> Any:
 
 
 _TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?)$"
+
+_SPAN = TypeAdapter(timedelta)
+
+
+def time_span(text: str) -> timedelta:
+    """The span of `newer_than`, as ISO 8601 has it: P1D, PT2H."""
+    return _SPAN.validate_python(text)
+
 
 Scalar = Annotated[
     str | Annotated[bool, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)],

@@ -383,3 +383,31 @@ def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
     )
     assert ended.status == 0, ended.said
     assert (tmp_path / "report-local" / "statistics.json").is_file()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_of_expectations(spark, tmp_path, kind):
+    """Rules of every kind over texts, cut or whole, and over typed columns."""
+    frame = frame_of(600)[["number", "count", "word", "digits", "time"]]
+    path = str(tmp_path / f"rows.{kind}")
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        pq.write_table(pa.Table.from_pandas(frame), path, coerce_timestamps="us")
+    rules = {
+        "features": {
+            "number": [{"min": 0, "not_null": True, "type": "Fractional"}, {"unique": True}],
+            "count": [{"max": 0, "type": "Integral"}, {"unique": True, "level": "warning"}],
+            "word": {"matches": "[a-zé ]*", "length": {"max": 300}, "in": ["né", "x y"], "max_share_of": {"né": 0.1}},
+            "digits": {"unique": True, "in": [1, 2, "3"]},
+            "time": {"newer_than": "1999-12-31T23:59:59Z", "type": "Time"},
+        },
+        "row_rules": ["number <= count or word == 'né'", "word < digits", "count = count * 1 ± .5"],
+        "rows": {"max": 5},
+    }
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        findings = run_monitoring(path, DataQualityMonitor(), None, engine=engine, expectations=rules, **where)
+        both.append(findings.files())
+    require_same(*both)

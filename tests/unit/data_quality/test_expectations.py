@@ -216,7 +216,7 @@ def test_a_file_that_is_edited_between_windows_leaves_another_digest(tmp_path):
 def test_the_ids_of_the_first_offending_records_are_told_where_records_have_some():
     frame = people().assign(SageMakerInferenceId=[f"id-{row}" for row in range(ROWS)])
     frame.loc[[3, 500, 1_999], "age"] = -1
-    [result] = list(judged(frame, features={"age": {"min": 0}}).results)
+    [result] = judged(frame, features={"age": {"min": 0}}).results
 
     assert result.ids == ("id-3", "id-500", "id-1999")
 

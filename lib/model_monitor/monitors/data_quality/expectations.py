@@ -13,14 +13,13 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pydantic import TypeAdapter
 
 from model_monitor.data.profiling.expectations import Rule, Rules
 from model_monitor.data.profiling.partition import column_type
 from model_monitor.data.reading.paths import INFERENCE_ID
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus, Hint
-from model_monitor.documents.expectations import Columns, Expectations, FeatureExpectations, Severity, whole
+from model_monitor.documents.expectations import Columns, Expectations, FeatureExpectations, Severity, time_span, whole
 from model_monitor.documents.row_rules import columns_of, rule_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
@@ -34,11 +33,13 @@ if TYPE_CHECKING:
 
 NAMED = 5  # columns that a sentence names
 
+_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # between what is judged and its fault
+
 UNIQUE = "unique"  # the one rule that takes a pass of its own
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requested:
     """One rule, and how its result is told.
 
     name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words. things:
@@ -62,13 +63,13 @@ class Plan:
     """
 
     expectations: Expectations
-    asked: tuple[Asked, ...]
+    asked: tuple[Requested, ...]
     lacking: tuple[tuple[str, Severity], ...] = ()
     extra: tuple[str, ...] = ()
     ids: int | None = None
 
     @property
-    def counted(self) -> tuple[Asked, ...]:
+    def counted(self) -> tuple[Requested, ...]:
         """The rules that the scan counts."""
         return tuple(each for each in self.asked if each.rule.kind != UNIQUE)
 
@@ -94,7 +95,7 @@ def planned(
     positions = {name: position for position, name in reversed(list(enumerate(dataset.names)))}
     types = _types(dataset)
     faults: list[str] = []
-    asked: list[Asked] = []
+    asked: list[Requested] = []
     lacking: dict[str, Severity] = {}
 
     def is_there(name: str, where: str, level: Severity) -> bool:
@@ -119,7 +120,7 @@ def planned(
         names = tuple(dict.fromkeys(columns_of(tree)))
         if all(is_there(name, f"row_rules[{place}]", each.level) for name in names):
             rule = Rule("row", tuple(positions[name] for name in names), (tree, names))
-            found = [Asked(each.rule, "row_rule", "that break it", rule, _rest(each.share), each.level, "rows")]
+            found = [Requested(each.rule, "row_rule", "that break it", rule, _rest(each.share), each.level, "rows")]
             faults += _unfit(each.rule, next((types[name] for name in names if name in types), None), found)
             asked += found
     if faults:
@@ -144,7 +145,7 @@ def _types(dataset: Dataset) -> Mapping[str, ColumnType]:
 _NUMBERS, _UNJUDGED = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL), (ColumnType.VECTOR, ColumnType.NESTED)
 
 
-def _unfit(name: str, found: ColumnType | None, asked: Sequence[Asked]) -> Iterator[str]:
+def _unfit(name: str, found: ColumnType | None, asked: Sequence[Requested]) -> Iterator[str]:
     for each in asked:
         if found in _UNJUDGED and each.rule.kind != "not_null":
             yield f"expectations: {name}: {each.label} is of single values, and a column is {found.value}; leave not_null"
@@ -154,10 +155,10 @@ def _unfit(name: str, found: ColumnType | None, asked: Sequence[Asked]) -> Itera
 
 def _of_column(
     name: str, position: int, rules: FeatureExpectations, end: datetime | None, faults: list[str]
-) -> Iterator[Asked]:
-    def asks(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> Asked:
+) -> Iterator[Requested]:
+    def asks(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> Requested:
         rest = _rest(rules.share) if allowed is None else allowed
-        return Asked(name, label, fault, Rule(kind, (position,), operand), rest, rules.level)
+        return Requested(name, label, fault, Rule(kind, (position,), operand), rest, rules.level)
 
     if rules.min is not None or rules.max is not None:
         low, high = (-math.inf if rules.min is None else rules.min), (math.inf if rules.max is None else rules.max)
@@ -208,7 +209,7 @@ def _rest(share: float | None) -> float:
 
 def _moment(text: str, end: datetime | None) -> datetime | None:
     if text.startswith("P"):
-        return None if end is None else end - TypeAdapter(timedelta).validate_python(text)
+        return None if end is None else end - time_span(text)
     return parse_time(text if "T" in text or " " in text else f"{text}T00:00:00Z")
 
 
@@ -251,7 +252,7 @@ def judged(
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
 
 
-def _found(asked: Asked, offending: int, total: int) -> Finding:
+def _found(asked: Requested, offending: int, total: int) -> Finding:
     if not total:
         return Finding(CheckStatus.NOT_JUDGED, asked.allowed, component=asked.label, reason=NO_VALUES)
     share = offending / total
@@ -266,7 +267,13 @@ def _found(asked: Asked, offending: int, total: int) -> Finding:
 
 
 def _violated(finding: Finding, reason: str) -> Finding:
-    return replace(finding, status=CheckStatus.VIOLATED, reason=reason, description=NOT_EXPECTED.format(reason))
+    return replace(
+        finding,
+        status=CheckStatus.VIOLATED,
+        reason=reason,
+        change=f"{_VERBS.get(finding.component or '', 'has')} {reason}",
+        description=NOT_EXPECTED.format(reason),
+    )
 
 
 def _of_data_set(plan: Plan, rows: int) -> Iterator[CheckResult]:

@@ -59,8 +59,8 @@ def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str,
             yield {"min": 0.0, "max": 1.0} if is_share else {"min": 0.0}
     elif suggested.domains:
         yield {"in": list(suggested.domains)}
-    has_keys = feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present
-    if has_keys and feature.inferred_type != "Fractional":  # measurements differ by their digits, and are no keys
+    may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are no keys
+    if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
         yield {"unique": True}
 
 

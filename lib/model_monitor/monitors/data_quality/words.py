@@ -73,15 +73,11 @@ def with_words(
     return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
 
 
-_OF_EXPECTATIONS = {"rows": "is", "column": "is", "columns": "are", "deequ": "is not met:"}
-
-
 def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
     """What a violated check of data quality found. current: the feature in the window, None where it is not."""
     name = result.feature or ""
     if result.check == EXPECTATION:
-        verb = _OF_EXPECTATIONS.get(result.component or "", "has")
-        return Said(plain_words(result), change=f"{verb} {result.reason}", short=result.reason or "")
+        return Said(plain_words(result), change=result.change, short=result.reason or "")
     before = known.references.get(result.against or "", known.distributions).get(name)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:

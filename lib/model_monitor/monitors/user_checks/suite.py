@@ -146,7 +146,11 @@ def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint
                 reason = each.constraint_message or "does not hold"
                 said = f"{each.constraint}: {reason}"
                 finding = replace(
-                    finding, status=CheckStatus.VIOLATED, reason=reason, description=NOT_EXPECTED.format(said)
+                    finding,
+                    status=CheckStatus.VIOLATED,
+                    reason=reason,
+                    change=f"is not met: {reason}",
+                    description=NOT_EXPECTED.format(said),
                 )
             results.append(finding.result(EXPECTATION, feature=each.constraint))
     warned = (each for each in found.failed if each.check_level != Level.ERROR.value)
