@@ -7,7 +7,7 @@ called, it is shown as it is written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -339,3 +339,15 @@ def _scaled(numbers: Sequence[float]) -> list[float]:
 
 def _ends_of(name: str, numbers: Sequence[float]) -> str:
     return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lies around a run in a folder of its hour. hours: of each feature or metric, by what histories call it. links: pairs
+    of a word and a path from the run's page."""
+
+    hours: Mapping[str, Hours] = field(default_factory=dict)
+    links: tuple[tuple[str, str], ...] = ()
+
+
+NOTHING_AROUND = Around()

@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
-from model_monitor.data.profiling.expectations import Rules
 from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
 from model_monitor.statistics.states.offences import Offences
+
+if TYPE_CHECKING:
+    from model_monitor.data.profiling.expectations import Rules
 
 log = logging.getLogger(__name__)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.page import Hours
+from model_monitor.data.records.windows import hour_of_path
+from model_monitor.documents.page import NOTHING_AROUND, Around
 from model_monitor.documents.run_description import RunDescription, time_of
 from model_monitor.errors import MonitorError
 from model_monitor.reports.history_page.history import Series, Window
@@ -24,21 +24,12 @@ MOST = 24  # windows that a run's page shows, its own among them
 HOUR, PAGE, HISTORY = "%Y/%m/%d/%H", "report.html", "history.html"
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """hours: of each feature or metric, by what histories call it. links: pairs of a word and a path from the run's page."""
-
-    hours: Mapping[str, Hours] = field(default_factory=dict)
-    links: tuple[tuple[str, str], ...] = ()
-
-
-NOTHING_AROUND = Around()
-
-
 def around(output_path: str, described: RunDescription, summary: bytes, spark: SparkSession | None = None) -> Around:
-    """summary: the run's own. Nothing of a run without a window, or that is in no folder of its hour."""
-    found = HOUR_FOLDERS.match(output_path)
-    if found is None or described.window is None:
+    """summary: the run's own. Nothing of a run without a window, or that is in no folder of its hour: when its window begins or
+    ends, as those of the others.
+    """
+    found, hour = HOUR_FOLDERS.match(output_path), hour_of_path(join(output_path, ""))
+    if found is None or hour is None or described.window is None:
         return NOTHING_AROUND
     top, storage = found["top"], storage_of(output_path, spark)
     start, end = time_of(described.window.start), time_of(described.window.end)
@@ -46,7 +37,7 @@ def around(output_path: str, described: RunDescription, summary: bytes, spark: S
     windows = [(start - place * length, end - place * length) for place in reversed(range(MOST))]
     runs = {MOST - 1: of_summary(summary, output_path, output_path, described)}
     for place, (began, _) in enumerate(windows[:-1]):
-        path = join(top, f"{began:{HOUR}}", SUMMARY)
+        path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
         try:
             runs[place] = of_summary(storage.read(path), path, path, described)
         except MonitorError:  # there is none, or none that can be read
@@ -55,13 +46,14 @@ def around(output_path: str, described: RunDescription, summary: bytes, spark: S
     series = Series(described.analysis_type, tuple(windows[first:]), {at - first: run for at, run in runs.items()})
     times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
     hours = {name: hours_of(series, row, times) for row, name in enumerate(series.names)} if len(runs) > 1 else {}
-    return Around(hours, tuple(_links(top, (start, end), storage)))
+    return Around(hours, tuple(_links(top, hour, (start, end), storage)))
 
 
-def _links(top: str, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
+def _links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
     start, end = window
-    for word, began in ((f"← {start - (end - start):%H:%M}", start - (end - start)), (f"{end:%H:%M} →", end)):
-        if storage.exists(join(top, path := f"{began:{HOUR}}/{PAGE}")):
+    length = end - start
+    for word, beside in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
+        if storage.exists(join(top, path := f"{beside:{HOUR}}/{PAGE}")):
             yield word, f"../../../../{path}"
     for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):
         if folder and storage.exists(join(folder, HISTORY)):

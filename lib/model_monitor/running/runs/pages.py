@@ -16,6 +16,8 @@ from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
 from model_monitor.documents.headline import KINDS, since_text, tally, window_text
 from model_monitor.documents.page import (
+    NOTHING_AROUND,
+    Around,
     Block,
     Card,
     Cards,
@@ -29,7 +31,6 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.documents.run_description import RunDescription, time_of
-from model_monitor.reports.history_page.around import NOTHING_AROUND, Around
 from model_monitor.statistics.states import ColumnType, Profile
 
 log = logging.getLogger(__name__)

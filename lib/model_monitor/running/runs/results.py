@@ -15,12 +15,11 @@ from model_monitor.documents.check_results import BudgetLedger, CheckResult, Che
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Document
 from model_monitor.documents.headline import headline_of
-from model_monitor.documents.page import Headline, Page
+from model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
 from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
-from model_monitor.reports.history_page.around import NOTHING_AROUND, Around, around
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
@@ -342,7 +341,8 @@ class Findings(AsTables):
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         if self.current.context.report:
-            files |= report_files(self._page(described, around(place, described, files[SUMMARY], spark)))
+            beside = _around(place, described, files[SUMMARY], spark)
+            files |= report_files(self._page(described, beside))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
@@ -403,3 +403,11 @@ def _member(value: Any) -> str:
         items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
         return f"[\n    {items}\n  ]"
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+
+
+def _around(place: str, described: RunDescription, summary: bytes, spark: SparkSession | None) -> Around:
+    if described.window is None:
+        return NOTHING_AROUND
+    from model_monitor.reports.history_page.around import around
+
+    return around(place, described, summary, spark)
