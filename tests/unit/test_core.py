@@ -7,7 +7,7 @@ import json
 from tests.programs import printed_by
 
 MODULES, LINES = 150, 22_000
-"""It was 20,000 before there were kinds of values, a person's expectations, frames of any library, and pages that show windows."""
+"""20,000 before there were kinds of values, a person's expectations, frames of any library, and pages with earlier windows."""
 
 PROGRAM = """
 import json, sys

@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from tests.programs import printed_by
@@ -155,21 +156,23 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
     assert printed_by(program, str(archive)) == "True True\n"
 
 
-@pytest.fixture(scope="module")
-def hours(tmp_path_factory):
-    """Runs of 18:00, 19:00 and 20:00, the last two violated, each in the folder of its hour; and the page of the last."""
+@pytest.fixture(scope="module", params=[0, 1], ids=["begins", "ends"])
+def hours(request, tmp_path_factory):
+    """Runs of 18:00, 19:00 and 20:00, the last two violated, each in the folder of the hour when its window begins, or ends, as
+    those of schedules are (C1.5); what the folder is later by; and the findings of the last.
+    """
     top = tmp_path_factory.mktemp("hours")
     for hour, factor in ((18, 0.5), (19, 100.0), (20, 100.0)):
         start = datetime(2024, 3, 4, hour, tzinfo=timezone.utc)
         found = findings([factor * number for number in range(200)], start=start, end=start + timedelta(hours=1))
-        found.write(top / f"2024/03/04/{hour}")
+        found.write(top / f"2024/03/04/{hour + request.param}")
     (top / "history.html").write_text("")
-    return top, found
+    return top, request.param, found
 
 
 def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_ones(hours):
-    top, found = hours
-    place = str(top / "2024/03/04/20")
+    top, later, found = hours
+    place = str(top / f"2024/03/04/{20 + later}")
     described = found._described(None)
     shown = around(place, described, found.files()[SUMMARY])
 
@@ -182,15 +185,15 @@ def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_
 
 
 def test_neighbours_have_links_where_they_are(hours):
-    top, found = hours
-    place = str(top / "2024/03/04/19")
+    top, later, found = hours
+    place = str(top / f"2024/03/04/{19 + later}")
     described = found._described(None).model_copy(
         update={"window": RunContext(HOUR.start - timedelta(hours=1), HOUR.start).window}
     )
 
     links = dict(around(place, described, found.files()[SUMMARY]).links)
     assert list(links) == ["← 18:00", "20:00 →", "all windows"]
-    assert all((top / "2024/03/04/19" / path).resolve().is_file() for path in links.values())
+    assert all(Path(place, path).resolve().is_file() for path in links.values())
 
 
 def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp_path):
