@@ -33,7 +33,20 @@ with suppress(ImportError):  # Airflow's environment has none
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
 
-FOLDERS = ("unit", "spark", "jobs", "golden", "golden_open", "clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
+FOLDERS = (
+    "unit",
+    "spark",
+    "jobs",
+    "golden",
+    "golden_open",
+    "clients",
+    "serving",
+    "clusters",
+    "s3",
+    "fuzz",
+    "simulation",
+    "browser",
+)
 REST = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
 """Folders whose tests `make test` leaves to `make test-all`; of the other folders some files say so of themselves."""
 
