@@ -2,8 +2,9 @@
 
 Each is put into a copy of the package, whose months are tried from seed 0 on, at most SEEDS of them.
 
-Found, mutant and seed: 1 by 3, 2 by 3, 4 by 0, 8 by 0, 9 by 1, 10 by 0, 13 by 25, 14 by 9, 15 by 1, 16 by 41, 17 by 19; 19 by 200 with
-the one fault of `test_months.FOUND`. 3 was found by 46 when captures came in another order. The others were not tried to their end.
+Found, mutant and seed: 1 by 3, 2 by 3, 4 by 0, 8 by 0, 9 by 1, 10 by 0, 13 by 25, 14 by 9, 15 by 1, 16 by 41, 17 by 19; 19 by 200
+with the one fault of `test_months.FOUND`. 3 was found by 46 when captures came in another order.
+The others were not tried to their end.
 """
 
 from __future__ import annotations
