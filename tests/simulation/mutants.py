@@ -1,6 +1,10 @@
 """Faults that a developer could make, and the first seed whose month finds each: `python -m tests.simulation.mutants`.
 
 Each is put into a copy of the package, whose months are tried from seed 0 on, at most SEEDS of them.
+
+Found, mutant and seed: 1 by 3, 2 by 3, 4 by 0, 8 by 0, 9 by 1, 10 by 0, 13 by 25, 14 by 9, 15 by 1, 16 by 41, 17 by 19; 19 by 200
+with the one fault of `test_months.FOUND`. 3 was found by 46 when captures came in another order.
+The others were not tried to their end.
 """
 
 from __future__ import annotations
@@ -170,7 +174,8 @@ def main(words: Sequence[str]) -> int:
     lives = 0
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = Path(folder)
-        shutil.copytree(PACKAGE, tree / PACKAGE.relative_to(PACKAGE.parents[1]))
+        for part in (PACKAGE, PACKAGE.parents[1] / "jobs"):  # without jobs no schedule would have one
+            shutil.copytree(part, tree / part.relative_to(PACKAGE.parents[1]))
         for number in chosen:
             mutant, began = MUTANTS[number - 1], time.monotonic()
             with applied(mutant, tree):
