@@ -90,6 +90,10 @@ def page_of_run(
     if others := tuple(hint.description for hint in hints if not placed & set(hint.features)):
         sections.insert(0, PageSection("What looks wrong with the data", others))
     *said, last = sections
+    at = next(
+        (place for place, each in enumerate(said, 1) if any(isinstance(block, Cards) for block in each.blocks)),
+        len(said),
+    )
     account = PageSection("What was read", (_account(ledger),), note=_read(ledger), folded=True)
     facts = dict(_facts(described, ledger, results, budget))
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
@@ -105,7 +109,7 @@ def page_of_run(
         trail=tuple(part for part in trail if part),
         links=around.links,
         facts=tuple(facts.items()),
-        sections=(*said, *_next_steps(results), account, last),
+        sections=(*said[:at], *_next_steps(results), *said[at:], account, last),
     )
 
 
@@ -128,17 +132,22 @@ def _placed(
     return replace(section, blocks=tuple(blocks))
 
 
+_OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
+
+
 def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations; FOLDER stands for where the page lies, which it does not tell."""
-    bad = [*tally(results)[0], *(each for each in results if each.is_violation)]
+    changed, _, unit = tally(results)
+    bad = [*changed, *(each for each in results if each.is_violation)]
     if bad:
         name = quote(whose(bad[0])[0] or "NAME")
         steps = [
             ("see where a number comes from", f"model-monitor explain {name} --run FOLDER"),
             ("see everything that differs from the baseline", "model-monitor compare BASELINE FOLDER"),
-            ("say that the change is wanted", f"model-monitor accept FOLDER {name}"),
+            ("only if the change is wanted: have it no alarm", f"model-monitor accept FOLDER {name}"),
         ]
-        note = "FOLDER is where this page lies"
+        first = f"First look at where {whose(bad[0])[0]} comes from" if changed and unit == "feature" else _OF_MODEL
+        note = f"{first}. In the commands FOLDER is the folder of this page"
         yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
 
 

@@ -45,7 +45,7 @@ from model_monitor.reports.notices import (
     Report,
     worst_of,
 )
-from model_monitor.reports.outputs.files import Run
+from model_monitor.reports.outputs.files import HOUR_FOLDERS, Run
 from model_monitor.reports.outputs.junit import junit_xml
 from model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
 from model_monitor.reports.outputs.printable import printable
@@ -305,9 +305,14 @@ def report_of(
 
 
 def _paths(run: Run, config: JobConfig, spark: SparkSession | None) -> dict[str, str]:
-    """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere."""
+    """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere.
+
+    The page in a folder of its hour is the one beside those that it links to.
+    """
     names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CHECKS}
     kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
+    if "page" in kept and HOUR_FOLDERS.match(config.output_path):
+        kept["page"] = join(config.output_path, names["page"])
     places = {"output": config.output_path, **kept}
     return {what: storage_of(path, spark).resolved(path).removeprefix("file:") for what, path in places.items()}
 
