@@ -236,13 +236,13 @@ def test_checks_with_python_assertions_run_and_the_job_ends(on_one_core):
 def test_a_task_that_is_tried_again_gives_the_same_bytes(data, jobs_here, job_processes, tmp_path):
     """A worker that dies in the middle of its partition; the script is what lets a test kill it."""
     (tmp_path / "dies_once.py").write_text(
-        "import os\n"
+        "import os, signal\n"
         "def preprocess_handler(line):\n"
         "    if line.startswith('age'):\n"
         "        return []\n"
         "    if os.environ.get('DIES') and line.startswith('45,') and not os.path.exists(os.environ['DIES']):\n"
         "        open(os.environ['DIES'], 'w').close()\n"
-        "        os._exit(1)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return dict(zip(('age', 'plan'), line.split(',')))\n"
     )
     flags = ("--dataset-source", "data", "--dataset-format", "csv", "--record-preprocessor-script", "dies_once.py")

@@ -338,13 +338,14 @@ def test_conditions_that_spark_does_not_understand_are_refused_before_reading(fr
     assert third == "--checks: the condition 'amount + 1' is of type double; it has to be true or false"
 
 
-def block_of_documentation(language):
+def block_of_documentation(language, having):
     text = (HERE.parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
-    return re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1]
+    [block] = [each for each in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if having in each]
+    return block
 
 
 def test_the_json_of_the_documentation_runs(frame):
-    results = results_of(read_checks(block_of_documentation("json"), "checks.json"), frame)
+    results = results_of(read_checks(block_of_documentation("json", '"analyzer"'), "checks.json"), frame)
 
     assert [found.constraint for found in results.failed] == [
         "Size() >= 100",
@@ -355,7 +356,7 @@ def test_the_json_of_the_documentation_runs(frame):
 
 @pytest.mark.deequ
 def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_path):
-    (tmp_path / "my_checks.py").write_text(block_of_documentation("python"), encoding="utf-8")
+    (tmp_path / "my_checks.py").write_text(block_of_documentation("python", "def amounts"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
     assert results_of(load_checks(SparkEngine(spark), "my_checks:amounts"), frame).status == "Success"

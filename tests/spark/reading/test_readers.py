@@ -267,13 +267,6 @@ def test_a_json_document_with_more_behind_it_fails_by_name(read, tmp_path, behin
         account(read(JsonFormat(lines=False)))
 
 
-def test_parquet_with_times_in_nanoseconds_is_for_the_local_engine(read, tmp_path):
-    pq.write_table(pa.table({"at": pa.array([1], pa.timestamp("ns"))}), tmp_path / "x.parquet")
-
-    with pytest.raises(BadInput, match=r"TIMESTAMP\(NANOS,false\)\), which Spark doesn't read; .* by --engine local"):
-        read(ParquetFormat())
-
-
 def test_a_broken_json_document_fails_by_name(read, tmp_path):
     (tmp_path / "good.json").write_text('[{"age": 1}]')
     (tmp_path / "bad.json").write_text('[{"age": 1}')

@@ -146,7 +146,9 @@ def test_a_table_of_iceberg_is_read_as_of_a_snapshot_by_its_catalog_and_by_its_f
         read(by_catalog, since=third)
 
 
-def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(iceberg, delta):
+def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(iceberg, delta, monkeypatch):
+    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
     assert why_spark(None, None, TableFormat("shop.db.events")) is None
     assert why_spark(None, str(delta), DELTA) is None
     assert why_spark(None, None, TableFormat(f"delta.`{delta}`")) is None

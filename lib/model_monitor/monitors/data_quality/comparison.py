@@ -62,7 +62,11 @@ class QualityBaseline(StoredBaseline):
         return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
 
     def requested_threshold(self, name: str) -> float | None:
-        """The distance above which somebody asked for an alarm; None where it is the suggested one."""
+        """The distance above which somebody asked for an alarm; None where it is the suggested one, or the baseline has no such
+        feature.
+        """
+        if name not in self.names:
+            return None
         found, suggested = (
             each.monitoring_of(name).comparison_threshold
             for each in (self.constraints, self.suggested or self.constraints)
