@@ -161,3 +161,16 @@ def test_two_positive_rows_say_nothing_of_an_area():
     results, _ = checked(before, outcomes_of(BY_THRESHOLD, labels, None, scores))
 
     assert results["auc"].status is CheckStatus.CANNOT_TELL
+
+
+def test_a_metric_of_no_rows_on_either_side_can_not_be_told():
+    """No prediction is positive, so there is no precision: before, and now."""
+    labels = np.arange(400) % 2
+    never = outcomes_of(BINARY, labels, np.zeros(400, dtype=int))
+    found, _ = checked(never, never)
+
+    assert {each.status for each in found.values()} <= {
+        CheckStatus.PASSED,
+        CheckStatus.CANNOT_TELL,
+        CheckStatus.NOT_JUDGED,
+    }

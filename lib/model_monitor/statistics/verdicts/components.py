@@ -34,10 +34,12 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
 
     totals: of the cell in both samples together.
     counts: of the cell in the sample.
-    size, of: rows of the sample, and of both.
+    size, of: rows of the sample, and of both; without any nothing is rare.
     """
     gammaln, ndtr = special().gammaln, special().ndtr
     tails = np.ones(len(totals))
+    if not of:
+        return tails
     share = size / of
     more = counts > totals * share
     deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
