@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -41,7 +42,6 @@ from model_monitor.running.scheduling.runs import (
     start_process,
 )
 from model_monitor.running.scheduling.schedules import run_windows
-from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +157,7 @@ def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment
 def _write_history(plan: Plan) -> None:
     """Put the page of the schedule's runs above them. A fault is a warning: the runs stand in any case."""
     try:
-        folder = plan.folder_of_runs()
-        reports.report_of(reports.Request([folder], last=MOST_WINDOWS)).save(join(folder, reports.OUTPUT))
+        reports.main(reports.Request([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:
         log.warning("%s: the history of runs: %s", plan.name, failure_of(error).reason)
 
