@@ -14,8 +14,8 @@ import pytest
 SLOWLY = """
 import time
 def preprocess_handler(record):
-    open("begun", "w").close()
     try:
+        open("begun", "w").close()
         time.sleep(0.2)
     except BaseException:
         pass
@@ -24,9 +24,9 @@ def preprocess_handler(record):
 NEVER_BACK = """
 import time
 def preprocess_handler(record):
-    open("begun", "w").close()
     while True:
         try:
+            open("begun", "w").close()
             time.sleep(60)
         except BaseException:
             pass
