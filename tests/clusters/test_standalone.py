@@ -175,10 +175,10 @@ def test_a_merge_that_is_killed_while_it_writes_has_published_no_hour_and_its_re
 
 
 def small_job(submitter: Submitter, tmp_path: Path) -> str:
-    """The sentence that a job on two rows fails with."""
+    """The sentence that a job on two rows fails with, before its scan."""
     (tmp_path / "small.csv").write_text("a,b\n1,x\n2,y\n")
     flags = ("--dataset-source", "small.csv", "--dataset-format", "csv", "--output-path", "out")
-    said = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=255)
+    said = submitter.run("baseline", "--conf", "spark.task.maxFailures=1", *flags, status=2)
     sentence = (tmp_path / "out" / "message").read_text()
     assert "Traceback" not in said
     return sentence
