@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from types import FrameType
 from typing import NoReturn, TypeVar
 
@@ -123,7 +124,7 @@ def within(seconds: float, talk: Callable[[], T]) -> T:
         except BaseException as fault:
             faults.append(fault)
 
-    thread = threading.Thread(target=heard, daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(heard,), daemon=True)
     thread.start()
     thread.join(seconds)
     for fault in faults:

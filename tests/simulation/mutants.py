@@ -46,8 +46,8 @@ MUTANTS = (
     ),
     Mutant(
         "storage/lease.py",
-        "        if is_late or not self._storage.exists(self._path):\n            raise",
-        "        if is_late:\n            raise",
+        "if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):",
+        "if self._is_lost or (is_late and not self.renew()):",
         "who has lost a lease writes on",
     ),
     Mutant(

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
@@ -313,3 +314,14 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
         MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write the rules as JSON"
     ):
         run_monitoring(people(), DataQualityMonitor(), None, expectations=str(tmp_path / "rules.yaml"))
+
+
+def test_whole_numbers_beyond_the_exact_doubles_are_judged_and_end_no_run():
+    ids = pa.table({"id": pa.array([2**60, 2**60 + 1, -(2**60)], pa.int64())})
+    results = judged(ids, features={"id": {"min": 0, "unique": True}}, row_rules=["id > 1"]).results
+
+    assert [result.reason for result in results] == [
+        "1 of 3 values not 0 or more",
+        None,
+        "1 of 3 rows that break it",
+    ]

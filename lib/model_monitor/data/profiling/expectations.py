@@ -92,7 +92,7 @@ class Cells:
         """Of each row, NaN where there is none."""
         if self.is_text:
             return self.of_each(self.different_numbers, np.nan)
-        numbers = self._cells.cast(pa.float64())
+        numbers = self._cells.cast(pa.float64(), safe=False)  # above 2^53 the nearest double
         return np.asarray((numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False))
 
     @cached_property

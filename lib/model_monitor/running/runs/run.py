@@ -358,8 +358,19 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     checks = found.checks() if found.checks else None
     variation = monitor.variation(found.state, found.runs) if any(each.runs for each in found.runs) else None
     judged = found.judged() if found.judged else None
-    facts = (ledger, checks, found.requests, context, variation, found.deequ, judged)
-    return Baseline(monitor, documents, found.state, metrics, *facts)
+    return Baseline(
+        monitor,
+        documents,
+        found.state,
+        metrics,
+        ledger,
+        checks,
+        requests=found.requests,
+        context=context,
+        variation=variation,
+        deequ=found.deequ,
+        judged=judged,
+    )
 
 
 def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:
