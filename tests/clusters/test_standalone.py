@@ -62,8 +62,10 @@ class Undisturbed:
     stages: list[Stage]
 
     def number_of(self, case: Case, what: str) -> int:
-        """The number of the first stage that does this; a run on the cluster has the same plan."""
-        return next(stage.number for stage in self.stages if case.stages[what](stage))
+        """The number on the cluster of the first stage that does this: the same plan, behind one stage that tries the workers,
+        which a job on this machine starts itself.
+        """
+        return 1 + next(stage.number for stage in self.stages if case.stages[what](stage))
 
 
 @pytest.fixture(scope="module")
