@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.both_engines import by_anyone
 from tests.jvms import SHORT_LIVED
 from tests.running_jobs import ROOT
 from tests.s3.jars import provide
@@ -125,7 +126,7 @@ def test_what_a_table_has_not_is_told_in_a_sentence(found, folder, case, status,
 
 def files_of(output):
     return {
-        path.relative_to(output).as_posix(): path.read_bytes()
+        path.relative_to(output).as_posix(): by_anyone(path.read_bytes())
         for path in output.rglob("*")
         if path.is_file() and "_runs" not in path.parts
     }

@@ -335,7 +335,7 @@ def _settle(unsettled: list[Step], world: World) -> None:
         for _ in range(MOST_TRIES):
             if _tried(step, world, {}):
                 break
-            world.clock += 900
+            world.pass_seconds(900)
         else:
             raise AssertionError(f"the run of {step.at} never ends")
     unsettled.clear()

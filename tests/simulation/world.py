@@ -212,12 +212,25 @@ class World:
     def run(self, *awaited: Process) -> None:
         """Let time go by until these are over; others run meanwhile when theirs has come."""
         while not all(each.is_over for each in awaited):
-            alive = [each for each in self.processes.values() if not each.is_over and each.wakes_at < math.inf]
-            self.current = min(alive, key=lambda each: (each.wakes_at, each.number))
-            self.clock = max(self.clock, self.current.wakes_at)
-            self.current.turn.release()
-            self.turn.acquire()
-            self.current = None
+            self._go_on(self._alive())
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time go by in which whoever is under way goes on."""
+        until = self.clock + seconds
+        while due := [each for each in self._alive() if each.wakes_at <= until]:
+            self._go_on(due)
+        self.clock = max(self.clock, until)
+
+    def _alive(self) -> list[Process]:
+        return [each for each in self.processes.values() if not each.is_over and each.wakes_at < math.inf]
+
+    def _go_on(self, some: list[Process]) -> None:
+        """One of them has its turn, the one whose time came first."""
+        self.current = min(some, key=lambda each: (each.wakes_at, each.number))
+        self.clock = max(self.clock, self.current.wakes_at)
+        self.current.turn.release()
+        self.turn.acquire()
+        self.current = None
 
     def run_all(self) -> None:
         """The same until nobody is left."""

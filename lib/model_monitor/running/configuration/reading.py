@@ -375,12 +375,18 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
         update={
             "ignored": tuple(ignored),
             "doubtful": sources.doubtful,
-            "remembered": {
-                name: texts[name] for name, option in OPTIONS.items() if option.remembered and name in texts
-            },
+            "remembered": dict(_remembered(config, texts)),
             "publish_cloudwatch_metrics": in_container if publish is None else publish,
         }
     )
+
+
+def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """How the data is read, by option; a table's name says where it is."""
+    is_table = isinstance(config.dataset_format, TableFormat)
+    for name, option in OPTIONS.items():
+        if option.remembered and name in texts and not (is_table and name == "dataset_format"):
+            yield name, texts[name]
 
 
 def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
