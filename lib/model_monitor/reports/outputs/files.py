@@ -62,10 +62,17 @@ class Run:
     before: Run | None = field(default=None, compare=False)
 
 
-def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | None = None) -> Run:
+def publish(
+    files: Mapping[str, bytes],
+    output_path: str,
+    spark: SparkSession | None = None,
+    *,
+    shown: Mapping[str, bytes] | None = None,
+) -> Run:
     """Put the files of a run below `output_path`; files of the run before that this one lacks are removed.
 
-    files: content by name relative to `output_path`.
+    files: content by name relative to `output_path`. shown: what stands there in the place of some of them, and is no part of the
+    run: a page that shows what lies beside it.
     Raises OutputFailed if something can't be written, OutputHeld if another run is at it; readers then still see the run before.
     """
     storage = storage_of(output_path, spark)
@@ -82,7 +89,7 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
             notes[note] = run
         stale = {name for each in (before, *notes.values()) if each for name in each.digests} - files.keys()
         try:
-            _put_files(files, stale, run, output_path, storage)
+            _put_files(files, {**files, **(shown or {})}, stale, run, output_path, storage)
         except BaseException:
             if is_new:
                 with suppress(Exception):  # room for smaller runs
@@ -95,12 +102,21 @@ def publish(files: Mapping[str, bytes], output_path: str, spark: SparkSession | 
     return replace(run, before=before)
 
 
-def _put_files(files: Mapping[str, bytes], stale: Set[str], run: Run, output_path: str, storage: Storage) -> None:
-    """Write the files to the folder of the run and then under their names; stale: names that are no run's any more."""
+def _put_files(
+    files: Mapping[str, bytes],
+    shown: Mapping[str, bytes],
+    stale: Set[str],
+    run: Run,
+    output_path: str,
+    storage: Storage,
+) -> None:
+    """Write the files to the folder of the run and then, as they are shown, under their names; stale: names that are no run's any
+    more.
+    """
     for name, content in files.items():
         storage.write(join(run.folder, name), content)
     for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-        storage.write(join(output_path, name), files[name])
+        storage.write(join(output_path, name), shown[name])
     for name in sorted(stale):
         storage.delete(join(output_path, name))
 

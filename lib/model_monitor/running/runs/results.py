@@ -327,13 +327,10 @@ class Findings(AsTables):
         *,
         omit_empty: bool = False,
         baseline: BaselineReference | None = None,
-        place: str = "",
-        spark: SparkSession | None = None,
     ) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.
 
-        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted. place: the output
-        path, for what the page shows of the windows before.
+        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         described = self._described(baseline)
@@ -341,8 +338,7 @@ class Findings(AsTables):
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         if self.current.context.report:
-            beside = _around(place, described, files[SUMMARY], spark)
-            files |= report_files(self._page(described, beside))
+            files |= report_files(self._page(described, NOTHING_AROUND))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
@@ -389,7 +385,11 @@ class Findings(AsTables):
             If another run is at the folder for longer than ten minutes.
         """
         spark, path = spark or session_at_hand(), os.fspath(output_path)
-        return publish(self.files(omit_empty=omit_empty, baseline=baseline, place=path, spark=spark), path, spark)
+        files = self.files(omit_empty=omit_empty, baseline=baseline)
+        described = self._described(baseline)
+        around = _around(path, described, files[SUMMARY], spark) if self.current.context.report else NOTHING_AROUND
+        shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+        return publish(files, path, spark, shown=shown)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
