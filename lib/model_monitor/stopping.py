@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -30,6 +30,15 @@ _told: list[BaseException] = []
 _received: list[int] = []
 _held: list[Callable[[], object]] = []
 _exit = os._exit  # a script's own is replaced
+
+
+class Process(Protocol):
+    """What is asked of a process that was started, as `subprocess.Popen` answers."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 class Stopped(SystemExit):
@@ -84,9 +93,7 @@ def given_back(step: Callable[[], object]) -> Iterator[None]:
         _held.remove(step)
 
 
-def run_to_its_end(
-    process: subprocess.Popen[bytes], seconds: float | None = None, *, ending: Callable[[], object] = bool
-) -> int:
+def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Callable[[], object] = bool) -> int:
     """The status of a process that has ended; it is told to end when this one is, and killed if it doesn't.
 
     ending: called before it is told so. Raises subprocess.TimeoutExpired if it takes longer than so many seconds.
@@ -100,7 +107,7 @@ def run_to_its_end(
                 _end(process, GRACE_SECONDS + LAST_SECONDS)
 
 
-def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+def _end(process: Process, seconds: float) -> None:
     if process.poll() is None:
         process.terminate()
         try:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -18,6 +17,7 @@ from tests.unit.scheduling.conftest import at
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.reports.history.baselines import shares_at
 from model_monitor.reports.history.decisions import promote
+from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.command import Doing, Request, run_due
 from model_monitor.running.scheduling.plan import JobCommand
 from model_monitor.running.scheduling.record import held
@@ -393,23 +393,54 @@ def test_what_could_not_be_told_is_told_by_the_next_call(schedule):
     assert len(server.requests) == 2
 
 
-def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch):
-    """A process that ignores nothing: the real launcher, with a Python that sleeps in spark-submit's place."""
-    sleeper = tmp_path / "sleeps"
-    sleeper.write_text(
-        f"#!{sys.executable}\nimport os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
-    )
+SLEEPS = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+
+
+def sleeping_submission(folder, monkeypatch):
+    sleeper = folder / "sleeps"
+    sleeper.write_text(f"#!{sys.executable}\n{SLEEPS}")
     sleeper.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(sleeper))
-    notes = []
-    command = JobCommand(("monitor",), {}, tmp_path, "out", longest_seconds=timedelta(seconds=2).total_seconds())
+    return "--master", "local", "monitor"
 
-    assert start_process(command, lambda **members: notes.append(members)) == KILLED
+
+def sleeping_baseline(folder, monkeypatch):
+    (folder / "sleeps.py").write_text(SLEEPS)
+    (folder / "data.jsonl").write_text('{"age": 1}\n')
+    return (
+        "baseline",
+        "--dataset-source",
+        "data.jsonl",
+        "--output-path",
+        "out",
+        "--record-preprocessor-script",
+        "sleeps.py",
+    )
+
+
+@pytest.mark.parametrize("sleeping", [sleeping_submission, sleeping_baseline])
+def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch, sleeping):
+    notes = []
+    words = sleeping(tmp_path, monkeypatch)
+    command = JobCommand(words, {}, tmp_path, "out", longest_seconds=2.0)
+
+    assert start_process(command, lambda **members: notes.append(members)) in (KILLED, -15, 143)
     process_id = int((tmp_path / "pid").read_text())
     assert notes[0] == {"process_id": process_id}
     assert notes[1]["status"].value == "Stopping"
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, signal.SIGCONT)
+
+
+def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_path):
+    (tmp_path / "data.csv").write_text("age\n1\n2\n")
+    words = ("baseline", "--dataset-source", "data.csv")
+    made = JobCommand(words, {"output_path": "made"}, tmp_path, "made")
+    missing = JobCommand(("monitor", "--dataset-source", "none.csv", "--baseline", "made"), {}, tmp_path, "out")
+
+    assert start_process(made, lambda **members: None) == 0
+    assert (tmp_path / "made/constraints.json").is_file()
+    assert start_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
 
 
 def test_a_job_is_told_the_schedule_that_its_notices_are_of(schedule):

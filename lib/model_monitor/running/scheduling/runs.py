@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -124,12 +126,24 @@ def _time(text: str) -> datetime:
     return time
 
 
-# One run: its jobs, one after the other, each a process as `model-monitor JOB` starts it.
+# One run: its jobs, one after the other, each a process that does what `model-monitor JOB` does.
 
 
 MESSAGE = "message"
 
 KILLED = -9
+
+LOADED = (
+    "pandas",
+    "scipy.special",
+    "model_monitor.cli",
+    "model_monitor.running.runtime.job",
+    "model_monitor.running.runtime.publishing",
+    "model_monitor.running.runs.run",
+    "model_monitor.running.inputs.data_sets",
+    "model_monitor.reports.history_page.around",
+)
+"""What is loaded once for the jobs of all times."""
 
 _OUTCOMES = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
@@ -153,21 +167,59 @@ Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and give
 def start_process(command: JobCommand, note: Note) -> int:
     """Run a job in a process of its own, which ends with this one.
 
-    It is started as the command starts it, so without Spark if it needs none; with options of Spark by spark-submit.
+    It runs as the command starts it, so without Spark if it needs none; with options of Spark by spark-submit.
     """
-    starter = "model_monitor.spark.launch.submission" if command.words[0].startswith("-") else "model_monitor.cli"
-    process = subprocess.Popen(
-        [sys.executable, "-m", starter, *command.words],
-        env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **command.variables},
-        cwd=command.folder,
-        stdin=subprocess.DEVNULL,
-    )
+    process = _submitted(command) if command.words[0].startswith("-") else _Forked(command)
     try:
         note(process_id=process.pid)
         ending = partial(note, process_id=process.pid, status=ExecutionStatus.STOPPING)
         return run_to_its_end(process, command.longest_seconds, ending=ending)
     except subprocess.TimeoutExpired:
         return KILLED
+
+
+def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "model_monitor.spark.launch.submission", *command.words],
+        env={**os.environ, **_variables(command)},
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+class _Forked:
+    """A job's process, forked off one that has loaded what jobs need: an hour pays for its records alone."""
+
+    def __init__(self, command: JobCommand) -> None:
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(list(LOADED))
+        self._command = command
+        self._process = server.Process(target=_run, args=(command,))
+        self._process.start()
+        self.pid = self._process.pid
+
+        self.terminate, self.kill = self._process.terminate, self._process.kill
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        status = self.poll()
+        if status is None:
+            raise subprocess.TimeoutExpired(self._command.words, timeout or 0.0)
+        return status
+
+
+def _run(command: JobCommand) -> None:
+    os.environ.update(_variables(command))
+    os.chdir(command.folder)
+    sys.argv = ["model-monitor", *command.words]
+    runpy.run_module("model_monitor.cli", run_name="__main__")
+
+
+def _variables(command: JobCommand) -> dict[str, str]:
+    return {"PYTHONPATH": Layout.here().python_path(os.environ), **command.variables}
 
 
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
