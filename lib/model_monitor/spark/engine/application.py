@@ -26,7 +26,7 @@ from weakref import WeakSet
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.failures import CLUSTER_FAULTS
-from model_monitor.spark.engine.worker import versions
+from model_monitor.spark.engine.worker import versions, with_libraries
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.storage import is_connect
 from model_monitor.storage.files import sentence_about
@@ -155,8 +155,11 @@ def require_workers(spark: SparkSession) -> None:
     chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
     if is_local(application.master) and not chosen:
         context.pythonExec = sys.executable
-    from model_monitor.spark.engine.worker import with_libraries
+    _try_workers(spark)
+    _WITH_PACKAGE.add(context)
 
+
+def _try_workers(spark: SparkSession) -> None:
     try:
         spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
     except Exception as fault:
@@ -164,7 +167,6 @@ def require_workers(spark: SparkSession) -> None:
         if sentence is None:
             raise
         raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None
-    _WITH_PACKAGE.add(context)
 
 
 def send_package(spark: SparkSession) -> None:
@@ -182,6 +184,7 @@ def send_package(spark: SparkSession) -> None:
             spark.addArtifacts(str(package), pyfile=True)
         except UnsupportedOperationException:  # as Sail's
             _require_installed(spark)
+        _try_workers(spark)
         _WITH_PACKAGE.add(spark)
 
 
