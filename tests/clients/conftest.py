@@ -22,7 +22,9 @@ def plugged_in() -> Callable[[str], Path]:
 
     def python(name: str) -> Path:
         if os.environ.get(environments.DEMANDED) != "1":
-            pytest.skip(f"{name} in an environment of its own: {environments.DEMANDED}=1 makes it, as make test-wide does")
+            pytest.skip(
+                f"{name} in an environment of its own: {environments.DEMANDED}=1 makes it, as make test-wide does"
+            )
         return environments.plugged_in(name)
 
     return python

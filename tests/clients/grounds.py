@@ -98,7 +98,9 @@ def came_out(grounds: Sequence[Ground]) -> dict[str, dict[str, Any]]:
 def _said(grounds: Sequence[Ground]) -> list[str]:
     """Lines of JSON. Where no JVM is needed, no Java is on the path."""
     python = grounds[0].environment.python
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("PYSPARK_", "SPARK_", "PYTHONPATH"))}
+    kept = {
+        name: text for name, text in os.environ.items() if not name.startswith(("PYSPARK_", "SPARK_", "PYTHONPATH"))
+    }
     if not grounds[0].jvm:
         kept = {**{name: text for name, text in kept.items() if name != "JAVA_HOME"}, "PATH": str(python.parent)}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 """The README's example, word for word but for where its frames are: prints what came out, as a line of JSON for each ground.
 
-    python grounds_run.py FOLDER GROUND [GROUND …]
+python grounds_run.py FOLDER GROUND [GROUND …]
 
 """
 
@@ -75,7 +75,10 @@ def with_jar() -> Any:
 def of_server(address: str) -> Iterator[Over]:
     from pyspark.sql import SparkSession
 
-    os.environ |= {"SPARK_TESTING": "1", "PYSPARK_PYTHON": sys.executable}  # a server of this process: a free port, our Python
+    os.environ |= {
+        "SPARK_TESTING": "1",
+        "PYSPARK_PYTHON": sys.executable,
+    }  # a server of this process: a free port, our Python
     spark = SparkSession.builder.remote(address).getOrCreate()
     try:
         yield frames(lambda orders: spark.createDataFrame(orders).coalesce(1))
@@ -131,7 +134,7 @@ GROUNDS: dict[str, Callable[[], Any]] = {
 
 
 def results(over: Over) -> dict[str, Any]:
-    [example] = [text for text in re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)]
+    [example] = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
     told, times = re.subn(r"\b(run_baseline|run_monitoring)\(", r"over(\1, ", example)
     assert times == 2, "the example makes a baseline and monitors"
     names = {"over": over}

@@ -187,6 +187,7 @@ class SparkEngine:
         *,
         by_folders: bool = False,
         in_order: bool = False,
+        left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from model_monitor.spark.engine.tables import table_of_files
 
