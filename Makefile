@@ -141,8 +141,8 @@ advisories: build/pins/.made ## look up known vulnerabilities of what a job inst
 	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
 
 # Where the wheel is tried; Pythons that aren't here are left out.
-PUBLISH ?= 3.10 3.11 3.12 3.13
-publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, and try the wheel in empty environments: PUBLISH='3.12'
+PUBLISH ?= 3.10 3.10+pandas==2.2.3+numpy==1.26.4 3.12 3.12+pandas==2.3.3+numpy==2.2.6 3.13 3.13+pandas==3.1.1
+publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, and try the wheel in empty environments: PUBLISH='3.12 3.12+pandas==2.2.3'
 	@rm -rf build/publish && build/pins/bin/uv build --quiet --out-dir build/publish/dist .
 	@build/pins/bin/twine check --strict build/publish/dist/*.whl build/publish/dist/*.tar.gz
 	@$(PY) -m tests.publish build/publish/dist/*.whl $(PUBLISH)

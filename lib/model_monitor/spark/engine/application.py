@@ -39,7 +39,7 @@ Value = TypeVar("Value")
 
 CASE_SENSITIVE = "spark.sql.caseSensitive"
 
-LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.2'`"
+LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
 
 RETRIES, RETRY_MS = 9, 10_000
 """How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
@@ -88,14 +88,12 @@ class ConnectApplication:
 def connected(url: str) -> SparkSession:
     """A session at `sc://HOST:PORT`, for a job.
 
-    Raises MissingDependency without a PySpark of 4.0 or 4.1 and Connect's libraries.
+    Raises MissingDependency without a PySpark of 4 and Connect's libraries.
     """
     import pyspark.sql
 
     if pyspark.__version__.startswith("3."):
-        raise MissingDependency(
-            f"Spark Connect needs PySpark 4.0 or 4.1, and this is {pyspark.__version__}; {LIBRARIES}"
-        )
+        raise MissingDependency(f"Spark Connect needs PySpark 4, and this is {pyspark.__version__}; {LIBRARIES}")
     try:
         builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # from here on `functions` makes Connect's columns
         session = builder.create()
