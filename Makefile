@@ -75,7 +75,7 @@ test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Sp
 	@$(MAKE) test SPARK=4.0 ARGS=tests/jobs/test_tables.py
 	@$(MAKE) test SPARK=4.0 REMOTE=1 ARGS=tests/spark
 	@$(MAKE) test SPARK=4.1
-	@PLUGGED_IN=1 $(PY) -m pytest tests/clients/test_plugged_in.py tests/clients/test_sail.py
+	@PLUGGED_IN=1 $(PY) -m pytest tests/clients/test_plugged_in.py tests/clients/test_sail.py tests/clients/test_grounds.py
 
 airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds the Airflow that the operators are tested in
 
@@ -141,8 +141,8 @@ advisories: build/pins/.made ## look up known vulnerabilities of what a job inst
 	@build/pins/bin/pip-audit --require-hashes --disable-pip --requirement $(HASHED)/run.txt --requirement $(HASHED)/java.txt
 
 # Where the wheel is tried; Pythons that aren't here are left out.
-PUBLISH ?= 3.10 3.11 3.12 3.13
-publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, and try the wheel in empty environments: PUBLISH='3.12'
+PUBLISH ?= 3.10 3.10+pandas==2.2.3+numpy==1.26.4 3.12 3.12+pandas==2.3.3+numpy==2.2.6 3.13 3.13+pandas==3.1.1
+publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, and try the wheel in empty environments: PUBLISH='3.12 3.12+pandas==2.2.3'
 	@rm -rf build/publish && build/pins/bin/uv build --quiet --out-dir build/publish/dist .
 	@build/pins/bin/twine check --strict build/publish/dist/*.whl build/publish/dist/*.tar.gz
 	@$(PY) -m tests.publish build/publish/dist/*.whl $(PUBLISH)

@@ -1,9 +1,9 @@
 """What a registry gets, tried as a stranger would: the wheel in an empty environment of each Python, and the quickstart there.
 
-python -m tests.publish WHEEL 3.10 3.11 …
+python -m tests.publish WHEEL 3.10 3.11 3.12+pandas==2.2.3+numpy==1.26.4 …
 
-It ends with the sizes of what the last environment holds, and with which of it a run without Spark loads; the quickstart is run
-once more without the rest.
+Behind a + are releases that an environment has to have. It ends with the sizes of what the last environment holds, with which of
+it a run without Spark loads and how long that takes; the quickstart is run once more without the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -35,23 +36,36 @@ for each in metadata.distributions():
 print(json.dumps([of, metadata.packages_distributions()]))
 """
 
+RELEASES = """
+import importlib.metadata as metadata, json
+print(json.dumps(", ".join(f"{name} {metadata.version(name)}" for name in ("pandas", "numpy", "pyarrow", "scipy"))))
+"""
+
+IMPORTS = {
+    "import model_monitor": "import model_monitor",
+    "its DataQualityMonitor and run_baseline": "from model_monitor import DataQualityMonitor, run_baseline",
+    "pandas and pyarrow alone": "import pandas, pyarrow",
+}
+
 LEAST_MB = 1
 
 
 def main(wheel: str, versions: list[str]) -> None:
     last = None
-    for version in versions:
+    for name in versions:
+        version, *pins = name.split("+")
         python = shutil.which(f"python{version}")
         runs = python and subprocess.run([python, "-V"], env=_named(version), capture_output=True, check=False)
         if not python or (runs and runs.returncode):
             print(f"Python {version} is not here, and was not tried")
             continue
-        environment = FOLDER / version
+        environment = FOLDER / name
         shutil.rmtree(environment, ignore_errors=True)
         subprocess.run([python, "-m", "venv", environment], env=_named(version), check=True)
-        _pip(environment, "install", "--quiet", "--use-pep517", wheel)
+        _pip(environment, "install", "--quiet", "--use-pep517", wheel, *pins)
         _quickstart(environment)
-        print(f"Python {version}: the quickstart runs", flush=True)
+        held = json.loads(_run([str(environment / "bin" / "python"), "-c", RELEASES], FOLDER, 0).stdout)
+        print(f"Python {version} with {held}: the quickstart runs", flush=True)
         last = environment
     if last is not None:
         _report_sizes(last)
@@ -82,10 +96,21 @@ def _report_sizes(environment: Path) -> None:
         if size >= LEAST_MB * 1e6:
             print(f"| {name} | {size / 1e6:.0f} | {'yes' if name in loaded else 'no'} |")
     of_loaded = sum(size for name, size in sizes.items() if name in loaded)
+    imports = {name: min(_core_seconds([python, "-c", program]) for _ in range(3)) for name, program in IMPORTS.items()}
     print(f"| all {len(sizes)} | {sum(sizes.values()) / 1e6:.0f} | {of_loaded / 1e6:.0f} |")
+    print("\n| import | core seconds |\n|---|---|")
+    print("".join(f"| {name} | {seconds:.2f} |\n" for name, seconds in imports.items()), end="")
     _pip(environment, "uninstall", "--quiet", "--yes", *sorted(set(sizes) - loaded - {"pip"}))
     _quickstart(environment)
     print("\nthe quickstart runs without the rest")
+
+
+def _core_seconds(words: list[str]) -> float:
+    """Of a process that has ended well."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run(words, FOLDER, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _pip(environment: Path, *words: str) -> None:

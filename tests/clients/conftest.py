@@ -1,28 +1,19 @@
-"""Environments of what people use beside us: their own, made once. Their dependencies are no business of the product's."""
+"""The environments of these tests; those of what we are plugged into only where `make test-wide` demands them."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import subprocess
-import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).parent
-
-DEMANDED = "PLUGGED_IN"
-"""The variable by which `make test-wide` demands the programs that we are plugged into, 800 MB of environments."""
+from tests import environments
 
 
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
     """Python interpreter that imports the pinned sagemaker SDK, made at first use in 15 to 30 s (200 MB)."""
-    return environment(ROOT / ".venv-sdk", HERE / "requirements.txt")
+    return environments.environment(environments.ROOT / ".venv-sdk", environments.PINS / "requirements.txt")
 
 
 @pytest.fixture(scope="session")
@@ -30,38 +21,10 @@ def plugged_in() -> Callable[[str], Path]:
     """`plugged_in("dagster")`: a Python that has it above the product and what that needs."""
 
     def python(name: str) -> Path:
-        if os.environ.get(DEMANDED) != "1":
-            pytest.skip(f"{name} in an environment of its own: {DEMANDED}=1 makes it, as make test-wide does")
-        return environment(ROOT / f".venv-{name}", HERE / f"{name}.txt", above=sysconfig.get_path("purelib"))
-
-    return python
-
-
-def environment(folder: Path, requirements: Path, above: str | None = None) -> Path:
-    """The Python of an environment that has these pins, made if it has others; a half-made one is made anew.
-
-    above: where it looks for what it lacks itself.
-    """
-    python, made_from = folder / "bin" / "python", folder / "made-from.txt"
-    folder.mkdir(exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of pytest may want it at once
-        pins = f"{sys.version}\n{requirements.read_text()}"
-        if not made_from.is_file() or made_from.read_text() != pins:
-            made_from.unlink(missing_ok=True)
-            run(sys.executable, "-m", "venv", str(folder))
-            run(
-                *(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-                *("--no-deps", "--no-compile", "--requirement", str(requirements)),
+        if os.environ.get(environments.DEMANDED) != "1":
+            pytest.skip(
+                f"{name} in an environment of its own: {environments.DEMANDED}=1 makes it, as make test-wide does"
             )
-            if above is not None:
-                found = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-                (Path(found.strip()) / "below.pth").write_text(f"import site; site.addsitedir({above!r})\n")
-            made_from.write_text(pins)
+        return environments.plugged_in(name)
+
     return python
-
-
-def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
-    assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}"
-    return done.stdout

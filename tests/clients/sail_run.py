@@ -8,36 +8,31 @@ without: the server's Python can't import the package.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 from pyspark.sql import SparkSession
+from sail_server import sail
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.errors import MissingDependency
+from model_monitor.errors import BadInput, MissingDependency
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE", "PL"] * 50, "items": [1, 3, 2, 2] * 50})
 MONITOR = DataQualityMonitor()
 
 
-SERVER = """
-import sys
-from pysail.spark import SparkConnectServer
+TEXTS = {"orders.csv": "items\n1\n", "orders.jsonl": '{"items": 1}\n', "orders.json": '[{"items": 1}]'}
 
-class Hidden:
-    def find_spec(name, path, target=None):
-        if name.startswith("model_monitor"):
-            raise ModuleNotFoundError(f"No module named {name!r}")
 
-if sys.argv[1:] == ["without"]:
-    sys.meta_path.insert(0, Hidden)
-server = SparkConnectServer("127.0.0.1", 0)
-server.start(background=True)
-print(server.listening_address[1], flush=True)
-sys.stdin.read()
-"""
+def refusal(spark, name, text):
+    """What a text file at a path is answered with."""
+    file = Path(sys.argv[1]) / name
+    file.write_text(text)
+    try:
+        run_baseline(file, MONITOR, spark=spark)
+    except BadInput as fault:
+        return str(fault).replace(str(file), name)
 
 
 def documents(baseline):
@@ -51,6 +46,7 @@ def results(spark):
     ORDERS.to_parquet(file)
     here = documents(run_baseline(ORDERS, MONITOR, engine="local"))
     return {
+        "refused": [refusal(spark, *text) for text in TEXTS.items()],
         "violated": [violation.feature_name for violation in findings.violations.violations],
         "pandas": documents(baseline) == here,
         "frame": documents(run_baseline(spark.createDataFrame(ORDERS), MONITOR)) == here,
@@ -59,15 +55,11 @@ def results(spark):
     }
 
 
-with subprocess.Popen(
-    [sys.executable, "-c", SERVER, *sys.argv[2:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-) as server:
-    spark = SparkSession.builder.remote(f"sc://127.0.0.1:{server.stdout.readline().strip()}").getOrCreate()
+with sail(*sys.argv[2:]) as address:
+    spark = SparkSession.builder.remote(address).getOrCreate()
     try:
         print(json.dumps(results(spark)))
     except MissingDependency as fault:
         print(json.dumps(str(fault)))
     finally:
         spark.stop()
-        server.stdin.close()
-        server.wait(60)

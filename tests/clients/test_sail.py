@@ -28,6 +28,9 @@ def test_the_readmes_example_and_files_give_what_they_give_on_the_local_engine(p
     found = said(plugged_in("sail"), tmp_path)
 
     assert found.pop("violated") == ["country"]
+    for name, sentence in zip(("orders.csv", "orders.jsonl", "orders.json"), found.pop("refused"), strict=True):
+        assert name in sentence
+        assert "engine='local', or pass a frame of the session" in sentence
     assert [what for what, is_same in found.items() if not is_same] == []
 
 

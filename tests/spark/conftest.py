@@ -16,7 +16,7 @@ def sorts_that_spill(spark):
     settings.remove(name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def address(spark):
     """Of the Spark Connect server that the tests' session talks to; its token is in the environment."""
     return f"sc://{spark.client._builder.endpoint}"

@@ -411,3 +411,30 @@ def test_of_expectations(spark, tmp_path, kind):
         findings = run_monitoring(path, DataQualityMonitor(), None, engine=engine, expectations=rules, **where)
         both.append(findings.files())
     require_same(*both)
+
+
+TODAY = {
+    "times in nanoseconds": pa.array([10**18 + place for place in range(60)], pa.timestamp("ns")),
+    "such with a zone": pa.array([10**18 + place for place in range(60)], pa.timestamp("ns", "UTC")),
+    "null everywhere": pa.nulls(60),
+    "large_string": pa.array(["a", "b", None] * 20, pa.large_string()),
+    "string_view": pa.array(["a", "b", None] * 20, pa.string_view()),
+    "a dictionary": pa.array(["a", "b", None] * 20).dictionary_encode(),
+    "of numbers": pa.array([1, 2, None] * 20).dictionary_encode(),
+    "decimals": pa.array([Decimal("1.25"), None] * 30, pa.decimal128(9, 2)),
+    "lists": pa.array([[1, 2], [], None] * 20),
+    "large lists": pa.array([["a"], [], None] * 20, pa.large_list(pa.string())),
+    "unsigned": pa.array([2**64 - 1, None] * 30, pa.uint64()),
+    "dates": pa.array([0, None] * 30, pa.date32()),
+}
+"""Columns as pandas and polars write them to Parquet, by what they are."""
+
+
+def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark, tmp_path):
+    pq.write_table(pa.table(TODAY), tmp_path / "data.parquet")
+
+    require_same(*made(str(tmp_path / "data.parquet"), spark))
+    features = run_baseline(str(tmp_path / "data.parquet"), DataQualityMonitor(), engine="local").statistics.features
+    assert {each.name: each.common.num_missing for each in features} == {
+        name: values.null_count for name, values in TODAY.items()
+    }

@@ -46,16 +46,17 @@ def said(request, tmp_path_factory):
     (folder / "python3").write_text("#!/bin/sh\nexit 7\n")
     (folder / "python3").chmod(0o755)
     venv.create(folder / "other", symlinks=True)
+    master = f'remote("{request.getfixturevalue("address")}")' if IS_REMOTE else 'master("local[1]")'
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "PYTHONPATH"):
         environment.pop(name, None)
-    master = f'remote("{request.getfixturevalue("address")}")' if IS_REMOTE else 'master("local[1]")'
     if not IS_REMOTE:
         environment["OTHER_PYTHON"] = str(folder / "other" / "bin" / "python")
     program = PROGRAM.replace("MASTER", master)
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, env=environment, check=False
     )
+    assert not ended.returncode, ended.stderr[-900:]
     return ended.stdout.splitlines()
 
 

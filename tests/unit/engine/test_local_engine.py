@@ -23,6 +23,8 @@ from model_monitor.data.engine.partitions import OPEN_COST_BYTES, packed
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadInput, NeedsSpark, NoData
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.data_sets import read_features
 
 ROOT = Path(__file__).parents[3]
 
@@ -195,6 +197,24 @@ def test_what_only_spark_reads_is_one_sentence(tmp_path, needs_spark):
 
     with pytest.raises(NeedsSpark, match="needs Spark; write --engine spark"):
         run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
+
+
+@pytest.mark.parametrize("called", ["x", "1"])
+@pytest.mark.parametrize(
+    "values",
+    [pa.array([1] * 60, pa.time64("us")), pa.array([1] * 60, pa.duration("ns")), pa.array([b"ab"] * 60, pa.binary(2))],
+    ids=lambda values: str(values.type),
+)
+def test_a_column_that_is_left_out_need_not_be_readable(tmp_path, values, called):
+    write(tmp_path, n=pa.array(range(60)), x=values)
+    given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
+    flags = sources_of([*given, "--exclude-features-attribute", called], {})
+    config = config_of("baseline", flags, in_container=False)
+
+    found = run_baseline(read_features(LocalEngine(), config), DataQualityMonitor())
+
+    [feature] = found.statistics.features
+    assert (feature.name, feature.common.num_present) == ("n", 60)
 
 
 def test_times_in_nanoseconds_as_pandas_writes_them_are_read(tmp_path):

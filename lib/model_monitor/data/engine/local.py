@@ -97,13 +97,14 @@ class LocalEngine:
         *,
         by_folders: bool = False,
         in_order: bool = False,
+        left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], LocalPartitions]:
         if reader.lower() not in TABLES or options or by_folders:
             _refuse(f"{places[0]}: the reader {reader!r}{' of folders like day=1' if by_folders else ''}")
         from model_monitor.data.engine import local_tables
 
         files = local_files.listed(places)
-        names, schema = local_tables.table_of_files(files, reader.lower())
+        names, schema = local_tables.table_of_files(files, reader.lower(), left_out)
         return names, LocalPartitions(
             self, schema, partial(self._parts_of_table, files, reader.lower(), schema, in_order)
         )

@@ -136,8 +136,8 @@ def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
     raise NeedsSpark(f"{where}: a column of {data_type}")
 
 
-def table_of_files(files: Sequence[File], reader: str) -> Table:
-    """The names and types of Parquet or ORC files: those of the first one by its path, as Spark has it.
+def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
+    """The names and types of Parquet or ORC files: those of the first one by its path, as Spark has it; null for those left out.
 
     Raises BadInput if it can't be read as that, or if names differ by case only.
     """
@@ -149,7 +149,12 @@ def table_of_files(files: Sequence[File], reader: str) -> Table:
     for file in files:
         if file is not first and not _schema(file.path, reader).equals(schema):
             raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
-    types = [type_of_spark(field.type, f"{first.path}: {field.name!r}") for field in schema]
+    types = [
+        pa.null()
+        if {field.name, str(place)} & {*left_out}
+        else type_of_spark(field.type, f"{first.path}: {field.name!r}")
+        for place, field in enumerate(schema)
+    ]
     return names, pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
 
 
@@ -247,12 +252,15 @@ def _batches_of_piece(piece: Piece, reader: str, rows: int) -> Iterator[pa.Recor
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch in the types of a schema, by position. Digits of a time below microseconds are cut off."""
-    columns = [
-        column if column.type == field.type else pc.cast(column, field.type, safe=False)
-        for column, field in zip(batch.columns, schema, strict=True)
-    ]
+    """A batch in the types of a schema, by position. Digits below microseconds are cut off; null takes a whole column."""
+    columns = [_typed(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _typed(column: pa.Array, data_type: pa.DataType) -> pa.Array:
+    if pa.types.is_null(data_type):
+        return pa.nulls(len(column))
+    return column if column.type == data_type else pc.cast(column, data_type, safe=False)
 
 
 def _schema(path: str, reader: str) -> pa.Schema:

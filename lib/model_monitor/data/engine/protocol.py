@@ -212,11 +212,13 @@ class Engine(Protocol):
         *,
         by_folders: bool = False,
         in_order: bool = False,
+        left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], Partitions]:
         """The files at or below these places as the reader of a format (`parquet`, `orc`, …) reads them: what the columns are
         called there, and their rows with the columns c0, c1, ….
 
         by_folders: whether folders called `day=2026-01-01` are columns. in_order: as in `lines`.
+        left_out: columns, by name or 0-based index, that may be null instead: nobody wants them.
         Raises BadInput if they can't be read so.
         """
 

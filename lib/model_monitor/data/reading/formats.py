@@ -187,6 +187,7 @@ class ReadOptions:
     allow_mixed_encodings: whether captured CSV is taken beside JSON, in one window or in one record.
     as_of: the version of a table that is read, the newest by default.
     since: the version of a table after which only what was appended is read.
+    left_out: columns of Parquet that need not be readable, by name or 0-based index; they are left out afterwards.
     """
 
     names: tuple[str, ...] | None = None
@@ -199,6 +200,7 @@ class ReadOptions:
     allow_mixed_encodings: bool = False
     as_of: Version | None = None
     since: Version | None = None
+    left_out: tuple[str, ...] = ()
 
 
 DEFAULT_OPTIONS = ReadOptions()

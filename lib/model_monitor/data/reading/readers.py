@@ -65,7 +65,7 @@ def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, op
     if isinstance(dataset_format, ParquetFormat):
         dataset_format = SparkFormat("parquet")
     if isinstance(dataset_format, SparkFormat):
-        return _read_table(engine, listing, dataset_format, in_order=options.as_service)
+        return _read_table(engine, listing, dataset_format, options)
     raise BadConfiguration(
         f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
         'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
@@ -117,18 +117,19 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     return Dataset(table, names, refusable=dataset_format.lines)
 
 
-def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, *, in_order: bool) -> Dataset:
+def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:
     """Parquet, or whatever format the user names for the engine's own reader."""
     names, table = engine.table(
         listing.places,
         dataset_format.reader,
         dataset_format.options,
         by_folders=listing.has_partition_folders,
-        in_order=in_order,
+        in_order=options.as_service,
+        left_out=options.left_out,
     )
     if not names:
         raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
-    by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not in_order
+    by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not options.as_service
     return Dataset(table, names, by_columns=by_columns)
 
 

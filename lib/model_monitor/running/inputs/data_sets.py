@@ -83,6 +83,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
         allow_mixed_encodings=config.allow_mixed_encodings,
         as_of=config.as_of,
         since=config.since,
+        left_out=config.exclude_features_attribute,
     )
 
 

@@ -26,7 +26,7 @@ from weakref import WeakSet
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.failures import CLUSTER_FAULTS
-from model_monitor.spark.engine.worker import versions
+from model_monitor.spark.engine.worker import versions, with_libraries
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.storage import is_connect
 from model_monitor.storage.files import sentence_about
@@ -39,7 +39,7 @@ Value = TypeVar("Value")
 
 CASE_SENSITIVE = "spark.sql.caseSensitive"
 
-LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.2'`"
+LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
 
 RETRIES, RETRY_MS = 9, 10_000
 """How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
@@ -88,14 +88,12 @@ class ConnectApplication:
 def connected(url: str) -> SparkSession:
     """A session at `sc://HOST:PORT`, for a job.
 
-    Raises MissingDependency without a PySpark of 4.0 or 4.1 and Connect's libraries.
+    Raises MissingDependency without a PySpark of 4 and Connect's libraries.
     """
     import pyspark.sql
 
     if pyspark.__version__.startswith("3."):
-        raise MissingDependency(
-            f"Spark Connect needs PySpark 4.0 or 4.1, and this is {pyspark.__version__}; {LIBRARIES}"
-        )
+        raise MissingDependency(f"Spark Connect needs PySpark 4, and this is {pyspark.__version__}; {LIBRARIES}")
     try:
         builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # from here on `functions` makes Connect's columns
         session = builder.create()
@@ -155,8 +153,11 @@ def require_workers(spark: SparkSession) -> None:
     chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
     if is_local(application.master) and not chosen:
         context.pythonExec = sys.executable
-    from model_monitor.spark.engine.worker import with_libraries
+    _try_workers(spark)
+    _WITH_PACKAGE.add(context)
 
+
+def _try_workers(spark: SparkSession) -> None:
     try:
         spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
     except Exception as fault:
@@ -164,7 +165,6 @@ def require_workers(spark: SparkSession) -> None:
         if sentence is None:
             raise
         raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None
-    _WITH_PACKAGE.add(context)
 
 
 def send_package(spark: SparkSession) -> None:
@@ -182,6 +182,7 @@ def send_package(spark: SparkSession) -> None:
             spark.addArtifacts(str(package), pyfile=True)
         except UnsupportedOperationException:  # as Sail's
             _require_installed(spark)
+        _try_workers(spark)
         _WITH_PACKAGE.add(spark)
 
 

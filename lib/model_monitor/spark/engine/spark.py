@@ -30,7 +30,14 @@ from model_monitor.data.engine.protocol import (
     rows_of_states,
 )
 from model_monitor.spark.engine.application import LOG_VALUES, WithTasks, send_package
-from model_monitor.spark.engine.text_lines import TextLines, bounded_lines, max_record_bytes, text_lines, without_globs
+from model_monitor.spark.engine.text_lines import (
+    TextLines,
+    bounded_lines,
+    max_record_bytes,
+    require_places,
+    text_lines,
+    without_globs,
+)
 from model_monitor.spark.engine.worker import in_worker, without_texts
 from model_monitor.spark.storage import is_connect
 from model_monitor.storage import Storage, storage_of
@@ -163,6 +170,7 @@ class SparkEngine:
     def lines(
         self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
     ) -> SparkLines:
+        require_places(self.spark, places)
         return SparkLines(
             text_lines(self.spark, places, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
         )
@@ -179,6 +187,7 @@ class SparkEngine:
         *,
         by_folders: bool = False,
         in_order: bool = False,
+        left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from model_monitor.spark.engine.tables import table_of_files
 
@@ -190,6 +199,7 @@ class SparkEngine:
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from model_monitor.spark.engine.text_lines import read_json
 
+        require_places(self.spark, places)
         frame, names = read_json(self.spark, places, lines=lines, flatten=flatten, in_order=in_order)
         return names, SparkPartitions(frame)
 

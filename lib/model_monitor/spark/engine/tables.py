@@ -161,7 +161,8 @@ def table_of_files(
             ) from fault
         if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)", str(fault)):
             raise BadInput(
-                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; write it as another type"
+                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; write it as another type, "
+                "or leave it out by --engine local --exclude-features-attribute"
             ) from fault
         raise BadInput(
             f"{places[0]}: can't be read as {reader}{_sentence(fault)}; "

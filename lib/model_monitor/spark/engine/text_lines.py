@@ -95,6 +95,21 @@ def text_lines(
     return TextLines(text, in_order, with_blank, 0 if whole_files else max_record_bytes(spark))
 
 
+def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
+    """Raises BadInput if the session's server doesn't say which file a row is from, as Sail's: no text is read without that."""
+    if not is_connect(spark):
+        return
+    try:
+        _ = spark.read.text([without_globs(path) for path in paths]).select("_metadata.file_path").columns
+    except AnalysisException as fault:
+        if "_metadata" not in str(fault):
+            raise
+        raise BadInput(
+            f"{paths[0]}: this server of Spark Connect doesn't say which file a row is from, so CSV, JSON and captures can't "
+            "be read through it; write --engine local, in Python engine='local', or pass a frame of the session"
+        ) from None
+
+
 def max_record_bytes(spark: SparkSession) -> int:
     """The bytes of the longest line that is taken."""
     return int(spark.conf.get(MAX_RECORD_SIZE, None) or MAX_RECORD_BYTES)

@@ -1,0 +1,145 @@
+"""Where the package runs, by the README's own example: each ground in its environment, and the README's table of them.
+
+    python -m tests.clients.grounds [README.md]
+
+prints the table; with a file it puts the table there, between its marks. It makes the environments that are absent (2 GB).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.environments import ROOT, plugged_in
+
+PROGRAM = Path(__file__).with_name("grounds_run.py")
+BEGIN, END = "<!-- python -m tests.clients.grounds README.md -->\n", "<!-- grounds end here -->\n"
+HEAD = "| on | violated | files |\n|---|---|---|\n"
+SAME = "same bytes"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """python: where it is found, or None for what tests/clients pins. at_hand: in `.ci/run`, elsewhere only `make test-wide`."""
+
+    name: str
+    folder: str
+    at_hand: bool = False
+    pinned: bool = True
+
+    @property
+    def python(self) -> Path:
+        if self.pinned:
+            return plugged_in(self.name)
+        return ROOT / self.folder / "bin" / "python"
+
+
+HERE = Environment("here", ".venv", at_hand=True, pinned=False)
+OF_40, OF_41 = (Environment(line, f".venv-{line}", pinned=False) for line in ("4.0", "4.1"))
+OF_43, SAIL, POLARS, PANDAS_3 = (
+    Environment(name, f".venv-{name}") for name in ("spark-4.3", "sail", "polars", "pandas-3")
+)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A row. title: with the versions of libraries. kind: of `grounds_run.GROUNDS`. jvm: whether it needs one."""
+
+    title: str
+    kind: str
+    environment: Environment
+    jvm: bool = True
+    at_hand: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} in {self.environment.name}"
+
+
+GROUNDS = (
+    Ground("pandas {pandas}", "pandas", HERE, jvm=False, at_hand=True),
+    Ground("pandas {pandas}", "pandas", PANDAS_3, jvm=False),
+    Ground("polars {polars}", "polars", POLARS, jvm=False),
+    Ground("DuckDB {duckdb}", "DuckDB", HERE, jvm=False, at_hand=True),
+    Ground("pyarrow {pyarrow}", "pyarrow", HERE, jvm=False, at_hand=True),
+    Ground("your session, no JAR: Spark {pyspark}", "session", HERE, at_hand=True),
+    Ground("Spark {pyspark}, pandas {pandas}", "session", PANDAS_3),
+    Ground("Spark {pyspark}", "session", OF_40),
+    Ground("Spark {pyspark}", "session", OF_41),
+    Ground("Spark {pyspark}", "session", OF_43),
+    Ground("with Deequ: Spark {pyspark}", "JAR", HERE),
+    Ground("Spark Connect {pyspark}", "Connect", OF_40),
+    Ground("Spark Connect {pyspark}", "Connect", OF_41),
+    Ground("Sail {pysail}, no JVM", "Sail", SAIL, jvm=False),
+    Ground("foreachBatch, Spark {pyspark}", "foreachBatch", HERE),
+)
+"""The first is what the others are compared with."""
+
+
+def came_out(grounds: Sequence[Ground]) -> dict[str, dict[str, Any]]:
+    """What came out on each, by its key; grounds of one environment share a process, but for what starts a JVM."""
+    found = {}
+    quick = [ground for ground in grounds if not ground.jvm]
+    runs = [[ground] for ground in grounds if ground.jvm]
+    runs += [[each for each in quick if each.environment is at] for at in {each.environment for each in quick}]
+    for together in runs:
+        for ground, line in zip(together, _said(together), strict=True):
+            found[ground.key] = json.loads(line)
+    return found
+
+
+def _said(grounds: Sequence[Ground]) -> list[str]:
+    """Lines of JSON. Where no JVM is needed, no Java is on the path."""
+    python = grounds[0].environment.python
+    kept = {
+        name: text for name, text in os.environ.items() if not name.startswith(("PYSPARK_", "SPARK_", "PYTHONPATH"))
+    }
+    if not grounds[0].jvm:
+        kept = {**{name: text for name, text in kept.items() if name != "JAVA_HOME"}, "PATH": str(python.parent)}
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(
+            [str(python), str(PROGRAM), folder, *(ground.kind for ground in grounds)],
+            env=kept,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return [line for line in ended.stdout.splitlines() if line.startswith('{"ground"')]
+
+
+def row(ground: Ground, found: dict[str, Any], reference: dict[str, Any]) -> str:
+    """The ground's line of the table."""
+    title = ground.title.format_map(found["versions"])
+    ours, theirs = found["documents"], reference["documents"]
+    others = sorted({name.partition("/")[2] for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)})
+    files = f"{SAME} but {' and '.join(others)}" if others else SAME
+    return f"| {title} | {', '.join(found['violated'])} | {files} |\n"
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    reference = found[GROUNDS[0].key]
+    return HEAD + "".join(row(ground, found[ground.key], reference) for ground in GROUNDS)
+
+
+def table_of(page: str) -> str:
+    """The table that stands in a page."""
+    return page.partition(BEGIN)[2].partition(END)[0]
+
+
+if __name__ == "__main__":
+    made = table(came_out(GROUNDS))
+    if sys.argv[1:]:
+        file = Path(sys.argv[1])
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace(BEGIN + table_of(text), BEGIN + made), encoding="utf-8")
+    else:
+        print(made, end="")

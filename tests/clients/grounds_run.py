@@ -1,0 +1,167 @@
+"""The README's example, word for word but for where its frames are: prints what came out, as a line of JSON for each ground.
+
+python grounds_run.py FOLDER GROUND [GROUND …]
+
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+FOLDER = Path(sys.argv[1])
+LIBRARIES = ("pyspark", "pyspark-client", "pysail", "pandas", "polars", "duckdb", "pyarrow")
+
+Over = Callable[..., Any]
+"""Runs a function of the example on its frame, a frame of pandas, as this ground has it."""
+
+
+def frames(of: Callable[[Any], Any]) -> Over:
+    return lambda run, frame, *more: run(of(frame), *more)
+
+
+def as_duckdb(orders: Any) -> Any:
+    import duckdb
+
+    return duckdb.sql("FROM orders")
+
+
+def as_polars(orders: Any) -> Any:
+    import polars
+
+    return polars.from_dict({name: orders[name].to_list() for name in orders})
+
+
+def as_arrow(orders: Any) -> Any:
+    import pyarrow
+
+    return pyarrow.Table.from_pandas(orders, preserve_index=False).to_reader()
+
+
+@contextmanager
+def session(**settings: str) -> Iterator[Any]:
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+    started = builder.config(map={name.replace("_", "."): text for name, text in settings.items()}).getOrCreate()
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+@contextmanager
+def of_session(**settings: str) -> Iterator[Over]:
+    with session(**settings) as spark:
+        yield frames(lambda orders: spark.createDataFrame(orders).coalesce(1))
+
+
+def with_jar() -> Any:
+    from model_monitor.spark.launch.deequ_jar import provide_jar
+
+    return of_session(spark_jars=str(provide_jar(os.environ)))
+
+
+@contextmanager
+def of_server(address: str) -> Iterator[Over]:
+    from pyspark.sql import SparkSession
+
+    os.environ |= {
+        "SPARK_TESTING": "1",
+        "PYSPARK_PYTHON": sys.executable,
+    }  # a server of this process: a free port, our Python
+    spark = SparkSession.builder.remote(address).getOrCreate()
+    try:
+        yield frames(lambda orders: spark.createDataFrame(orders).coalesce(1))
+    finally:
+        spark.stop()
+
+
+@contextmanager
+def on_sail() -> Iterator[Over]:
+    from sail_server import sail
+
+    with sail() as address, of_server(address) as over:
+        yield over
+
+
+@contextmanager
+def batches() -> Iterator[Over]:
+    """The function runs on the micro-batch of a stream of Parquet files."""
+    with session() as spark:
+
+        def over(run: Callable[..., Any], orders: Any, *more: Any) -> Any:
+            found: list[Any] = []
+            landing = FOLDER / f"landing-{run.__name__}"
+            landing.mkdir()
+            orders.to_parquet(landing / "orders.parquet")
+            source = spark.readStream.schema(spark.read.parquet(str(landing)).schema).parquet(str(landing))
+            sink = source.writeStream.foreachBatch(lambda rows, batch: found.append(run(rows, *more)))
+            query = sink.option("checkpointLocation", f"{landing}-checkpoint").trigger(availableNow=True).start()
+            query.awaitTermination()
+            [only] = found
+            return only
+
+        yield over
+
+
+@contextmanager
+def local(of: Callable[[Any], Any] = lambda orders: orders) -> Iterator[Over]:
+    yield frames(of)
+    assert "py4j" not in sys.modules, "a session was started"
+
+
+GROUNDS: dict[str, Callable[[], Any]] = {
+    "pandas": local,
+    "polars": lambda: local(as_polars),
+    "DuckDB": lambda: local(as_duckdb),
+    "pyarrow": lambda: local(as_arrow),
+    "session": of_session,
+    "JAR": with_jar,
+    "Connect": lambda: of_server("local[1]"),
+    "Sail": on_sail,
+    "foreachBatch": batches,
+}
+
+
+def results(over: Over) -> dict[str, Any]:
+    [example] = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    told, times = re.subn(r"\b(run_baseline|run_monitoring)\(", r"over(\1, ", example)
+    assert times == 2, "the example makes a baseline and monitors"
+    names = {"over": over}
+    exec(compile(told, "README.md", "exec"), names)
+    baseline, findings = names["baseline"], names["findings"]
+    files = {("baseline", *file) for file in baseline.files().items()} | {
+        ("monitoring", *file) for file in findings.files().items()
+    }
+    return {
+        "deequ": json.loads(findings.files()["run.json"])["deequ"],
+        "violated": sorted({violation.feature_name for violation in findings.violations.violations}),
+        "documents": {f"{run}/{name}": hashlib.sha256(content).hexdigest() for run, name, content in files},
+    }
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    os.chdir(FOLDER)
+    for name in sys.argv[2:]:
+        with GROUNDS[name]() as over:
+            print(json.dumps({"ground": name, "versions": versions(), **results(over)}), flush=True)

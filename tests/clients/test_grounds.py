@@ -1,0 +1,40 @@
+"""The README's table of where the package runs is what the README's example gives there: verdicts and bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from tests.clients.grounds import GROUNDS, HEAD, SAME, came_out, row, table_of
+from tests.environments import DEMANDED, ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+WIDE = os.environ.get(DEMANDED) == "1"
+
+
+@pytest.fixture(scope="module")
+def found():
+    return came_out([ground for ground in GROUNDS if WIDE or ground.at_hand])
+
+
+@pytest.mark.parametrize("ground", GROUNDS, ids=lambda ground: ground.key)
+def test_the_readme_has_what_came_out_on_this_ground(found, ground):
+    if ground.key not in found:
+        pytest.skip(f"an environment or a JVM of its own: {DEMANDED}=1 makes it, as make test-wide does")
+
+    assert row(ground, found[ground.key], found[GROUNDS[0].key]) in table_of(README)
+
+
+def test_the_table_has_these_grounds_and_everywhere_the_same_verdict_and_bytes_but_for_who_evaluated():
+    table = table_of(README)
+
+    assert table.startswith(HEAD)
+    rows = [re.split(r" ?\| ?", line)[1:-1] for line in table.removeprefix(HEAD).splitlines()]
+    titles = [re.escape(ground.title) for ground in GROUNDS]
+    patterns = [re.sub(r"\\\{[^}]*\\\}", r"\\d[\\d.]*", title) for title in titles]
+    assert len(rows) == len(GROUNDS)
+    assert all(re.fullmatch(pattern, title) for pattern, (title, *_) in zip(patterns, rows, strict=True))
+    assert {verdict for _, verdict, _ in rows} == {"country"}
+    by_deequ = [ground.kind == "JAR" for ground in GROUNDS]  # run.json says which Deequ evaluated
+    assert [files for *_, files in rows] == [f"{SAME} but run.json" if other else SAME for other in by_deequ]
