@@ -173,6 +173,24 @@ def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
         failing.batches()
 
 
+def test_of_several_partitions_that_raise_the_first_is_heard_whoever_made_it(tmp_path):
+    for number in range(6):
+        (tmp_path / f"{number}.txt").write_text(f"{number}\n" * 10_000)
+    engine = LocalEngine(processes=2)
+    engine.piece_bytes = 20_000
+    failing = engine.lines([str(tmp_path)]).partitions(LINE).mapped(_failing_but_for_0, pa.schema([]))
+
+    with pytest.raises(BadConfiguration, match="failed at 1"):
+        failing.batches()
+
+
+def _failing_but_for_0(batches):
+    for batch in batches:
+        if (line := batch.column(0)[0].as_py()) != "0":
+            raise BadConfiguration(f"failed at {line}")
+        yield batch
+
+
 def _failing(batches):
     raise BadConfiguration("as it was meant")
     yield from batches
