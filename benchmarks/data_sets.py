@@ -31,7 +31,10 @@ MISSING_SHARE = 0.03
 TEXTS = {"plan": 4, "state": 51, "customer": 100_000}
 """Text columns and how many different values they have."""
 
-WORDS, REMARK_WORDS = [f"{one}{two}" for one in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")], 8
+WORDS, REMARK_WORDS = (
+    [f"{one}{two}" for one in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")],
+    8,
+)
 """What remarks are made of, and how many of them: 2.6e10 remarks are possible."""
 
 Write = Callable[[pa.Table, Path], None]
@@ -112,7 +115,9 @@ def _different_texts(rows: int) -> Iterator[pa.Table]:
         rng = np.random.default_rng([SEED, start])
         count = min(CHUNK_CELLS // 10, rows - start)
         ids = [rng.bytes(16).hex() for _ in range(count)]
-        urls = [f"https://shop.example/item/{number}?from={page}" for number, page in rng.integers(0, 10**8, (count, 2))]
+        urls = [
+            f"https://shop.example/item/{number}?from={page}" for number, page in rng.integers(0, 10**8, (count, 2))
+        ]
         words = np.array([f"{word}," if place % 9 == 0 else word for place, word in enumerate(WORDS)])
         remarks = [" ".join(words[chosen]) for chosen in rng.integers(0, len(words), (count, REMARK_WORDS))]
         yield pa.table({"id": ids, "url": urls, "remark": remarks})

@@ -335,6 +335,7 @@ _PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # which has no other
 """In each worker PySpark asks distutils for a version; setuptools would put its own in its place, and load itself for that."""
 
+
 def worker_settings(given: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:
     """Spark's settings for Python workers, but for those that the user made.
 
