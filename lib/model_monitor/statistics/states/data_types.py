@@ -147,7 +147,6 @@ _FIRST_BYTES, _OTHER_BYTES, _LAST_BYTES = np.zeros((3, 256), dtype=np.bool_)
 _FIRST_BYTES[list(b"+- 0123456789tf")] = True  # with which a text may begin that is a number or a boolean
 _OTHER_BYTES[list(b"+-0123456789 .eEtrufals")] = True
 _LAST_BYTES[list(b"0123456789e")] = True
-QUARTERS = (1, 2, 3)  # at which a byte of a text is looked at
 
 
 def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
@@ -159,14 +158,12 @@ def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
     if data is None or not len(data):
         return np.zeros(len(texts), dtype=np.bool_)
     letters = np.frombuffer(data, np.uint8)
-    hopeful: Flags = _FIRST_BYTES[letters[np.minimum(starts, len(letters) - 1)]] & (ends > starts)
-    left = np.flatnonzero(hopeful)
-    if len(left):
-        left = left[_LAST_BYTES[letters[ends[left] - 1]]]
-    for quarter in QUARTERS if len(left) < len(texts) else ():
+    left = np.flatnonzero(_FIRST_BYTES[letters[np.minimum(starts, len(letters) - 1)]] & (ends > starts))
+    left = left[_LAST_BYTES[letters[ends[left] - 1]]]
+    for quarter in (1, 2, 3) if len(left) < len(texts) else ():
         places = starts[left] + (ends[left] - starts[left]) * quarter // 4
         left = left[_OTHER_BYTES[letters[places]]]
-    hopeful[:] = False
+    hopeful = np.zeros(len(texts), dtype=np.bool_)
     hopeful[left] = True
     return hopeful
 

@@ -150,11 +150,8 @@ TEXTS_AT_ONCE = 2**13
 
 def xxhash64_of_texts(texts: pa.StringArray) -> Hashes:
     """The hash of each text, in order. texts: without null, UTF-8."""
-    if len(texts) <= TEXTS_AT_ONCE:
-        return _hashes_of(texts)
-    return np.concatenate(
-        [_hashes_of(texts.slice(start, TEXTS_AT_ONCE)) for start in range(0, len(texts), TEXTS_AT_ONCE)]
-    )
+    starts = range(0, max(1, len(texts)), TEXTS_AT_ONCE)
+    return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE)) for start in starts])
 
 
 def _hashes_of(texts: pa.StringArray) -> Hashes:
