@@ -31,6 +31,12 @@ MISSING_SHARE = 0.03
 TEXTS = {"plan": 4, "state": 51, "customer": 100_000}
 """Text columns and how many different values they have."""
 
+WORDS, REMARK_WORDS = (
+    [f"{one}{two}" for one in ("de", "la", "order", "ship") for two in ("", "ed", "ing", "ment", "s")],
+    8,
+)
+"""What remarks are made of, and how many of them: 2.6e10 remarks are possible."""
+
 Write = Callable[[pa.Table, Path], None]
 
 
@@ -42,6 +48,16 @@ def mixed_parquet(rows: int) -> Path:
 def mixed_csv(rows: int) -> Path:
     """The rows of `mixed_parquet` as CSV files with a header line each."""
     return _kept(f"mixed-{rows}-csv", lambda: _tables(rows, 10, TEXTS), _write_csv, ".csv")
+
+
+def texts_parquet(rows: int) -> Path:
+    """The folder with `rows` rows of texts that hardly repeat, as Parquet files: an id, a URL, a remark of some words."""
+    return _kept(f"texts-{rows}-parquet", lambda: _different_texts(rows), _write_parquet, ".parquet")
+
+
+def texts_csv(rows: int) -> Path:
+    """The rows of `texts_parquet` as CSV files with a header line each."""
+    return _kept(f"texts-{rows}-csv", lambda: _different_texts(rows), _write_csv, ".csv")
 
 
 def numeric_parquet(rows: int, columns: int) -> Path:
@@ -91,6 +107,20 @@ def _table(rows: int, doubles: int, texts: dict[str, int], rng: np.random.Genera
         values = pa.array([f"{name} {number:06d}" for number in range(distinct)])
         columns[name] = values.take(pa.array(rng.integers(0, distinct, rows)))
     return pa.table(columns)
+
+
+def _different_texts(rows: int) -> Iterator[pa.Table]:
+    """Tables of a million rows. Of ids in hexadecimal letters more than half begin with a digit; remarks hold commas."""
+    for start in range(0, rows, CHUNK_CELLS // 10):
+        rng = np.random.default_rng([SEED, start])
+        count = min(CHUNK_CELLS // 10, rows - start)
+        ids = [rng.bytes(16).hex() for _ in range(count)]
+        urls = [
+            f"https://shop.example/item/{number}?from={page}" for number, page in rng.integers(0, 10**8, (count, 2))
+        ]
+        words = np.array([f"{word}," if place % 9 == 0 else word for place, word in enumerate(WORDS)])
+        remarks = [" ".join(words[chosen]) for chosen in rng.integers(0, len(words), (count, REMARK_WORDS))]
+        yield pa.table({"id": ids, "url": urls, "remark": remarks})
 
 
 def _doubles(rows: int, position: int, rng: np.random.Generator) -> pa.Array:

@@ -1,4 +1,4 @@
-"""DuckDB's SUMMARIZE or polars' describe of a folder of Parquet, timed. Runs in an environment of its own.
+"""DuckDB's SUMMARIZE or polars' describe of a folder of Parquet or CSV, timed. Runs in an environment of its own.
 
 python dataframes_describe.py duckdb|polars FOLDER     prints the seconds on the clock and those of processor cores
 """
@@ -14,18 +14,18 @@ from processor_time import ProcessorTime
 def summarize(files: str) -> None:
     import duckdb
 
-    duckdb.connect().execute(f"SUMMARIZE SELECT * FROM read_parquet('{files}')").fetchall()
+    duckdb.connect().execute(f"SUMMARIZE SELECT * FROM '{files}'").fetchall()
 
 
 def describe(files: str) -> None:
     import polars
 
-    polars.read_parquet(files).describe()
+    (polars.read_csv if files.endswith(".csv") else polars.read_parquet)(files).describe()
 
 
 def main(name: str, folder: str) -> None:
     run = {"duckdb": summarize, "polars": describe}[name]
-    files = f"{folder}/*.parquet"
+    files = f"{folder}/*.{folder.rsplit('-', 1)[1]}"
     run(files)
     processor_time = ProcessorTime()
     began, began_cores = time.perf_counter(), processor_time.seconds()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -138,6 +140,23 @@ def test_lines_over_the_edge_of_what_is_read_at_once(tmp_path, monkeypatch):
     assert [row[LINE] for row in lines_of(tmp_path)] == ["abc", "d", "longer than that", "end"]
 
 
+def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
+    """Cut by a regular expression, as the plainest program would; whatever is read at once, NULs and quotes included."""
+    random = Random(47)
+    path = tmp_path / "data.txt"
+    for _ in range(300):
+        content = bytes(random.choices(b'ab,"\x00\r\n', k=random.randint(1, 24)))
+        path.write_bytes(content)
+        monkeypatch.setattr("model_monitor.data.engine.local_files.READ_BYTES", random.randint(1, 8))
+        [piece] = pieces(File(f"file:{path}", len(content)), 1_000)
+
+        batches = lines_of_piece(piece, names=(LINE,), rows=3, with_blank=True)
+        found = [line.encode() for batch in batches for line in batch.column(0).to_pylist()]
+
+        ended = re.sub(rb"(\r\n|\r|\n)\Z", b"", content)  # what ends the last line begins no other
+        assert found == re.split(rb"\r\n|\r|\n", ended), content
+
+
 def test_files_are_packed_as_spark_packs_them():
     """By hand: pieces by size, the next partition begins where one does not fit with what files cost beside their bytes."""
 
@@ -173,6 +192,24 @@ def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
 
     with pytest.raises(BadConfiguration, match="as it was meant"):
         failing.batches()
+
+
+def test_of_several_partitions_that_raise_the_first_is_heard_whoever_made_it(tmp_path):
+    for number in range(6):
+        (tmp_path / f"{number}.txt").write_text(f"{number}\n" * 10_000)
+    engine = LocalEngine(processes=2)
+    engine.piece_bytes = 20_000
+    failing = engine.lines([str(tmp_path)]).partitions(LINE).mapped(_failing_but_for_0, pa.schema([]))
+
+    with pytest.raises(BadConfiguration, match="failed at 1"):
+        failing.batches()
+
+
+def _failing_but_for_0(batches):
+    for batch in batches:
+        if (line := batch.column(0)[0].as_py()) != "0":
+            raise BadConfiguration(f"failed at {line}")
+        yield batch
 
 
 def _failing(batches):

@@ -25,7 +25,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.storage import is_local
 from model_monitor.storage.files import Storage, in_folders, opened_without_spark
 
-READ_BYTES = 4 * 2**20
+READ_BYTES = 2**20
 BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
@@ -207,20 +207,16 @@ def _texts(piece: Piece) -> Iterator[pa.Array]:
 def _split(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
     """The lines of a text and where each begins; a line ends at a feed, a return, or both."""
     letters = np.frombuffer(content, np.uint8)
-    is_end = letters == FEED
+    breaks = np.flatnonzero(letters == FEED)
+    last_of_end = breaks
     if RETURN in content:
-        is_return = letters == RETURN
-        pairs = is_return[:-1] & is_end[1:]
-        last_of_end = is_end | is_return
-        last_of_end[:-1] &= ~pairs
-        is_end = is_end | is_return
-    else:
-        last_of_end = is_end
-    ends = np.flatnonzero(last_of_end) + 1
+        breaks = np.flatnonzero((letters == FEED) | (letters == RETURN))
+        is_half = (letters[breaks[:-1]] == RETURN) & (letters[breaks[1:]] == FEED) & (np.diff(breaks) == 1)
+        last_of_end = breaks[np.append(~is_half, True)]
+    ends = last_of_end + 1
     if not len(ends) or ends[-1] < len(letters):
         ends = np.append(ends, len(letters))
     starts = np.concatenate([[0], ends[:-1]])
-    kept = np.cumsum(~is_end)
-    offsets = np.concatenate([[0], kept[ends - 1]]).astype(np.int32)
-    data = letters[~is_end]
+    offsets = np.concatenate([[0], ends - np.searchsorted(breaks, ends)]).astype(np.int32)
+    data = content.replace(b"\n", b"").replace(b"\r", b"")
     return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]), starts

@@ -10,8 +10,9 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import repeat
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -161,12 +162,12 @@ LENGTH_BYTES = 8
 PARTITIONS = "partitions"
 
 WORTH_PROCESSES = 4
-"""Partitions from which on processes are started: each takes as long to load its libraries as two partitions of 32 MiB do
+"""Partitions from which on processes are started: each takes as long to load its libraries as one partition of 32 MiB does
 (benchmarks/engines.py)."""
 
 
 def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[list[pa.RecordBatch]]:
-    """The batches of every partition, in their order. A few are made in this process.
+    """The batches of every partition, in their order. This process makes some of them, all of a few.
 
     processes: how many work at most; None for one a core, where it is worth it. What a partition raises is raised here.
     """
@@ -177,7 +178,7 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
     pickled: Callable[[Part], bytes] = cloudpickle().dumps  # of users' functions, too; it starts nothing
     jobs = [pickled(part) for part in parts]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_started() for _ in range(most)]
+    workers = [_started() for _ in range(most - 1)]
     for worker in workers:
         idle.put(worker)
 
@@ -198,18 +199,45 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
             worker.kill()
 
     try:
-        with ThreadPoolExecutor(most) as threads, given_back(end):
+        with ThreadPoolExecutor(most - 1) as threads, given_back(end):
+            answers = [threads.submit(done, job) for job in jobs]
             try:
-                return list(counted(threads.map(done, jobs), len(jobs), PARTITIONS))
+                list(counted(_as_they_come(parts, answers), len(parts), PARTITIONS))
+                return [answer.result() for answer in answers]
             finally:
+                threads.shutdown(wait=False, cancel_futures=True)
                 end()  # first: the threads wait for their answers
     finally:
         for worker in workers:
             worker.communicate()
 
 
+def _as_they_come(parts: Sequence[Part], answers: list[Future[list[pa.RecordBatch]]]) -> Iterator[None]:
+    """Once for every partition that has come. While the workers go from the front this process makes those at the end,
+    until something is raised: those before it are asked first, as if they had come one after the other."""
+    come = 0
+    for place in reversed(range(len(parts))):
+        if answers[place].cancel():
+            answers[place] = Future()
+            try:
+                answers[place].set_result(list(parts[place]()))
+            except Exception as fault:
+                answers[place].set_exception(fault)
+        wait([answers[place]])
+        done = [answer for answer in answers if answer.done()]
+        yield from repeat(None, len(done) - come)
+        come = len(done)
+        if any(answer.exception() for answer in done):
+            return
+
+
+ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
+"""Of glibc, in bytes: what the arrays of a block took is kept for those of the next one, instead of being given back to the
+system, which has to clear it before it is given out again."""
+
+
 def _started() -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )

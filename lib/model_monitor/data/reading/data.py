@@ -18,6 +18,8 @@ from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import (
     DELTA,
     LIBRARIES,
+    CaptureFormat,
+    CsvFormat,
     DatasetFormat,
     ParquetFormat,
     ReadOptions,
@@ -34,7 +36,8 @@ from model_monitor.storage import opens_here
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -191,7 +194,7 @@ def read_data(
         setting of it changes.
     engine : str, default "auto"
         `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: local for files of this machine, frames
-        of pandas and tables up to 1 GB where no session is at hand.
+        of pandas and tables up to 1 GB (10 GB of Parquet and CSV) where no session is at hand.
 
     Returns
     -------
@@ -262,7 +265,9 @@ def _type(thing: object) -> str:
 GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started a JVM for this Python already
 
 LARGEST_BYTES = 10**9
-"""Files of more bytes go to Spark where nobody chose: up to there this machine alone is done sooner (benchmarks/engines.py)."""
+LARGEST_OF: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
+"""Data of more bytes goes to Spark where nobody chose: up to there this machine alone was seen to be done sooner, start of
+the JVM included (benchmarks/README.md, "auto")."""
 
 
 class EngineName(str, Enum):
@@ -328,7 +333,13 @@ def why_spark(
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
             return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
-    return f"there are {size_bytes:,} bytes, more than {LARGEST_BYTES:,}" if size_bytes > LARGEST_BYTES else None
+        if dataset_format is None and size_bytes > LARGEST_BYTES:
+            from model_monitor.data.reading.headers import format_word_of
+
+            with suppress(MonitorError):  # whoever reads it says so
+                dataset_format = format_named(format_word_of(LocalEngine(), path))
+    largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
+    return f"there are {size_bytes:,} bytes, more than {largest:,}" if size_bytes > largest else None
 
 
 def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:

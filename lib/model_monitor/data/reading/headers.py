@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import islice, pairwise
 from pathlib import PurePosixPath
@@ -139,7 +139,16 @@ def first_line(text: str) -> str | None:
 
     Lines end where they do for Spark: to `str.splitlines` a form feed and other letters are ends as well.
     """
-    return next((line for line in LINE_END.split(text) if line.strip()), None)
+    return next((line for line in _lines(text) if line.strip()), None)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """One after the other: of a beginning of megabytes a line or two are asked for."""
+    start = 0
+    for end in LINE_END.finditer(text):
+        yield text[start : end.start()]
+        start = end.end()
+    yield text[start:]
 
 
 def _cells(line: str) -> list[str]:
@@ -225,7 +234,7 @@ def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: s
         if magic.startswith(beginning):
             return written
     file, head = first_with_a_line(storage, files)
-    lines = (line for line in LINE_END.split(head.decode("utf-8", "replace")) if line.strip())
+    lines = (line for line in _lines(head.decode("utf-8", "replace")) if line.strip())
     first, second = [*islice(lines, 2), "", ""][:2]
     if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
         return _word_of_json(first, by_name)

@@ -617,7 +617,7 @@ class JobConfig(BaseModel):
     engine: EngineName = _of_analysis(
         EngineName.AUTO,
         "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
-        "for what it alone opens, and above 1 GB.",
+        "for what it alone opens, and above 1 GB (captures 2, Parquet and CSV 10).",
         "ENGINE",
     )
 

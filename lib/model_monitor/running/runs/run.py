@@ -94,7 +94,8 @@ def run_baseline(
         starts one, which stays. No setting of the session changes.
     engine : str, default "auto"
         `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: Spark where a session is at hand or
-        given, for its frames and tables, for paths that it alone opens and above 1 GB; else local. Both write the same bytes.
+        given, for its frames and tables, for paths that it alone opens and above 1 GB (captures 2, Parquet and
+        CSV 10); else local. Both write the same bytes.
     checks : str, optional
         Deequ checks of your own, as `--checks` takes them: a JSON file or `module:function`. They run on the same scan.
     max_quarantined_share : float, default 0.01

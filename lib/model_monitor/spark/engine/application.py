@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import model_monitor
+from model_monitor.data.engine.partitions import ALLOCATION
 from model_monitor.spark.launch.request import is_local
 
 if TYPE_CHECKING:
@@ -334,10 +335,6 @@ _PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 
 IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # which has no other
 """In each worker PySpark asks distutils for a version; setuptools would put its own in its place, and load itself for that."""
-
-ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
-"""Of glibc, in bytes: what the arrays of a block took is kept for those of the next one, instead of being given back to the
-system, which has to clear it before it is given out again."""
 
 
 def worker_settings(given: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:

@@ -144,8 +144,17 @@ _LOW_BYTE = np.uint64(0xFF)
 _64_BITS = 2**64 - 1
 
 
+TEXTS_AT_ONCE = 2**13
+"""So many that their words stay in a core's cache, and below what is asked of the system anew for each array."""
+
+
 def xxhash64_of_texts(texts: pa.StringArray) -> Hashes:
     """The hash of each text, in order. texts: without null, UTF-8."""
+    starts = range(0, max(1, len(texts)), TEXTS_AT_ONCE)
+    return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE)) for start in starts])
+
+
+def _hashes_of(texts: pa.StringArray) -> Hashes:
     starts, lengths, content = _laid_out(texts)
     hashes = np.full(len(texts), (SEED + int(PRIME_5)) % 2**64, dtype=np.uint64)
     long = np.flatnonzero(lengths >= STRIPE_BYTES)
@@ -171,11 +180,12 @@ def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _words_at(content: Bytes, places: Places) -> Words:
-    """The eight bytes that begin at each place."""
-    shape = (len(content) - WORD_BYTES + 1,)
-    words: NDArray[np.void] = np.ndarray(shape, f"V{WORD_BYTES}", buffer=content, strides=(1,))
-    return words[places].view("<u8")
+def _words_at(content: Bytes, places: Places, size_bytes: int = WORD_BYTES) -> Words:
+    """The bytes that begin at each place as words: shape (places,), of several (places, words)."""
+    shape = (len(content) - size_bytes + 1,)
+    words: NDArray[np.void] = np.ndarray(shape, f"V{size_bytes}", buffer=content, strides=(1,))
+    found = words[places].view("<u8")
+    return found if size_bytes == WORD_BYTES else found.reshape(-1, size_bytes // WORD_BYTES)
 
 
 def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
@@ -228,22 +238,21 @@ def _those(chosen: NDArray[np.bool_]) -> slice | Places | None:
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes:
     """What `counts` stripes of each text come to."""
-    lanes = np.repeat(_LANES[:, np.newaxis], len(starts), axis=1)
+    lanes = np.tile(_LANES, (len(starts), 1))
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
-        for lane in range(4):
-            places = starts[active] + STRIPE_BYTES * step + WORD_BYTES * lane
-            lanes[lane, active] = _lane_after(lanes[lane, active], _words_at(content, places))
+        here: slice | Places = slice(None) if len(active) == len(starts) else active
+        lanes[here] = _lane_after(lanes[here], _words_at(content, starts[here] + STRIPE_BYTES * step, STRIPE_BYTES))
         step += 1
         active = active[counts[active] > step]
     for text in active.tolist():
         begin, end = int(starts[text]) + STRIPE_BYTES * step, int(starts[text] + STRIPE_BYTES * counts[text])
-        lanes[:, text] = _lanes_of_one(content[begin:end], lanes[:, text].tolist())
+        lanes[text] = _lanes_of_one(content[begin:end], lanes[text].tolist())
     hashes = np.zeros(len(starts), dtype=np.uint64)
-    for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
+    for lane, bits in zip(lanes.T, _LANE_ROTATIONS, strict=True):
         hashes += rotated(lane.copy(), bits)
-    for lane in lanes:
+    for lane in lanes.T:
         hashes ^= _lane_after(None, lane)
         hashes *= PRIME_1
         hashes += PRIME_4
