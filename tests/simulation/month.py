@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -25,7 +26,7 @@ from jobs import baseline, monitor
 from model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
 from model_monitor.reports.history.maintenance import Trees, prunable, prune
 from model_monitor.reports.history_page import command as pages
-from model_monitor.reports.notices import Report
+from model_monitor.reports.notices import MISSED, Report
 from model_monitor.reports.sinks import SINKS, Environment
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.options import variable_of
@@ -277,7 +278,15 @@ def register_sink() -> None:
 def simulated(report: Report, target: str, environment: Environment) -> None:
     """What is told in a world."""
     start = "" if report.start is None else f"{report.start:%Y-%m-%dT%H}"
-    at_hand().tell((start, report.alert.status.value, str(report.violations)))
+    missed = [notice.text for notice in report.notices if notice.kind == MISSED]
+    late = [MISSED_TEXT.search(text).group(2, 1, 3) for text in missed]
+    for told in late:
+        at_hand().tell(told)
+    if not late or late[-1][1] != report.alert.status.value:
+        at_hand().tell((start, report.alert.status.value, str(report.violations)))
+
+
+MISSED_TEXT = re.compile(r"(\w+) after (.{13}).*, (\d+) violations")
 
 
 # How a month goes by.

@@ -100,14 +100,14 @@ MUTANTS = (
     ),
     Mutant(
         "reports/alerts.py",
-        "return every or alerts.told_of(to.key) is not alerts.status or",
-        "return every or alerts.status is AlertStatus.IN_ALERT or",
+        "is_news = alerts.told_of(to.key) is not alerts.status or",
+        "is_news = alerts.status is AlertStatus.IN_ALERT or",
         "an alarm is told by each window that it goes on in",
     ),
     Mutant(
         "running/runtime/publishing.py",
-        "after_delivery(alerts, window, traffic, delivery.reached)",
-        "after_delivery(alerts, window, traffic, due)",
+        "after_delivery(alerts, window, traffic, delivery.reached, missed)",
+        "after_delivery(alerts, window, traffic, due, missed)",
         "who could not be told counts as told",
     ),
     Mutant(

@@ -47,10 +47,13 @@ class Transition(Section):
 
 
 class Notified(Section):
-    """What a sink was last notified of. sink: its name and a hash of its target, which may be a secret."""
+    """What a sink was last notified of. sink: its name and a hash of its target, which may be a secret. missed: what it could not
+    be notified of since then.
+    """
 
     sink: Name
     status: AlertStatus
+    missed: tuple[Transition, ...] | None = None
 
 
 class Alerts(Document):
@@ -72,6 +75,10 @@ class Alerts(Document):
     def told_of(self, sink: str) -> AlertStatus:
         """What `sink` was last notified of; OK if it never was."""
         return next((told.status for told in self.told if told.sink == sink), AlertStatus.OK)
+
+    def missed_by(self, sink: str) -> tuple[Transition, ...]:
+        """What `sink` could not be notified of since it last was, the oldest first."""
+        return next((told.missed or () for told in self.told if told.sink == sink), ())
 
 
 # _decisions/<time>-<run id>.json: a person looked at a run's alarms and says that they are fine.

@@ -130,6 +130,8 @@ MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
 
 MOST_TRANSITIONS = 100
 
+MOST_MISSED = 24  # windows that a sink could not be told of, kept until it can
+
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
@@ -171,12 +173,14 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
     """Whether a destination gets a report of the window, which the alerts have already. every: as `--every` asks.
 
     Series of numbers are due in every run, but not twice for the same one where they add up. A message is due if the
-    destination last heard of another status of the alert, or of the traffic; OK if it heard of none. So one that failed is
-    sent by the next run.
+    destination last heard of another status of the alert, or of the traffic; OK if it heard of none; or if one failed since: an
+    alert that has come and gone is told as well.
     """
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
-    return every or alerts.told_of(to.key) is not alerts.status or traffic_turned(to, alerts, traffic)
+    is_newest = window.time == max(each.time for each in alerts.windows)
+    is_news = alerts.told_of(to.key) is not alerts.status or (is_newest and bool(alerts.missed_by(to.key)))
+    return every or is_news or traffic_turned(to, alerts, traffic)
 
 
 def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
@@ -185,12 +189,17 @@ def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> boo
 
 
 def after_delivery(
-    alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, reached: Sequence[Destination]
+    alerts: Alerts,
+    window: MonitoredWindow,
+    traffic: AlertStatus,
+    reached: Sequence[Destination],
+    missed: Sequence[Destination] = (),
 ) -> Alerts:
-    """The alerts after these destinations got the report of the window."""
+    """The alerts after these destinations got the report of the window, and those that missed it did not."""
     turned = [_of_traffic(to) for to in reached if traffic_turned(to, alerts, traffic)]
     noted = _with_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
     noted = _with_status(noted, turned, traffic)
+    noted = _with_missed(noted, window, [to.key for to in missed if not to.every_run])
     return _with_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
 
 
@@ -203,6 +212,16 @@ def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> A
     now = {sink: Notified(sink=sink, status=status) for sink in sinks}
     kept = (told for told in alerts.told if told.sink not in now)
     return alerts.model_copy(update={"told": (*kept, *now.values())})
+
+
+def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
+    missed = Transition(time=window.time, window=window.window, status=alerts.status)
+    for sink in sinks:
+        before = [each for each in alerts.missed_by(sink) if each.window != window.window]
+        now = Notified(sink=sink, status=alerts.told_of(sink), missed=(*before, missed)[-MOST_MISSED:])
+        kept = (told for told in alerts.told if told.sink != sink)
+        alerts = alerts.model_copy(update={"told": (*kept, now)})
+    return alerts
 
 
 def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:

@@ -25,7 +25,8 @@ TRAFFIC_FELL = "TrafficFell"
 TRAFFIC_IS_BACK = "TrafficIsBack"
 OVERDUE = "Overdue"
 ON_TIME = "OnTime"
-DATA_HINT = "DataHint"  # kinds of notices
+DATA_HINT = "DataHint"
+MISSED = "Missed"  # kinds of notices
 
 COMPLETED = "Completed"
 COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # what the service calls an execution's status (C1.6)

@@ -8,6 +8,7 @@ import pytest
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
 from model_monitor.reports.alerts import (
+    MOST_MISSED,
     AlertRule,
     after_delivery,
     is_due,
@@ -129,6 +130,33 @@ def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traff
     found = {to for to in (FIRST, SECOND, SERIES) if is_due(to, noted, noted.windows[-1], traffic, every=every)}
 
     assert found == due
+
+
+def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told():
+    alerts = after([0, 2])
+    missed = after_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SECOND], [FIRST, SERIES])
+    healthy = with_window(missed, hour(2, 0), ONE_OF_ONE)
+    rerun, newest = healthy.windows[1], healthy.windows[-1]
+
+    assert healthy.told_of(FIRST.key) is healthy.status
+    assert [(each.window, each.status.value) for each in healthy.missed_by(FIRST.key)] == [(rerun.window, IN_ALERT)]
+    assert healthy.missed_by(SERIES.key) == ()
+    assert is_due(FIRST, healthy, newest, AlertStatus.OK, every=False)
+    assert not is_due(FIRST, healthy, rerun, AlertStatus.OK, every=False)
+
+    told = after_delivery(healthy, newest, AlertStatus.OK, [FIRST, SECOND])
+    assert not is_due(FIRST, told, newest, AlertStatus.OK, every=False)
+    assert told.missed_by(FIRST.key) == ()
+
+
+def test_what_a_sink_missed_is_kept_once_a_window_and_not_for_ever():
+    alerts = after([2] * (MOST_MISSED + 3))
+    for window in (*alerts.windows, alerts.windows[-1]):
+        alerts = after_delivery(alerts, window, AlertStatus.OK, [], [FIRST])
+
+    assert [each.window for each in alerts.missed_by(FIRST.key)] == [
+        each.window for each in alerts.windows[-MOST_MISSED:]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,17 @@ def test_what_did_not_arrive_is_told_by_the_next_run(telling, caplog):
     assert statuses(server) == ["InAlert", "InAlert"]
 
 
+def test_an_alert_that_came_and_went_while_the_sink_failed_is_told_by_the_run_that_reaches_it(telling):
+    with http_server(404, 200) as server:
+        for hour, violations in ((10, 3), (11, 0), (12, 0)):
+            telling(violations, "--sink", f"webhook:{server.url}", hour=hour)
+
+    assert statuses(server) == ["InAlert", "OK"]
+    [notice] = json.loads(server.requests[-1][2])["notices"]
+    window = "2026-01-31T10:00:00Z/2026-01-31T11:00:00Z"
+    assert notice == {"kind": "Missed", "text": f"not told in time: InAlert after {window}, 3 violations"}
+
+
 def test_series_of_numbers_have_a_point_for_every_run(telling):
     path = telling.folder / "churn.prom"
     telling(3, "--sink", f"prometheus:{path}", hour=10)

@@ -213,8 +213,9 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
 
 
 def _as_they_come(parts: Sequence[Part], answers: list[Future[list[pa.RecordBatch]]]) -> Iterator[None]:
-    """Once for every partition that has come. While the workers go from the front this process makes those at the end,
-    until something is raised: those before it are asked first, as if they had come one after the other."""
+    """Once for every partition that has come, until one has raised. While the workers go from the front this process makes those
+    at the end.
+    """
     come = 0
     for place in reversed(range(len(parts))):
         if answers[place].cancel():

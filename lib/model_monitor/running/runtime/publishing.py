@@ -23,6 +23,7 @@ from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkF
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.alerts import (
     AlertRule,
+    Destination,
     after_delivery,
     deliver,
     holding_alerts,
@@ -37,6 +38,7 @@ from model_monitor.reports.alerts import (
 from model_monitor.reports.history.variation import Entry, read_history, write_history
 from model_monitor.reports.notices import (
     DATA_HINT,
+    MISSED,
     MOST_VIOLATIONS,
     TRAFFIC_FELL,
     TRAFFIC_IS_BACK,
@@ -229,12 +231,14 @@ def notify(
             turned = any(traffic_turned(to, alerts, traffic) for to in due)
             notices = (
                 *((_traffic_notice(window, usual, traffic),) if turned else ()),
+                *_missed_notices(alerts, due, window),
                 *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
             )
             report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices, spark)
             delivery = deliver(report, due, environment or Environment())
             failures += delivery.failures
-            noted = after_delivery(alerts, window, traffic, delivery.reached)
+            missed = [to for to in due if to not in delivery.reached]
+            noted = after_delivery(alerts, window, traffic, delivery.reached, missed)
             if noted != alerts:
                 _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
     _settle(failures, required=config.sink_required)
@@ -245,6 +249,17 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
         log.info("violated: %s", printable(alarm.sentence(with_values=False)))
     if len(alarms) > ALARMS_NAMED:
         log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
+
+
+def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
+    """What one of these destinations could not be told of earlier windows."""
+    missed = {each.window: each.status.value for to in due for each in alerts.missed_by(to.key)}
+    known = {each.window: each.violations for each in alerts.windows}
+    return [
+        Notice(MISSED, f"not told in time: {status} after {name}, {known.get(name, 0):,} violations")
+        for name, status in missed.items()
+        if name != window.window
+    ]
 
 
 def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:

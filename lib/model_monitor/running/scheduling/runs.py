@@ -143,7 +143,7 @@ LOADED = (
     "model_monitor.running.inputs.data_sets",
     "model_monitor.reports.history_page.around",
 )
-"""What is loaded once for the jobs of all times."""
+"""What is loaded once for the jobs of all times. A job that needs more loads it itself."""
 
 _OUTCOMES = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
@@ -197,7 +197,6 @@ class _Forked:
         self._process = server.Process(target=_run, args=(command,))
         self._process.start()
         self.pid = self._process.pid
-
         self.terminate, self.kill = self._process.terminate, self._process.kill
 
     def poll(self) -> int | None:

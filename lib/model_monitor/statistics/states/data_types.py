@@ -150,10 +150,11 @@ _LAST_BYTES[list(b"0123456789e")] = True
 
 
 def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
-    """Which texts are like a number or a boolean at their ends and at some places between: few words, names and ids are,
-    and they cost no pattern then."""
-    _, places, data = texts.buffers()
-    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    """Which texts are like a number or a boolean at their ends and at some places between: few words, names and ids are, and
+    they cost no pattern then.
+    """
+    _, bounds, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
     starts, ends = offsets[:-1], offsets[1:]
     if data is None or not len(data):
         return np.zeros(len(texts), dtype=np.bool_)
@@ -161,8 +162,8 @@ def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
     left = np.flatnonzero(_FIRST_BYTES[letters[np.minimum(starts, len(letters) - 1)]] & (ends > starts))
     left = left[_LAST_BYTES[letters[ends[left] - 1]]]
     for quarter in (1, 2, 3) if len(left) < len(texts) else ():
-        places = starts[left] + (ends[left] - starts[left]) * quarter // 4
-        left = left[_OTHER_BYTES[letters[places]]]
+        between = starts[left] + (ends[left] - starts[left]) * quarter // 4
+        left = left[_OTHER_BYTES[letters[between]]]
     hopeful = np.zeros(len(texts), dtype=np.bool_)
     hopeful[left] = True
     return hopeful
@@ -184,8 +185,8 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     """Whether all texts, none of them null, are like `12.5`: one look at their bytes settles most columns of fractions."""
     if texts.null_count or not len(texts):
         return False
-    _, places, data = texts.buffers()
-    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    _, bounds, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
     characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
     if not len(characters) or ord(".") not in characters[: offsets[1] - offsets[0]]:
         return False
@@ -201,8 +202,8 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     texts: without null. Unless each of them has exactly one dot, none is said to match: the pattern is asked about
     whatever is left.
     """
-    _, places, data = texts.buffers()
-    offsets: NDArray[np.int32] = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset)
+    _, bounds, data = texts.buffers()
+    offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
     characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]].copy()
     starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     dots = np.flatnonzero(characters == ord("."))
