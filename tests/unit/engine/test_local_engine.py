@@ -196,7 +196,7 @@ def test_what_a_partition_raises_elsewhere_is_raised_here(tmp_path):
 
 def test_of_several_partitions_that_raise_the_first_is_heard_whoever_made_it(tmp_path):
     for number in range(6):
-        (tmp_path / f"{number}.txt").write_text(f"{number}\n" * 10_000)
+        (tmp_path / f"{number}.txt").write_text(f"{number}\n" * (10_000 - number))  # the largest comes first
     engine = LocalEngine(processes=2)
     engine.piece_bytes = 20_000
     failing = engine.lines([str(tmp_path)]).partitions(LINE).mapped(_failing_but_for_0, pa.schema([]))

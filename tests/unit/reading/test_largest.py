@@ -27,8 +27,9 @@ CAPTURE = b'{"captureData": {}}\n'
     ],
 )
 def test_above_its_formats_limit_data_goes_to_spark(
-    tmp_path: Path, name: str, beginning: bytes, word: str | None, limit: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, beginning: bytes, word: str | None, limit: int
 ):
+    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
     path = tmp_path / name
     path.write_bytes(beginning)
     dataset_format = None if word is None else format_named(word)

@@ -1,0 +1,165 @@
+"""What commands take without a JVM: captures beside DuckDB, the due hours of a day beside a command each, and the sizes up to which
+`auto` stays here beside Spark.
+
+python benchmarks/without_jvm.py [--quick]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+
+from data_sets import mixed_csv, mixed_parquet, size_bytes
+from profile_captures import INPUTS, baseline_table, captures
+from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
+
+ROWS = 1_000_000
+HOURS = 24
+LIMITS = {"parquet": 10.4e9, "csv": 10.4e9, "capture": 2.2e9}
+"""Bytes, a little more than `auto` keeps here (`LARGEST_OF` of data/reading/data.py)."""
+
+OF_DUCKDB = 2.5
+
+TIMED = """
+import os, resource, subprocess, sys, time
+began = time.perf_counter()
+ended = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+took = resource.getrusage(resource.RUSAGE_CHILDREN)
+assert ended.returncode in (0, 4), ended
+print(time.perf_counter() - began, took.ru_utime + took.ru_stime)
+"""
+
+SUMMARIZE = """
+import sys, duckdb
+cells = ", ".join(f"split_part(captureData.endpointInput.data, ',', {place + 1}) AS x{place}" for place in range(int(sys.argv[2])))
+duckdb.sql(f"SUMMARIZE SELECT {cells} FROM read_json('{sys.argv[1]}/**/*.jsonl')").fetchall()
+"""
+
+BASELINE = """
+import sys
+from model_monitor import DataQualityMonitor, run_baseline
+from model_monitor.data.reading.formats import format_named
+run_baseline(sys.argv[1], DataQualityMonitor(), dataset_format=sys.argv[3], engine=sys.argv[2])
+"""
+
+
+def python(program: str, *words: object) -> list[str]:
+    return [sys.executable, "-c", TIMED, sys.executable, "-c", program, *map(str, words)]
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-c", TIMED, sys.executable, "-m", "model_monitor.cli", *map(str, words)]
+
+
+def compare_captures(records: int, folder: Path) -> None:
+    """A window of captures to a verdict, all files written, beside DuckDB's counts of the same cells."""
+    data, baseline = captures(records), folder / "baseline"
+    own_process(command("baseline", baseline_table(), "--output-path", baseline))
+    monitor = command(
+        "monitor", data, "--dataset-format", "capture", "--baseline", baseline, "--output-path", folder / "report"
+    )
+    ours = Contestant("ours: model-monitor monitor, without a JVM", partial(own_process, monitor), rounds=5)
+    peer = Contestant(
+        "DuckDB: SUMMARIZE of read_json's cells", partial(own_process, python(SUMMARIZE, data, INPUTS)), rounds=5
+    )
+    race([ours, peer])
+    report(f"{records:,} captures of {INPUTS} features, a process each", ours, [peer])
+    share = ours.core_seconds / peer.core_seconds
+    print(
+        f"{share:.2f} times DuckDB's core seconds, wanted at most {OF_DUCKDB}: {'reached' if share <= OF_DUCKDB else 'missed'}"
+    )
+
+
+def compare_due_hours(folder: Path) -> None:
+    """`run-due` with a day to make up for, beside `monitor` called for each of its hours."""
+    last = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    [source, *_] = sorted(captures(ROWS // QUICK_SHARE).rglob("*.jsonl"))
+    lines = source.read_text().splitlines()[:20]
+    starts = [last - timedelta(hours=number + 1) for number in reversed(range(HOURS))]
+    for start in starts:
+        hour = folder / "captures" / f"{start:%Y/%m/%d/%H}"
+        hour.mkdir(parents=True)
+        (hour / "10.jsonl").write_text(
+            "".join(line.replace("2026-01-31T22", f"{start:%Y-%m-%dT%H}") + "\n" for line in lines)
+        )
+    where = {
+        "dataset_source": folder / "captures",
+        "dataset_format": "capture",
+        "MODEL_MONITOR_BASELINE": folder / "baseline",
+    }
+    (folder / "day.env").write_text(
+        "".join(f"{name}={text}\n" for name, text in {**where, "output_path": folder / "due"}.items())
+    )
+    job = {"job": "monitor", "env_file": "day.env", "output_folder": "%Y/%m/%d/%H"}
+    entry = {"name": "day", "monitoring_type": "DataQuality", "cron": "0 * * * *", "jobs": [job]}
+    schedule = folder / "day.schedule.json"
+    schedule.write_text(json.dumps({**entry, "starts": f"{starts[0] + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"}))
+
+    def due() -> None:
+        for record in folder.glob("*.executions.json"):
+            record.unlink()
+        subprocess.run(
+            [sys.executable, "-m", "model_monitor.cli", "run-due", "--schedule", schedule],
+            check=True,
+            capture_output=True,
+        )
+
+    def each() -> None:
+        for start in starts:
+            times = (
+                "--start-time",
+                f"{start:%Y-%m-%dT%H:00:00Z}",
+                "--end-time",
+                f"{start + timedelta(hours=1):%Y-%m-%dT%H:00:00Z}",
+            )
+            flags = ("--baseline", folder / "baseline", "--output-path", folder / f"each/{start:%Y/%m/%d/%H}", *times)
+            own_process(command("monitor", folder / "captures", "--dataset-format", "capture", *flags))
+
+    ours, peer = Contestant("ours: run-due", due), Contestant("a monitor command for each hour", each)
+    race([ours, peer])
+    report(
+        f"{HOURS} due hours of {len(lines)} captures; on the clock, as run-due's jobs are nobody's children",
+        ours,
+        [peer],
+    )
+
+
+def compare_sizes(share: int, folder: Path) -> None:
+    """A baseline of so many bytes, links to the same files, in a process each; Spark's JVM starts in it. One run."""
+    print(f"\n| data, links to the same files | local, s | Spark, s |\n| {'-' * 30} | -------: | -------: |")
+    for word, data in (("parquet", mixed_parquet(ROWS)), ("csv", mixed_csv(ROWS)), ("capture", captures(ROWS))):
+        many = folder / word
+        for number in range(round(LIMITS[word] / share / size_bytes(data)) or 1):
+            for file in (each for each in sorted(data.rglob("*")) if each.suffix in (".parquet", ".csv", ".jsonl")):
+                target = (
+                    many / f"{number:04d}-{file.name}"
+                    if word != "capture"
+                    else many / file.relative_to(data).with_name(f"{number:04d}-{file.name}")
+                )
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.symlink(file, target)
+        took = {engine: own_process(python(BASELINE, many, engine, word)).seconds for engine in ("local", "spark")}
+        print(
+            f"| {word + f', {LIMITS[word] / share / 1e9:.1f} GB':30} | {took['local']:8.1f} | {took['spark']:8.1f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        compare_captures(ROWS // QUICK_SHARE // share, Path(name))
+        compare_due_hours(Path(name))
+        compare_sizes(share, Path(name))
+
+
+if __name__ == "__main__":
+    main()
