@@ -1,5 +1,5 @@
-"""What commands take without a JVM: captures beside DuckDB, the due hours of a day beside a command each, and the sizes up to which
-`auto` stays here beside Spark.
+"""What commands take without a JVM: captures beside DuckDB, due hours of a day beside a command each, and the sizes that `auto`
+keeps here beside Spark.
 
 python benchmarks/without_jvm.py [--quick]
 """
@@ -11,8 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -39,7 +37,8 @@ print(time.perf_counter() - began, took.ru_utime + took.ru_stime)
 
 SUMMARIZE = """
 import sys, duckdb
-cells = ", ".join(f"split_part(captureData.endpointInput.data, ',', {place + 1}) AS x{place}" for place in range(int(sys.argv[2])))
+cell = "split_part(captureData.endpointInput.data, ',', {}) AS x{}"
+cells = ", ".join(cell.format(place + 1, place) for place in range(int(sys.argv[2])))
 duckdb.sql(f"SUMMARIZE SELECT {cells} FROM read_json('{sys.argv[1]}/**/*.jsonl')").fetchall()
 """
 
@@ -84,7 +83,7 @@ def compare_due_hours(folder: Path) -> None:
     [source, *_] = sorted(captures(ROWS // QUICK_SHARE).rglob("*.jsonl"))
     lines = source.read_text().splitlines()[:20]
     starts = [last - timedelta(hours=number + 1) for number in reversed(range(HOURS))]
-    for start in starts:
+    for start in (*starts, last):  # the last one becomes due if a full hour strikes meanwhile
         hour = folder / "captures" / f"{start:%Y/%m/%d/%H}"
         hour.mkdir(parents=True)
         (hour / "10.jsonl").write_text(

@@ -78,6 +78,7 @@ class Month:
         self.random = Random(self.seed)
         self.began = self.random.choice(BEGINNINGS)
         self.is_scheduled = self.random.random() < 0.5
+        self.has_changed = False
         self.steps = list(self._planned())
 
     def _planned(self) -> Iterator[Step]:
@@ -119,9 +120,14 @@ class Month:
         yield Step("report", end, _reported)
 
     def _lines(self, hour: datetime) -> str:
-        """The captures of an hour: of some its values have changed, and a record now and then is none."""
+        """The captures of an hour: of some its values have changed, of the fourth if those before have not, so that there is an
+        alarm; and a record now and then is none.
+        """
         random = self.random
         shift, plans = random.choice((0, 0, 0, 300)), random.choice((PLANS, PLANS, (*PLANS, f"{MARK}-new")))
+        if not self.has_changed and hour >= self.began + 3 * HOUR:
+            shift = 300
+        self.has_changed |= shift > 0
         lines = [_line(random, hour, shift, plans) for _ in range(ROWS)]
         for place in random.sample(range(ROWS), random.choice((0, 0, 1, 2))):
             lines[place] = lines[place][: random.randrange(20, 80)] + MARK
