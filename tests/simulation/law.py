@@ -142,15 +142,14 @@ def _ended(world: World) -> Ended:
 
 
 def _without_tries(content: bytes) -> bytes:
-    """A record of a schedule, but for how often a run was tried, by which process, and when."""
+    """A record of a schedule, but for how often a run was tried, by which process, and when. Its messages are those of the files
+    `message`, or say that there was none to be had.
+    """
     record = json.loads(content)
-    for name in (
-        "since",
-        "without_data",
-    ):  # from when on the schedule was looked at: a first call that is killed has not
+    for name in ("since", "without_data"):  # from when on it was looked at: a first call that is killed has not
         record.pop(name, None)
     for each in record["executions"]:
-        for name in ("process_id", "attempts", "host", "creation_time", "last_modified_time"):
+        for name in ("process_id", "attempts", "host", "creation_time", "last_modified_time", "exit_message"):
             each.pop(name, None)
     return json.dumps(record).encode()
 

@@ -331,7 +331,8 @@ class World:
                 self.clock += lease.RENEWED_SECONDS
                 with self._alone():
                     for each in [held for held in lease._held if held.thread == process.thread.ident]:
-                        each.renew()
+                        if not each._renewing.locked():  # else its keeper waits for the slow call
+                            each.renew()
         elif fault is Fault.LOST:
             with self._alone():
                 for file in Path(self.folder).rglob(f"{lease.PREFIX}*"):
