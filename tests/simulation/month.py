@@ -265,7 +265,7 @@ def _pruned(before: datetime, world: World) -> None:
 
 
 def _reported(world: World) -> None:
-    pages.report_of(pages.Request(["reports"])).save("reports/history.html")
+    pages.main(pages.Request(["reports"]), "reports/history.html", io.StringIO())
 
 
 def register_sink() -> None:

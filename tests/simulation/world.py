@@ -345,6 +345,7 @@ class World:
             process.sleep(self.random.uniform(60, 400))
         elif fault is Fault.ORPHAN and is_its_own and process.parent is not None:
             process.parent.is_dead, process.parent.wakes_at = True, self.clock
+            process.faults.clear()  # nobody would run again what it fails at
             process.sleep(self.random.choice((20, 4_000, 5_000)))
 
     @contextmanager

@@ -12,7 +12,7 @@ from tests.servers import http_server
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations, in_alarms
-from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.errors import BadConfiguration, BadInput, SinkFailed
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.notices import AlertReport
 from model_monitor.reports.outputs.files import publish
@@ -269,6 +269,22 @@ def test_a_history_that_cannot_be_kept_does_not_keep_sinks_from_being_told(telli
 
     assert statuses(server) == ["InAlert"]
     assert "the history of alerts: " in caplog.text
+
+
+def test_a_history_that_cannot_be_read_now_is_not_written_over(telling, monkeypatch):
+    telling(3, hour=10)
+    file = telling.folder / "_alerts.json"
+    before = file.read_bytes()
+
+    def failing(*words):
+        raise BadInput("can't be read (Input/output error)")
+
+    monkeypatch.setattr("model_monitor.running.runtime.publishing.read_alerts", failing)
+    with http_server(200) as server:
+        telling(3, "--sink", f"webhook:{server.url}", hour=11)
+
+    assert statuses(server) == ["InAlert"]
+    assert file.read_bytes() == before
 
 
 def test_a_rerun_writes_the_same_bytes(telling):

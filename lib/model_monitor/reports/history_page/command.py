@@ -23,7 +23,7 @@ from model_monitor.reports.history_page.page import PageContext, page_of
 from model_monitor.reports.history_page.past_run import PastRun, read_run
 from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.page.files import Report
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import holding, join, storage_of
 
 MOST_BYTES = "5MB"
 OUTPUT = "history.html"
@@ -113,7 +113,8 @@ def main(request: Request, output: str | None, out: TextIO, *, shown: bool = Fal
     history = _history(request)
     path = output or join(request.folders[0], OUTPUT)
     report = _report(history, request, _links(history, path))
-    report.save(path)
+    with holding(storage_of(path), os.path.dirname(path) or "."):  # what a killed one was writing goes with the next
+        report.save(path)
     runs = sum(len(series.runs) for series in history.series)
     seconds = time.monotonic() - started
     out.write(f"{path}: {runs:,} runs in {len(history.windows):,} windows, {report.size:,} bytes, {seconds:.1f} s\n")
