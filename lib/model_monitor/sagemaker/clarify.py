@@ -28,8 +28,8 @@ from model_monitor.sagemaker.analyses import (
 from model_monitor.sagemaker.monitoring_files import (
     Constraints,
     Statistics,
+    absolute,
     default_prefix,
-    located,
     read_text,
     write_text,
 )
@@ -323,8 +323,8 @@ def analysis_variables(
     explains = {"shap", "pdp"} & set(config["methods"])
     return {
         "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,
-        "MODEL_MONITOR_ANALYSIS_CONFIG": located(write_config(config, folder, session)),
-        "dataset_source": located(data_config.s3_data_input_path),
+        "MODEL_MONITOR_ANALYSIS_CONFIG": absolute(write_config(config, folder, session)),
+        "dataset_source": absolute(data_config.s3_data_input_path),
         **model_variables(config),
     }
 

@@ -19,6 +19,12 @@ from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
 from model_monitor.storage import LocalStorage, join
 
+PATHS = (
+    *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
+    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
+)
+"""Variables of jobs that are paths or URIs: descriptions have them as they were given, and jobs where they lie."""
+
 SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
 
 _OF_A_TIME = "Time"  # how the API's members that are times end
@@ -100,7 +106,7 @@ class JobFailed(MonitorError):
 def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> int:
     """Start a job of ours under a name, and record it as the API describes it; gives its process's id.
 
-    job: baseline, monitor or merge. variables: its own, with paths and URIs that it opens.
+    job: baseline, monitor or merge. variables: its own.
     """
     output = variables["output_path"]
     if exists_here(join(output, MESSAGE)):
@@ -110,7 +116,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "model_monitor.cli", job],
-            env={**os.environ, "PYTHONPATH": _python_path(), **variables},
+            env={**os.environ, "PYTHONPATH": _python_path(), **_opened(variables)},
             stdin=subprocess.DEVNULL,
             stdout=lines,
             stderr=subprocess.STDOUT,
@@ -130,9 +136,16 @@ def describe(name: str) -> dict[str, Any]:
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
     ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
-    write(JOBS, name, {**record, "Description": ended})
+    status = _running[name].returncode if name in _running else None
+    write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
     _running.pop(name, None)
     return ended
+
+
+def exit_status(name: str) -> int | None:
+    """Of a job that has ended; None where another process started it."""
+    status: int | None = read(JOBS, name).get("ExitStatus")
+    return status
 
 
 def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
@@ -160,6 +173,10 @@ def stop(name: str) -> None:
             os.kill(read(JOBS, name)["ProcessId"], 15)
         with suppress(JobFailed):
             wait(name)
+
+
+def _opened(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: located(text) if name in PATHS else text for name, text in variables.items()}
 
 
 def _python_path() -> str:

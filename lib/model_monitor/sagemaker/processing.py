@@ -20,6 +20,7 @@ from model_monitor.sagemaker.monitoring_files import (
     Constraints,
     ConstraintViolations,
     Statistics,
+    absolute,
     default_prefix,
     located,
 )
@@ -237,7 +238,7 @@ class BaselinedMonitor:
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
             PUBLISH: "Disabled",  # as the SDK has it for baselines
-            "output_path": located(destination),
+            "output_path": absolute(destination),
         }
         source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
         local_jobs.start("baseline", name, given_all, [source])
