@@ -16,6 +16,7 @@ from model_monitor.reports.outputs.files import CONSTRAINTS
 from model_monitor.sagemaker.analyses import (
     BiasConfig,
     DataConfig,
+    ExplainabilityConfig,
     Explained,
     ModelConfig,
     ModelPredictedLabelConfig,
@@ -34,18 +35,23 @@ from model_monitor.sagemaker.monitoring_files import (
     write_text,
 )
 from model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
+from model_monitor.sagemaker.refused import REFUSED
 from model_monitor.storage import join
 
 __all__ = [
     "BiasConfig",
     "DataConfig",
     "ModelConfig",
+    "ExplainabilityConfig",
     "ModelPredictedLabelConfig",
     "PDPConfig",
     "SHAPConfig",
     "SageMakerClarifyProcessor",
     "SegmentationConfig",
+    *REFUSED,
 ]
+
+globals().update(REFUSED)
 
 log = logging.getLogger(__name__)
 

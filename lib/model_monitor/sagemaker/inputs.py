@@ -100,11 +100,34 @@ class ProcessingInput:
 
 @dataclass
 class ProcessingOutput:
-    """The place of a job's results."""
+    """The place of a job's results. s3_output: the same by the names of the SDK's third version."""
 
     source: str
     destination: str
     output_name: str | None = None
+
+    @property
+    def s3_output(self) -> S3Output:
+        return S3Output(self.destination, self.source)
+
+
+@dataclass
+class S3Output:
+    """Where results go, and where the service's container had them."""
+
+    s3_uri: str
+    local_path: str
+    s3_upload_mode: str = "EndOfJob"
+
+
+@dataclass
+class NetworkConfig:
+    """The network of the service's jobs: accepted, and without effect."""
+
+    enable_network_isolation: bool | None = None
+    security_group_ids: list[str] | None = None
+    subnets: list[str] | None = None
+    encrypt_inter_container_traffic: bool | None = None
 
 
 @dataclass(eq=False)

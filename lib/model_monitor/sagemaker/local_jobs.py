@@ -47,13 +47,18 @@ def exists(kind: str, name: str) -> bool:
     return path_of(kind, name).is_file()
 
 
+def names(kind: str) -> list[str]:
+    """The names of the records there are."""
+    return sorted(path.stem for path in path_of(kind, "").parent.glob("*.json"))
+
+
 def read(kind: str, name: str) -> dict[str, Any]:
     """A record.
 
     Raises BadInput with those that there are if there is none of this name.
     """
     if not exists(kind, name):
-        there = ", ".join(sorted(path.stem for path in path_of(kind, name).parent.glob("*.json"))) or "none"
+        there = ", ".join(names(kind)) or "none"
         raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {there}")
     content: dict[str, Any] = json.loads(path_of(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
     return content

@@ -79,17 +79,22 @@ def read_text(uri: str, session: Any) -> str:
 
 
 def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) -> str:
+    """Write a text as `write_bytes` does."""
+    return write_bytes(uri, text.encode(), session, kms_key)
+
+
+def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = None) -> str:
     """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
 
     Raises OutputFailed or botocore's error if it can't be written.
     """
     place = located(uri)
     if urlparse(place).scheme != _S3:
-        LocalStorage().write(place, text.encode())
+        LocalStorage().write(place, content)
         return uri
     bucket, key = _bucket_and_key(place)
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
-    _client(session).put_object(Bucket=bucket, Key=key, Body=text.encode(), **encryption)
+    _client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
     return uri
 
 

@@ -256,8 +256,9 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> O
     if prediction is None and probability is None and not is_json:
         probability = WHOLE_OUTPUT
     label = config.ground_truth_attribute
-    if label is None and is_json and analysis.label is not None:
-        label = str(analysis.label)
+    is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
+    if label is None and (is_json or is_merged_json) and analysis.label is not None:
+        label = str(analysis.label)  # of labels in JSON the same path as in the data set
     predicts = has_predictions(config, analysis)
     return OutcomeReading(
         label,
