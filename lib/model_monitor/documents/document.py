@@ -233,7 +233,7 @@ class Document(Section):
     BESIDE: ClassVar[Collection[str]] = ()  # members of another document that the same file may have
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
-    """Whether a run writes no such file when there is nothing in it, as the service does (C11.7)."""
+    """Whether the service writes no such file when there is nothing in it (C11.7)."""
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:

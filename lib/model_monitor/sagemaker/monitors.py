@@ -201,7 +201,7 @@ class ClarifyMonitor(ScheduledMonitor):
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is no run. Runs what is due.
 
-        Raises BadInput after a run without violations, which leaves no such file.
+        Raises BadInput after a run without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
         """
         return self._latest_violations(file_name)
 

@@ -158,6 +158,9 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         if not kept.num_rows:
             continue
         cells = _cells(kept, task.explained)
+        if not task.written:  # partial dependence alone is asked for
+            builder.update(np.zeros((len(cells), len(task.outputs), 0)), keys_of(cells), 0)
+            continue
         found = kernel.explained(cells)
         values = found.values[:, :, list(task.written)]
         builder.update(values, keys_of(cells), found.exact)

@@ -104,7 +104,7 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
             aggregation=measures.aggregation.value,
             baseline=to_csv(names, cells),
             reasons=len(Refusal) if dataset.refusable else 0,
-            with_local=bool(shap.save_local_shap_values),
+            with_local=bool(shap.save_local_shap_values) and measures.attributes,
         )
         state, counted, local = _explained(rows, task, plan)
         dependence = _dependence(measures, plan, explained, task.outputs, sample, state, rows) if state.count else ()
