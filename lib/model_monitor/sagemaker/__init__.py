@@ -50,19 +50,23 @@ from model_monitor.sagemaker.monitors import (
 from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
 from model_monitor.sagemaker.refused import ABSENT, REFUSED
 from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from model_monitor.sagemaker.session import Session, get_execution_role
+from model_monitor.sagemaker.session import LocalSession, get_execution_role
+from model_monitor.storage.files import stands_in
 
 globals().update(REFUSED)
 
 
 def __getattr__(name: str) -> Any:
-    """What else `sagemaker` has: of the SDK itself where it is installed.
+    """What else `sagemaker` has: of the SDK itself where it is installed. Its Session, too, unless a folder stands in for S3.
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
     """
     if name in ABSENT:
         raise ImportError(f"model_monitor.sagemaker has no {name}: {ABSENT[name]}")
-    if not name.startswith("_") and importlib.util.find_spec("sagemaker") is not None:
+    has_sdk = importlib.util.find_spec("sagemaker") is not None
+    if name == "Session" and (stands_in() or not has_sdk):
+        return LocalSession
+    if not name.startswith("_") and has_sdk:
         sdk = importlib.import_module("sagemaker")
         if hasattr(sdk, name):
             return getattr(sdk, name)

@@ -12,11 +12,10 @@ from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, MissingDependency
 from model_monitor.storage import LocalStorage, is_local, join, local_path
+from model_monitor.storage.files import S3_ROOT_VARIABLE, standing_in
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
 """Names the folder for schedules, the records and logs of jobs, and results without a place of their own."""
-
-S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
 
 CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 """The contract's name for the prefix below which endpoints capture (C1.1)."""
@@ -56,11 +55,7 @@ def absolute(uri: str) -> str:
 
 def located(uri: str) -> str:
     """The path or URI that a job gets for `uri`: absolute if it is a local one."""
-    parts = urlparse(uri)
-    root = os.environ.get(S3_ROOT_VARIABLE)
-    if parts.scheme == _S3 and root:
-        return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))
-    return absolute(uri)
+    return absolute(standing_in(uri))
 
 
 def read_text(uri: str, session: Any) -> str:

@@ -20,8 +20,9 @@ def get_execution_role(sagemaker_session: Any = None, use_default: bool = False)
     return ROLE
 
 
-class Session:
-    """What notebooks ask of `sagemaker.Session`: a bucket, and files in it. The rest is asked of the SDK where it is installed.
+class LocalSession:
+    """What notebooks ask of `sagemaker.Session`, without an account or with a folder that stands in for S3: a bucket, and files
+    in it. The rest is asked of the SDK where it is installed.
 
     default_bucket, default_bucket_prefix: below which results go that have no place of their own.
     """

@@ -48,6 +48,7 @@ from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.data.records.windows import Window, hour_of_path, parse_time
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.storage import StoredFile
+from model_monitor.storage.files import standing_in
 
 
 def read_files(
@@ -192,7 +193,7 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
 def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
     try:
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
-        paths = ["".join((first["prefix"], key)) for key in keys]
+        paths = [standing_in("".join((first["prefix"], key))) for key in keys]
     except (ValueError, TypeError, KeyError, RecursionError) as fault:
         raise BadInput(
             f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "

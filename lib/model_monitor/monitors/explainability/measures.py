@@ -117,9 +117,9 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
 class AttributionPlan:
     """The analysis for the columns of a data set.
 
-    features: all players, in the data's order. written: those whose attributions are kept, none if none is asked for. join: the column
-    that tells rows of
-    local values apart. dependent: features whose partial dependence is asked for by name; None for those with the largest values.
+    features: all players, in the data's order. written: those whose attributions are kept, none if none is asked for. join: the
+    column that tells rows of local values apart. dependent: features whose partial dependence is asked for by name; None for
+    those with the largest values.
     """
 
     features: tuple[str, ...]

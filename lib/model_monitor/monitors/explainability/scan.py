@@ -65,6 +65,7 @@ from model_monitor.monitors.protocol import Scanned
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import Attributions
 from model_monitor.storage import join
+from model_monitor.storage.files import standing_in
 
 if TYPE_CHECKING:
     from model_monitor.monitors.user_checks.checks import CheckPlan
@@ -191,7 +192,8 @@ def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]
 
 def _asked(asked: Any, dataset: Dataset, names: Sequence[str], features: str | None) -> list[pa.Array]:
     if isinstance(asked, str):
-        return columns_of(rows_in(dataset.engine.storage(asked).read(asked), asked, names, features))
+        place = standing_in(asked)
+        return columns_of(rows_in(dataset.engine.storage(place).read(place), asked, names, features))
     return columns_of(rows_given(asked, names, features))
 
 

@@ -308,10 +308,11 @@ def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float 
 
 def _analysis_type(rows: Mapping[str, Mapping[str, Any]], analysis: _Analysis | None) -> str:
     if analysis is not None and analysis.rows:
-        return (AnalysisType.MODEL_EXPLAINABILITY if analysis.explains else AnalysisType.MODEL_BIAS).value
-    return (
-        AnalysisType.MODEL_QUALITY if any("value" in row for row in rows.values()) else AnalysisType.DATA_QUALITY
-    ).value
+        found = AnalysisType.MODEL_EXPLAINABILITY if analysis.explains else AnalysisType.MODEL_BIAS
+    else:
+        has_metrics = any("value" in row for row in rows.values())
+        found = AnalysisType.MODEL_QUALITY if has_metrics else AnalysisType.DATA_QUALITY
+    return str(found.value)
 
 
 def _results(violations: Violations) -> list[CheckResult]:
