@@ -31,6 +31,7 @@ from uuid import uuid4
 
 import boto3
 import nbformat
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
@@ -68,7 +69,9 @@ SETUP = """
 import time as _time
 _slept = _time.sleep
 _time.sleep = lambda seconds: _slept(min(seconds, {longest}))
-import model_monitor.sagemaker
+import os as _os
+import sagemaker.session as _session
+_session.sts_regional_endpoint = lambda region: _os.environ["AWS_ENDPOINT_URL"]  # the SDK asks STS by an address of its own
 """
 
 OF_AN_ACCOUNT = re.compile(
@@ -126,7 +129,10 @@ class Endpoint:
 
     def _capture(self, name: str, kind: str, read: str, said: str, inference_id: str | None) -> None:
         client = boto3.client("s3")
-        described = boto3.client("sagemaker").describe_endpoint(EndpointName=name)
+        try:
+            described = boto3.client("sagemaker").describe_endpoint(EndpointName=name)
+        except ClientError:  # of a cell that was stopped before
+            return
         config = boto3.client("sagemaker").describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
         captured = config.get("DataCaptureConfig") or {}
         if "DestinationS3Uri" not in captured:
@@ -170,6 +176,7 @@ def account(folder: Path) -> Iterator[dict[str, str]]:
     try:
         yield environment | {
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": server.url,
+            "MODEL_MONITOR_MODEL": f"{server.url}/endpoints/model/invocations",  # what the shadow endpoint would answer
             "PYTHONPATH": os.pathsep.join(
                 filter(None, [str(Path(ours.__file__).parents[2]), os.environ.get("PYTHONPATH")])
             ),
@@ -211,15 +218,16 @@ def _run_cell(client: NotebookClient, book: nbformat.NotebookNode, number: int, 
     cell["source"] = "\n".join(
         "pass" if line.startswith(("!pip", "%pip", "!conda")) else line for line in text.splitlines()
     )
+    replies = []  # the kernel's own word: the SDK prints errors by rich, as text that is no error to a notebook's reader
+    client.on_cell_executed = lambda cell, cell_index, execute_reply: replies.append(execute_reply["content"])
     try:
-        done = client.execute_cell(cell, book.cells.index(cell))
+        client.execute_cell(cell, book.cells.index(cell))
     except CellTimeoutError:
         return Cell(number, "ours", f"went on for {CELL_SECONDS} s")
-    errors = [output for output in done.outputs if output.output_type == "error"]
-    if not errors:
+    if replies[-1]["status"] == "ok":
         return Cell(number, "ran")
-    said = re.sub(r"\s+", " ", f"{errors[0].ename}: {errors[0].evalue}")[:300]
-    trace = "\n".join(errors[0].traceback)
+    said = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
+    trace = "\n".join(replies[-1].get("traceback", ()))
     is_ours = "model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("model_monitor")[-1]
     return Cell(number, "ours" if is_ours or not OF_AN_ACCOUNT.search(said) else "account", said)
 

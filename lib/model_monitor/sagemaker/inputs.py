@@ -252,6 +252,21 @@ class DataCaptureConfig:
         self.csv_content_types = csv_content_types or ["text/csv"]
         self.json_content_types = json_content_types or ["application/json"]
 
+    def _to_request_dict(self) -> dict[str, Any]:
+        """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
+        types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
+        key = {} if self.kms_key_id is None else {"KmsKeyId": self.kms_key_id}
+        return {
+            "EnableCapture": self.enable_capture,
+            "InitialSamplingPercentage": self.sampling_percentage,
+            "DestinationS3Uri": self.destination_s3_uri,
+            "CaptureOptions": [
+                {"CaptureMode": self.API_MAPPING.get(each.upper(), each)} for each in self.capture_options
+            ],
+            "CaptureContentTypeHeader": types,
+            **key,
+        }
+
     def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
         """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""
         return CaptureOptions(

@@ -451,7 +451,7 @@ class JobConfig(BaseModel):
     )
 
     analysis_config: LocalAnalysisConfig | None = _of_analysis(
-        None, "Clarify's analysis_config.json: label, facets, metrics; a local file.", analyses=_WITH_FEATURES
+        None, "Clarify's analysis_config.json: label, facets, metrics; local or on S3.", analyses=_WITH_FEATURES
     )
 
     column_types: TypesByColumn = _of_bias(
