@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import Flags
-from model_monitor.spark.merging.captured import MICROSECONDS
-from model_monitor.spark.merging.labels import Period
-from model_monitor.spark.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
-from model_monitor.spark.merging.sources import PART, SECONDS, Kind, Parts
+from model_monitor.running.merging.captured import MICROSECONDS
+from model_monitor.running.merging.labels import Period
+from model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
+from model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 
