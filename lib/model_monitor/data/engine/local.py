@@ -248,8 +248,8 @@ class LocalPartitions:
     def beside(self, other: Partitions) -> LocalPartitions:
         return replace(self, parts=partial(_both, self.parts, cast("LocalPartitions", other).parts))
 
-    def together(self, by: str, order: Sequence[str], partitions: int) -> LocalPartitions:
-        return replace(self, parts=partial(self._together, by, order, partitions))
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
+        return replace(self, parts=partial(self._together, by, order, fewest or partitions))
 
     def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:
         from model_monitor.data.engine.local_exchange import brought_together

@@ -23,8 +23,8 @@ from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash6
 from model_monitor.storage import storage_of
 from model_monitor.storage.files import TemporaryFolder, join
 
-HELD_BYTES = 32 * 2**20
-"""Rows that a partition holds before it leaves them in its file."""
+HELD_BYTES, ENOUGH_BYTES = 32 * 2**20, 8 * 2**20
+"""Rows that a partition holds before it leaves them in its file, and those of a batch that needs no others."""
 
 PLACES = pa.schema([("partition", pa.int64()), ("path", pa.string()), ("batch", pa.int64())])
 """Where rows lie: for which new partition, in which file, and which batch there."""
@@ -81,6 +81,9 @@ def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     held: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:
+        if batch.nbytes >= ENOUGH_BYTES:
+            yield batch
+            continue
         if batch.num_rows:
             held.append(batch)
             size += batch.nbytes

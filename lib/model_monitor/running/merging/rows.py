@@ -67,8 +67,10 @@ class Counts(Counter[tuple[Any, ...]]):
     def by(self, name: str, *numbers: NDArray[Any]) -> None:
         """Count the rows of arrays by their numbers."""
         if len(numbers[0]):
-            found, times = np.unique(np.stack(numbers), axis=1, return_counts=True)
-            for *place, count in zip(*found.tolist(), times.tolist(), strict=True):
+            rows = np.stack(numbers)
+            ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
+            times = np.diff(ends, prepend=0)  # of each run, as records of an hour come one after the other
+            for *place, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
                 key = (name, *place)
                 self[key] += count
 

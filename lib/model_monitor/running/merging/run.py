@@ -47,6 +47,7 @@ from model_monitor.running.merging.ledger import (
 from model_monitor.running.merging.request import MergeRequest
 from model_monitor.running.merging.rows import Pending, Remembered, Role
 from model_monitor.running.merging.sources import (
+    LABEL_BYTES,
     FileLocations,
     HourFolder,
     HourlySource,
@@ -169,14 +170,16 @@ class _Hours:
         request = self.request
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
+        held = [self._pending.source([*before, *earlier])] if self._pending else []
+        fewest = partitions_of(self.labels, *held, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._longest_line())
         listings = self.captures.listing, self.labels.listing
         with faulty_files_named(self.engine, *listings):
-            staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions)
+            staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
-                staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions)
+                staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
         require_unchanged(self.engine, *listings)

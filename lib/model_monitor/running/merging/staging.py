@@ -93,15 +93,17 @@ def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Part
     )
 
 
-def stage(engine: Engine, sides: Sequence[Side], join: Join, folder: str, partitions: int) -> StagedHours:
+def stage(
+    engine: Engine, sides: Sequence[Side], join: Join, folder: str, partitions: int, fewest: int = 1
+) -> StagedHours:
     """Join the rows that the tasks make of the lines, and write what they become to `folder`. One scan of the lines.
 
-    partitions: how many buckets the rows are brought together in, by their ids.
+    partitions: how many buckets the rows are brought together in, by their ids. fewest: how many hold the labels.
     """
     if not sides:
         return StagedHours(folder, parts=join.parts)
     rows = reduce(lambda some, others: some.beside(others), [side.rows for side in sides])
-    lines = rows.together(KEY, [ROLE], partitions).mapped(join, LINES)
+    lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
     return _staged(engine.storage(folder), folder, join.parts)
 
