@@ -385,6 +385,65 @@ def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
     assert (tmp_path / "report-local" / "statistics.json").is_file()
 
 
+def labels(folder):
+    """Ground truth of those captures: late, twice, contradicted, of nobody, nearly JSON, as an array, and none at all."""
+    for hour in range(3):
+        lines = []
+        for number in range(400):
+            record = {
+                "groundTruthData": {"data": str(number % 3), "encoding": "CSV"},
+                "eventMetadata": {"eventId": f"{hour}-{number}"},
+                "eventVersion": "0",
+            }
+            if number % 17:
+                lines.append(str(record) if number == 5 else json.dumps(record))
+            if number % 50 == 1:
+                lines.append(json.dumps({**record, "groundTruthData": {"data": str(number), "encoding": "CSV"}}))
+        (folder / f"2026/01/01/{hour + 9:02}").mkdir(parents=True)
+        (folder / f"2026/01/01/{hour + 9:02}/part-{hour}.jsonl").write_text("\n".join([*lines, "no label", "[]"]))
+    elements = [
+        {"eventMetadata": {"eventId": "nobody's"}},
+        {"groundTruthData": {"data": "7"}, "eventMetadata": {"eventId": "0-17"}},
+    ]
+    (folder / "2026/01/01/09/array.json").write_text(json.dumps(elements, indent=2))
+
+
+@pytest.mark.parametrize("how", ["everything", "late", "absent", "people"])
+def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
+    """By jobs whose outputs are held against each other: merged records, ledger, ids that wait, restatement, quarantine."""
+    monkeypatch.setenv("ENGINES", "both")
+    captures(tmp_path / "captures")
+    labels(tmp_path / "labels")
+    source = ("--dataset-source", tmp_path / "captures", "--ground-truth-source", tmp_path / "labels")
+    flags = (*source, "--max-quarantined-share", "0.3", "--output-path", tmp_path / "merged")
+    more = {
+        "late": ("--late-labels", "P1D"),
+        "absent": (
+            "--absent-label",
+            "0",
+            "--after",
+            "PT1H",
+            "--scheduled-time",
+            "2026-01-01T12:00:00Z",
+            "--start-time-offset=-PT4H",
+            "--end-time-offset=PT0H",
+        ),
+        "people": ("--to-label", "20", "--score-attribute", "0"),
+    }.get(how, ())
+    ended = jobs_here("merge", *flags, *more)
+    assert ended.status == 0, ended.said
+    if how == "late":
+        (tmp_path / "labels/2026/01/01/11/late.jsonl").write_text(
+            json.dumps({"groundTruthData": {"data": "9", "encoding": "CSV"}, "eventMetadata": {"eventId": "1-17"}})
+            + "\n"
+        )
+        ended = jobs_here("merge", *flags, *more)
+        assert ended.status == 0, ended.said
+    merged = [path.read_text() for path in (tmp_path / "merged-local").rglob("part-*.jsonl")]
+    assert sum(text.count('"groundTruthData":') for text in merged) > 1000
+    assert (tmp_path / "merged-local/quarantine/00000.jsonl").is_file()
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_of_expectations(spark, tmp_path, kind):
     """Rules of every kind over texts, cut or whole, and over typed columns."""

@@ -38,7 +38,7 @@ from model_monitor.data.engine.protocol import (
 )
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
 from model_monitor.errors import NeedsSpark
-from model_monitor.storage import Storage, storage_of
+from model_monitor.storage import Storage, is_local, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -245,6 +245,23 @@ class LocalPartitions:
     def release(self) -> None:
         """Nothing to give back: what is kept is forgotten with whoever has it."""
 
+    def beside(self, other: Partitions) -> LocalPartitions:
+        return replace(self, parts=partial(_both, self.parts, cast("LocalPartitions", other).parts))
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
+        return replace(self, parts=partial(self._together, by, order, fewest or partitions))
+
+    def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:
+        from model_monitor.data.engine.local_exchange import brought_together
+
+        return brought_together(self.parts(), self.schema, by, order, count, self.engine.processes)
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        from model_monitor.data.engine.local_exchange import texts_left
+
+        here = self.engine.processes if is_local(folder) else 1  # how S3 is to encrypt it is known to this process
+        in_processes(_mapped_parts(self.parts, partial(texts_left, folder, by, text)), here)
+
     def states(self, task: Task) -> LocalStates:
         return LocalStates((self.mapped(task, STATE_SCHEMA),))
 
@@ -303,6 +320,10 @@ def _one_after_the_other(
     read: Callable[[Piece], Iterable[pa.RecordBatch]], pieces: Sequence[Piece]
 ) -> Iterator[pa.RecordBatch]:
     return chain.from_iterable(map(read, pieces))
+
+
+def _both(parts: Callable[[], list[Part]], others: Callable[[], list[Part]]) -> list[Part]:
+    return [*parts(), *others()]
 
 
 def _mapped_parts(parts: Callable[[], list[Part]], task: Task) -> list[Part]:

@@ -10,6 +10,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -151,8 +152,13 @@ def _column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
         return lines.view(pa.string())
     if name == LINE_KEY:
         return pa.array(xxhash64_of_texts(lines.view(pa.string())).view(np.int64))
-    known = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: keys_of([input_name(piece.path)])[0]}
+    known = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: _file_key(piece.path)}
     return pa.repeat(known[name], len(lines))
+
+
+@cache
+def _file_key(path: str) -> int:
+    return keys_of([input_name(path)])[0]
 
 
 def _opened(path: str) -> IO[bytes]:

@@ -149,6 +149,21 @@ class Partitions(Protocol):
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
         """What the task makes of every partition: batches of this schema."""
 
+    def beside(self, other: Partitions) -> Partitions:
+        """These rows and others with the same columns."""
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
+        """The same rows in so many partitions: all rows with a value of `by`, a text or an integer, are in one of them, and its
+        rows are sorted by `order`, nulls first, texts by their bytes.
+
+        fewest: how many are enough for what a task holds of each. Where `order` is a column of int8, its rows come in the batches
+        that they lie in.
+        """
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        """Write the texts of a column, a line each in the order of the rows, to files below `folder`: one in `<by>=<value>/` for
+        each value of an integer column that the rows are brought `together` and sorted by."""
+
     def states(self, task: Task) -> States:
         """The states that the task makes of every partition: batches of `state_rows.STATE_SCHEMA`."""
 

@@ -614,7 +614,7 @@ class JobConfig(BaseModel):
         default="name, but exact with --compat service",
     )
 
-    engine: EngineName = _of_analysis(
+    engine: EngineName = _option(
         EngineName.AUTO,
         "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
         "for what it alone opens, and above 1 GB (captures 2, Parquet and CSV 10).",

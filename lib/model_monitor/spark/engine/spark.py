@@ -23,6 +23,7 @@ from model_monitor.data.engine.protocol import (
     Broadcast,
     Engine,
     Function,
+    Partitions,
     StateRow,
     States,
     Task,
@@ -290,7 +291,16 @@ class SparkPartitions:
         self.frame.unpersist()
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
-        return SparkPartitions(_mapped(self.frame, task, from_arrow_schema(schema)))
+        return SparkPartitions(_mapped(self.frame, partial(in_worker, task), from_arrow_schema(schema)))
+
+    def beside(self, other: Partitions) -> SparkPartitions:
+        return SparkPartitions(self.frame.unionAll(other.frame))
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> SparkPartitions:
+        return SparkPartitions(self.frame.repartition(partitions, by).sortWithinPartitions(*order))
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
 
     def states(self, task: Task) -> SparkStates:
         return SparkStates(_mapped(self.frame, partial(in_worker, task), STATE_TYPE))
