@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
+from model_monitor.statistics.drift.distributions import Counts, Values, category_cells, steps_of
 from model_monitor.statistics.states import (
     ColumnType,
     Ends,
@@ -345,10 +345,9 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> dict[s
         before.rows + after.rows,
     )
     if before.numbers is not None and after.numbers is not None:
-        sides = before.numbers.step_cdf(), after.numbers.step_cdf()
-        values = np.union1d(sides[0].values, sides[1].values)
-        b, w = (np.diff(side.ranks_at(values), prepend=0).astype(float) for side in sides)
-        found = of_numbers(values, b + w, w[None, :])
+        both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
+        b, w = (steps_of(ranks).astype(float) for ranks in (both.before, both.after))
+        found = of_numbers(both.values, b + w, w[None, :])
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = of_categories(b + w, w[None, :])

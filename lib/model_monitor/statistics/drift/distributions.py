@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,15 @@ class EmptyDistribution(MonitorError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """Two samples on the values of both. values: distinct, ascending. before, after: how many of each lie at or below them."""
+
+    values: Values
+    before: Ranks
+    after: Ranks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StepCdf:
     """How many values lie at or below each value of a sketch.
 
@@ -45,6 +54,7 @@ class StepCdf:
     values: Values
     cumulative: Ranks
     exact_deviation: float | None = None
+    _beside: list[tuple[StepCdf, Pooled]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def total(self) -> int:
@@ -67,9 +77,28 @@ class StepCdf:
         shares: Values = self.ranks_at(points) / self.total
         return shares
 
+    def beside(self, before: StepCdf) -> Pooled:
+        """Both samples on the values of both. The first call merges them, for all tests and distances that look at the two."""
+        for other, found in self._beside:
+            if other is before:
+                return found
+        values = np.concatenate((before.values, self.values))
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+        last_of_equals = np.append(values[1:] != values[:-1], True)[: len(values)]
+        upto = np.cumsum(order < len(before.values))[last_of_equals]
+        places = np.flatnonzero(last_of_equals) + 1 - upto
+        ranks = before.ranks_upto()[upto], self.ranks_upto()[places]
+        self._beside.append((before, Pooled(values[last_of_equals], *ranks)))
+        return self._beside[-1][1]
+
+    def ranks_upto(self) -> Ranks:
+        """Number of values among none of the smallest distinct ones, the smallest one, the two smallest …"""
+        return np.concatenate(([0], self.cumulative))
+
     def ranks_at(self, points: Values) -> Ranks:
         """Number of values at or below each of `points`."""
-        ranks: Ranks = np.concatenate(([0], self.cumulative))[np.searchsorted(self.values, points, side="right")]
+        ranks: Ranks = self.ranks_upto()[np.searchsorted(self.values, points, side="right")]
         return ranks
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
@@ -183,6 +212,13 @@ def require_values(baseline_total: float, current_total: float, kind: str = "val
     for total, side in ((baseline_total, "baseline"), (current_total, "current data")):
         if not total > 0:
             raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
+
+
+def steps_of(ranks: NDArray[Any]) -> NDArray[Any]:
+    """What each of these ranks, along the last axis, is more than the one before it, the first more than 0."""
+    found = ranks.copy()
+    found[..., 1:] -= ranks[..., :-1]
+    return found
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:

@@ -9,11 +9,19 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import CategoryCounts, Counts, NumericDistribution, category_cells
+from model_monitor.statistics.drift.distributions import (
+    CategoryCounts,
+    Counts,
+    NumericDistribution,
+    category_cells,
+    steps_of,
+)
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -78,7 +86,7 @@ def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: 
     return float(rarer(together, np.array([float(current_lacking)]), size, float(rows + current_rows))[0])
 
 
-@cache
+@lru_cache(4096)  # many columns ask the same; a stream of windows must not fill the memory
 def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
     """The least number of rows of a window whose chance is `level` or less; None if not even all of them are.
 
@@ -103,6 +111,8 @@ LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test.
 
 CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
 """The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
+
+_CUTS = np.array(CUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,14 +243,15 @@ class _Pooled:
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before, after = baseline.step_cdf(), current.step_cdf()
-        self.values = np.union1d(before.values, after.values)
-        self.before, self.after = before.ranks_at(self.values), after.ranks_at(self.values)
+        both = after.beside(before)
+        self.values, self.before, self.after = both.values, both.before, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
         together = self.before + self.after
-        self.weights = np.diff(together, prepend=0).astype(float)
+        self.weights = steps_of(together).astype(float)
         self.together = together
         self.ranks = (together - self.weights / 2) / together[-1]
+        self.gaps = steps_of(self.after) / self.samples.m - steps_of(self.before) / self.samples.n
         self.ends = _ends(baseline, before.values), _ends(current, after.values)
 
     def kolmogorov(self) -> Component:
@@ -255,7 +266,7 @@ class _Pooled:
     def mean_of(self, name: str, scores: Counts, *, error: float = 1.0, scale: float = 1.0) -> Component:
         """The difference of the mean scores, with the variance that it has in all permutations, and a guard for skewed ones."""
         n, m, total = self.samples.n, self.samples.m, self.together[-1]
-        difference = float(scores @ (np.diff(self.after, prepend=0) / m - np.diff(self.before, prepend=0) / n))
+        difference = float(scores @ self.gaps)
         effect = max(0.0, abs(difference) - error * self.samples.error)
         if effect * scale < LEAST_EFFECT:
             return Component(name, 1.0, effect * scale)
@@ -282,18 +293,13 @@ class _Pooled:
     def cells(self) -> _Cells:
         """Counts between the quantiles of both samples together; each quantile is a cell of its own."""
         total = self.together[-1]
-        places = np.unique(np.searchsorted(self.together, np.array(CUTS) * total, side="left"))
-        counts = []
-        for ranks in (self.before, self.after):
-            upto = np.concatenate(([0], ranks))
-            edges = np.column_stack((upto[places], upto[places + 1])).ravel()
-            counts.append(np.diff(edges, prepend=0, append=upto[-1]).astype(float))
-        filled = counts[0] + counts[1] > 0
-        return _Cells(counts[0][filled], counts[1][filled], self.samples)
+        counts = cut(np.stack((self.before, self.after)), places_of_cuts(self.together, total)).astype(float)
+        before, after = counts[:, counts.any(axis=0)]
+        return _Cells(before, after, self.samples)
 
-    def _up_to(self, value: float, side: str) -> float:
-        place = np.searchsorted(self.values, value, side=side)  # type: ignore[call-overload]
-        return float(np.concatenate(([0], self.after))[place])
+    def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
+        place = self.values.searchsorted(value, side=side)
+        return float(self.after[place - 1]) if place else 0.0
 
 
 def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
@@ -303,6 +309,20 @@ def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
         low if side.minimum is None else min(low, side.minimum),
         high if side.maximum is None else max(high, side.maximum),
     )
+
+
+def places_of_cuts(ranks: NDArray[Any], total: float) -> NDArray[np.int64]:
+    """At which of the values the `CUTS` are first reached, each once. ranks: of both samples together."""
+    places = ranks.searchsorted(_CUTS * total)
+    return places[steps_of(places + 1) > 0]
+
+
+def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+    """Counts between the values at these places; each of these is a cell of its own. upto: up to each value, of each sample."""
+    edges = np.empty((len(upto), 2 * len(places) + 1), upto.dtype)
+    edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
+    edges[:, -1] = upto[:, -1]
+    return steps_of(edges)
 
 
 def joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

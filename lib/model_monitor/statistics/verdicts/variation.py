@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts, Values
 from model_monitor.statistics.drift.special_functions import special, student_above
-from model_monitor.statistics.verdicts.components import CUTS, LEAST_EFFECT, LEAST_EXPECTED, Component, joined
+from model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_EXPECTED,
+    Component,
+    cut,
+    joined,
+    places_of_cuts,
+)
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
@@ -47,23 +54,23 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
 
 def of_numbers(values: Values, totals: Counts, windows: Windows) -> Raw:
     """values: distinct, ascending. totals: how often each of them is in all windows and their reference."""
-    sizes, others, effective = _sizes(totals, windows)
-    total, ranks = totals.sum(), _upto(totals[None, :])
-    upto = _upto(windows)
+    sides = _sizes(totals, windows)
+    sizes, others, effective = sides
+    total, ranks, upto = totals.sum(), totals.cumsum(), windows.cumsum(axis=1)
     gaps = np.abs(upto * (1 / sizes + 1 / others) - ranks / others).max(axis=1)
     root = np.sqrt(effective)
-    scores = (ranks[0, 1:] - totals / 2) / total
-    places = np.unique(np.searchsorted(ranks[0, 1:], np.array(CUTS) * total, side="left"))
-    cut = _cut(ranks, places)[0]
-    filled = cut > 0
+    scores = (ranks - totals / 2) / total
+    places = places_of_cuts(ranks, total)
+    cells = cut(ranks[None, :], places)[0]
+    filled = cells > 0
     return {
         "rows": sizes[:, 0],
         "effective": effective,
         "ks": _ks_scores((root + 0.12 + 0.11 / root) * gaps),
-        "location": _mean_score(scores, totals, windows),
-        "spread": _mean_score((scores - 0.5) ** 2, totals, windows),
+        "location": _mean_score(scores, totals, windows, sides),
+        "spread": _mean_score((scores - 0.5) ** 2, totals, windows, sides),
         **_outside(values, windows < totals, upto),
-        **_of_cells(cut[filled], _cut(upto, places)[:, filled]),
+        **_of_cells(cells[filled], cut(upto, places)[:, filled]),
     }
 
 
@@ -157,26 +164,13 @@ def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
     return sizes, others, (sizes * others / totals.sum())[:, 0]
 
 
-def _upto(windows: Windows) -> Windows:
-    """Counts below the first value, and up to each."""
-    counts = np.zeros((len(windows), windows.shape[1] + 1))
-    np.cumsum(windows, axis=1, out=counts[:, 1:])
-    return counts
-
-
-def _cut(upto: Windows, places: NDArray[np.int64]) -> Windows:
-    """Counts between the values at these places; each of these is a cell of its own."""
-    edges = np.stack((upto[:, places], upto[:, places + 1]), axis=2).reshape(len(upto), -1)
-    return np.diff(edges, prepend=0, append=upto[:, -1:], axis=1)
-
-
 def _ks_scores(reached: Values) -> Values:
     near: Values = -special().ndtri(np.maximum(special().kolmogorov(reached), 1e-300) / 2)
     return np.where(reached > 5, 2 * reached - 0.2, near)  # the normal score of 2 · exp(-2x²) is nearly linear there
 
 
-def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
-    sizes, others, _ = _sizes(totals, windows)
+def _mean_score(scores: Values, totals: Counts, windows: Windows, sides: tuple[Values, Values, Values]) -> Values:
+    sizes, others, _ = sides
     total, sums = totals.sum(), windows @ scores
     differences = sums / sizes[:, 0] - (totals @ scores - sums) / others[:, 0]
     variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
@@ -187,7 +181,9 @@ def _mean_score(scores: Values, totals: Counts, windows: Windows) -> Values:
 
 
 def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[str, Values]:
-    """The shares beyond the range of the others, and further out than half its width. theirs: which values the others have."""
+    """The shares beyond the range of the others, and further out than half its width. theirs: which values the others have. upto:
+    of each window how many values lie up to each.
+    """
     alone, every = ~theirs.any(axis=1), np.arange(len(upto))
     low = np.where(alone, np.inf, values[theirs.argmax(axis=1)])
     high = np.where(alone, -np.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
@@ -195,8 +191,11 @@ def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[s
         half = np.where(np.isfinite(high - low), (high - low) / 2, 0.0)
     found = {}
     for name, by in (("beyond", 0.0), ("far", half)):
-        above = upto[:, -1] - upto[every, np.searchsorted(values, high + by, side="right")]
-        below = upto[every, np.searchsorted(values, low - by, side="left")]
+        inside, below = (
+            np.where(places, upto[every, places - 1], 0.0)
+            for places in (values.searchsorted(high + by, side="right"), values.searchsorted(low - by))
+        )
+        above = upto[:, -1] - inside
         found[name] = np.maximum(above, below) / upto[:, -1]
     return found
 
