@@ -25,7 +25,9 @@ from model_monitor.data.engine.protocol import (
     Function,
     StateRow,
     States,
+    StateTask,
     Task,
+    encoded,
     fold,
     rows_of_states,
 )
@@ -292,8 +294,8 @@ class SparkPartitions:
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
         return SparkPartitions(_mapped(self.frame, task, from_arrow_schema(schema)))
 
-    def states(self, task: Task) -> SparkStates:
-        return SparkStates(_mapped(self.frame, partial(in_worker, task), STATE_TYPE))
+    def states(self, task: StateTask) -> SparkStates:
+        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encoded, task)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
         return collected(self.frame)
