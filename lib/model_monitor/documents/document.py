@@ -171,7 +171,7 @@ class Section(BaseModel):
     """Members that are written as null, not left out, when they are set to None."""
 
     _as_read: ClassVar[_AsRead | None] = None
-    """Of a section that was read its own, beside its members: to make a private attribute of pydantic's takes longer than those."""
+    """Of a section that was read, its own. A private attribute of pydantic takes longer to make than all members."""
 
     def plain(self) -> dict[str, Any]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
