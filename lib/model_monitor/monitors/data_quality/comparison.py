@@ -120,7 +120,7 @@ class QualityBaseline(StoredBaseline):
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
         beside = (
-            (name, feature, raw)
+            (name, feature, dict(raw))
             for name, side in sides.items()
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,6 +35,7 @@ from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
+    Asked,
     Raw,
     Windows,
     between_share,
@@ -334,26 +336,36 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     return Variation(past, unfit)
 
 
-def of_window(before: FeatureDistribution, after: FeatureDistribution) -> dict[str, float] | None:
+def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window beside its reference; None if the two can't be compared."""
     if before.reason or after.reason or not before.present or not after.present:
         return None
-    lacking = of_missing(
-        np.array([float(after.rows - after.present)]),
-        np.array([float(after.rows)]),
-        before.rows + after.rows - before.present - after.present,
-        before.rows + after.rows,
-    )
+
+    def lacking() -> Raw:
+        return of_missing(
+            np.array([float(after.rows - after.present)]),
+            np.array([float(after.rows)]),
+            before.rows + after.rows - before.present - after.present,
+            before.rows + after.rows,
+        )
+
+    found: Raw
     if before.numbers is not None and after.numbers is not None:
         both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
         b, w = (steps_of(ranks).astype(float) for ranks in (both.before, both.after))
-        found = of_numbers(both.values, b + w, w[None, :])
+        cells = both.cells
+        found = of_numbers(both.values, b + w, w[None, :], (cells[0] + cells[1], cells[1][None, :]))
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = of_categories(b + w, w[None, :])
     else:
         return None
-    return {name: float(each[0]) for name, each in _whole({**lacking, **found}, 1).items()}
+
+    def first(name: str) -> Mapping[str, float]:
+        known = lacking() if name == "missing" else found
+        return {name: float(known[name][0]) if name in known else math.nan}
+
+    return Asked({name: partial(first, name) for name in FIELDS})
 
 
 def together(some: Past, others: Past) -> Past:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,13 +33,32 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so that there is no distance."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
+"""The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
+
+_CUTS = np.array(CUTS)
+
+
+@dataclass(frozen=True, eq=False)
 class Pooled:
     """Two samples on the values of both. values: distinct, ascending. before, after: how many of each lie at or below them."""
 
     values: Values
     before: Ranks
     after: Ranks
+
+    @cached_property
+    def gap(self) -> float:
+        """The largest gap between the two cumulative distributions, if neither is empty."""
+        return float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())
+
+    @cached_property
+    def cells(self) -> tuple[Counts, Counts]:
+        """Counts of each sample between the quantiles of both together; each quantile is a cell of its own."""
+        together = self.before + self.after
+        counts = cut(np.stack((self.before, self.after)), places_of_cuts(together, together[-1]))
+        before, after = counts[:, counts.any(axis=0)].astype(np.float64)
+        return before, after
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +103,12 @@ class StepCdf:
             if other is before:
                 return found
         values = np.concatenate((before.values, self.values))
-        order = np.argsort(values, kind="stable")
+        order = values.argsort(kind="stable")
         values = values[order]
-        last_of_equals = np.append(values[1:] != values[:-1], True)[: len(values)]
-        upto = np.cumsum(order < len(before.values))[last_of_equals]
-        places = np.flatnonzero(last_of_equals) + 1 - upto
+        last_of_equals = np.ones(len(values), bool)
+        np.not_equal(values[1:], values[:-1], out=last_of_equals[:-1])
+        upto = (order < len(before.values)).cumsum()[last_of_equals]
+        places = last_of_equals.nonzero()[0] + 1 - upto
         ranks = before.ranks_upto()[upto], self.ranks_upto()[places]
         self._beside.append((before, Pooled(values[last_of_equals], *ranks)))
         return self._beside[-1][1]
@@ -219,6 +240,20 @@ def steps_of(ranks: NDArray[Any]) -> NDArray[Any]:
     found = ranks.copy()
     found[..., 1:] -= ranks[..., :-1]
     return found
+
+
+def places_of_cuts(ranks: NDArray[Any], total: float) -> NDArray[np.int64]:
+    """At which of the values the `CUTS` are first reached, each once. ranks: of both samples together."""
+    places = ranks.searchsorted(_CUTS * total)
+    return places[steps_of(places + 1) > 0]
+
+
+def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+    """Counts between the values at these places; each of these is a cell of its own. upto: up to each value, of each sample."""
+    edges = np.empty((len(upto), 2 * len(places) + 1), upto.dtype)
+    edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
+    edges[:, -1] = upto[:, -1]
+    return steps_of(edges)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import (
     CategoryCounts,
@@ -109,11 +108,6 @@ LEAST_EFFECT = 0.02  # d: the smallest change of a share that is worth a word. S
 LEAST_RATIO = 2.0  # r: … or so many times as large, for a rare value. Source: D4.1.
 LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test. Source: D4.1.
 
-CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
-"""The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
-
-_CUTS = np.array(CUTS)
-
 
 @dataclass(frozen=True, slots=True)
 class Component:
@@ -151,9 +145,12 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
     (b, n), (w, m) = baseline, current
     if not b + w:
         return ()
-    cells = _Cells(np.array([b], dtype=float), np.array([w], dtype=float), Samples(n, m))
-    found = cells.rarest("missing", tried=1)
-    return (replace(found, p=1.0) if w * n < b * m else found,)  # fewer are a hint
+    before, after, half = b / n, w / m, 0.5 / min(n, m)
+    gap, p = after - before, 1.0
+    ratio = (max(before, after) + half) / (min(before, after) + half)
+    if w * n >= b * m and gap and (abs(gap) >= LEAST_EFFECT or ratio >= LEAST_RATIO):  # fewer are a hint
+        p = float(two_sided(np.array([float(b + w)]), np.array([float(w)]), n, m)[0])
+    return (Component("missing", min(1.0, p), abs(gap)),)
 
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:
@@ -166,7 +163,7 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Co
 def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Component, ...]:
     """The tests of two numeric distributions, neither of them empty."""
     pooled = _Pooled(baseline, current)
-    cells = pooled.cells()
+    cells = _Cells(*pooled.both.cells, pooled.samples)
     centred = pooled.ranks - 0.5
     return (
         pooled.kolmogorov(),
@@ -178,7 +175,7 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> t
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Cells:
     """Counts of both samples over the same cells, none of which is empty on both sides."""
 
@@ -186,7 +183,7 @@ class _Cells:
     current: Counts
     samples: Samples
 
-    @property
+    @cached_property
     def totals(self) -> Counts:
         return self.baseline + self.current
 
@@ -195,16 +192,19 @@ class _Cells:
         """Tests among the cells; two cells are one."""
         return 1 if len(self.baseline) <= 2 else len(self.baseline)
 
+    @cached_property
     def gaps(self) -> Counts:
         """Difference of each cell's share, less what may be the sketches' error."""
-        gaps = self.current / self.samples.m - self.baseline / self.samples.n
+        gaps: Counts = self.current / self.samples.m - self.baseline / self.samples.n
+        if not self.samples.error:
+            return gaps
         shrunk: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.samples.error / 2, 0.0)
         return shrunk
 
     def rarest(self, name: str, *, tried: int) -> Component:
         """The cell whose change is least likely among those that changed enough."""
         n, m, totals = self.samples.n, self.samples.m, self.totals
-        gaps = self.gaps()
+        gaps, sizes = self.gaps, np.abs(self.gaps)
         counts = self.current
         if self.samples.error:  # what moved for certain, in whole values
             moved = totals * self.samples.share + gaps * self.samples.effective
@@ -212,16 +212,16 @@ class _Cells:
         before, after = (totals - counts) / n, counts / m
         half = 0.5 / self.samples.smaller  # half a row more on both sides: no cell is empty
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)
-        enough = (np.abs(gaps) >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
+        enough = (sizes >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
         if not enough.any():
-            return Component(name, 1.0, float(np.abs(gaps).max()))
+            return Component(name, 1.0, float(sizes.max()))
         p = two_sided(totals[enough], counts[enough], n, m)
         least = int(p.argmin())
-        return Component(name, min(1.0, float(p[least]) * tried), float(np.abs(gaps[enough][least])))
+        return Component(name, min(1.0, float(p[least]) * tried), float(sizes[enough][least]))
 
     def chi_square(self) -> Component:
         """The test of equal shares of all cells, small ones joined, with a guard for those that are still rare."""
-        samples, gaps = self.samples, self.gaps()
+        samples, gaps = self.samples, self.gaps
         groups = joined(self.totals, LEAST_EXPECTED * (samples.n + samples.m) / samples.smaller)
         totals = np.bincount(groups, self.totals)
         moved = np.bincount(groups, gaps)
@@ -243,21 +243,20 @@ class _Pooled:
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before, after = baseline.step_cdf(), current.step_cdf()
-        both = after.beside(before)
-        self.values, self.before, self.after = both.values, both.before, both.after
+        self.both = both = after.beside(before)
+        self.values, self.after = both.values, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
-        together = self.before + self.after
+        together = both.before + both.after
         self.weights = steps_of(together).astype(float)
         self.together = together
         self.ranks = (together - self.weights / 2) / together[-1]
-        self.gaps = steps_of(self.after) / self.samples.m - steps_of(self.before) / self.samples.n
+        self.gaps = steps_of(both.after) / self.samples.m - steps_of(both.before) / self.samples.n
         self.ends = _ends(baseline, before.values), _ends(current, after.values)
 
     def kolmogorov(self) -> Component:
         """The largest gap of the two cumulative distributions."""
-        gap = float(np.abs(self.after / self.samples.m - self.before / self.samples.n).max())
-        effect = max(0.0, gap - self.samples.error)
+        effect = max(0.0, self.both.gap - self.samples.error)
         if effect < LEAST_EFFECT:
             return Component("ks", 1.0, effect)
         root = math.sqrt(self.samples.effective)
@@ -290,13 +289,6 @@ class _Pooled:
             return Component("range", 1.0, 0.0)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
 
-    def cells(self) -> _Cells:
-        """Counts between the quantiles of both samples together; each quantile is a cell of its own."""
-        total = self.together[-1]
-        counts = cut(np.stack((self.before, self.after)), places_of_cuts(self.together, total)).astype(float)
-        before, after = counts[:, counts.any(axis=0)]
-        return _Cells(before, after, self.samples)
-
     def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
         place = self.values.searchsorted(value, side=side)
         return float(self.after[place - 1]) if place else 0.0
@@ -309,20 +301,6 @@ def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
         low if side.minimum is None else min(low, side.minimum),
         high if side.maximum is None else max(high, side.maximum),
     )
-
-
-def places_of_cuts(ranks: NDArray[Any], total: float) -> NDArray[np.int64]:
-    """At which of the values the `CUTS` are first reached, each once. ranks: of both samples together."""
-    places = ranks.searchsorted(_CUTS * total)
-    return places[steps_of(places + 1) > 0]
-
-
-def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
-    """Counts between the values at these places; each of these is a cell of its own. upto: up to each value, of each sample."""
-    edges = np.empty((len(upto), 2 * len(places) + 1), upto.dtype)
-    edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
-    edges[:, -1] = upto[:, -1]
-    return steps_of(edges)
 
 
 def joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
