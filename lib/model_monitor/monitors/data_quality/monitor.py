@@ -28,7 +28,13 @@ from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
-from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE, statistics_of, suggest
+from model_monitor.monitors.data_quality.documents import (
+    DEFAULT_SETTINGS,
+    MAX_DOMAIN_SIZE,
+    require_features,
+    statistics_of,
+    suggest,
+)
 from model_monitor.monitors.data_quality.evaluation import (
     all_hints,
     check_all,
@@ -252,6 +258,7 @@ class DataQualityMonitor(Monitor):
         known: QualityBaseline | None,
         end: datetime | None,
     ) -> Measures:
+        require_features(self.predictions, dataset.names)
         if self.as_service:
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
