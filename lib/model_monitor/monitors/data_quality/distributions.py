@@ -242,6 +242,9 @@ def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
 
 def as_counted(values: Iterable[str]) -> frozenset[str]:
     """The values as the keys of `Frequencies` have them, which cut long texts."""
+    values = frozenset(values)
+    if max(map(len, values), default=0) <= SURELY_WHOLE:
+        return values
     return frozenset(_frequencies(dict.fromkeys(values, 1)).counts)
 
 
@@ -295,6 +298,7 @@ GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
 
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
+SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts

@@ -57,14 +57,14 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
         terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
         k = x[:, None] + np.arange(int(terms))  # so many or more
         ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
-        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)  # each term beside the first one
+        beyond = 1 + np.maximum(ratios, 0.0).cumprod(axis=1).sum(axis=1)  # each term beside the first one
 
-        def ways(among: Counts | float, chosen: Counts | float) -> Counts:
-            logarithm: Counts = gammaln(among + 1) - gammaln(chosen + 1) - gammaln(np.subtract(among, chosen) + 1)
-            return logarithm
-
-        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)  # the logarithm of exactly x
-        tails[few] = np.exp(first) * beyond
+        # The logarithm of exactly x is that of the ways to choose x of t, and the rest of the others, less those of all.
+        all_, chosen = np.array((t, of - t)), np.array((x, size - x))
+        gammas = gammaln(np.concatenate((all_, chosen, all_ - chosen)) + 1)
+        of_cell, of_others = gammas[:2] - gammas[2:4] - gammas[4:]
+        gammas = gammaln(np.array((of, size, of - size)) + 1)
+        tails[few] = np.exp(of_cell + of_others - (gammas[0] - gammas[1] - gammas[2])) * beyond
     least: Counts = np.minimum(tails, 1.0)
     return least
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -65,6 +65,9 @@ class Asked(Mapping[str, Any]):
         if name not in self._found:
             self._found |= self._ways[name]()
         return self._found[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._ways
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._ways)
@@ -145,7 +148,7 @@ def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Co
             if factor > 1
             else 0.0
         )
-    return replace(component, p=min(1.0, max(component.p, p)))
+    return Component(name, min(1.0, max(component.p, p)), component.effect)
 
 
 def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
