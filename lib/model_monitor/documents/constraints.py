@@ -377,6 +377,14 @@ class Constraints(Document):
         """
         return _settings([self.monitoring_config, *self.feature(feature).overrides.values()])
 
+    def settings_by_feature(self) -> dict[str, MonitoringSettings]:
+        """`monitoring_of` of every feature, without looking for each among all."""
+        whole = self.monitoring
+        configs = {
+            feature.name: [*feature.overrides.values()] for feature in reversed(self.features)
+        }  # the first counts
+        return {name: _settings([self.monitoring_config, *own]) if own else whole for name, own in configs.items()}
+
     def contradictions(self) -> Iterator[str]:
         """Overrides that name one of our distances for the other kind of feature alone, and so would have no effect."""
         for index, feature in enumerate(self.features):
@@ -439,16 +447,20 @@ def _methods_in(drift: DistributionConstraints) -> dict[_Kind, str]:
     return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
 
 
+_NO_DRIFT = DistributionConstraints()
+
+
 def _set_in(config: MonitoringConfig) -> dict[str, Any]:
     """The settings that `config` sets, by their names in MonitoringSettings; today's name wins over an old one."""
-    drift = config.distribution_constraints or DistributionConstraints()
-    settings = {
+    drift = config.distribution_constraints or _NO_DRIFT
+    settings: dict[str, Any] = {
         "domain_content_threshold": drift.min_domain_mass,
         "perform_comparison": drift.enable_comparisons,
         "left_out": drift.reason,
     }
     for section in (drift, config):
-        settings |= {name: value for name in _MEMBERS[type(section)] if (value := getattr(section, name)) is not None}
+        members = section.__dict__
+        settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}
     settings |= {kind.method: method for kind, method in _methods_in(drift).items()}
     return {
         name: value.is_on if isinstance(value, Switch) else value

@@ -20,12 +20,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     Strict,
     ValidationError,
-    ValidationInfo,
-    model_validator,
 )
 
 from model_monitor.documents import json_text
@@ -129,7 +125,6 @@ DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text 
 # How a document is read and written, and what its errors say.
 
 
-SectionType = TypeVar("SectionType", bound="Section")
 DocumentType = TypeVar("DocumentType", bound="Document")
 
 MARKS = {
@@ -154,7 +149,7 @@ MARKS = {
 MOST_FAULTS = 20  # faults of one document that its error lists; the rest is counted
 _LONGEST_SHOWN = 60  # characters of a text that an error repeats
 _SCALARS = frozenset({float, int, str, bool})
-_FROM_A_FILE = {"from a file": True}
+_AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
@@ -175,18 +170,8 @@ class Section(BaseModel):
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
     """Members that are written as null, not left out, when they are set to None."""
 
-    _as_read: _AsRead | None = PrivateAttr(default=None)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _remember_the_file(
-        cls: type[SectionType], given: Any, handler: ModelWrapValidatorHandler[SectionType], info: ValidationInfo
-    ) -> SectionType:
-        section = handler(given)
-        if info.context is _FROM_A_FILE and isinstance(given, Mapping):
-            members = section._members()
-            section._as_read = _AsRead(tuple(given), frozenset(name for name in given if members.get(name) is None))
-        return section
+    _as_read: ClassVar[_AsRead | None] = None
+    """Of a section that was read, its own. A private attribute of pydantic takes longer to make than all members."""
 
     def plain(self) -> dict[str, Any]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
@@ -201,7 +186,9 @@ class Section(BaseModel):
         }
 
     def _members(self) -> dict[str, Any]:
-        return self.__dict__ | (self.model_extra or {})
+        members = self.__dict__ | (self.model_extra or {})
+        members.pop(_AS_READ, None)
+        return members
 
     def _is_null(self, name: str, as_read: _AsRead | None) -> bool:
         return (as_read is not None and name in as_read.nulls) or (
@@ -253,7 +240,8 @@ class Document(Section):
         faults: list[str] = []
         document: DocumentType | None = None
         try:
-            document = cls.model_validate(content, context=_FROM_A_FILE)
+            document = cls.model_validate(content)
+            _remember_the_file(document, content)
         except ValidationError as error:
             faults += [_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
         faults += _repeated_names(content.get("features"))
@@ -276,6 +264,23 @@ class Document(Section):
     def to_json(self) -> str:
         """The file's text, as the service's containers print it (G10)."""
         return json_text.dump(self.plain())
+
+
+def _remember_the_file(made: Any, given: Any) -> None:
+    """Note in each section what stood there. given: what it was made of; one that was written shorter states what was set."""
+    if isinstance(made, Section):
+        members = made._members()
+        stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
+        nulls = frozenset(name for name in stated if members.get(name) is None)
+        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls))
+        for name, value in stated.items():
+            _remember_the_file(members.get(name), value)
+    elif isinstance(made, dict) and isinstance(given, Mapping):
+        for name, value in given.items():
+            _remember_the_file(made.get(name), value)
+    elif isinstance(made, tuple | list) and not set(map(type, made)) <= _SCALARS:
+        for item, value in zip(made, given if isinstance(given, list) else [given], strict=False):
+            _remember_the_file(item, value)
 
 
 def _plain(value: Any) -> Any:

@@ -268,12 +268,16 @@ class Finding:
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
-        own = {name: getattr(self, name) for name in self.__dataclass_fields__}  # asdict copies each value deeply
-        return CheckResult.model_validate({**whose, "check": check, **own})
+        members = ((name, getattr(self, name)) for name in _MEMBERS)
+        own = {name: value for name, value in members if value is not None}
+        return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
 
     def unjudged(self, reason: str) -> Finding:
         """The same numbers without a verdict."""
         return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None)
+
+
+_MEMBERS = tuple(Finding.__dataclass_fields__)
 
 
 def of_share(

@@ -34,7 +34,7 @@ def findings(shift, missing=0):
     before, after = state(0), state(shift, missing)
     known = MONITOR.known(MONITOR.constraints(before), None, before)
     metrics = MONITOR.metrics(after)
-    current = Baseline(MONITOR, MONITOR.documents(after, metrics), after, metrics, Ledger((), read=1000, kept=1000))
+    current = Baseline(MONITOR, after, metrics, Ledger((), read=1000, kept=1000))
     results = MONITOR.check(after, metrics, known)
     return Findings(MONITOR.violations(results), results, current, known.constraints, known=known)
 

@@ -90,7 +90,7 @@ def published(tmp_path, hour, value):
     state, monitor = profile_of(number_feature("age", [value])), DataQualityMonitor()
     metrics = monitor.metrics(state)
     folder = f"2026/03/{hour // 24 + 1:02}/{hour % 24:02}"
-    baseline = Baseline(monitor, monitor.documents(state, metrics), state, metrics, Ledger((), read=1, kept=1))
+    baseline = Baseline(monitor, state, metrics, Ledger((), read=1, kept=1))
     run = publish(baseline.files(), str(tmp_path / folder))
     return Entry(entry(hour).time, entry(hour).window, run.run_id, f"{folder}/_runs/{run.run_id}")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine.protocol import PARTITION, rows_of_states
+from model_monitor.data.engine.protocol import PARTITION
 from model_monitor.data.profiling.partition import blocks, rows_of_block, states_of_partition
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
-from model_monitor.statistics.states import ColumnType, Moments, RowCounts, decode
+from model_monitor.statistics.states import ColumnType, Moments, RowCounts
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,9 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
         }
     )
 
-    batches = states_of_partition(
-        ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1)
-    )
+    found = states_of_partition(ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1))
 
-    states = {(row.feature, row.kind): decode(row.state) for row in rows_of_states(batches)}
+    states = {(row.feature, row.kind): row.state for row in found}
     assert states[FEATURE_OF_ROWS, RowCounts.KIND] == RowCounts(kept=2, refused=(2,))
     assert [(states[slot, Moments.KIND].sum, states[slot, Moments.KIND].missing) for slot in range(2)] == [
         (4, 0),

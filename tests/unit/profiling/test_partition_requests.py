@@ -9,7 +9,7 @@ from model_monitor.data.profiling.partition import states_of_partition
 from model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.data.records.capture_documents import request_metadata
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.statistics.states import ColumnType, Requests, RowCounts, decode
+from model_monitor.statistics.states import ColumnType, Requests, RowCounts
 
 LINE = "the line"
 PLAN = ScanPlan(
@@ -40,8 +40,7 @@ NUMBERS, CELLS, REASONS, WIDTHS = zip(*ROWS, strict=True)
 
 
 def requests_of(batches, decoder=None) -> Requests:
-    states = [row["state"] for batch in states_of_partition(PLAN, decoder, batches) for row in batch.to_pylist()]
-    [requests] = [state for state in map(decode, states) if isinstance(state, Requests)]
+    [requests] = [row.state for row in states_of_partition(PLAN, decoder, batches) if row.kind == Requests.KIND]
     return requests
 
 
@@ -75,8 +74,7 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
 
     plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest)
     for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
-        states = [row["state"] for batch in states_of_partition(plan, decoder, batches) for row in batch.to_pylist()]
-        found = [state for state in map(decode, states) if isinstance(state, (RowCounts, Requests))]
+        found = [row.state for row in states_of_partition(plan, decoder, batches)]
 
         assert [state.newest for state in found if isinstance(state, RowCounts)] == [len(LINES[0])]
         assert [state.count for state in found if isinstance(state, Requests)] == [0]
@@ -102,7 +100,7 @@ def test_lines_that_executors_decode_give_the_same_requests():
 def test_nobody_asks_for_requests_without_metadata():
     plan = ScanPlan(PLAN.columns, 0, 10, reasons=len(Refusal), counts_cells=True)
     batch = rows_with_lines(0, len(ROWS)).drop_columns([LINE])
-    kinds = [row["kind"] for found in states_of_partition(plan, None, [batch]) for row in found.to_pylist()]
+    kinds = [row.kind for row in states_of_partition(plan, None, [batch])]
 
     assert "requests" not in kinds
     assert np.isin(["rows", "data_types"], kinds).all()

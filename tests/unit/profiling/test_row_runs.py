@@ -9,7 +9,7 @@ import pytest
 from model_monitor.data.engine.protocol import PARTITION
 from model_monitor.data.profiling.partition import states_of_partition
 from model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
-from model_monitor.statistics.states import ColumnType, RowRuns, decode
+from model_monitor.statistics.states import ColumnType, RowRuns
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
@@ -20,8 +20,8 @@ def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), keeps_runs=True, tex
     plan = ScanPlan(columns, 10, keeps_runs=keeps_runs, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
     batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
-    found = [row for out in states_of_partition(plan, None, [batch]) for row in out.to_pylist()]
-    return {row["feature"]: decode(row["state"]) for row in found if row["kind"] == RowRuns.KIND}
+    found = states_of_partition(plan, None, [batch])
+    return {row.feature: row.state for row in found if row.kind == RowRuns.KIND}
 
 
 def numbers(state, *, numeric=True):

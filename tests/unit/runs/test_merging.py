@@ -86,7 +86,7 @@ def test_a_merge_says_the_window_from_its_first_hour_to_its_last(tmp_path):
         metrics = monitor.metrics(state)
         ledger = Ledger((), read=2, kept=2)
         publish(
-            Baseline(monitor, monitor.documents(state, metrics), state, metrics, ledger, context=context).files(),
+            Baseline(monitor, state, metrics, ledger, context=context).files(),
             str(tmp_path / str(hour)),
         )
     publish_baseline(tmp_path / "old", state)

@@ -37,7 +37,7 @@ LEDGER = Ledger((), read=403, kept=200, refused={"it is no JSON": 3}, outside_wi
 def run(values, context=HOUR, ledger=LEDGER):
     state = profile_of(number_feature("charge", values))
     metrics = MONITOR.metrics(state)
-    return Baseline(MONITOR, MONITOR.documents(state, metrics), state, metrics, ledger, context=context)
+    return Baseline(MONITOR, state, metrics, ledger, context=context)
 
 
 def findings(values, **context):

@@ -57,7 +57,6 @@ PROGRAM = """
     from model_monitor.reports.history.archive import path_of, to_parquet
     from model_monitor.running.runs.merging import merge_runs
     from model_monitor.reports.outputs.files import publish
-    from model_monitor.data.engine.protocol import rows_of_states
     from model_monitor.data.profiling.partition import states_of_partition
     from model_monitor.data.engine.protocol import PARTITION
     from model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
@@ -80,8 +79,8 @@ PROGRAM = """
             "v2": ["gold"] * len(values),
         })
         states = {}
-        for row in rows_of_states(states_of_partition(plan, None, rows.to_batches(max_chunksize=2))):
-            states.setdefault(row.feature, []).append(decode(row.state))
+        for row in states_of_partition(plan, None, rows.to_batches(max_chunksize=2)):
+            states.setdefault(row.feature, []).append(decode(row.blob))
         features = [FeatureProfile.of(name, TYPES[name], states[place]) for place, name in enumerate(TYPES)]
         return Profile(len(values), tuple(features))
 

@@ -20,21 +20,18 @@ import pyarrow.compute as pc
 from model_monitor.data.engine import local_files, partitions
 from model_monitor.data.engine.local_files import Piece
 from model_monitor.data.engine.local_tables import double_of
-from model_monitor.data.engine.partitions import in_processes
+from model_monitor.data.engine.partitions import Made, in_processes
 from model_monitor.data.engine.protocol import (
     LINE_KEY,
     PARTITION,
-    STATE_SCHEMA,
     Broadcast,
     Engine,
     Function,
     Partitions,
     StateRow,
     States,
+    StateTask,
     Task,
-    batch_of_states,
-    fold,
-    rows_of_states,
 )
 from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
 from model_monitor.errors import NeedsSpark
@@ -262,8 +259,8 @@ class LocalPartitions:
         here = self.engine.processes if is_local(folder) else 1  # how S3 is to encrypt it is known to this process
         in_processes(_mapped_parts(self.parts, partial(texts_left, folder, by, text)), here)
 
-    def states(self, task: Task) -> LocalStates:
-        return LocalStates((self.mapped(task, STATE_SCHEMA),))
+    def states(self, task: StateTask) -> LocalStates:
+        return LocalStates(self, task)
 
     def batches(self) -> list[pa.RecordBatch]:
         return list(chain(*self._collected()))
@@ -280,16 +277,17 @@ class LocalPartitions:
 class LocalStates:
     """States of some partitions (`protocol.States`)."""
 
-    sources: tuple[LocalPartitions, ...]
+    source: LocalPartitions
+    task: StateTask
+    others: tuple[LocalStates, ...] = ()
 
     def beside(self, other: States) -> LocalStates:
-        return LocalStates((*self.sources, *cast("LocalStates", other).sources))
+        return replace(self, others=(*self.others, cast("LocalStates", other)))
 
     def rows(self, adders: int = 0) -> list[StateRow]:
-        parts = [part for source in self.sources for part in source.parts()]
-        batches = chain(*in_processes(parts, self.sources[0].engine.processes))
-        found = sorted(rows_of_states(batches), key=lambda row: (row.feature, row.kind, row.partition))
-        return list(rows_of_states(fold([batch_of_states(found)]))) if adders else found
+        parts = [partial(_mapped, part, each.task) for each in (self, *self.others) for part in each.source.parts()]
+        rows = chain(*in_processes(parts, self.source.engine.processes))
+        return sorted(rows, key=lambda row: (row.feature, row.kind, row.partition))
 
 
 @dataclass(frozen=True)
@@ -330,7 +328,7 @@ def _mapped_parts(parts: Callable[[], list[Part]], task: Task) -> list[Part]:
     return [partial(_mapped, part, task) for part in parts()]
 
 
-def _mapped(part: Part, task: Task) -> Iterator[pa.RecordBatch]:
+def _mapped(part: Part, task: Callable[[Iterable[pa.RecordBatch]], Iterator[Made]]) -> Iterator[Made]:
     return task(iter(part()))
 
 

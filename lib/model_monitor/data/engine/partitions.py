@@ -157,6 +157,7 @@ def rows_of_lines(row_bytes: int) -> int:
 
 
 Part = Callable[[], Iterable[pa.RecordBatch]]
+Made = TypeVar("Made")
 PROGRAM = "from model_monitor.data.engine.partitions import work; work()"
 LENGTH_BYTES = 8
 PARTITIONS = "partitions"
@@ -166,8 +167,8 @@ WORTH_PROCESSES = 4
 (benchmarks/engines.py)."""
 
 
-def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[list[pa.RecordBatch]]:
-    """The batches of every partition, in their order. This process makes some of them, all of a few.
+def in_processes(parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None) -> list[list[Made]]:
+    """What is made of every partition, batches or states, in their order. This process makes some of them, all of a few.
 
     processes: how many work at most; None for one a core, where it is worth it. What a partition raises is raised here.
     """
@@ -175,14 +176,16 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
     most = min(len(parts), processes or cores)
     if most < 2:
         return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
-    pickled: Callable[[Part], bytes] = cloudpickle().dumps  # of users' functions, too; it starts nothing
+    pickled: Callable[[Callable[[], Iterable[Made]]], bytes] = (
+        cloudpickle().dumps
+    )  # of users' functions, too; it starts nothing
     jobs = [pickled(part) for part in parts]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
     workers = [_started() for _ in range(most - 1)]
     for worker in workers:
         idle.put(worker)
 
-    def done(job: bytes) -> list[pa.RecordBatch]:
+    def done(job: bytes) -> list[Made]:
         worker = idle.get()
         try:
             _send(worker.stdin, job)
@@ -191,8 +194,8 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
             idle.put(worker)
         if isinstance(answer, BaseException):
             raise answer
-        batches: list[pa.RecordBatch] = answer
-        return batches
+        made: list[Made] = answer
+        return made
 
     def end() -> None:
         for worker in workers:
@@ -212,7 +215,7 @@ def in_processes(parts: Sequence[Part], processes: int | None = None) -> list[li
             worker.communicate()
 
 
-def _as_they_come(parts: Sequence[Part], answers: list[Future[list[pa.RecordBatch]]]) -> Iterator[None]:
+def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
     """Once for every partition that has come, until one has raised. While the workers go from the front this process makes those
     at the end.
     """
@@ -245,7 +248,7 @@ def _started() -> subprocess.Popen[bytes]:
 
 
 def work() -> None:
-    """What a process does: partitions in, their batches out, or what they raised."""
+    """What a process does: partitions in, what is made of them out, or what they raised."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
     while job := _received(sys.stdin.buffer):

@@ -35,21 +35,47 @@ STATE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class StateRow:
-    """A state on its way to the driver. feature: position of its column, or FEATURE_OF_ROWS."""
+    """A state on its way to the driver, which becomes bytes where it leaves its process. feature: position of its column, or
+    FEATURE_OF_ROWS.
+    """
 
     feature: int
     kind: str
     partition: int
-    state: bytes
+    state: State | bytes
+
+    @property
+    def blob(self) -> bytes:
+        """The state's bytes."""
+        return self.state.to_bytes() if isinstance(self.state, State) else self.state
+
+    def __reduce__(self) -> tuple[type[StateRow], tuple[int, str, int, bytes]]:
+        return StateRow, (self.feature, self.kind, self.partition, self.blob)
+
+
+StateTask: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[StateRow]]
+"""What is gathered of one partition. Pure, and pickled by name."""
+
+
+def encoded(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The states of a partition as they leave the executor."""
+    found: list[StateRow] = []
+    for row in task(batches):
+        found.append(row)
+        if len(found) >= STATES_PER_BATCH:
+            yield batch_of_states(found)
+            found = []
+    if found:
+        yield batch_of_states(found)
 
 
 def batch_of_states(rows: list[StateRow]) -> pa.RecordBatch:
-    """States as they leave the executor."""
+    """Some states as one batch."""
     columns = [
         [row.feature for row in rows],
         [row.kind for row in rows],
         [row.partition for row in rows],
-        [row.state for row in rows],
+        [row.blob for row in rows],
     ]
     return pa.RecordBatch.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)], schema=STATE_SCHEMA
@@ -67,16 +93,16 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), in the order of partitions; rows come sorted by feature, kind and partition."""
     found: list[StateRow] = []
     for (feature, kind), rows in groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind)):
-        found.append(StateRow(feature, kind, 0, added(row.state for row in rows).to_bytes()))
+        found.append(StateRow(feature, kind, 0, added(row.state for row in rows)))
         if len(found) >= STATES_PER_BATCH:
             yield batch_of_states(found)
             found = []
     yield batch_of_states(found)
 
 
-def added(blobs: Iterable[bytes]) -> State:
-    """The sum of encoded states from left to right."""
-    return sum_of(map(decode, blobs))
+def added(states: Iterable[State | bytes]) -> State:
+    """The sum of states, encoded ones among them, from left to right."""
+    return sum_of(state if isinstance(state, State) else decode(state) for state in states)
 
 
 PARTITION = "partition"
@@ -164,8 +190,8 @@ class Partitions(Protocol):
         """Write the texts of a column, a line each in the order of the rows, to files below `folder`: one in `<by>=<value>/` for
         each value of an integer column that the rows are brought `together` and sorted by."""
 
-    def states(self, task: Task) -> States:
-        """The states that the task makes of every partition: batches of `state_rows.STATE_SCHEMA`."""
+    def states(self, task: StateTask) -> States:
+        """The states that the task makes of every partition."""
 
     def batches(self) -> list[pa.RecordBatch]:
         """All of it, partitions in any order; for what is small by construction."""

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added, batch_of_states
+from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.errors import ScriptFailed
@@ -64,7 +64,7 @@ class OutcomeTask:
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
 
 
-def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The states of one partition's outcomes and of its rows. A partition without rows has none.
 
     batches: with their partition's number, and the LINE_KEY of each record where there is one.
@@ -82,12 +82,8 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     if builder is None:
         return
     state = builder.state()
-    yield batch_of_states(
-        [
-            StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted.to_bytes()),
-            StateRow(0, state.KIND, partition, state.to_bytes()),
-        ]
-    )
+    yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
+    yield StateRow(0, state.KIND, partition, state)
 
 
 def _counts(rows: Rows, reasons: int) -> RowCounts:

@@ -1,4 +1,4 @@
-"""What an executor does with its partition: batches of rows in, one row per state out.
+"""What an executor does with its partition: batches of rows in, states out.
 
 `states_of_partition` makes the states, of rows or of lines that it decodes itself. It is shipped by name and takes a picklable
 plan; there is neither pyspark nor pydeequ here. Rows are cut into blocks of `rows_of_block` whatever the size of Arrow's
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.local_tables import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
-from model_monitor.data.engine.protocol import PARTITION, STATES_PER_BATCH, StateRow, batch_of_states
+from model_monitor.data.engine.protocol import PARTITION, StateRow
 from model_monitor.data.profiling.gathering import Gatherer, RowRunsGatherer, gatherer_of
 from model_monitor.data.profiling.plan import (
     CELLS,
@@ -37,7 +37,7 @@ from model_monitor.data.profiling.plan import (
     ScanPlan,
     keys_of,
 )
-from model_monitor.statistics.states import ColumnType, RequestsBuilder, RowCounts
+from model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -51,9 +51,7 @@ for a block of many columns in memory."""
 BYTES_OF_NUMBER, BYTES_OF_TEXT = 8, 64  # what a cell is taken for where the size of a block is chosen
 
 
-def states_of_partition(
-    plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The states of one partition's rows. A partition without rows has none.
 
     decode: what makes rows of the batches; None if they are rows, prepared by Spark.
@@ -85,19 +83,14 @@ def states_of_partition(
                 gatherer.update(block)
     if partition is None:
         return
-    found = []
     if plan.counts_rows:
         rows = replace(rows, newest=max(times, default=0))
-        found.append(StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows.to_bytes()))
+        yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
     if plan.metadata is not None:
-        state = requests.state()
-        found.append(StateRow(FEATURE_OF_ROWS, state.KIND, partition, state.to_bytes()))
+        yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
     for position, gatherer in gatherers:
-        found += [StateRow(position, state.KIND, partition, state.to_bytes()) for state in gatherer.states()]
-        if len(found) >= STATES_PER_BATCH:
-            yield batch_of_states(found)
-            found = []
-    yield batch_of_states(found)
+        for state in gatherer.states():
+            yield StateRow(position, state.KIND, partition, state)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
@@ -42,7 +44,7 @@ ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
     most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
@@ -59,7 +61,7 @@ class Column:
     unfit: str | None = None
     family: str = DRIFT
 
-    @property
+    @cached_property
     def p(self) -> float:
         return combined(self.components)
 
@@ -178,46 +180,46 @@ RARE = 0.05
 def verdict(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """What becomes of the drift check's finding by the file's method where chance is allowed for."""
     smallest = _smallest(threshold, column, calibration)
-    known = replace(finding, distance=column.distance)
-    if math.isfinite(smallest):
+    known: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
+    seen = known | {"smallest_change": smallest} if math.isfinite(smallest) else known
+    if seen is not known:
         change = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
-        known = replace(known, smallest_change=smallest, change=change)
+        seen["change"] = change
     if calibration.rows_are_independent or column.windows:
-        return _by_tests(known, threshold, column, calibration)
+        return replace(finding, **_by_tests(finding, seen, threshold, column, calibration))
     if finding.status is not CheckStatus.PASSED or column.samples is None:
-        return replace(
-            known, change=None, smallest_change=None
-        )  # beside what was seen, it is another number for the same
-    return replace(
-        known, status=CheckStatus.CANNOT_TELL, reason=f"{column.unfit or NO_HISTORY}; {_unseen(known, column)}"
-    )
+        return replace(finding, **known)  # beside what was seen, it is another number for the same
+    reason = f"{column.unfit or NO_HISTORY}; {_unseen(seen, column)}"
+    return replace(finding, **seen, status=CheckStatus.CANNOT_TELL, reason=reason)
 
 
-def _by_tests(known: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
+def _by_tests(
+    finding: Finding, seen: Mapping[str, Any], threshold: float, column: Column, calibration: Calibration
+) -> dict[str, Any]:
     """By the column's own tests, which rows that are independent allow, or earlier windows."""
     level, _ = calibration.share_of(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
-    tested = replace(known, p=column.p, adjusted_p=column.adjusted_p, reason=why)
-    if rarest is not None:
-        tested = replace(tested, component=rarest.name, effect=rarest.effect)
+    tested = {**seen, "p": column.p, "adjusted_p": column.adjusted_p}
     low = high = None
     if distance is not None and samples is not None:
         low, high = distance_interval(distance, samples, phi=column.phi)
-    tested = replace(tested, distance_low=low, distance_high=high)
+    if high is None and column.adjusted_p > level:
+        return tested
+    tested |= {"reason": why, "distance_low": low, "distance_high": high}
+    if rarest is not None:
+        tested |= {"component": rarest.name, "effect": rarest.effect}
     if column.adjusted_p <= level:
         text = messages.drift_p_value(column.adjusted_p, level)
-        if known.description is not None:  # by the file's own method
-            text = known.description
+        if finding.description is not None:  # by the file's own method
+            text = finding.description
         elif distance is not None and distance > threshold:
             text = messages.drift(distance, threshold)
-        return replace(tested, status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
-    if high is None:
-        return replace(known, p=column.p, adjusted_p=column.adjusted_p)
-    if high <= threshold:
-        return replace(tested, status=CheckStatus.PASSED, description=None)
-    reason = f"{_unseen(tested, column)}; {why}"
-    return replace(tested, status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
+        return {**tested, "status": CheckStatus.VIOLATED, "change": None, "smallest_change": None, "description": text}
+    if high is not None and high <= threshold:
+        return {**tested, "status": CheckStatus.PASSED, "description": None}
+    reason = f"{_unseen(seen, column)}; {why}"
+    return {**tested, "status": CheckStatus.CANNOT_TELL, "reason": reason, "description": None}
 
 
 def _smallest(threshold: float, column: Column, calibration: Calibration) -> float:
@@ -236,8 +238,8 @@ def _smallest(threshold: float, column: Column, calibration: Calibration) -> flo
     return smallest - share if smallest < 1 else math.inf
 
 
-def _unseen(finding: Finding, column: Column) -> str:
-    rows = column.samples.m if column.samples is not None else 0
-    if finding.smallest_change is None:
+def _unseen(seen: Mapping[str, Any], column: Column) -> str:
+    rows, change = column.samples.m if column.samples is not None else 0, seen["smallest_change"]
+    if change is None:
         return NOTHING_SEEN.format(rows=rows)
-    return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=finding.smallest_change)
+    return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=change)

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
 from model_monitor.documents.statistics import Statistics
@@ -32,14 +34,15 @@ from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, group_size, in_minutes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QualityBaseline(StoredBaseline):
     """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
 
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
-    attributions: the share of each feature in what moves the model.
+    attributions: the share of each feature in what moves the model. beside: the window that was last held against it, for all
+    that look at the two.
     """
 
     constraints: Constraints
@@ -50,8 +53,14 @@ class QualityBaseline(StoredBaseline):
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     attributions: Mapping[str, float] = field(default_factory=dict)
+    beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
+    def settings(self) -> Mapping[str, MonitoringSettings]:
+        """The settings in force for each feature."""
+        return self.constraints.settings_by_feature()
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
@@ -81,7 +90,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        everywhere = [self.constraints.monitoring, *(self.constraints.monitoring_of(name) for name in self.names)]
+        everywhere = [self.constraints.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
             found |= {PREVIOUS: None}
@@ -111,7 +120,7 @@ class QualityBaseline(StoredBaseline):
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
         beside = (
-            (name, feature, raw)
+            (name, feature, dict(raw))
             for name, side in sides.items()
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
@@ -164,15 +173,15 @@ COLUMNS_DIFFER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class FeatureComparison:
     """One feature of constraints.json.
 
     whole: the run's data that it is a column of. settings: the ones in force for it. current: a profile of no rows if the current
     data has no such feature; then unmatched says why. now: its distribution. suggested: the constraints that the baseline's run
     suggested. before: the baseline's states of it; None if they are not at hand. references: what else it is compared with, by
-    name, as `previous:8`. calibration: what chance may do to this run; None where it is not allowed for. against: the reference
-    that stands as `baseline`, if not the baseline.
+    name, as `previous:8`. against: the reference that stands as `baseline`, if not the baseline. evidence: what the guards saw,
+    once they have looked.
     """
 
     whole: Comparison
@@ -185,10 +194,15 @@ class FeatureComparison:
     suggested: FeatureConstraints | None
     before: FeatureProfile | None
     references: Mapping[str, FeatureDistribution]
-    calibration: Calibration | None = None
     against: str | None = None
+    evidence: list[Mapping[str, Any]] = field(default_factory=list, init=False, repr=False)
 
     @property
+    def calibration(self) -> Calibration | None:
+        """What chance may do to this run; None where it is not allowed for, or nobody has asked yet."""
+        return self.whole.known[0] if self.whole.known else None
+
+    @cached_property
     def judged_references(self) -> tuple[str, ...]:
         """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
         if not self.is_drift_calibrated:
@@ -218,7 +232,7 @@ class FeatureComparison:
         """The family of its drift."""
         return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
 
-    @property
+    @cached_property
     def rises(self) -> bool:
         """Whether its values are keys, which rise with the baseline's rows."""
         variation = self.whole.history.get(BASELINE)
@@ -230,7 +244,7 @@ class FeatureComparison:
         """Whether there is anything to judge, and somebody wants it judged."""
         return not self.unmatched and self.settings.evaluate_constraints
 
-    @property
+    @cached_property
     def is_drift_calibrated(self) -> bool:
         """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
         requested and judged by its threshold.
@@ -238,7 +252,7 @@ class FeatureComparison:
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
-    @property
+    @cached_property
     def has_own_drift(self) -> bool:
         """Whether the user requested its drift: by a method of another kind, or in the feature's own settings."""
         settings = self.settings
@@ -258,7 +272,7 @@ class FeatureComparison:
         return any(getattr(config, limit) == getattr(self.settings, limit) for config in own.overrides.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """A run's data beside a baseline.
 
@@ -268,7 +282,8 @@ class Comparison:
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
     type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
     before: the baseline's states, for the guard. references: what else it is compared with, by name, as `previous:8`.
-    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows.
+    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows. settings: those in
+    force for each feature, if they are at hand. known: what chance may do to the run, once it is found.
     """
 
     constraints: Constraints
@@ -283,6 +298,8 @@ class Comparison:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
+    settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
+    known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
 
     @property
     def num_current_columns(self) -> int:
@@ -302,8 +319,13 @@ class Comparison:
         """The columns of the current data that constraints.json lacks; of a name that occurs again the later ones."""
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
-    def features(self) -> Iterator[FeatureComparison]:
+    @cached_property
+    def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
+        return tuple(self._features())
+
+    def _features(self) -> Iterator[FeatureComparison]:
+        settings = self.settings or self.constraints.settings_by_feature()
         current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
         suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
         before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
@@ -313,7 +335,7 @@ class Comparison:
             yield FeatureComparison(
                 self,
                 constraints,
-                self.constraints.monitoring_of(name),
+                settings[name],
                 self.baseline.get(name) or self._unknown(constraints),
                 profile,
                 from_feature_profile(profile),

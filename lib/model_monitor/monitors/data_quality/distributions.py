@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
+from model_monitor.statistics.drift.distributions import Counts, Values, category_cells, steps_of
 from model_monitor.statistics.states import (
     ColumnType,
     Ends,
@@ -34,6 +35,7 @@ from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
+    Asked,
     Raw,
     Windows,
     between_share,
@@ -240,6 +242,9 @@ def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
 
 def as_counted(values: Iterable[str]) -> frozenset[str]:
     """The values as the keys of `Frequencies` have them, which cut long texts."""
+    values = frozenset(values)
+    if max(map(len, values), default=0) <= SURELY_WHOLE:
+        return values
     return frozenset(_frequencies(dict.fromkeys(values, 1)).counts)
 
 
@@ -293,6 +298,7 @@ GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
 
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
+SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
@@ -334,27 +340,36 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     return Variation(past, unfit)
 
 
-def of_window(before: FeatureDistribution, after: FeatureDistribution) -> dict[str, float] | None:
+def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window beside its reference; None if the two can't be compared."""
     if before.reason or after.reason or not before.present or not after.present:
         return None
-    lacking = of_missing(
-        np.array([float(after.rows - after.present)]),
-        np.array([float(after.rows)]),
-        before.rows + after.rows - before.present - after.present,
-        before.rows + after.rows,
-    )
+
+    def lacking() -> Raw:
+        return of_missing(
+            np.array([float(after.rows - after.present)]),
+            np.array([float(after.rows)]),
+            before.rows + after.rows - before.present - after.present,
+            before.rows + after.rows,
+        )
+
+    found: Raw
     if before.numbers is not None and after.numbers is not None:
-        sides = before.numbers.step_cdf(), after.numbers.step_cdf()
-        values = np.union1d(sides[0].values, sides[1].values)
-        b, w = (np.diff(side.ranks_at(values), prepend=0).astype(float) for side in sides)
-        found = of_numbers(values, b + w, w[None, :])
+        both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
+        b, w = (steps_of(ranks).astype(float) for ranks in (both.before, both.after))
+        cells = both.cells
+        found = of_numbers(both.values, b + w, w[None, :], (cells[0] + cells[1], cells[1][None, :]))
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = of_categories(b + w, w[None, :])
     else:
         return None
-    return {name: float(each[0]) for name, each in _whole({**lacking, **found}, 1).items()}
+
+    def first(name: str) -> Mapping[str, float]:
+        known = lacking() if name == "missing" else found
+        return {name: float(known[name][0]) if name in known else math.nan}
+
+    return Asked({name: partial(first, name) for name in FIELDS})
 
 
 def together(some: Past, others: Past) -> Past:

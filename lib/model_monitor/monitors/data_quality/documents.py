@@ -318,11 +318,7 @@ def suggest(
     Raises BadConfiguration if one of them is not there.
     Source: C4.2, G11 and G12; D4.6.
     """
-    names = [feature.name for feature in profile.features]
-    if unknown := [name for name in predictions if name not in names]:
-        raise BadConfiguration(
-            f"--predictions: {unknown[0]!r} is no feature of the data; they are {', '.join(names[:20])}"
-        )
+    require_features(predictions, [feature.name for feature in profile.features])
     features = []
     for feature in profile.features:
         members: dict[str, Any] = {}
@@ -335,6 +331,14 @@ def suggest(
         features = list(with_margin(zip(features, profile.features, strict=True), settings, window_rows))
         settings = _with_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
+
+
+def require_features(predictions: Collection[str], names: Sequence[str]) -> None:
+    """Raises BadConfiguration if one of the predictions is no feature of the data."""
+    if unknown := [name for name in predictions if name not in names]:
+        raise BadConfiguration(
+            f"--predictions: {unknown[0]!r} is no feature of the data; they are {', '.join(names[:20])}"
+        )
 
 
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:

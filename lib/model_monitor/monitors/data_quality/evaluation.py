@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from model_monitor.documents.check_results import (
@@ -64,13 +64,12 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     where a column can't be identified, neither is.
     Source: C11.4, C11.20.
     """
-    features = list(comparison.features())
-    calibration = _calibration_of(comparison, features)
-    judged = (replace(feature, calibration=calibration) for feature in features)
+    if not comparison.known:
+        comparison.known.append(_calibration_of(comparison))
     return (
         *_of_data_set(comparison),
-        *_of_volume(comparison, calibration),
-        *(result for feature in judged for result in _of(feature)),
+        *_of_volume(comparison, comparison.known[0]),
+        *(result for feature in comparison.features for result in _of(feature)),
     )
 
 
@@ -116,14 +115,14 @@ def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -
     return tuple(put(result) for result in results)
 
 
-def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison]) -> Calibration | None:
+def _calibration_of(comparison: Comparison) -> Calibration | None:
     """What chance may do to a run; None where it is not allowed for."""
-    ledger = ledger_of(comparison, features)
+    ledger = ledger_of(comparison)
     if ledger is None:
         return None
     tested = comparison.constraints.monitoring.rows_are_independent
     columns = {}
-    for feature in features:
+    for feature in comparison.features:
         name = feature.constraints.name
         for reference in feature.judged_references:
             before = feature.references.get(reference, feature.baseline)
@@ -134,7 +133,7 @@ def _calibration_of(comparison: Comparison, features: Sequence[FeatureComparison
     return Calibration(ledger, with_adjusted(columns))
 
 
-def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | None = None) -> BudgetLedger | None:
+def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     """How the families of checks that run share the budget; None where chance is not allowed for.
 
     A limit that a person wrote or edited is judged as written and takes no part.
@@ -143,7 +142,9 @@ def ledger_of(comparison: Comparison, features: Sequence[FeatureComparison] | No
     settings = comparison.constraints.monitoring
     if not settings.is_calibrated or comparison.exact_classes:
         return None
-    features = list(comparison.features()) if features is None else features
+    if comparison.known and (calibration := comparison.known[0]) is not None:
+        return calibration.ledger
+    features = comparison.features
     tests = {
         family: sum(len(each.judged_references) for each in features if each.family == family)
         for family in (DRIFT, PREDICTIONS)

@@ -28,7 +28,13 @@ from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
-from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE, statistics_of, suggest
+from model_monitor.monitors.data_quality.documents import (
+    DEFAULT_SETTINGS,
+    MAX_DOMAIN_SIZE,
+    require_features,
+    statistics_of,
+    suggest,
+)
 from model_monitor.monitors.data_quality.evaluation import (
     all_hints,
     check_all,
@@ -77,10 +83,15 @@ def published_metrics(
     """
     results = list(results)
     distances = {o.feature: o.observed for o in results if o.feature and o.check == _DRIFT and o.observed is not None}
-    emitting = {feature.name: constraints.monitoring_of(feature.name).emit_metrics for feature in constraints.features}
     by_default = constraints.monitoring.emit_metrics
+    own = {
+        feature.name: config.emit_metrics.is_on
+        for feature in constraints.features
+        for config in feature.overrides.values()  # a later one wins
+        if config.emit_metrics is not None
+    }
     for feature in profile.features:
-        if emitting.get(feature.name, by_default):
+        if own.get(feature.name, by_default):
             yield from _of_feature(feature, distances)
     if by_default:
         violated = sum(result.status is CheckStatus.VIOLATED for result in results)
@@ -247,6 +258,7 @@ class DataQualityMonitor(Monitor):
         known: QualityBaseline | None,
         end: datetime | None,
     ) -> Measures:
+        require_features(self.predictions, dataset.names)
         if self.as_service:
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
@@ -337,19 +349,30 @@ class DataQualityMonitor(Monitor):
         return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
 
     def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
-        return Comparison(
-            known.constraints,
-            profile,
-            known.distributions,
-            is_matched=layout.is_matched and not self.exact_columns,
-            ties=Ties.LOST if self.as_service else Ties.SUMMED,
-            exact_classes=self.as_service,
-            suggested=known.suggested,
-            before=known.profile,
-            references=known.references,
-            history=known.history,
-            volume=known.volume and replace(known.volume, newest=layout.newest),
-        )
+        """The two side by side, which the checks, the budget and the hints of one window share."""
+        is_matched, as_service = layout.is_matched and not self.exact_columns, self.as_service
+        volume = known.volume and replace(known.volume, newest=layout.newest)
+        for each in known.beside:
+            is_same = each.current is profile and (each.is_matched, each.exact_classes) == (is_matched, as_service)
+            if is_same and (each.volume == volume or layout is TOLD):
+                return each
+        known.beside[:] = [
+            Comparison(
+                known.constraints,
+                profile,
+                known.distributions,
+                is_matched=is_matched,
+                ties=Ties.LOST if as_service else Ties.SUMMED,
+                exact_classes=as_service,
+                suggested=known.suggested,
+                before=known.profile,
+                references=known.references,
+                history=known.history,
+                volume=volume,
+                settings=known.settings,
+            )
+        ]
+        return known.beside[0]
 
     def in_words(
         self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow, batch_of_states
+from model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
@@ -142,7 +142,7 @@ class AttributionTask:
         return tuple(self.explained.names[place] for place in self.written)
 
 
-def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The state of one partition's attributions, its local values if they are wanted, and the account of its rows."""
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
@@ -165,17 +165,13 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         values = found.values[:, :, list(task.written)]
         builder.update(values, keys_of(cells), found.exact)
         if task.with_local:
-            yield batch_of_states([StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))])
+            yield StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))
             chunk += 1
     if builder is None:
         return
     state = builder.state()
-    yield batch_of_states(
-        [
-            StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted.to_bytes()),
-            StateRow(0, state.KIND, partition, state.to_bytes()),
-        ]
-    )
+    yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
+    yield StateRow(0, state.KIND, partition, state)
 
 
 def sample_of_partition(

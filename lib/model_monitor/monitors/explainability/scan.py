@@ -256,8 +256,8 @@ def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tup
 
 
 def _sum(found: list[StateRow], none: Any, kind: str) -> Any:
-    blobs = [row.state for row in sorted(found, key=lambda row: row.partition) if row.kind == kind]
-    return added(blobs) if blobs else none
+    states = [row.state for row in sorted(found, key=lambda row: row.partition) if row.kind == kind]
+    return added(states) if states else none
 
 
 def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
@@ -265,7 +265,7 @@ def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) 
     names = [f"{feature}_{output}" for output in task.outputs for feature in task.features]
     csv.writer(header).writerow(names if join_name is None else [join_name, *names])
     lines = sorted((row for row in found if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature))
-    return header.getvalue().encode() + b"".join(row.state for row in lines)
+    return header.getvalue().encode() + b"".join(row.blob for row in lines)
 
 
 def _dependence(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from model_monitor import __version__
@@ -48,8 +49,6 @@ class Baseline(AsTables):
     ----------
     monitor : Monitor
         The one whose documents they are.
-    documents : tuple of Document
-        What the data is like, and what later data should be like.
     state : State
         What the documents are made of; states add.
     metrics : object
@@ -83,7 +82,6 @@ class Baseline(AsTables):
     """
 
     monitor: Monitor
-    documents: tuple[Document, ...]
     state: Any
     metrics: Any
     ledger: Ledger
@@ -93,6 +91,12 @@ class Baseline(AsTables):
     variation: Any = None
     deequ: str | None = None
     judged: Judged | None = None
+    known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """What the data is like, and what later data should be like; of a window nobody may ask for them."""
+        return self.monitor.documents(self.state, self.metrics)
 
     @property
     def statistics(self) -> Any:

@@ -134,6 +134,7 @@ def run_baseline(
 
     def profiled(dataset: Dataset) -> Baseline:
         baseline = run.profiled(dataset, monitor.measures_of_baseline())
+        baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
         return baseline
 
@@ -332,9 +333,16 @@ def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
 
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
-    """What the monitor knows of a baseline that was just made: its constraints are as they were suggested."""
-    known: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
-    return known.with_parts(baseline.variation) if baseline.variation is not None else known
+    """What the monitor knows of a baseline that was just made: its constraints are as they were suggested. For the next window
+    with the same monitor it is at hand.
+    """
+    for by, known in baseline.known:
+        if by == monitor:
+            return known
+    found: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    found = found.with_parts(baseline.variation) if baseline.variation is not None else found
+    baseline.known[:] = [(monitor, found)]
+    return found
 
 
 def _log_matching(ledger: Ledger) -> None:
@@ -353,15 +361,13 @@ def _context(window: Window | None) -> RunContext:
 
 
 def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
-    """The documents of what was scanned."""
+    """What was scanned, with all that is made of it."""
     metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
-    documents = monitor.documents(found.state, metrics)
     checks = found.checks() if found.checks else None
     variation = monitor.variation(found.state, found.runs) if any(each.runs for each in found.runs) else None
     judged = found.judged() if found.judged else None
     return Baseline(
         monitor,
-        documents,
         found.state,
         metrics,
         ledger,

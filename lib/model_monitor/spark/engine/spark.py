@@ -26,7 +26,9 @@ from model_monitor.data.engine.protocol import (
     Partitions,
     StateRow,
     States,
+    StateTask,
     Task,
+    encoded,
     fold,
     rows_of_states,
 )
@@ -302,8 +304,8 @@ class SparkPartitions:
     def write_texts(self, folder: str, by: str, text: str) -> None:
         self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
 
-    def states(self, task: Task) -> SparkStates:
-        return SparkStates(_mapped(self.frame, partial(in_worker, task), STATE_TYPE))
+    def states(self, task: StateTask) -> SparkStates:
+        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encoded, task)), STATE_TYPE))
 
     def batches(self) -> list[pa.RecordBatch]:
         return collected(self.frame)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,34 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so that there is no distance."""
 
 
+CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
+"""The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
+
+_CUTS = np.array(CUTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Two samples on the values of both. values: distinct, ascending. before, after: how many of each lie at or below them."""
+
+    values: Values
+    before: Ranks
+    after: Ranks
+
+    @cached_property
+    def gap(self) -> float:
+        """The largest gap between the two cumulative distributions, if neither is empty."""
+        return float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())
+
+    @cached_property
+    def cells(self) -> tuple[Counts, Counts]:
+        """Counts of each sample between the quantiles of both together; each quantile is a cell of its own."""
+        together = self.before + self.after
+        counts = cut(np.stack((self.before, self.after)), places_of_cuts(together, together[-1]))
+        before, after = counts[:, counts.any(axis=0)].astype(np.float64)
+        return before, after
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StepCdf:
     """How many values lie at or below each value of a sketch.
@@ -45,6 +74,7 @@ class StepCdf:
     values: Values
     cumulative: Ranks
     exact_deviation: float | None = None
+    _beside: list[tuple[StepCdf, Pooled]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def total(self) -> int:
@@ -67,9 +97,29 @@ class StepCdf:
         shares: Values = self.ranks_at(points) / self.total
         return shares
 
+    def beside(self, before: StepCdf) -> Pooled:
+        """Both samples on the values of both. The first call merges them, for all tests and distances that look at the two."""
+        for other, found in self._beside:
+            if other is before:
+                return found
+        values = np.concatenate((before.values, self.values))
+        order = values.argsort(kind="stable")
+        values = values[order]
+        last_of_equals = np.ones(len(values), bool)
+        np.not_equal(values[1:], values[:-1], out=last_of_equals[:-1])
+        upto = (order < len(before.values)).cumsum()[last_of_equals]
+        places = last_of_equals.nonzero()[0] + 1 - upto
+        ranks = before.ranks_upto()[upto], self.ranks_upto()[places]
+        self._beside.append((before, Pooled(values[last_of_equals], *ranks)))
+        return self._beside[-1][1]
+
+    def ranks_upto(self) -> Ranks:
+        """Number of values among none of the smallest distinct ones, the smallest one, the two smallest …"""
+        return np.concatenate(([0], self.cumulative))
+
     def ranks_at(self, points: Values) -> Ranks:
         """Number of values at or below each of `points`."""
-        ranks: Ranks = np.concatenate(([0], self.cumulative))[np.searchsorted(self.values, points, side="right")]
+        ranks: Ranks = self.ranks_upto()[np.searchsorted(self.values, points, side="right")]
         return ranks
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
@@ -183,6 +233,27 @@ def require_values(baseline_total: float, current_total: float, kind: str = "val
     for total, side in ((baseline_total, "baseline"), (current_total, "current data")):
         if not total > 0:
             raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
+
+
+def steps_of(ranks: NDArray[Any]) -> NDArray[Any]:
+    """What each of these ranks, along the last axis, is more than the one before it, the first more than 0."""
+    found = ranks.copy()
+    found[..., 1:] -= ranks[..., :-1]
+    return found
+
+
+def places_of_cuts(ranks: NDArray[Any], total: float) -> NDArray[np.int64]:
+    """At which of the values the `CUTS` are first reached, each once. ranks: of both samples together."""
+    places = ranks.searchsorted(_CUTS * total)
+    return places[steps_of(places + 1) > 0]
+
+
+def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+    """Counts between the values at these places; each of these is a cell of its own. upto: up to each value, of each sample."""
+    edges = np.empty((len(upto), 2 * len(places) + 1), upto.dtype)
+    edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
+    edges[:, -1] = upto[:, -1]
+    return steps_of(edges)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:

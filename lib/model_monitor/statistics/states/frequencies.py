@@ -167,10 +167,10 @@ class FrequenciesBuilder:
         self._bound += occurrences
 
     def state(self) -> Frequencies:
-        """The frequencies of all values so far."""
+        """The frequencies of all values so far, in the order that their bytes have."""
         kept, bound = self._folded()
         counts: dict[str, int] = {}
-        for key, count in zip(_texts(kept.keys), kept.counts.tolist(), strict=True):
+        for key, count in sorted(zip(_texts(kept.keys), kept.counts.tolist(), strict=True)):
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 

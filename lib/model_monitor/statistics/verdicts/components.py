@@ -8,12 +8,19 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
 
 import numpy as np
 
-from model_monitor.statistics.drift.distributions import CategoryCounts, Counts, NumericDistribution, category_cells
+from model_monitor.statistics.drift.distributions import (
+    CategoryCounts,
+    Counts,
+    NumericDistribution,
+    category_cells,
+    steps_of,
+)
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -50,14 +57,14 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
         terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
         k = x[:, None] + np.arange(int(terms))  # so many or more
         ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
-        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)  # each term beside the first one
+        beyond = 1 + np.maximum(ratios, 0.0).cumprod(axis=1).sum(axis=1)  # each term beside the first one
 
-        def ways(among: Counts | float, chosen: Counts | float) -> Counts:
-            logarithm: Counts = gammaln(among + 1) - gammaln(chosen + 1) - gammaln(np.subtract(among, chosen) + 1)
-            return logarithm
-
-        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)  # the logarithm of exactly x
-        tails[few] = np.exp(first) * beyond
+        # The logarithm of exactly x is that of the ways to choose x of t, and the rest of the others, less those of all.
+        all_, chosen = np.array((t, of - t)), np.array((x, size - x))
+        gammas = gammaln(np.concatenate((all_, chosen, all_ - chosen)) + 1)
+        of_cell, of_others = gammas[:2] - gammas[2:4] - gammas[4:]
+        gammas = gammaln(np.array((of, size, of - size)) + 1)
+        tails[few] = np.exp(of_cell + of_others - (gammas[0] - gammas[1] - gammas[2])) * beyond
     least: Counts = np.minimum(tails, 1.0)
     return least
 
@@ -78,7 +85,7 @@ def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: 
     return float(rarer(together, np.array([float(current_lacking)]), size, float(rows + current_rows))[0])
 
 
-@cache
+@lru_cache(4096)  # many columns ask the same; a stream of windows must not fill the memory
 def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
     """The least number of rows of a window whose chance is `level` or less; None if not even all of them are.
 
@@ -100,9 +107,6 @@ def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is worth a word. Source: D4.1.
 LEAST_RATIO = 2.0  # r: … or so many times as large, for a rare value. Source: D4.1.
 LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test. Source: D4.1.
-
-CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
-"""The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +145,12 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
     (b, n), (w, m) = baseline, current
     if not b + w:
         return ()
-    cells = _Cells(np.array([b], dtype=float), np.array([w], dtype=float), Samples(n, m))
-    found = cells.rarest("missing", tried=1)
-    return (replace(found, p=1.0) if w * n < b * m else found,)  # fewer are a hint
+    before, after, half = b / n, w / m, 0.5 / min(n, m)
+    gap, p = after - before, 1.0
+    ratio = (max(before, after) + half) / (min(before, after) + half)
+    if w * n >= b * m and gap and (abs(gap) >= LEAST_EFFECT or ratio >= LEAST_RATIO):  # fewer are a hint
+        p = float(two_sided(np.array([float(b + w)]), np.array([float(w)]), n, m)[0])
+    return (Component("missing", min(1.0, p), abs(gap)),)
 
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:
@@ -156,7 +163,7 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Co
 def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Component, ...]:
     """The tests of two numeric distributions, neither of them empty."""
     pooled = _Pooled(baseline, current)
-    cells = pooled.cells()
+    cells = _Cells(*pooled.both.cells, pooled.samples)
     centred = pooled.ranks - 0.5
     return (
         pooled.kolmogorov(),
@@ -168,7 +175,7 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> t
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Cells:
     """Counts of both samples over the same cells, none of which is empty on both sides."""
 
@@ -176,7 +183,7 @@ class _Cells:
     current: Counts
     samples: Samples
 
-    @property
+    @cached_property
     def totals(self) -> Counts:
         return self.baseline + self.current
 
@@ -185,16 +192,19 @@ class _Cells:
         """Tests among the cells; two cells are one."""
         return 1 if len(self.baseline) <= 2 else len(self.baseline)
 
+    @cached_property
     def gaps(self) -> Counts:
         """Difference of each cell's share, less what may be the sketches' error."""
-        gaps = self.current / self.samples.m - self.baseline / self.samples.n
+        gaps: Counts = self.current / self.samples.m - self.baseline / self.samples.n
+        if not self.samples.error:
+            return gaps
         shrunk: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.samples.error / 2, 0.0)
         return shrunk
 
     def rarest(self, name: str, *, tried: int) -> Component:
         """The cell whose change is least likely among those that changed enough."""
         n, m, totals = self.samples.n, self.samples.m, self.totals
-        gaps = self.gaps()
+        gaps, sizes = self.gaps, np.abs(self.gaps)
         counts = self.current
         if self.samples.error:  # what moved for certain, in whole values
             moved = totals * self.samples.share + gaps * self.samples.effective
@@ -202,16 +212,16 @@ class _Cells:
         before, after = (totals - counts) / n, counts / m
         half = 0.5 / self.samples.smaller  # half a row more on both sides: no cell is empty
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)
-        enough = (np.abs(gaps) >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
+        enough = (sizes >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
         if not enough.any():
-            return Component(name, 1.0, float(np.abs(gaps).max()))
+            return Component(name, 1.0, float(sizes.max()))
         p = two_sided(totals[enough], counts[enough], n, m)
         least = int(p.argmin())
-        return Component(name, min(1.0, float(p[least]) * tried), float(np.abs(gaps[enough][least])))
+        return Component(name, min(1.0, float(p[least]) * tried), float(sizes[enough][least]))
 
     def chi_square(self) -> Component:
         """The test of equal shares of all cells, small ones joined, with a guard for those that are still rare."""
-        samples, gaps = self.samples, self.gaps()
+        samples, gaps = self.samples, self.gaps
         groups = joined(self.totals, LEAST_EXPECTED * (samples.n + samples.m) / samples.smaller)
         totals = np.bincount(groups, self.totals)
         moved = np.bincount(groups, gaps)
@@ -233,20 +243,20 @@ class _Pooled:
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before, after = baseline.step_cdf(), current.step_cdf()
-        self.values = np.union1d(before.values, after.values)
-        self.before, self.after = before.ranks_at(self.values), after.ranks_at(self.values)
+        self.both = both = after.beside(before)
+        self.values, self.after = both.values, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
-        together = self.before + self.after
-        self.weights = np.diff(together, prepend=0).astype(float)
+        together = both.before + both.after
+        self.weights = steps_of(together).astype(float)
         self.together = together
         self.ranks = (together - self.weights / 2) / together[-1]
+        self.gaps = steps_of(both.after) / self.samples.m - steps_of(both.before) / self.samples.n
         self.ends = _ends(baseline, before.values), _ends(current, after.values)
 
     def kolmogorov(self) -> Component:
         """The largest gap of the two cumulative distributions."""
-        gap = float(np.abs(self.after / self.samples.m - self.before / self.samples.n).max())
-        effect = max(0.0, gap - self.samples.error)
+        effect = max(0.0, self.both.gap - self.samples.error)
         if effect < LEAST_EFFECT:
             return Component("ks", 1.0, effect)
         root = math.sqrt(self.samples.effective)
@@ -255,7 +265,7 @@ class _Pooled:
     def mean_of(self, name: str, scores: Counts, *, error: float = 1.0, scale: float = 1.0) -> Component:
         """The difference of the mean scores, with the variance that it has in all permutations, and a guard for skewed ones."""
         n, m, total = self.samples.n, self.samples.m, self.together[-1]
-        difference = float(scores @ (np.diff(self.after, prepend=0) / m - np.diff(self.before, prepend=0) / n))
+        difference = float(scores @ self.gaps)
         effect = max(0.0, abs(difference) - error * self.samples.error)
         if effect * scale < LEAST_EFFECT:
             return Component(name, 1.0, effect * scale)
@@ -279,21 +289,9 @@ class _Pooled:
             return Component("range", 1.0, 0.0)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
 
-    def cells(self) -> _Cells:
-        """Counts between the quantiles of both samples together; each quantile is a cell of its own."""
-        total = self.together[-1]
-        places = np.unique(np.searchsorted(self.together, np.array(CUTS) * total, side="left"))
-        counts = []
-        for ranks in (self.before, self.after):
-            upto = np.concatenate(([0], ranks))
-            edges = np.column_stack((upto[places], upto[places + 1])).ravel()
-            counts.append(np.diff(edges, prepend=0, append=upto[-1]).astype(float))
-        filled = counts[0] + counts[1] > 0
-        return _Cells(counts[0][filled], counts[1][filled], self.samples)
-
-    def _up_to(self, value: float, side: str) -> float:
-        place = np.searchsorted(self.values, value, side=side)  # type: ignore[call-overload]
-        return float(np.concatenate(([0], self.after))[place])
+    def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
+        place = self.values.searchsorted(value, side=side)
+        return float(self.after[place - 1]) if place else 0.0
 
 
 def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:

@@ -73,8 +73,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
-    finding = judged(compared_by(baseline, current, *methods, feature.whole.ties), threshold, baseline, current)
-    finding = replace(finding, direction=_direction(baseline.mean, current.mean))
+    compared = compared_by(baseline, current, *methods, feature.whole.ties)
+    finding = judged(compared, threshold, baseline, current, direction=_direction(baseline.mean, current.mean))
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
@@ -94,7 +94,11 @@ def against(feature: FeatureComparison, reference: str) -> Finding:
 
 
 def judged(
-    compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
+    compared: DriftComparison,
+    threshold: float,
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    direction: str | None = None,
 ) -> Finding:
     """A comparison of the two held against a threshold."""
     status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
@@ -109,6 +113,7 @@ def judged(
         ties=None if compared.ties is Ties.SUMMED else compared.ties.value,
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
+        direction=direction,
         reason=reason,
         description=_description(compared, threshold) if status is Status.VIOLATED else None,
     )

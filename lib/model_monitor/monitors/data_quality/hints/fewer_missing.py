@@ -18,7 +18,7 @@ def fewer_missing(seen: Seen) -> Iterator[Hint]:
     Source: D4.1.
     """
     found = {}
-    for feature in seen.compared.features() if seen.compared is not None else ():
+    for feature in seen.compared.features if seen.compared is not None else ():
         n, m = feature.baseline.rows, feature.now.rows
         there = feature.baseline.present, n, feature.now.present, m
         if n and m and there[2] / m - there[0] / n >= LEAST_EFFECT and chance_of_more(*there) <= NEARLY_CERTAIN:

@@ -115,7 +115,7 @@ def distance(baseline: Values, current: Values) -> float | None:
 def _columns(seen: Seen) -> Iterator[Column]:
     if seen.compared is None or not seen.layout.by_position:
         return
-    for number, feature in enumerate(seen.compared.features(), start=1):
+    for number, feature in enumerate(seen.compared.features, start=1):
         if feature.unmatched is None:
             sides = Values.of(feature.baseline), Values.of(feature.now)
             if sides[0] is not None and sides[1] is not None:

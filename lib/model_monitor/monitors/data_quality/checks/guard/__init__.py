@@ -14,9 +14,9 @@ Source: D4.9.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,14 +36,22 @@ Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
 GUARDS: Registry[Guard] = Registry("guard")
 
 
-def evidence_of(feature: FeatureComparison) -> dict[str, Evidence]:
+def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
     """What the guards saw of a feature, by the name of their check; nothing if the baseline's states are not at hand."""
+    if not feature.evidence:
+        feature.evidence.append(dict(_seen_by_guards(feature)))
+    return feature.evidence[0]
+
+
+def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]]:
     before = feature.before
     if before is None or not feature.is_compared:
-        return {}
-    each = ((guard.name, guard(feature, before)) for guard in GUARDS.values())
+        return
     alone = feature.rows_stand_alone
-    return {name: replace(found, is_alien=alone or found.is_alien) for name, found in each if found is not None}
+    for guard in GUARDS.values():
+        found = guard.function(feature, before)
+        if found is not None:
+            yield guard.name, replace(found, is_alien=True) if alone and not found.is_alien else found
 
 
 # What a guard saw of one column beside its baseline, and what may be said of it.
@@ -125,7 +133,7 @@ def of_share(
     return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien, (b, alien))
 
 
-@cache
+@lru_cache(4096)
 def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, counts_as_is: bool) -> int | None:
     """The least number of the window's m values that are a violation; None if not even all of them are."""
 
