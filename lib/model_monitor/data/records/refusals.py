@@ -72,6 +72,9 @@ class Refusal(IntEnum):
     UNREADABLE_UNICODE_ERROR = 42, "unreadable (UnicodeError)"
     UNREADABLE_VALUE_ERROR = 43, "unreadable (ValueError)"
     TOO_LONG = 44, "longer than --max-record-size"
+    ANOTHER_SHAPE = 45, "an object, array or plain value where most records have another of them"
+    THIRD_CLASS = 46, "label or prediction of a third class"
+    NO_NUMBER = 47, "not a finite number in a column of numbers"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
