@@ -114,6 +114,13 @@ class Dataset:
         return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
 
     @property
+    def table_with_lines(self) -> Partitions:
+        """The same with the line of each row, if it has one: for whoever refuses some of them, which the quarantine keeps."""
+        if not isinstance(self.rows, DecodedLines):
+            return self.rows
+        return replace(self.rows, decoding=replace(self.rows.decoding, keeps_lines=True)).rows
+
+    @property
     def frame(self) -> DataFrame:
         """The rows as a frame of Spark, for what is said in SQL. Raises NeedsSpark where there is none."""
         return self.table.frame

@@ -40,7 +40,7 @@ from model_monitor.data.records.outcome_records import (
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan
+from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -138,13 +138,19 @@ OutcomeMetric: TypeAlias = Callable[[Any], Any]
 class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
 
-    raw: what is read, with a column LINE_KEY where records have one. decoder: what an executor makes of it. metrics: the
-    user's own, by name.
+    raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
+    an executor makes of it. metrics: the user's own, by name.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
+    placed: Partitions = field(kw_only=True, repr=False)
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+
+    def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
+        """The same, with records of other classes refused."""
+        decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
+        return _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
 
 
 def outcomes(
@@ -216,9 +222,8 @@ def outcomes(
     }
     reason = REASON if dataset.refusable else None
     raw = prepared_outcomes(dataset.table, columns, reason, [])
-    placed = prepared_outcomes(
-        dataset.table, columns, reason, [name for name in PLACES if name in dataset.table.columns]
-    )
+    with_lines = dataset.table_with_lines
+    placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
     return _dataset(table, raw, placed, decoder, metrics)
@@ -288,7 +293,7 @@ def _dataset(
     known = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
     known |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *places])), "refusable": True}
     known["names"] = (LABEL, PREDICTION, PROBABILITY)
-    return OutcomeDataset(**known, raw=raw, decoder=decoder, metrics=tuple((metrics or {}).items()))
+    return OutcomeDataset(**known, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
 
 
 def _position(dataset: Dataset, option: str, address: str) -> int:

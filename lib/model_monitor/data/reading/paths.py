@@ -228,7 +228,7 @@ def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format
 
 
 def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
-    table = dataset.table
+    table = dataset.table_with_lines
     place = dataset.names.index(time_name)
     return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
 

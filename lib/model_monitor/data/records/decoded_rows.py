@@ -141,10 +141,12 @@ class Decoder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """A decoder, and which of its features are wanted. `decoding(batch)` is what a scan makes of a batch of lines: the
-    features c0, c1, …, REASON, and CELLS if the decoder counts them."""
+    features c0, c1, …, REASON, and CELLS if the decoder counts them. keeps_lines: whether all rows come with their line, whatever
+    the decoder does."""
 
     decoder: Decoder
     kept: tuple[int, ...]
+    keeps_lines: bool = False
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         return self._batch(self.decoder.rows(batch))
@@ -162,7 +164,7 @@ class Decoding:
 
     def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
         numbers = pa.array(lines)
-        wanted = numbers if self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
+        wanted = numbers if self.keeps_lines or self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
         return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
 
     def _batch(self, rows: DecodedRows) -> pa.RecordBatch:
