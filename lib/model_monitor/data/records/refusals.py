@@ -74,7 +74,7 @@ class Refusal(IntEnum):
     TOO_LONG = 44, "longer than --max-record-size"
     ANOTHER_SHAPE = 45, "an object, array or plain value where most records have another of them"
     THIRD_CLASS = 46, "label or prediction of a third class"
-    NO_NUMBER = 47, "not a finite number in a column of numbers"
+    STRAY = 47, "a cell of another kind than nearly all others of its column"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
