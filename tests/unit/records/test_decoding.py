@@ -285,7 +285,7 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
         Refusal.ANOTHER_SHAPE,
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
-    of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY}
+    of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.NOT_EXPLAINED}
 
     unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}
 

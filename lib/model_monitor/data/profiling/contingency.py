@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.local_tables import is_number, number_of, text_of, without_nan
 from model_monitor.data.engine.protocol import Partitions
+from model_monitor.data.records.decoded_rows import with_reasons, with_refused
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadInput
 from model_monitor.statistics.states import RowCounts
@@ -307,7 +308,7 @@ def strays_of(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind
 
 @dataclass(frozen=True)
 class StrayTask:
-    """Refuses records with a stray cell. strays: the kinds of each column. Rows of one record are refused together, as one."""
+    """Refuses records with a stray cell. strays: the kinds of each column."""
 
     count: CountTask
     strays: Mapping[str, frozenset[CellKind]]
@@ -315,19 +316,10 @@ class StrayTask:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            if REASON not in batch.schema.names:
-                batch = batch.append_column(REASON, pa.array(np.zeros(batch.num_rows, np.int32)))
-            reasons = batch.column(REASON).to_numpy(zero_copy_only=False).copy()
-            cells = batch.column(self.count.cells).to_numpy(zero_copy_only=False) if self.count.cells else None
-            is_first = np.ones(len(reasons), bool) if cells is None else (cells > 0) | (reasons > 0)
-            record = np.cumsum(is_first)
-            stray = np.zeros(len(reasons), bool)
+            stray = np.zeros(batch.num_rows, bool)
             for name, kinds in self.strays.items():
                 stray |= np.isin(self.count.typed(batch, name).kind, [*kinds])
-            refused = np.isin(record, record[stray & (reasons == 0)])
-            reasons[refused & (reasons == 0)] = Refusal.STRAY
-            columns = [pa.array(reasons) if name == REASON else batch.column(name) for name in self.schema.names]
-            yield pa.RecordBatch.from_arrays(columns, schema=self.schema).filter(pa.array(~refused | is_first))
+            yield with_refused(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
 
 
 def without_strays(
@@ -340,7 +332,7 @@ def without_strays(
             strays[column.name] = strays.get(column.name, frozenset()) | kinds
     if not strays:
         return None
-    schema = rows.schema if REASON in rows.columns else rows.schema.append(pa.field(REASON, pa.int32()))
+    schema = with_reasons(rows.schema)
     return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
 
 

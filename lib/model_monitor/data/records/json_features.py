@@ -181,7 +181,9 @@ def features_of(
     kinds = kinds_of(root.members)
     # what records of another layout have beside that is no feature
     fitting = [
-        seen for layout, seen in layouts.items() if all(_fits(kinds[name], is_object) for name, is_object in layout)
+        seen
+        for layout, seen in layouts.items()
+        if all(_has_shape(kinds[name], is_object) for name, is_object in layout)
     ]
     members = reduce(Seen.__add__, fitting, Seen()).members
     features = {name: kind for name, kind in kinds_of(members).items() if kind not in ({}, ({},))}
@@ -196,7 +198,7 @@ def features_of(
     return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()))
 
 
-def _fits(kind: Kind, is_object: bool) -> bool:
+def _has_shape(kind: Kind, is_object: bool) -> bool:
     return isinstance(kind, dict if is_object else tuple)
 
 
@@ -253,24 +255,27 @@ def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], l
 
 
 def _column(values: list[Any], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
-    """The values as Arrow has them, and the places of those that are of another shape than the kind."""
+    """The values as Arrow has them, and the places of those that are of another kind."""
     if kind in (LONG, DOUBLE, BOOLEAN):
         try:
             return pa.array(values, data_type), []
         except (pa.ArrowException, TypeError, OverflowError):
             pass
-    others = [place for place, value in enumerate(values) if not _has_shape(value, kind)]
+    others = [place for place, value in enumerate(values) if not _fits(value, kind)]
     for place in others:
         values[place] = None
     return pa.array([_cell(value, kind) for value in values], data_type), others
 
 
-def _has_shape(value: Any, kind: Kind) -> bool:
+def _fits(value: Any, kind: Kind) -> bool:
+    """Whether a column of a kind has room for a value; for an empty text, which is nothing, every one has."""
     if value is None:
         return True
     if isinstance(kind, tuple):
-        return type(value) is list and all(_has_shape(each, kind[0]) for each in value)
-    return type(value) is dict if isinstance(kind, dict) else type(value) not in NESTED
+        return type(value) is list and all(_fits(each, kind[0]) for each in value)
+    if isinstance(kind, dict) or type(value) in NESTED:
+        return isinstance(kind, dict) and type(value) is dict
+    return kind in (TEXT, NOTHING) or _merged(kind, _kind_of(value)) == kind
 
 
 def _cell(value: Any, kind: Kind) -> Any:

@@ -75,6 +75,7 @@ class Refusal(IntEnum):
     ANOTHER_SHAPE = 45, "an object, array or plain value where most records have another of them"
     THIRD_CLASS = 46, "label or prediction of a third class"
     STRAY = 47, "a cell of another kind than nearly all others of its column"
+    NOT_EXPLAINED = 48, "the model gives no finite answer for it"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:

@@ -245,6 +245,9 @@ def run_monitoring(
     return run.on_an_engine(compared, spark, engine)
 
 
+MOST_SCANS = 4  # of one data set: what one has shown to be refused may show more
+
+
 @dataclass(frozen=True)
 class _Run:
     """The parameters of `run_baseline`. known: the baseline, whose names are for columns without any."""
@@ -286,8 +289,10 @@ class _Run:
             warn_of_nan_texts(found.state)
         return _described(self.monitor, found, ledger, self.context or _context(self.window))
 
-    def _read(self, dataset: Dataset, measures: Any, checks: CheckPlan | None) -> tuple[Scanned, Ledger]:
-        """The scan of a data set and the account of its records, of which there are enough."""
+    def _read(
+        self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
+    ) -> tuple[Scanned, Ledger]:
+        """The scan of a data set and the account of its records, of which there are enough. scans: that are left."""
         with faulty_files_named(dataset.engine, dataset.listing):
             found = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
@@ -298,12 +303,12 @@ class _Run:
             log.warning(
                 "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
             )
-            return self._read(reread, measures, None)
+            return self._read(reread, measures, None, scans)
         dataset.require_one_layout(found.rows)
-        fewer = self.monitor.refusing(found, dataset, self.known)
+        fewer = self.monitor.refusing(found, dataset, self.known) if scans > 1 else None
         if fewer is not None:
             log.warning("some records have values that are of no use to this monitor; scanning again without them")
-            return self._read(fewer, measures, checks)
+            return self._read(fewer, measures, checks, scans - 1)
         ledger = dataset.ledger(found.rows)
         quarantine = _put_aside(dataset, ledger, self.output_path) if self.output_path else None
         _require_enough(ledger, self.max_quarantined_share, quarantine)
