@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
-from model_monitor.data.reading.captures import FILES_LOOKED_AT
+from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
 from model_monitor.data.reading.dataset import Dataset, DecodedLines
 from model_monitor.data.reading.formats import DatasetFormat
@@ -103,20 +104,26 @@ def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading
 def _features_of_the_first(
     engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
 ) -> int:
-    """How many features the first record has that can be read, whatever its time.
+    """How many features most of the first records have that can be read, whatever their time.
 
     Raises BadInput if there is none among the first records.
     """
     anything = replace(reading, records=replace(reading.records, window=None, sample=None))
     storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
+    widths: Counter[int] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
         head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
         for line in [head] if whole_files else head.splitlines():
             found = document_of(line, anything) if documents else record_of(line, file.path, anything)
             if found.reason is None:
-                return len(found.rows[0]) - OUTCOMES
-            reason = found.reason
+                widths[len(found.rows[0]) - OUTCOMES] += 1
+            else:
+                reason = found.reason
+            if widths.total() >= RECORDS_LOOKED_AT:
+                break
+    if widths:
+        return widths.most_common(1)[0][0]
     raise BadInput(
         f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
         "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "

@@ -124,9 +124,8 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
     features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *(() if whole_files else PLACE_FIELDS)])
-    return Dataset(
-        source.mapped(partial(rows_of, features, schema, whole_files), schema), features.names, refusable=True
-    )
+    rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    return Dataset(rows, features.names, refusable=True, rare=features.rare)
 
 
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:

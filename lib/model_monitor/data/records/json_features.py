@@ -41,6 +41,10 @@ DEEPEST = 100  # objects and arrays inside each other that a record may have
 MOST_COLUMNS = 10_000
 """Columns that a data set may have, and members of JSON records: each takes some 50 kB of a run's memory."""
 
+FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
+"""Members that so few records have, and such a share of them, are features as others are, but not more than so many: then the
+records that have them are refused."""
+
 MOST_LAYOUTS = 1_000  # ways to have objects and arrays that are told apart
 
 INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string())])
@@ -141,10 +145,11 @@ def _count(seen: Seen) -> int:
 @dataclass(frozen=True, slots=True)
 class Features:
     """columns: each feature by its path, with its kind, in the order of Spark's columns. left_out: names of members that only
-    records have that are refused for them."""
+    records have that are refused for them. rare: names of features that hardly a record has."""
 
     columns: tuple[tuple[Path, Kind], ...]
     left_out: tuple[str, ...]
+    rare: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -186,6 +191,10 @@ def features_of(
         if all(_has_shape(kinds[name], is_object) for name, is_object in layout)
     ]
     members = reduce(Seen.__add__, fitting, Seen()).members
+    counts = {name: seen.plain + seen.arrays + seen.objects for name, seen in members.items()}
+    rare = {name for name, count in counts.items() if count <= min(FEW_RECORDS, RARE_SHARE * root.objects)}
+    if len(rare) > MOST_RARE:
+        members = {name: seen for name, seen in members.items() if name not in rare}
     features = {name: kind for name, kind in kinds_of(members).items() if kind not in ({}, ({},))}
     if not features:
         raise BadInput(
@@ -195,7 +204,8 @@ def features_of(
     columns: dict[str, tuple[Path, Kind]] = {}
     for path, kind in _leaves(features):
         columns.setdefault(".".join(path), (path, kind))  # a member `a.b` beside a member b of a is the same feature
-    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()))
+    rare_names = tuple(name for name, (path, _) in columns.items() if path[0] in rare)
+    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
 
 
 def _has_shape(kind: Kind, is_object: bool) -> bool:
@@ -236,10 +246,10 @@ def rows_of(
             column, others = _column(values, kind, member.type)
             cells.append(column)
             reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
-        for name in features.left_out:
-            reasons[[place for place, each in enumerate(objects) if isinstance(each.get(name), NESTED)]] = (
-                Refusal.ANOTHER_SHAPE
-            )
+        left_out = frozenset(features.left_out)
+        for place, each in enumerate(objects if left_out else ()):
+            if any(each[name] is not None for name in left_out & each.keys()):
+                reasons[place] = Refusal.ANOTHER_SHAPE
         places = () if whole_files else batch.columns
         yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
 
@@ -346,6 +356,8 @@ def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], in
 def _of_value(value: Any, *, may_have_surrogates: bool) -> tuple[dict[str, Any], int]:
     if not isinstance(value, dict) or _is_deeper(value, DEEPEST):
         return {}, Refusal.NOT_A_JSON_OBJECT
+    if len(value) > MOST_COLUMNS:
+        return {}, Refusal.ANOTHER_SHAPE
     if may_have_surrogates and not all(map(is_writable, _names_in(value))):
         return {}, Refusal.NOT_UTF_8
     return value, 0
