@@ -316,23 +316,6 @@ def write(folder, name="data.parquet", **columns):
     pq.write_table(pa.table(columns), folder / name)
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        pytest.param(['{"a": 9223372036854775808}'], id="integers above 64 bits"),
-        pytest.param(['{"a": {"b": 1}}', '{"a": 1}'], id="objects beside plain values"),
-        pytest.param(['{"a": ""}', '{"a": 1}'], id="empty texts beside numbers"),
-        pytest.param(['{"a": 1e300}', '{"a": "x"}'], id="huge numbers beside texts"),
-        pytest.param(['{"a\\ud800": 1}'], id="half a surrogate pair in a key"),
-    ],
-)
-def test_json_that_only_spark_reads_is_one_sentence(tmp_path, lines):
-    (tmp_path / "data.jsonl").write_text("\n".join(lines))
-
-    with pytest.raises(NeedsSpark, match="write --engine spark"):
-        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
-
-
 def test_checks_of_a_function_need_spark():
     with pytest.raises(NeedsSpark, match="write --engine spark"):
         run_baseline(pd.DataFrame({"a": [1]}), DataQualityMonitor(), engine="local", checks="checks:amounts")

@@ -33,7 +33,7 @@ from model_monitor.data.engine.protocol import (
     StateTask,
     Task,
 )
-from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from model_monitor.errors import NeedsSpark
 from model_monitor.storage import Storage, is_local, storage_of
 
@@ -129,22 +129,6 @@ class LocalEngine:
     def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Batches at hand as rows, those of each partition."""
         return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
-
-    def json(
-        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
-    ) -> tuple[tuple[str, ...], LocalPartitions]:
-        from model_monitor.data.engine import local_json
-
-        source = self.lines(places, in_order=in_order, whole_files=not lines).partitions(*PLACES)
-        infer = local_json.infer if lines else local_json.infer_documents
-        features = local_json.kind_of_all(source.mapped(infer, local_json.INFERRED).batches(), places[0])
-        if not flatten:
-            local_json.require_flat(features, places[0])
-        columns = tuple(local_json.leaves(features))
-        fields = [pa.field(f"c{place}", local_json.arrow_type(kind)) for place, (_, kind) in enumerate(columns)]
-        schema = pa.schema([*fields, *(local_json.ACCOUNT if lines else ())])
-        rows = partial(local_json.rows_of_lines if lines else local_json.rows_of_documents, columns, schema)
-        return tuple(".".join(path) for path, _ in columns), source.mapped(rows, schema)
 
     def is_readable(self, path: str) -> bool:
         return local_files.is_readable(path)

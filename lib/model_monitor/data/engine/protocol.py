@@ -263,16 +263,6 @@ class Engine(Protocol):
         Raises BadInput if they can't be read so.
         """
 
-    def json(
-        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
-    ) -> tuple[tuple[str, ...], Partitions]:
-        """The same of JSON objects, typed by all of them. flatten: make a column of each member of nested objects.
-
-        lines: whether there is one object a line; REASON and `places.PLACES` stand behind the features then. Else a file is one
-        object or an array of them.
-        Raises BadInput for a file that is not JSON at all.
-        """
-
     def is_readable(self, path: str) -> bool:
         """Whether a file of text can be read to its end, compressed or not. Reads it."""
 

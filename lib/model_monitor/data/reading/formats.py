@@ -184,6 +184,7 @@ class ReadOptions:
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64 by
         scripts only, and the first script error fails.
     flatten_json: whether members of nested objects are features of their own, called `outer.inner`.
+    opened: members of JSON that are objects whose members are features in any case.
     allow_mixed_encodings: whether captured CSV is taken beside JSON, in one window or in one record.
     as_of: the version of a table that is read, the newest by default.
     since: the version of a table after which only what was appended is read.
@@ -197,6 +198,7 @@ class ReadOptions:
     script: Script | None = None
     as_service: bool = False
     flatten_json: bool = False
+    opened: tuple[str, ...] = ()
     allow_mixed_encodings: bool = False
     as_of: Version | None = None
     since: Version | None = None

@@ -8,6 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.reading.dataset import Dataset, DecodedLines
@@ -26,6 +29,9 @@ from model_monitor.data.reading.lines import CsvLines, long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named
 from model_monitor.data.reading.scripts import Script, processed
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+from model_monitor.data.records.locations import PLACE_FIELDS, PLACES
+from model_monitor.data.records.refusals import REASON
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
 
@@ -111,10 +117,15 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
     head_of(engine.storage(listing.path), listing.files[0])
-    names, table = engine.json(
-        listing.places, lines=dataset_format.lines, flatten=options.flatten_json, in_order=options.as_service
-    )
-    return Dataset(table, names, refusable=dataset_format.lines)
+    whole_files = not dataset_format.lines
+    source = engine.lines(
+        listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
+    ).partitions(*PLACES)
+    inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
+    features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
+    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *(() if whole_files else PLACE_FIELDS)])
+    rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    return Dataset(rows, features.names, refusable=True, rare=features.rare)
 
 
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:

@@ -299,6 +299,9 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+        if dataset.rare:
+            log.warning("%d features that hardly a record has are not explained", len(dataset.rare))
+            dataset = dataset.of_features([name for name in dataset.names if name not in dataset.rare])
     return without(dataset, config.exclude_features_attribute)
 
 

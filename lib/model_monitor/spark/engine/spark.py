@@ -197,15 +197,6 @@ class SparkEngine:
         frame = table_of_files(self.spark, places, reader, options, by_folders=by_folders, in_order=in_order)
         return tuple(frame.columns), SparkPartitions(frame.toDF(*[f"c{place}" for place in range(len(frame.columns))]))
 
-    def json(
-        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
-    ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from model_monitor.spark.engine.text_lines import read_json
-
-        require_places(self.spark, places)
-        frame, names = read_json(self.spark, places, lines=lines, flatten=flatten, in_order=in_order)
-        return names, SparkPartitions(frame)
-
     def is_readable(self, path: str) -> bool:
         try:
             self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
