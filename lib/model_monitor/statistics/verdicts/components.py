@@ -17,9 +17,10 @@ from model_monitor.statistics.drift.distributions import CategoryCounts, Counts,
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
+    log_gamma,
     normal_above,
     normal_quantile,
-    special,
+    of_each,
 )
 
 LARGE = 1000.0
@@ -36,7 +37,6 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     counts: of the cell in the sample.
     size, of: rows of the sample, and of both; without any nothing is rare.
     """
-    gammaln, ndtr = special().gammaln, special().ndtr
     tails = np.ones(len(totals))
     if not of:
         return tails
@@ -44,20 +44,21 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     more = counts > totals * share
     deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
     large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
-    tails[large] = ndtr((totals[large] * share - counts[large] + 0.5) / deviations[large])  # half a count: continuity
+    if large.any():  # half a count: continuity
+        tails[large] = of_each(normal_above, (counts[large] - 0.5 - totals[large] * share) / deviations[large])
     if few.any():
         t, x = totals[few], counts[few]
         terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
         k = x[:, None] + np.arange(int(terms))  # so many or more
-        ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
-        beyond = 1 + np.cumprod(np.maximum(ratios, 0.0), axis=1).sum(axis=1)  # each term beside the first one
-
-        def ways(among: Counts | float, chosen: Counts | float) -> Counts:
-            logarithm: Counts = gammaln(among + 1) - gammaln(chosen + 1) - gammaln(np.subtract(among, chosen) + 1)
-            return logarithm
-
-        first = ways(t, x) + ways(of - t, size - x) - ways(of, size)  # the logarithm of exactly x
-        tails[few] = np.exp(first) * beyond
+        ratios = t[:, None] - k
+        ratios *= size - k
+        k += 1
+        ratios /= k * (k + (of - size - t)[:, None])
+        np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
+        beyond = 1 + ratios.sum(axis=1)  # each term beside the first one
+        parts = log_gamma(np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1)
+        ways = math.lgamma(of + 1) - math.lgamma(size + 1) - math.lgamma(of - size + 1)
+        tails[few] = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - ways) * beyond  # of exactly x, and of more
     least: Counts = np.minimum(tails, 1.0)
     return least
 
