@@ -29,7 +29,11 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
+from model_monitor.data.engine.local import LocalEngine
 from model_monitor.errors import BadInput
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.data_sets import read_features
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 def made(data, spark, **given):
@@ -497,3 +501,37 @@ def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark,
     assert {each.name: each.common.num_missing for each in features} == {
         name: values.null_count for name, values in TODAY.items()
     }
+
+
+@pytest.mark.parametrize("called", ["clock", "clock,span", "0,span"])
+def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called):
+    """Spark has neither type: the other columns are what they are without these."""
+    unreadable = {"clock": pa.array([1] * 60, pa.time64("ns"))}
+    if "span" in called:
+        unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
+    pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
+    given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
+    flags = sources_of([*given, "--exclude-features-attribute", called], {})
+    config = config_of("baseline", flags, in_container=False)
+
+    runs = [
+        run_baseline(read_features(each, config), DataQualityMonitor()) for each in (LocalEngine(), SparkEngine(spark))
+    ]
+
+    require_same(*(run.files() for run in runs))
+    assert [each.name for each in runs[1].statistics.features] == [*TODAY]
+
+
+def test_files_with_and_without_a_column_that_is_left_out_are_a_union(spark, tmp_path):
+    pq.write_table(pa.table({"clock": pa.array([1, 2], pa.time64("ns")), "a": [1, 2]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"a": [3], "b": ["x"]}), tmp_path / "1.parquet")
+
+    names, rows = SparkEngine(spark).table([str(tmp_path)], "parquet", {}, left_out=["clock"])
+
+    assert names == ("clock", "a", "b")
+    assert sorted(map(tuple, rows.frame.collect())) == [(None, 1, None), (None, 2, None), (None, 3, "x")]
+    with pytest.raises(BadInput, match="column of time64.ns., which .*leave it out by --exclude-features-attribute"):
+        SparkEngine(spark).table([str(tmp_path)], "parquet", {}, left_out=["b"])
+    pq.write_table(pa.table({"a": ["three"]}), tmp_path / "2.parquet")
+    with pytest.raises(BadInput, match="columns of one name and several types"):
+        SparkEngine(spark).table([str(tmp_path)], "parquet", {}, left_out=["clock"])

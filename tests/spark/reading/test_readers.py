@@ -490,7 +490,9 @@ def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_s
         pytest.param(
             "x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'", id="a name twice"
         ),
-        pytest.param("x.csv", b"age;plan\n1;a\n", CSV, 'line 1 has no comma but \';\'.*"sep": ";"', id="semicolons"),
+        pytest.param(
+            "x.csv", b"age;plan\n1;a\n", CSV, 'line 1 has no comma but \';\'.*"separator": ";"', id="semicolons"
+        ),
         pytest.param("x.jsonl", b"age,plan\n1,a\n", JsonFormat(), "no JSON object was found", id="CSV as JSON"),
         pytest.param("x.parquet", b"age\n1\n", ParquetFormat(), "can't be read as parquet", id="CSV as Parquet"),
         pytest.param(
@@ -520,7 +522,9 @@ def test_the_flag_for_another_separator_reads_what_pandas_wrote_with_it(read, tm
     with pytest.raises(BadInput, match="line 1 has no comma but ';'") as raised:
         read(CSV)
 
-    assert read_as_told(read, raised.value) == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
+    *rows, header = read_as_told(read, raised.value)  # in the order of their texts; a scan refuses the header
+    assert header == tuple(NOTES)
+    assert rows == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
 
 
 def test_the_flag_for_cells_with_line_breaks_reads_what_pandas_wrote(read, tmp_path):

@@ -90,12 +90,12 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         import atexit, sys
         from model_monitor import cli
         others = [f"model_monitor.{name}.kind" for name in ("bias", "explainability", "model_quality")]
-        heavy = [*others, "scipy.sparse", "scipy.linalg", "numpy.f2py", "jsonschema", "pyarrow.dataset"]
-        atexit.register(lambda: print("scipy.special._ufuncs" in sys.modules, [each for each in heavy if each in sys.modules]))
+        heavy = [*others, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset"]
+        atexit.register(lambda: print([each for each in heavy if each in sys.modules]))
         cli.main(sys.argv[1:])
     """
 
-    assert printed_by(program, "monitor", data, "--baseline", baseline, "--output-path", report) == "True []\n"
+    assert printed_by(program, "monitor", data, "--baseline", baseline, "--output-path", report) == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format
     """The columns that are inference id and time, by name."""
     if isinstance(dataset_format, CsvFormat):
         first, head = first_with_a_line(engine.storage(listing.path), listing.files)
-        cells = [cell.strip() for cell in first_cells(first, head)]
+        cells = [cell.strip() for cell in first_cells(first, head, dataset_format.separator)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
             return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
         return {}

@@ -101,14 +101,18 @@ def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, i
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
     first, head = first_with_a_line(engine.storage(listing.path), listing.files)
-    cells = first_cells(first, head)
+    cells = first_cells(first, head, dataset_format.separator)
+    if dataset_format.separator != ",":
+        mark = "comma" if dataset_format.decimal == "," else "point"
+        log.info("%s: %r separates cells, numbers have a decimal %s", listing.path, dataset_format.separator, mark)
     if dataset_format.header:
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
     lines = engine.lines(listing.places, in_order=as_service)
     escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
-    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
+    marks = (dataset_format.separator, dataset_format.decimal)
+    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape, *marks))
     header_lines = len(listing.files) if dataset_format.header else 0
     return Dataset(
         decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()

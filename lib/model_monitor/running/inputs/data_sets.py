@@ -197,7 +197,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
     first, head = first_with_a_line(engine.storage(config.dataset_source), files)
-    cells = first_cells(first, head)
+    cells = first_cells(first, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "

@@ -194,7 +194,8 @@ class SparkEngine:
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from model_monitor.spark.engine.tables import table_of_files
 
-        frame = table_of_files(self.spark, places, reader, options, by_folders=by_folders, in_order=in_order)
+        kinds = {"by_folders": by_folders, "in_order": in_order}
+        frame = table_of_files(self.spark, places, reader, options, left_out, **kinds)
         return tuple(frame.columns), SparkPartitions(frame.toDF(*[f"c{place}" for place in range(len(frame.columns))]))
 
     def is_readable(self, path: str) -> bool:
