@@ -235,6 +235,10 @@ def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_agains
     assert execution.job_name.startswith("model-quality-monitoring-")  # C1.5
     merged = list((folder / "s3/bucket/reports/merge/churn").rglob("*.jsonl"))
     assert merged
+    left = sorted(str(path) for path in (folder / "s3/bucket/reports/merge").rglob("*") if path.is_file())
+    assert left[-1].endswith(".jsonl")  # what a notebook reads as `merged[-1]`
+    assert {Path(path).name for path in left} <= {merged[0].name, "_coverage.json"}
+    assert list((folder / "home/jobs").glob("groundtruth-merge-*.merge/ledger.json"))
     assert "binary_classification_metrics" in monitor.latest_monitoring_statistics().body_dict
 
 

@@ -178,6 +178,8 @@ def _run_job(command: JobCommand, note: Note) -> int:
         local_jobs.wait(name)
     description = local_jobs.describe(name)
     log.info("%s: %s", name, description["ExitMessage"])
+    if job == "merge" and description["ProcessingJobStatus"] == local_jobs.COMPLETED:
+        local_jobs.keep_papers(name, command.output_path)
     status = _STATUSES.get(description["ProcessingJobStatus"])
     if status is None:
         return local_jobs.exit_status(name) or int(ExitStatus.FAILED)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import model_monitor
+from model_monitor.data.records.windows import hour_of_path
 from model_monitor.errors import BadInput, MonitorError
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
-from model_monitor.storage import LocalStorage, join
+from model_monitor.storage import LocalStorage, join, storage_of
 
 PATHS = (
     *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
@@ -182,6 +183,16 @@ def stop(name: str) -> None:
 
 def _opened(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: located(text) if name in PATHS else text for name, text in variables.items()}
+
+
+def keep_papers(name: str, output: str) -> None:
+    """Take what a merge says of itself to the job's record: a folder of merged records has nothing else in it at the service."""
+    storage = storage_of(output)
+    for file in [*storage.walk(output, hidden=True)]:
+        if hour_of_path(file.path) is None:
+            below = file.path.partition(output.rstrip("/"))[2]
+            LocalStorage().write(str(path_of(JOBS, f"{name}.merge", below)), storage.read(file.path))
+            storage.delete(file.path)
 
 
 def _python_path() -> str:

@@ -149,7 +149,7 @@ class Storage(ABC):
         """Put the contents of files of this storage, one after the other, in place of `target`, and say whether that
         changed it: a target that holds just that is left as it is. Of any size; the sources may be gone afterwards.
 
-        Raises OutputFailed as `write` does, NeedsSpark where only Spark can do it.
+        Raises OutputFailed as `write` does.
         """
 
     @abstractmethod

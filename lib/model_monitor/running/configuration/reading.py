@@ -293,7 +293,7 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
         return {}
     try:
         config = read_analysis_config(given["analysis_config"].text)
-    except (KeyError, OSError, BadDocument):  # told when the option itself is read
+    except (KeyError, BadInput, BadDocument):  # told when the option itself is read
         return {}
     found = {}
     if config.dataset_type in FORMATS:
