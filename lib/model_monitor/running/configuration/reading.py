@@ -22,7 +22,7 @@ from model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableForm
 from model_monitor.data.reading.headers import format_word_of
 from model_monitor.documents.analysis_config import DatasetType
 from model_monitor.documents.run_description import RunDescription
-from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.sinks import mail, webhook
 from model_monitor.running.configuration.bias_options import read_analysis_config
