@@ -117,7 +117,7 @@ def _client(session: Any) -> Any:
         import boto3
     except ImportError as error:
         raise MissingDependency(
-            f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[aws]', or set "
+            f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[s3]', or set "
             f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
         ) from error
     return boto3.client("s3")

@@ -53,7 +53,10 @@ def normal_above(value: float) -> float:
 
 
 def log_gamma(values: Values) -> Values:
-    """The logarithm of the gamma function of each, which is above 0; any shape. Source: Stirling's series, DLMF 5.11.1."""
+    """The logarithm of the gamma function of each, which is above 0; any shape.
+
+    Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 6.1.40.
+    """
     if values.size < _FEW:
         return of_each(math.lgamma, values)
     x = np.where(small := values < 8, values + 8, values)
@@ -129,7 +132,10 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
 
 
 def kolmogorov_above(value: float) -> float:
-    """The share of Kolmogorov's limiting distribution above `value`. Source: Feller 1948; both series are of theta functions."""
+    """The share of Kolmogorov's limiting distribution above `value`.
+
+    Source: Feller 1948, "On the Kolmogorov-Smirnov limit theorems for empirical distributions".
+    """
     if value <= 0.04:
         return 1.0
     square = value * value
