@@ -20,6 +20,7 @@ from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableV
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import Decoder, Decoding, Matching, can_be_told, matching_of
 from model_monitor.data.records.event_times import moment_of
+from model_monitor.data.records.json_features import MOST_COLUMNS
 from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadInput, NeedsSpark
@@ -105,6 +106,13 @@ class Dataset:
     one_encoding: bool = False
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
     version: TableVersion | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.names) > MOST_COLUMNS:
+            raise BadInput(
+                f"{self.listing.path or 'the data'}: has {len(self.names):,} columns, and at most {MOST_COLUMNS:,} are taken; "
+                "give those that matter, or several data sets"
+            )
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:

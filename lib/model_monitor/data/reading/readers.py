@@ -122,6 +122,12 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
     head_of(engine.storage(listing.path), listing.files[0])
     whole_files = not dataset_format.lines
+    largest = max(listing.files, key=lambda file: file.size_bytes)
+    if whole_files and largest.size_bytes > engine.max_line_bytes:
+        raise BadInput(
+            f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
+            f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
+        )
     source = engine.lines(
         listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
     ).partitions(*PLACES)

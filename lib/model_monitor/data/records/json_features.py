@@ -38,8 +38,8 @@ NUMBERS = (LONG, DIGITS, DOUBLE)  # the narrower before the wider
 
 DEEPEST = 100  # objects and arrays inside each other that a record may have
 
-MOST_COLUMNS = 10_000
-"""Columns that a data set may have, and members of JSON records: each takes some 50 kB of a run's memory."""
+MOST_COLUMNS = 20_000
+"""Columns that a data set may have, and members of JSON records: a thousand take some 50 MB of a run's memory."""
 
 FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
 """Members that so few records have, and such a share of them, are features as others are, but not more than so many: then the
