@@ -36,6 +36,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
 from model_monitor.reports.outputs.sql_tables import catalog_settings
+from model_monitor.running.configuration.command_line import HELP_FLAGS
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from model_monitor.running.configuration.help import help_text, short_help
@@ -80,7 +81,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     Exits at once, with the help text, if the arguments ask for it.
     """
     variables = os.environ if environment is None else environment
-    if {"--help", "-h", "--help-all"} & set(arguments):
+    if {*HELP_FLAGS} & {*arguments}:
         asked = (sources_of(arguments, variables).text("analysis_type") or "").upper()
         analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
