@@ -91,8 +91,9 @@ types: $(VENV)/.test ## check types
 bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
-docs: $(VENV)/.test ## draw the pictures, run the notebooks, build the site, and check the links and the commands of the documentation
+docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, build the site, and check the links and the commands of the documentation
 	@$(PY) -m tests.history_picture docs
+	@$(PY) -m tests.help_texts
 	@$(PY) -m tests.notebooks
 	@$(MAKE) site
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.help_texts import help_texts
 
 from model_monitor.documents.run_description import AnalysisType
+from model_monitor.running.configuration.command_line import kept_help
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import RARE, help_text, short_help
 from model_monitor.running.configuration.options import JOBS, flag_of, variable_of
@@ -51,3 +53,18 @@ def test_the_short_help_fits_a_screen_and_names_no_flag_of_another_analysis(job,
     assert max(map(len, text.splitlines())) <= 80
     assert named <= used | {"--analysis-type"}
     assert used - named <= {flag_of(name) for name in RARE}
+
+
+@pytest.mark.parametrize(("path", "text"), help_texts(), ids=lambda value: getattr(value, "name", ""))
+def test_the_help_that_a_command_prints_is_that_of_the_options(path, text):
+    """After a change of the options: python -m tests.help_texts"""
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_help_of_another_analysis_is_said_by_the_job():
+    assert kept_help("monitor", ["--help"], {}) == short_help("monitor", AnalysisType.DATA_QUALITY)
+    assert kept_help("monitor", ["--help-all"], {}) == help_text("monitor")
+    assert kept_help("monitor", ["--analysis-type", "MODEL_BIAS", "--help"], {}) is None
+    assert kept_help("monitor", ["--help"], {"MODEL_MONITOR_ANALYSIS_TYPE": "MODEL_BIAS"}) is None
+    assert kept_help("jobs/monitor.py", ["--help"], {}) is None
+    assert kept_help("replay", ["--help"], {}) is None

@@ -220,8 +220,6 @@ def read_data(
     >>> read_data("orders.csv").names
     ('order_id', 'amount')
     """
-    import pandas as pd
-
     if isinstance(data, Dataset):
         return data
     is_path = isinstance(data, (str, os.PathLike)) or (
@@ -232,7 +230,9 @@ def read_data(
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
     if type(data).__module__.startswith("pyspark."):  # by its name, so that nothing of Spark is loaded
         return Dataset.of(cast("DataFrame", data))
-    rows = table_of_pandas(data) if isinstance(data, pd.DataFrame) else None if is_path else rows_of(data)
+    pandas = sys.modules.get("pandas")  # whoever has a frame of it has loaded it
+    is_frame = pandas is not None and isinstance(data, pandas.DataFrame)
+    rows = table_of_pandas(cast("pd.DataFrame", data)) if is_frame else None if is_path else rows_of(data)
     if rows is not None:
         size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
         return read_arrow(engine_for(engine, spark, size_bytes=size_bytes), rows)

@@ -1,4 +1,4 @@
-"""What can be told of a command line before any library is loaded: the names of options, and paths that are not there.
+"""What can be told of a command line before any library is loaded: help, the names of options, and paths that are not there.
 
 Standard library only. Of a word behind a switch the job itself says whether it is a path.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +23,38 @@ def option_names() -> tuple[str, ...]:
     """The options that `contract.py`, beside this module, declares, and what says no to its switches."""
     declared = Path(__file__).with_name("contract.py").read_text(encoding="utf-8")
     return tuple(found[0] for found in _DECLARED.finditer(declared))
+
+
+# Help, as `python -m tests.help_texts` writes it down from the table of options.
+
+
+HELP_FLAGS = ("--help", "-h", "--help-all")
+PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
+"""Where the container's configuration may lie; the second is a slip of the guide that is looked at as well."""
+
+_CHOOSING = (
+    "analysis_type",
+    "env_file",
+    "container_root",
+)  # options that may choose another analysis, and so another help
+
+
+def help_file(job: str, *, all_flags: bool) -> Path:
+    """Where the help of a job's usual analysis is kept."""
+    return Path(__file__).with_name("help_texts") / f"{job}{'-all' if all_flags else ''}.txt"
+
+
+def kept_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """The help that is asked for; None where the job has to say it, as of another analysis than the usual one."""
+    chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
+    chosen |= any(environment.get(each) for name in _CHOOSING for each in (name, f"MODEL_MONITOR_{name.upper()}"))
+    file = help_file(Path(job).name, all_flags="--help-all" in arguments)
+    if chosen or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _IN_CONTAINER)):
+        return None
+    return file.read_text(encoding="utf-8")
+
+
+_IN_CONTAINER = tuple(f"/{name}" for name in PROCESSING_JOB_FILES)
 
 
 # Whether the files that a job's flags name are there, looked up before anything is started.

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 import model_monitor.monitors.predictors.loading  # noqa: F401 - registers the flavours
 from model_monitor.data.reading.data import EngineName
+from model_monitor.data.reading.formats import SparkFormat, TableFormat
 from model_monitor.data.records.locations import MAX_RECORD_BYTES
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
 from model_monitor.documents.run_description import AnalysisType
@@ -657,6 +658,13 @@ class JobConfig(BaseModel):
     def takes_exponents(self) -> bool:
         """Whether 1e-5 in text is a number: as told, else unless the service is replayed."""
         return not self.replays_service if self.accept_exponents is None else self.accept_exponents
+
+    @property
+    def runs_our_code_alone(self) -> bool:
+        """Whether neither a script, a check, a model nor a sink of somebody else runs in the process, nor a table's library."""
+        others = (self.record_preprocessor_script, self.post_analytics_processor_script, self.checks, self.results_table)
+        of_files = not isinstance(self.dataset_format, (TableFormat, SparkFormat))
+        return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(others) and not self.sink
 
 
 def _declared(field: FieldInfo) -> Iterator[Option]:

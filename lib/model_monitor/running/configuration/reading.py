@@ -26,7 +26,7 @@ from model_monitor.errors import BadConfiguration, BadDocument, BadInput, Monito
 from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.sinks import mail, webhook
 from model_monitor.running.configuration.bias_options import read_analysis_config
-from model_monitor.running.configuration.command_line import OF_A_BASELINE
+from model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from model_monitor.running.configuration.options import PREFIX, Compatibility, flag_of, read_switch, variable_of
 from model_monitor.storage import is_local, local_path, opens_here
@@ -37,9 +37,6 @@ OTHER_VARIABLES = (
     *(*mail.VARIABLES, webhook.SECRET),
 )
 """Variables with our prefix that are no options of a job."""
-
-PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
-"""Where the container's configuration may lie; the second is a slip of the guide that is looked at as well."""
 
 
 @dataclass(frozen=True)

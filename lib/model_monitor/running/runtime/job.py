@@ -28,6 +28,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pyarrow as pa
+
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.engine.protocol import Engine
@@ -36,6 +38,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
 from model_monitor.progress import progress_shown
 from model_monitor.reports.outputs.sql_tables import catalog_settings
+from model_monitor.running.configuration.command_line import HELP_FLAGS
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from model_monitor.running.configuration.help import help_text, short_help
@@ -79,7 +82,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     Exits at once, with the help text, if the arguments ask for it.
     """
     variables = os.environ if environment is None else environment
-    if {"--help", "-h", "--help-all"} & set(arguments):
+    if {*HELP_FLAGS} & {*arguments}:
         asked = (sources_of(arguments, variables).text("analysis_type") or "").upper()
         analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
@@ -108,6 +111,7 @@ class Job:
         self._began = time.monotonic()
         self._session: SparkSession | None = None
         self._watch: Any = None
+        self._is_alone = False
         self._visit = ExitStack()
         self._signals = ExitStack()
         self._time_limit: TimeLimit | None = None
@@ -159,6 +163,8 @@ class Job:
             return None
         log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "all of it is opened here")
         self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
+        if self._is_alone and self.config.runs_our_code_alone:
+            hide_pandas_from_arrow()
         return LocalEngine(self.config.max_record_size)
 
     def _spark(self) -> SparkSession:
@@ -216,7 +222,8 @@ class Job:
         return self._sources.text("container_root") or "/"
 
     def __enter__(self) -> Job:
-        if not gc.isenabled():  # in a process of the command's own
+        self._is_alone = not gc.isenabled()
+        if self._is_alone:  # in a process of the command's own
             gc.freeze()  # no collection looks through the libraries
             gc.enable()
         if self._host is None:
@@ -308,6 +315,27 @@ class Job:
                 plugin("spark").stop_session(self._session)
         except Exception as error:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(error).__name__)
+
+
+def hide_pandas_from_arrow() -> None:
+    """Let Arrow, which looks for pandas once, find none: it would import it with its first array, which takes a fifth of a second
+    of a run that has no use for it. Who imports pandas afterwards gets it.
+    """
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _NoPandas)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """What an import asks first."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
 
 
 def _here(step: Callable[[], None]) -> None:

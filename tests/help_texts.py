@@ -1,0 +1,27 @@
+"""Writes down the help of each job, so that a command prints it without loading what reads the flags.
+
+python -m tests.help_texts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_monitor.documents.run_description import AnalysisType
+from model_monitor.running.configuration.command_line import help_file
+from model_monitor.running.configuration.help import help_text, short_help
+from model_monitor.running.configuration.options import JOBS
+
+
+def help_texts() -> Iterator[tuple[Path, str]]:
+    """Every file with the text that it has to have."""
+    for job in JOBS:
+        yield help_file(job, all_flags=False), short_help(job, AnalysisType.DATA_QUALITY)
+        yield help_file(job, all_flags=True), help_text(job)
+
+
+if __name__ == "__main__":
+    for path, text in help_texts():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
