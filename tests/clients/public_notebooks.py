@@ -77,7 +77,7 @@ _session.sts_regional_endpoint = lambda region: _os.environ["AWS_ENDPOINT_URL"] 
 OF_AN_ACCOUNT = re.compile(
     r"ClientError|NoCredentials|NotImplementedError: The \w+ action|BotoCoreError|EndpointConnectionError|No module named|"
     r"UnexpectedStatusException|pip|conda|is not defined|WaiterError|ParamValidationError|NoRegionError|FileNotFoundError|"
-    r"image_uris|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker"
+    r"image_uris|module 'pandas|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker"
 )
 """What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
 

@@ -99,7 +99,8 @@ class AttributionMeasures:
 
     @property
     def aggregation(self) -> Aggregation:
-        return self.shap.agg_method or Aggregation.MEAN_ABS
+        asked = self.shap.agg_method
+        return Aggregation.MEAN_ABS if asked in (None, Aggregation.MEAN) else asked
 
 
 def require_in_scope(config: AnalysisConfig, where: str) -> None:
