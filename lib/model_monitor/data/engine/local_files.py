@@ -202,7 +202,7 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                 if len(lines):
                     yield lines
                 held, place = held[end:], place + end
-            elif max_bytes is not None and len(held) > max_bytes + 1:
+            elif max_bytes is not None and held and (skips_first or len(held) > max_bytes + 1):
                 held, place = held[-1:], place + len(held) - 1  # which may be half of a line's end
                 skips_first, first = True, False
                 ended = ended or (last is not None and place > last)
