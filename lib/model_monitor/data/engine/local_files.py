@@ -26,7 +26,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.storage import is_local
 from model_monitor.storage.files import Storage, in_folders, opened_without_spark
 
-READ_BYTES = 2**20
+READ_BYTES, MOST_READ_BYTES = 2**20, 2**26
 BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
@@ -208,7 +208,7 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                 if len(lines):
                     yield lines
                 held, place = held[end:], place + end
-            elif max_bytes is not None and len(held) > max_bytes + 1:
+            elif max_bytes is not None and held and (skips_first or len(held) > max_bytes + 1):
                 held, place = held[-1:], place + len(held) - 1  # which may be half of a line's end
                 skips_first, first = True, False
                 ended = ended or (last is not None and place > last)
