@@ -662,7 +662,12 @@ class JobConfig(BaseModel):
     @property
     def runs_our_code_alone(self) -> bool:
         """Whether neither a script, a check, a model nor a sink of somebody else runs in the process, nor a table's library."""
-        others = (self.record_preprocessor_script, self.post_analytics_processor_script, self.checks, self.results_table)
+        others = (
+            self.record_preprocessor_script,
+            self.post_analytics_processor_script,
+            self.checks,
+            self.results_table,
+        )
         of_files = not isinstance(self.dataset_format, (TableFormat, SparkFormat))
         return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(others) and not self.sink
 
