@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 class Kind:
     """One kind of monitoring.
 
-    monitor_class: its monitor, `module:class` of `monitors/`. monitor: the one that a job's configuration asks for. reader: the
-    function of `inputs/data_sets.py` that reads the data set that a configuration names, as this kind looks at it. of_state: the
+    monitor_class: its monitor, `module:class` of `monitors/`. monitor: the one that a job's configuration asks for. reader:
+    `module:function` of `inputs/`, which reads the data set that a configuration names as this kind looks at it. of_state: the
     monitor that makes documents of a sum of states, by the class and the output path of the first of its runs.
     """
 
@@ -48,9 +48,9 @@ class Kind:
 
     def read(self, engine: Engine, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
         """The data set of a job; beside a baseline, if there is one."""
-        from model_monitor.running.inputs import data_sets
-
-        dataset: Dataset = getattr(data_sets, self.reader)(engine, config, baseline)
+        module, _, name = self.reader.partition(":")
+        reader = getattr(import_module(f"model_monitor.running.inputs.{module}"), name)
+        dataset: Dataset = reader(engine, config, baseline)
         return dataset
 
 
@@ -126,17 +126,19 @@ def _data_quality_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
 
 KINDS = {
     AnalysisType.DATA_QUALITY: Kind(
-        "data_quality:DataQualityMonitor", _data_quality, "read_features", _data_quality_of_state
+        "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_of_state
     ),
     AnalysisType.MODEL_QUALITY: Kind(
-        *("model_quality:ModelQualityMonitor", _model_quality, "read_outcomes"),
+        *("model_quality:ModelQualityMonitor", _model_quality, "data_sets:read_outcomes"),
         of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
     ),
-    AnalysisType.MODEL_BIAS: Kind("bias:BiasMonitor", _bias, "read_bias", of_state=lambda monitor, *_: monitor()),
+    AnalysisType.MODEL_BIAS: Kind(
+        "bias:BiasMonitor", _bias, "data_sets:read_bias", of_state=lambda monitor, *_: monitor()
+    ),
     AnalysisType.MODEL_EXPLAINABILITY: Kind(
         "explainability:ExplainabilityMonitor",
         _explainability,
-        "read_explained",
+        "data_sets:read_explained",
         of_state=lambda monitor, *_: monitor(),
     ),
 }

@@ -7,11 +7,16 @@ get in anyway.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from base64 import b64encode
+from contextlib import suppress
 from hashlib import sha256
+from importlib.util import cache_from_source
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from model_monitor.documents.page import (
@@ -68,7 +73,21 @@ def points_svg(chart: PointChart) -> Markup:
     return Markup(_MACROS.points(chart))
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """The templates as Python code, beside that of the modules; made again for each process where nothing can be written."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
+
 _TEMPLATES = Environment(
+    bytecode_cache=_Compiled(os.path.dirname(cache_from_source(__file__))),
     loader=PackageLoader("model_monitor", "reports/page/assets"),
     autoescape=True,
     undefined=StrictUndefined,

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SMTP_VARIABLES = tuple(f"MODEL_MONITOR_SMTP_{name}" for name in ("HOST", "SECURITY", "FROM", "USER", "PASSWORD"))
+WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable whose text signs the document
+
 AWS_MOST_ATTEMPTS = 5  # of one request, the first included; boto3's standard mode waits longer each time, up to 20 s
 
 NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[s3]'"

@@ -12,15 +12,9 @@ from enum import Enum
 
 from model_monitor.errors import BadConfiguration, SinkFailed
 from model_monitor.reports.notices import Report, headline, text
-from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
+from model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, Environment, PassingFailure, attempt
 
-HOST = "MODEL_MONITOR_SMTP_HOST"
-SECURITY = "MODEL_MONITOR_SMTP_SECURITY"
-SENDER = "MODEL_MONITOR_SMTP_FROM"
-USER = "MODEL_MONITOR_SMTP_USER"
-PASSWORD = "MODEL_MONITOR_SMTP_PASSWORD"
-
-VARIABLES = (HOST, SECURITY, SENDER, USER, PASSWORD)
+HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
 
 
 class Security(Enum):

@@ -15,8 +15,7 @@ from model_monitor import __version__
 from model_monitor.errors import SinkFailed
 from model_monitor.reports.notices import Report, document_bytes
 from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
-
-SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable whose text signs the document
+from model_monitor.reports.sinks import WEBHOOK_SECRET as SECRET
 
 TIMESTAMP_HEADER = "X-Signature-Timestamp"
 SIGNATURE_HEADER = "X-Signature-SHA256"

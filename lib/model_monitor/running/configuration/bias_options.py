@@ -11,7 +11,6 @@ from pydantic import BeforeValidator
 
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadDocument, BadInput
-from model_monitor.monitors.bias.analysis import ALL_METHODS
 from model_monitor.running.configuration.options import Placeholder, listed, of_text
 from model_monitor.statistics.states.contingency import ValueKind
 from model_monitor.storage import storage_of
@@ -56,6 +55,8 @@ def _column_types(text: str) -> dict[str, ValueKind]:
 
 
 def _ranges(text: str) -> dict[str, tuple[float, float]]:
+    from model_monitor.monitors.bias.analysis import ALL_METHODS  # few jobs ask for it, and it takes its time
+
     known = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
     found: dict[str, tuple[float, float]] = {}
     for pair in listed(text):

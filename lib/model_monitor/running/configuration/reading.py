@@ -24,7 +24,7 @@ from model_monitor.documents.analysis_config import DatasetType
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from model_monitor.reports.outputs.files import current_run, document_of
-from model_monitor.reports.sinks import mail, webhook
+from model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
@@ -34,7 +34,7 @@ from model_monitor.storage import is_local, local_path, opens_here
 OTHER_VARIABLES = (
     *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
     "MODEL_MONITOR_S3_ROOT",
-    *(*mail.VARIABLES, webhook.SECRET),
+    *(*SMTP_VARIABLES, WEBHOOK_SECRET),
 )
 """Variables with our prefix that are no options of a job."""
 

@@ -1,4 +1,4 @@
-"""The data set of a job, read as its configuration says, for each kind of monitoring."""
+"""The data set of a job that watches a model, read as its configuration says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.captures import list_captures, records_of
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat, ReadOptions
+from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
 from model_monitor.data.reading.listing import Listing, list_dataset
 from model_monitor.data.reading.outcomes import (
@@ -21,9 +21,6 @@ from model_monitor.data.reading.outcomes import (
     read_line_outcomes,
     reading_of,
 )
-from model_monitor.data.reading.paths import read_path, set_for_width
-from model_monitor.data.reading.readers import within
-from model_monitor.data.reading.scripts import read_script
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
@@ -34,6 +31,7 @@ from model_monitor.monitors.explainability.analysis import AttributionBaseline
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.inputs.features import options_of, read_columns, without
 from model_monitor.running.inputs.measures import (
     features_path,
     has_predictions,
@@ -42,68 +40,9 @@ from model_monitor.running.inputs.measures import (
     reads_label,
     threshold_of,
 )
-from model_monitor.running.inputs.run_inputs import load_metrics, unused_window, window_of
+from model_monitor.running.inputs.run_inputs import load_metrics, window_of
 
 log = logging.getLogger(__name__)
-
-
-def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
-    """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
-
-    baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
-    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
-    """
-    dataset = read_columns(engine, config, baseline.names if baseline else None)
-    return set_for_width(engine, without(dataset, config.exclude_features_attribute))
-
-
-def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
-    """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
-    captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
-    options = options_of(config, names)
-    if config.record_preprocessor_script:
-        options = replace(options, script=read_script(config.record_preprocessor_script, engine))
-    dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
-    if whole := unused_window(config):
-        log.warning("%s", whole)
-    if options.window is None or config.time_column is None or captured:
-        return dataset
-    return within(dataset, config.time_column, options.window)
-
-
-def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
-    """What the configuration says of reading, but for a script, which has to be loaded. names: of the baseline's features."""
-    return ReadOptions(
-        names,
-        window_of(config),
-        config.lenient_window,
-        config.sample,
-        as_service=config.replays_service,
-        flatten_json=config.flatten_json,
-        allow_mixed_encodings=config.allow_mixed_encodings,
-        as_of=config.as_of,
-        since=config.since,
-        left_out=config.exclude_features_attribute,
-    )
-
-
-def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
-    """The data set without some features, each named or given by its 0-based index.
-
-    Raises BadConfiguration if one of them is no feature of the data.
-    """
-    unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
-    if unknown:
-        raise BadConfiguration(
-            f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
-            f"{len(dataset.names)}; the features are {', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-        )
-    dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
-    return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset
-
-
-def _is_index(name: str, dataset: Dataset) -> bool:
-    return name.isdecimal() and int(name) < len(dataset.names)
 
 
 def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:

@@ -40,8 +40,6 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.run_description import RunContext
-from model_monitor.monitors.user_checks import loading
-from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.plugins import cloudpickle
 from model_monitor.registry import function_of
 from model_monitor.reports.outputs.sql_tables import is_of_catalog
@@ -49,6 +47,8 @@ from model_monitor.storage import join, opens_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from model_monitor.monitors.user_checks.checks import CheckPlan
 
 
 def window_of(config: JobConfig) -> Window | None:
@@ -126,6 +126,8 @@ def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """
     if config.checks is None:
         return None
+    from model_monitor.monitors.user_checks import loading
+
     return loading.planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
 
 
@@ -157,8 +159,11 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
-    if config.checks is not None and (reason := loading.why_spark(config.checks)):
-        return reason
+    if config.checks is not None:
+        from model_monitor.monitors.user_checks.loading import why_spark as why_checks_do
+
+        if reason := why_checks_do(config.checks):
+            return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
     paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
