@@ -58,9 +58,9 @@ MUTANTS = (
         "the sketch of the second part is dropped",
     ),
     Mutant(
-        "statistics/drift/distances.py",
-        "float(np.abs(baseline.shares_at(values) - current.shares_at(values)).max())",
-        "float((baseline.shares_at(values) - current.shares_at(values)).max())",
+        "statistics/drift/distributions.py",
+        "float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())",
+        "float((self.before / self.before[-1] - self.after / self.after[-1]).max())",
         "drift to one side only is seen",
     ),
     Mutant(

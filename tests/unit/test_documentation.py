@@ -39,7 +39,7 @@ from model_monitor.monitors.data_quality.checks.guard import GUARDS
 from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
 from model_monitor.registry import import_all
 from model_monitor.reports.derivation import Explanation
-from model_monitor.reports.sinks import SINKS, mail, webhook
+from model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.help import help_text
@@ -286,6 +286,9 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     monkeypatch.setattr(
         "model_monitor.integrations.imports.command.import_schedules", lambda *given, **named: understood.append(given)
     )
+    monkeypatch.setattr(
+        "model_monitor.integrations.imports.notebook.import_notebook", lambda *given: understood.append(given)
+    )
     monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
     monkeypatch.setattr("model_monitor.spark.session.local_session", lambda: None)
     monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
@@ -490,7 +493,7 @@ def test_a_sink_more_is_a_line_of_two_pages_which_the_tests_name(monkeypatch):
 def test_every_variable_of_the_sinks_is_documented():
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 
-    missing = [name for name in (*mail.VARIABLES, webhook.SECRET) if f"`{name}`" not in page]
+    missing = [name for name in (*SMTP_VARIABLES, WEBHOOK_SECRET) if f"`{name}`" not in page]
     assert missing == [], f"docs/alerts.md: say what `{missing[0]}` is"
 
 
@@ -560,7 +563,7 @@ def test_every_reason_for_a_refusal_is_documented_and_no_other():
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     table = page.partition("| `reason` | of |")[2].partition("\n\n")[0]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    fatal = {Refusal.COLUMNS_IN_ANOTHER_ORDER, Refusal.ENCODING_MISMATCH}
+    fatal = {Refusal.COLUMNS_IN_ANOTHER_ORDER}
 
     assert set(listed) == {refusal.text for refusal in Refusal if refusal.is_fault and refusal not in fatal}
 

@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
             meant = (
                 (verb.name, (inspect.getdoc(verb.function) or "").partition(": ")[0].split(". ")[0]) for verb in verbs
             )
-            entries = (f"  {name:14}{' '.join(text.split()).rstrip('.')}" for name, text in meant)
+            entries = (f"  {name:13} {' '.join(text.split()).rstrip('.')}" for name, text in meant)
             wrapped = (textwrap.wrap(entry, 80, subsequent_indent=" " * 16) for entry in entries)
             lines += ["", f"{heading}:", *(line for each in wrapped for line in each)]
         return "\n".join([*lines, ""])

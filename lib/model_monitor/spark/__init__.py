@@ -1,10 +1,10 @@
-"""Spark's side: its engine, sessions, Deequ, the launcher and the merge. `plugins.plugin("spark")` is this package.
+"""Spark's side: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` is this package.
 
 The floors above import nothing of it: they ask for the names here, each loaded when it is first asked for. A part of the
 package that wants more of Spark gets it by a name here.
 
 `engine/`: partitions as Spark maps them. `launch/`: what happens before Spark starts, with the standard library alone.
-`deequ/`: all that knows Deequ. `merging/`: captures joined with their labels.
+`deequ/`: all that knows Deequ.
 """
 
 from typing import Any

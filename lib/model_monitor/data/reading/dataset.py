@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions
 from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from model_monitor.data.reading.listing import Listing
-from model_monitor.data.records.decoded_rows import Decoder, Decoding, Matching, can_be_told, matching_of
+from model_monitor.data.records.decoded_rows import MOST_COLUMNS, Decoder, Decoding, Matching, can_be_told, matching_of
 from model_monitor.data.records.event_times import moment_of
-from model_monitor.data.records.json_features import MOST_COLUMNS
 from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadInput, NeedsSpark

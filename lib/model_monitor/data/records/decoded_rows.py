@@ -53,6 +53,9 @@ def carry_names(names: Collection[str]) -> bool:
     return not all(map(GENERATED.fullmatch, names))
 
 
+MOST_COLUMNS = 20_000
+"""Columns that a data set may have, and members of JSON records: a thousand take some 50 MB of a run's memory."""
+
 ROWS_AT_ONCE = 65_536  # rows of one batch that leaves: a document may hold millions
 
 

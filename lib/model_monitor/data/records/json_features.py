@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from model_monitor.data.records.arrays import is_writable
+from model_monitor.data.records.decoded_rows import MOST_COLUMNS
 from model_monitor.data.records.json_lines import nested_object
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.json_text import java_double
@@ -37,9 +38,6 @@ ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.s
 NUMBERS = (LONG, DIGITS, DOUBLE)  # the narrower before the wider
 
 DEEPEST = 100  # objects and arrays inside each other that a record may have
-
-MOST_COLUMNS = 20_000
-"""Columns that a data set may have, and members of JSON records: a thousand take some 50 MB of a run's memory."""
 
 FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
 """Members that so few records have, and such a share of them, are features as others are, but not more than so many: then the

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from model_monitor.errors import BadInput
+from model_monitor.storage import LocalStorage
 
 OURS = "model_monitor.sagemaker"
 SDK = "sagemaker"
@@ -32,6 +33,25 @@ class Change:
     before: str
     after: str | None
     reason: str = ""
+
+
+def import_notebook(path: str, output: str | None, offered: frozenset[str], out: TextIO) -> None:
+    """Print what becomes of each import, and write the notebook with its imports changed if there is a place for it. offered:
+    what can be imported here.
+
+    Raises BadInput if the file is no notebook, OutputFailed if it can't be written.
+    """
+    notebook = read_notebook(path)
+    changes = list(changes_of(notebook, offered))
+    for change in changes:
+        out.write(f"cell {change.cell}, line {change.first}\n")
+        for mark, text in (("-", change.before), ("+", change.after or ""), ("!", change.reason)):
+            out.write("".join(f"  {mark} {line}\n" for line in text.splitlines()))
+    if not changes:
+        out.write(f"{path} imports nothing of the SDK\n")
+    if output is not None:
+        text = json.dumps(changed(notebook, changes), indent=1, ensure_ascii=False)
+        LocalStorage().write(output, f"{text}\n".encode())
 
 
 def changes_of(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:

@@ -35,7 +35,7 @@ from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
-    Asked,
+    OnDemand,
     Raw,
     Windows,
     between_share,
@@ -369,7 +369,7 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
         known = lacking() if name == "missing" else found
         return {name: float(known[name][0]) if name in known else math.nan}
 
-    return Asked({name: partial(first, name) for name in FIELDS})
+    return OnDemand({name: partial(first, name) for name in FIELDS})
 
 
 def together(some: Past, others: Past) -> Past:

@@ -25,7 +25,7 @@ from model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.loading import Caller, RowsAtFault, cells_of, plain
+from model_monitor.monitors.predictors.loading import Caller, UnansweredRows, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import AttributionsBuilder
@@ -160,7 +160,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         try:
             cells = _cells(kept, task.explained) if kept.num_rows else None
             found = kernel.explained(cells) if cells is not None and task.written else None
-        except RowsAtFault:  # whose rows are told apart when somebody looks at them again (`AnswerTask`)
+        except UnansweredRows:  # whose rows are told apart when somebody looks at them again (`AnswerTask`)
             counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
         counted += _counts(block, task.reasons)
@@ -295,7 +295,7 @@ class AnswerTask:
     def _unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
         try:
             self._ask(caller, rows)
-        except RowsAtFault:
+        except UnansweredRows:
             half = rows.num_rows // 2
             if not half:
                 return [first]

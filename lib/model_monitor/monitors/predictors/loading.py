@@ -41,14 +41,14 @@ def of_callable(model: Model) -> Predict:
     return model.function
 
 
-class RowsAtFault(BadInput):
+class UnansweredRows(BadInput):
     """Some rows are nothing for the model; others may be."""
 
 
 def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
     """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which are taken as numbers.
 
-    Raises RowsAtFault naming the feature whose cell is no number and has to be.
+    Raises UnansweredRows naming the feature whose cell is no number and has to be.
     """
     found = [
         _numbers(column, name) if is_number else _texts(column)
@@ -114,7 +114,7 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
         try:
             column = pc.cast(present, pa.float64())
         except pa.ArrowInvalid:
-            raise RowsAtFault(
+            raise UnansweredRows(
                 f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
                 "baseline rows with its texts"
             ) from None
@@ -296,7 +296,7 @@ class Caller:
             raise
         except Exception as error:
             told = said_by(error) if self.says_why else type(error).__name__
-            kind = BadInput if self.model.flavour == "http" else RowsAtFault
+            kind = BadInput if self.model.flavour == "http" else UnansweredRows
             raise self._error(f"raised {told}, called with {len(cells):,} rows", kind) from None
 
     def exactly(
@@ -338,7 +338,7 @@ class Caller:
         found = found.reshape(rows, -1).astype(np.float64)
         infinite = ~np.isfinite(found).all(axis=1)
         if infinite.any():
-            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", RowsAtFault)
+            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", UnansweredRows)
         return found
 
     def _error(self, what: str, kind: type[BadInput] = BadInput) -> BadInput:

@@ -108,11 +108,13 @@ class Record:
     def put(self, execution: Execution, **changes: object) -> Execution:
         """Enter what is known of a run now in the place of what was known before, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
-        others = [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
-        ordered = sorted([*others, changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
+        ordered = sorted([*self._others(execution), changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
         self.executions = self.executions.model_copy(update={"executions": tuple(ordered)})
         self.write()
         return changed
+
+    def _others(self, execution: Execution) -> list[Execution]:
+        return [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
 
     def withdraw(self, execution: Execution) -> None:
         """Note of the first run only that there was no data for it yet."""
@@ -123,8 +125,7 @@ class Record:
 
     def forget(self, execution: Execution) -> None:
         """Take a run out, as if it had never been begun."""
-        others = [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
-        self.executions = self.executions.model_copy(update={"executions": tuple(others)})
+        self.executions = self.executions.model_copy(update={"executions": tuple(self._others(execution))})
         self.write()
 
     def note_overdue(self, overdue: bool) -> None:

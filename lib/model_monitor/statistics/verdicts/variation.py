@@ -54,7 +54,7 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
 
 
-class Asked(Mapping[str, Any]):
+class OnDemand(Mapping[str, Any]):
     """Raw statistics that are found when somebody asks for them: of most windows few are needed. ways: what finds each, some of
     them together.
     """
@@ -103,7 +103,7 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
     def outside() -> Raw:
         return _outside(values, windows < totals, windows.cumsum(axis=1))
 
-    return Asked(
+    return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
@@ -123,7 +123,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
     def new() -> Raw:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
 
-    return Asked(
+    return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
