@@ -21,6 +21,7 @@ if __name__ == "__main__":
         folder / "dag_import.py",
         folder / "start_up.py",
         folder / "engines.py",
+        folder / "tails.py",
         folder / "without_jvm.py",
         folder / "commands.py",
         folder / "documents.py",

@@ -1,0 +1,89 @@
+"""Tails and quantiles beside SciPy's, and beside what the tests of a column take: python benchmarks/tails.py [--quick]
+
+Each pair in turns, core seconds of the fastest round. The mark: the tests of a column take no longer than with SciPy's functions.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from scipy import special
+
+from model_monitor.statistics.drift import special_functions as ours
+from model_monitor.statistics.verdicts import components
+
+MARK = 1.1
+ROUNDS = 3 if "--quick" in sys.argv else 15
+
+COUNTS = np.random.default_rng(0).poisson(300.0, 6 * 100).astype(float)
+PAIRS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "normal tail": (lambda: ours.normal_above(2.5), lambda: float(special.ndtr(-2.5))),
+    "normal quantile": (lambda: ours.normal_quantile(0.01), lambda: float(special.ndtri(0.01))),
+    "Student's tail, 30": (lambda: ours.student_above(2.5, 30), lambda: float(special.stdtr(30, -2.5))),
+    "Student's quantile, 30": (lambda: ours.student_quantile(30, 0.01), lambda: float(special.stdtrit(30, 0.01))),
+    "chi-square tail, 10": (lambda: ours.chi_square_above(20, 10), lambda: float(special.gammaincc(5, 10))),
+    "chi-square tail, 100": (lambda: ours.chi_square_above(130, 100), lambda: float(special.gammaincc(50, 65))),
+    "Kolmogorov's tail": (lambda: ours.kolmogorov_above(1.5), lambda: float(special.kolmogorov(1.5))),
+    "log-gamma of 600": (lambda: ours.log_gamma(COUNTS), lambda: special.gammaln(COUNTS)),
+}
+OF_SCIPY = {
+    "log_gamma": special.gammaln,
+    "normal_above": lambda value: float(special.ndtr(-value)),
+    "normal_quantile": lambda share: float(special.ndtri(share)),
+    "chi_square_above": lambda statistic, freedom: float(special.gammaincc(freedom / 2, statistic / 2)),
+    "kolmogorov_above": lambda value: float(special.kolmogorov(value)),
+}
+
+
+def tested(cells: int) -> Callable[[], Any]:
+    """The tests of a column of so many categories that has changed a little."""
+    random = np.random.default_rng(cells)
+    names, shares = [f"v{place}" for place in range(cells)], random.dirichlet(np.ones(cells))
+    before, after = (dict(zip(names, random.multinomial(n, shares).tolist(), strict=True)) for n in (20_000, 5_000))
+    return lambda: components.of_categories(before, after)
+
+
+def with_scipy(run: Callable[[], Any]) -> Callable[[], Any]:
+    def ran() -> Any:
+        with mock.patch.multiple(components, **OF_SCIPY):
+            for _ in range(20):
+                run()
+
+    return ran
+
+
+def repeated(run: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: [run() for _ in range(20)]
+
+
+def seconds(run: Callable[[], Any], times: int) -> float:
+    start = time.process_time()
+    for _ in range(times):
+        run()
+    return (time.process_time() - start) / times
+
+
+def compared(name: str, one: Callable[[], Any], other: Callable[[], Any], times: int, calls: int = 1) -> float:
+    rounds = [(seconds(one, times), seconds(other, times)) for _ in range(ROUNDS)]
+    mine, theirs = (min(each) / calls * 1e6 for each in zip(*rounds, strict=True))
+    print(f"| {name} | {mine:.2f} | {theirs:.2f} | {mine / theirs:.2f} |", flush=True)
+    return mine / theirs
+
+
+if __name__ == "__main__":
+    print("| µs of a core | ours | SciPy's | ratio |\n|---|---|---|---|")
+    for name, (one, other) in PAIRS.items():
+        compared(name, one, other, 2_000)
+    ratios = [
+        compared(
+            f"the tests of a column of {cells} categories", repeated(tested(cells)), with_scipy(tested(cells)), 5, 20
+        )
+        for cells in (2, 20, 200, 2_000)
+    ]
+    print(f"the tests of a column: at most {max(ratios):.2f} times SciPy's, wanted at most {MARK}")
+    sys.exit(max(ratios) > MARK)
