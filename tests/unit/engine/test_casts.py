@@ -9,8 +9,18 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine.local_tables import double_of, is_number, number_of, text_of, without_nan
-from model_monitor.errors import NeedsSpark
+from model_monitor.data.engine.local_files import File
+from model_monitor.data.engine.local_tables import (
+    double_of,
+    is_number,
+    number_of,
+    pieces,
+    table_of_files,
+    text_of,
+    typed,
+    without_nan,
+)
+from model_monitor.errors import BadInput, NeedsSpark
 
 
 @pytest.mark.parametrize(
@@ -106,3 +116,26 @@ def test_nan_is_missing_among_numbers_and_nothing_else_is():
     assert [is_number(kind) for kind in (pa.int8(), pa.float16(), pa.decimal128(3, 1), pa.string(), pa.bool_())] == [
         *(True, True, True, False, False)
     ]
+
+
+def test_a_parquet_file_is_cut_into_pieces_that_cover_it_once_and_an_orc_file_is_not():
+    file = File("file:/x", 25)
+
+    assert [(each.start, each.size_bytes) for each in pieces("parquet")(file, 10)] == [(0, 10), (10, 10), (20, 5)]
+    assert [(each.start, each.size_bytes) for each in pieces("orc")(file, 25)] == [(0, 25)]
+    with pytest.raises(NeedsSpark, match="an ORC file of more than 24 bytes"):
+        pieces("orc")(file, 24)
+
+
+def test_digits_that_a_wider_type_has_beyond_are_cut_off():
+    schema = pa.schema([("c0", pa.timestamp("us"))])
+    batch = pa.RecordBatch.from_pydict({"c0": pa.array([1_999], pa.timestamp("ns"))})
+
+    assert typed(batch, schema).column(0).cast(pa.int64()).to_pylist() == [1]
+
+
+def test_a_file_that_is_no_table_is_named_with_the_first_line_of_what_is_wrong(tmp_path):
+    (tmp_path / "x.parquet").write_text("no table")
+
+    with pytest.raises(BadInput, match=r"x\.parquet: can't be read as parquet \([^)\n]*Parquet magic bytes not found"):
+        table_of_files([File(f"file:{tmp_path}/x.parquet", 8)], "parquet")
