@@ -563,9 +563,9 @@ def test_every_reason_for_a_refusal_is_documented_and_no_other():
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
     table = page.partition("| `reason` | of |")[2].partition("\n\n")[0]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
-    fatal = {Refusal.COLUMNS_IN_ANOTHER_ORDER}
+    faults = {refusal.text for refusal in Refusal if refusal.is_fault}
 
-    assert set(listed) == {refusal.text for refusal in Refusal if refusal.is_fault and refusal not in fatal}
+    assert set(listed) == faults - {Refusal.COLUMNS_IN_ANOTHER_ORDER.text}, "which ends the run"
 
 
 def api_table() -> str:

@@ -52,6 +52,14 @@ def test_a_window_is_what_its_last_run_said(tmp_path):
     assert [each.run_id for each in again.entries()] == ["0009", "0002"]
 
 
+def test_a_window_is_one_entry_however_many_features_it_has(tmp_path):
+    features = [("baseline", name, RAW) for name in ("age", "plan")]
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+
+    assert history.entries() == []
+    assert history.with_window(entry(1, alarmed=True), features).entries() == [entry(1, alarmed=True)]
+
+
 def test_a_rerun_of_a_window_leaves_the_same_bytes(tmp_path):
     write_history(history_of(tmp_path, entry(1), entry(2)))
     once = (tmp_path / HISTORY).read_bytes()
@@ -113,6 +121,7 @@ def hours(tmp_path_factory):
         ("previous:3", 5, [2, 3, 4]),
         ("previous:8", 5, None),
         ("seasonal:10", 30, [0, 10, 20]),
+        ("seasonal:2", 30, [*range(2, 30, 2)]),  # fourteen seasons
         ("seasonal:24", 30, [6]),
         ("seasonal:24", 20, None),
     ],

@@ -89,6 +89,9 @@ def test_a_score_above_the_threshold_is_the_positive_class():
             id="none positive",
         ),
         pytest.param(
+            BINARY, ["0", "5"], ["0", "5"], "the classes are 2 numbers, and none of them", id="none positive, one 0"
+        ),
+        pytest.param(
             replace(BINARY, positive_label="YES"), ["no", "yes"], ["no", "yes"], "none of them .* 'YES'", id="misspelt"
         ),
         pytest.param(

@@ -151,3 +151,39 @@ def test_layouts_beyond_those_that_are_told_apart_are_one(monkeypatch):
     assert names == ("a", *(f"n{number}" for number in range(6)))
     assert len(kept) == 6
     assert not any(reasons)
+
+
+def test_of_equally_many_shapes_plain_comes_before_arrays_and_arrays_before_objects():
+    assert read(['{"a": 1}', '{"a": [1]}'])[1:] == ([(1,)], [0, SHAPE])
+    assert read(['{"a": [1]}', '{"a": {"b": 1}}'], flatten=True)[1:] == ([([1],)], [0, SHAPE])
+
+
+def test_an_object_in_half_of_the_records_is_no_fault_of_the_data():
+    lines = ['{"z": 1}', '{"z": 2}', '{"z": 3, "a": {"b": 1}}', '{"z": 4, "a": {"b": 1}}']
+
+    assert read(lines) == (("z",), [(1,), (2,)], [0, 0, SHAPE, SHAPE])
+
+
+def test_names_that_hardly_a_record_has_are_told():
+    lines = [f'{{"o": {{"p": {number}}}}}' for number in range(300)]
+    texts = [*lines, '{"o": {"p": 1}, "more": 1}']
+    batch = pa.RecordBatch.from_pydict({"line": texts, "file": ["f"] * 301})
+
+    def rare(count):
+        odd = [pa.RecordBatch.from_pydict({"line": ['{"more": 1}'], "file": ["f"]})] * count
+        return features_of(list(infer(False, [batch, *odd])), "data", flatten=True).rare
+
+    assert rare(0) == rare(2) == ("more",)
+    assert rare(3) == ()
+
+
+def test_names_of_odd_records_are_no_features_as_long_as_there_is_room_to_tell(monkeypatch):
+    lines = ['{"a": 1}', '{"a": 2}', '{"a": [1], "more": 7}']
+
+    monkeypatch.setattr(json_features, "MOST_COLUMNS", 3)
+    assert read(lines)[0] == ("a",)
+    monkeypatch.setattr(json_features, "MOST_COLUMNS", 2)
+    assert read(lines)[0] == ("a", "more")
+    monkeypatch.undo()
+    monkeypatch.setattr(json_features, "MOST_LAYOUTS", 1)
+    assert read(lines)[0] == ("a", "more")

@@ -260,11 +260,11 @@ class Dataset:
     def require_one_layout(self, rows: RowCounts) -> None:
         """Make sure that all files have their columns in one order, and all records their halves in one encoding.
 
-        Raises BadInput for the first file that has not, whose cells belong to other features, and for the first record where most
+        Raises BadInput for the first file that has not, whose cells belong to other features, and for the first record where half
         have not. Finding it is one Spark job.
         """
         mismatched = _refused(rows, Refusal.ENCODING_MISMATCH)
-        if mismatched and (self.one_encoding or 2 * mismatched > rows.total):
+        if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
             from model_monitor.data.records.decoding import mismatch_of
 
             raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))

@@ -94,7 +94,7 @@ def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
     positive = class_key(positives[0]) if positive is None else positive
     opposite = class_key(_NEGATIVE_OF.get(positive, ""))
-    others = sorted((-count, key != opposite, str(key), key) for key, count in rows.items() if key != positive)
+    others = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
     return frozenset((positive, opposite if opposite in rows else others[0][-1])) if others else frozenset((positive,))
 
 
