@@ -140,7 +140,7 @@ class Leaves:
             own = slice(start, start + step)
             columns, low, high, missing = (each[own] for each in (self.columns, self.low, self.high, self.missing))
             bits = (1 << np.arange(low.shape[1], dtype=np.uint64)).astype(self._kind)
-            is_free = np.isneginf(low) & np.isposinf(high) & missing
+            is_free = (low == -inf) & (high == inf) & missing
             always = (is_free * bits).sum(axis=1, dtype=self._kind)
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
