@@ -39,7 +39,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow quick unit mutants lint types bench docs site package release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,9 @@ types: $(VENV)/.test ## check types
 
 bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
 	@$(PY) benchmarks/__main__.py $(ARGS)
+
+bench-marks: $(VENV)/.test ## print the marks of the local engine beside their peers, in three minutes
+	@$(PY) benchmarks/marks.py
 
 docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, build the site, and check the links and the commands of the documentation
 	@$(PY) -m tests.history_picture docs

@@ -1,4 +1,4 @@
-"""How long does a merge take, beside the bare Spark join and write of the same columns?
+"""How long does a merge take, beside the bare join and write of the same columns by Spark, and without a JVM by DuckDB?
 
 python benchmarks/merge.py [--quick]
 
@@ -10,8 +10,10 @@ nothing and leaves its files in no order.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -21,10 +23,12 @@ from uuid import UUID
 import numpy as np
 import pyspark.sql.functions as F
 from data_sets import SEED, kept
+from engines import SCRIPT, dataframes_python
 from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
-from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
+from model_monitor.data.engine.local import LocalEngine
 from model_monitor.running.merging.request import MergeRequest
 from model_monitor.running.merging.run import merge
 from model_monitor.spark.engine.spark import SparkEngine
@@ -36,6 +40,9 @@ FEW = 20_000
 
 AT_MOST, AT_MOST_OF_FEW = 1.3, 2.5
 """Times the bare join."""
+
+OF_DUCKDB = 2.0
+"""Times its core seconds, without a JVM."""
 
 ODD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Any odd number that spreads products over all bits will do."""
@@ -87,13 +94,37 @@ def labels(records: int) -> Path:
 
 def ours(spark: SparkSession, records: int) -> None:
     """The steps of `jobs/merge.py`."""
-    batches = SparkEngine(spark).batch_by_bytes
 
     def run(output: str) -> None:
-        request = MergeRequest(str(captures(records)), str(labels(records)), output)
-        merge(spark, request, before_reading=batches)
+        merge(SparkEngine(spark), MergeRequest(str(captures(records)), str(labels(records)), output), spark)
 
     _into_a_folder(run)
+
+
+def locally(records: int) -> Took:
+    """The same without a JVM."""
+    began, before = time.perf_counter(), sum(os.times()[:4])
+    _into_a_folder(
+        lambda output: merge(LocalEngine(), MergeRequest(str(captures(records)), str(labels(records)), output))
+    )
+    return Took(time.perf_counter() - began, sum(os.times()[:4]) - before)
+
+
+def compare_locally(records: int) -> None:
+    """Without a JVM, beside DuckDB's read_json, join and write in a process of its own."""
+    python = dataframes_python()
+    words = [str(python), str(SCRIPT), "merge", str(captures(records)), str(labels(records))]
+    contestants = [
+        Contestant("ours: the whole merge, without a JVM", partial(locally, records)),
+        *([Contestant("DuckDB 2.0: read_json, join, write", partial(own_process, words))] if python else []),
+    ]
+    locally(FEW)
+    race(contestants)
+    report(f"{records:,} captures with as many labels, in {HOURS} hours", contestants[0], contestants[1:])
+    for peer in contestants[1:]:
+        share = contestants[0].core_seconds / peer.core_seconds
+        verdict = "reached" if share <= OF_DUCKDB else "missed"
+        print(f"{share:.2f} times DuckDB's core seconds, wanted at most {OF_DUCKDB}: {verdict}")
 
 
 def bare(spark: SparkSession, records: int) -> None:
@@ -166,6 +197,7 @@ def _into_a_folder(run: Callable[[str], object]) -> None:
 
 def main() -> None:
     records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
+    compare_locally(RECORDS // QUICK_SHARE)
     with benchmark_session() as spark:
         for _ in range(2):
             ours(spark, FEW)

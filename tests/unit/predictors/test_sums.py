@@ -136,6 +136,35 @@ def test_a_leaf_that_takes_two_columns_is_shared_by_them():
     assert found[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
 
 
+def test_an_endless_cell_goes_where_the_tree_sends_it():
+    """By hand: 4 where both are at least 0.5, and infinity is."""
+    tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
+
+    found = Leaves.of([tree]).attributed(np.array([[np.inf, 1.0], [np.inf, -np.inf]]), np.zeros((1, 2)))
+
+    assert found[:, 0, :].tolist() == [[2, 2], [0, 0]]
+
+
+@pytest.mark.parametrize("columns", [5, 7, 12, 20])
+def test_a_leaf_behind_many_columns_is_shared_by_all_of_them(columns):
+    """By hand: 1 where all are at least 0.5, which as many players get only together. Conditions are bits of 8, 16 or 64."""
+    left, right, split = [], [], []
+    for column in range(columns):  # the node of each column and the leaf of those below 0.5
+        left, right, split = (
+            [*left, 2 * column + 1, -1],
+            [*right, 2 * column + 2, -1],
+            [*split, column, 0],
+        )
+    nodes = 2 * columns + 1
+    values = np.zeros((nodes, 1))
+    values[-1] = 1.0
+    tree = Tree([*left, -1], [*right, -1], [*split, 0], [0.5] * nodes, [True] * nodes, values)
+
+    found = Leaves.of([tree]).attributed(np.ones((1, columns)), np.zeros((1, columns)))
+
+    np.testing.assert_allclose(found[0, 0], 1 / columns, rtol=1e-12)
+
+
 def test_a_single_leaf_gives_nobody_anything():
     leaves = Leaves.of([Tree([-1], [-1], [0], [0], [False], np.array([[3.0]]))])
 

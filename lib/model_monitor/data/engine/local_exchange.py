@@ -178,4 +178,4 @@ def texts_left(folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch
 def _leave(folder: str, by: str, number: int, texts: list[pa.Array]) -> None:
     lines = [pc.binary_join_element_wise(some, "", "\n") for some in texts]
     content = b"".join(memoryview(some.buffers()[2]) for some in lines)  # of an array that was just made, nothing else
-    storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content)
+    storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)

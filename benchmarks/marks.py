@@ -1,0 +1,121 @@
+"""The marks that the local engine is held to, each with its limit, beside a peer in turns: core seconds, in some three minutes.
+
+python benchmarks/marks.py
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+from attributions import SHAP_ENVIRONMENT, SHAP_SCRIPT, model_of, models
+from data_sets import mixed_csv, mixed_parquet, texts_csv, texts_parquet
+from engines import OF_DUCKDB, OF_DUCKDB_ELSE, SCRIPT, dataframes_python, profile_locally
+from profile_captures import INPUTS, baseline_table, captures
+from side_by_side import Contestant, Took, own_process, race
+from without_jvm import OF_DUCKDB as CAPTURES_OF_DUCKDB
+from without_jvm import SUMMARIZE, command, python
+
+from merge import OF_DUCKDB as MERGE_OF_DUCKDB
+from merge import captures as merged_captures
+from merge import labels, locally
+
+ROUNDS, ROWS, CAPTURES, MERGED, EXPLAINED = 3, 1_000_000, 100_000, 500_000, 2_000
+OF_SHAP = 1.2
+
+
+def show(
+    mark: str, peer: str, limit: float, ours: Callable[[], Took | None], theirs: Callable[[], Took | None]
+) -> None:
+    """Time both in turns, and print the mark with what came out."""
+    contestants = Contestant("ours", ours, rounds=ROUNDS), Contestant(peer, theirs, rounds=ROUNDS)
+    race(contestants)
+    mine, others = (one.core_seconds for one in contestants)
+    verdict = "reached" if mine <= limit * others else "missed"
+    print(
+        f"| {mark:44} | {peer:28} | {limit:5.2f} | {mine:6.2f} | {others:6.2f} | {mine / others:5.2f} | {verdict:7} |",
+        flush=True,
+    )
+
+
+def of_tables() -> None:
+    others = dataframes_python()
+    if others is None:
+        print("without DuckDB: README.md says how to make its environment")
+        return
+    tables = (
+        ("1 M x 13 mixed, Parquet", mixed_parquet(ROWS), OF_DUCKDB),
+        ("1 M x 13 mixed, CSV", mixed_csv(ROWS), OF_DUCKDB_ELSE),
+        ("1 M ids, URLs, texts, Parquet", texts_parquet(ROWS), OF_DUCKDB_ELSE),
+        ("1 M ids, URLs, texts, CSV", texts_csv(ROWS), OF_DUCKDB_ELSE),
+    )
+    for mark, folder, limit in tables:
+        run = partial(own_process, [str(others), str(SCRIPT), "duckdb", str(folder)])
+        profile_locally(folder)
+        show(mark, "DuckDB 2.0, SUMMARIZE", limit, partial(profile_locally, folder), run)
+    words = [str(others), str(SCRIPT), "merge", str(merged_captures(MERGED)), str(labels(MERGED))]
+    show(
+        "500,000 captures merged with labels",
+        "DuckDB 2.0, join and write",
+        MERGE_OF_DUCKDB,
+        partial(locally, MERGED),
+        partial(own_process, words),
+    )
+
+
+def of_captures(folder: Path) -> None:
+    data, baseline = captures(CAPTURES), folder / "baseline"
+    own_process(command("baseline", baseline_table(), "--output-path", baseline))
+    flags = (data, "--dataset-format", "capture", "--baseline", baseline, "--output-path", folder / "report")
+    show(
+        "100,000 captures to a verdict, a command",
+        "DuckDB 1.4, read_json, counts",
+        CAPTURES_OF_DUCKDB,
+        partial(own_process, command("monitor", *flags)),
+        partial(own_process, python(SUMMARIZE, data, INPUTS)),
+    )
+
+
+def of_trees() -> None:
+    peer = SHAP_ENVIRONMENT / "bin" / "python"
+    if not peer.is_file():
+        print("without shap: README.md says how to make its environment")
+        return
+    folder = models()
+    rows = np.load(folder / "rows.npy")
+    exactly = model_of(folder, "xgboost").exactly(rows[:1], with_logit=True)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    words = [str(peer), str(SHAP_SCRIPT), str(folder), "xgboost", "0", str(EXPLAINED)]
+
+    def ours() -> None:
+        exactly(rows[1 : EXPLAINED + 1])
+
+    show(
+        f"log-odds of 100 trees, {EXPLAINED:,} rows",
+        "shap 0.51, TreeExplainer",
+        OF_SHAP,
+        ours,
+        partial(own_process, words, environment),
+    )
+
+
+def main() -> None:
+    print(f"| {'mark':44} | {'peer':28} | limit |   ours |   peer | ratio | verdict |")
+    print(f"| {'-' * 44} | {'-' * 28} | ----: | -----: | -----: | ----: | ------- |")
+    of_tables()
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        of_captures(Path(name))
+    of_trees()
+    if importlib.util.find_spec("columns"):  # columns, frames and the command's start
+        importlib.import_module("columns").main()
+
+
+if __name__ == "__main__":
+    main()
