@@ -27,9 +27,9 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from model_monitor.running.merging.captured import CapturedLines as Captures
+from model_monitor.running.merging.labels import plain_labels
 from model_monitor.spark.engine.application import ALLOCATION
-from model_monitor.spark.merging.captured import CapturedLines as Captures
-from model_monitor.spark.merging.labels import plain_labels
 
 MEBIBYTE = 2**20
 SHORT_LINES = 50

@@ -25,9 +25,9 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.run import merge
 from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.merging.request import MergeRequest
-from model_monitor.spark.merging.run import merge
 
 RECORDS = 5_000_000
 HOURS = 24

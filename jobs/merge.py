@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import sys
 
+from model_monitor.running.merging.request import merge_request, publish_coverage
+from model_monitor.running.merging.run import merge
 from model_monitor.running.runtime.job import started
 from model_monitor.running.runtime.status import completed
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.merging.request import merge_request, publish_coverage
-from model_monitor.spark.merging.run import merge
 
 
 def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
-        spark = job.engine.spark
-        batches = SparkEngine(spark).batch_by_bytes
-        merged = merge(spark, request, before_reading=batches, before_publishing=job.lift_time_limit)
-        publish_coverage(merged.ledger, job.config, spark)
+        merged = merge(job.engine, request, job.spark, before_publishing=job.lift_time_limit)
+        publish_coverage(merged.ledger, job.config, job.spark)
         job.finish(completed())
     return job.exit_status
 

@@ -55,7 +55,8 @@ def main(argv: list[str]) -> int:
             )
         job.lift_time_limit()
         reference = reference_to_baseline(job.spark, job.config, monitor)
-        omit_empty = job.config.omit_empty_violations
+        as_service = job.config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
+        omit_empty = job.config.omit_empty_violations or as_service
         run = findings.write(job.config.output_path, job.spark, omit_empty=omit_empty, baseline=reference)
         remember(findings, run, job.config, job.spark, reference)
         write_results_table(run, job.config.results_table, job.spark)

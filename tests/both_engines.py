@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-ANALYSERS = ("baseline", "monitor")
+JOBS = ("baseline", "monitor", "merge")
 
 NEEDS_SPARK = "needs Spark; write --engine spark"
 
@@ -26,7 +26,7 @@ def are_asked_for(job: str, flags: Sequence[str]) -> bool:
     output = _output(flags)
     return (
         os.environ.get("ENGINES") == "both"
-        and job in ANALYSERS
+        and job in JOBS
         and "--engine" not in flags
         and output is not None
         and "://" not in output

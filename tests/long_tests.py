@@ -99,7 +99,6 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_printable::test_a_command_that_can_not_go_on_shows_the_name_in_its_way_by_numbers",
         "test_runs::test_reading_the_states_of_a_run_begins_no_thread",
         "test_runs::test_the_command_starts_no_jvm_and_loads_neither_spark_nor_pandas",
-        "test_special_functions::test_functions_that_are_loaded_alone_are_those_of_the_package",
         "test_typed::test_a_type_checker_knows_the_types_of_what_a_user_calls",
     ),
     "it reads the whole tree, or all pages": (

@@ -38,7 +38,7 @@ print(json.dumps([of, metadata.packages_distributions()]))
 
 RELEASES = """
 import importlib.metadata as metadata, json
-print(json.dumps(", ".join(f"{name} {metadata.version(name)}" for name in ("pandas", "numpy", "pyarrow", "scipy"))))
+print(json.dumps(", ".join(f"{name} {metadata.version(name)}" for name in ("pandas", "numpy", "pyarrow"))))
 """
 
 IMPORTS = {

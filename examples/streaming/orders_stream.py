@@ -43,8 +43,19 @@ def restate(hour: str, home: Path) -> Path:
 
 def stream(spark: SparkSession, landing: Path, home: Path) -> StreamingQuery:
     """Takes all files that have landed, one a micro-batch, and ends; with another trigger it goes on."""
-    source = spark.readStream.schema(ROWS).option("maxFilesPerTrigger", 1).json(str(landing))
-    sink = source.writeStream.foreachBatch(lambda rows, batch: add(rows, batch, home))
+    return watch(spark.readStream.schema(ROWS).option("maxFilesPerTrigger", 1).json(str(landing)), home)
+
+
+def orders_of(spark: SparkSession, servers: str, topic: str) -> DataFrame:
+    """The orders of a topic of Kafka, from its beginning; for `--packages` see docs/streams.md."""
+    options = {"kafka.bootstrap.servers": servers, "subscribe": topic, "startingOffsets": "earliest"}
+    records = spark.readStream.format("kafka").options(**options).load()
+    return records.selectExpr(f"from_json(CAST(value AS STRING), '{ROWS}') AS order").select("order.*")
+
+
+def watch(orders: DataFrame, home: Path) -> StreamingQuery:
+    """Takes all orders that there are, and ends."""
+    sink = orders.writeStream.foreachBatch(lambda rows, batch: add(rows, batch, home))
     return sink.option("checkpointLocation", str(home / "checkpoint")).trigger(availableNow=True).start()
 
 

@@ -43,8 +43,8 @@ class Environment:
 
 HERE = Environment("here", ".venv", at_hand=True, pinned=False)
 OF_40, OF_41 = (Environment(line, f".venv-{line}", pinned=False) for line in ("4.0", "4.1"))
-OF_43, SAIL, POLARS, PANDAS_3 = (
-    Environment(name, f".venv-{name}") for name in ("spark-4.3", "sail", "polars", "pandas-3")
+OF_42, OF_43, SAIL, POLARS, PANDAS_3 = (
+    Environment(name, f".venv-{name}") for name in ("spark-4.2", "spark-4.3", "sail", "polars", "pandas-3")
 )
 
 
@@ -73,6 +73,7 @@ GROUNDS = (
     Ground("Spark {pyspark}, pandas {pandas}", "session", PANDAS_3),
     Ground("Spark {pyspark}", "session", OF_40),
     Ground("Spark {pyspark}", "session", OF_41),
+    Ground("Spark {pyspark}", "session", OF_42),
     Ground("Spark {pyspark}", "session", OF_43),
     Ground("with Deequ: Spark {pyspark}", "JAR", HERE),
     Ground("Spark Connect {pyspark}", "Connect", OF_40),

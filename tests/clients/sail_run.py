@@ -15,7 +15,18 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from sail_server import sail
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    DataQualityMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
 from model_monitor.errors import BadInput, MissingDependency
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE", "PL"] * 50, "items": [1, 3, 2, 2] * 50})
@@ -35,6 +46,33 @@ def refusal(spark, name, text):
         return str(fault).replace(str(file), name)
 
 
+PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+COLUMNS = {"label": "churned", "prediction": "called", "probability": "score"}
+BIAS = """{"label": "churned", "label_values_or_threshold": [1], "predicted_label": "called",
+           "facet": [{"name_or_index": "group", "value_or_threshold": ["b"]}]}"""
+CALLS = pd.DataFrame(
+    {
+        "group": [*"aababb"] * 40,
+        "score": [(place * 37 % 100) / 100 for place in range(240)],
+        "called": [int(place * 37 % 100 > 50) for place in range(240)],
+        "churned": [int(place * 53 % 100 > 45) for place in range(240)],
+    }
+)
+
+
+def all_files(calls, later):
+    """Of a baseline and a monitoring run of model quality and of bias."""
+    quality, bias = ModelQualityMonitor(PLAN), BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(BIAS)))
+    files = []
+    for monitor, data, others in (
+        (quality, *(outcomes(frame, PLAN, **COLUMNS) for frame in (calls, later))),
+        (bias, calls, later),
+    ):
+        baseline = run_baseline(data, monitor)
+        files += [baseline.files(), run_monitoring(others, monitor, baseline).files()]
+    return files
+
+
 def documents(baseline):
     return {name: baseline.files()[name] for name in ("constraints.json", "statistics.json")}
 
@@ -45,7 +83,11 @@ def results(spark):
     file = Path(sys.argv[1]) / "orders.parquet"
     ORDERS.to_parquet(file)
     here = documents(run_baseline(ORDERS, MONITOR, engine="local"))
+    later = CALLS.assign(churned=CALLS.churned.where(CALLS.group == "a", 1))
+    CALLS.to_parquet(file.with_name("calls.parquet"))
+    frames = spark.read.parquet(str(file.with_name("calls.parquet"))), spark.createDataFrame(later)
     return {
+        "model quality and bias": all_files(*frames) == all_files(CALLS, later),
         "refused": [refusal(spark, *text) for text in TEXTS.items()],
         "violated": [violation.feature_name for violation in findings.violations.violations],
         "pandas": documents(baseline) == here,

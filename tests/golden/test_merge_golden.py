@@ -7,17 +7,21 @@ from collections import Counter
 
 import pytest
 
-from model_monitor.spark.merging.request import MergeRequest
-from model_monitor.spark.merging.run import merge
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.run import merge
+from model_monitor.spark.engine.spark import SparkEngine
 
 
-@pytest.fixture
-def merged(spark, tmp_path):
+@pytest.fixture(params=["spark", "local"])
+def merged(request, tmp_path):
     """`merged(captures, labels)` gives the merged records, and where they lie below the output."""
 
     def merging(captures, labels):
         output = tmp_path / "merged"
-        merge(spark, MergeRequest(str(captures), str(labels), str(output)))
+        session = request.getfixturevalue("spark") if request.param == "spark" else None
+        engine = SparkEngine(session) if session else LocalEngine()
+        merge(engine, MergeRequest(str(captures), str(labels), str(output)), session)
         paths = sorted(output.rglob("part-*.jsonl"))
         records = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
         return records, [path.parent.relative_to(output).as_posix() for path in paths]

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pyarrow.dataset  # noqa: F401 - what a job loads when it needs it, each child would again
-import scipy.special  # noqa: F401
 from tests.s3 import traffic
 
 import model_monitor.monitors.data_quality.scan  # noqa: F401

@@ -23,6 +23,7 @@ from model_monitor.sagemaker import (
     ModelQualityMonitor,
     MonitoringExecution,
 )
+from model_monitor.sagemaker.monitoring_files import located
 
 pytestmark = pytest.mark.rest
 
@@ -86,7 +87,9 @@ def test_reports_lie_in_the_services_layout_in_the_folder_that_stands_in_for_s3(
     assert json.loads((place / "constraint_violations.json").read_text()) == (
         execution.constraint_violations().body_dict
     )
-    assert execution.output.destination == str(place)
+    assert execution.output.destination == f"s3://bucket/{place.relative_to(folder / 's3/bucket')}"
+    outputs = execution.describe()["ProcessingOutputConfig"]["Outputs"]
+    assert [each["S3Output"]["S3Uri"] for each in outputs] == [execution.output.destination]
 
 
 def test_what_was_run_is_not_run_again_and_is_found_by_its_name(monitored):
@@ -108,7 +111,39 @@ def test_what_was_run_stands_in_the_record_that_run_due_keeps_too(folder, monito
     [run] = json.loads((folder / "home/executions/hourly.executions.json").read_text())["executions"]
     assert (run["status"], run["job"]) == ("CompletedWithViolations", "monitor")
     assert run["processing_job"] == execution.job_name
-    assert run["output_path"] == execution.output.destination
+    assert run["output_path"] == located(execution.output.destination)
+
+
+def test_the_first_execution_is_of_the_hour_that_the_schedule_was_created_in(folder, monitored):
+    """As the service's, whose first run comes at the end of that hour."""
+    monitor, _ = monitored
+    [run] = json.loads((folder / "home/executions/hourly.executions.json").read_text())["executions"]
+    created = monitor.describe_schedule()["CreationTime"]
+
+    assert run["start_time"] <= f"{created:%Y-%m-%dT%H:%M:%SZ}" < run["end_time"]
+
+
+def test_without_records_of_this_hour_the_first_execution_is_of_the_hour_before_and_without_both_there_is_none(folder):
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    monitor = DefaultModelMonitor()
+    monitor.suggest_baseline(str(folder / "baseline.csv"), CSV, output_s3_uri="s3://bucket/another", logs=False)
+    monitor.create_monitoring_schedule(
+        endpoint_input=EndpointInput(str(folder / "late" / "churn"), "/opt/ml/processing/input"),
+        output_s3_uri="s3://bucket/late",
+        monitor_schedule_name="late",
+        schedule_cron_expression=CronExpressionGenerator.hourly(),
+    )
+    (folder / "late" / "churn" / "AllTraffic").mkdir(parents=True)
+
+    before_any = monitor.describe_schedule()
+    of_the_hour_before = f"{hour - timedelta(hours=1):%Y/%m/%d/%H}"
+    place = folder / "late" / "churn" / "AllTraffic" / of_the_hour_before
+    place.parent.mkdir(parents=True)
+    next((folder / "captures" / "churn").glob(f"*/{of_the_hour_before}")).rename(place)
+    described = monitor.describe_schedule()
+
+    assert "LastMonitoringExecutionSummary" not in before_any
+    assert described["LastMonitoringExecutionSummary"]["ScheduledTime"] == hour
 
 
 def test_the_planted_fault_is_among_the_violations(monitored):
@@ -200,6 +235,10 @@ def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_agains
     assert execution.job_name.startswith("model-quality-monitoring-")  # C1.5
     merged = list((folder / "s3/bucket/reports/merge/churn").rglob("*.jsonl"))
     assert merged
+    left = sorted(str(path) for path in (folder / "s3/bucket/reports/merge").rglob("*") if path.is_file())
+    assert left[-1].endswith(".jsonl")  # what a notebook reads as `merged[-1]`
+    assert {Path(path).name for path in left} <= {merged[0].name, "_coverage.json"}
+    assert list((folder / "home/jobs").glob("groundtruth-merge-*.merge/ledger.json"))
     assert "binary_classification_metrics" in monitor.latest_monitoring_statistics().body_dict
 
 
@@ -209,4 +248,4 @@ def test_alarms_of_an_execution_are_accepted(monitored):
     decision = execution.accept(["monthly_charge_eur"], by="anna")
 
     assert {alarm.feature for alarm in decision.alarms} == {"monthly_charge_eur"}
-    assert [each.by for each in read_decisions(execution.output.destination)] == ["anna"]
+    assert [each.by for each in read_decisions(located(execution.output.destination))] == ["anna"]

@@ -12,8 +12,9 @@ from functools import reduce
 
 import pytest
 from pyspark.sql import DataFrame
+from tests.jobs import kafka
 from tests.running_jobs import ROOT
-from tests.spark_lines import IS_REMOTE, has_deequ
+from tests.spark_lines import IS_REMOTE, has_deequ, on_spark_3
 
 from model_monitor import DataQualityMonitor, read_state, run_baseline
 from model_monitor.spark.launch.deequ_jar import provide_jar
@@ -30,7 +31,7 @@ pytestmark = [
 DAY = "2026/01/01"
 FILES = ([0] * 150, [0] * 60 + [1] * 70, [1] * 50 + [0] * 10)
 """The hour of each row; the last ten of hour 0 are late."""
-KILLED = """
+BEGINNING = """
 import os, signal, sys
 from pathlib import Path
 import orders_stream
@@ -41,11 +42,22 @@ def restate(hour, home, of_the_example=orders_stream.restate):
     if len(list((home / "parts").rglob("_current.json"))) == 2:  # batch 1 has left hour 0 and lacks hour 1
         os.kill(os.getpid(), signal.SIGKILL)
 
-orders_stream.restate = restate
 settings = {"spark.jars": sys.argv[3], "spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false"}
 session = SparkSession.builder.master("local[1]").config(map=settings).getOrCreate()
+"""
+KILLED = f"""{BEGINNING}
+orders_stream.restate = restate
 orders_stream.stream(session, Path(sys.argv[1]), Path(sys.argv[2])).awaitTermination()
 """
+OF_KAFKA = f"""{BEGINNING}
+servers, killed = sys.argv[4:]
+lines = session.read.text(sys.argv[1]).coalesce(1)
+lines.write.format("kafka").option("kafka.bootstrap.servers", servers).option("topic", "orders").save()
+if killed == "killed":
+    orders_stream.restate = restate
+orders_stream.watch(orders_stream.orders_of(session, servers, "orders"), Path(sys.argv[2])).awaitTermination()
+"""
+"""Sends the lines of a file, and takes what has come."""
 
 
 @pytest.fixture
@@ -87,13 +99,7 @@ def documents(run):
 
 def test_a_killed_driver_and_late_rows_leave_the_windows_of_one_batch_run(spark, landing, tmp_path):
     home = tmp_path / "home"
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(landing), str(home), str(provide_jar(os.environ)) if has_deequ() else ""],
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{EXAMPLE}", "PYSPARK_PYTHON": sys.executable},
-        capture_output=True,
-        timeout=200,
-        check=False,
-    )
+    killed = ended(KILLED, landing, home, str(provide_jar(os.environ)) if has_deequ() else "")
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
     parts = home / "parts" / DAY
     before = {path.parent.relative_to(parts).as_posix() for path in parts.rglob("_current.json")}
@@ -101,6 +107,35 @@ def test_a_killed_driver_and_late_rows_leave_the_windows_of_one_batch_run(spark,
 
     orders_stream.stream(spark, landing, home).awaitTermination()
 
+    require_windows_of_one_run(spark, landing, home, tmp_path)
+
+
+@on_spark_3("its source of Kafka is another JAR")
+def test_of_kafka_they_are_the_same(spark, landing, tmp_path):
+    """The records of a file are what a micro-batch finds; the driver that takes the second one is killed in its middle."""
+    home, jars = tmp_path / "home", ",".join(map(str, kafka.provide(*kafka.SOURCE)))
+    statuses = []
+    with kafka.kafka_broker(tmp_path / "kafka") as servers:
+        for file, ending in zip(sorted(landing.iterdir()), ("well", "killed", "well"), strict=True):
+            run = ended(OF_KAFKA, file, home, jars, servers, ending)
+            statuses.append(run.returncode)
+
+    assert statuses == [0, -signal.SIGKILL, 0], run.stderr[-2000:]
+    require_windows_of_one_run(spark, landing, home, tmp_path)
+
+
+def ended(program, *words):
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)],
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}{os.pathsep}{EXAMPLE}", "PYSPARK_PYTHON": sys.executable},
+        capture_output=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def require_windows_of_one_run(spark, landing, home, tmp_path):
+    parts = home / "parts" / DAY
     counted = {part.name: read_state(str(part)).item_count for part in sorted((parts / "00").iterdir())}
     assert counted == {
         "0000000000": 150,

@@ -108,6 +108,26 @@ def test_partial_dependence_of_a_linear_model_by_hand(spark):
     assert age.data_distribution == pytest.approx(np.histogram(rows["age"], bins=4)[0] / 200)
 
 
+def test_partial_dependence_alone_leaves_no_attributions(spark, tmp_path):
+    rows = table(200)
+    methods = {"pdp": {"grid_resolution": 4, "features": ["age"]}, "shap": {"baseline": [[1, 1, 1, 1]]}}
+    both, alone = (
+        ExplainabilityMonitor(AttributionMeasures.of(AnalysisConfig.from_json(json.dumps({"methods": each})), linear))
+        for each in (methods, {"pdp": methods["pdp"]})
+    )
+    with_shap = run_baseline(rows, both).constraints.explanations
+
+    run = run_baseline(rows, alone)
+    run.write(tmp_path)
+
+    assert run.constraints.explanations.kernel_shap is None
+    assert run.constraints.explanations.pdp == with_shap.pdp
+    assert run.state.count == len(rows)
+    assert LOCAL not in run.files()
+    assert "kernel_shap" not in (tmp_path / "analysis.json").read_text()
+    assert (tmp_path / "report.html").exists()
+
+
 def test_baseline_rows_are_made_once_and_given_to_later_windows(spark, tmp_path):
     first = run_baseline(table(300), clustered())
     first.write(tmp_path / "baseline")

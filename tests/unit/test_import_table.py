@@ -98,7 +98,7 @@ def test_what_executors_import_loads_no_spark_session_and_no_pydantic():
 
 def test_what_executors_import_is_found():
     """One of each: a task that profiles, one that merges, one that reads lines, and a library of theirs."""
-    tasks = {"data/profiling/partition", "spark/merging/labels", "data/records/decoded_rows", "monitors/predictions"}
+    tasks = {"data/profiling/partition", "running/merging/labels", "data/records/decoded_rows", "monitors/predictions"}
 
     assert tasks < {*ON_EXECUTORS}
 

@@ -63,13 +63,13 @@ def test_the_table_of_extras_has_all_of_them():
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     cells = re.findall(r"^\| ([^|]+) \|", page.partition("| extra | for |")[2].partition("\n\n")[0], re.MULTILINE)
 
-    assert set(re.findall(r"`([a-z]+)`", "".join(cells))) == extras()
+    assert set(re.findall(r"`([a-z0-9]+)`", "".join(cells))) == extras()
 
 
 def test_every_extra_that_a_page_or_a_message_names_is_there():
     texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("lib/**/*.py"), *ROOT.glob("examples/**/*.md")]
     named = re.findall(
-        r"(?:spark-model-monitor|\.whl|')\[([a-z,]+)\]", "".join(map(Path.read_text, texts)).replace("'.[", "'[")
+        r"(?:spark-model-monitor|\.whl|')\[([a-z0-9,]+)\]", "".join(map(Path.read_text, texts)).replace("'.[", "'[")
     )
 
     assert len(named) > 5

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BeforeValidator, ConfigDict, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
 
-from model_monitor.documents.document import Document, Expected, Flag, Name, Share, StrictSection
+from model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
 from model_monitor.errors import BadConfiguration
 
 NEAREST = 3
@@ -87,8 +87,9 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _all_or_listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def _listed(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """A list, or one member of it without the brackets, which is written as it was."""
+    return read(value) if isinstance(value, list | tuple | dict) else Single(read([value]))
 
 
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar), Expected("a text, a number or a boolean")]
@@ -97,7 +98,7 @@ NameOrIndex = Annotated[
 ]
 WholeNumber = Annotated[int, BeforeValidator(_whole), Expected("a whole number above 0")]
 Seed = Annotated[int, Strict(), Expected("a whole number")]
-Scalars: TypeAlias = tuple[Scalar, ...]
+Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_listed)]
 
 
 class DatasetType(Enum):
@@ -126,6 +127,7 @@ class Aggregation(Enum):
     """How local attributions become global ones."""
 
     MEAN_ABS = "mean_abs"
+    MEAN = "mean"  # of public configurations: read as mean_abs, the one mean that Clarify has
     MEDIAN = "median"
     MEAN_SQ = "mean_sq"
 
@@ -149,7 +151,7 @@ class SegmentConfig(StrictSection):
 class BiasMethods(StrictSection):
     """The metrics of one part: their names, or "all"."""
 
-    methods: Annotated[tuple[Name, ...], BeforeValidator(_all_or_listed)]
+    methods: Annotated[tuple[Name, ...], WrapValidator(_listed)]
 
 
 class ShapMethod(StrictSection):

@@ -220,7 +220,7 @@ class Document(Section):
     BESIDE: ClassVar[Collection[str]] = ()  # members of another document that the same file may have
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
-    """Whether a run writes no such file when there is nothing in it, as the service does (C11.7)."""
+    """Whether the service writes no such file when there is nothing in it (C11.7)."""
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
@@ -283,6 +283,10 @@ def _remember_the_file(made: Any, given: Any) -> None:
             _remember_the_file(item, value)
 
 
+class Single(tuple[Any, ...]):
+    """A list of one that stood in its file without the brackets, and is written so."""
+
+
 def _plain(value: Any) -> Any:
     if type(value) in _SCALARS:  # most are; to ask whether it is a Section takes longer
         return value
@@ -290,6 +294,8 @@ def _plain(value: Any) -> Any:
         return value.plain()
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Single):
+        return _plain(value[0])
     if isinstance(value, list | tuple):
         # Only the items of a mixed list need a look: a sketch's level is thousands of floats.
         return list(value) if set(map(type, value)) <= {float, str, int} else [_plain(item) for item in value]

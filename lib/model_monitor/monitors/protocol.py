@@ -160,6 +160,10 @@ class Monitor(ABC):
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that its measures ask for, made of a data set in one pass, with the user's own checks."""
 
+    def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
+        """The data set with some records refused, where a scan has shown that they are of no use; None where it has not."""
+        return None
+
     @abstractmethod
     def metrics(self, state: Any, /) -> Any:
         """The metrics of a state."""

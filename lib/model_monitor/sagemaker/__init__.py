@@ -1,6 +1,7 @@
 """The SDK's monitoring classes, over our jobs: a notebook of `sagemaker.model_monitor` runs with one import line changed.
 
     from model_monitor.sagemaker import CronExpressionGenerator, DefaultModelMonitor
+    import model_monitor.sagemaker as sagemaker  # sagemaker.model_monitor.X, sagemaker.clarify.X, sagemaker.Session()
 
 Signatures are those of `sagemaker<3`; what only a managed service needs (roles, instances, networks, keys) is accepted and
 logged as ignored. Jobs run as `model-monitor` starts them. `docs/from-sagemaker.md` says what differs.
@@ -8,9 +9,12 @@ logged as ignored. Jobs run as `model-monitor` starts them. `docs/from-sagemaker
 No pyspark in this package: jobs are processes of their own.
 """
 
+import importlib
+import importlib.util
+from contextlib import suppress
 from typing import Any
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.sagemaker import clarify, dataset_format, model_monitor, s3
 from model_monitor.sagemaker.analyses import ModelConfig, PDPConfig, SHAPConfig
 from model_monitor.sagemaker.clarify import (
     BiasConfig,
@@ -20,6 +24,7 @@ from model_monitor.sagemaker.clarify import (
     SageMakerClarifyProcessor,
     SegmentationConfig,
 )
+from model_monitor.sagemaker.client import client
 from model_monitor.sagemaker.inputs import (
     BatchTransformInput,
     CronExpressionGenerator,
@@ -30,6 +35,7 @@ from model_monitor.sagemaker.inputs import (
     EndpointInput,
     MonitoringDatasetFormat,
     MonitoringOutput,
+    NetworkConfig,
 )
 from model_monitor.sagemaker.local_jobs import JobFailed
 from model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
@@ -42,39 +48,36 @@ from model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
+from model_monitor.sagemaker.refused import ABSENT, REFUSED
+from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
+from model_monitor.sagemaker.session import LocalSession, get_execution_role
+from model_monitor.storage.files import stands_in
 
-# Classes of the SDK that a notebook may import and that nothing here stands for: making one says why, and what to do instead.
-
-_TIME_SERIES = "time series are not explained by this package"
-_STEP = "a check step runs on the service; let a step of your own call ./spark-submit.sh jobs/monitor.py"
-
-REFUSED = {
-    "TextConfig": "texts are not explained by this package; leave their column out by excluded_columns",
-    "ImageConfig": "images are not explained by this package",
-    "AsymmetricShapleyValueConfig": _TIME_SERIES,
-    "TimeSeriesDataConfig": _TIME_SERIES,
-    "TimeSeriesModelConfig": _TIME_SERIES,
-    "ModelMonitor": "an image of your own runs other code than ours; take DefaultModelMonitor",
-    "QualityCheckStep": _STEP,
-    "ClarifyCheckStep": _STEP,
-    "MonitorBatchTransformStep": _STEP,
-}
-"""By the name of the class."""
+globals().update(REFUSED)
 
 
-class _Refused:
-    """A class of the SDK that is not here."""
+def __getattr__(name: str) -> Any:
+    """What else `sagemaker` has: of the SDK itself where it is installed. Its Session, too, unless a folder stands in for S3.
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        """Raise BadConfiguration with the reason."""
-        raise BadConfiguration(f"{type(self).__name__}: {REFUSED[type(self).__name__]}")
+    Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
+    """
+    if name in ABSENT:
+        raise ImportError(f"model_monitor.sagemaker has no {name}: {ABSENT[name]}")
+    has_sdk = importlib.util.find_spec("sagemaker") is not None
+    if name == "Session" and (stands_in() or not has_sdk):
+        return LocalSession
+    if not name.startswith("_") and has_sdk:
+        sdk = importlib.import_module("sagemaker")
+        if hasattr(sdk, name):
+            return getattr(sdk, name)
+        with suppress(ModuleNotFoundError):
+            return importlib.import_module(f"sagemaker.{name}")
+    kind = ImportError if name[:1].isupper() else AttributeError
+    raise kind(
+        f"model_monitor.sagemaker has no {name}; it is what the SDK has for an account, so take it from the SDK (pip install "
+        "'sagemaker<3'), or leave its cell out (docs/from-sagemaker.md has the list of what is here)"
+    )
 
-
-CLASSES: dict[str, type] = {
-    name: type(name, (_Refused,), {"__doc__": f"Refused: {why}."}) for name, why in REFUSED.items()
-}
-
-globals().update(CLASSES)
 
 __all__ = [
     "DefaultModelMonitor",
@@ -97,6 +100,7 @@ __all__ = [
     "EndpointInput",
     "BatchTransformInput",
     "MonitoringOutput",
+    "NetworkConfig",
     "DataCaptureConfig",
     "CronExpressionGenerator",
     "DataQualityMonitoringConfig",
@@ -108,5 +112,14 @@ __all__ = [
     "Statistics",
     "Constraints",
     "ConstraintViolations",
-    *CLASSES,
+    *REFUSED,
+    "Session",
+    "get_execution_role",
+    "S3Downloader",
+    "S3Uploader",
+    "client",
+    "clarify",
+    "dataset_format",
+    "model_monitor",
+    "s3",
 ]

@@ -191,7 +191,11 @@ class ModelConfig:
         return copy.deepcopy(self.predictor_config)
 
 
-class SHAPConfig:
+class ExplainabilityConfig:
+    """What is explained, and how: one of the two below."""
+
+
+class SHAPConfig(ExplainabilityConfig):
     """Attributions. text_config, image_config: refused, since texts and images are not explained by this package."""
 
     def __init__(
@@ -229,7 +233,7 @@ class SHAPConfig:
         return {"shap": copy.deepcopy(self.shap_config)}
 
 
-class PDPConfig:
+class PDPConfig(ExplainabilityConfig):
     """Partial dependence."""
 
     def __init__(self, features: list[Any] | None = None, grid_resolution: int = 15, top_k_features: int = 10) -> None:

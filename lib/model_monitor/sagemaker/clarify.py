@@ -16,6 +16,7 @@ from model_monitor.reports.outputs.files import CONSTRAINTS
 from model_monitor.sagemaker.analyses import (
     BiasConfig,
     DataConfig,
+    ExplainabilityConfig,
     Explained,
     ModelConfig,
     ModelPredictedLabelConfig,
@@ -28,24 +29,29 @@ from model_monitor.sagemaker.analyses import (
 from model_monitor.sagemaker.monitoring_files import (
     Constraints,
     Statistics,
+    absolute,
     default_prefix,
-    located,
     read_text,
     write_text,
 )
 from model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
+from model_monitor.sagemaker.refused import REFUSED
 from model_monitor.storage import join
 
 __all__ = [
     "BiasConfig",
     "DataConfig",
     "ModelConfig",
+    "ExplainabilityConfig",
     "ModelPredictedLabelConfig",
     "PDPConfig",
     "SHAPConfig",
     "SageMakerClarifyProcessor",
     "SegmentationConfig",
+    *REFUSED,
 ]
+
+globals().update(REFUSED)
 
 log = logging.getLogger(__name__)
 
@@ -323,8 +329,8 @@ def analysis_variables(
     explains = {"shap", "pdp"} & set(config["methods"])
     return {
         "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,
-        "MODEL_MONITOR_ANALYSIS_CONFIG": located(write_config(config, folder, session)),
-        "dataset_source": located(data_config.s3_data_input_path),
+        "MODEL_MONITOR_ANALYSIS_CONFIG": absolute(write_config(config, folder, session)),
+        "dataset_source": absolute(data_config.s3_data_input_path),
         **model_variables(config),
     }
 

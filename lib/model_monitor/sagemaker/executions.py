@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from model_monitor.data.records.windows import Window
@@ -32,12 +33,6 @@ from model_monitor.sagemaker.monitoring_files import located
 from model_monitor.storage import join
 
 log = logging.getLogger(__name__)
-
-PATHS = (
-    *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
-    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
-)
-"""Variables that are paths or URIs."""
 
 _JOB_NAMES = {
     "DataQuality": "model-monitoring",
@@ -73,15 +68,14 @@ class LocalPlan(Plan):
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """How a job of the run of this time is started, its results in the folder of its hour."""
-        given = self.variables[job.job].variables
-        variables = {key: located(text) if key in PATHS else text for key, text in given.items()}
+        variables = dict(self.variables[job.job].variables)
         if job.output_folder is not None:
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
         window = self.window(scheduled)
         times = {"start_time": moment(window.start), "end_time": moment(window.end)}
         prefix = _MERGE_JOB if job.job == "merge" else _JOB_NAMES[self.entry.monitoring_type]
         name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
-        return JobCommand((job.job,), {**variables, **times}, self.folder, variables["output_path"], name=name)
+        return JobCommand((job.job,), {**variables, **times}, self.folder, located(variables["output_path"]), name=name)
 
 
 def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
@@ -97,7 +91,7 @@ def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
         clock=Clock(recurrence.cron) if recurrence else None,
         offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
         delay=timedelta(0),
-        starts=created - recurrence.period + A_MOMENT if recurrence else created,
+        starts=created,
         destinations=(),
         variables=jobs,
         token=uuid.uuid4().hex[:24],
@@ -117,11 +111,34 @@ def run_due(name: str) -> list[dict[str, Any]]:
             record = Record.read(folder, name)
             record.settle()
             plan = plan_of(kept)
-            for _ in run_windows(
-                due_times(plan, record, local_jobs.now), partial(run_jobs, plan, record, launch=_run_job)
-            ):
+            run = partial(run_jobs, plan, record, launch=_run_job)
+            for _ in run_windows(chain(_begun_early(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
+            _run_first(plan, record, run)
     return summaries(kept["Schedule"])
+
+
+def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
+    """The runs of windows that were not over when they were run, and are now: the rest of their records came since."""
+    now = local_jobs.now()
+    for each in record.executions.executions if plan.is_running else ():
+        if time_of(each.last_modified_time) < time_of(each.scheduled_time) <= now:
+            yield time_of(each.scheduled_time)
+
+
+def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
+    """Run the window that a new schedule lies in, over the records that are there, else the one before it.
+
+    The service begins with that window, too, at its end. If neither has data, nothing has been run, until it is over.
+    """
+    if plan.clock is None or not plan.is_running or record.executions.executions:
+        return
+    end = next(plan.clock.times(local_jobs.now(), local_jobs.now() + 2 * plan.clock.period(local_jobs.now())))
+    for time in (end, plan.clock.latest(end - A_MOMENT)):
+        execution, status = run(time)
+        if status != ExitStatus.NO_DATA:
+            return
+        record.forget(execution)
 
 
 def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -161,7 +178,11 @@ def _run_job(command: JobCommand, note: Note) -> int:
         local_jobs.wait(name)
     description = local_jobs.describe(name)
     log.info("%s: %s", name, description["ExitMessage"])
-    status = _STATUSES.get(description["ProcessingJobStatus"], ExitStatus.FAILED)
+    if job == "merge" and description["ProcessingJobStatus"] == local_jobs.COMPLETED:
+        local_jobs.keep_papers(name, command.output_path)
+    status = _STATUSES.get(description["ProcessingJobStatus"])
+    if status is None:
+        return local_jobs.exit_status(name) or int(ExitStatus.FAILED)
     return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
 
 

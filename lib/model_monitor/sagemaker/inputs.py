@@ -11,7 +11,7 @@ from model_monitor.capture import CaptureOptions
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from model_monitor.integrations.imports.descriptions import ATTRIBUTES
 from model_monitor.running.scheduling.schedules import HOURLY, NOW
-from model_monitor.sagemaker.monitoring_files import capture_prefix
+from model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to
 
 
 class DatasetFormat:
@@ -100,11 +100,34 @@ class ProcessingInput:
 
 @dataclass
 class ProcessingOutput:
-    """The place of a job's results."""
+    """The place of a job's results. s3_output: the same by the names of the SDK's third version."""
 
     source: str
     destination: str
     output_name: str | None = None
+
+    @property
+    def s3_output(self) -> S3Output:
+        return S3Output(self.destination, self.source)
+
+
+@dataclass
+class S3Output:
+    """Where results go, and where the service's container had them."""
+
+    s3_uri: str
+    local_path: str
+    s3_upload_mode: str = "EndOfJob"
+
+
+@dataclass
+class NetworkConfig:
+    """The network of the service's jobs: accepted, and without effect."""
+
+    enable_network_isolation: bool | None = None
+    security_group_ids: list[str] | None = None
+    subnets: list[str] | None = None
+    encrypt_inter_container_traffic: bool | None = None
 
 
 @dataclass(eq=False)
@@ -223,11 +246,28 @@ class DataCaptureConfig:
     ) -> None:
         self.enable_capture = enable_capture
         self.sampling_percentage = sampling_percentage
+        if destination_s3_uri is not None:
+            captured_to.append(destination_s3_uri.rstrip("/"))
         self.destination_s3_uri = destination_s3_uri or capture_prefix({}, sagemaker_session)
         self.kms_key_id = kms_key_id
         self.capture_options = capture_options or ["REQUEST", "RESPONSE"]
         self.csv_content_types = csv_content_types or ["text/csv"]
         self.json_content_types = json_content_types or ["application/json"]
+
+    def _to_request_dict(self) -> dict[str, Any]:
+        """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
+        types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
+        key = {} if self.kms_key_id is None else {"KmsKeyId": self.kms_key_id}
+        return {
+            "EnableCapture": self.enable_capture,
+            "InitialSamplingPercentage": self.sampling_percentage,
+            "DestinationS3Uri": self.destination_s3_uri,
+            "CaptureOptions": [
+                {"CaptureMode": self.API_MAPPING.get(each.upper(), each)} for each in self.capture_options
+            ],
+            "CaptureContentTypeHeader": types,
+            **key,
+        }
 
     def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
         """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""

@@ -14,10 +14,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import model_monitor
+from model_monitor.data.records.windows import hour_of_path
 from model_monitor.errors import BadInput, MonitorError
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
-from model_monitor.storage import LocalStorage, join
+from model_monitor.storage import LocalStorage, join, storage_of
+
+PATHS = (
+    *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
+    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
+)
+"""Variables of jobs that are paths or URIs: descriptions have them as they were given, and jobs where they lie."""
 
 SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
 
@@ -41,13 +48,18 @@ def exists(kind: str, name: str) -> bool:
     return path_of(kind, name).is_file()
 
 
+def names(kind: str) -> list[str]:
+    """The names of the records there are."""
+    return sorted(path.stem for path in path_of(kind, "").parent.glob("*.json"))
+
+
 def read(kind: str, name: str) -> dict[str, Any]:
     """A record.
 
     Raises BadInput with those that there are if there is none of this name.
     """
     if not exists(kind, name):
-        there = ", ".join(sorted(path.stem for path in path_of(kind, name).parent.glob("*.json"))) or "none"
+        there = ", ".join(names(kind)) or "none"
         raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {there}")
     content: dict[str, Any] = json.loads(path_of(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
     return content
@@ -100,7 +112,7 @@ class JobFailed(MonitorError):
 def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> int:
     """Start a job of ours under a name, and record it as the API describes it; gives its process's id.
 
-    job: baseline, monitor or merge. variables: its own, with paths and URIs that it opens.
+    job: baseline, monitor or merge. variables: its own.
     """
     output = variables["output_path"]
     if exists_here(join(output, MESSAGE)):
@@ -110,7 +122,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "model_monitor.cli", job],
-            env={**os.environ, "PYTHONPATH": _python_path(), **variables},
+            env={**os.environ, "PYTHONPATH": _python_path(), **_opened(variables)},
             stdin=subprocess.DEVNULL,
             stdout=lines,
             stderr=subprocess.STDOUT,
@@ -130,9 +142,16 @@ def describe(name: str) -> dict[str, Any]:
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
         return description
     ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
-    write(JOBS, name, {**record, "Description": ended})
+    status = _running[name].returncode if name in _running else None
+    write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
     _running.pop(name, None)
     return ended
+
+
+def exit_status(name: str) -> int | None:
+    """Of a job that has ended; None where another process started it."""
+    status: int | None = read(JOBS, name).get("ExitStatus")
+    return status
 
 
 def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
@@ -160,6 +179,20 @@ def stop(name: str) -> None:
             os.kill(read(JOBS, name)["ProcessId"], 15)
         with suppress(JobFailed):
             wait(name)
+
+
+def _opened(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: located(text) if name in PATHS else text for name, text in variables.items()}
+
+
+def keep_papers(name: str, output: str) -> None:
+    """Take what a merge says of itself to the job's record: a folder of merged records has nothing else in it at the service."""
+    storage = storage_of(output)
+    for file in [*storage.walk(output, hidden=True)]:
+        if hour_of_path(file.path) is None:
+            below = file.path.partition(output.rstrip("/"))[2]
+            LocalStorage().write(str(path_of(JOBS, f"{name}.merge", below)), storage.read(file.path))
+            storage.delete(file.path)
 
 
 def _python_path() -> str:

@@ -12,17 +12,19 @@ from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, MissingDependency
 from model_monitor.storage import LocalStorage, is_local, join, local_path
+from model_monitor.storage.files import S3_ROOT_VARIABLE, standing_in
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
 """Names the folder for schedules, the records and logs of jobs, and results without a place of their own."""
-
-S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
 
 CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 """The contract's name for the prefix below which endpoints capture (C1.1)."""
 
 DEFAULT_HOME = "model-monitor-home"
 
+captured_to: list[
+    str
+] = []  # what `DataCaptureConfig`s of this process name: nobody else knows where an endpoint captures
 _S3 = "s3"
 _MODEL_MONITOR = "model-monitor"
 
@@ -44,9 +46,10 @@ def default_prefix(session: Any) -> str:
 
 
 def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
-    """Below what endpoints capture: as the monitor's `env` or this process's environment says, else where the SDK has it."""
-    prefix = environment.get(CAPTURES_VARIABLE) or os.environ.get(CAPTURES_VARIABLE)
-    return prefix or join(default_prefix(session), "data-capture")
+    """Below what endpoints capture: as the monitor's `env` or this process's environment says, else as the `DataCaptureConfig`
+    that this process made last, else where the SDK has it."""
+    named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), *captured_to[-1:])
+    return next(filter(None, named), None) or join(default_prefix(session), "data-capture")
 
 
 def absolute(uri: str) -> str:
@@ -56,11 +59,7 @@ def absolute(uri: str) -> str:
 
 def located(uri: str) -> str:
     """The path or URI that a job gets for `uri`: absolute if it is a local one."""
-    parts = urlparse(uri)
-    root = os.environ.get(S3_ROOT_VARIABLE)
-    if parts.scheme == _S3 and root:
-        return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))
-    return absolute(uri)
+    return absolute(standing_in(uri))
 
 
 def read_text(uri: str, session: Any) -> str:
@@ -79,17 +78,22 @@ def read_text(uri: str, session: Any) -> str:
 
 
 def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) -> str:
+    """Write a text as `write_bytes` does."""
+    return write_bytes(uri, text.encode(), session, kms_key)
+
+
+def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = None) -> str:
     """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
 
     Raises OutputFailed or botocore's error if it can't be written.
     """
     place = located(uri)
     if urlparse(place).scheme != _S3:
-        LocalStorage().write(place, text.encode())
+        LocalStorage().write(place, content)
         return uri
     bucket, key = _bucket_and_key(place)
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
-    _client(session).put_object(Bucket=bucket, Key=key, Body=text.encode(), **encryption)
+    _client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
     return uri
 
 
@@ -113,7 +117,7 @@ def _client(session: Any) -> Any:
         import boto3
     except ImportError as error:
         raise MissingDependency(
-            f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[aws]', or set "
+            f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[s3]', or set "
             f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
         ) from error
     return boto3.client("s3")

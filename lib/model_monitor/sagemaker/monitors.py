@@ -24,7 +24,7 @@ from model_monitor.sagemaker.clarify import (
 )
 from model_monitor.sagemaker.definitions import baseline_config, given
 from model_monitor.sagemaker.inputs import DataQualityMonitoringConfig
-from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix, located
+from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
 from model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, named_after
 from model_monitor.sagemaker.schedules import ScheduledMonitor
 from model_monitor.storage import join
@@ -59,10 +59,10 @@ class DefaultModelMonitor(ScheduledMonitor):
         if not DataQualityMonitoringConfig.valid_monitoring_config(monitoring_config_override):
             raise RuntimeError("Invalid value for monitoring_config_override.")
         variables = {
-            "dataset_source": located(baseline_dataset),
+            "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
-            "record_preprocessor_script": _located(record_preprocessor_script),
-            "post_analytics_processor_script": _located(post_analytics_processor_script),
+            "record_preprocessor_script": _absolute(record_preprocessor_script),
+            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
             "categorical_drift_method": _drift_method(monitoring_config_override),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
@@ -93,8 +93,8 @@ class DefaultModelMonitor(ScheduledMonitor):
         )
 
 
-def _located(path: str | None) -> str | None:
-    return None if path is None else located(path)
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else absolute(path)
 
 
 def _drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
@@ -137,14 +137,14 @@ class ModelQualityMonitor(ScheduledMonitor):
         threshold = probability_threshold_attribute
         variables = {
             "analysis_type": AnalysisType.MODEL_QUALITY.value,
-            "dataset_source": located(baseline_dataset),
+            "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
             "problem_type": problem_type,
             "inference_attribute": inference_attribute,
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": None if script is None else located(script),
+            "post_analytics_processor_script": None if script is None else absolute(script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -201,7 +201,7 @@ class ClarifyMonitor(ScheduledMonitor):
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is no run. Runs what is due.
 
-        Raises BadInput after a run without violations, which leaves no such file.
+        Raises BadInput after a run without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
         """
         return self._latest_violations(file_name)
 

@@ -20,6 +20,7 @@ from model_monitor.sagemaker.monitoring_files import (
     Constraints,
     ConstraintViolations,
     Statistics,
+    absolute,
     default_prefix,
     located,
 )
@@ -48,6 +49,32 @@ class ProcessingJob:
     def arn(self) -> str:
         """What stands for the job's ARN."""
         return f"{local_jobs.ARN}:processing-job/{self.job_name}"
+
+    # As the SDK's third version calls them.
+
+    @property
+    def processing_job_name(self) -> str:
+        """The job's name."""
+        return self.job_name
+
+    @property
+    def processing_job_arn(self) -> str:
+        """What stands for the job's ARN."""
+        return self.arn
+
+    @property
+    def processing_job_status(self) -> str:
+        """How it is now: InProgress, Completed, Failed or Stopped."""
+        return str(self.describe()["ProcessingJobStatus"])
+
+    @property
+    def exit_message(self) -> str | None:
+        """Its own last words; None while it runs."""
+        return self.describe().get("ExitMessage")
+
+    def refresh(self: J) -> J:
+        """The job, whose status is looked up whenever it is asked for."""
+        return self
 
     def wait(self, logs: bool = True) -> None:
         """Wait until it has ended. logs: show its log meanwhile.
@@ -237,7 +264,7 @@ class BaselinedMonitor:
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
             PUBLISH: "Disabled",  # as the SDK has it for baselines
-            "output_path": located(destination),
+            "output_path": absolute(destination),
         }
         source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
         local_jobs.start("baseline", name, given_all, [source])

@@ -30,7 +30,7 @@ from model_monitor.sagemaker.definitions import (
     schedule_config,
     signed,
 )
-from model_monitor.sagemaker.executions import results_of, run_due, summaries
+from model_monitor.sagemaker.executions import results_of, run_due
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, named_after
@@ -174,9 +174,9 @@ class ScheduledMonitor(BaselinedMonitor):
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> dict[str, Any]:
-        """What the API's DescribeMonitoringSchedule would say. Raises BadConfiguration if there is no schedule."""
+        """Run what is due, and say what DescribeMonitoringSchedule would. Raises BadConfiguration if there is no schedule."""
+        ran = run_due(self._schedule_name())[-1:]
         record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
-        ran = summaries(record["Schedule"])[-1:]
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
     @classmethod

@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.running.configuration.reading import PROCESSING_JOB_FILES, Sources, sources_of
+from model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
+from model_monitor.running.configuration.reading import Sources, sources_of
 from model_monitor.running.runtime.status import ExitStatus, failed, message_path, start_logging, write_message
 from model_monitor.spark.launch import submission
 

@@ -72,7 +72,7 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     if storage is not None:
         return storage
     raise BadInput(
-        f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[aws]', "
+        f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[s3]', "
         "copy the files here, or start it as a job on Spark"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -148,7 +149,7 @@ class Storage(ABC):
         """Put the contents of files of this storage, one after the other, in place of `target`, and say whether that
         changed it: a target that holds just that is left as it is. Of any size; the sources may be gone afterwards.
 
-        Raises OutputFailed as `write` does, NeedsSpark where only Spark can do it.
+        Raises OutputFailed as `write` does.
         """
 
     @abstractmethod
@@ -181,6 +182,22 @@ def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]
 STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
 """The storages. Facts: `schemes`, those of the paths that it opens without Spark, none if it takes a session; `needs`, the
 top-level module of the library that it takes for that, if any."""
+
+
+S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
+
+
+def stands_in() -> bool:
+    """Whether a folder stands in for S3."""
+    return bool(os.environ.get(S3_ROOT_VARIABLE))
+
+
+def standing_in(path: str) -> str:
+    """Where a path of S3 lies below the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`); any other path as it is."""
+    root, parts = os.environ.get(S3_ROOT_VARIABLE), urlparse(path)
+    if not root or parts.scheme != "s3":
+        return path
+    return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))
 
 
 def opened_without_spark(path: str) -> Storage | None:

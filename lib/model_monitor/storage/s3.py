@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import io
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, TypeVar
 
-from model_monitor.errors import BadInput, MonitorError, NeedsSpark, OutputFailed
+from model_monitor.errors import BadInput, MonitorError, OutputFailed
 from model_monitor.stopping import within
 from model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
@@ -109,7 +112,23 @@ class S3Storage(Storage):
             _client().put_object(**_place(path), Body=content, **_encryption)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
-        raise NeedsSpark(f"{target}: what is put together of files")
+        require_lease(self, target)
+        with TemporaryFile() as whole, _reported(target, "written", OutputFailed):
+            for source in sources:
+                shutil.copyfileobj(self.open(source), whole, COPIED_BYTES)
+            if self._holds(target, whole):
+                return False
+            whole.seek(0)
+            _client().upload_fileobj(whole, **_place(target), ExtraArgs=dict(_encryption))
+        return True
+
+    def _holds(self, path: str, whole: BinaryIO) -> bool:
+        """Whether there is an object with just this content."""
+        if [found.size_bytes for found in self._object(path)] != [whole.tell()]:
+            return False
+        whole.seek(0)
+        there = self.open(path)
+        return all(whole.read(len(chunk)) == chunk for chunk in iter(partial(there.read, COPIED_BYTES), b""))
 
     def delete(self, path: str) -> None:
         require_lease(self, path)

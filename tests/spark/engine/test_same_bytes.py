@@ -29,7 +29,11 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
+from model_monitor.data.engine.local import LocalEngine
 from model_monitor.errors import BadInput
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.data_sets import read_features
+from model_monitor.spark.engine.spark import SparkEngine
 
 
 def made(data, spark, **given):
@@ -385,6 +389,65 @@ def test_of_captures(jobs_here, tmp_path, monkeypatch, how):
     assert (tmp_path / "report-local" / "statistics.json").is_file()
 
 
+def labels(folder):
+    """Ground truth of those captures: late, twice, contradicted, of nobody, nearly JSON, as an array, and none at all."""
+    for hour in range(3):
+        lines = []
+        for number in range(400):
+            record = {
+                "groundTruthData": {"data": str(number % 3), "encoding": "CSV"},
+                "eventMetadata": {"eventId": f"{hour}-{number}"},
+                "eventVersion": "0",
+            }
+            if number % 17:
+                lines.append(str(record) if number == 5 else json.dumps(record))
+            if number % 50 == 1:
+                lines.append(json.dumps({**record, "groundTruthData": {"data": str(number), "encoding": "CSV"}}))
+        (folder / f"2026/01/01/{hour + 9:02}").mkdir(parents=True)
+        (folder / f"2026/01/01/{hour + 9:02}/part-{hour}.jsonl").write_text("\n".join([*lines, "no label", "[]"]))
+    elements = [
+        {"eventMetadata": {"eventId": "nobody's"}},
+        {"groundTruthData": {"data": "7"}, "eventMetadata": {"eventId": "0-17"}},
+    ]
+    (folder / "2026/01/01/09/array.json").write_text(json.dumps(elements, indent=2))
+
+
+@pytest.mark.parametrize("how", ["everything", "late", "absent", "people"])
+def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
+    """By jobs whose outputs are held against each other: merged records, ledger, ids that wait, restatement, quarantine."""
+    monkeypatch.setenv("ENGINES", "both")
+    captures(tmp_path / "captures")
+    labels(tmp_path / "labels")
+    source = ("--dataset-source", tmp_path / "captures", "--ground-truth-source", tmp_path / "labels")
+    flags = (*source, "--max-quarantined-share", "0.3", "--output-path", tmp_path / "merged")
+    more = {
+        "late": ("--late-labels", "P1D"),
+        "absent": (
+            "--absent-label",
+            "0",
+            "--after",
+            "PT1H",
+            "--scheduled-time",
+            "2026-01-01T12:00:00Z",
+            "--start-time-offset=-PT4H",
+            "--end-time-offset=PT0H",
+        ),
+        "people": ("--to-label", "20", "--score-attribute", "0"),
+    }.get(how, ())
+    ended = jobs_here("merge", *flags, *more)
+    assert ended.status == 0, ended.said
+    if how == "late":
+        (tmp_path / "labels/2026/01/01/11/late.jsonl").write_text(
+            json.dumps({"groundTruthData": {"data": "9", "encoding": "CSV"}, "eventMetadata": {"eventId": "1-17"}})
+            + "\n"
+        )
+        ended = jobs_here("merge", *flags, *more)
+        assert ended.status == 0, ended.said
+    merged = [path.read_text() for path in (tmp_path / "merged-local").rglob("part-*.jsonl")]
+    assert sum(text.count('"groundTruthData":') for text in merged) > 1000
+    assert (tmp_path / "merged-local/quarantine/00000.jsonl").is_file()
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_of_expectations(spark, tmp_path, kind):
     """Rules of every kind over texts, cut or whole, and over typed columns."""
@@ -438,3 +501,37 @@ def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark,
     assert {each.name: each.common.num_missing for each in features} == {
         name: values.null_count for name, values in TODAY.items()
     }
+
+
+@pytest.mark.parametrize("called", ["clock", "clock,span", "0,span"])
+def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called):
+    """Spark has neither type: the other columns are what they are without these."""
+    unreadable = {"clock": pa.array([1] * 60, pa.time64("ns"))}
+    if "span" in called:
+        unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
+    pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
+    given = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
+    flags = sources_of([*given, "--exclude-features-attribute", called], {})
+    config = config_of("baseline", flags, in_container=False)
+
+    runs = [
+        run_baseline(read_features(each, config), DataQualityMonitor()) for each in (LocalEngine(), SparkEngine(spark))
+    ]
+
+    require_same(*(run.files() for run in runs))
+    assert [each.name for each in runs[1].statistics.features] == [*TODAY]
+
+
+def test_files_with_and_without_a_column_that_is_left_out_are_a_union(spark, tmp_path):
+    pq.write_table(pa.table({"clock": pa.array([1, 2], pa.time64("ns")), "a": [1, 2]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"a": [3], "b": ["x"]}), tmp_path / "1.parquet")
+
+    names, rows = SparkEngine(spark).table([str(tmp_path)], "parquet", {}, left_out=["clock"])
+
+    assert names == ("clock", "a", "b")
+    assert sorted(map(tuple, rows.frame.collect())) == [(None, 1, None), (None, 2, None), (None, 3, "x")]
+    with pytest.raises(BadInput, match="column of time64.ns., which .*leave it out by --exclude-features-attribute"):
+        SparkEngine(spark).table([str(tmp_path)], "parquet", {}, left_out=["b"])
+    pq.write_table(pa.table({"a": ["three"]}), tmp_path / "2.parquet")
+    with pytest.raises(BadInput, match="columns of one name and several types"):
+        SparkEngine(spark).table([str(tmp_path)], "parquet", {}, left_out=["clock"])

@@ -1,21 +1,30 @@
-"""`merge(…)` merges the captures and labels below `tmp_path`, hours counted from the tests' first."""
+"""`merge(…)` merges the captures and labels below `tmp_path`, hours counted from the tests' first; on each engine."""
 
 from __future__ import annotations
 
 import pytest
 from tests.spark.merging.records import FIRST
 
-from model_monitor.spark.merging.request import MergeRequest
-from model_monitor.spark.merging.run import merge as merge_them
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.run import merge as merge_them
+from model_monitor.spark.engine.spark import SparkEngine
+
+
+@pytest.fixture(params=["spark", "local"])
+def engine(request):
+    return SparkEngine(request.getfixturevalue("spark")) if request.param == "spark" else LocalEngine()
 
 
 @pytest.fixture
-def merge(spark, tmp_path):
+def merge(engine, tmp_path):
+    session = engine.spark if isinstance(engine, SparkEngine) else None
+
     def merging(first=None, last=None, *, output="merged", captures="captures", labels="labels", **options):
         hours = {} if first is None else {"first": FIRST + first, "last": FIRST + (first if last is None else last)}
         if "as_of" in options:
             options["as_of"] += FIRST
         paths = (str(tmp_path / captures), str(tmp_path / labels), str(tmp_path / output))
-        return merge_them(spark, MergeRequest(*paths, **hours, **options))
+        return merge_them(engine, MergeRequest(*paths, **hours, **options), session)
 
     return merging

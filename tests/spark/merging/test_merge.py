@@ -23,9 +23,11 @@ from tests.spark.merging.records import (
     write_lines,
 )
 
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.engine.partitions import MIN_BATCH_ROWS
 from model_monitor.errors import BadInput, NoData
-from model_monitor.spark.merging.request import MergeRequest
-from model_monitor.spark.merging.run import merge as run_merge
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.run import merge as run_merge
 
 
 @pytest.mark.parametrize("data", ["1\n", "0,\t1", 'a "quoted" one', "back\\slash", "süß"])
@@ -56,6 +58,7 @@ def test_a_truncated_gzip_is_named_and_nothing_is_published(merge, tmp_path, wri
 
 
 @pytest.mark.parametrize("write", [write_captures, write_labels], ids=["captures", "labels"])
+@pytest.mark.parametrize("engine", ["spark"], indirect=True)  # whose reader changes the file
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:300])])
 def test_a_file_that_changes_while_it_is_merged_is_named_and_nothing_is_published(
     merge, tmp_path, write, change, monkeypatch
@@ -200,7 +203,7 @@ def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, m
     write_captures(tmp_path, 0, [captured(number, minute=number % 60) for number in range(100)])
     write_labels(tmp_path, 0, [label(f"event-{number}") for number in range(100)])
     merge(0)
-    monkeypatch.setattr("model_monitor.spark.merging.staging.SLICE_BYTES", 4000)
+    monkeypatch.setattr("model_monitor.running.merging.staging.SLICE_BYTES", 4000)
     merge(0, output="sliced")
 
     assert merged_files(tmp_path / "sliced") == merged_files(tmp_path / "merged")
@@ -299,15 +302,11 @@ def test_the_hours_that_the_tests_count_from_are_those_of_the_folders():
     assert FIRST * 3600 == 1709510400  # 2024-03-04T00:00:00Z
 
 
-def test_the_length_of_a_captured_line_is_told_before_lines_are_read(spark, tmp_path):
-    line = write_captures(tmp_path, 0, [captured(1)]).read_text().splitlines()[0]
+def test_batches_are_as_small_as_captured_lines_are_long(tmp_path):
+    write_captures(tmp_path, 0, [captured(1, output="5" * 2**18)])
     write_labels(tmp_path, 0, [label("event-1")])
-    told = []
+    engine = LocalEngine()
 
-    run_merge(
-        spark,
-        MergeRequest(str(tmp_path / "captures"), str(tmp_path / "labels"), str(tmp_path / "merged")),
-        before_reading=told.append,
-    )
+    run_merge(engine, MergeRequest(str(tmp_path / "captures"), str(tmp_path / "labels"), str(tmp_path / "merged")))
 
-    assert told == [len(line.encode())]
+    assert engine.rows == MIN_BATCH_ROWS

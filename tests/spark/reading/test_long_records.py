@@ -20,10 +20,10 @@ from model_monitor.data.reading.scripts import read_script
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.run import merge
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.merging.request import MergeRequest
-from model_monitor.spark.merging.run import merge
 from model_monitor.spark.session import beside
 
 MOST = 2000
@@ -193,7 +193,7 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
     write_captures(tmp_path, 0, captures)
     write_labels(tmp_path, 0, labels)
     paths = (str(tmp_path / name) for name in ("captures", "labels", "merged"))
-    merge(session, MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5))
+    merge(SparkEngine(session), MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5), session)
     ledger = ledger_of(tmp_path / "merged")
 
     assert sorted(truths(tmp_path / "merged")) == ["event-0", "event-3"]

@@ -286,14 +286,14 @@ def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, t
 
 @pytest.mark.parametrize("flatten_json", [False, True])
 def test_json_is_parsed_once_for_all_that_is_asked_of_it(read, tmp_path, flatten_json):
-    """By a filter, too: Spark would parse for it, and again for the columns (P4)."""
+    """By a filter, too."""
     nested = {"who": {"age": 1, "home": {"city": "Bern"}}} if flatten_json else {}
     (tmp_path / "data.jsonl").write_text(json.dumps({"id": 7, "plan": "basic", **nested}) + "\n")
 
     frame = read(JsonFormat(), flatten_json=flatten_json).frame
 
     for asked in (frame, frame.where(F.col(REASON) > 0), frame.where("c0 > 5").select("c1", REASON)):
-        assert plan_of(asked).count("from_json(") == 1
+        assert plan_of(asked).count("MapInArrow") == 1
 
 
 def test_members_that_differ_by_case_are_features_of_their_own(spark, read, tmp_path):
@@ -311,14 +311,11 @@ def test_members_that_differ_by_case_are_features_of_their_own(spark, read, tmp_
     assert spark.conf.get("spark.sql.caseSensitive") == "false"
 
 
-def test_keys_that_differ_by_case_are_features_of_their_own(read, tmp_path):
+@pytest.mark.parametrize("dataset_format", [JsonFormat(), JsonFormat(lines=False)], ids=["lines", "documents"])
+def test_keys_that_differ_by_case_are_features_of_their_own(read, tmp_path, dataset_format):
     (tmp_path / "one.json").write_text('{"age": 1}\n')
     (tmp_path / "two.json").write_text('{"Age": 5, "plan": "a"}\n')
-    with pytest.raises(
-        BadInput, match=r"two keys differ by case only; start the job with --conf spark\.sql\.caseSensi"
-    ):
-        read(JsonFormat(lines=False))
-    profile, _ = account(read(JsonFormat()))
+    profile, _ = account(read(dataset_format))
 
     assert [feature.name for feature in profile.features] == ["Age", "age", "plan"]
     assert [profile.feature(name).moments.sum for name in ("Age", "age")] == [5, 1]
@@ -493,7 +490,9 @@ def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_s
         pytest.param(
             "x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'", id="a name twice"
         ),
-        pytest.param("x.csv", b"age;plan\n1;a\n", CSV, 'line 1 has no comma but \';\'.*"sep": ";"', id="semicolons"),
+        pytest.param(
+            "x.csv", b"age;plan\n1;a\n", CSV, 'line 1 has no comma but \';\'.*"separator": ";"', id="semicolons"
+        ),
         pytest.param("x.jsonl", b"age,plan\n1,a\n", JsonFormat(), "no JSON object was found", id="CSV as JSON"),
         pytest.param("x.parquet", b"age\n1\n", ParquetFormat(), "can't be read as parquet", id="CSV as Parquet"),
         pytest.param(
@@ -523,7 +522,9 @@ def test_the_flag_for_another_separator_reads_what_pandas_wrote_with_it(read, tm
     with pytest.raises(BadInput, match="line 1 has no comma but ';'") as raised:
         read(CSV)
 
-    assert read_as_told(read, raised.value) == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
+    *rows, header = read_as_told(read, raised.value)  # in the order of their texts; a scan refuses the header
+    assert header == tuple(NOTES)
+    assert rows == [tuple(map(str, row)) for row in NOTES.itertuples(index=False)]
 
 
 def test_the_flag_for_cells_with_line_breaks_reads_what_pandas_wrote(read, tmp_path):

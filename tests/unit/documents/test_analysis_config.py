@@ -99,7 +99,7 @@ def test_a_file_keeps_the_types_of_its_values():
         ('{"label": true}', "label is true; it has to be"),
         ('{"facet": {"name_or_index": 1}}', "facet is an object; it has to be a list"),
         ('{"label_values_or_threshold": [null]}', "label_values_or_threshold[0] is null"),
-        ('{"label_values_or_threshold": 1}', "label_values_or_threshold is 1; it has to be a list"),
+        ('{"label_values_or_threshold": {}}', "label_values_or_threshold is an object; it has to be a list"),
         ('{"probability_threshold": 80}', "probability_threshold is 80; it has to be a number from 0 to 1"),
         ('{"violations": []}', "so it is a constraint_violations.json; give a Clarify analysis_config.json here"),
     ],
@@ -124,3 +124,20 @@ def test_real_configurations_are_read(golden, path):
     text = (golden / path).read_text()
 
     assert AnalysisConfig.from_json(text).body_dict.keys() == json.loads(text).keys()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"facet": [{"name_or_index": "a", "value_or_threshold": 0}]},
+        {"facet": [{"name_or_index": "a", "value_or_threshold": [0, "NaN"]}]},
+        {"label_values_or_threshold": 0.5},
+        {"methods": {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": ["DPPL"]}}},
+        {"methods": {"shap": {"agg_method": "mean"}}},
+    ],
+)
+def test_what_public_configurations_write_without_brackets_comes_back_as_it_was(config):
+    read = AnalysisConfig.from_json(json.dumps(config))
+
+    assert json.loads(read.to_json()) == config
+    assert read.facet is None or isinstance(read.facet[0].value_or_threshold, tuple)

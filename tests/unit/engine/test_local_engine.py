@@ -90,12 +90,12 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         import atexit, sys
         from model_monitor import cli
         others = [f"model_monitor.{name}.kind" for name in ("bias", "explainability", "model_quality")]
-        heavy = [*others, "scipy.sparse", "scipy.linalg", "numpy.f2py", "jsonschema", "pyarrow.dataset"]
-        atexit.register(lambda: print("scipy.special._ufuncs" in sys.modules, [each for each in heavy if each in sys.modules]))
+        heavy = [*others, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset"]
+        atexit.register(lambda: print([each for each in heavy if each in sys.modules]))
         cli.main(sys.argv[1:])
     """
 
-    assert printed_by(program, "monitor", data, "--baseline", baseline, "--output-path", report) == "True []\n"
+    assert printed_by(program, "monitor", data, "--baseline", baseline, "--output-path", report) == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -314,23 +314,6 @@ def test_files_without_a_line_are_no_data(tmp_path):
 
 def write(folder, name="data.parquet", **columns):
     pq.write_table(pa.table(columns), folder / name)
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        pytest.param(['{"a": 9223372036854775808}'], id="integers above 64 bits"),
-        pytest.param(['{"a": {"b": 1}}', '{"a": 1}'], id="objects beside plain values"),
-        pytest.param(['{"a": ""}', '{"a": 1}'], id="empty texts beside numbers"),
-        pytest.param(['{"a": 1e300}', '{"a": "x"}'], id="huge numbers beside texts"),
-        pytest.param(['{"a\\ud800": 1}'], id="half a surrogate pair in a key"),
-    ],
-)
-def test_json_that_only_spark_reads_is_one_sentence(tmp_path, lines):
-    (tmp_path / "data.jsonl").write_text("\n".join(lines))
-
-    with pytest.raises(NeedsSpark, match="write --engine spark"):
-        run_baseline(str(tmp_path), DataQualityMonitor(), engine="local")
 
 
 def test_checks_of_a_function_need_spark():

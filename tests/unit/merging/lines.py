@@ -9,11 +9,11 @@ import pyarrow as pa
 from tests.engine_in_process import InProcess
 
 from model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
-from model_monitor.spark.merging.captured import CapturedLines, Captures
-from model_monitor.spark.merging.joining import Join
-from model_monitor.spark.merging.labels import ARRAY_FILES, GroundTruth
-from model_monitor.spark.merging.rows import Counts
-from model_monitor.spark.merging.sources import FileLocations, HourFolder, Kind, Parts, list_hours, uri_of
+from model_monitor.running.merging.captured import CapturedLines, Captures
+from model_monitor.running.merging.joining import Join
+from model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
+from model_monitor.running.merging.rows import Counts
+from model_monitor.running.merging.sources import FileLocations, HourFolder, Kind, Parts, list_hours, uri_of
 
 ENGINE = InProcess()
 

@@ -6,8 +6,8 @@ import pytest
 from tests.engine_in_process import InProcess
 
 from model_monitor.data.reading.formats import CaptureFormat
-from model_monitor.spark.merging.captured import format_of
-from model_monitor.spark.merging.sources import list_hours
+from model_monitor.running.merging.captured import format_of
+from model_monitor.running.merging.sources import list_hours
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from tests.unit.merging.lines import joined
 
-from model_monitor.spark.merging.joining import AbsentLabel
-from model_monitor.spark.merging.labels import Period
-from model_monitor.spark.merging.rows import Counts, Role, json_texts, rows_of
-from model_monitor.spark.merging.sources import HourFolder, Kind, Parts
+from model_monitor.running.merging.joining import AbsentLabel
+from model_monitor.running.merging.labels import Period
+from model_monitor.running.merging.rows import Counts, Role, json_texts, rows_of
+from model_monitor.running.merging.sources import HourFolder, Kind, Parts
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)

@@ -9,10 +9,11 @@ import pytest
 from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_lines
 from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
 
+from model_monitor.data.reading.ledger import NUMBER
+from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.merging.joining import Join
-from model_monitor.spark.merging.labels import (
-    CONTENT,
+from model_monitor.running.merging.joining import Join
+from model_monitor.running.merging.labels import (
     GroundTruth,
     LabelAccount,
     Period,
@@ -20,7 +21,7 @@ from model_monitor.spark.merging.labels import (
     labels_of_line,
     plain_labels,
 )
-from model_monitor.spark.merging.sources import HourFolder, Kind, Parts
+from model_monitor.running.merging.sources import HourFolder, Kind, Parts
 
 PARTS = Parts((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)
@@ -82,11 +83,11 @@ def test_an_element_of_an_array_is_refused_on_its_own_and_kept(read, tmp_path):
     write_lines(tmp_path / "c.jsonl", [json.dumps([label("c1"), {"eventVersion": "0"}], indent=2)])
     account, found = read()
     task = GroundTruth(places_of(tmp_path), whole_files=True)
-    [refused] = pa.Table.from_batches(task.refused(batches_of(tmp_path, whole_files=True))).to_pylist()
+    [refused] = pa.Table.from_batches(task.refused_elements(batches_of(tmp_path, whole_files=True))).to_pylist()
 
     assert set(found) == {"c1"}
     assert account.refused == {Refusal.NOT_GROUND_TRUTH: 1}
-    assert (refused[CONTENT], refused["__position"]) == ('{"eventVersion": "0"}', 1)
+    assert (refused[LINE], refused[NUMBER]) == ('{"eventVersion": "0"}', 2)
 
 
 def test_bytes_that_are_no_text_are_refused_and_the_rest_is_read(read, tmp_path):

@@ -6,12 +6,12 @@ import json
 
 from model_monitor.data.reading.ledger import Coverage
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.merging.captured import REFUSED_CAPTURES
-from model_monitor.spark.merging.labels import LabelAccount
-from model_monitor.spark.merging.ledger import MergeLedger
-from model_monitor.spark.merging.rows import Counts
-from model_monitor.spark.merging.sources import HourFolder
-from model_monitor.spark.merging.staging import StagedHours
+from model_monitor.running.merging.captured import REFUSED_CAPTURES
+from model_monitor.running.merging.labels import LabelAccount
+from model_monitor.running.merging.ledger import MergeLedger
+from model_monitor.running.merging.rows import Counts
+from model_monitor.running.merging.sources import HourFolder
+from model_monitor.running.merging.staging import StagedHours
 
 FIRST = 474000
 

@@ -9,8 +9,8 @@ import pytest
 
 from model_monitor.data.records.decoding import JSON
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.merging.captured import Outputs, TransformOutput, csv_output, transform_output
-from model_monitor.spark.merging.sources import Score
+from model_monitor.running.merging.captured import Outputs, TransformOutput, csv_output, transform_output
+from model_monitor.running.merging.sources import Score
 
 
 def test_id_and_time_are_cut_out_of_the_text():

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.errors import BadInput
-from model_monitor.monitors.model_quality.evidence import class_table, shown
+from model_monitor.monitors.model_quality.evidence import class_table, classes_meant, shown
 from model_monitor.statistics.states.scores import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of
@@ -102,7 +102,45 @@ def test_a_score_above_the_threshold_is_the_positive_class():
 )
 def test_label_sets_that_do_not_meet_are_refused_with_both_described(plan, labels, predictions, text):
     with pytest.raises(BadInput, match=text):
-        table(plan, labels, predictions)
+        table(plan, labels * 30, predictions * 30)
+
+
+def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
+    assert table(MULTICLASS, ["a"] * 29, ["b"] * 29).matrix.tolist() == [[0, 29], [0, 0]]
+    with pytest.raises(BadInput, match="nothing is in both"):
+        table(MULTICLASS, ["a"] * 30, ["b"] * 30)
+
+
+@pytest.mark.parametrize(
+    ("plan", "labels", "predictions", "known", "meant"),
+    [
+        pytest.param(BINARY, "0110", "0101", None, None, id="two classes"),
+        pytest.param(BINARY, "0110x", "01011", None, {0.0, 1.0}, id="a third label"),
+        pytest.param(BINARY, "0110", "010x", None, {0.0, 1.0}, id="a third prediction"),
+        pytest.param(BINARY, "1111x", "11111", "01", {0.0, 1.0}, id="one class and another label, beside a baseline"),
+        pytest.param(BINARY, "0000x", "00000", None, {0.0, 1.0}, id="no positive label"),
+        pytest.param(BINARY, "1111xxy", "1111111", None, {1.0, "x"}, id="the more frequent of the others"),
+        pytest.param(BINARY, "11110xx", "1111111", None, {0.0, 1.0}, id="the usual opposite, though less frequent"),
+        pytest.param(BINARY, "abcab", "abcab", None, None, id="no positive class"),
+        pytest.param(
+            replace(BINARY, positive_label="a"), "abcaab", "abbaab", None, {"a", "b"}, id="a positive class named"
+        ),
+        pytest.param(replace(BINARY, positive_label="a"), "bbbcbb", "bbbbbb", None, {"a", "b"}, id="named, and absent"),
+        pytest.param(BINARY, "aabbab", "aabbac", "01", None, id="nothing of the baseline's classes"),
+        pytest.param(BINARY, "01x", "yyz", None, None, id="labels and predictions have nothing in common"),
+        pytest.param(MULTICLASS, "012", "011", None, None, id="many classes"),
+    ],
+)
+def test_the_two_classes_that_are_meant(plan, labels, predictions, known, meant):
+    counts = outcomes_of(plan, list(labels), list(predictions), None).confusion
+
+    assert classes_meant(counts, plan, known and frozenset(known)) == meant
+
+
+def test_predictions_by_a_score_have_no_classes_of_their_own():
+    counts = outcomes_of(BY_THRESHOLD, ["0", "1", "n/a"], None, [0.1, 0.2, 0.3]).confusion
+
+    assert classes_meant(counts, BY_THRESHOLD) == {0.0, 1.0}
 
 
 def test_three_labels_are_refused_where_the_prediction_is_made_from_the_score():

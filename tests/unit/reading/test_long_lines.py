@@ -10,9 +10,11 @@ import re
 import pytest
 from tests.engine_in_process import InProcess
 
+from model_monitor.data.engine import local_files
 from model_monitor.data.reading import lines as module
 from model_monitor.data.reading.ledger import LongLine
 from model_monitor.data.reading.lines import long_lines, long_lines_of
+from model_monitor.data.records.locations import LINE
 from model_monitor.storage import LocalStorage
 
 
@@ -156,3 +158,24 @@ def test_what_stands_behind_the_first_member_of_a_gzip_hides_no_long_line(tmp_pa
     [found] = long_lines_of(InProcess(max_line_bytes=6000), LocalStorage().list_files(str(tmp_path)))
 
     assert (found.number, found.start, found.size_bytes) == (1, 0, 9000)
+
+
+@pytest.mark.parametrize("read_bytes", [1, 3, 16])
+def test_the_reader_without_a_jvm_passes_over_long_lines_wherever_a_file_is_cut(tmp_path, monkeypatch, read_bytes):
+    monkeypatch.setattr(local_files, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(local_files, "MOST_READ_BYTES", read_bytes)
+    rng = random.Random(read_bytes)
+    for number in range(150):
+        text = bytes(rng.choices(b"aaaaaaaab\r\n", k=rng.randrange(1, 90)))
+        (tmp_path / "x.txt").write_bytes(text)
+        file = local_files.File(f"file:{tmp_path}/x.txt", len(text))
+        pieces = local_files.pieces(file, rng.randrange(1, 40))
+
+        found = [
+            line
+            for piece in pieces
+            for batch in local_files.lines_of_piece(piece, names=(LINE,), rows=9, max_bytes=7)
+            for line in batch.column(0).to_pylist()
+        ]
+
+        assert found == [line.decode() for line in re.split(rb"\r\n|\r|\n", text) if 0 < len(line) <= 7], (number, text)

@@ -95,9 +95,9 @@ def test_prose_is_no_data_set(tmp_path):
 
 
 def test_another_separator_is_named(tmp_path):
-    (tmp_path / "a.csv").write_text("age;plan\n31;basic\n")
+    (tmp_path / "a.csv").write_text("age|plan\n31|basic\n")
 
-    with pytest.raises(BadInput, match="has no comma but ';'"):
+    with pytest.raises(BadInput, match=r"has no comma but '\|'"):
         recognised(tmp_path)
 
 

@@ -282,8 +282,10 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
         Refusal.SCRIPT_ERROR,
         Refusal.TOO_LONG,
         Refusal.UNFINISHED_QUOTE,
+        Refusal.ANOTHER_SHAPE,
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
+    of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.NOT_EXPLAINED}
 
     unforeseen = {Refusal.UNREADABLE, *UNFORESEEN.values()}
 

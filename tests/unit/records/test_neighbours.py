@@ -16,8 +16,8 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_records import LineDecoder
 from model_monitor.data.records.outcome_values import OutcomeReading
-from model_monitor.spark.merging.captured import CapturedLines as Captures
-from model_monitor.spark.merging.labels import GroundTruth
+from model_monitor.running.merging.captured import CapturedLines as Captures
+from model_monitor.running.merging.labels import GroundTruth
 
 RECORD = json.dumps(captured(requestMetadata=None) | merged("1", "0.5") | {"requestMetadata": {"status": 200}})
 PLAIN = RECORD.encode()

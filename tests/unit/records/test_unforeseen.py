@@ -27,9 +27,9 @@ from model_monitor.data.records.outcome_records import (
 )
 from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import UNFORESEEN, Refusal, parts_of
-from model_monitor.spark.merging.captured import CapturedLines as Captures
-from model_monitor.spark.merging.captured import Outputs
-from model_monitor.spark.merging.labels import GroundTruth
+from model_monitor.running.merging.captured import CapturedLines as Captures
+from model_monitor.running.merging.captured import Outputs
+from model_monitor.running.merging.labels import GroundTruth
 
 BAD = {3, 4, 11}
 

@@ -21,9 +21,10 @@ from model_monitor.cli import main as cli
 from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Summary, SummaryRow, in_alarms
 from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, RunWindow, moment
-from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.history_page.command import Request, main, report_of
 from model_monitor.reports.history_page.history import read_history, trailing
+from model_monitor.reports.history_page.past_run import read_run
 from model_monitor.reports.outputs.files import publish
 from model_monitor.reports.outputs.result_tables import summary_file
 
@@ -372,3 +373,40 @@ def test_a_folder_of_the_service_is_a_page(golden):
     for each in violations:
         check = each["constraint_check_type"].removesuffix("_check").replace("_", " ")
         assert re.search(rf"{each['feature_name']} .*{check}", first)
+
+
+MEASURED = {"dataset": {"item_count": 9}, "binary_classification_metrics": {"recall": {"value": 0.5}, "au_prc": {}}}
+
+
+def test_what_clarify_and_a_model_quality_run_left_are_pages_and_sides_to_compare(golden, tmp_path, capsys):
+    """Only the files of the service: no run.json, no checks.json."""
+    for name in ("clarify-explainability", "clarify-bias-no-group-variable"):
+        (tmp_path / name).mkdir()
+        content = (golden / "schema-examples" / f"{name}.analysis.json").read_bytes()
+        (tmp_path / name / "analysis.json").write_bytes(content)
+    (tmp_path / "quality").mkdir()
+    (tmp_path / "quality" / "statistics.json").write_text(json.dumps(MEASURED))
+
+    runs = [
+        read_run(str(tmp_path / name))
+        for name in ("clarify-explainability", "clarify-bias-no-group-variable", "quality")
+    ]
+
+    assert [run.analysis_type for run in runs] == ["MODEL_EXPLAINABILITY", "MODEL_BIAS", "MODEL_QUALITY"]
+    assert runs[0].number("value", "vehicle_claim (label0)") == 0.002683572276857348
+    assert any(name.startswith("DPL (") for name in runs[1].names)
+    assert (runs[2].names, runs[2].number("value", "recall"), runs[2].rows) == (("recall",), 0.5, 9)
+    for folder in map(str, (tmp_path / name for name in ("clarify-explainability", "quality"))):
+        assert cli(["report", folder, "--output", str(tmp_path / "page.html")]) == 0
+        assert cli(["compare", folder, folder]) == 0
+        assert "0 of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", '{"explanations": 1}', '{"pre_training_bias_metrics": {"facets": {"a": [{}]}}}']
+)
+def test_an_analysis_json_of_anything_is_named(tmp_path, content):
+    (tmp_path / "analysis.json").write_text(content)
+
+    with pytest.raises(BadDocument, match="analysis.json: is no analysis.json"):
+        read_run(str(tmp_path))

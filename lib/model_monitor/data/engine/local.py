@@ -33,9 +33,9 @@ from model_monitor.data.engine.protocol import (
     StateTask,
     Task,
 )
-from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, PLACES, FilesByKey
+from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from model_monitor.errors import NeedsSpark
-from model_monitor.storage import Storage, storage_of
+from model_monitor.storage import Storage, is_local, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -129,22 +129,6 @@ class LocalEngine:
     def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Batches at hand as rows, those of each partition."""
         return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
-
-    def json(
-        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
-    ) -> tuple[tuple[str, ...], LocalPartitions]:
-        from model_monitor.data.engine import local_json
-
-        source = self.lines(places, in_order=in_order, whole_files=not lines).partitions(*PLACES)
-        infer = local_json.infer if lines else local_json.infer_documents
-        features = local_json.kind_of_all(source.mapped(infer, local_json.INFERRED).batches(), places[0])
-        if not flatten:
-            local_json.require_flat(features, places[0])
-        columns = tuple(local_json.leaves(features))
-        fields = [pa.field(f"c{place}", local_json.arrow_type(kind)) for place, (_, kind) in enumerate(columns)]
-        schema = pa.schema([*fields, *(local_json.ACCOUNT if lines else ())])
-        rows = partial(local_json.rows_of_lines if lines else local_json.rows_of_documents, columns, schema)
-        return tuple(".".join(path) for path, _ in columns), source.mapped(rows, schema)
 
     def is_readable(self, path: str) -> bool:
         return local_files.is_readable(path)
@@ -242,6 +226,23 @@ class LocalPartitions:
     def release(self) -> None:
         """Nothing to give back: what is kept is forgotten with whoever has it."""
 
+    def beside(self, other: Partitions) -> LocalPartitions:
+        return replace(self, parts=partial(_both, self.parts, cast("LocalPartitions", other).parts))
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
+        return replace(self, parts=partial(self._together, by, order, fewest or partitions))
+
+    def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:
+        from model_monitor.data.engine.local_exchange import brought_together
+
+        return brought_together(self.parts(), self.schema, by, order, count, self.engine.processes)
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        from model_monitor.data.engine.local_exchange import texts_left
+
+        here = self.engine.processes if is_local(folder) else 1  # how S3 is to encrypt it is known to this process
+        in_processes(_mapped_parts(self.parts, partial(texts_left, folder, by, text)), here)
+
     def states(self, task: StateTask) -> LocalStates:
         return LocalStates(self, task)
 
@@ -301,6 +302,10 @@ def _one_after_the_other(
     read: Callable[[Piece], Iterable[pa.RecordBatch]], pieces: Sequence[Piece]
 ) -> Iterator[pa.RecordBatch]:
     return chain.from_iterable(map(read, pieces))
+
+
+def _both(parts: Callable[[], list[Part]], others: Callable[[], list[Part]]) -> list[Part]:
+    return [*parts(), *others()]
 
 
 def _mapped_parts(parts: Callable[[], list[Part]], task: Task) -> list[Part]:

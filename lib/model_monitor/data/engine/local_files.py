@@ -10,6 +10,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -25,7 +26,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.storage import is_local
 from model_monitor.storage.files import Storage, in_folders, opened_without_spark
 
-READ_BYTES = 2**20
+READ_BYTES, MOST_READ_BYTES = 2**20, 2**26
 BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
@@ -127,7 +128,7 @@ def lines_of_piece(
     max_bytes: longer lines are left out. A line belongs to the piece in which it begins, one that begins right behind a piece
     to that piece.
     """
-    texts = _whole(piece) if whole else _texts(piece)
+    texts = _whole(piece) if whole else _texts(piece, max_bytes)
     for lines in texts:
         if not with_blank:
             lines = _not_blank(lines)
@@ -151,8 +152,13 @@ def _column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
         return lines.view(pa.string())
     if name == LINE_KEY:
         return pa.array(xxhash64_of_texts(lines.view(pa.string())).view(np.int64))
-    known = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: keys_of([input_name(piece.path)])[0]}
+    known = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: _file_key(piece.path)}
     return pa.repeat(known[name], len(lines))
+
+
+@cache
+def _file_key(path: str) -> int:
+    return keys_of([input_name(path)])[0]
 
 
 def _opened(path: str) -> IO[bytes]:
@@ -168,8 +174,8 @@ def _whole(piece: Piece) -> Iterator[pa.Array]:
         yield pa.array([file.read()], pa.binary())
 
 
-def _texts(piece: Piece) -> Iterator[pa.Array]:
-    """The lines of a piece as binary arrays, a few megabytes at a time."""
+def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
+    """The lines of a piece as binary arrays, a few megabytes at a time; no longer line is held."""
     compressed = piece.path.endswith(tuple(WHOLE))
     with closing(_opened(piece.path)) as file:
         if piece.start:
@@ -179,7 +185,9 @@ def _texts(piece: Piece) -> Iterator[pa.Array]:
         held = b""
         skips_first, first = piece.start > 0, piece.start == 0
         while True:
-            read = file.read(READ_BYTES)
+            read = file.read(
+                max(READ_BYTES, min(len(held), max_bytes or len(held)))
+            )  # of a long line as much as is held
             held += read
             if first and held.startswith(BYTE_ORDER_MARK):
                 # its bytes are none of the first line, and count for where others begin
@@ -200,6 +208,10 @@ def _texts(piece: Piece) -> Iterator[pa.Array]:
                 if len(lines):
                     yield lines
                 held, place = held[end:], place + end
+            elif max_bytes is not None and held and (skips_first or len(held) > max_bytes + 1):
+                held, place = held[-1:], place + len(held) - 1  # which may be half of a line's end
+                skips_first, first = True, False
+                ended = ended or (last is not None and place > last)
             if ended:
                 return
 

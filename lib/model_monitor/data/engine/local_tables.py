@@ -20,9 +20,6 @@ from model_monitor.errors import BadInput, NeedsSpark
 
 FRACTION_OF_ZEROS = r"\.?0+$"
 
-ONE_TEXT_FROM, ONE_TEXT_BELOW = 1e-9, 1e16
-"""Magnitudes of doubles that have one text, whatever the release of Java (`java_text.java_double`)."""
-
 
 def is_number(data_type: pa.DataType) -> bool:
     types = pa.types
@@ -91,8 +88,6 @@ def _of_float(value: np.floating[Any]) -> str:
     text, magnitude = str(value), abs(float(value))
     if value == 0 or PLAIN_FROM <= magnitude < PLAIN_BELOW:
         return text
-    if not ONE_TEXT_FROM <= magnitude < ONE_TEXT_BELOW:
-        raise NeedsSpark("a column of very large or small doubles, whose texts are wanted,")
     return scientific(text)
 
 

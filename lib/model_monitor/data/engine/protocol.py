@@ -175,6 +175,21 @@ class Partitions(Protocol):
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
         """What the task makes of every partition: batches of this schema."""
 
+    def beside(self, other: Partitions) -> Partitions:
+        """These rows and others with the same columns."""
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
+        """The same rows in so many partitions: all rows with a value of `by`, a text or an integer, are in one of them, and its
+        rows are sorted by `order`, nulls first, texts by their bytes.
+
+        fewest: how many are enough for what a task holds of each. Where `order` is a column of int8, its rows come in the batches
+        that they lie in.
+        """
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        """Write the texts of a column, a line each in the order of the rows, to files below `folder`: one in `<by>=<value>/` for
+        each value of an integer column that the rows are brought `together` and sorted by."""
+
     def states(self, task: StateTask) -> States:
         """The states that the task makes of every partition."""
 
@@ -246,16 +261,6 @@ class Engine(Protocol):
         by_folders: whether folders called `day=2026-01-01` are columns. in_order: as in `lines`.
         left_out: columns, by name or 0-based index, that may be null instead: nobody wants them.
         Raises BadInput if they can't be read so.
-        """
-
-    def json(
-        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
-    ) -> tuple[tuple[str, ...], Partitions]:
-        """The same of JSON objects, typed by all of them. flatten: make a column of each member of nested objects.
-
-        lines: whether there is one object a line; REASON and `places.PLACES` stand behind the features then. Else a file is one
-        object or an array of them.
-        Raises BadInput for a file that is not JSON at all.
         """
 
     def is_readable(self, path: str) -> bool:

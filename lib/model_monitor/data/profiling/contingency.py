@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.local_tables import is_number, number_of, text_of, without_nan
 from model_monitor.data.engine.protocol import Partitions
+from model_monitor.data.records.decoded_rows import with_reasons, with_refused
+from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadInput
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.contingency import (
@@ -284,6 +286,56 @@ class IdentityTask:
                 yield pa.RecordBatch.from_arrays([pa.repeat(place, len(found)), found], names=["place", "text"])
 
 
+STRAY_SHARE = 0.01
+"""Of the rows: so few cells of another kind than all others of their column are no sign of what the column is."""
+
+WHOLE = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+
+
+def strays_of(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
+    """The kinds of a few cells that would have the whole column taken for something else: a text among numbers, a fraction among
+    whole numbers, or none. Texts that may be groups of their own are none."""
+    counts, rows = facts.kinds, facts.present + facts.missing
+    found = {kind for kind, count in counts.items() if count}
+    may_stay = {CellKind.MISSING}
+    for usual in ({WHOLE[0]}, {WHOLE[1]}, {CellKind.BOOLEAN}, {CellKind.INTEGRAL, CellKind.FRACTIONAL}):
+        if sum(counts.get(kind, 0) for kind in usual) >= (1 - STRAY_SHARE) * rows:
+            may_stay = may_stay - {CellKind.MISSING} if usual & {*WHOLE} and len(usual) == 1 else may_stay
+            may_stay = may_stay if column.values else may_stay | {CellKind.TEXT}
+            return frozenset(found - usual - may_stay)
+    return frozenset()
+
+
+@dataclass(frozen=True)
+class StrayTask:
+    """Refuses records with a stray cell. strays: the kinds of each column."""
+
+    count: CountTask
+    strays: Mapping[str, frozenset[CellKind]]
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            stray = np.zeros(batch.num_rows, bool)
+            for name, kinds in self.strays.items():
+                stray |= np.isin(self.count.typed(batch, name).kind, [*kinds])
+            yield with_refused(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
+
+
+def without_strays(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
+) -> Partitions | None:
+    """The rows with records refused that have a stray cell; None where none has. rows: each with its line, if it has one."""
+    strays: dict[str, frozenset[CellKind]] = {}
+    for column, facts in zip(plan.valued, state.facts, strict=True):
+        if column.name in names and column.taken_as is None and (kinds := strays_of(column, facts)):
+            strays[column.name] = strays.get(column.name, frozenset()) | kinds
+    if not strays:
+        return None
+    schema = with_reasons(rows.schema)
+    return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
+
+
 def _of_numbers(values: pa.Array, source: pa.Array, kind: CellKind) -> Cells:
     present = values.is_valid().to_numpy(zero_copy_only=False)
     wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
@@ -311,11 +363,13 @@ def _of_texts(texts: pa.StringArray, *, untyped: bool) -> Cells:
 
 
 def _looked_at(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
-    is_integer = INTEGER.fullmatch(text) is not None
-    if not untyped:
+    if NUMBER.fullmatch(text) and np.isfinite(float(text)):
+        is_integer = INTEGER.fullmatch(text) is not None
+        if untyped:
+            return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
         return (CellKind.INTEGER_TEXT, float(text)) if is_integer else (CellKind.TEXT, None)
-    if NUMBER.fullmatch(text):
-        return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
+    if not untyped:
+        return CellKind.TEXT, None
     if text in TRUTHS or text in FALSEHOODS:
         return CellKind.BOOLEAN, float(text in TRUTHS)
     return CellKind.TEXT, None

@@ -7,6 +7,7 @@ record's payloads are (CSV or JSON) is taken from the first record of the first 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,7 @@ from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)
 
+RECORDS_LOOKED_AT = 31  # the first ones that can be read, of which most say what all others are
 FILES_LOOKED_AT = 10  # so many files' beginnings are looked at for a first record that can be read
 
 OF_ROWS = frozenset(
@@ -162,6 +164,7 @@ def _dataset(
         source,
         refusable=True,
         record_cells=columns,
+        one_encoding=as_service,
         reread=partial(_reread, engine, source, reading, as_service, matched_by),
         matched_by=matched_by if columns == len(reading.names) else None,
     )
@@ -229,20 +232,28 @@ def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
 def _first_record(
     storage: Storage, source: CaptureSource, reading: Reading, columns: int | None = None
 ) -> tuple[str, Decoded] | None:
-    """Encoding and content of the first record that can be read, whatever its time; of so many columns, if that is given.
-
-    Without one, of the first whose rows are at fault: its encoding is known then.
+    """Encoding and content of the first record that can be read, whatever its time, and has the encoding and width that most of
+    the first ones have; of so many columns, if that is given. Without one, of the first whose rows are at fault: its encoding is
+    known then.
     """
     anything = replace(reading, window=None, sample=None, columns=None)
     at_fault = None
+    first: dict[tuple[str, int], Decoded] = {}
+    readable: Counter[tuple[str, int]] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
         for line in head_of(storage, file, refuse_nul=False).splitlines():
             for encoding in (CSV, JSON):
                 found = decode(line, replace(anything, encoding=encoding))
                 if found.reason is None and columns in (None, found.cells):
-                    return encoding, found
+                    first.setdefault((encoding, found.cells), found)
+                    readable[encoding, found.cells] += 1
                 if at_fault is None and found.reason in OF_ROWS:
                     at_fault = encoding, Decoded(cells=max(1, found.cells))
+            if readable.total() >= RECORDS_LOOKED_AT:
+                break
+    if readable:
+        [(layout, _)] = readable.most_common(1)
+        return layout[0], first[layout]
     return at_fault
 
 

@@ -20,6 +20,7 @@ from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableV
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import Decoder, Decoding, Matching, can_be_told, matching_of
 from model_monitor.data.records.event_times import moment_of
+from model_monitor.data.records.json_features import MOST_COLUMNS
 from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadInput, NeedsSpark
@@ -77,6 +78,8 @@ class Dataset:
     folder: where the rows lie for as long as somebody has the data set.
     header: what the header line of CSV calls each feature.
     matched_by: how the features were found among the baseline's; None where they were not.
+    rare: features of JSON that hardly a record has.
+    one_encoding: whether a single record whose halves have two encodings is a fault of all, as the service has it.
     long_lines: records that have no row, as they are longer than is taken.
     version: of a table that keeps versions.
     """
@@ -99,8 +102,17 @@ class Dataset:
     folder: TemporaryFolder | None = field(default=None, repr=False)
     header: tuple[str, ...] = ()
     matched_by: Matching | None = None
+    rare: tuple[str, ...] = ()
+    one_encoding: bool = False
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
     version: TableVersion | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.names) > MOST_COLUMNS:
+            raise BadInput(
+                f"{self.listing.path or 'the data'}: has {len(self.names):,} columns, and at most {MOST_COLUMNS:,} are taken; "
+                "give those that matter, or several data sets"
+            )
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
@@ -112,6 +124,13 @@ class Dataset:
     def table(self) -> Partitions:
         """The rows in their partitions, those of lines decoded."""
         return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
+
+    @property
+    def table_with_lines(self) -> Partitions:
+        """The same with the line of each row, if it has one: for whoever refuses some of them, which the quarantine keeps."""
+        if not isinstance(self.rows, DecodedLines):
+            return self.rows
+        return replace(self.rows, decoding=replace(self.rows.decoding, keeps_lines=True)).rows
 
     @property
     def frame(self) -> DataFrame:
@@ -242,10 +261,11 @@ class Dataset:
     def require_one_layout(self, rows: RowCounts) -> None:
         """Make sure that all files have their columns in one order, and all records their halves in one encoding.
 
-        Raises BadInput for the first file, or record, that has not: its cells belong to other features. Finding it is one
-        Spark job.
+        Raises BadInput for the first file that has not, whose cells belong to other features, and for the first record where most
+        have not. Finding it is one Spark job.
         """
-        if _refused(rows, Refusal.ENCODING_MISMATCH):
+        mismatched = _refused(rows, Refusal.ENCODING_MISMATCH)
+        if mismatched and (self.one_encoding or 2 * mismatched > rows.total):
             from model_monitor.data.records.decoding import mismatch_of
 
             raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))

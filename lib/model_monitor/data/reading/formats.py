@@ -35,12 +35,16 @@ SHORT_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CsvFormat:
-    """Comma-separated text.
+    """Comma-separated text, or what a spreadsheet calls so where numbers have a decimal comma.
 
     Parameters
     ----------
     header : bool, default False
         Whether the first line of each file has the names; else they are `_c0`, `_c1`, ….
+    separator : {",", ";", "\\t", "|"}
+        What stands between cells.
+    decimal : {".", ","}
+        What numbers have before their fraction.
     output_columns_position : {"START", "END"}
         Where the output columns of a capture go: before or behind those of the input.
 
@@ -53,6 +57,8 @@ class CsvFormat:
 
     header: bool = False
     output_columns_position: Literal["START", "END"] = "START"
+    separator: str = ","
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,7 @@ class ReadOptions:
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64 by
         scripts only, and the first script error fails.
     flatten_json: whether members of nested objects are features of their own, called `outer.inner`.
+    opened: members of JSON that are objects whose members are features in any case.
     allow_mixed_encodings: whether captured CSV is taken beside JSON, in one window or in one record.
     as_of: the version of a table that is read, the newest by default.
     since: the version of a table after which only what was appended is read.
@@ -197,6 +204,7 @@ class ReadOptions:
     script: Script | None = None
     as_service: bool = False
     flatten_json: bool = False
+    opened: tuple[str, ...] = ()
     allow_mixed_encodings: bool = False
     as_of: Version | None = None
     since: Version | None = None
@@ -234,11 +242,27 @@ def parse_dataset_format(text: str) -> DatasetFormat:
 
 
 def _csv(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("csv", members, "header", "output_columns_position")
+    _refuse_others("csv", members, "header", "output_columns_position", *CSV_MARKS)
     position = str(members.get("output_columns_position", "START")).upper()
     if position not in ("START", "END"):
         raise BadConfiguration(f"has csv.output_columns_position {position!r}; write START or END")
-    return CsvFormat(_boolean("csv.header", members.get("header", False)), "END" if position == "END" else "START")
+    marks = {name: members.get(name, known[0]) for name, known in CSV_MARKS.items()}
+    for name, known in CSV_MARKS.items():
+        if marks[name] not in known:
+            raise BadConfiguration(f"has csv.{name} {marks[name]!r}; write one of {json.dumps(known)}")
+    header = _boolean("csv.header", members.get("header", False))
+    return CsvFormat(header, "END" if position == "END" else "START", **marks)
+
+
+CSV_MARKS: Mapping[str, tuple[str, ...]] = {"separator": (",", ";", "\t", "|"), "decimal": (".", ",")}
+
+
+def csv_text(csv_format: CsvFormat) -> str:
+    """What `--dataset-format` takes for a format of CSV, as a word if there is one."""
+    marks = {name: getattr(csv_format, name) for name in CSV_MARKS}
+    if all(marks[name] == known[0] for name, known in CSV_MARKS.items()):
+        return "csv" if csv_format.header else "csv-without-header"
+    return json.dumps({"csv": {"header": csv_format.header, **marks}})
 
 
 def _json(members: Mapping[str, Any]) -> DatasetFormat:

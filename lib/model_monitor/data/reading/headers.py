@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from model_monitor.data.engine.protocol import Engine
-from model_monitor.data.reading.ledger import read_by_spark
+from model_monitor.data.reading.formats import CsvFormat, csv_text
 from model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
-from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, cells_of
+from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, DECIMAL_COMMA, cells_of
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.storage import Storage, StoredFile, join
 
@@ -98,7 +98,7 @@ def longest_line(storage: Storage, file: StoredFile) -> int:
     return max(map(len, head_of(storage, file, refuse_nul=False).splitlines()), default=0)
 
 
-def first_cells(file: StoredFile, head: bytes) -> list[str]:
+def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
     """The cells of the first line of a CSV file that is not blank.
 
     Raises BadInput if there is none, if it isn't UTF-8, or if it looks like JSON.
@@ -124,14 +124,37 @@ def first_cells(file: StoredFile, head: bytes) -> list[str]:
             f"{file.path}: line 1 looks like JSON, and the format says CSV; write --dataset-format jsonl "
             "(one object a line) or json (one document a file)"
         )
-    cells = _cells(line)
-    for separator in OTHER_SEPARATORS if len(cells) == 1 else ():
-        if separator in line:
+    cells = _cells(line, separator)
+    for other in OTHER_SEPARATORS if len(cells) == 1 and separator == "," else ():
+        if len(_cells(line, other)) > 1:
+            written = csv_text(_marked(head, other) or CsvFormat(header=True, separator=other))
             raise BadInput(
-                f"{file.path}: line 1 has no comma but {separator!r}; "
-                f"for files with that separator write {read_by_spark({'sep': separator})}"
+                f"{file.path}: line 1 has no comma but {other!r}; for files with that separator write "
+                f"--dataset-format '{written}'"
             )
     return cells
+
+
+LINES_LOOKED_AT = 1_000
+
+
+def _marked(head: bytes, separator: str) -> CsvFormat | None:
+    """What a file is if this separates its cells; None unless its lines have as many cells each, and the first one no comma
+    outside of quotes.
+
+    Its numbers have a decimal comma if some have one and none has a point.
+    """
+    text = head.decode("utf-8", "replace")
+    whole = text if len(head) < HEAD_BYTES else text.rpartition("\n")[0]
+    lines = [*islice((line for line in _lines(whole) if line.strip()), LINES_LOOKED_AT)]
+    rows = [_cells(line, separator) for line in lines]
+    if len(rows) < 2 or len(_cells(lines[0])) > 1 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
+        return None
+    cells = {cell for row in rows for cell in row}
+    has_points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
+    decimal = "," if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells) else "."
+    first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
+    return CsvFormat(header=_names_columns(first, second), separator=separator, decimal=decimal)
 
 
 def first_line(text: str) -> str | None:
@@ -151,11 +174,12 @@ def _lines(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _cells(line: str) -> list[str]:
+def _cells(line: str, separator: str = ",") -> list[str]:
     try:
-        return next(csv.reader([line], strict=False))
+        return next(csv.reader([line], strict=False, delimiter=separator))
     except csv.Error:  # a cell of more letters than it takes
-        return [cell or "" for cell in cells_of(line)]
+        exchanged = str.maketrans(f",{separator}", f"{separator},")
+        return [(cell or "").translate(exchanged) for cell in cells_of(line.translate(exchanged))]
 
 
 def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
@@ -240,6 +264,8 @@ def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: s
         return _word_of_json(first, by_name)
     if not by_name and "," not in first:
         return None
+    if by_name and (found := _marked(head, ";")):  # as Excel writes CSV where numbers have a decimal comma
+        return csv_text(found)
     return "csv" if _names_columns(first_cells(file, head), cells_of(second)) else "csv-without-header"
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.records.decoded_rows import Matching
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
 from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
@@ -184,10 +184,10 @@ Refusing: TypeAlias = Callable[["Dataset"], Iterator[Mapping[str, Any]]]
 Refused: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
 
 
-def refused_lines(dataset: Dataset) -> Iterator[Mapping[str, Any]]:
+def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
     """One row for each refused line, by file and line number. A file's first line, its header, is none of them.
 
-    A record that is a whole file is no line of it; it stands under line 1.
+    A record that is a whole file is no line of it; it stands under line 1. also: more records, with their `NUMBER`s.
     """
     refused: Refused = {}
     for fault in _rows(dataset.table.mapped(_faults, FAULT_SCHEMA).batches()):
@@ -198,8 +198,9 @@ def refused_lines(dataset: Dataset) -> Iterator[Mapping[str, Any]]:
     found = list(_rows(lines.mapped(partial(_numbered, refused), LINE_SCHEMA).batches()))
     whole = refused.keys() - {(row[FILE], row[LINE]) for row in found}
     found += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole]
-    for row in sorted(found, key=lambda row: (row[FILE], row[NUMBER])):
-        for reason in refused[row[FILE], row[LINE]]:
+    others = [{**row, LINE: row[LINE].encode()} for row in _rows(also.batches())] if also is not None else []
+    for row in sorted([*found, *others], key=lambda row: (row[FILE], row[NUMBER])):
+        for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] != 1:
                 yield _as_kept(row, reason)
 
@@ -349,6 +350,8 @@ REMEDIES = {
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode BASE64 of other content types than CSV and JSON, or all of it under --compat "
     "service, by a --record-preprocessor-script",
+    Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
+    Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }
 """By reason, where there is more to do than to mend the records."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.ledger import LongLine
 from model_monitor.data.records.arrays import utf_8_flags
-from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, parsed_rows
+from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
 from model_monitor.data.records.decoded_rows import DecodedRows
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
@@ -37,12 +37,14 @@ class CsvLines:
     """The decoder of CSV files.
 
     names: the features' names, of which there are as many as cells. header: whether lines that repeat them are refused.
-    escape: what stands before a quote within quotes.
+    escape: what stands before a quote within quotes. separator, decimal: as in `CsvFormat`.
     """
 
     names: tuple[str, ...]
     header: bool
     escape: str = RFC_4180_ESCAPE
+    separator: str = ","
+    decimal: str = "."
 
     inputs = (LINE,)
     counts_cells = False
@@ -61,7 +63,11 @@ class CsvLines:
         is_text = utf_8_flags(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
-        cells = parsed_rows(lines, len(self.names), escape=self.escape)
+        if (self.separator, self.decimal) == (",", "."):
+            cells = parsed_rows(lines, len(self.names), escape=self.escape)
+        else:
+            marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
+            cells = marked_rows(lines, len(self.names), **marks)
         reasons = self._reasons(lines, is_text, cells)
         return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
-from model_monitor.data.reading.captures import FILES_LOOKED_AT
+from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
 from model_monitor.data.reading.dataset import Dataset, DecodedLines
 from model_monitor.data.reading.formats import DatasetFormat
@@ -40,7 +41,7 @@ from model_monitor.data.records.outcome_records import (
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan
+from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -103,20 +104,26 @@ def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading
 def _features_of_the_first(
     engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
 ) -> int:
-    """How many features the first record has that can be read, whatever its time.
+    """How many features most of the first records have that can be read, whatever their time.
 
     Raises BadInput if there is none among the first records.
     """
     anything = replace(reading, records=replace(reading.records, window=None, sample=None))
     storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
+    widths: Counter[int] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
         head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
         for line in [head] if whole_files else head.splitlines():
             found = document_of(line, anything) if documents else record_of(line, file.path, anything)
             if found.reason is None:
-                return len(found.rows[0]) - OUTCOMES
-            reason = found.reason
+                widths[len(found.rows[0]) - OUTCOMES] += 1
+            else:
+                reason = found.reason
+            if widths.total() >= RECORDS_LOOKED_AT:
+                break
+    if widths:
+        return widths.most_common(1)[0][0]
     raise BadInput(
         f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
         "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "
@@ -138,13 +145,19 @@ OutcomeMetric: TypeAlias = Callable[[Any], Any]
 class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
 
-    raw: what is read, with a column LINE_KEY where records have one. decoder: what an executor makes of it. metrics: the
-    user's own, by name.
+    raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
+    an executor makes of it. metrics: the user's own, by name.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
+    placed: Partitions = field(kw_only=True, repr=False)
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+
+    def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
+        """The same, with records of other classes refused."""
+        decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
+        return _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
 
 
 def outcomes(
@@ -216,9 +229,8 @@ def outcomes(
     }
     reason = REASON if dataset.refusable else None
     raw = prepared_outcomes(dataset.table, columns, reason, [])
-    placed = prepared_outcomes(
-        dataset.table, columns, reason, [name for name in PLACES if name in dataset.table.columns]
-    )
+    with_lines = dataset.table_with_lines
+    placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
     return _dataset(table, raw, placed, decoder, metrics)
@@ -288,7 +300,7 @@ def _dataset(
     known = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
     known |= {"rows": placed.mapped(task, pa.schema([*FIELDS, *places])), "refusable": True}
     known["names"] = (LABEL, PREDICTION, PROBABILITY)
-    return OutcomeDataset(**known, raw=raw, decoder=decoder, metrics=tuple((metrics or {}).items()))
+    return OutcomeDataset(**known, raw=raw, placed=placed, decoder=decoder, metrics=tuple((metrics or {}).items()))
 
 
 def _position(dataset: Dataset, option: str, address: str) -> int:

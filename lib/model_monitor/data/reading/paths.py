@@ -48,6 +48,7 @@ from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.data.records.windows import Window, hour_of_path, parse_time
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.storage import StoredFile
+from model_monitor.storage.files import standing_in
 
 
 def read_files(
@@ -172,10 +173,9 @@ def read_transform(
     Raises BadInput for a file that is not what the format says.
     """
     is_json = isinstance(dataset_format, JsonFormat)
-    flattened = replace(options, flatten_json=options.flatten_json or is_json)
-    dataset = read_dataset(engine, listing, dataset_format, flattened, partition_bytes)
+    dataset = read_dataset(engine, listing, dataset_format, replace(options, opened=(OUTPUT,)), partition_bytes)
     if is_json:
-        dataset = _outputs_first(dataset, listing, allow_nested=options.flatten_json)
+        dataset = _outputs_first(dataset, listing)
     appended = _appended(engine, listing, dataset, dataset_format)
     window = None if options.lenient_window else options.window
     if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
@@ -192,7 +192,7 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
 def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
     try:
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
-        paths = ["".join((first["prefix"], key)) for key in keys]
+        paths = [standing_in("".join((first["prefix"], key))) for key in keys]
     except (ValueError, TypeError, KeyError, RecursionError) as fault:
         raise BadInput(
             f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
@@ -205,18 +205,12 @@ def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
         yield from (file for file in storage.list_files(path) if file.size_bytes)
 
 
-def _outputs_first(dataset: Dataset, listing: Listing, *, allow_nested: bool) -> Dataset:
+def _outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
     """The members of a joined output as features of their own, in front of the input's."""
     prefix = f"{OUTPUT}."
     outputs = [name for name in dataset.names if name.startswith(prefix)]
     ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
     called = [name.removeprefix(prefix) for name in ordered]
-    nested = [name for name in called if "." in name and not allow_nested]
-    if nested:
-        raise BadInput(
-            f"{listing.path}: feature {nested[0].split('.')[0]!r} is a nested object; write --flatten-json to make a "
-            f"feature of each of its members, or use a preprocessor script"
-        )
     repeated = [name for name in called if called.count(name) > 1]
     if repeated:
         raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
@@ -227,7 +221,7 @@ def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format
     """The columns that are inference id and time, by name."""
     if isinstance(dataset_format, CsvFormat):
         first, head = first_with_a_line(engine.storage(listing.path), listing.files)
-        cells = [cell.strip() for cell in first_cells(first, head)]
+        cells = [cell.strip() for cell in first_cells(first, head, dataset_format.separator)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
             return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
         return {}
@@ -235,7 +229,7 @@ def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format
 
 
 def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
-    table = dataset.table
+    table = dataset.table_with_lines
     place = dataset.names.index(time_name)
     return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
 

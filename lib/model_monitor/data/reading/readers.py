@@ -8,6 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.reading.dataset import Dataset, DecodedLines
@@ -26,6 +29,9 @@ from model_monitor.data.reading.lines import CsvLines, long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named
 from model_monitor.data.reading.scripts import Script, processed
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+from model_monitor.data.records.locations import PLACE_FIELDS, PLACES
+from model_monitor.data.records.refusals import REASON
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
 
@@ -95,14 +101,18 @@ def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, i
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
     first, head = first_with_a_line(engine.storage(listing.path), listing.files)
-    cells = first_cells(first, head)
+    cells = first_cells(first, head, dataset_format.separator)
+    if dataset_format.separator != ",":
+        mark = "comma" if dataset_format.decimal == "," else "point"
+        log.info("%s: %r separates cells, numbers have a decimal %s", listing.path, dataset_format.separator, mark)
     if dataset_format.header:
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
     lines = engine.lines(listing.places, in_order=as_service)
     escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
-    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape))
+    marks = (dataset_format.separator, dataset_format.decimal)
+    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape, *marks))
     header_lines = len(listing.files) if dataset_format.header else 0
     return Dataset(
         decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()
@@ -111,10 +121,21 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
     head_of(engine.storage(listing.path), listing.files[0])
-    names, table = engine.json(
-        listing.places, lines=dataset_format.lines, flatten=options.flatten_json, in_order=options.as_service
-    )
-    return Dataset(table, names, refusable=dataset_format.lines)
+    whole_files = not dataset_format.lines
+    largest = max(listing.files, key=lambda file: file.size_bytes)
+    if whole_files and largest.size_bytes > engine.max_line_bytes:
+        raise BadInput(
+            f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
+            f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
+        )
+    source = engine.lines(
+        listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
+    ).partitions(*PLACES)
+    inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
+    features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
+    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *(() if whole_files else PLACE_FIELDS)])
+    rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    return Dataset(rows, features.names, refusable=True, rare=features.rare)
 
 
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:

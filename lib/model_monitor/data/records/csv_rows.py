@@ -7,7 +7,7 @@ The others, which are few, go one by one through `cells_of`, whose answers are t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +26,8 @@ SPARK_ESCAPE = "\\"  # Spark's default, which the service used
 
 _SPECIAL = {RFC_4180_ESCAPE: re.compile('"'), SPARK_ESCAPE: re.compile(r'["\\]')}
 """Where something may end, or be escaped, within quotes."""
+
+DECIMAL_COMMA = r"[-+]?\d+,\d+([eE][-+]?\d+)?"  # of a number without groups of thousands
 
 QUOTE, COMMA, LINE_END = b'",\n'
 
@@ -66,6 +68,29 @@ def parsed_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ES
         np.concatenate([plain_widths, other_widths])[order],
         odd,
     )
+
+
+def marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separator: str, decimal: str) -> Cells:
+    """`parsed_rows` of what has another separator than a comma: the two change places in the rows, and again in the cells.
+
+    decimal: a comma makes the numbers that have one numbers with a point.
+    """
+    found = parsed_rows(_exchanged(rows, separator), columns, escape=escape)
+    cells = [_exchanged(column, separator) for column in found.columns]
+    return replace(found, columns=tuple(map(_with_points, cells) if decimal == "," else cells))
+
+
+def _exchanged(texts: pa.StringArray, separator: str) -> pa.StringArray:
+    two = f",{separator}".encode()
+    exchanged = bytes_of(texts).tobytes().translate(bytes.maketrans(two, two[::-1]))
+    offsets = pa.py_buffer(starts_of(texts).astype(np.int32))
+    found = pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(exchanged))
+    return pc.if_else(texts.is_valid(), found, None) if texts.null_count else found
+
+
+def _with_points(cells: pa.StringArray) -> pa.StringArray:
+    numbers = pc.match_substring_regex(cells, f"^{DECIMAL_COMMA}$")
+    return pc.if_else(numbers, pc.replace_substring(cells, ",", "."), cells)
 
 
 def cell_of_rows(rows: pa.StringArray, index: int | None) -> pa.StringArray:

@@ -115,6 +115,31 @@ class DecodedRows:
         return rows if is_in_order else at(rows, np.argsort(rows.lines, kind="stable"))
 
 
+def with_reasons(schema: pa.Schema) -> pa.Schema:
+    """The schema of rows of which some may be refused."""
+    return schema if REASON in schema.names else schema.append(pa.field(REASON, pa.int32()))
+
+
+def with_refused(
+    batch: pa.RecordBatch, bad: NDArray[np.bool_], reason: Refusal, cells: str | None, schema: pa.Schema
+) -> pa.RecordBatch:
+    """Rows as `with_reasons` has them, with the records refused that bad rows are of: each becomes one row.
+
+    cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
+    """
+    nothing = np.zeros(batch.num_rows, np.int32)
+    reasons = batch.column(REASON).to_numpy(zero_copy_only=False) if REASON in batch.schema.names else nothing
+    counted = None if cells is None else batch.column(cells).to_numpy(zero_copy_only=False)
+    is_first = np.ones(len(reasons), bool) if counted is None else (counted > 0) | (reasons > 0)
+    record = np.cumsum(is_first)
+    refused = np.isin(record, record[bad & (reasons == 0)])
+    known = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
+    if cells is not None and counted is not None:
+        known[cells] = pa.array(np.where(refused, 0, counted).astype(np.int32))
+    columns = [known[name] if name in known else batch.column(name) for name in schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))
+
+
 class Decoder(Protocol):
     """Makes rows of lines."""
 
@@ -141,10 +166,12 @@ class Decoder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """A decoder, and which of its features are wanted. `decoding(batch)` is what a scan makes of a batch of lines: the
-    features c0, c1, …, REASON, and CELLS if the decoder counts them."""
+    features c0, c1, …, REASON, and CELLS if the decoder counts them. keeps_lines: whether all rows come with their line, whatever
+    the decoder does."""
 
     decoder: Decoder
     kept: tuple[int, ...]
+    keeps_lines: bool = False
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         return self._batch(self.decoder.rows(batch))
@@ -162,7 +189,7 @@ class Decoding:
 
     def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
         numbers = pa.array(lines)
-        wanted = numbers if self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
+        wanted = numbers if self.keeps_lines or self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
         return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
 
     def _batch(self, rows: DecodedRows) -> pa.RecordBatch:

@@ -18,6 +18,7 @@ from model_monitor.data.records.arrays import joined, where
 from model_monitor.data.records.decoded_rows import DecodedRows
 from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.refusals import Refusal
+from model_monitor.statistics.states.outcomes import ClassKey, class_key
 
 Reasons: TypeAlias = NDArray[np.int32]
 Indices: TypeAlias = NDArray[np.int64]
@@ -55,8 +56,9 @@ class OutcomeReading:
     label, prediction, probability: a column's name or index, or a JMESPath; None for one that is not asked for, or, of the
     label, for the first cell. numeric: labels and predictions are numbers. binary: a probability is that of the positive
     class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class. with_label: whether a label is
-    asked for. keeps_missing: whether an outcome may lack its label or its prediction, and is no error of the record then.
-    records: which records are taken, the members of `captureData` that may hold what is asked for, and the CSV that it is in.
+    asked for. classes: what labels and predictions may be; None for anything. keeps_missing: whether an outcome may lack its
+    label or its prediction, and is no error of the record then. records: which records are taken, the members of `captureData`
+    that may hold what is asked for, and the CSV that it is in.
     features: where those of the record are; None if nobody asks for them.
     """
 
@@ -67,6 +69,7 @@ class OutcomeReading:
     binary: bool = False
     positive_label: str | None = None
     with_label: bool = True
+    classes: frozenset[ClassKey] | None = None
     keeps_missing: bool = False
     records: Reading = NO_RECORDS
     features: FeatureReading | None = None
@@ -153,6 +156,10 @@ def _judged(
         if reading.prediction is not None:
             predictions, faults = _texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
             reasons = _first(reasons, faults)
+        if reading.classes is not None:
+            asked = [labels] if reading.prediction is None else [labels, predictions]
+            for column in asked:
+                reasons = _first(reasons, _of_other_classes(column, reading.classes))
     if reading.probability is not None:
         scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
         if reading.keeps_missing:
@@ -186,6 +193,12 @@ def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[
         return pc.if_else(absent, None, texts), np.zeros(len(texts), np.int32)
     faults = np.where(absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
     return pc.fill_null(texts, "") if texts.null_count else texts, faults
+
+
+def _of_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reasons:
+    known = [text for text in texts.unique().to_pylist() if text is not None and class_key(text) in classes]
+    others = pc.invert(pc.is_in(texts, pa.array(known, pa.string()))).to_numpy(zero_copy_only=False)
+    return np.where(others, np.int32(Refusal.THIRD_CLASS), np.int32(0))
 
 
 def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:

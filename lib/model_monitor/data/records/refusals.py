@@ -72,6 +72,10 @@ class Refusal(IntEnum):
     UNREADABLE_UNICODE_ERROR = 42, "unreadable (UnicodeError)"
     UNREADABLE_VALUE_ERROR = 43, "unreadable (ValueError)"
     TOO_LONG = 44, "longer than --max-record-size"
+    ANOTHER_SHAPE = 45, "of another shape than most records"
+    THIRD_CLASS = 46, "label or prediction of a third class"
+    STRAY = 47, "a cell of another kind than nearly all others of its column"
+    NOT_EXPLAINED = 48, "the model gives no finite answer for it"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:

@@ -40,7 +40,7 @@ def error_sentences(target: Target) -> Iterator[None]:
             NoRegionError,
         )
     except ImportError as error:
-        raise MissingDependency("--target needs boto3; install it: pip install 'spark-model-monitor[aws]'") from error
+        raise MissingDependency("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'") from error
     try:
         yield
     except NoCredentialsError as error:

@@ -32,7 +32,7 @@ def sagemaker_client(region: str | None) -> Any:
         import boto3
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
-        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[aws]'") from error
+        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[s3]'") from error
     try:
         return boto3.client("sagemaker", region_name=region)
     except BotoCoreError as error:

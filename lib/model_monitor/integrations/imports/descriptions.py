@@ -218,7 +218,7 @@ def _service_model() -> Any:
         from botocore.session import get_session
     except ImportError as error:
         raise MissingDependency(
-            "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[aws]'"
+            "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
         ) from error
     return get_session().get_service_model("sagemaker")
 

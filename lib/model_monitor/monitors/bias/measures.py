@@ -142,6 +142,8 @@ class BiasMeasures:
         What is asked for predictions, where the data brings none.
     threshold : float, default 0.5
         A single score of the model above it is label 1.
+    as_service : bool, default False
+        Take every column for what all of its cells are, as the service did; else up to 1 % of other cells refuse their records.
 
     Examples
     --------
@@ -164,6 +166,7 @@ class BiasMeasures:
     where: str = AnalysisConfig.FILE_NAME
     model: Model | None = None
     threshold: float = 0.5
+    as_service: bool = False
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:

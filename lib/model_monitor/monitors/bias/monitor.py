@@ -165,6 +165,16 @@ class BiasMonitor(Monitor):
 
         return scanned(measures, dataset, checks)
 
+    def refusing(self, found: Scanned, dataset: Dataset, known: BiasBaseline | None) -> Dataset | None:
+        """Without the records whose few cells would have a column taken for another kind than it is."""
+        from model_monitor.data.profiling.contingency import without_strays
+
+        if self.measures().as_service:
+            return None
+        plan = ContingencyPlan.from_text(found.state.plan)
+        rows = without_strays(dataset.table_with_lines, dataset.names, plan, found.state, dataset.cells)
+        return None if rows is None else replace(dataset, rows=rows, refusable=True)
+
     def metrics(self, counts: Contingency) -> BiasAnalysis:
         methods = self.wanted.methods if self.wanted else ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)

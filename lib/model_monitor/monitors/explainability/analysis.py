@@ -128,9 +128,10 @@ def report_of(analysis: AttributionAnalysis) -> AttributionReport:
     outputs = {
         output.name: OutputAttributions(global_shap_values=dict(output.values), expected_value=output.expected)
         for output in analysis.outputs
+        if output.values
     }
     dependence = tuple(map(_dependence, analysis.dependence))
-    return AttributionReport(explanations=Explanations(kernel_shap=outputs, pdp=dependence or None))
+    return AttributionReport(explanations=Explanations(kernel_shap=outputs or None, pdp=dependence or None))
 
 
 def _dependence(found: Dependent) -> Dependence:

@@ -88,12 +88,19 @@ class AttributionMeasures:
         return (self.config.methods and self.config.methods.shap) or DEFAULT_SHAP
 
     @property
+    def attributes(self) -> bool:
+        """Whether attributions are asked for, and not partial dependence alone."""
+        methods = self.config.methods
+        return methods is None or methods.shap is not None or methods.pdp is None
+
+    @property
     def pdp(self) -> PdpMethod | None:
         return self.config.methods.pdp if self.config.methods else None
 
     @property
     def aggregation(self) -> Aggregation:
-        return self.shap.agg_method or Aggregation.MEAN_ABS
+        asked = self.shap.agg_method
+        return Aggregation.MEAN_ABS if asked in (None, Aggregation.MEAN) else asked
 
 
 def require_in_scope(config: AnalysisConfig, where: str) -> None:
@@ -111,8 +118,9 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
 class AttributionPlan:
     """The analysis for the columns of a data set.
 
-    features: all players, in the data's order. written: those whose attributions are kept. join: the column that tells rows of
-    local values apart. dependent: features whose partial dependence is asked for by name; None for those with the largest values.
+    features: all players, in the data's order. written: those whose attributions are kept, none if none is asked for. join: the
+    column that tells rows of local values apart. dependent: features whose partial dependence is asked for by name; None for
+    those with the largest values.
     """
 
     features: tuple[str, ...]
@@ -146,7 +154,7 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         found = {of_features.named(f"{member}[{place}]", name) for place, name in enumerate(asked)}
         return tuple(name for name in features if name in found)
 
-    explained = measures.shap.features_to_explain
+    explained = measures.shap.features_to_explain if measures.attributes else ()
     written = features if explained is None else chosen("methods.shap.features_to_explain", explained)
     wanted = None if measures.pdp is None else measures.pdp.features
     dependent = None if wanted is None else chosen("methods.pdp.features", wanted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Summary, SummaryRow
 from model_monitor.documents.clarify import AttributionReport, AttributionViolation, AttributionViolations
 from model_monitor.documents.document import Document
@@ -91,6 +92,15 @@ class ExplainabilityMonitor(Monitor):
         from model_monitor.monitors.explainability.scan import scanned
 
         return scanned(measures, dataset, checks)
+
+    def refusing(self, found: Scanned, dataset: Dataset, known: Any) -> Dataset | None:
+        """Without the records that the model gives no finite answer for."""
+        refused = found.rows.refused
+        if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
+            return None
+        from model_monitor.monitors.explainability.scan import answered
+
+        return answered(self.measures(), dataset)
 
     def metrics(self, state: Attributions) -> AttributionAnalysis:
         return analysis_of(state)

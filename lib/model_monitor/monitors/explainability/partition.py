@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.protocol import PARTITION, Broadcast, StateRow
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
+from model_monitor.data.records.decoded_rows import with_refused
+from model_monitor.data.records.refusals import REASON as REASON_OF_ROW
+from model_monitor.data.records.refusals import Refusal
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
+from model_monitor.monitors.predictors.loading import Caller, RowsAtFault, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import AttributionsBuilder
@@ -153,12 +156,19 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(task.features, task.outputs, task.aggregation, task.baseline, kernel.expected)
-        counted += _counts(block, task.reasons)
         kept = kept_of(block)
-        if not kept.num_rows:
+        try:
+            cells = _cells(kept, task.explained) if kept.num_rows else None
+            found = kernel.explained(cells) if cells is not None and task.written else None
+        except RowsAtFault:  # whose rows are told apart when somebody looks at them again (`AnswerTask`)
+            counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
-        cells = _cells(kept, task.explained)
-        found = kernel.explained(cells)
+        counted += _counts(block, task.reasons)
+        if cells is None:
+            continue
+        if found is None:  # partial dependence alone is asked for
+            builder.update(np.zeros((len(cells), len(task.outputs), 0)), keys_of(cells), 0)
+            continue
         values = found.values[:, :, list(task.written)]
         builder.update(values, keys_of(cells), found.exact)
         if task.with_local:
@@ -243,15 +253,62 @@ def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:
     return cells_of(columns, explained.names, explained.numeric)
 
 
-def _counts(block: pa.RecordBatch, known: int) -> RowCounts:
-    if REASON not in block.schema.names:
-        return RowCounts(kept=block.num_rows, refused=(0,) * known)
-    counts = np.bincount(block.column(REASON).to_numpy(zero_copy_only=False), minlength=known + 1)
+def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
+    """The account of a block, of whose rows that are not refused the reason is `of_kept`."""
+    reasons = np.zeros(block.num_rows, np.int32)
+    if REASON in block.schema.names:
+        reasons = block.column(REASON).to_numpy(zero_copy_only=False)
+    counts = np.bincount(np.where(reasons == 0, of_kept, reasons), minlength=known + 1)
     widths: tuple[tuple[int, int], ...] = ()
-    if CELLS in block.schema.names:
+    if CELLS in block.schema.names and not of_kept:
         cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
         widths = tuple((int(cell), int(count)) for cell, count in zip(cells, records, strict=True) if cell > 0)
-    return RowCounts(kept=int(counts[0]), refused=tuple(map(int, counts[1 : known + 1])), widths=widths)
+    return RowCounts(kept=int(counts[0]), refused=tuple(map(int, counts[1:])), widths=widths)
+
+
+@dataclass(frozen=True)
+class AnswerTask:
+    """Refuses records for which the model gives no finite answer. columns: of the features. cells: as in `with_refused`.
+
+    Raises what is raised for the rows together where it is many of them: then it is the model that is at fault.
+    """
+
+    explained: Explained
+    columns: tuple[str, ...]
+    cells: str | None
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        caller = self.explained.caller()
+        for batch in batches:
+            kept = np.ones(batch.num_rows, bool)
+            if REASON_OF_ROW in batch.schema.names:
+                kept = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
+            places = np.flatnonzero(kept)
+            found = self._unanswered(caller, batch.take(pa.array(places))) if len(places) else []
+            if len(found) > max(FEW_ROWS, len(places) * MOST_UNANSWERED):
+                self._ask(caller, batch.take(pa.array(places)))
+            bad = np.zeros(batch.num_rows, bool)
+            bad[places[found]] = True
+            yield with_refused(batch, bad, Refusal.NOT_EXPLAINED, self.cells, self.schema)
+
+    def _unanswered(self, caller: Caller, rows: pa.RecordBatch, first: int = 0) -> list[int]:
+        try:
+            self._ask(caller, rows)
+        except RowsAtFault:
+            half = rows.num_rows // 2
+            if not half:
+                return [first]
+            before = self._unanswered(caller, rows.slice(0, half), first)
+            return before + self._unanswered(caller, rows.slice(half), first + half)
+        return []
+
+    def _ask(self, caller: Caller, rows: pa.RecordBatch) -> None:
+        columns = [plain(rows.column(name)) for name in self.columns]
+        caller(cells_of(columns, self.explained.names, self.explained.numeric))
+
+
+FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or this share of it, the model is not at fault
 
 
 def _lines(values: Any, block: pa.RecordBatch) -> bytes:

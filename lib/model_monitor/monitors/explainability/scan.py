@@ -11,7 +11,8 @@ import csv
 import io
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,9 @@ import pyarrow.compute as pc
 
 from model_monitor.data.engine.local import numbers
 from model_monitor.data.engine.protocol import Broadcast, Engine, Partitions, StateRow, added
+from model_monitor.data.profiling.contingency import STRAY_SHARE
 from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.records.decoded_rows import with_reasons
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import BadConfiguration, NoData
 from model_monitor.monitors.explainability.analysis import Dependent, analysis_of
@@ -52,6 +55,7 @@ from model_monitor.monitors.explainability.partition import (
     PROBE_SCHEMA,
     REASON,
     SUMS_SCHEMA,
+    AnswerTask,
     AttributionTask,
     Explained,
     attributions_of_partition,
@@ -60,11 +64,12 @@ from model_monitor.monitors.explainability.partition import (
     probe,
     sample_of_partition,
 )
-from model_monitor.monitors.predictors.loading import are_numbers, cells_of, content_of, plain, shipped
+from model_monitor.monitors.predictors.loading import are_numbers, cells_of, content_of, number_flags, plain, shipped
 from model_monitor.monitors.protocol import Scanned
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import Attributions
 from model_monitor.storage import join
+from model_monitor.storage.files import standing_in
 
 if TYPE_CHECKING:
     from model_monitor.monitors.user_checks.checks import CheckPlan
@@ -80,22 +85,8 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
     plan = plan_of(measures, dataset.names)
     rows = _Rows(dataset, plan)
     sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
-    names, numeric, cells = _baseline(measures, dataset, rows, sample)
-    shap = measures.shap
-    with rows.partitions.sent(content_of(measures.model, dataset.engine.storage)) as content:
-        explained = Explained(
-            *(
-                names,
-                numeric,
-                shipped(measures.model),
-                content,
-                cells,
-                plan.samples,
-                shap.seed or 0,
-                bool(shap.use_logit),
-                measures.algorithm,
-            )
-        )
+    with _asking(measures, dataset, rows, plan, sample) as explained:
+        names, cells = explained.names, explained.baseline
         expected = _probed(rows, explained)
         task = AttributionTask(
             explained,
@@ -103,13 +94,37 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
             written=tuple(names.index(name) for name in plan.written),
             aggregation=measures.aggregation.value,
             baseline=to_csv(names, cells),
-            reasons=len(Refusal) if dataset.refusable else 0,
-            with_local=bool(shap.save_local_shap_values),
+            reasons=len(Refusal),
+            with_local=bool(measures.shap.save_local_shap_values) and measures.attributes,
         )
         state, counted, local = _explained(rows, task, plan)
         dependence = _dependence(measures, plan, explained, task.outputs, sample, state, rows) if state.count else ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
     return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files))
+
+
+@contextmanager
+def _asking(
+    measures: AttributionMeasures, dataset: Dataset, rows: _Rows, plan: AttributionPlan, sample: list[pa.Array] | None
+) -> Iterator[Explained]:
+    """The model beside its baseline rows, for as long as it is asked."""
+    names, numeric, cells = _baseline(measures, dataset, rows, sample)
+    shap = measures.shap
+    with rows.partitions.sent(content_of(measures.model, dataset.engine.storage)) as content:
+        how = plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
+        yield Explained(names, numeric, shipped(measures.model), content, cells, *how)
+
+
+def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
+    """The data set with the records refused that the model gives no finite answer for; it is asked when rows are looked at."""
+    plan = plan_of(measures, dataset.names)
+    rows = _Rows(dataset, plan)
+    sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
+    table = dataset.table_with_lines
+    columns = tuple(f"c{dataset.names.index(name)}" for name in plan.features)
+    with _asking(measures, dataset, rows, plan, sample) as explained:
+        task = AnswerTask(explained, columns, dataset.cells, with_reasons(table.schema))
+    return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
 
 
 class _Rows:
@@ -139,6 +154,10 @@ class _Rows:
         quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // self._parts))
         task = partial(sample_of_partition, len(features), quota, schema)
         found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
+        for field, is_text in zip(features, self.are_texts, strict=True):
+            are_numbers_there = number_flags(found[field.name].combine_chunks()) if is_text else np.ones(1, bool)
+            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * found.num_rows:  # no sign that it is a feature of texts
+                found = found.filter(pa.array(are_numbers_there))
         if not found.num_rows:
             raise NoData("no row is left to make baseline rows of")
         found = found.take(pc.sort_indices(found, [(field.name, "ascending") for field in schema])[:rows])
@@ -191,7 +210,8 @@ def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]
 
 def _asked(asked: Any, dataset: Dataset, names: Sequence[str], features: str | None) -> list[pa.Array]:
     if isinstance(asked, str):
-        return columns_of(rows_in(dataset.engine.storage(asked).read(asked), asked, names, features))
+        place = standing_in(asked)
+        return columns_of(rows_in(dataset.engine.storage(place).read(place), asked, names, features))
     return columns_of(rows_given(asked, names, features))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -28,6 +29,7 @@ Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by p
 
 _NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
+ENOUGH_TO_TELL = 30  # rows in which labels and predictions have something in common if they are of the same classes
 _MOST_SHOWN, _LONGEST_SHOWN = 10, 40
 
 
@@ -62,6 +64,40 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
     return ClassTable((negative, positive), matrix)
 
 
+def classes_meant(
+    counts: ConfusionCounts, plan: OutcomePlan, known: frozenset[str] | None = None
+) -> frozenset[ClassKey] | None:
+    """The two classes of a binary problem where some labels or predictions are of others; None where none are, or nobody can tell
+    which two are meant. known: those of the baseline."""
+    if not plan.is_binary or counts.overflowed:
+        return None
+    rows: Counter[ClassKey] = Counter()
+    for (label, prediction), count in counts.counts.items():
+        rows.update({class_key(text): count for text in ((label, prediction) if plan.with_predictions else (label,))})
+    predictions = set(map(class_key, counts.predictions)) if plan.with_predictions else rows.keys()
+    if len(rows) > 2 and not predictions & set(map(class_key, counts.labels)):
+        return None
+    meant = frozenset(map(class_key, known)) if known and len(known) == 2 else _usual_classes(rows, plan)
+    share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
+    return meant if rows.keys() - meant and share > MEANT_SHARE else None
+
+
+MEANT_SHARE = 0.5  # of the labels and predictions that are of the classes meant
+
+
+def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
+    """The positive class and its usual opposite, or the most frequent of the others; empty where none of them is there."""
+    positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
+    positive = next((key for key in map(class_key, positives) if key in rows), None)
+    if positive is None and plan.positive_label is None:
+        pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_OF.items() if key in rows]
+        return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
+    positive = class_key(positives[0]) if positive is None else positive
+    opposite = class_key(_NEGATIVE_OF.get(positive, ""))
+    others = sorted((-count, key != opposite, str(key), key) for key, count in rows.items() if key != positive)
+    return frozenset((positive, opposite if opposite in rows else others[0][-1])) if others else frozenset((positive,))
+
+
 def in_order(classes: tuple[str, ...]) -> list[int]:
     """The places of the classes in sort order: numbers by size, then texts."""
     return sorted(range(len(classes)), key=lambda place: _sort_key(classes[place]))
@@ -92,7 +128,7 @@ def described(labels: Iterable[str]) -> str:
 
 def _many_classes(counts: ConfusionCounts) -> ClassTable:
     names = _named(counts.labels | counts.predictions)
-    if counts.total and not set(_named(counts.labels)) & set(_named(counts.predictions)):
+    if counts.total >= ENOUGH_TO_TELL and not set(_named(counts.labels)) & set(_named(counts.predictions)):
         raise _apart(counts.labels, counts.predictions)
     ordered = sorted(names.values(), key=_sort_key)
     places = {class_key(name): place for place, name in enumerate(ordered)}

@@ -24,7 +24,7 @@ from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
 from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.evidence import evidence_of
+from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
 from model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
@@ -116,6 +116,15 @@ class ModelQualityMonitor(Monitor):
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics)
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         return Scanned(found.outcomes, found.rows)
+
+    def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
+        """Without the records of a third class, in a binary problem."""
+        classes = None if known is None else known.classes
+        meant = None if self.as_service else classes_meant(found.state.confusion, self.plan, classes)
+        if meant is None:
+            return None
+        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, self.plan)
+        return data.of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)

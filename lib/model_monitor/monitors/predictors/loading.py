@@ -41,10 +41,14 @@ def of_callable(model: Model) -> Predict:
     return model.function
 
 
+class RowsAtFault(BadInput):
+    """Some rows are nothing for the model; others may be."""
+
+
 def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
     """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which are taken as numbers.
 
-    Raises BadInput naming the feature whose cell is no number and has to be.
+    Raises RowsAtFault naming the feature whose cell is no number and has to be.
     """
     found = [
         _numbers(column, name) if is_number else _texts(column)
@@ -60,13 +64,23 @@ def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequenc
 
 def are_numbers(column: pa.Array) -> bool:
     """Whether all cells of a column are numbers, or look like them; one that has none is taken for a column of numbers."""
-    if not pa.types.is_string(column.type):
-        return True
+    return bool(number_flags(column).all())
+
+
+def number_flags(column: pa.Array) -> NDArray[np.bool_]:
+    """Which cells are numbers, or look like them; those that are missing do."""
     try:
         _numbers(column, "")
     except BadInput:
-        return False
-    return True
+        if len(column) == 1:
+            return np.zeros(1, bool)
+        encoded = column.dictionary_encode()
+        distinct, middle = encoded.dictionary, len(encoded.dictionary) // 2
+        parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
+        of_texts = np.concatenate([*map(number_flags, parts), [True]])
+        flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
+        return flags
+    return np.ones(len(column), bool)
 
 
 def plain(column: pa.Array) -> pa.Array:
@@ -100,7 +114,7 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
         try:
             column = pc.cast(present, pa.float64())
         except pa.ArrowInvalid:
-            raise BadInput(
+            raise RowsAtFault(
                 f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
                 "baseline rows with its texts"
             ) from None
@@ -282,7 +296,8 @@ class Caller:
             raise
         except Exception as error:
             told = said_by(error) if self.says_why else type(error).__name__
-            raise self._error(f"raised {told}, called with {len(cells):,} rows") from None
+            kind = BadInput if self.model.flavour == "http" else RowsAtFault
+            raise self._error(f"raised {told}, called with {len(cells):,} rows", kind) from None
 
     def exactly(
         self, baseline: NDArray[Any], *, with_logit: bool
@@ -323,8 +338,8 @@ class Caller:
         found = found.reshape(rows, -1).astype(np.float64)
         infinite = ~np.isfinite(found).all(axis=1)
         if infinite.any():
-            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows")
+            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", RowsAtFault)
         return found
 
-    def _error(self, what: str) -> BadInput:
-        return BadInput(f"the model {self.model.name} ({self.model.flavour}) {what}")
+    def _error(self, what: str, kind: type[BadInput] = BadInput) -> BadInput:
+        return kind(f"the model {self.model.name} ({self.model.flavour}) {what}")

@@ -1,7 +1,7 @@
 """A past run as a few columns of numbers: its window, and what it found of every feature or metric.
 
 Runs of ours are read from `run.json` and `summary.parquet`. Older ones, and the folders that the service left, are read from
-`statistics.json`, `checks.json` and `constraint_violations.json`. Driver only.
+`statistics.json`, `analysis.json`, `checks.json` and `constraint_violations.json`. Driver only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -29,9 +29,11 @@ from model_monitor.documents.check_results import (
     CheckStatus,
     Violations,
     name_of,
+    part_of,
     shown_name,
 )
-from model_monitor.documents.run_description import RunDescription, time_of
+from model_monitor.documents.clarify import BiasReport
+from model_monitor.documents.run_description import AnalysisType, RunDescription, time_of
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadDocument
 from model_monitor.reports.history.archive import read_table
@@ -125,7 +127,8 @@ def place_of(folder: str) -> str:
 def is_run(folder: str) -> bool:
     """Whether a monitoring run, or a baseline, was published in this folder, by us or by the service."""
     storage = storage_of(folder)
-    return any(storage.exists(join(folder, name)) for name in (CURRENT, VIOLATIONS, Statistics.FILE_NAME))
+    names = (CURRENT, VIOLATIONS, Statistics.FILE_NAME, BiasReport.FILE_NAME)
+    return any(storage.exists(join(folder, name)) for name in names)
 
 
 def read_run(folder: str) -> PastRun:
@@ -192,10 +195,10 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         path = join(place, document.FILE_NAME)
         return document.from_json(storage.read(path), path) if storage.exists(path) else None
 
-    statistics, checks, violations = (read(kind) for kind in (_Plain, CheckResults, Violations))
+    statistics, analysis, checks, violations = (read(kind) for kind in (_Plain, _Analysis, CheckResults, Violations))
     rows: dict[str, dict[str, float | None]] = {}
-    if statistics is not None:
-        rows |= statistics.rows
+    for found in (statistics, analysis):
+        rows |= found.rows if found is not None else {}
     results = checks.checks if checks is not None else tuple(_results(violations)) if violations is not None else ()
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
@@ -212,7 +215,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     start, end = _hour(folder)
     return PastRun(
         folder,
-        "MODEL_QUALITY" if any(result.metric for result in results) else "DATA_QUALITY",
+        _analysis_type(rows, analysis),
         tuple(rows),
         np.array([row.get("value") is not None for row in rows.values()], bool),
         {name: np.array([_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
@@ -239,7 +242,8 @@ class _Plain:
     def from_json(cls, content: bytes, where: str) -> _Plain:
         try:
             found = json.loads(content)
-            return cls(_features(found), int(found["dataset"]["item_count"]) if "dataset" in found else None)
+            rows = _features(found) | _metrics(found)
+            return cls(rows, int(found["dataset"]["item_count"]) if "dataset" in found else None)
         except MALFORMED as fault:
             raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
 
@@ -255,6 +259,60 @@ def _features(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None
             "missing": _number(common.get("num_missing")),
         }
     return found
+
+
+def _metrics(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """The metrics of model quality, of whichever problem type."""
+    return {
+        metric: {"value": _number(measured["value"])}
+        for section, metrics in statistics.items()
+        if section.endswith("_metrics")
+        for metric, measured in metrics.items()
+        if isinstance(measured, Mapping) and "value" in measured
+    }
+
+
+@dataclass(frozen=True)
+class _Analysis:
+    """What the page needs of Clarify's analysis.json: of bias, of attributions, or of both."""
+
+    FILE_NAME: ClassVar[str] = BiasReport.FILE_NAME
+
+    rows: Mapping[str, dict[str, float | None]]
+    explains: bool
+
+    @classmethod
+    def from_json(cls, content: bytes, where: str) -> _Analysis:
+        try:
+            found = json.loads(content)
+            attributions = found.get("explanations", {}).get("kernel_shap", {})
+            rows = dict(_groups(found)) | {
+                shown_name(feature, label): {"value": _number(value)}
+                for label, values in attributions.items()
+                for feature, value in values["global_shap_values"].items()
+            }
+        except MALFORMED as fault:
+            raise BadDocument(f"{where}: is no analysis.json ({type(fault).__name__})") from fault
+        return cls(rows, bool(attributions))
+
+
+def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """The metrics of bias of each group, called as a summary calls them."""
+    for section in ("pre_training_bias_metrics", "post_training_bias_metrics"):
+        for facet, groups in analysis.get(section, {}).get("facets", {}).items():
+            for group in groups:
+                for metric in group["metrics"]:
+                    name = shown_name(metric["name"], part_of(facet, group["value_or_threshold"]))
+                    yield name, {"value": _number(metric["value"])}
+
+
+def _analysis_type(rows: Mapping[str, Mapping[str, Any]], analysis: _Analysis | None) -> str:
+    if analysis is not None and analysis.rows:
+        found = AnalysisType.MODEL_EXPLAINABILITY if analysis.explains else AnalysisType.MODEL_BIAS
+    else:
+        has_metrics = any("value" in row for row in rows.values())
+        found = AnalysisType.MODEL_QUALITY if has_metrics else AnalysisType.DATA_QUALITY
+    return str(found.value)
 
 
 def _results(violations: Violations) -> list[CheckResult]:

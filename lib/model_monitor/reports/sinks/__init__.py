@@ -37,7 +37,7 @@ WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable whose text signs
 
 AWS_MOST_ATTEMPTS = 5  # of one request, the first included; boto3's standard mode waits longer each time, up to 20 s
 
-NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[aws]'"
+NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[s3]'"
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
 
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadDocument, BadInput
 from model_monitor.running.configuration.options import Placeholder, listed, of_text
 from model_monitor.statistics.states.contingency import ValueKind
-from model_monitor.storage import local_path
+from model_monitor.storage import storage_of
 
 
 class IntervalMethod(str, Enum):
@@ -24,22 +24,20 @@ class IntervalMethod(str, Enum):
 
 
 def read_analysis_config(path: str) -> AnalysisConfig:
-    """The configuration in a local file.
+    """The configuration in a local file, or in one on S3.
 
-    Raises BadDocument if it is none, OSError if there is no such file.
+    Raises BadDocument if it is none, BadInput if there is no such file.
     """
-    return AnalysisConfig.from_json(local_path(path).read_bytes(), path)
+    return AnalysisConfig.from_json(storage_of(path).read(path), path)
 
 
 def _analysis_config(path: str) -> str:
     try:
+        if not storage_of(path).exists(path):
+            raise ValueError(f"is {path!r}, where there is no file; write the path of a local file, or of one on S3")
         read_analysis_config(path)
-    except FileNotFoundError:
-        raise ValueError(f"is {path!r}, where there is no file; write the path of a local file") from None
-    except OSError as error:
-        raise ValueError(
-            f"is {path!r}, which can't be read ({error.strerror}); write the path of a local file"
-        ) from None
+    except BadInput as error:
+        raise ValueError(f"is {path!r}, which can't be read ({error}); write the path of a local file") from None
     except BadDocument as error:
         raise ValueError(f"is {path!r}: {'; '.join(str(error).splitlines())}") from None
     return path

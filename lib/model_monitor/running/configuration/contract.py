@@ -452,7 +452,7 @@ class JobConfig(BaseModel):
     )
 
     analysis_config: LocalAnalysisConfig | None = _of_analysis(
-        None, "Clarify's analysis_config.json: label, facets, metrics; a local file.", analyses=_WITH_FEATURES
+        None, "Clarify's analysis_config.json: label, facets, metrics; local or on S3.", analyses=_WITH_FEATURES
     )
 
     column_types: TypesByColumn = _of_bias(
@@ -615,7 +615,7 @@ class JobConfig(BaseModel):
         default="name, but exact with --compat service",
     )
 
-    engine: EngineName = _of_analysis(
+    engine: EngineName = _option(
         EngineName.AUTO,
         "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
         "for what it alone opens, and above 1 GB (captures 2, Parquet and CSV 10).",

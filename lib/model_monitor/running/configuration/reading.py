@@ -18,11 +18,11 @@ from dotenv.parser import Binding, parse_stream
 from pydantic import ValidationError
 
 from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.formats import SparkFormat, TableFormat, parse_dataset_format
+from model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableFormat, parse_dataset_format
 from model_monitor.data.reading.headers import format_word_of
 from model_monitor.documents.analysis_config import DatasetType
 from model_monitor.documents.run_description import RunDescription
-from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from model_monitor.running.configuration.bias_options import read_analysis_config
@@ -260,8 +260,10 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 
 def _is_kind_of(text: str, word: str) -> bool:
     """Whether a format says more about files that are recognised as a word."""
-    found = parse_dataset_format(text)
-    return found.reader == word if isinstance(found, SparkFormat) else type(found) is type(parse_dataset_format(word))
+    found, own = parse_dataset_format(text), parse_dataset_format(word)
+    if isinstance(found, SparkFormat):
+        return found.reader == ("csv" if isinstance(own, CsvFormat) else word)
+    return type(found) is type(own) and getattr(found, "separator", None) == getattr(own, "separator", None)
 
 
 def _local_data(job: str, sources: Sources) -> Path | None:
@@ -288,7 +290,7 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
         return {}
     try:
         config = read_analysis_config(given["analysis_config"].text)
-    except (KeyError, OSError, BadDocument):  # told when the option itself is read
+    except (KeyError, BadInput, BadDocument):  # told when the option itself is read
         return {}
     found = {}
     if config.dataset_type in FORMATS:

@@ -136,7 +136,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
     first, head = first_with_a_line(engine.storage(config.dataset_source), files)
-    cells = first_cells(first, head)
+    cells = first_cells(first, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
@@ -195,8 +195,9 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> O
     if prediction is None and probability is None and not is_json:
         probability = WHOLE_OUTPUT
     label = config.ground_truth_attribute
-    if label is None and is_json and analysis.label is not None:
-        label = str(analysis.label)
+    is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
+    if label is None and (is_json or is_merged_json) and analysis.label is not None:
+        label = str(analysis.label)  # of labels in JSON the same path as in the data set
     predicts = has_predictions(config, analysis)
     return OutcomeReading(
         label,
@@ -237,6 +238,9 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+        if dataset.rare:
+            log.warning("%d features that hardly a record has are not explained", len(dataset.rare))
+            dataset = dataset.of_features([name for name in dataset.names if name not in dataset.rare])
     return without(dataset, config.exclude_features_attribute)
 
 

@@ -138,6 +138,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         where=where,
         model=model_asked(config, analysis) if asks and methods.post_training is not None else None,
         threshold=threshold_of(config, analysis),
+        as_service=config.replays_service,
     )
 
 

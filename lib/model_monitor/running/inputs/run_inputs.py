@@ -153,8 +153,6 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
 
     host: the session of the Spark that it is a guest of.
     """
-    if config.job not in ("baseline", "monitor"):
-        return f"the {config.job} job is made of its frames"
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
     if config.time_column is not None and has_window_of_table(config):
@@ -173,7 +171,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         path = getattr(config, name)
         if path and not opens_here(path):
             return f"{path} is opened by it"
-    return why_spark(host, config.dataset_source or None, config.dataset_format)
+    read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
+    return why_spark(host, read or None, config.dataset_format)
 
 
 log = logging.getLogger(__name__)

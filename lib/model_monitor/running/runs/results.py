@@ -350,7 +350,7 @@ class Findings(AsTables):
             files |= report_files(self._page(described, NOTHING_AROUND))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
-        if self.count or not (omit_empty or self.violations.LEFT_OUT_IF_EMPTY):
+        if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.violations.to_json().encode()
         return files
 

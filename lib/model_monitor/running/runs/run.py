@@ -223,13 +223,12 @@ def run_monitoring(
         raise TypeError(
             f"the baseline is a {type(known).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
-    names = known.names if known is not None else ()
-    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, names)
+    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
     end = window.end if window is not None else context.end if context is not None else None
     rules = read_expectations(expectations)
 
     def compared(dataset: Dataset) -> Findings:
-        matched = dataset if known is None else dataset.matching(names, exact=monitor.exact_columns)
+        matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
         current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
         results: tuple[CheckResult, ...] = ()
         if known is not None:
@@ -247,9 +246,12 @@ def run_monitoring(
     return run.on_an_engine(compared, spark, engine)
 
 
+MOST_SCANS = 4  # of one data set: what one has shown to be refused may show more
+
+
 @dataclass(frozen=True)
 class _Run:
-    """The parameters of `run_baseline`. names: the baseline's, for columns without any."""
+    """The parameters of `run_baseline`. known: the baseline, whose names are for columns without any."""
 
     data: Data
     monitor: Monitor
@@ -259,7 +261,7 @@ class _Run:
     max_quarantined_share: float
     output_path: str | None
     context: RunContext | None
-    names: Sequence[str] = ()
+    known: StoredBaseline | None = None
 
     def on_an_engine(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
         """What `run` makes of the data set, on Spark if it turns out to need that and nobody chose an engine."""
@@ -273,8 +275,9 @@ class _Run:
 
     def _of_data_set(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
         """What reading takes is given back afterwards, but for a data set of the caller's."""
+        names = self.known.names if self.known is not None else ()
         dataset = read_data(
-            *(self.data, self.dataset_format), names=self.names or None, window=self.window, spark=spark, engine=engine
+            *(self.data, self.dataset_format), names=names or None, window=self.window, spark=spark, engine=engine
         )
         with nullcontext() if dataset is self.data else dataset:
             return run(dataset)
@@ -287,8 +290,10 @@ class _Run:
             warn_of_nan_texts(found.state)
         return _described(self.monitor, found, ledger, self.context or _context(self.window))
 
-    def _read(self, dataset: Dataset, measures: Any, checks: CheckPlan | None) -> tuple[Scanned, Ledger]:
-        """The scan of a data set and the account of its records, of which there are enough."""
+    def _read(
+        self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
+    ) -> tuple[Scanned, Ledger]:
+        """The scan of a data set and the account of its records, of which there are enough. scans: that are left."""
         with faulty_files_named(dataset.engine, dataset.listing):
             found = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
@@ -299,8 +304,12 @@ class _Run:
             log.warning(
                 "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
             )
-            return self._read(reread, measures, None)
+            return self._read(reread, measures, None, scans)
         dataset.require_one_layout(found.rows)
+        fewer = self.monitor.refusing(found, dataset, self.known) if scans > 1 else None
+        if fewer is not None:
+            log.warning("some records have values that are of no use to this monitor; scanning again without them")
+            return self._read(fewer, measures, checks, scans - 1)
         ledger = dataset.ledger(found.rows)
         quarantine = _put_aside(dataset, ledger, self.output_path) if self.output_path else None
         _require_enough(ledger, self.max_quarantined_share, quarantine)

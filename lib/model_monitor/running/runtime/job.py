@@ -65,7 +65,6 @@ from model_monitor.running.runtime.status import (
     start_logging,
     write_message,
 )
-from model_monitor.statistics.drift.special_functions import load_alone
 from model_monitor.stopping import ended_by_signals, require_going_on
 from model_monitor.storage import encrypting, holding, is_local, storage_of
 
@@ -225,7 +224,6 @@ class Job:
     def __enter__(self) -> Job:
         self._is_alone = not gc.isenabled()
         if self._is_alone:  # in a process of the command's own
-            load_alone()
             gc.freeze()  # no collection looks through the libraries
             gc.enable()
         if self._host is None:

@@ -121,6 +121,12 @@ class Record:
         )
         self.write()
 
+    def forget(self, execution: Execution) -> None:
+        """Take a run out, as if it had never been begun."""
+        others = [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
+        self.executions = self.executions.model_copy(update={"executions": tuple(others)})
+        self.write()
+
     def note_overdue(self, overdue: bool) -> None:
         """Note what the sinks were notified of."""
         self.executions = self.executions.model_copy(update={"overdue": overdue})

@@ -135,7 +135,6 @@ KILLED = -9
 
 LOADED = (
     "pandas",
-    "scipy.special",
     "model_monitor.cli",
     "model_monitor.running.runtime.job",
     "model_monitor.running.runtime.publishing",

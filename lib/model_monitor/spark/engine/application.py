@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 import os
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from weakref import WeakSet
 
@@ -33,7 +32,7 @@ from model_monitor.spark.storage import is_connect
 from model_monitor.storage.files import sentence_about
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 
 Value = TypeVar("Value")
@@ -116,29 +115,6 @@ def new_session(spark: SparkSession) -> SparkSession:
     session: Any = ConnectSession(connection=connected.client._builder)
     session.conf.set(CASE_SENSITIVE, connected.conf.get(CASE_SENSITIVE))
     return cast("SparkSession", session)
-
-
-def json_of_texts(texts: DataFrame, options: Mapping[str, str]) -> DataFrame:
-    """What Spark's reader of JSON makes of a frame of texts."""
-    if not is_connect(texts):
-        return texts.sparkSession.read.options(**options).json(texts.rdd.map(itemgetter(0)))
-    from pyspark.sql.connect import dataframe
-    from pyspark.sql.connect.plan import LogicalPlan
-    from pyspark.sql.connect.proto import Parse, Relation
-
-    frame, of_plan = cast("Any", texts), cast("Any", dataframe.DataFrame)
-
-    class Parsed(LogicalPlan):
-        """What a server does, and PySpark's reader does not ask for: that one takes paths only."""
-
-        def plan(self, session: Any) -> Relation:
-            relation = self._create_proto_relation()
-            relation.parse.input.CopyFrom(frame._plan.plan(session))
-            relation.parse.format = Parse.PARSE_FORMAT_JSON
-            relation.parse.options.update(options)
-            return relation
-
-    return cast("DataFrame", of_plan(Parsed(frame._plan), frame.sparkSession))
 
 
 def require_workers(spark: SparkSession) -> None:

@@ -5,6 +5,7 @@ The rows of a flip test are prepared in SQL, too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -128,7 +129,7 @@ def _of_other(text: Column, kind: CellKind) -> TypedColumn:
 
 
 def _of_texts(text: Column) -> TypedColumn:
-    is_integer = text.rlike(INTEGER)
+    is_integer = text.rlike(INTEGER) & _is_finite(text)
     kind = F.when(is_integer, int(CellKind.INTEGER_TEXT)).otherwise(int(CellKind.TEXT))
     return TypedColumn(_kind(text, kind), F.when(is_integer, _double(text)), text, None)
 
@@ -136,18 +137,23 @@ def _of_texts(text: Column) -> TypedColumn:
 def _of_untyped_texts(text: Column) -> TypedColumn:
     present = F.when(~text.isin(*NOT_A_NUMBER), text)
     truth = present.isin(*TRUTHS)
+    is_number = present.rlike(NUMBER) & _is_finite(present)
     kind = (
-        F.when(present.rlike(INTEGER), int(CellKind.INTEGRAL))
-        .when(present.rlike(NUMBER), int(CellKind.FRACTIONAL))
+        F.when(is_number & present.rlike(INTEGER), int(CellKind.INTEGRAL))
+        .when(is_number, int(CellKind.FRACTIONAL))
         .when(truth | present.isin(*FALSEHOODS), int(CellKind.BOOLEAN))
         .otherwise(int(CellKind.TEXT))
     )
-    number = F.when(present.rlike(NUMBER), _double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
+    number = F.when(is_number, _double(present)).when(truth, 1.0).when(present.isin(*FALSEHOODS), 0.0)
     return TypedColumn(_kind(present, kind), number, present, None)
 
 
 def _double(text: Column) -> Column:
     return F.trim(text).cast("double")
+
+
+def _is_finite(text: Column) -> Column:
+    return F.abs(_double(text)) < F.lit(math.inf)
 
 
 def _kind(value: Column, kind: Column) -> Column:

@@ -59,11 +59,11 @@ from model_monitor.spark.engine.tables import catalog_table, frame_of_table, is_
 from model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
 
 
-def refused_lines(dataset: Dataset, also: DataFrame | None = None) -> Iterator[Mapping[str, Any]]:
-    """The refused records as the quarantine keeps them, by file and line number. also: more of them, of `refused_texts`."""
+def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
+    """The refused records as the quarantine keeps them, by file and line number. also: more of them, with their `NUMBER`s."""
     records = refused_records(dataset)
     if also is not None:
-        records = records.unionByName(also)
+        records = records.unionByName(refused_texts(also.frame))
     return (row.asDict() for row in records.orderBy(FILE, NUMBER).toLocalIterator())
 
 

@@ -23,6 +23,7 @@ from model_monitor.data.engine.protocol import (
     Broadcast,
     Engine,
     Function,
+    Partitions,
     StateRow,
     States,
     StateTask,
@@ -193,17 +194,9 @@ class SparkEngine:
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from model_monitor.spark.engine.tables import table_of_files
 
-        frame = table_of_files(self.spark, places, reader, options, by_folders=by_folders, in_order=in_order)
+        kinds = {"by_folders": by_folders, "in_order": in_order}
+        frame = table_of_files(self.spark, places, reader, options, left_out, **kinds)
         return tuple(frame.columns), SparkPartitions(frame.toDF(*[f"c{place}" for place in range(len(frame.columns))]))
-
-    def json(
-        self, places: Sequence[str], *, lines: bool = True, flatten: bool = False, in_order: bool = False
-    ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from model_monitor.spark.engine.text_lines import read_json
-
-        require_places(self.spark, places)
-        frame, names = read_json(self.spark, places, lines=lines, flatten=flatten, in_order=in_order)
-        return names, SparkPartitions(frame)
 
     def is_readable(self, path: str) -> bool:
         try:
@@ -292,7 +285,16 @@ class SparkPartitions:
         self.frame.unpersist()
 
     def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
-        return SparkPartitions(_mapped(self.frame, task, from_arrow_schema(schema)))
+        return SparkPartitions(_mapped(self.frame, partial(in_worker, task), from_arrow_schema(schema)))
+
+    def beside(self, other: Partitions) -> SparkPartitions:
+        return SparkPartitions(self.frame.unionAll(other.frame))
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> SparkPartitions:
+        return SparkPartitions(self.frame.repartition(partitions, by).sortWithinPartitions(*order))
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
 
     def states(self, task: StateTask) -> SparkStates:
         return SparkStates(_mapped(self.frame, partial(in_worker, partial(encoded, task)), STATE_TYPE))

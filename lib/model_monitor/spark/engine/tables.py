@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from model_monitor.spark.engine.application import send_package
 from model_monitor.spark.engine.worker import unpacked
-from model_monitor.spark.storage import is_connect
+from model_monitor.spark.storage import is_connect, storage_of_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,10 +24,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pyspark.sql.functions as F
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
 
+from model_monitor.data.engine.local_tables import type_of_spark
 from model_monitor.data.reading.ledger import TableVersion, Version
 from model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
@@ -136,6 +139,7 @@ def table_of_files(
     places: Sequence[str],
     reader: str,
     options: Mapping[str, str],
+    left_out: Sequence[str] = (),
     *,
     by_folders: bool,
     in_order: bool,
@@ -148,7 +152,7 @@ def table_of_files(
         opened = opened.option("mergeSchema", "true")  # else the first file's columns are all, in silence
     paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
     try:
-        frame = _loaded(spark, opened, paths)
+        frame = _loaded(spark, opened, paths, left_out)
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
             raise BadInput(
@@ -159,10 +163,10 @@ def table_of_files(
                 f"{places[0]}: two columns have names that differ by case only; start the job with "
                 "--conf spark.sql.caseSensitive=true"
             ) from fault
-        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)", str(fault)):
+        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
             raise BadInput(
-                f"{places[0]}: has a column of {unknown[1]}, which Spark doesn't read; write it as another type, "
-                "or leave it out by --engine local --exclude-features-attribute"
+                f"{places[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another type, "
+                "or leave it out by --exclude-features-attribute"
             ) from fault
         raise BadInput(
             f"{places[0]}: can't be read as {reader}{_sentence(fault)}; "
@@ -171,28 +175,55 @@ def table_of_files(
     return _in_one_partition(frame) if in_order else frame
 
 
-def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str]) -> DataFrame:
-    """What a reader makes of files. Times in nanoseconds, which Spark refuses, are numbers at first, and cut to microseconds."""
+def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]) -> DataFrame:
+    """What a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times in nanoseconds are
+    numbers at first, and cut to microseconds.
+    """
     try:
         frame = opened.load([*paths])
         frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
         return frame
     except Exception as fault:
-        if "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
+        if "Illegal Parquet type" not in str(fault):
+            raise
+        fields = [field for schema in _schemas(spark, paths) for field in schema]
+        names = [*dict.fromkeys(field.name for field in fields)]
+        without = {name for place, name in enumerate(names) if {name, str(place)} & {*left_out}}
+        if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
             raise
     spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
-    whole = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load([*paths])
-    [[smallest]] = whole.where("length > 0").orderBy("length").select("content").limit(1).collect()
-    schema = pq.read_schema(pa.BufferReader(bytes(smallest)))
-    nanos = {field.name for field in schema if str(field.type).startswith("timestamp[ns")}
+    nanos = {each.name for each in fields if str(each.type).startswith("timestamp[ns")} - without
+    if without:
+        kept = [each for each in fields if each.name not in without]
+        types = {
+            (each.name, pa.int64() if each.name in nanos else type_of_spark(each.type, each.name)) for each in kept
+        }
+        schema = pa.schema(sorted(types, key=lambda of: names.index(of[0])))
+        if len(schema) + len(without) > len(names):
+            raise BadInput("Failed to merge")  # as Spark says it
+        opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
     frame = opened.load([*paths])
-    columns = [f"`{name.replace('`', '``')}`" for name in frame.columns]
-    return frame.selectExpr(
-        *(
-            f"timestamp_micros({column} div 1000) AS {column}" if name in nanos else column
-            for name, column in zip(frame.columns, columns, strict=True)
-        )
-    )
+    expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
+    expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanos}
+    names += [name for name in frame.columns if name not in names]
+    return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
+
+
+FOOTER_BYTES = 64 * 1024  # of most files of Parquet all that says what their columns are
+
+
+def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
+    """Those of all files of Parquet, read from their ends."""
+    found = []
+    for path in paths:
+        storage = storage_of_session(path, spark)
+        for file in storage.list_files(path):
+            end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
+            size = int.from_bytes(end[-8:-4], "little") + 8
+            if size > len(end):
+                end = storage.read(file.path, size, file.size_bytes - size)
+            found.append(pq.read_schema(pa.BufferReader(end)))
+    return found
 
 
 def _in_one_partition(frame: DataFrame) -> DataFrame:
@@ -236,7 +267,6 @@ def slices(table: pa.Table) -> list[pa.Table]:
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
     """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
     from pyspark.sql import DataFrame
-    from pyspark.sql.pandas.types import from_arrow_schema
 
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
     packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]

@@ -20,7 +20,7 @@ from model_monitor.running.configuration.command_line import kept_help, require_
 from model_monitor.running.layout import Layout
 from model_monitor.spark.launch.request import Request, read_request
 
-LOCALLY = ("baseline", "monitor")  # jobs that may run without Spark
+LOCALLY = ("baseline", "monitor", "merge")  # jobs that may run without Spark
 
 HELP = """\
 usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]

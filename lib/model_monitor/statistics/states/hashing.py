@@ -133,10 +133,7 @@ STRIPE_BYTES = 32  # texts of so many bytes and more begin with stripes of four 
 FEW_TEXTS = 8
 """With so few texts left, Python's own integers are faster than numpy's arrays: a cell of 10 MB takes half a second."""
 
-_LANES = np.array(
-    [(SEED + int(PRIME_1) + int(PRIME_2)) % 2**64, SEED + int(PRIME_2), SEED, (SEED - int(PRIME_1)) % 2**64],
-    dtype=np.uint64,
-)
+_LANE_SEEDS = (int(PRIME_1) + int(PRIME_2), int(PRIME_2), 0, -int(PRIME_1))  # beside the seed of the text
 _LANE_ROTATIONS = (1, 7, 12, 18)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
@@ -148,19 +145,19 @@ TEXTS_AT_ONCE = 2**13
 """So many that their words stay in a core's cache, and below what is asked of the system anew for each array."""
 
 
-def xxhash64_of_texts(texts: pa.StringArray) -> Hashes:
-    """The hash of each text, in order. texts: without null, UTF-8."""
+def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
+    """The hash of each text, in order. texts: without null, UTF-8. seed: the hash of what stands before them, if anything."""
     starts = range(0, max(1, len(texts)), TEXTS_AT_ONCE)
-    return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE)) for start in starts])
+    return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE), seed) for start in starts])
 
 
-def _hashes_of(texts: pa.StringArray) -> Hashes:
+def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
     starts, lengths, content = _laid_out(texts)
-    hashes = np.full(len(texts), (SEED + int(PRIME_5)) % 2**64, dtype=np.uint64)
+    hashes = np.full(len(texts), (seed + int(PRIME_5)) % 2**64, dtype=np.uint64)
     long = np.flatnonzero(lengths >= STRIPE_BYTES)
     places = starts.copy()
     if len(long):
-        hashes[long] = _hashes_of_stripes(content, starts[long], lengths[long] // STRIPE_BYTES)
+        hashes[long] = _hashes_of_stripes(content, starts[long], lengths[long] // STRIPE_BYTES, seed)
         places[long] += lengths[long] // STRIPE_BYTES * STRIPE_BYTES
     hashes += lengths.view(np.uint64)
     _take_words(hashes, content, places, (starts + lengths - places) >> 3)
@@ -236,9 +233,9 @@ def _those(chosen: NDArray[np.bool_]) -> slice | Places | None:
     return slice(None) if count == len(chosen) else np.flatnonzero(chosen)
 
 
-def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places) -> Hashes:
+def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
     """What `counts` stripes of each text come to."""
-    lanes = np.tile(_LANES, (len(starts), 1))
+    lanes = np.tile(np.array([(seed + own) % 2**64 for own in _LANE_SEEDS], np.uint64), (len(starts), 1))
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:

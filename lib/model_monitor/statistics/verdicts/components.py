@@ -24,9 +24,10 @@ from model_monitor.statistics.drift.distributions import (
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
+    log_gamma,
     normal_above,
     normal_quantile,
-    special,
+    of_each,
 )
 
 LARGE = 1000.0
@@ -43,7 +44,6 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     counts: of the cell in the sample.
     size, of: rows of the sample, and of both; without any nothing is rare.
     """
-    gammaln, ndtr = special().gammaln, special().ndtr
     tails = np.ones(len(totals))
     if not of:
         return tails
@@ -51,20 +51,21 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     more = counts > totals * share
     deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
     large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
-    tails[large] = ndtr((totals[large] * share - counts[large] + 0.5) / deviations[large])  # half a count: continuity
+    if large.any():  # half a count: continuity
+        tails[large] = of_each(normal_above, (counts[large] - 0.5 - totals[large] * share) / deviations[large])
     if few.any():
         t, x = totals[few], counts[few]
         terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
         k = x[:, None] + np.arange(int(terms))  # so many or more
-        ratios = (t[:, None] - k) * (size - k) / ((k + 1) * (of - t[:, None] - size + k + 1))
-        beyond = 1 + np.maximum(ratios, 0.0).cumprod(axis=1).sum(axis=1)  # each term beside the first one
-
-        # The logarithm of exactly x is that of the ways to choose x of t, and the rest of the others, less those of all.
-        all_, chosen = np.array((t, of - t)), np.array((x, size - x))
-        gammas = gammaln(np.concatenate((all_, chosen, all_ - chosen)) + 1)
-        of_cell, of_others = gammas[:2] - gammas[2:4] - gammas[4:]
-        gammas = gammaln(np.array((of, size, of - size)) + 1)
-        tails[few] = np.exp(of_cell + of_others - (gammas[0] - gammas[1] - gammas[2])) * beyond
+        ratios = t[:, None] - k
+        ratios *= size - k
+        k += 1
+        ratios /= k * (k + (of - size - t)[:, None])
+        np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
+        beyond = 1 + ratios.sum(axis=1)  # each term beside the first one
+        parts = log_gamma(np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1)
+        ways = math.lgamma(of + 1) - math.lgamma(size + 1) - math.lgamma(of - size + 1)
+        tails[few] = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - ways) * beyond  # of exactly x, and of more
     least: Counts = np.minimum(tails, 1.0)
     return least
 

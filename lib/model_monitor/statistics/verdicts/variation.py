@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts
-from model_monitor.statistics.drift.special_functions import special, student_above
-from model_monitor.statistics.verdicts.components import (
-    LEAST_EFFECT,
-    LEAST_EXPECTED,
-    Component,
-    joined,
+from model_monitor.statistics.drift.special_functions import (
+    kolmogorov_above,
+    normal_above,
+    normal_quantile,
+    of_each,
+    student_above,
+    student_densities,
 )
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
@@ -217,7 +219,7 @@ def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
 
 
 def _ks_scores(reached: Values) -> Values:
-    near: Values = -special().ndtri(np.maximum(special().kolmogorov(reached), 1e-300) / 2)
+    near = -of_each(normal_quantile, np.maximum(of_each(kolmogorov_above, reached), 1e-300) / 2)
     return np.where(reached > 5, 2 * reached - 0.2, near)  # the normal score of 2 · exp(-2x²) is nearly linear there
 
 
@@ -298,7 +300,7 @@ def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
 
 
 def _largest_squared(cells: Values) -> Values:
-    found: Values = np.where(cells <= 2, 1.0, special().ndtri(_SHARE_OF_LARGEST / cells) ** 2)
+    found: Values = np.where(cells <= 2, 1.0, of_each(normal_quantile, _SHARE_OF_LARGEST / cells) ** 2)
     return found
 
 
@@ -319,17 +321,15 @@ def lomax_above(value: float, past: Values, least: float) -> float:
 
 def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    gammaln, ndtr = special().gammaln, special().ndtr
     statistic, freedom = now["chi2"], now["freedom"]
     noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))
     if not noncentral or not freedom:
         return 0.0
     n = _weights(now, past).sum() - 1
-    logs = gammaln((n + 1) / 2) - gammaln(n / 2) - np.log(n * np.pi) / 2 - (n + 1) / 2 * np.log1p(_NODES**2 / n)
-    weights = 2 * np.exp(logs) * np.gradient(_NODES)
+    weights = 2 * student_densities(_NODES, n) * np.gradient(_NODES)
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
-    tails = ndtr((1 - width - np.cbrt(statistic / (freedom + shift))) / np.sqrt(width))
+    tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
     return min(1.0, float(weights @ tails))
 
 

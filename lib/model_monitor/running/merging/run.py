@@ -1,9 +1,10 @@
 """The merge on one page: captures and ground truth give the merged records of a window's hours.
 
-    from model_monitor.spark.merging.request import MergeRequest
-    from model_monitor.spark.merging.run import merge
+    from model_monitor.data.engine.local import LocalEngine
+    from model_monitor.running.merging.request import MergeRequest
+    from model_monitor.running.merging.run import merge
 
-    merge(spark, MergeRequest("captures/", "labels/", "merged/"))
+    merge(LocalEngine(), MergeRequest("captures/", "labels/", "merged/"))
 
 With `late_hours` ids are remembered between runs, and hours that were merged before are merged again when labels of theirs
 have come. What is written of an hour depends on nothing but the captures and labels that are there: after the last label it
@@ -18,8 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
@@ -30,11 +30,11 @@ from model_monitor.data.records.decoding import CSV, JSON
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NO_DATA, BadInput, NoData
 from model_monitor.reports.outputs.files import publish, run_before, unfinished
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs, format_of
-from model_monitor.spark.merging.joining import Join
-from model_monitor.spark.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
-from model_monitor.spark.merging.ledger import (
+from model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs, format_of
+from model_monitor.running.merging.choosing import TO_LABEL, chosen_ids, to_label_json
+from model_monitor.running.merging.joining import Join
+from model_monitor.running.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
+from model_monitor.running.merging.ledger import (
     LEDGER,
     RESTATEMENT,
     MergeLedger,
@@ -44,9 +44,10 @@ from model_monitor.spark.merging.ledger import (
     restated_hours,
     restatement_json,
 )
-from model_monitor.spark.merging.request import TO_LABEL, MergeRequest, chosen_ids, to_label_json
-from model_monitor.spark.merging.rows import Pending, Remembered, Role
-from model_monitor.spark.merging.sources import (
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.rows import Pending, Remembered, Role
+from model_monitor.running.merging.sources import (
+    LABEL_BYTES,
     FileLocations,
     HourFolder,
     HourlySource,
@@ -55,8 +56,11 @@ from model_monitor.spark.merging.sources import (
     partitions_of,
     text_of,
 )
-from model_monitor.spark.merging.staging import Side, StagedHours, parts_of, place_hours, stage
-from model_monitor.storage import Storage, holding, join, storage_of
+from model_monitor.running.merging.staging import Side, StagedHours, parts_of, place_hours, stage
+from model_monitor.storage import Storage, holding, join, opened_by
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 
@@ -73,42 +77,39 @@ class Merged:
 
 
 def merge(
-    spark: SparkSession,
+    engine: Engine,
     request: MergeRequest,
+    spark: SparkSession | None = None,
     *,
-    before_reading: Callable[[int], object] = lambda line_bytes: None,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> Merged:
     """Join the captures of the window with their labels and put the merged hours in place, whole.
 
-    before_reading: called with the bytes of a long captured line, before lines are read. before_publishing: called before the
-    first file is put in place.
+    spark: the engine's session, if it is one. before_publishing: called before the first file is put in place.
     Raises OutputHeld if another run is at the output; NoData without captures or, unless late labels are waited for, without
     labels; BadInput if no label meets a capture, or if too many records of a side had to be refused.
     """
-    storage = storage_of(request.output_path, spark)
-    with holding(storage, request.output_path) as lease:
-        captures = _list_captures(SparkEngine(spark), request, request.hours)
+    storage = engine.storage(request.output_path)
+    with opened_by(spark), holding(storage, request.output_path) as lease:
+        captures = _list_captures(engine, request, request.hours)
         request = request.of_hours(captures.hours)
-        pending = None if request.late_hours is None else Pending(SparkEngine(spark), request.output_path)
+        pending = None if request.late_hours is None else Pending(engine, request.output_path)
         if not captures.files and not (pending and pending.hours):
             raise NoData(
                 f"{NO_DATA}: {request.captures} has no file{_in_window(request)} that is neither hidden nor empty"
             )
-        if captures.files:
-            before_reading(longest_line(storage_of(captures.path, spark), captures.files[0].file))
         with _staging(storage, request.output_path, lease.run) as folder:
-            window = _Hours(spark, request, captures, request.hours, pending)
+            window = _Hours(engine, request, captures, request.hours, pending)
             staged = window.staged(join(folder, "window"), before=window.among, earlier=_remembered(request, pending))
             ledger = _account(request, window, staged)
             _require_enough(request, ledger, window)
-            again = _merged_again(spark, request, staged, pending, join(folder, "earlier"))
+            again = _merged_again(engine, request, staged, pending, join(folder, "earlier"))
             restated = _restated(pending, again, staged)
             _log(ledger, restated)
             before_publishing()
             changed = place_hours(staged, staged.hours, request.output_path, storage)
             changed += place_hours(again, again.hours, request.output_path, storage)
-            _publish(spark, request, ledger, restated, staged)
+            _publish(window, request, ledger, restated, staged)
             if pending is not None:
                 pending.remember({**again.ids, **staged.ids})
                 pending.forget([hour for hour in pending.hours if request.is_over(hour)])
@@ -124,17 +125,21 @@ class _Hours:
 
     def __init__(
         self,
-        spark: SparkSession,
+        engine: Engine,
         request: MergeRequest,
         captures: HourlySource,
         hours: Collection[int] | None,
         pending: Pending | None,
     ) -> None:
-        self._engine = SparkEngine(spark)
-        self.spark, self.request, self.captures, self._hours, self._pending = spark, request, captures, hours, pending
+        self.engine, self.request, self.captures, self._hours, self._pending = engine, request, captures, hours, pending
         self.labels = self._labels()
         self._parts = parts_of(captures, pending.hours if pending else ())
         self._arrays: Collection[int] = ()
+
+    @property
+    def partitions(self) -> int:
+        """In how many the records are brought together."""
+        return partitions_of(self.captures, self.labels)
 
     @property
     def among(self) -> list[HourFolder]:
@@ -149,9 +154,9 @@ class _Hours:
         sides = [self._records()] if self.captures.files else []
         if self.labels.files:
             truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
-            sides.append(Side(self.labels.lines(self._engine), truth))
+            sides.append(Side(self.labels.lines(self.engine), truth))
             if self._arrays:
-                files = self.labels.of_files(self._arrays).lines(self._engine, whole_files=True)
+                files = self.labels.of_files(self._arrays).lines(self.engine, whole_files=True)
                 sides.append(Side(files, replace(truth, whole_files=True)))
         return sides
 
@@ -165,38 +170,40 @@ class _Hours:
         request = self.request
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
         remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
-        count = partitions_of(self.captures, self.labels)
+        held = [self._pending.source([*before, *earlier])] if self._pending else []
+        fewest = partitions_of(self.labels, *held, size_bytes=LABEL_BYTES)
+        files = (*self.captures.stored_files, *self.labels.stored_files)
+        self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._longest_line())
         listings = self.captures.listing, self.labels.listing
-        with faulty_files_named(self._engine, *listings):
-            staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+        with faulty_files_named(self.engine, *listings):
+            staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
-                staged = stage(self.spark, [*self.sides, *remembered], merging, folder, count)
+                staged = stage(self.engine, [*self.sides, *remembered], merging, folder, self.partitions, fewest)
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
-        require_unchanged(self._engine, *listings)
+        require_unchanged(self.engine, *listings)
         return staged
 
     @cached_property
     def long_captures(self) -> tuple[LongLine, ...]:
         """The captures that are too long to be read."""
         kind = self._kind if self.captures.files else None
-        return () if _is_document(kind) else self.captures.long_lines(self._engine)
+        return () if _is_document(kind) else self.captures.long_lines(self.engine)
 
     @cached_property
     def long_labels(self) -> tuple[LongLine, ...]:
-        return self.labels.long_lines(self._engine)
+        return self.labels.long_lines(self.engine)
 
     @cached_property
     def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
-        return self.request.dataset_format or format_of(self._engine, self.captures)
+        return self.request.dataset_format or format_of(self.engine, self.captures)
 
     def _labels(self) -> HourlySource:
-        request, spark = self.request, self.spark
-        storage = storage_of(request.labels, spark)
+        request, storage = self.request, self.engine.storage(self.request.labels)
         if request.late_hours is not None and not storage.exists(request.labels):
             return HourlySource(storage.resolved(request.labels), (), ())
-        source = list_hours(self._engine, request.labels, request.label_hours(self._hours))
+        source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
         if source.files or request.late_hours is not None:
             return source
         raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
@@ -209,20 +216,23 @@ class _Hours:
         decoder = CapturedLines(score) if isinstance(kind, CaptureFormat) else Outputs(encoding, score)
         places = FileLocations.of(self.captures.files, self._parts.branches)
         header = self._header() if isinstance(kind, CsvFormat) and kind.header else None
-        lines = self.captures.lines(self._engine, whole_files=_is_document(kind))
+        lines = self.captures.lines(self.engine, whole_files=_is_document(kind))
         return Side(lines, Captures(decoder, places, self._hours, header))
 
+    def _longest_line(self) -> int:
+        """The bytes of a long captured line."""
+        files = self.captures.files
+        return longest_line(self.engine.storage(self.captures.path), files[0].file) if files else 0
+
     def _header(self) -> str:
-        head = head_of(storage_of(self.captures.path, self.spark), self.captures.files[0].file)
+        head = head_of(self.engine.storage(self.captures.path), self.captures.files[0].file)
         return first_line(head.decode("utf-8", "replace")) or ""
 
     def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[Side]:
         source = self._pending.source(hours) if self._pending else None
         if source is None or not source.files:
             return []
-        return [
-            Side(source.lines(self._engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))
-        ]
+        return [Side(source.lines(self.engine), Remembered(FileLocations.of(source.files, self._parts.branches), role))]
 
 
 def _is_document(kind: object) -> bool:
@@ -266,16 +276,14 @@ def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFold
 
 
 def _merged_again(
-    spark: SparkSession, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
+    engine: Engine, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
 ) -> StagedHours:
     """The hours that have news, merged from their captures and all labels that may be theirs."""
     news = staged.hours_counted("news").keys()
     if pending is None or not news:
         return StagedHours(folder)
     hours = {hour.hour for hour in news}
-    again = _Hours(spark, request, _list_captures(SparkEngine(spark), request, hours), hours, pending).staged(
-        folder, before=news
-    )
+    again = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).staged(folder, before=news)
     had = again.hours_counted("remembered")
     gone = {hour for hour in news if hour not in again.hours or again.hours[hour].captures < had[hour]}
     for hour in sorted(gone):
@@ -295,9 +303,11 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
     quarantine = None
     if ledger.quarantined or ledger.labels.refused:
         long_lines = (*window.long_captures, *window.long_labels)
-        quarantine = put_aside(window.captures, window.labels, window.sides, request.output_path, long_lines)
+        quarantine = put_aside(
+            window.engine, window.captures, window.labels, window.sides, request.output_path, long_lines
+        )
     else:
-        clear_quarantine(SparkEngine(window.spark), request.output_path)
+        clear_quarantine(window.engine, request.output_path)
     sides = (
         ("captures", ledger.quarantined, ledger.captures_read),
         ("labels", ledger.labels.refused, ledger.labels.read),
@@ -326,7 +336,7 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
 
 
 def _publish(
-    spark: SparkSession,
+    window: _Hours,
     request: MergeRequest,
     ledger: MergeLedger,
     restated: list[RestatedHour],
@@ -335,20 +345,18 @@ def _publish(
     """Publish the run's documents, unless they are those that are there already."""
     files = {LEDGER: ledger.to_json()}
     if request.late_hours is not None and request.first is not None and request.last is not None:
-        files[RESTATEMENT] = _restatement(spark, request, restated, request.first, request.last)
+        files[RESTATEMENT] = _restatement(window.engine, request, restated, request.first, request.last)
     if request.to_label is not None:
-        files[TO_LABEL] = to_label_json(chosen_ids(SparkEngine(spark), staged.waiting, request.to_label))
-    before = run_before(request.output_path, spark)
+        files[TO_LABEL] = to_label_json(chosen_ids(window.engine, staged.waiting, request.to_label, window.partitions))
+    before = run_before(request.output_path)
     is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
-    if not is_there or unfinished(request.output_path, spark):
-        publish(files, request.output_path, spark)
+    if not is_there or unfinished(request.output_path):
+        publish(files, request.output_path)
 
 
-def _restatement(
-    spark: SparkSession, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
-) -> bytes:
+def _restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int) -> bytes:
     """What this run restated; what an earlier run for the same window did, if this one found nothing to change."""
-    storage, path = storage_of(request.output_path, spark), join(request.output_path, RESTATEMENT)
+    storage, path = engine.storage(request.output_path), join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)
         if is_of_window(content, first, last):

@@ -191,7 +191,9 @@ class Parts:
         return Kind(kind), HourFolder(self.branches[branch], hour), slice_
 
 
-PARTITION_BYTES = 64 * 2**20
+PARTITION_BYTES, LABEL_BYTES = 64 * 2**20, 256 * 2**20
+"""Of what a partition has, and of the labels that a bucket may hold where its captures pass by."""
+
 COMPRESSION = 8  # text is about so many times as large as its compressed file
 
 
@@ -268,9 +270,9 @@ class HourlySource:
         return replace(self, places=tuple(self.files[rank].file.path for rank in sorted(ranks)))
 
 
-def partitions_of(*sources: HourlySource) -> int:
-    """How many partitions hold what sources have, each about `PARTITION_BYTES` of it: a function of the data alone."""
-    return max(1, -(-sum(source.text_bytes for source in sources) // PARTITION_BYTES))
+def partitions_of(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
+    """How many partitions hold what sources have, each about so many bytes of it: a function of the data alone."""
+    return max(1, -(-sum(source.text_bytes for source in sources) // size_bytes))
 
 
 def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:

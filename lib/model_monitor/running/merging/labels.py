@@ -14,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.reading.ledger import NUMBER
 from model_monitor.data.records.arrays import Flags, at, is_utf_8, is_writable, joined, utf_8_flags
 from model_monitor.data.records.capture_documents import member_of, table_of
 from model_monitor.data.records.decoding import json_text
 from model_monitor.data.records.json_lines import json_value, python_literal
-from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.data.records.refusals import REASON, Refusal, by_parts
-from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
-from model_monitor.spark.merging.sources import FileLocations
+from model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
+from model_monitor.data.records.refusals import Refusal, by_parts
+from model_monitor.running.merging.captured import REFUSED
+from model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from model_monitor.running.merging.sources import FileLocations
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
 
@@ -176,10 +178,8 @@ def _member(value: Any, name: str) -> dict[str, Any] | None:
 REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
 """`Counts` by their `Refusal`, their `Repair`, and the rank of the file."""
 
-POSITION, CONTENT = "__position", "__content"
-REFUSED = pa.schema(
-    [(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.binary()), (POSITION, pa.int64()), (CONTENT, pa.string())]
-)
+ELEMENTS = pa.schema([*REFUSED, (NUMBER, pa.int64()), (BLOCK_START, pa.int64())])
+"""Refused elements of a file's array: their own texts, and their numbers there, from 1."""
 
 ACCOUNTED = ("ids", "repeated", "contradicted", "outside_window")
 
@@ -313,12 +313,23 @@ class GroundTruth:
             yield rows_of(Role.LABEL, columns).filter(kept)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The refused records alone, with `REFUSED`."""
+        """The faulty lines alone, with `REFUSED`."""
+        for found, uris in self._refused(batches):
+            columns = [pa.array(found.reasons), uris, found.lines.view(pa.string())]
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(found.contents.is_null())
+
+    def refused_elements(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The faulty elements of arrays over several lines, with `ELEMENTS`."""
+        for found, uris in self._refused(batches):
+            first = np.zeros(len(uris), np.int64)
+            columns = [pa.array(found.reasons), uris, found.contents, pa.array(found.positions + 1), pa.array(first)]
+            yield pa.RecordBatch.from_arrays(columns, schema=ELEMENTS).filter(found.contents.is_valid())
+
+    def _refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
             found = self._decoded(lines)
-            uris = self.places.uris.take(pa.array(ranks[found.origins]))
-            columns = [pa.array(found.reasons), uris, found.lines, pa.array(found.positions), found.contents]
-            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(found.reasons > 0))
+            found = at(found, np.flatnonzero(found.reasons))
+            yield found, self.places.uris.take(pa.array(ranks[found.origins]))
 
     def _read(
         self, batches: Iterable[pa.RecordBatch]

@@ -32,15 +32,15 @@ from model_monitor.data.records.event_times import microseconds_of
 from model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.data.records.windows import parse_time
-from model_monitor.spark.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
-from model_monitor.spark.merging.sources import SECONDS, FileLocations, HourlySource, Score
+from model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
 
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
 
 REFUSED_CAPTURES = "refused captures"  # `Counts` by their `Refusal`
 
-REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.binary())])
+REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.string())])
 
 HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 EVENT = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inferenceTime", pa.string())])
@@ -115,7 +115,7 @@ class Captures:
         """The faulty lines alone, with `REFUSED`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._placed(records, ranks)
-            columns = [pa.array(reasons), self.places.uris.take(ranks), lines.cast(pa.binary())]
+            columns = [pa.array(reasons), self.places.uris.take(ranks), lines]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
 
     def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:

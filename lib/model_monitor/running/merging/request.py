@@ -1,94 +1,26 @@
-"""What a merge job is asked to do, captures for people to label among it, and what it publishes of its outcome."""
+"""What a merge job is asked to do, and what it publishes of its outcome."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-import pyspark.sql.functions as F
-from pyspark.sql import SparkSession, Window
-
-from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from model_monitor.data.records.locations import LINE
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.run_inputs import scheduled_hour, window_of
+from model_monitor.running.merging.choosing import ToLabel
+from model_monitor.running.merging.joining import AbsentLabel
+from model_monitor.running.merging.labels import Period
+from model_monitor.running.merging.ledger import MergeLedger
+from model_monitor.running.merging.sources import HourFolder, Score, hour_of, hours_of, moment_of
 from model_monitor.running.runtime.publishing import write_published
-from model_monitor.spark.merging.joining import AbsentLabel
-from model_monitor.spark.merging.labels import Period
-from model_monitor.spark.merging.ledger import MergeLedger
-from model_monitor.spark.merging.sources import HourFolder, Score, hour_of, hours_of, moment_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-TO_LABEL = "to_label.jsonl"
-
-STRATA = 10  # ranges of scores, each of as many captures as the others as far as equal scores allow
-NO_SCORE = 0  # the stratum of captures whose reply has no number where the score should be
-DIGITS = "%.3e"  # scores are put in order by four digits of theirs, which bounds how many different ones there can be
-
-
-@dataclass(frozen=True, slots=True)
-class ToLabel:
-    """How many captures are wanted, where their score is, and the seed of the choice."""
-
-    count: int
-    score: Score
-    seed: int = 0
-
-
-def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel) -> list[dict[str, object]]:
-    """The ids to label, by stratum. Two scans of the ids.
-
-    files: with the captures that wait, as `joining` writes them; one id counts once.
-    """
-    if not files:
-        return []
-    lines = engine.lines(files).partitions(LINE).frame
-    known = lines.select(F.from_json(LINE, "id string, score string").alias("known")).select("known.*")
-    waiting = known.groupBy("id").agg(F.max("score").alias("score"))
-    scored = waiting.select("id", F.expr("try_cast(score as double)").alias("score"))
-    binned = scored.withColumn("bin", F.when(F.isnotnull("score"), F.format_string(DIGITS, "score").cast("double")))
-    counts = {row["bin"]: row["count"] for row in binned.groupBy("bin").count().collect()}  # bounded by the digits
-    if not counts:
-        return []
-    table = known.sparkSession.createDataFrame(list(_strata(counts).items()), "upTo double, stratum int")
-    order = Window.partitionBy("stratum").orderBy(F.xxhash64(F.lit(wanted.seed), "id"), "id")
-    ranked = (
-        binned.join(F.broadcast(table), F.col("bin").eqNullSafe(F.col("upTo")))
-        .withColumn("number", F.row_number().over(order))
-        .where(F.col("number") <= wanted.count)
-    )
-    rows = ranked.select("stratum", "number", "id", "score").collect()  # at most so many of each stratum as are wanted
-    taken = sorted(rows, key=lambda row: (row["number"], row["stratum"]))[: wanted.count]  # the strata take turns
-    return [
-        {"id": row["id"], "stratum": row["stratum"], "score": row["score"]}
-        for row in sorted(taken, key=lambda row: (row["stratum"], row["number"]))
-    ]
-
-
-def _strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:
-    """The stratum of each score, from 1 for the lowest: equal shares of the captures, as far as equal scores allow."""
-    scores = sorted(score for score in counts if score is not None)
-    total = sum(counts[score] for score in scores)
-    strata: dict[float | None, int] = {None: NO_SCORE} if None in counts else {}
-    below = 0
-    for score in scores:
-        strata[score] = 1 + min(STRATA - 1, (2 * below + counts[score] - 1) * STRATA // (2 * total))
-        below += counts[score]
-    return strata
-
-
-def to_label_json(chosen: list[dict[str, object]]) -> bytes:
-    """The bytes of `to_label.jsonl`."""
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in chosen).encode()
 
 
 MAX_QUARANTINED_SHARE = 0.01
@@ -200,7 +132,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     )
 
 
-def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession) -> None:
+def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession | None) -> None:
     """Write the merge's metrics, if `publish_cloudwatch_metrics` is Enabled.
 
     Raises OutputFailed if they can't be written.

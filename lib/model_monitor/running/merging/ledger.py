@@ -9,22 +9,17 @@ from functools import partial, reduce
 from typing import Any
 
 import pyarrow as pa
-import pyspark.sql.functions as F
-from pyspark.sql import DataFrame
 
+from model_monitor.data.engine.protocol import Engine, Partitions, Task
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.ledger import NUMBER, Coverage, LongLine, write_quarantine
+from model_monitor.data.reading.ledger import Coverage, LongLine, refused_lines, write_quarantine
 from model_monitor.data.reading.listing import Listing
-from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
-from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
-from model_monitor.spark.engine.rows import refused_lines, refused_texts
-from model_monitor.spark.engine.spark import SparkPartitions
-from model_monitor.spark.merging.captured import REFUSED, Captures
-from model_monitor.spark.merging.labels import CONTENT, POSITION, GroundTruth, LabelAccount
-from model_monitor.spark.merging.labels import REFUSED as REFUSED_LABELS
-from model_monitor.spark.merging.rows import Counts
-from model_monitor.spark.merging.sources import HourFolder, HourlySource, text_of
-from model_monitor.spark.merging.staging import Side, StagedHours, mapped
+from model_monitor.data.records.refusals import LEFT_OUT, Refusal
+from model_monitor.running.merging.captured import REFUSED
+from model_monitor.running.merging.labels import ELEMENTS, GroundTruth, LabelAccount
+from model_monitor.running.merging.rows import Counts, Remembered
+from model_monitor.running.merging.sources import HourFolder, HourlySource, text_of
+from model_monitor.running.merging.staging import Side, StagedHours
 from model_monitor.storage import StoredFile
 
 LEDGER = "ledger.json"
@@ -192,6 +187,7 @@ def is_of_window(content: bytes, first: int, last: int) -> bool:
 
 
 def put_aside(
+    engine: Engine,
     captures: HourlySource,
     labels: HourlySource,
     sides: Sequence[Side],
@@ -202,28 +198,24 @@ def put_aside(
 
     Raises OutputFailed if they can't be written.
     """
-    lines = [_refused(side, side.task, REFUSED) for side in sides if isinstance(side.task, Captures)]
-    records = [_refused(side, side.task, REFUSED_LABELS) for side in sides if isinstance(side.task, GroundTruth)]
-    lines += [found.where(F.col(CONTENT).isNull()).select(REASON, FILE, LINE) for found in records]
-    folders = (*captures.places, *labels.places)
-    listing = Listing(captures.path, (), folders)
+    tasks = [(side, side.task) for side in sides if not isinstance(side.task, Remembered)]
+    truth = [(side, task) for side, task in tasks if isinstance(task, GroundTruth)]
+    lines = [_mapped(side, task.refused, REFUSED) for side, task in tasks]
+    elements = [_mapped(side, task.refused_elements, ELEMENTS) for side, task in truth]
     dataset = Dataset(
-        SparkPartitions(reduce(DataFrame.unionAll, lines)),
+        reduce(_beside, lines),
         (),
-        listing,
+        Listing(captures.path, (), (*captures.places, *labels.places)),
         refusable=True,
         long_lines=tuple(sorted(long_lines)),
     )
-    if not records:  # there is no ground truth yet
-        return write_quarantine(dataset, output_path)
-    elements = reduce(DataFrame.unionAll, [found.where(F.col(CONTENT).isNotNull()) for found in records])
-    texts = elements.select(
-        REASON, FILE, F.lit(0).alias(BLOCK_START), F.col(CONTENT).alias(LINE), (F.col(POSITION) + 1).alias(NUMBER)
-    )
-    return write_quarantine(dataset, output_path, partial(refused_lines, also=refused_texts(texts)))
+    also = reduce(_beside, elements) if elements else None  # there may be no ground truth yet
+    return write_quarantine(dataset, output_path, partial(engine.way(refused_lines), also=also))
 
 
-def _refused(side: Side, task: Captures | GroundTruth, schema: pa.Schema) -> DataFrame:
-    """The refused records of one side."""
-    refused = mapped(side.lines, task.refused, task.inputs, schema)
-    return refused.withColumn(LINE, F.col(LINE).cast("string"))
+def _mapped(side: Side, task: Task, schema: pa.Schema) -> Partitions:
+    return side.lines.partitions(*side.task.inputs).mapped(task, schema)
+
+
+def _beside(some: Partitions, others: Partitions) -> Partitions:
+    return some.beside(others)

@@ -7,21 +7,16 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from functools import reduce
 
-import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
-
-from model_monitor.data.engine.protocol import Lines, Task
+from model_monitor.data.engine.protocol import Engine, Lines, Partitions
 from model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
-from model_monitor.spark.engine.worker import in_worker
-from model_monitor.spark.merging.captured import REFUSED_CAPTURES, Captures
-from model_monitor.spark.merging.joining import LINES, Join
-from model_monitor.spark.merging.labels import GroundTruth
-from model_monitor.spark.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
-from model_monitor.spark.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, Kind, Parts
+from model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
+from model_monitor.running.merging.joining import LINES, Join
+from model_monitor.running.merging.labels import GroundTruth
+from model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
+from model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, Kind, Parts
 from model_monitor.storage import Storage, join
 
 SLICE_BYTES = 128 * 2**20
@@ -38,8 +33,8 @@ class Side:
     task: Captures | GroundTruth | Remembered
 
     @property
-    def rows(self) -> DataFrame:
-        return mapped(self.lines, self.task, self.task.inputs, SCHEMA)
+    def rows(self) -> Partitions:
+        return self.lines.partitions(*self.task.inputs).mapped(self.task, SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -98,29 +93,23 @@ def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Part
     )
 
 
-def stage(spark: SparkSession, sides: Sequence[Side], join: Join, folder: str, partitions: int) -> StagedHours:
+def stage(
+    engine: Engine, sides: Sequence[Side], join: Join, folder: str, partitions: int, fewest: int = 1
+) -> StagedHours:
     """Join the rows that the tasks make of the lines, and write what they become to `folder`. One scan of the lines.
 
-    partitions: how many buckets the rows are brought together in, by their ids.
+    partitions: how many buckets the rows are brought together in, by their ids. fewest: how many hold the labels.
     """
     if not sides:
         return StagedHours(folder, parts=join.parts)
-    rows = reduce(DataFrame.unionAll, [side.rows for side in sides])
-    buckets = SparkPartitions(rows.repartition(partitions, KEY).sortWithinPartitions(ROLE))
-    lines = buckets.mapped(partial(in_worker, join), LINES).frame
-    ordered = lines.repartition(PART).sortWithinPartitions(PART, "time", "event", TEXT)
-    ordered.select(TEXT, PART).write.mode("overwrite").partitionBy(PART).text(folder)
-    return _staged(spark, folder, join.parts)
+    rows = reduce(lambda some, others: some.beside(others), [side.rows for side in sides])
+    lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
+    lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
+    return _staged(engine.storage(folder), folder, join.parts)
 
 
-def mapped(lines: Lines, task: Task, names: Sequence[str], schema: pa.Schema) -> DataFrame:
-    """The rows that a task makes of lines with these columns."""
-    return lines.partitions(*names).mapped(partial(in_worker, task), schema).frame
-
-
-def _staged(spark: SparkSession, folder: str, parts: Parts) -> StagedHours:
+def _staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
     """What was written, by kind and hour, in the order of the slices."""
-    storage = SparkEngine(spark).storage(folder)
     found: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -19,7 +19,7 @@ from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.records.arrays import Flags, holding
 from model_monitor.data.records.json_lines import table_of_json
 from model_monitor.data.records.locations import FILE_KEY, LINE
-from model_monitor.spark.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
+from model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import StoredFile, join
 
@@ -67,8 +67,10 @@ class Counts(Counter[tuple[Any, ...]]):
     def by(self, name: str, *numbers: NDArray[Any]) -> None:
         """Count the rows of arrays by their numbers."""
         if len(numbers[0]):
-            found, times = np.unique(np.stack(numbers), axis=1, return_counts=True)
-            for *place, count in zip(*found.tolist(), times.tolist(), strict=True):
+            rows = np.stack(numbers)
+            ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
+            times = np.diff(ends, prepend=0)  # of each run, as records of an hour come one after the other
+            for *place, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
                 key = (name, *place)
                 self[key] += count
 
@@ -176,7 +178,7 @@ class Remembered:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             lines, ranks = self.places.listed(batch)
-            known = _parsed(lines.column(LINE).cast(pa.binary()).to_pylist())
+            known = _parsed(lines.column(LINE))
             columns = {
                 KEY: known.column("id"),
                 "branch": self.places.branches.take(ranks),
@@ -187,8 +189,16 @@ class Remembered:
             yield rows_of(self.role, columns).filter(known.column("id").is_valid())
 
 
-def _parsed(lines: Sequence[bytes]) -> pa.RecordBatch:
+def ids_of_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The task that makes rows of `ID_SCHEMA` of lines of ids."""
+    for batch in batches:
+        known = _parsed(batch.column(0))
+        yield known.filter(known.column("id").is_valid())
+
+
+def _parsed(texts: pa.StringArray) -> pa.RecordBatch:
     """The ids on some lines, one row each; all null where a line is none."""
+    lines = texts.cast(pa.binary()).to_pylist()
     table = table_of_json(b"\n".join(lines), ID_SCHEMA)
     if table is None or table.num_rows != len(lines):
         table = pa.Table.from_pylist([_id(line) for line in lines], ID_SCHEMA)

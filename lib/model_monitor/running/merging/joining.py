@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import Flags
-from model_monitor.spark.merging.captured import MICROSECONDS
-from model_monitor.spark.merging.labels import Period
-from model_monitor.spark.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
-from model_monitor.spark.merging.sources import PART, SECONDS, Kind, Parts
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from model_monitor.running.merging.captured import MICROSECONDS
+from model_monitor.running.merging.labels import Period
+from model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
+from model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
+from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,19 @@ class Join:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: list[pa.RecordBatch] = []
-        bucket = None
+        bucket, size = None, 0
         for batch in batches:
             if not batch.num_rows:
                 continue
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
                 bucket = Bucket(self, pa.Table.from_batches([*held, batch.filter(pc.invert(is_capture))], SCHEMA))
-                held, batch = [], batch.filter(is_capture)
+                held, batch, size = [], batch.filter(is_capture), 0
             held.append(batch)
-            if bucket is not None and sum(one.nbytes for one in held) >= CHUNK_BYTES:
+            size += batch.nbytes
+            if bucket is not None and size >= CHUNK_BYTES:
                 yield from bucket.lines_of(pa.Table.from_batches(held))
-                held = []
+                held, size = [], 0
         if bucket is None:
             bucket, held = Bucket(self, pa.Table.from_batches(held, SCHEMA)), []
         if held:
@@ -199,7 +201,8 @@ class Labels:
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
         encoded = _array(rows, KEY).dictionary_encode()
         numbers = encoded.indices.to_numpy().astype(np.int64)
-        order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
+        order = np.lexsort([_column(rows, name) for name in ("record", "block", "rank")])
+        order = order[np.argsort(numbers[order], kind="stable")]
         rows, numbers = rows.take(pa.array(order)), numbers[order]
         self.ids = encoded.dictionary
         self._period = period
@@ -229,8 +232,24 @@ class Labels:
 
     def numbers_of(self, ids: pa.StringArray) -> Numbers:
         """The numbers of ids; -1 for one without a label."""
-        numbers: Numbers = pc.index_in(ids, self.ids).fill_null(-1).to_numpy().astype(np.int64)
-        return numbers
+        hashes, order = self._sorted_hashes
+        if not len(hashes) or ids.null_count or (hashes[1:] == hashes[:-1]).any():
+            numbers: Numbers = pc.index_in(ids, self.ids).fill_null(-1).to_numpy().astype(np.int64)
+            return numbers
+        of_ids = xxhash64_of_texts(ids)
+        by_hash = np.argsort(of_ids)  # neighbours are looked up in one place of memory
+        places = np.empty(len(ids), np.int64)
+        places[by_hash] = np.searchsorted(hashes, of_ids[by_hash]).clip(max=len(hashes) - 1)
+        candidates: Numbers = order[places]
+        candidates[~np.asarray(pc.equal(ids, self.ids.take(pa.array(candidates))))] = -1
+        return candidates
+
+    @cached_property
+    def _sorted_hashes(self) -> tuple[Hashes, Numbers]:
+        """The hashes of the ids, sorted, and which each is of: looked up in them, the ids of many captures wait for no table."""
+        hashes = xxhash64_of_texts(self.ids)
+        order = np.argsort(hashes)
+        return hashes[order], order
 
     def found(self, ids: pa.StringArray, hours: Numbers) -> tuple[Numbers, Numbers]:
         """The label of each capture of these ids and hours, the last one that is near enough, -1 if it has none; and the

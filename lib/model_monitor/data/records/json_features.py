@@ -1,0 +1,414 @@
+"""JSON objects as typed columns, and the reason for refusing a record. Pure; runs on executors.
+
+Two passes: the first finds the features, in the types that Spark would infer, the second takes the records apart. What one record
+has in another shape than most (an object where others have a number) says nothing of the features, and refuses that record.
+Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-reader-of-json.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.data.records.arrays import is_writable
+from model_monitor.data.records.json_lines import nested_object
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.documents.json_text import java_double
+from model_monitor.errors import BadInput
+
+LONG, DIGITS, DOUBLE, TEXT, BOOLEAN = "long", "digits", "double", "text", "boolean"
+NOTHING = None
+"""Kinds of values; of a null nothing is known. An array is a tuple of the kind of its elements, an object a dict by name."""
+
+Kind: TypeAlias = Any
+Path: TypeAlias = tuple[str, ...]
+
+DIGITS_TYPE = pa.decimal128(38, 0)  # whole numbers of more than 64 bits
+ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
+NUMBERS = (LONG, DIGITS, DOUBLE)  # the narrower before the wider
+
+DEEPEST = 100  # objects and arrays inside each other that a record may have
+
+MOST_COLUMNS = 20_000
+"""Columns that a data set may have, and members of JSON records: a thousand take some 50 MB of a run's memory."""
+
+FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
+"""Members that so few records have, and such a share of them, are features as others are, but not more than so many: then the
+records that have them are refused."""
+
+MOST_LAYOUTS = 1_000  # ways to have objects and arrays that are told apart
+
+INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string())])
+
+
+@dataclass(slots=True)
+class Seen:
+    """What some values of one member are. plain, arrays, objects: how many there are of each shape. kind: of the plain ones."""
+
+    plain: int = 0
+    arrays: int = 0
+    objects: int = 0
+    kind: Kind = NOTHING
+    element: Seen | None = None
+    members: dict[str, Seen] = field(default_factory=dict)
+
+    def take(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self.objects += 1
+            for name, member in value.items():
+                if name not in self.members:
+                    self.members[name] = Seen()
+                self.members[name].take(member)
+        elif isinstance(value, list):
+            self.arrays += 1
+            self.element = self.element or Seen()
+            for each in value:
+                self.element.take(each)
+        elif (kind := _kind_of(value)) is not NOTHING:
+            self.plain += 1
+            self.kind = _merged(self.kind, kind)
+
+    def __add__(self, other: Seen) -> Seen:
+        members = dict(self.members)
+        for name, member in other.members.items():
+            members[name] = members[name] + member if name in members else member
+        element = self.element + other.element if self.element and other.element else self.element or other.element
+        counts = self.plain + other.plain, self.arrays + other.arrays, self.objects + other.objects
+        return Seen(*counts, _merged(self.kind, other.kind), element, members)
+
+    def settled(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
+        """The kind that most values have, of equally many the plain one. Objects without members are nothing.
+
+        flatten: whether there may be objects in an object.
+        """
+        objects = self.objects if may_be_object else 0
+        if self.plain >= max(self.arrays, objects):
+            return self.kind
+        if self.arrays >= objects:
+            return (self.element.settled() if self.element else NOTHING,)
+        members = {name: member.settled(may_be_object=flatten) for name, member in self.members.items()}
+        return {name: kind for name, kind in members.items() if kind not in ({}, ({},))}
+
+
+Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays, and whether they are objects
+
+
+def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What the records of a partition have, by their layouts, or the fault of a whole file.
+
+    batches: of lines, or of files with their places.
+    """
+    layouts: dict[Layout, Seen] = {}
+    fault = None
+    try:
+        for batch in batches:
+            for value, reason in _records(batch, whole_files):
+                if not reason:
+                    nested = tuple((name, type(each) is dict) for name, each in value.items() if type(each) in NESTED)
+                    layout = nested if nested in layouts or len(layouts) < MOST_LAYOUTS else ()
+                    layouts.setdefault(layout, Seen()).take(value)
+            layouts = _bounded(layouts)
+    except BadInput as error:  # Spark would wrap it
+        layouts, fault = {}, str(error)
+    yield pa.RecordBatch.from_pylist([{"layouts": pickle.dumps(layouts), "fault": fault}], INFERRED)
+
+
+NESTED = (dict, list)
+
+
+def _bounded(layouts: dict[Layout, Seen]) -> dict[Layout, Seen]:
+    """The same; all in one where they have many names. Raises BadInput for too many."""
+    if sum(map(_count, layouts.values())) <= MOST_COLUMNS:
+        return layouts
+    everything = reduce(Seen.__add__, layouts.values())
+    if _count(everything) > MOST_COLUMNS:
+        raise BadInput(
+            f"the records have more than {MOST_COLUMNS:,} different members; if these are called by values, such as ids, write "
+            'them as values, {"id": …, "value": …}, or use a preprocessor script'
+        )
+    return {(): everything}
+
+
+def _count(seen: Seen) -> int:
+    return len(seen.members) + sum(_count(member) for member in seen.members.values() if member.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """columns: each feature by its path, with its kind, in the order of Spark's columns. left_out: names of members that only
+    records have that are refused for them. rare: names of features that hardly a record has."""
+
+    columns: tuple[tuple[Path, Kind], ...]
+    left_out: tuple[str, ...]
+    rare: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(".".join(path) for path, _ in self.columns)
+
+    @property
+    def fields(self) -> list[pa.Field]:
+        return [pa.field(f"c{place}", arrow_type(kind)) for place, (_, kind) in enumerate(self.columns)]
+
+
+def features_of(
+    batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
+) -> Features:
+    """The features of all partitions. flatten: whether members of objects are some; opened: of which objects they are anyway.
+
+    Raises BadInput if there is no object, or most of them have an object for a feature that is not to be flattened (C11.18).
+    """
+    layouts: dict[Layout, Seen] = {}
+    for found in (row for batch in batches for row in batch.to_pylist()):
+        if found["fault"] is not None:
+            raise BadInput(found["fault"])
+        for layout, seen in pickle.loads(found["layouts"]).items():
+            layouts[layout] = layouts[layout] + seen if layout in layouts else seen
+    layouts = _bounded(layouts)
+    root = reduce(Seen.__add__, layouts.values(), Seen())
+    for name, seen in sorted(root.members.items()):
+        if not flatten and name not in opened and 2 * seen.objects > root.objects:
+            raise BadInput(nested_object(name, where))
+
+    def kinds_of(members: Mapping[str, Seen]) -> dict[str, Kind]:
+        ways = {name: flatten or name in opened for name in members}
+        return {name: seen.settled(may_be_object=ways[name], flatten=flatten) for name, seen in members.items()}
+
+    kinds = kinds_of(root.members)
+    # what records of another layout have beside that is no feature
+    fitting = [
+        seen
+        for layout, seen in layouts.items()
+        if all(_has_shape(kinds[name], is_object) for name, is_object in layout)
+    ]
+    members = reduce(Seen.__add__, fitting, Seen()).members
+    counts = {name: seen.plain + seen.arrays + seen.objects for name, seen in members.items()}
+    rare = {name for name, count in counts.items() if count <= min(FEW_RECORDS, RARE_SHARE * root.objects)}
+    if len(rare) > MOST_RARE:
+        members = {name: seen for name, seen in members.items() if name not in rare}
+    features = {name: kind for name, kind in kinds_of(members).items() if kind not in ({}, ({},))}
+    if not features:
+        raise BadInput(
+            f"{where}: no JSON object was found; --dataset-format jsonl wants one object a line, "
+            'like {"age": 31, "plan": "basic"}, and json one object or array a file'
+        )
+    columns: dict[str, tuple[Path, Kind]] = {}
+    for path, kind in _leaves(features):
+        columns.setdefault(".".join(path), (path, kind))  # a member `a.b` beside a member b of a is the same feature
+    rare_names = tuple(name for name, (path, _) in columns.items() if path[0] in rare)
+    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
+
+
+def _has_shape(kind: Kind, is_object: bool) -> bool:
+    return isinstance(kind, dict if is_object else tuple)
+
+
+def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
+    """Every member that is no object, by its path."""
+    for name in sorted(features, key=lambda name: name.encode("utf-16-be", "surrogatepass")):
+        kind = features[name]
+        if isinstance(kind, dict):
+            yield from _leaves(kind, (*path, name))
+        else:
+            yield (*path, name), kind
+
+
+def arrow_type(kind: Kind) -> pa.DataType:
+    """The type of a column. Of arrays of arrays, or of objects, it matters only whether an element is there."""
+    if isinstance(kind, tuple):
+        return pa.list_(pa.bool_() if isinstance(kind[0], NESTED_KINDS) else arrow_type(kind[0]))
+    return ARROW.get(kind, pa.string())
+
+
+NESTED_KINDS = (tuple, dict)
+
+
+def rows_of(
+    features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The records as columns, with the reason for refusing one behind them, and of lines the places that the batches have."""
+    for batch in batches:
+        found = list(_records(batch, whole_files))
+        objects = [value for value, _ in found]
+        reasons = np.array([reason for _, reason in found], np.int32)
+        cells = []
+        for (path, kind), member in zip(features.columns, schema, strict=False):
+            values, misshaped = _values(objects, path)
+            column, others = _column(values, kind, member.type)
+            cells.append(column)
+            reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
+        left_out = frozenset(features.left_out)
+        for place, each in enumerate(objects if left_out else ()):
+            if any(each[name] is not None for name in left_out & each.keys()):
+                reasons[place] = Refusal.ANOTHER_SHAPE
+        places = () if whole_files else batch.columns
+        yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
+
+
+def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], list[int]]:
+    """The member of each record at a path, and the records that have something else than an object on the way to it."""
+    values: list[Any] = [each.get(path[0]) for each in objects]
+    misshaped: list[int] = []
+    for name in path[1:]:
+        misshaped += [place for place, each in enumerate(values) if each is not None and type(each) is not dict]
+        values = [each.get(name) if type(each) is dict else None for each in values]
+    return values, misshaped
+
+
+def _column(values: list[Any], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """The values as Arrow has them, and the places of those that are of another kind."""
+    if kind in (LONG, DOUBLE, BOOLEAN):
+        try:
+            return pa.array(values, data_type), []
+        except (pa.ArrowException, TypeError, OverflowError):
+            pass
+    others = [place for place, value in enumerate(values) if not _fits(value, kind)]
+    for place in others:
+        values[place] = None
+    return pa.array([_cell(value, kind) for value in values], data_type), others
+
+
+def _fits(value: Any, kind: Kind) -> bool:
+    """Whether a column of a kind has room for a value; for an empty text, which is nothing, every one has."""
+    if value is None:
+        return True
+    if isinstance(kind, tuple):
+        return type(value) is list and all(_fits(each, kind[0]) for each in value)
+    if isinstance(kind, dict) or type(value) in NESTED:
+        return isinstance(kind, dict) and type(value) is dict
+    return kind in (TEXT, NOTHING) or _merged(kind, _kind_of(value)) == kind
+
+
+def _cell(value: Any, kind: Kind) -> Any:
+    if value is None:
+        return None
+    if isinstance(kind, tuple):
+        if isinstance(kind[0], NESTED_KINDS):
+            return [None if each is None else True for each in value]
+        return [_cell(each, kind[0]) for each in value]
+    if kind in (TEXT, NOTHING):
+        # half a surrogate pair is a question mark, as Spark has it
+        return value.encode(errors="replace") if isinstance(value, str) else _text(value)
+    if value == "":
+        return None
+    return _double(value) if kind == DOUBLE else Decimal(value) if kind == DIGITS else value
+
+
+def _double(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _text(value: Any) -> str:
+    """A number or a boolean as Spark writes it into a feature that has texts as well."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else java_double(value)
+
+
+def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each record of a batch with 0 or the reason for refusing it, as an empty one then."""
+    if not whole_files:
+        yield from (_of_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
+        return
+    contents = batch.column(0).view(pa.binary()).to_pylist()
+    for content, file in zip(contents, batch.column(1).to_pylist(), strict=True):
+        if content.strip():
+            yield from _of_document(content, file)
+
+
+def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
+    try:
+        text = line.decode()
+        *values, _ = _parsed(f"[{text},null]")
+    except UnicodeDecodeError:
+        return {}, Refusal.NOT_UTF_8
+    except (ValueError, RecursionError):
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        return {}, Refusal.SEVERAL_JSON_OBJECTS
+    return _of_value(values[0] if len(values) == 1 else None, may_have_surrogates="\\u" in text)
+
+
+def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], int]]:
+    try:
+        text = content.decode("utf-8-sig")
+        value = _parsed(text)
+    except (ValueError, RecursionError):
+        raise BadInput(
+            f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
+        ) from None
+    for each in value if isinstance(value, list) else [value]:
+        yield _of_value(each, may_have_surrogates="\\u" in text)
+
+
+def _of_value(value: Any, *, may_have_surrogates: bool) -> tuple[dict[str, Any], int]:
+    if not isinstance(value, dict) or _is_deeper(value, DEEPEST):
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if len(value) > MOST_COLUMNS:
+        return {}, Refusal.ANOTHER_SHAPE
+    if may_have_surrogates and not all(map(is_writable, _names_in(value))):
+        return {}, Refusal.NOT_UTF_8
+    return value, 0
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python reads whole numbers of up to 4,300 digits (sys.get_int_max_str_digits)
+        return json.loads(text, parse_int=_whole)
+
+
+def _whole(digits: str) -> float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether there are more objects and arrays inside each other; no deeper than that is looked."""
+    if not isinstance(value, NESTED):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in members)
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    if isinstance(value, NESTED):
+        if isinstance(value, dict):
+            yield from value
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _names_in(each)
+
+
+def _kind_of(value: Any) -> Kind:
+    if isinstance(value, bool):
+        return BOOLEAN
+    if isinstance(value, int):
+        return LONG if -(2**63) <= value < 2**63 else DIGITS if abs(value) < 10**38 else DOUBLE
+    if isinstance(value, float):
+        return DOUBLE
+    return TEXT if value else NOTHING  # Spark takes an empty text for null here
+
+
+def _merged(one: Kind, other: Kind) -> Kind:
+    if one == other or other is NOTHING:
+        return one
+    if one is NOTHING:
+        return other
+    are_numbers = one in NUMBERS and other in NUMBERS
+    return max(one, other, key=NUMBERS.index) if are_numbers else TEXT

@@ -1,0 +1,119 @@
+"""`model-monitor import-notebook`: the import lines of a notebook of the SDK, as they read here."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_monitor.errors import BadInput
+
+OURS = "model_monitor.sagemaker"
+SDK = "sagemaker"
+OF_SESSIONS = ("sagemaker.core.helper.session_helper", "sagemaker.session", "sagemaker")
+NEXT_TO_US = ("clarify", "model_monitor", "s3", "dataset_format")
+"""Modules of the SDK that stand here, too, whatever package of the third version they are in."""
+
+_NOT_HERE = "of the SDK alone: {names}; keep the line where it is installed, or leave out the cells that use them"
+_MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An import of a cell. cell: from 0, of the code cells. after: None if it stays, for the reason. last: its last line."""
+
+    cell: int
+    first: int
+    last: int
+    before: str
+    after: str | None
+    reason: str = ""
+
+
+def changes_of(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:
+    """The imports of the SDK in a notebook's code cells. offered: what can be imported here."""
+    for number, cell in enumerate(code_cells(notebook)):
+        text = "".join(cell["source"])
+        for node in _imports(text):
+            before = "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
+            after, reason = _changed(node, offered)
+            yield Change(number, node.lineno, node.end_lineno or node.lineno, before, after, reason)
+
+
+def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells with code."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def changed(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
+    """The notebook with its imports changed; the outputs stay those of the last run."""
+    cells = code_cells(notebook)
+    for change in sorted(changes, key=lambda each: -each.first):
+        if change.after is not None:
+            lines = "".join(cells[change.cell]["source"]).splitlines()
+            lines[change.first - 1 : change.last] = change.after.splitlines()
+            cells[change.cell]["source"] = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
+    return notebook
+
+
+def read_notebook(path: str) -> dict[str, Any]:
+    """A notebook's JSON. Raises BadInput if it is none."""
+    try:
+        notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        code_cells(notebook)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{path}: is no notebook that can be read ({type(error).__name__}); name a file .ipynb"
+        ) from error
+    return notebook
+
+
+def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of the SDK in a cell. Lines of IPython's own (`!pip`, `%matplotlib`) are passed over."""
+    try:
+        tree = ast.parse(_MAGIC.sub("pass", text))
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+        if isinstance(node, ast.Import | ast.ImportFrom) and any(name.split(".")[0] == SDK for name in names):
+            yield node
+
+
+def _changed(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tuple[str | None, str]:
+    """The lines in the place of an import, and what can't be changed of it."""
+    indent = " " * node.col_offset
+    if isinstance(node, ast.Import):
+        lines = [_import_line(alias) for alias in node.names]
+        return "\n".join(f"{indent}{line}" for line in lines), ""
+    here = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
+    there = [alias for alias in node.names if alias not in here]
+    reason = _NOT_HERE.format(names=", ".join(alias.name for alias in there)) if there else ""
+    if not here:
+        return None, reason
+    lines = [_from(OURS, here), *([_from(str(node.module), there)] if there else [])]
+    return "\n".join(f"{indent}{line}" for line in lines), reason
+
+
+def _import_line(alias: ast.alias) -> str:
+    top, *rest = alias.name.split(".")
+    if top != SDK:
+        return f"import {alias.name}{f' as {alias.asname}' if alias.asname else ''}"
+    if alias.asname and rest and rest[-1] in NEXT_TO_US:
+        return f"from {OURS} import {rest[-1]} as {alias.asname}"
+    return f"import {OURS} as {alias.asname or SDK}"  # what is not here comes from the SDK where it is installed
+
+
+def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:
+    of_monitors = any(part in NEXT_TO_US for part in module.split("."))
+    return name in offered and (of_monitors or module in OF_SESSIONS or name in NEXT_TO_US)
+
+
+def _from(module: str, names: list[ast.alias]) -> str:
+    listed = ", ".join(f"{each.name} as {each.asname}" if each.asname else each.name for each in names)
+    return f"from {module} import {listed}"

@@ -1,0 +1,254 @@
+"""Public notebooks of the SDK, run here: which of their cells run, and what stops the others.
+
+    python -m tests.clients.public_notebooks CHECKOUTS [PART-OF-A-PATH …]
+
+CHECKOUTS has a folder for each repository, as OWNER/NAME/…, with the notebooks of `NOTEBOOKS` that are there; the others are left
+out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and ipykernel beside this package.
+
+What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
+a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does. The
+lines that import the SDK are changed by `model-monitor import-notebook`. A cell that needs more of an account (training, Studio,
+pipelines) is counted as the account's by what it is stopped by.
+
+Each cell runs, whatever became of the one before it, so that the first break doesn't hide the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import nbformat
+from botocore.exceptions import ClientError
+from moto.server import ThreadedMotoServer
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError
+from tests.servers import HttpServer
+
+import model_monitor.sagemaker as ours
+from model_monitor.integrations.imports.notebook import changed, changes_of
+from model_monitor.reports.outputs.printable import text_table
+
+EXAMPLES = "aws/amazon-sagemaker-examples"
+NOTEBOOKS = (
+    f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_introduction/sm-model_monitor_introduction.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_model_quality_monitoring/sm-model_monitor_model_quality_monitoring.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_bias_and_explainability_monitoring/"
+    "sm-model_monitor_bias_and_explainability_monitoring.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-clarify_model_bias_monitor_for_endpoint/sm-clarify_model_bias_monitor_for_endpoint.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-clarify_model_bias_monitor_for_endpoint_json/"
+    "sm-clarify_model_bias_monitor_for_endpoint_json.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_byoc_llm_monitor/sm-model_monitor_byoc_llm_monitor.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability_json/SageMaker-Monitoring-Feature-Attribution-Drift-for-Endpoint.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability_jsonlines/SageMaker-Monitoring-Feature-Attribution-Drift-for-Endpoint.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability_outputs.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability_jsonlines_format.ipynb",
+    f"{EXAMPLES}/archived/explainability_with_pdp.ipynb",
+    f"{EXAMPLES}/archived/monitoring_data_quality_of_models/monitoring_data_quality_of_models.ipynb",
+    f"{EXAMPLES}/archived/getting_started/xgboost_customer_churn_studio.ipynb",
+    f"{EXAMPLES}/ml_ops/sm-pipelines_clarify_model_monitor_integration/sm-pipelines_clarify_model_monitor_integration.ipynb",
+)
+
+CELL_SECONDS = 240
+LONGEST_SLEEP = 0.2  # seconds that a cell's own sleep takes here: notebooks wait for what is at once here
+REGION = "us-west-2"
+
+SETUP = """
+import time as _time
+_slept = _time.sleep
+_time.sleep = lambda seconds: _slept(min(seconds, {longest}))
+import os as _os
+import sagemaker.session as _session
+_session.sts_regional_endpoint = lambda region: _os.environ["AWS_ENDPOINT_URL"]  # the SDK asks STS by an address of its own
+"""
+
+OF_AN_ACCOUNT = re.compile(
+    r"ClientError|NoCredentials|NotImplementedError: The \w+ action|BotoCoreError|EndpointConnectionError|No module named|"
+    r"UnexpectedStatusException|pip|conda|is not defined|WaiterError|ParamValidationError|NoRegionError|FileNotFoundError|"
+    r"image_uris|module 'pandas|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker"
+)
+"""What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What became of a cell: "ran", "account", or "ours" with the error's last line."""
+
+    number: int
+    outcome: str
+    said: str = ""
+
+
+class Endpoint:
+    """Answers `invoke_endpoint` with a score a row, and captures what is asked and answered on S3."""
+
+    def __init__(self, s3_url: str) -> None:
+        self._s3, self._url = None, s3_url
+        self.destinations: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        name = handler.path.split("/")[2]
+        body = handler.server.requests[-1][2].decode()
+        kind = handler.headers.get("Content-Type", "text/csv")
+        said = self._scores(body, kind)
+        self._capture(name, kind, body, said, handler.headers.get("X-Amzn-SageMaker-Inference-Id"))
+        handler.send_response(200)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(said.encode())))
+        handler.end_headers()
+        handler.wfile.write(said.encode())
+
+    def _scores(self, body: str, kind: str) -> str:
+        def score(row: str) -> float:
+            return round(sum(map(ord, row)) % 97 / 97, 4)
+
+        if kind == "application/jsonlines":
+            lines = [
+                {"score": score(line), "predicted_label": int(score(line) > 0.5)} for line in body.splitlines() if line
+            ]
+            return "\n".join(map(json.dumps, lines))
+        if kind == "application/json":
+            rows = [json.dumps(row) for row in json.loads(body).get("instances", [])]
+            return json.dumps(
+                {"predictions": [{"score": score(r), "predicted_label": int(score(r) > 0.5)} for r in rows]}
+            )
+        return "\n".join(str(score(line)) for line in body.splitlines() if line)
+
+    def _capture(self, name: str, kind: str, read: str, said: str, inference_id: str | None) -> None:
+        client = boto3.client("s3")
+        try:
+            described = boto3.client("sagemaker").describe_endpoint(EndpointName=name)
+        except ClientError:  # of a cell that was stopped before
+            return
+        config = boto3.client("sagemaker").describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+        captured = config.get("DataCaptureConfig") or {}
+        if "DestinationS3Uri" not in captured:
+            return
+        now = datetime.now(timezone.utc)
+        encoding = "CSV" if kind == "text/csv" else "JSON"
+        halves = {
+            "endpointInput": {"observedContentType": kind, "mode": "INPUT", "data": read.strip(), "encoding": encoding},
+            "endpointOutput": {"observedContentType": kind, "mode": "OUTPUT", "data": said, "encoding": encoding},
+        }
+        event = {"eventId": str(uuid4()), "inferenceTime": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        event |= {} if inference_id is None else {"inferenceId": inference_id}
+        line = json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"})
+        bucket, _, prefix = captured["DestinationS3Uri"].removeprefix("s3://").partition("/")
+        key = f"{prefix.rstrip('/')}/{name}/AllTraffic/{now:%Y/%m/%d/%H}/{now:%M-%S}-{uuid4()}.jsonl"
+        client.put_object(Bucket=bucket, Key=key, Body=f"{line}\n".encode())
+
+
+@contextmanager
+def account(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment in which AWS is this machine."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    url = f"http://{host}:{port}"
+    environment = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "MODEL_MONITOR_HOME": str(folder / "home"),
+        "MODEL_MONITOR_ENGINE": "local",
+        "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+    }
+    os.environ.update(environment)
+    endpoint = Endpoint(url)
+    server = HttpServer(endpoint.answer)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield environment | {
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": server.url,
+            "MODEL_MONITOR_MODEL": f"{server.url}/endpoints/model/invocations",  # what the shadow endpoint would answer
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(Path(ours.__file__).parents[2]), os.environ.get("PYTHONPATH")])
+            ),
+        }
+    finally:
+        server.shutdown()
+        moto.stop()
+
+
+def run(path: Path) -> list[Cell]:
+    """Each code cell's outcome."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    changes = list(changes_of(notebook, frozenset(ours.__all__)))
+    book = nbformat.from_dict(changed(notebook, changes))
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
+    with tempfile.TemporaryDirectory() as folder, account(Path(folder)) as environment:
+        client = NotebookClient(
+            book,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            interrupt_on_timeout=True,
+            resources={"metadata": {"path": str(path.parent)}},
+        )
+        found = []
+        with client.setup_kernel(env={**os.environ, **environment}):
+            setup = nbformat.v4.new_code_cell(SETUP.format(longest=LONGEST_SLEEP))
+            book.cells.append(setup)
+            client.allow_errors = True
+            client.execute_cell(setup, len(book.cells) - 1)
+            for number, cell in enumerate(code):
+                found.append(_run_cell(client, book, number, cell))
+        return found
+
+
+def _run_cell(client: NotebookClient, book: nbformat.NotebookNode, number: int, cell: nbformat.NotebookNode) -> Cell:
+    text = "".join(cell["source"])
+    cell["source"] = "\n".join(
+        "pass" if line.startswith(("!pip", "%pip", "!conda")) else line for line in text.splitlines()
+    )
+    replies = []  # the kernel's own word: the SDK prints errors by rich, as text that is no error to a notebook's reader
+    client.on_cell_executed = lambda cell, cell_index, execute_reply: replies.append(execute_reply["content"])
+    try:
+        client.execute_cell(cell, book.cells.index(cell))
+    except CellTimeoutError:
+        return Cell(number, "ours", f"went on for {CELL_SECONDS} s")
+    if replies[-1]["status"] == "ok":
+        return Cell(number, "ran")
+    said = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
+    trace = "\n".join(replies[-1].get("traceback", ()))
+    is_ours = "model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("model_monitor")[-1]
+    return Cell(number, "ours" if is_ours or not OF_AN_ACCOUNT.search(said) else "account", said)
+
+
+def main(checkouts: str, *parts: str) -> int:
+    """Print the table, and a line for each cell that did not run."""
+    rows = []
+    for name in NOTEBOOKS:
+        path = Path(checkouts) / name
+        if not path.exists() or (parts and not any(part in name for part in parts)):
+            continue
+        cells = run(path)
+        counts = [sum(cell.outcome == kind for cell in cells) for kind in ("ran", "account", "ours")]
+        rows.append([path.stem, str(len(cells)), *map(str, counts)])
+        for cell in cells:
+            if cell.outcome != "ran":
+                print(f"{path.stem} [{cell.number}] {cell.outcome}: {cell.said}", flush=True)
+        print(text_table(["notebook", "cells", "ran", "needs an account", "ours"], rows[-1:], width=200), flush=True)
+    print(text_table(["notebook", "cells", "ran", "needs an account", "ours"], rows, width=200))
+    return int(any(row[-1] != "0" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

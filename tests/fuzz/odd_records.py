@@ -1,0 +1,331 @@
+"""Sound windows of every kind of monitoring and format, with a few odd records in each, made from a seed.
+
+The law: no record ends a run, the ledger adds up, and a window whose odd records are all refused has the very files of the window
+without them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import logging
+import os
+import random
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tests.fuzz.damage import NUMBERS, ODD_TEXTS, damaged, damaged_bytes, json_of, line_of, odd_value
+from tests.fuzz.reference import lines_of
+
+ROWS = 300
+MOST_ODD = 3  # of 300: the share that may be refused by default
+NAMES = ("n", "x", "w", "y", "a", "p", "r", "s", "c", "d")
+"""Whole numbers, fractions, texts, then label, prediction and probability, and those of regressions and of many classes."""
+
+TYPES = pa.schema([*((name, pa.int64()) for name in "nya"), *((name, pa.float64()) for name in "xprs")])
+PARQUET = pa.schema([TYPES.field(name) if name in TYPES.names else pa.field(name, pa.string()) for name in NAMES])
+
+Row = dict[str, Any]
+Made = tuple[bytes, int]  # a file and its records
+
+
+def rows_of(seed: int, count: int = ROWS) -> list[Row]:
+    rng = random.Random(seed)
+    found = []
+    for _ in range(count):
+        n, x, w, y = rng.randint(18, 80), round(rng.gauss(5, 2), 3), rng.choice("FFM"), int(rng.random() < 0.4)
+        a = y if rng.random() < 0.85 else 1 - y
+        r, c = round(rng.gauss(50, 9), 2), rng.choice(("red", "green", "blue"))
+        p = round(0.5 + (a - 0.5) * rng.random(), 3)
+        found.append(
+            {"n": n, "x": x, "w": w, "y": y, "a": a, "p": p, "r": r, "s": round(r + rng.gauss(0, 2), 2), "c": c}
+        )
+        found[-1]["d"] = c if rng.random() < 0.8 else "blue"
+    return found
+
+
+def in_lines(lines: Sequence[bytes], header: bytes = b"") -> Made:
+    content = b"".join(line + b"\n" for line in ([header] if header else []) + list(lines))
+    return content, len(lines_of(content)) - bool(header)
+
+
+def _csv(row: Row) -> bytes:
+    return ",".join(map(str, row.values())).encode()
+
+
+def _odd_csv(rng: random.Random, row: Row) -> bytes:
+    cells = [str(value) for value in row.values()]
+    kind = rng.randrange(4)
+    if kind == 0:
+        return damaged_bytes(_csv(row), rng)
+    if kind == 1:
+        return ",".join(rng.choice((cells[:-1], [*cells, "1"], cells[:1], cells * 40))).encode()
+    at = rng.randrange(len(cells))
+    text = rng.choice((*ODD_TEXTS, *NUMBERS, "n/a", "None", "9" * 400, "1e400", "0.5", "1.0"))
+    cells[at] = text if kind == 2 or "\n" in text or "\r" in text else '"{}"'.format(text.replace('"', '""'))
+    return ",".join(cells).encode("utf-8", "surrogatepass")
+
+
+def _odd_object(rng: random.Random, row: Row) -> Row:
+    document = dict(row)
+    if rng.random() < 0.5:
+        document[rng.choice((*NAMES, "more", "n.n", "", " "))] = odd_value(rng)
+        return document
+    return damaged(document, rng)
+
+
+def _odd_json_line(rng: random.Random, row: Row) -> bytes:
+    line = line_of(_odd_object(rng, row), rng)
+    return damaged_bytes(line, rng) if rng.random() < 0.3 else line
+
+
+def _odd_element(rng: random.Random, row: Row) -> bytes:
+    """Of an array that is JSON as a whole: what is none is a whole file's fault."""
+    while True:
+        text = json_of(rng.choice((_odd_object(rng, row), odd_value(rng))), ascii_only=True)
+        try:
+            json.loads(f"[{text}]", parse_int=str)
+        except (ValueError, RecursionError):
+            continue
+        return text.encode()
+
+
+def _array(elements: Sequence[bytes]) -> Made:
+    return b"[" + b",\n".join(elements) + b"]", len(elements)
+
+
+def _half(data: str, mode: str, encoding: str) -> dict[str, Any]:
+    return {"observedContentType": f"text/{encoding.lower()}", "mode": mode, "data": data, "encoding": encoding}
+
+
+def captured(row: Row, output: str = "ap", label: str | None = None, encoding: str = "CSV") -> dict[str, Any]:
+    halves = {}
+    for half, mode, names in (("endpointInput", "INPUT", "nxw"), ("endpointOutput", "OUTPUT", output)):
+        values = {name: row[name] for name in names}
+        text = ",".join(map(str, values.values())) if encoding == "CSV" else json.dumps(values)
+        halves[half] = _half(text, mode, encoding)
+    record: dict[str, Any] = {"captureData": halves}
+    if label is not None:
+        record["groundTruthData"] = {"data": str(row[label]), "encoding": "CSV"}
+    event = {"eventId": str(row["x"]), "inferenceTime": "2026-11-01T10:00:00Z"}
+    return {**record, "eventMetadata": event, "eventVersion": "0"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """sound, odd: a record as it stands in a file. made: the file of some records."""
+
+    name: str
+    sound: Callable[[Row], Any]
+    odd: Callable[[random.Random, Row], Any]
+    made: Callable[[Sequence[Any]], Made]
+
+
+def of_captures(name: str, **how: Any) -> Format:
+    def odd(rng: random.Random, row: Row) -> bytes:
+        record = captured(row, **how)
+        if rng.random() < 0.3:  # a cell
+            halves = [*record["captureData"].values(), *([record["groundTruthData"]] if how.get("label") else [])]
+            cells = rng.choice(halves)
+            cells["data"] = rng.choice(
+                (*ODD_TEXTS, "9" * 400, "n/a", "30,n/a,F", "1,n/a", "n/a,0.5", "9" * 400 + ",1,F")
+            )
+            return json_of(record).encode()
+        line = line_of(damaged(record, rng), rng)
+        return damaged_bytes(line, rng) if rng.random() < 0.3 else line
+
+    return Format(name, lambda row: json_of(captured(row, **how)).encode(), odd, in_lines)
+
+
+def _odd_typed(rng: random.Random, row: Row) -> Row:
+    """A row of Parquet: whatever its columns can hold."""
+    name = rng.choice(NAMES)
+    wanted = PARQUET.field(name).type
+    if pa.types.is_integer(wanted):
+        return {**row, name: rng.choice((None, -1, 2, 2**63 - 1, -(2**63)))}
+    if pa.types.is_floating(wanted):
+        return {**row, name: rng.choice((None, float("nan"), float("inf"), -float("inf"), 1e308, -5e-324, 7.0, -0.0))}
+    texts = (None, *ODD_TEXTS, "9" * 400, "n/a")
+    return {**row, name: rng.choice([text for text in texts if text is None or text.isascii() or text.isprintable()])}
+
+
+def _parquet(rows: Sequence[Row]) -> Made:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), PARQUET), sink)
+    return sink.getvalue(), len(rows)
+
+
+CSV = Format("csv", _csv, _odd_csv, lambda lines: in_lines(lines, ",".join(NAMES).encode()))
+JSON_LINES = Format("jsonl", lambda row: json_of(row).encode(), _odd_json_line, in_lines)
+JSON = Format("json", JSON_LINES.sound, _odd_element, _array)
+TABLE = Format("parquet", dict, _odd_typed, _parquet)
+TABLES = (CSV, JSON_LINES, JSON, TABLE)
+
+BIAS = {
+    "label": "y",
+    "label_values_or_threshold": [1],
+    "facet": [{"name_or_index": "w", "value_or_threshold": ["F"]}, {"name_or_index": "n", "value_or_threshold": [40]}],
+    "methods": {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}},
+}
+SHAP = {"methods": {"shap": {"baseline": [[30, 5.0]], "seed": 1}}, "predictor": {"label_headers": ["buys"]}}
+MODEL = "def score(frame):\n    return frame['n'] / 100 + frame['x'] / 50\n"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of monitoring of data in a format. config: of Clarify's analysis."""
+
+    monitoring: str
+    format: Format
+    flags: tuple[str, ...] = ()
+    config: Mapping[str, Any] | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.monitoring}-{self.format.name}"
+
+
+def _quality(problem: str, label: str, answer: tuple[str, ...], kind: Format, *, by_place: bool = False) -> Kind:
+    flags = ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem]
+    addresses = ["0", "1"] if by_place else list(answer)
+    flags += [] if by_place else ["--ground-truth-attribute", label]
+    for name, address in zip(
+        ("--inference-attribute", "--probability-attribute"), addresses[: len(answer)], strict=False
+    ):
+        flags += [name, address]
+    return Kind(problem, kind, tuple(flags))
+
+
+PROBLEMS = {
+    "BinaryClassification": ("y", ("a", "p")),
+    "MulticlassClassification": ("c", ("d", "p")),
+    "Regression": ("r", ("s",)),
+}
+MERGED = {
+    problem: of_captures("merged", output="".join(answer), label=label) for problem, (label, answer) in PROBLEMS.items()
+}
+BIAS_FLAGS, SHAP_FLAGS = (
+    ("--analysis-type", "MODEL_BIAS"),
+    ("--analysis-type", "MODEL_EXPLAINABILITY", "--model", "odd_model:score"),
+)
+
+KINDS = (
+    *(Kind("data", kind) for kind in TABLES),
+    Kind("data", of_captures("capture")),
+    Kind("data", of_captures("capture-json", encoding="JSON")),
+    Kind("data", of_captures("merged", label="y")),
+    *(_quality(problem, *how, kind) for problem, how in PROBLEMS.items() for kind in TABLES),
+    *(_quality(problem, *how, MERGED[problem], by_place=True) for problem, how in PROBLEMS.items()),
+    *(Kind("bias", kind, BIAS_FLAGS, {**BIAS, "predicted_label": "a"}) for kind in TABLES),
+    Kind(
+        "bias",
+        MERGED["BinaryClassification"],
+        (*BIAS_FLAGS, "--inference-attribute", "0"),
+        {**BIAS, "headers": [*"nxw", "y"]},
+    ),
+    *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in (CSV, JSON_LINES, TABLE)),
+)
+
+FILES = ("statistics.json", "constraints.json", "constraint_violations.json", "checks.json", "analysis.json")
+RESULTS = ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a job left: its status and what it said, the account of records, and its files."""
+
+    status: int
+    said: str
+    records: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+    @property
+    def refused(self) -> int:
+        return sum(self.records["quarantined"].values())
+
+
+def run(kind: Kind, job: str, content: bytes, folder: Path, *flags: str) -> Ended:
+    """A job over one file, in this process."""
+    source, output = folder / f"window.{kind.format.name}", folder / job
+    source.write_bytes(content)
+    shutil.rmtree(output, ignore_errors=True)
+    words = [
+        "--dataset-source",
+        str(source),
+        "--dataset-format",
+        kind.format.name.removesuffix("-json"),
+        "--output-path",
+        str(output),
+    ]
+    words += [*kind.flags, "--max-quarantined-share", "0.05", *flags]  # a line that is cut in two is two records
+    if kind.config is not None:
+        (folder / "analysis_config.json").write_text(json.dumps({"dataset_type": "text/csv", **kind.config}))
+        words += ["--analysis-config", str(folder / "analysis_config.json")]
+    words += ["--exclude-features-attribute", ",".join(kind.left_out)] if kind.left_out else []
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    logging.getLogger().addHandler(handler)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        status = importlib.import_module(f"jobs.{job}").main(words)
+    finally:
+        os.chdir(before)
+        logging.getLogger().removeHandler(handler)
+    ledger = output / "ledger.json"
+    records = json.loads(ledger.read_text())["records"] if status == 0 else {}
+    files = {name: (output / name).read_bytes() for name in FILES if (output / name).exists()}
+    return Ended(int(status), said.getvalue(), records, files)
+
+
+class Law:
+    """The law of a kind, in a folder of its own; its baseline and its quiet windows are made once."""
+
+    def __init__(self, kind: Kind, folder: Path, *flags: str) -> None:
+        self.kind, self.folder, self.flags = kind, folder, flags
+        (folder / "odd_model.py").write_text(MODEL)
+        self.sound = [kind.format.sound(row) for row in rows_of(1)]
+        self.quiet = {}
+        self.quiet["baseline"] = self.run("baseline", self.sound)
+        (folder / "baseline").rename(folder / "known")
+        self.quiet["monitor"] = self.run("monitor", self.sound)
+
+    def run(self, job: str, records: Sequence[Any], *flags: str) -> Ended:
+        content, read = self.kind.format.made(records)
+        known = ("--baseline", str(self.folder / "known")) if job == "monitor" else ()
+        ended = run(self.kind, job, content, self.folder, *known, *self.flags, *flags)
+        assert ended.status == 0, f"{job} ended with {ended.status}: {ended.said[-3000:]}"
+        parts = sum(ended.records[name] for name in RESULTS) + ended.refused
+        assert ended.records["read"] == read == parts, f"{job}: {read} records, and the ledger has {ended.records}"
+        return ended
+
+    def window(self, seed: int) -> list[Any]:
+        """The records of a window, some of them odd."""
+        rng = random.Random(f"{self.kind.name} {seed}")
+        rows = rows_of(seed)
+        odd = [self.kind.format.odd(rng, row) for row in rows[: rng.choice((1, 1, 1, 2, MOST_ODD))]]
+        records = list(self.sound)
+        for one in odd:
+            records.insert(rng.choice((0, len(records), rng.randrange(len(records)))), one)
+        return records
+
+    def hold(self, seed: int) -> tuple[Ended, ...]:
+        """What both jobs leave of a window. Raises AssertionError if it breaks the law."""
+        records = self.window(seed)
+        left = []
+        for job in ("monitor", "baseline") if seed % 3 == 0 else ("monitor",):
+            ended, quiet = self.run(job, records), self.quiet[job]
+            left.append(ended)
+            if ended.records["kept"] == quiet.records["kept"]:
+                for name in quiet.files:
+                    same = ended.files.get(name) == quiet.files[name]
+                    assert same, f"{job} writes another {name} of a window without {ended.refused} refused records"
+                assert ended.files.keys() == quiet.files.keys()
+        return tuple(left)

@@ -1,0 +1,31 @@
+"""Both engines leave the same of windows with odd records: their accounts and their violations."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.fuzz.law import SECONDS, seeds
+from tests.fuzz.odd_records import KINDS, Law
+
+ON_SPARK = [
+    kind
+    for kind in KINDS
+    if kind.name in ("data-jsonl", "data-json", "BinaryClassification-csv", "bias-csv", "bias-merged", "shap-csv")
+]
+SHARE = 0.3 / len(ON_SPARK)
+
+pytestmark = pytest.mark.timeout(SECONDS + 600)
+
+
+@pytest.mark.parametrize("kind", ON_SPARK, ids=lambda kind: kind.name)
+def test_both_engines_refuse_the_same_records(kind, spark, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "local").mkdir()
+    (tmp_path / "spark").mkdir()
+    local, on_spark = (Law(kind, tmp_path / engine, "--engine", engine) for engine in ("local", "spark"))
+    for seed in seeds(SECONDS * SHARE):
+        for here, there in zip(local.hold(seed), on_spark.hold(seed), strict=True):
+            assert there.records == here.records, f"FUZZ_SEED={seed}"
+            violations = [json.loads(ended.files.get("constraint_violations.json", b"{}")) for ended in (here, there)]
+            assert violations[0] == violations[1], f"FUZZ_SEED={seed}"

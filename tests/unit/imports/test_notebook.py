@@ -1,0 +1,111 @@
+"""`model-monitor import-notebook`: what becomes of a notebook's import lines, and that nothing else changes."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import pytest
+
+import model_monitor.sagemaker as ours
+from model_monitor.cli import main
+from model_monitor.errors import BadInput
+from model_monitor.integrations.imports.notebook import changed, changes_of, code_cells, read_notebook
+
+OFFERED = frozenset(ours.__all__)
+
+
+def notebook(*cells):
+    return {
+        "cells": [
+            {"cell_type": "markdown", "source": ["from sagemaker import this is prose\n"]},
+            *({"cell_type": "code", "source": text.splitlines(keepends=True)} for text in cells),
+        ]
+    }
+
+
+def rewritten(text):
+    book = notebook(text)
+    [cell] = code_cells(changed(book, list(changes_of(book, OFFERED))))
+    return "".join(cell["source"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import sagemaker", "import model_monitor.sagemaker as sagemaker"),
+        ("import sagemaker as sm", "import model_monitor.sagemaker as sm"),
+        ("import os, sagemaker", "import os\nimport model_monitor.sagemaker as sagemaker"),
+        ("from sagemaker import clarify", "from model_monitor.sagemaker import clarify"),
+        ("from sagemaker.clarify import SHAPConfig as S", "from model_monitor.sagemaker import SHAPConfig as S"),
+        (
+            "from sagemaker.model_monitor.dataset_format import DatasetFormat",
+            "from model_monitor.sagemaker import DatasetFormat",
+        ),
+        (
+            "from sagemaker.core.model_monitor import (\n    DefaultModelMonitor,\n    EndpointInput,\n)",
+            "from model_monitor.sagemaker import DefaultModelMonitor, EndpointInput",
+        ),
+        (
+            "from sagemaker.core.helper.session_helper import Session, get_execution_role",
+            "from model_monitor.sagemaker import Session, get_execution_role",
+        ),
+        (
+            "from sagemaker import get_execution_role, image_uris",
+            "from model_monitor.sagemaker import get_execution_role\nfrom sagemaker import image_uris",
+        ),
+        ("try:\n    import sagemaker\nexcept ImportError: pass", None),
+    ],
+)
+def test_an_import_of_the_sdk_reads_as_it_stands_here(before, after):
+    text = f"!pip install sagemaker\nx = 1\n{before}\ny = 'import sagemaker'"
+    after = after or "try:\n    import model_monitor.sagemaker as sagemaker\nexcept ImportError: pass"
+
+    assert rewritten(text) == f"!pip install sagemaker\nx = 1\n{after}\ny = 'import sagemaker'"
+
+
+@pytest.mark.parametrize(
+    "line", ["from sagemaker.model import Model", "from sagemaker.workflow.steps import TrainingStep"]
+)
+def test_what_is_not_here_stays_and_is_named(line):
+    book = notebook(line)
+
+    [change] = changes_of(book, OFFERED)
+
+    assert change.after is None
+    assert line.split()[-1] in change.reason
+    assert changed(book, [change]) == notebook(line)
+
+
+def test_a_cell_that_is_no_python_is_left_alone():
+    assert list(changes_of(notebook("import sagemaker\nthis is no python"), OFFERED)) == []
+
+
+def test_every_line_that_is_written_can_be_imported():
+    names = sorted(OFFERED - {"clarify", "dataset_format", "model_monitor", "s3"})
+    text = rewritten(f"from sagemaker.model_monitor import {', '.join(names)}\nfrom sagemaker import clarify, s3")
+
+    assert len(ast.parse(text).body) == 2
+    exec(text)
+
+
+def test_the_command_prints_the_lines_and_writes_the_notebook(tmp_path, capsys):
+    path, output = tmp_path / "old.ipynb", tmp_path / "new.ipynb"
+    path.write_text(json.dumps(notebook("from sagemaker import Session, image_uris", "x = 1")))
+
+    assert main(["import-notebook", str(path), "--output", str(output)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "cell 0, line 1\n  - from sagemaker import Session, image_uris\n" in printed
+    assert "  + from model_monitor.sagemaker import Session\n" in printed
+    assert "  ! of the SDK alone: image_uris;" in printed
+    assert "".join(code_cells(json.loads(output.read_text()))[1]["source"]) == "x = 1"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": [1]}'])
+def test_a_file_that_is_no_notebook_is_refused_by_a_sentence(tmp_path, content):
+    path = tmp_path / "none.ipynb"
+    path.write_text(content)
+
+    with pytest.raises(BadInput, match="none.ipynb: is no notebook that can be read"):
+        read_notebook(str(path))

@@ -1,0 +1,153 @@
+"""JSON as typed columns: what one record has in another shape than most refuses that record, and says nothing of the features."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from functools import partial
+
+import pyarrow as pa
+import pytest
+
+from model_monitor.data.records import json_features
+from model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+from model_monitor.data.records.refusals import REASON, Refusal
+from model_monitor.errors import BadInput
+
+SHAPE = Refusal.ANOTHER_SHAPE
+USUAL = ['{"a": 1, "b": "x"}', '{"a": 2, "b": "y"}', '{"a": 3}']
+
+
+def read(lines, *, parts=1, whole_files=False, **how):
+    """Names, the kept rows and the reasons of lines that lie in so many partitions."""
+    texts = [pa.array([line.encode("utf-8", "surrogatepass")], pa.binary()).view(pa.string()) for line in lines]
+    files = pa.array(["f.json"])
+    batches = [pa.RecordBatch.from_arrays([text, files], names=["line", "file"]) for text in texts]
+    cut = [batches[number::parts] for number in range(parts)]
+    found = [batch for part in cut for batch in infer(whole_files, part)]
+    assert all(batch.schema == INFERRED for batch in found)
+    features = features_of(found, "data", flatten=False) if not how else features_of(found, "data", **how)
+    places = [] if whole_files else [pa.field("line", pa.string()), pa.field("file", pa.string())]
+    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *places])
+    rows = pa.Table.from_batches(list(rows_of(features, schema, whole_files, batches)), schema)
+    reasons = rows[REASON].to_pylist()
+    columns = [rows[f"c{place}"].to_pylist() for place in range(len(features.names))]
+    kept = [row for row, reason in zip(zip(*columns, strict=True), reasons, strict=True) if not reason]
+    return features.names, kept, reasons
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        pytest.param('{"a": {"x": 1}, "b": "x"}', SHAPE, id="an object among numbers"),
+        pytest.param('{"a": {}, "b": "x"}', SHAPE, id="an empty object"),
+        pytest.param('{"a": [1], "b": "x"}', SHAPE, id="an array among numbers"),
+        pytest.param('{"a": [1], "more": 7}', SHAPE, id="an array, and a member that no other record has"),
+        pytest.param('{"a": 1, "more": {"x": 1}}', SHAPE, id="an object that no other record has"),
+        pytest.param('{"a": 1, "b": "x", "\\ud800": 1}', Refusal.NOT_UTF_8, id="half a surrogate pair in a name"),
+        pytest.param('{"a": 1}, {"a": 1}', Refusal.SEVERAL_JSON_OBJECTS, id="two objects"),
+        pytest.param('{"a": 1}, 5', Refusal.NOT_A_JSON_OBJECT, id="an object and a number"),
+        pytest.param('{"a": INF}', Refusal.NOT_A_JSON_OBJECT, id="a number of Spark's"),
+        *(
+            pytest.param('{"a": ' + "[" * depth + "]" * depth + "}", reason, id=f"{depth} arrays")
+            for depth, reason in ((99, SHAPE), (100, Refusal.NOT_A_JSON_OBJECT), (700, Refusal.NOT_A_JSON_OBJECT))
+        ),
+        pytest.param('{"a": ' + '{"a":' * 900 + "1" + "}" * 901, Refusal.NOT_A_JSON_OBJECT, id="900 objects"),
+    ],
+)
+def test_an_odd_record_is_refused_and_the_others_are_read_as_without_it(odd, reason, parts):
+    without = read(USUAL)
+
+    for place in range(len(USUAL) + 1):
+        names, kept, reasons = read([*USUAL[:place], odd, *USUAL[place:]], parts=parts)
+        assert (names, kept) == without[:2]
+        assert reasons == [0] * place + [reason] + [0] * (len(USUAL) - place)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        pytest.param(["1", "2.5"], [1.0, 2.5], id="fractions"),
+        pytest.param(["1", '""'], [1, None], id="an empty text among numbers is missing"),
+        pytest.param(['"x"', '""'], ["x", ""], id="an empty text among texts is one"),
+        pytest.param(["true", '""', "null"], [True, None, None], id="booleans"),
+        pytest.param(
+            ["9223372036854775807", "-9223372036854775808"], [2**63 - 1, -(2**63)], id="the widest of 64 bits"
+        ),
+        pytest.param(["1", "9223372036854775808"], [Decimal(1), Decimal(2**63)], id="more than 64 bits"),
+        pytest.param(["2.5", "9" * 38], [2.5, 1e38], id="38 digits beside fractions"),
+        pytest.param(["1", "1" + "0" * 38], [1.0, 1e38], id="39 digits"),
+        pytest.param(["1", "-" + "9" * 400], [1.0, float("-inf")], id="400 digits"),
+        pytest.param(["1", "9" * 5_000], [1.0, float("inf")], id="5,000 digits, which Python reads as no integer"),
+        pytest.param(['"x"', "1e300", "true", "3"], ["x", "1.0E300", "true", "3"], id="texts beside anything"),
+        pytest.param(['"\\ud800"'], ["?"], id="half a surrogate pair, as Java writes it"),
+        pytest.param(["[1, 2]", "[2.5]", "[]", "null"], [[1.0, 2.0], [2.5], [], None], id="arrays of numbers"),
+        pytest.param(["[[1]]", "[null]"], [[True], [None]], id="of arrays of arrays only whether an element is there"),
+    ],
+)
+def test_values_have_the_type_that_holds_all_of_them(values, wanted):
+    _, kept, reasons = read([f'{{"a": {value}}}' for value in values])
+
+    assert [row[0] for row in kept] == wanted
+    assert not any(reasons)
+
+
+def test_an_array_with_an_element_of_another_shape_is_refused():
+    assert read(['{"a": [1, 2]}', '{"a": [1, {}]}'])[1:] == ([([1, 2],)], [0, SHAPE])
+
+
+def test_objects_are_features_of_their_own_where_that_is_asked_for():
+    lines = ['{"o": {"p": 1, "q": {"r": "x"}}, "z": 1}', '{"o": 5, "z": 2}', '{"o": {"p": 2}, "z": 3}']
+
+    names, kept, reasons = read(lines, flatten=True)
+
+    assert names == ("o.p", "o.q.r", "z")
+    assert (kept, reasons) == ([(1, "x", 1), (2, None, 3)], [0, SHAPE, 0])
+
+
+def test_an_object_that_is_opened_may_have_none_in_it():
+    lines = ['{"o": {"p": 1}}', '{"o": {"p": 2}}', '{"o": {"p": {"q": 1}}}']
+
+    assert read(lines, flatten=False, opened=["o"]) == (("o.p",), [(1,), (2,)], [0, 0, SHAPE])
+
+
+def test_a_member_called_like_a_path_is_that_feature_once():
+    names, kept, _ = read(['{"o": {"p": 1}, "o.p": 2}'], flatten=True)
+
+    assert (names, kept) == (("o.p",), [(1,)])
+
+
+def test_an_object_in_most_records_is_a_fault_of_the_data():
+    with pytest.raises(BadInput, match="feature 'a' is a nested object; write --flatten-json"):
+        read(['{"a": {"b": 1}}', '{"a": {"b": 1}}', '{"a": 1}'])
+
+
+def test_a_document_has_many_records_of_which_some_are_refused():
+    document = json.dumps([{"a": 1}, 5, [{"a": 1}], {"a": [1]}, {"a": 2}])
+
+    assert read([document], whole_files=True) == (("a",), [(1,), (2,)], [0, 5, 5, SHAPE, 0])
+
+
+def test_more_names_than_are_taken_are_a_sentence(monkeypatch):
+    monkeypatch.setattr(json_features, "MOST_COLUMNS", 10)
+    sentence = "more than 10 different members; if these are called by values, such as ids"
+
+    assert len(read([json.dumps({f"n{number}": 1}) for number in range(10)])[0]) == 10
+    for parts in (1, 5):
+        with pytest.raises(BadInput, match=sentence):
+            read([json.dumps({f"n{number}": 1}) for number in range(11)], parts=parts)
+    with pytest.raises(BadInput, match=sentence):
+        read([json.dumps({"o": {f"n{number}": 1}}) for number in range(11)], flatten=True)
+
+
+def test_layouts_beyond_those_that_are_told_apart_are_one(monkeypatch):
+    monkeypatch.setattr(json_features, "MOST_LAYOUTS", 2)
+    lines = [json.dumps({"a": 1, f"n{number}": [1]}) for number in range(6)]
+    expected = partial(read, lines)
+
+    names, kept, reasons = expected()
+
+    assert names == ("a", *(f"n{number}" for number in range(6)))
+    assert len(kept) == 6
+    assert not any(reasons)

@@ -1,0 +1,216 @@
+"""What a few odd records do to a run: they are counted and quarantined, and the rest is judged as without them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    DataQualityMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.data.profiling.contingency import strays_of
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import JsonFormat
+from model_monitor.data.reading.listing import list_dataset
+from model_monitor.data.reading.readers import read_dataset
+from model_monitor.data.records.decoded_rows import with_reasons, with_refused
+from model_monitor.data.records.json_features import MOST_COLUMNS
+from model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from model_monitor.errors import BadInput
+from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
+
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+
+
+def rows(count=200):
+    random = np.random.default_rng(3)
+    label = random.integers(0, 2, count)
+    called = np.where(random.random(count) < 0.9, label, 1 - label)
+    return pd.DataFrame({"age": random.integers(18, 80, count), "y": label, "a": called}).astype(str)
+
+
+def odd(column, value, at=100):
+    table = rows()
+    more = table.iloc[[0]].assign(**{column: value})
+    return pd.concat([table.iloc[:at], more, table.iloc[at:]], ignore_index=True)
+
+
+@pytest.mark.parametrize(("column", "value"), [("y", "n/a"), ("a", "maybe"), ("y", "9" * 400)])
+def test_a_third_class_in_a_binary_problem_is_quarantined(column, value, tmp_path):
+    paths = [tmp_path / "quiet.csv", tmp_path / "window.csv"]
+    for path, table in zip(paths, (rows(), odd(column, value)), strict=True):
+        table.to_csv(path, index=False)
+    monitor = ModelQualityMonitor(BINARY)
+    data = [outcomes(str(path), BINARY, label="y", prediction="a", engine="local") for path in paths]
+    baseline = run_baseline(data[0], monitor)
+
+    quiet = run_monitoring(data[0], monitor, baseline)
+    found = run_monitoring(data[1], monitor, baseline, output_path=str(tmp_path / "out"))
+
+    assert found.results == quiet.results
+    assert found.current.state.confusion == quiet.current.state.confusion
+    assert found.current.ledger.refused == {Refusal.THIRD_CLASS.text: 1}
+    [line] = (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()
+    assert (json.loads(line)["line_number"], json.loads(line)["reason"]) == (102, Refusal.THIRD_CLASS.text)
+
+
+def test_as_the_service_a_third_class_ends_the_run():
+    data = outcomes(odd("y", "n/a"), BINARY, label="y", prediction="a", engine="local")
+
+    with pytest.raises(BadInput, match="a binary problem has two classes"):
+        run_baseline(data, ModelQualityMonitor(BINARY, as_service=True))
+
+
+def test_many_of_a_third_class_are_refused_by_their_share():
+    table = pd.concat([rows(), rows().iloc[:3].assign(y="n/a")], ignore_index=True)
+    data = outcomes(table, BINARY, label="y", prediction="a", engine="local")
+
+    with pytest.raises(
+        BadInput, match=r"3 of 203 records were refused \(label or prediction of a third class: 3\).*Multiclass"
+    ):
+        run_baseline(data, ModelQualityMonitor(BINARY))
+
+
+def test_a_label_that_is_absent_in_a_table_of_csv_is_quarantined_with_its_line(tmp_path):
+    odd("y", "").to_csv(tmp_path / "window.csv", index=False)
+    data = outcomes(str(tmp_path / "window.csv"), BINARY, label="y", prediction="a", engine="local")
+
+    run_baseline(data, ModelQualityMonitor(BINARY), output_path=str(tmp_path / "out"))
+
+    [line] = (tmp_path / "out" / "quarantine" / "00000.jsonl").read_text().splitlines()
+    assert (json.loads(line)["line_number"], json.loads(line)["reason"]) == (102, "no label")
+
+
+def bias(**how):
+    facet = '{"name_or_index": "age", "value_or_threshold": [40]}'
+    text = f'{{"label": "y", "label_values_or_threshold": [1], "predicted_label": "a", "facet": [{facet}]}}'
+    return BiasMonitor(replace(BiasMeasures.of(AnalysisConfig.from_json(text)), **how))
+
+
+@pytest.mark.parametrize("column", ["age", "y", "a"])
+@pytest.mark.parametrize("value", ["n/a", "", "0.5", "1.0", "9" * 400, "1e999", "True", "NaN"])
+def test_a_cell_of_another_kind_does_not_decide_how_its_column_is_taken(column, value, tmp_path):
+    paths = [tmp_path / "quiet.csv", tmp_path / "window.csv"]
+    for path, table in zip(paths, (rows(), odd(column, value)), strict=True):
+        table.to_csv(path, index=False)
+    monitor = bias(untyped_texts=True)
+
+    quiet, found = (run_baseline(str(path), monitor, engine="local") for path in paths)
+
+    assert found.documents == quiet.documents
+    assert found.ledger.refused == {Refusal.STRAY.text: 1}
+    as_service = run_baseline(str(paths[1]), bias(untyped_texts=True, as_service=True), engine="local")
+    assert as_service.ledger.kept == 201
+
+
+INTEGRAL, FRACTIONAL, TEXT = CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.TEXT
+MISSING, BOOLEAN, DIGITS = CellKind.MISSING, CellKind.BOOLEAN, CellKind.INTEGER_TEXT
+
+
+@pytest.mark.parametrize(
+    ("kinds", "values", "strays"),
+    [
+        ({INTEGRAL: 99, TEXT: 1}, (1,), {TEXT}),
+        ({INTEGRAL: 98, TEXT: 2}, (1,), set()),
+        ({INTEGRAL: 990, TEXT: 3, MISSING: 3, FRACTIONAL: 3}, (1,), {TEXT, MISSING, FRACTIONAL}),
+        ({INTEGRAL: 990, TEXT: 3, MISSING: 3}, (), {MISSING}),
+        ({INTEGRAL: 500, FRACTIONAL: 495, TEXT: 5}, (1.5,), {TEXT}),
+        ({INTEGRAL: 500, FRACTIONAL: 495, MISSING: 5}, (1.5,), set()),
+        ({DIGITS: 99, MISSING: 1}, (1,), {MISSING}),
+        ({DIGITS: 99, TEXT: 1}, (1,), {TEXT}),
+        ({BOOLEAN: 99, TEXT: 1}, (True,), {TEXT}),
+        ({BOOLEAN: 99, MISSING: 1}, (True,), set()),
+        ({TEXT: 99, INTEGRAL: 1}, ("F",), set()),
+        ({INTEGRAL: 100}, (1,), set()),
+    ],
+)
+def test_strays_are_the_few_cells_that_would_change_what_a_column_is(kinds, values, strays):
+    assert strays_of(ValuedColumn("c", values), ColumnMetadata(kinds)) == strays
+
+
+def test_a_record_is_refused_as_a_whole_and_is_one_row_then():
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "c0": list("abcdefg"),
+            REASON: pa.array([0, 0, 0, 5, 0, 0, 0], pa.int32()),
+            CELLS: pa.array([1, 0, 0, 0, 1, 1, 0], pa.int32()),
+        }
+    )
+    bad = np.array([False, True, False, True, False, False, True])
+
+    found = with_refused(batch, bad, Refusal.STRAY, CELLS, batch.schema)
+
+    assert found.to_pydict() == {"c0": ["a", "d", "e", "f"], REASON: [47, 5, 0, 47], CELLS: [0, 0, 1, 0]}
+
+
+def test_rows_that_nobody_could_refuse_get_a_reason():
+    batch = pa.RecordBatch.from_pydict({"c0": [1, 2]})
+
+    found = with_refused(batch, np.array([False, True]), Refusal.STRAY, None, with_reasons(batch.schema))
+
+    assert found.to_pydict() == {"c0": [1, 2], REASON: [0, 47]}
+
+
+def test_more_columns_than_are_taken_are_a_sentence():
+    names = tuple(f"c{place}" for place in range(MOST_COLUMNS + 1))
+
+    assert len(Dataset(None, names[1:]).names) == MOST_COLUMNS
+    with pytest.raises(BadInput, match="has 20,001 columns, and at most 20,000 are taken"):
+        Dataset(None, names)
+
+
+def test_a_document_of_json_may_be_as_large_as_a_record(tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps([{"a": 1}] * 50))
+
+    def read(most):
+        return read_dataset(LocalEngine(most), list_dataset(LocalEngine(), str(tmp_path)), JsonFormat(lines=False))
+
+    assert read(500).names == ("a",)
+    with pytest.raises(
+        BadInput, match=r"x\.json: has 500 bytes, and a JSON document, .* may have 499; write one object a line"
+    ):
+        read(499)
+
+
+def test_one_record_with_many_names_of_its_own_adds_no_columns(tmp_path):
+    lines = [json.dumps({"a": number}) for number in range(200)]
+    few, many = ({"a": 1, **{f"n{number}": 1 for number in range(count)}} for count in (100, 101))
+    monitor = DataQualityMonitor()
+    for extra, names, refused in ((few, 101, {}), (many, 1, {Refusal.ANOTHER_SHAPE.text: 1})):
+        (tmp_path / "x.jsonl").write_text("\n".join([*lines, json.dumps(extra)]))
+        found = run_baseline(str(tmp_path / "x.jsonl"), monitor, engine="local")
+        assert (len(found.statistics.features), found.ledger.refused) == (names, refused)
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path):
+    def record(data, encoding="CSV"):
+        half = {"observedContentType": "text/csv", "encoding": encoding, "mode": "INPUT", "data": data}
+        return json.dumps(
+            {"captureData": {"endpointInput": half}, "eventMetadata": {"eventId": "1"}, "eventVersion": "0"}
+        )
+
+    quiet = [record(f"{number},x") for number in range(150)]
+    for strange, reason in (
+        (record('{"a": 1}', "JSON"), "another encoding than the first record's"),
+        (record("1,2,3"), None),
+    ):
+        (tmp_path / "x.jsonl").write_text("\n".join([*quiet[:at], strange, *quiet[at:]]))
+        found = run_baseline(str(tmp_path / "x.jsonl"), DataQualityMonitor(), dataset_format="capture", engine="local")
+        assert found.ledger.refused == {reason or "wrong number of cells": 1}
+        assert [feature.name for feature in found.statistics.features] == ["_c0", "_c1"]

@@ -1,0 +1,121 @@
+"""`sagemaker.Session`, `sagemaker.s3` and boto3's calls, over a folder that stands in for S3."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import model_monitor.sagemaker as sagemaker
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.sagemaker import local_jobs
+
+BASELINE = {"statistics": "s3://bucket/statistics.json", "constraints": "s3://bucket/constraints.json"}
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    return tmp_path / "s3"
+
+
+def test_what_is_uploaded_is_listed_read_and_downloaded_by_its_uri(root, tmp_path):
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "train.csv").write_text("a\n1\n")
+    (tmp_path / "data" / "deep" / "_more.csv").write_text("a\n2\n")
+    s3 = sagemaker.s3
+
+    file = s3.S3Uploader.upload(str(tmp_path / "data" / "train.csv"), "s3://bucket/one")
+    s3.S3Uploader.upload(str(tmp_path / "data"), "s3://bucket/all")
+    s3.S3Uploader.upload_string_as_file_body("hello", "s3://bucket/one/hello.txt")
+
+    assert file == "s3://bucket/one/train.csv"
+    assert s3.S3Downloader.list("s3://bucket/") == [
+        "s3://bucket/all/deep/_more.csv",
+        "s3://bucket/all/train.csv",
+        "s3://bucket/one/hello.txt",
+        "s3://bucket/one/train.csv",
+    ]
+    assert s3.S3Downloader.list("s3://bucket/one/h") == ["s3://bucket/one/hello.txt"]  # a beginning, and no folder
+    assert s3.S3Downloader.list("s3://bucket/none") == s3.S3Downloader.list("s3://another/") == []
+    assert s3.S3Downloader.read_file(file) == "a\n1\n"
+    assert s3.S3Downloader.download("s3://bucket/all", str(tmp_path / "copy")) == [
+        str(tmp_path / "copy" / "deep" / "_more.csv"),
+        str(tmp_path / "copy" / "train.csv"),
+    ]
+    with pytest.raises(BadInput, match="nothing.csv"):
+        s3.S3Downloader.read_file("s3://bucket/nothing.csv")
+
+
+def test_a_session_has_a_bucket_whose_files_are_those_of_the_folder(root, tmp_path):
+    session = sagemaker.Session()
+    (tmp_path / "train.csv").write_text("a\n1\n")
+
+    uri = session.upload_data(str(tmp_path / "train.csv"), key_prefix="demo")
+
+    assert uri == f"s3://{session.default_bucket()}/demo/train.csv"
+    assert session.list_s3_files(session.default_bucket(), "demo") == ["demo/train.csv"]
+    assert session.read_s3_file(session.default_bucket(), "demo/train.csv") == "a\n1\n"
+    assert sagemaker.get_execution_role().startswith("arn:aws:iam::")
+
+
+def test_a_schedule_of_boto3s_calls_is_one_of_the_monitors_and_the_other_way_round():
+    client = sagemaker.client()
+    monitor = sagemaker.DefaultModelMonitor()
+    monitor.create_monitoring_schedule("churn", monitor_schedule_name="first", **BASELINE)
+    definition = client.describe_data_quality_job_definition(JobDefinitionName="first")
+    client.create_data_quality_job_definition(**{**definition, "JobDefinitionName": "second"})
+
+    client.create_monitoring_schedule(
+        MonitoringScheduleName="second",
+        MonitoringScheduleConfig={
+            "ScheduleConfig": {"ScheduleExpression": sagemaker.CronExpressionGenerator.hourly()},
+            "MonitoringJobDefinitionName": "second",
+            "MonitoringType": "DataQuality",
+        },
+    )
+
+    listed = client.list_monitoring_schedules(SortOrder="Ascending")["MonitoringScheduleSummaries"]
+    assert [each["MonitoringScheduleName"] for each in listed] == ["first", "second"]
+    assert sagemaker.DefaultModelMonitor.attach("second").job_definition_name == "second"
+    client.stop_monitoring_schedule(MonitoringScheduleName="second")
+    status = client.describe_monitoring_schedule(MonitoringScheduleName="second")["MonitoringScheduleStatus"]
+    assert status == "Stopped"
+    assert client.list_monitoring_executions(MonitoringScheduleName="second")["MonitoringExecutionSummaries"] == []
+    client.update_monitoring_alert(
+        MonitoringScheduleName="first", MonitoringAlertName="first", DatapointsToAlert=2, EvaluationPeriod=3
+    )
+    [alert] = client.list_monitoring_alerts(MonitoringScheduleName="first")["MonitoringAlertSummaries"]
+    assert (alert["MonitoringAlertName"], alert["DatapointsToAlert"], alert["EvaluationPeriod"]) == ("first", 2, 3)
+    client.delete_monitoring_schedule(MonitoringScheduleName="second")
+    assert not local_jobs.exists(local_jobs.SCHEDULES, "second")
+
+
+def test_what_only_an_account_can_answer_is_refused_by_a_sentence():
+    with pytest.raises(BadConfiguration, match="create_model: only an account can answer it"):
+        sagemaker.client().create_model(ModelName="churn")
+    with pytest.raises(BadConfiguration, match="no MonitoringJobDefinitionName; create a definition by"):
+        sagemaker.client().create_monitoring_schedule(MonitoringScheduleName="x", MonitoringScheduleConfig={})
+
+
+def test_modules_stand_where_the_sdk_has_them():
+    assert sagemaker.model_monitor.DefaultModelMonitor is sagemaker.DefaultModelMonitor
+    assert sagemaker.model_monitor.dataset_format.DatasetFormat is sagemaker.DatasetFormat
+    assert sagemaker.clarify.SHAPConfig is sagemaker.SHAPConfig
+    assert issubclass(sagemaker.clarify.PDPConfig, sagemaker.clarify.ExplainabilityConfig)
+
+
+@pytest.mark.parametrize("name", ["DataQualityCheckConfig", "ClarifyCheckConfig"])
+def test_importing_a_check_of_a_pipeline_says_what_to_do_instead(name):
+    with pytest.raises(ImportError, match=f"has no {name}: a pipeline's check runs on the service; let a step call"):
+        exec(f"from model_monitor.sagemaker import {name}")
+
+
+def test_without_the_sdk_its_other_names_are_errors_that_say_so():
+    code = "import sys; sys.modules['sagemaker'] = None\nimport model_monitor.sagemaker as s\n"
+    for use, kind in (("s.image_uris", "AttributeError"), ("from model_monitor.sagemaker import Model", "ImportError")):
+        done = subprocess.run([sys.executable, "-c", code + use], capture_output=True, text=True, check=False)
+        assert f"{kind}: model_monitor.sagemaker has no" in done.stderr
+        assert "take it from the SDK" in done.stderr
