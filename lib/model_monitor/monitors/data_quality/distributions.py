@@ -413,9 +413,10 @@ def _why_unfit(
         scores = [(np.cumsum(totals) - totals / 2)[places]]
     else:
         scores = [(places == place).astype(float) for place in np.argsort(-totals, kind="stable")[:FREQUENT]]
-    values = max(scores, key=lambda each: between_share(each, sizes))
-    if between_share(values, sizes) <= MOST_BETWEEN:
+    shares = [between_share(each, sizes) for each in scores]
+    if max(shares) <= MOST_BETWEEN:
         return None
+    values = scores[shares.index(max(shares))]
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
     crossings = np.count_nonzero(np.diff(means > values.mean()))
     return LOOKS_SORTED if crossings <= (1 if feature.is_numeric else 2) else GOES_UP_AND_DOWN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, su
 from model_monitor.reports.page.files import Report, report_files
 from model_monitor.running.runs.pages import page_of_run
 from model_monitor.running.runs.tables import AsTables
-from model_monitor.statistics.states import Requests
+from model_monitor.statistics.states import Requests, RowRuns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,8 @@ class Baseline(AsTables):
         Those behind captured records. None if nothing is known of them.
     context : RunContext
         The window, the model and the schedule, as far as somebody named them.
-    variation : object, optional
-        How the parts of the data vary. None if nobody looked.
+    runs : sequence of RowRuns
+        Those of neighbouring rows, which say how the parts of the data vary. Empty if nobody looked.
     deequ : str, optional
         The version of the Deequ that evaluated the state. None where the state's own formulas did, with the same results.
     judged : Judged, optional
@@ -88,7 +88,7 @@ class Baseline(AsTables):
     checks: SuiteResults | None = None
     requests: Requests | None = None
     context: RunContext = NOBODY_SAID
-    variation: Any = None
+    runs: Sequence[RowRuns] = ()
     deequ: str | None = None
     judged: Judged | None = None
     known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
@@ -97,6 +97,11 @@ class Baseline(AsTables):
     def documents(self) -> tuple[Document, ...]:
         """What the data is like, and what later data should be like; of a window nobody may ask for them."""
         return self.monitor.documents(self.state, self.metrics)
+
+    @cached_property
+    def variation(self) -> Any:
+        """How the parts of the data vary. None if nobody looked."""
+        return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
 
     @property
     def statistics(self) -> Any:

@@ -373,7 +373,6 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     """What was scanned, with all that is made of it."""
     metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
     checks = found.checks() if found.checks else None
-    variation = monitor.variation(found.state, found.runs) if any(each.runs for each in found.runs) else None
     judged = found.judged() if found.judged else None
     return Baseline(
         monitor,
@@ -383,7 +382,7 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
         checks,
         requests=found.requests,
         context=context,
-        variation=variation,
+        runs=found.runs,
         deequ=found.deequ,
         judged=judged,
     )

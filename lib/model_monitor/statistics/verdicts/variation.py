@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,9 +88,12 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
     ranks = totals.cumsum()
     total = ranks[-1]
     scores = (ranks - totals / 2) / total
+    upto = cache(lambda: windows.cumsum(axis=1))
 
     def ks() -> Raw:
-        gaps = np.abs(windows.cumsum(axis=1) * (1 / sizes + 1 / others) - ranks / others).max(axis=1)
+        gaps = upto() * (1 / sizes + 1 / others)
+        gaps -= ranks / others
+        gaps = np.abs(gaps, out=gaps).max(axis=1)
         root = np.sqrt(effective)
         return {"ks": _ks_scores((root + 0.12 + 0.11 / root) * gaps)}
 
@@ -98,10 +102,10 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
             return _of_cells(*cells)
         places = places_of_cuts(ranks, total)
         found = cut(ranks[None, :], places)[0]
-        return _of_cells(found[found > 0], cut(windows.cumsum(axis=1), places)[:, found > 0])
+        return _of_cells(found[found > 0], cut(upto(), places)[:, found > 0])
 
     def outside() -> Raw:
-        return _outside(values, windows < totals, windows.cumsum(axis=1))
+        return _outside(values, windows < totals, upto())
 
     return OnDemand(
         {
