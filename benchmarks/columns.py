@@ -1,0 +1,172 @@
+"""What a column takes beside its rows, a small frame of pandas, and a command: core seconds, each with its limit.
+
+python benchmarks/columns.py
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
+
+WIDE, NARROW, CELLS = 1_000, 10, 1_000_000
+"""Columns of two tables of as many cells: what the wide one takes more is the cost of its columns."""
+
+ROUNDS, WARM_ROUNDS = 3, 30
+FRAME_ROWS, FRAME_COLUMNS = 1_000, 20
+COMMAND_ROWS = 8
+LONGEST_ROWS = 10_000
+MONITOR = DataQualityMonitor()
+
+
+def frame(rows: int, columns: int, seed: int) -> pd.DataFrame:
+    """Numbers, whole numbers, categories, and numbers of which some are missing, in turns."""
+    random = np.random.default_rng(seed)
+
+    def column(place: int) -> np.ndarray:
+        if place % 5 == 2:
+            return random.integers(0, 50, rows)
+        if place % 5 == 3:
+            return random.choice(["north", "east", "south", "west"], rows)
+        numbers = random.normal(size=rows)
+        if place % 5 == 4:
+            numbers[random.random(rows) < 0.1] = np.nan
+        return numbers
+
+    return pd.DataFrame({f"c{place}": column(place) for place in range(columns)})
+
+
+def least_core_seconds(run: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """Of this process in the quickest of some rounds, after one to warm up."""
+    run()
+    took = []
+    for _ in range(rounds):
+        began = time.process_time()
+        run()
+        took.append(time.process_time() - began)
+    return min(took)
+
+
+def baselined(rows: pd.DataFrame) -> Baseline:
+    """A baseline with all that its files hold."""
+    baseline = run_baseline(rows, MONITOR, engine="local")
+    assert baseline.variation is not None
+    return baseline
+
+
+def monitored(rows: pd.DataFrame, baseline: Baseline) -> object:
+    return run_monitoring(rows, MONITOR, baseline, engine="local")
+
+
+def baseline_column() -> float:
+    """Milliseconds of a baseline for each column, beside its rows."""
+    return _of_a_column(lambda columns: partial(baselined, frame(CELLS // columns, columns, 1)))
+
+
+def monitoring_column() -> float:
+    """Milliseconds of a window for each column, beside its rows."""
+
+    def run(columns: int) -> Callable[[], object]:
+        rows = CELLS // columns
+        return partial(monitored, frame(rows, columns, 2), baselined(frame(rows, columns, 1)))
+
+    return _of_a_column(run)
+
+
+def _of_a_column(run_of: Callable[[int], Callable[[], object]]) -> float:
+    wide, narrow = (least_core_seconds(run_of(columns)) for columns in (WIDE, NARROW))
+    return 1000 * (wide - narrow) / (WIDE - NARROW)
+
+
+def warm_frame(rows: int = FRAME_ROWS) -> float:
+    """Milliseconds of a window of 20 columns beside a baseline that is known."""
+    baseline, window = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1)), frame(rows, FRAME_COLUMNS, 2)
+    return 1000 * least_core_seconds(partial(monitored, window, baseline), WARM_ROUNDS)
+
+
+def one_row_frame() -> float:
+    """The same of one row."""
+    return warm_frame(rows=1)
+
+
+def longer_columns() -> float:
+    """Core seconds of the baseline of 1,000 columns of 10,000 rows."""
+    return least_core_seconds(partial(baselined, frame(LONGEST_ROWS, WIDE, 1)))
+
+
+def more_columns() -> float:
+    """How much longer a column takes in a window of 5,000 than in one of 1,000; 100 rows each."""
+    rows, many = 100, 5 * WIDE
+
+    def of_each(columns: int) -> float:
+        baseline = baselined(frame(rows, columns, 1))
+        return least_core_seconds(partial(monitored, frame(rows, columns, 2), baseline), 1) / columns
+
+    return of_each(many) / of_each(WIDE)
+
+
+def help_of_a_verb() -> float:
+    """Core seconds of `model-monitor monitor --help`."""
+    return _command("monitor", "--help")
+
+
+def command_of_few_rows() -> float:
+    """Core seconds of `model-monitor monitor` of 8 rows in CSV."""
+    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        folder = Path(name)
+        frame(500, 5, 1).to_csv(folder / "before.csv", index=False)
+        frame(COMMAND_ROWS, 5, 2).to_csv(folder / "after.csv", index=False)
+        baseline, report = folder / "baseline", folder / "report"
+        _command("baseline", folder / "before.csv", "--output-path", baseline)
+        return _command("monitor", folder / "after.csv", "--baseline", baseline, "--output-path", report)
+
+
+def _command(*words: str | Path) -> float:
+    took = []
+    for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
+        began = _of_children()
+        command = [sys.executable, "-m", "model_monitor.cli", *map(str, words)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        took.append(_of_children() - began)
+    return min(took)
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
+    ("a column of a baseline, beside its rows", baseline_column, 0.5, "ms"),
+    ("a column of a window, beside its rows", monitoring_column, 0.5, "ms"),
+    (f"a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", warm_frame, 10, "ms"),
+    (f"a warm window, 1 x {FRAME_COLUMNS}", one_row_frame, 6, "ms"),
+    (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
+    ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
+    ("model-monitor monitor --help", help_of_a_verb, 0.15, "s"),
+    (f"model-monitor monitor, {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),
+)
+"""What is measured, how, and what it may take."""
+
+
+def main() -> None:
+    print(f"\n| {'work, core time':44} | limit |   ours | {'':5} | verdict |")
+    print(f"| {'-' * 44} | ----: | -----: | {'-' * 5} | ------- |")
+    for work, measured, limit, unit in WORK:
+        ours = measured()
+        verdict = "reached" if ours <= limit else "missed"
+        print(f"| {work:44} | {limit:5g} | {ours:6.2f} | {unit:5} | {verdict:7} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
