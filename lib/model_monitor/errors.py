@@ -56,6 +56,10 @@ class BadInput(MonitorError):
     """A whole file's fault: its path, format, compression or encoding."""
 
 
+class UnansweredRows(BadInput):
+    """Some rows are nothing for a model; others may be."""
+
+
 class BadDocument(MonitorError):
     """A JSON document that we read does not say what it has to; the text names the JSON path."""
 

@@ -32,7 +32,7 @@ from model_monitor import (
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.errors import BadInput
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.data_sets import read_features
+from model_monitor.running.inputs.features import read_features
 from model_monitor.spark.engine.spark import SparkEngine
 
 

@@ -11,7 +11,7 @@ import pytest
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.data_sets import read_features
+from model_monitor.running.inputs.features import read_features
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.spark.engine.spark import SparkEngine
 

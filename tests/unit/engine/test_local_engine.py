@@ -26,7 +26,7 @@ from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadInput, NeedsSpark, NoData
 from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.data_sets import read_features
+from model_monitor.running.inputs.features import read_features
 
 ROOT = Path(__file__).parents[3]
 

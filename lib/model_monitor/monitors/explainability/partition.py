@@ -23,9 +23,10 @@ from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.data.records.decoded_rows import with_refused
 from model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from model_monitor.data.records.refusals import Refusal
+from model_monitor.errors import UnansweredRows
 from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Cells, Kernel
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.loading import Caller, UnansweredRows, cells_of, plain
+from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import AttributionsBuilder

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import model_monitor.monitors.predictors
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.plugins import cloudpickle
 from model_monitor.registry import function_of, import_all
@@ -39,10 +39,6 @@ def of_callable(model: Model) -> Predict:
         made: Predict = model.function()
         return made
     return model.function
-
-
-class UnansweredRows(BadInput):
-    """Some rows are nothing for the model; others may be."""
 
 
 def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
