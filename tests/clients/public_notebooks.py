@@ -82,6 +82,10 @@ OF_AN_ACCOUNT = re.compile(
 """What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
 
 
+INSTALLS = re.compile(r"^[!%] ?(?:\{sys\.executable\} -m )?(?:pip|conda)\b(?:.*\\\n)*.*$", re.MULTILINE)
+"""Lines that would change the interpreter that all notebooks share."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """What became of a cell: "ran", "account", or "ours" with the error's last line."""
@@ -93,11 +97,6 @@ class Cell:
 
 class Endpoint:
     """Answers `invoke_endpoint` with a score a row, and captures what is asked and answered on S3."""
-
-    def __init__(self, s3_url: str) -> None:
-        self._s3, self._url = None, s3_url
-        self.destinations: dict[str, str] = {}
-        self._lock = threading.Lock()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         name = handler.path.split("/")[2]
@@ -169,8 +168,7 @@ def account(folder: Path) -> Iterator[dict[str, str]]:
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
     }
     os.environ.update(environment)
-    endpoint = Endpoint(url)
-    server = HttpServer(endpoint.answer)
+    server = HttpServer(Endpoint().answer)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -215,9 +213,7 @@ def run(path: Path) -> list[Cell]:
 
 def _run_cell(client: NotebookClient, book: nbformat.NotebookNode, number: int, cell: nbformat.NotebookNode) -> Cell:
     text = "".join(cell["source"])
-    cell["source"] = "\n".join(
-        "pass" if line.startswith(("!pip", "%pip", "!conda")) else line for line in text.splitlines()
-    )
+    cell["source"] = INSTALLS.sub("pass", text)
     replies = []  # the kernel's own word: the SDK prints errors by rich, as text that is no error to a notebook's reader
     client.on_cell_executed = lambda cell, cell_index, execute_reply: replies.append(execute_reply["content"])
     try:

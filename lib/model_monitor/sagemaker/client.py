@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from model_monitor.errors import BadConfiguration
@@ -17,7 +16,7 @@ from model_monitor.sagemaker.monitors import (
     ModelExplainabilityMonitor,
     ModelQualityMonitor,
 )
-from model_monitor.sagemaker.schedules import SCHEDULED, ScheduledMonitor
+from model_monitor.sagemaker.schedules import ScheduledMonitor, described
 
 DEFINITIONS = "definitions"
 MONITORS: dict[str, type[ScheduledMonitor]] = {
@@ -42,44 +41,21 @@ class Client:
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any], **_: Any
     ) -> dict[str, Any]:
         """Keep a schedule of a job definition that was created before. Raises BadConfiguration for a name that is taken."""
-        name, config = MonitoringScheduleName, dict(MonitoringScheduleConfig)
+        name = MonitoringScheduleName
         if local_jobs.exists(local_jobs.SCHEDULES, name):
             raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
-        created = local_jobs.now()
-        described = {
-            "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
-            "MonitoringScheduleName": name,
-            "MonitoringScheduleStatus": SCHEDULED,
-            "CreationTime": created,
-        }
-        return self._keep(described, config, created)
+        definition, kind = _definition_of(MonitoringScheduleConfig)
+        return _keep(described(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
 
     def update_monitoring_schedule(
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Have a schedule run at other times, or another job definition."""
-        described = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
-        return self._keep(described, MonitoringScheduleConfig, local_jobs.now())
-
-    @staticmethod
-    def _keep(described: Mapping[str, Any], config: Mapping[str, Any], changed: datetime) -> dict[str, Any]:
-        if "MonitoringJobDefinitionName" not in config:
-            raise BadConfiguration(
-                "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a definition by "
-                "create_data_quality_job_definition or one of its like, and name it"
-            )
-        definition = local_jobs.read(DEFINITIONS, config["MonitoringJobDefinitionName"])
-        kind = next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
-        schedule = {
-            **described,
-            "MonitoringType": kind,
-            "LastModifiedTime": changed,
-            "MonitoringScheduleConfig": {**config, "MonitoringType": kind},
-        }
-        prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
-        record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
-        local_jobs.write(local_jobs.SCHEDULES, schedule["MonitoringScheduleName"], record)
-        return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
+        before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
+        definition, kind = _definition_of(MonitoringScheduleConfig)
+        after = described(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
+        kept = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
+        return _keep({**after, **kept}, definition, kind)
 
     def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Run what is due, and describe the schedule."""
@@ -167,6 +143,24 @@ class Client:
 def client() -> Client:
     """What stands for `boto3.client("sagemaker")`."""
     return Client()
+
+
+def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The job definition that a schedule's configuration names, and its kind of monitoring."""
+    if "MonitoringJobDefinitionName" not in config:
+        raise BadConfiguration(
+            "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a definition by "
+            "create_data_quality_job_definition or one of its like, and name it"
+        )
+    definition = _describe({"JobDefinitionName": config["MonitoringJobDefinitionName"]})
+    return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
+
+
+def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
+    record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
+    local_jobs.write(local_jobs.SCHEDULES, schedule["MonitoringScheduleName"], record)
+    return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
 
 
 def _create(members: Mapping[str, Any]) -> dict[str, Any]:

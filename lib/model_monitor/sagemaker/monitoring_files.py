@@ -63,16 +63,19 @@ def located(uri: str) -> str:
 
 
 def read_text(uri: str, session: Any) -> str:
-    """The content of a file.
+    """The content of a file as a text. Raises BadInput if it can't be read."""
+    return read_bytes(uri, session).decode("utf-8")
 
-    Raises BadInput if it can't be read.
-    """
+
+def read_bytes(uri: str, session: Any) -> bytes:
+    """The content of a file. Raises BadInput if it can't be read."""
     place = located(uri)
     if urlparse(place).scheme != _S3:
-        return LocalStorage().read(place).decode("utf-8")
+        return LocalStorage().read(place)
     bucket, key = _bucket_and_key(place)
     try:
-        return str(_client(session).get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8"))
+        content: bytes = _client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
     except Exception as error:  # botocore's own classes are not at hand without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 

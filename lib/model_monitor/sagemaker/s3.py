@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
-from model_monitor.sagemaker.monitoring_files import located, write_bytes
+from model_monitor.sagemaker.monitoring_files import located, read_bytes, read_text, write_bytes
 from model_monitor.storage import is_local, join, local_path, storage_of
 
 
@@ -50,13 +50,12 @@ class S3Downloader:
     @staticmethod
     def read_file(s3_uri: str, sagemaker_session: Any = None) -> str:
         """The text of an object. Raises BadInput if it can't be read."""
-        return S3Downloader.read_bytes(s3_uri).decode("utf-8")
+        return read_text(s3_uri, sagemaker_session)
 
     @staticmethod
     def read_bytes(s3_uri: str, sagemaker_session: Any = None) -> bytes:
         """The bytes of an object. Raises BadInput if it can't be read."""
-        place = located(s3_uri)
-        return storage_of(place).read(place)
+        return read_bytes(s3_uri, sagemaker_session)
 
     @staticmethod
     def download(s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> list[str]:

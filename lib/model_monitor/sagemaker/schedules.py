@@ -121,7 +121,7 @@ class ScheduledMonitor(BaselinedMonitor):
             **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
         }
         record = {
-            "Schedule": self._description(name, created, _times(arguments)),
+            "Schedule": described(name, created, self.MONITORING_TYPE, _config(name, _times(arguments))),
             "Definition": whole,
             "CapturePrefix": captures,
         }
@@ -344,21 +344,6 @@ class ScheduledMonitor(BaselinedMonitor):
         """An input with what the monitor adds to it."""
         return read
 
-    def _description(self, name: str, created: datetime, times: Mapping[str, str]) -> dict[str, Any]:
-        return {
-            "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
-            "MonitoringScheduleName": name,
-            "MonitoringScheduleStatus": SCHEDULED,
-            "MonitoringType": self.MONITORING_TYPE,
-            "CreationTime": created,
-            "LastModifiedTime": created,
-            "MonitoringScheduleConfig": {
-                **({"ScheduleConfig": dict(times)} if times else {}),
-                "MonitoringJobDefinitionName": name,
-                "MonitoringType": self.MONITORING_TYPE,
-            },
-        }
-
     def _schedule_name(self) -> str:
         if self.monitoring_schedule_name is None:
             raise BadConfiguration(
@@ -371,6 +356,23 @@ class ScheduledMonitor(BaselinedMonitor):
         record = local_jobs.read(local_jobs.SCHEDULES, name)
         record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": local_jobs.now()}
         local_jobs.write(local_jobs.SCHEDULES, name, record)
+
+
+def described(name: str, created: datetime, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A new schedule as DescribeMonitoringSchedule has it. kind: of monitoring. config: its times and its job definition."""
+    return {
+        "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
+        "MonitoringScheduleName": name,
+        "MonitoringScheduleStatus": SCHEDULED,
+        "MonitoringType": kind,
+        "CreationTime": created,
+        "LastModifiedTime": created,
+        "MonitoringScheduleConfig": {**config, "MonitoringType": kind},
+    }
+
+
+def _config(name: str, times: Mapping[str, str]) -> dict[str, Any]:
+    return {**({"ScheduleConfig": dict(times)} if times else {}), "MonitoringJobDefinitionName": name}
 
 
 def _baseline(arguments: ScheduleArguments) -> dict[str, Any]:

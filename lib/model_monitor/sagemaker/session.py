@@ -8,16 +8,15 @@ from typing import Any
 
 from model_monitor.sagemaker.client import Client
 from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
+from model_monitor.sagemaker.schedules import NO_ROLE
 
 BUCKET = "model-monitor"
 REGION = "us-east-1"
-ROLE = "arn:aws:iam::000000000000:role/none"
-"""What a notebook gets where the service would look into an account."""
 
 
 def get_execution_role(sagemaker_session: Any = None, use_default: bool = False) -> str:
     """What stands for the notebook's role, which no job of ours takes."""
-    return ROLE
+    return NO_ROLE
 
 
 class LocalSession:
@@ -88,7 +87,7 @@ class LocalSession:
 
     def account_id(self) -> str:
         """What stands for the account's number."""
-        return ROLE.split(":")[4]
+        return NO_ROLE.split(":")[4]
 
 
 def _installed(package: str, name: str) -> Any:
