@@ -163,7 +163,6 @@ def test_what_stands_behind_the_first_member_of_a_gzip_hides_no_long_line(tmp_pa
 @pytest.mark.parametrize("read_bytes", [1, 3, 16])
 def test_the_reader_without_a_jvm_passes_over_long_lines_wherever_a_file_is_cut(tmp_path, monkeypatch, read_bytes):
     monkeypatch.setattr(local_files, "READ_BYTES", read_bytes)
-    monkeypatch.setattr(local_files, "MOST_READ_BYTES", read_bytes)
     rng = random.Random(read_bytes)
     for number in range(150):
         text = bytes(rng.choices(b"aaaaaaaab\r\n", k=rng.randrange(1, 90)))

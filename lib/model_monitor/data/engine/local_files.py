@@ -26,7 +26,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.storage import is_local
 from model_monitor.storage.files import Storage, in_folders, opened_without_spark
 
-READ_BYTES, MOST_READ_BYTES = 2**20, 2**26
+READ_BYTES = 2**20
 BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
