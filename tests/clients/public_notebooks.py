@@ -77,7 +77,8 @@ _session.sts_regional_endpoint = lambda region: _os.environ["AWS_ENDPOINT_URL"] 
 OF_AN_ACCOUNT = re.compile(
     r"ClientError|NoCredentials|NotImplementedError: The \w+ action|BotoCoreError|EndpointConnectionError|No module named|"
     r"UnexpectedStatusException|pip|conda|is not defined|WaiterError|ParamValidationError|NoRegionError|FileNotFoundError|"
-    r"image_uris|module 'pandas|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker"
+    r"image_uris|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker|"
+    r"module 'pandas|no such bucket|NoSuchBucket|from 'sagemaker\."
 )
 """What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
 
@@ -241,8 +242,8 @@ def main(checkouts: str, *parts: str) -> int:
         for cell in cells:
             if cell.outcome != "ran":
                 print(f"{path.stem} [{cell.number}] {cell.outcome}: {cell.said}", flush=True)
-        print(text_table(["notebook", "cells", "ran", "needs an account", "ours"], rows[-1:], width=200), flush=True)
-    print(text_table(["notebook", "cells", "ran", "needs an account", "ours"], rows, width=200))
+        print(text_table(["notebook", "cells", "ran", "stopped by others", "ours"], rows[-1:], width=200), flush=True)
+    print(text_table(["notebook", "cells", "ran", "stopped by others", "ours"], rows, width=200))
     return int(any(row[-1] != "0" for row in rows))
 
 

@@ -9,9 +9,6 @@ logged as ignored. Jobs run as `model-monitor` starts them. `docs/from-sagemaker
 No pyspark in this package: jobs are processes of their own.
 """
 
-import importlib
-import importlib.util
-from contextlib import suppress
 from typing import Any
 
 from model_monitor.sagemaker import clarify, dataset_format, model_monitor, s3
@@ -48,8 +45,9 @@ from model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
-from model_monitor.sagemaker.refused import ABSENT, REFUSED
+from model_monitor.sagemaker.refused import REFUSED
 from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
+from model_monitor.sagemaker.sdk import is_installed, of_sdk
 from model_monitor.sagemaker.session import LocalSession, get_execution_role
 from model_monitor.storage.files import stands_in
 
@@ -61,22 +59,9 @@ def __getattr__(name: str) -> Any:
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
     """
-    if name in ABSENT:
-        raise ImportError(f"model_monitor.sagemaker has no {name}: {ABSENT[name]}")
-    has_sdk = importlib.util.find_spec("sagemaker") is not None
-    if name == "Session" and (stands_in() or not has_sdk):
+    if name == "Session" and (stands_in() or not is_installed()):
         return LocalSession
-    if not name.startswith("_") and has_sdk:
-        sdk = importlib.import_module("sagemaker")
-        if hasattr(sdk, name):
-            return getattr(sdk, name)
-        with suppress(ModuleNotFoundError):
-            return importlib.import_module(f"sagemaker.{name}")
-    kind = ImportError if name[:1].isupper() else AttributeError
-    raise kind(
-        f"model_monitor.sagemaker has no {name}; it is what the SDK has for an account, so take it from the SDK (pip install "
-        "'sagemaker<3'), or leave its cell out (docs/from-sagemaker.md has the list of what is here)"
-    )
+    return of_sdk(name)
 
 
 __all__ = [

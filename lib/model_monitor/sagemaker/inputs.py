@@ -12,6 +12,7 @@ from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from model_monitor.integrations.imports.descriptions import ATTRIBUTES
 from model_monitor.running.scheduling.schedules import HOURLY, NOW
 from model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to
+from model_monitor.sagemaker.sdk import beside
 
 
 class DatasetFormat:
@@ -313,3 +314,6 @@ class DataQualityMonitoringConfig:
         return not monitoring_config or DataQualityDistributionConstraints.valid_distribution_constraints(
             monitoring_config.distribution_constraints
         )
+
+
+__getattr__ = beside("inputs")

@@ -1,9 +1,5 @@
-"""`sagemaker.model_monitor` under our name, for notebooks that write `sagemaker.model_monitor.X`: all of this package's names."""
+"""`sagemaker.model_monitor` under our name, for notebooks that write `sagemaker.model_monitor.X`."""
 
-import importlib
-from typing import Any
+from model_monitor.sagemaker.sdk import beside
 
-
-def __getattr__(name: str) -> Any:
-    """Raises as the package does for what is not here."""
-    return getattr(importlib.import_module("model_monitor.sagemaker"), name)
+__getattr__ = beside("model_monitor")

@@ -24,6 +24,7 @@ from model_monitor.sagemaker.monitoring_files import (
     default_prefix,
     located,
 )
+from model_monitor.sagemaker.sdk import beside
 from model_monitor.storage import join
 
 J = TypeVar("J", bound="ProcessingJob")
@@ -285,3 +286,6 @@ class BaselinedMonitor:
 def named_after(base: str) -> str:
     """A name of its own for a job or a schedule: what it is, when it was made, four digits."""
     return f"{base}-{local_jobs.now():%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:4]}"
+
+
+__getattr__ = beside("processing")

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from model_monitor.sagemaker.monitoring_files import located, read_bytes, read_text, write_bytes
+from model_monitor.sagemaker.sdk import beside
 from model_monitor.storage import is_local, join, local_path, storage_of
 
 
@@ -86,3 +87,6 @@ def _found(uri: str) -> list[tuple[str, str]]:
     root = Path(located(f"{top}/"))
     found = [(f"{top}/{local_path(path).relative_to(root).as_posix()}", path) for path in paths]
     return sorted(each for each in found if each[0].startswith(uri))
+
+
+__getattr__ = beside("s3")

@@ -9,6 +9,7 @@ from typing import Any
 from model_monitor.sagemaker.client import Client
 from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
 from model_monitor.sagemaker.schedules import NO_ROLE
+from model_monitor.sagemaker.sdk import beside
 
 BUCKET = "model-monitor"
 REGION = "us-east-1"
@@ -95,3 +96,6 @@ def _installed(package: str, name: str) -> Any:
     if name.startswith("__") or importlib.util.find_spec(package) is None:
         raise AttributeError(f"Session has no {name} without the package {package}; pip install {package}")
     return importlib.import_module(package)
+
+
+__getattr__ = beside("session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +107,23 @@ def test_modules_stand_where_the_sdk_has_them():
     assert sagemaker.model_monitor.dataset_format.DatasetFormat is sagemaker.DatasetFormat
     assert sagemaker.clarify.SHAPConfig is sagemaker.SHAPConfig
     assert issubclass(sagemaker.clarify.PDPConfig, sagemaker.clarify.ExplainabilityConfig)
+
+
+def test_a_module_called_as_one_of_the_sdk_has_its_names_too_where_it_is_installed(tmp_path):
+    """`import model_monitor.sagemaker as sagemaker`, and the notebook goes on with `sagemaker.inputs.TrainingInput`."""
+    for module in ("inputs", "image_uris"):
+        (tmp_path / "sagemaker").mkdir(exist_ok=True)
+        (tmp_path / "sagemaker" / f"{module}.py").write_text(f"TrainingInput = {module!r}\n")
+    (tmp_path / "sagemaker" / "__init__.py").touch()
+    code = "import model_monitor.sagemaker as s\nprint(s.inputs.TrainingInput, s.image_uris.TrainingInput, s.inputs.EndpointInput)"
+
+    path = {"PYTHONPATH": f"{tmp_path}:{Path(sagemaker.__file__).parents[2]}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **path}, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == f"inputs image_uris {sagemaker.EndpointInput}\n"
+    assert sagemaker.session.Session is sagemaker.Session
 
 
 @pytest.mark.parametrize("name", ["DataQualityCheckConfig", "ClarifyCheckConfig"])
