@@ -115,7 +115,8 @@ def test_a_module_called_as_one_of_the_sdk_has_its_names_too_where_it_is_install
         (tmp_path / "sagemaker").mkdir(exist_ok=True)
         (tmp_path / "sagemaker" / f"{module}.py").write_text(f"TrainingInput = {module!r}\n")
     (tmp_path / "sagemaker" / "__init__.py").touch()
-    code = "import model_monitor.sagemaker as s\nprint(s.inputs.TrainingInput, s.image_uris.TrainingInput, s.inputs.EndpointInput)"
+    names = "s.inputs.TrainingInput, s.image_uris.TrainingInput, s.inputs.EndpointInput"
+    code = f"import model_monitor.sagemaker as s\nprint({names})"
 
     path = {"PYTHONPATH": f"{tmp_path}:{Path(sagemaker.__file__).parents[2]}"}
     done = subprocess.run(
