@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.predictors.loading import flavour_of
@@ -49,6 +49,7 @@ class SegmentationConfig:
 class DataConfig:
     """The data set of an analysis, and where its results go. s3_compression_type: accepted, files say by their names."""
 
+    s3_data_distribution_type: ClassVar[str] = "FullyReplicated"
     s3_data_input_path: str
     s3_output_path: str
     s3_analysis_config_output_path: str | None = None
