@@ -116,7 +116,7 @@ def more_columns() -> float:
 
 
 def help_of_a_verb() -> float:
-    """Core seconds of `model-monitor monitor --help`."""
+    """Core seconds of `a command: monitor --help`."""
     return _command("monitor", "--help")
 
 
@@ -153,7 +153,7 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (f"a warm window, 1 x {FRAME_COLUMNS}", one_row_frame, 6, "ms"),
     (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
-    ("model-monitor monitor --help", help_of_a_verb, 0.15, "s"),
+    ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
     (f"model-monitor monitor, {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),
 )
 """What is measured, how, and what it may take."""
