@@ -11,7 +11,7 @@ from model_monitor.capture import CaptureOptions
 from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from model_monitor.integrations.imports.descriptions import ATTRIBUTES
 from model_monitor.running.scheduling.schedules import HOURLY, NOW
-from model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to
+from model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to, home
 from model_monitor.sagemaker.sdk import beside
 
 
@@ -248,7 +248,7 @@ class DataCaptureConfig:
         self.enable_capture = enable_capture
         self.sampling_percentage = sampling_percentage
         if destination_s3_uri is not None:
-            captured_to.append(destination_s3_uri.rstrip("/"))
+            captured_to[home()] = destination_s3_uri.rstrip("/")
         self.destination_s3_uri = destination_s3_uri or capture_prefix({}, sagemaker_session)
         self.kms_key_id = kms_key_id
         self.capture_options = capture_options or ["REQUEST", "RESPONSE"]

@@ -22,9 +22,9 @@ CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 
 DEFAULT_HOME = "model-monitor-home"
 
-captured_to: list[
-    str
-] = []  # what `DataCaptureConfig`s of this process name: nobody else knows where an endpoint captures
+captured_to: dict[Path, str] = {}
+"""By home, what this process's last `DataCaptureConfig` names: nobody else knows where an endpoint captures."""
+
 _S3 = "s3"
 _MODEL_MONITOR = "model-monitor"
 
@@ -48,7 +48,7 @@ def default_prefix(session: Any) -> str:
 def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
     """Below what endpoints capture: as the monitor's `env` or this process's environment says, else as the `DataCaptureConfig`
     that this process made last, else where the SDK has it."""
-    named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), *captured_to[-1:])
+    named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
     return next(filter(None, named), None) or join(default_prefix(session), "data-capture")
 
 
