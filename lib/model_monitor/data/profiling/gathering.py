@@ -269,14 +269,18 @@ class RowRunsGatherer:
         """Runs of so many rows each, one behind the other: what is done once for all of them is cheaper."""
         present = cells.drop_null()
         numbers, hashes = self._of_texts(present) if self._column.is_text else _of_numbers(present)
-        ends = np.cumsum(cells.is_valid().to_numpy(zero_copy_only=False).reshape(-1, rows).sum(axis=1))
-        for lot, end, count in zip(lots, ends, np.diff(ends, prepend=0), strict=True):
-            of_run = numbers[end - count : end]
-            is_number = ~np.isnan(of_run)
-            if hashes is None:
-                yield Run(lot, rows, of_run[is_number].tobytes())
+        counts = cells.is_valid().to_numpy(zero_copy_only=False).reshape(-1, rows).sum(axis=1)
+        ends = [0, *np.cumsum(counts).tolist()]
+        is_number = ~np.isnan(numbers)
+        kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
+        bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
+        for place, lot in enumerate(lots):
+            start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
+            if bytes_of_hashes is None:
+                yield Run(lot, rows, bytes_of[first:last])
             else:  # texts are numbers if all of them are
-                yield Run(lot, rows, of_run[: count * is_number.all()].tobytes(), hashes[end - count : end].tobytes())
+                of_run = bytes_of[first:last] if last - first == end - start else b""
+                yield Run(lot, rows, of_run, bytes_of_hashes[start:end])
 
     def _of_texts(self, present: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
         """Each text as a number, NaN if it is none, and its hash."""

@@ -324,6 +324,10 @@ class Comparison:
         """Every feature of constraints.json, in its order."""
         return tuple(self._features())
 
+    def let_go(self) -> None:
+        """Forget the features, which hold the whole as it holds them: a window is gone once nobody needs it."""
+        self.__dict__.pop("features", None)
+
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()
         current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts

@@ -40,6 +40,7 @@ def all_hints(seen: Seen) -> tuple[Hint, ...]:
 
 import_all(checks)
 import_all(guard)
+_BY_NAME = tuple(sorted(FEATURE_CHECKS.values(), key=lambda check: check.name))
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
 """The limits of each family, called as in the settings."""
@@ -210,7 +211,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             finding = replace(finding.unjudged(feature.unmatched), observed=None)
         yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
     findings: dict[str, Finding] = {}
-    for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
+    for check in _BY_NAME:
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue

@@ -356,6 +356,7 @@ class DataQualityMonitor(Monitor):
             is_same = each.current is profile and (each.is_matched, each.exact_classes) == (is_matched, as_service)
             if is_same and (each.volume == volume or layout is TOLD):
                 return each
+            each.let_go()
         known.beside[:] = [
             Comparison(
                 known.constraints,

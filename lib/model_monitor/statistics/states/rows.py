@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -208,9 +208,15 @@ class Run:
     numbers: bytes = b""
     hashes: bytes = b""
 
-    def values(self, *, numeric: bool) -> NDArray[np.float64] | NDArray[np.uint64]:
-        """The present cells in their order, as numbers or as what tells texts apart."""
-        return np.frombuffer(self.numbers, np.float64) if numeric else np.frombuffer(self.hashes, np.uint64)
+
+def values_of(
+    runs: Sequence[Run], *, numeric: bool
+) -> tuple[NDArray[np.float64] | NDArray[np.uint64], NDArray[np.int64]]:
+    """The present cells of all runs in their order, as numbers or as what tells texts apart, and how many each run has."""
+    cells = [run.numbers if numeric else run.hashes for run in runs]
+    sizes = np.array([len(each) // 8 for each in cells], np.int64)
+    found = b"".join(cells)
+    return np.frombuffer(found, np.float64) if numeric else np.frombuffer(found, np.uint64), sizes
 
 
 @registered
