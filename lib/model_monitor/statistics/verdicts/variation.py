@@ -338,6 +338,9 @@ MOST_DISPERSED = (
 )
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
 
+FEWEST_SEASONS = 5  # so many tell how alike their variances are
+STEADY = 1e-3  # a line through earlier windows as steep as chance makes one more rarely is growth
+
 LEAST_GAP, FINEST_GAP = 0.1, 1e-4
 """Shares of a window's length: by how much the newest row has to be older than usual, and what is as good as nothing."""
 
@@ -360,15 +363,18 @@ class Volume:
     newest: datetime | None = None
 
     @property
-    def alike(self) -> Values | None:
-        """The rows of the earlier windows of the season."""
-        found = _alike(self.time, self.earlier)
-        return None if found is None else found[0]
+    def usual(self) -> Usual | None:
+        """The rows that the window should have; None if too few earlier ones tell."""
+        season = _season(self.time, self.earlier)
+        return None if season is None else _usual(self.time, self.earlier, season)
 
     @property
     def gaps_alike(self) -> Values | None:
         """Rows and gaps of the earlier windows of the season, shape (2, windows)."""
-        return _alike(self.time, self.fresh) if self.start is not None else None
+        season = _season(self.time, self.fresh) if self.start is not None else None
+        if season is None:
+            return None
+        return np.array([known for time, *known in self.fresh if season(time) == season(self.time)]).T
 
     @property
     def gap(self) -> float | None:
@@ -386,28 +392,82 @@ def in_minutes(age: timedelta) -> float:
     return max(0.0, age / timedelta(minutes=1))
 
 
-def _alike(now: datetime, earlier: Earlier) -> Values | None:
-    """Rows and gaps of the windows that ended at the same hour of the same weekday, if there are enough of them; else of the same
-    hour; else of all, if they cover a day. None if too few do.
+def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
+    """What windows like this one have in common: the hour of the weekday if enough ended then, else the hour, else nothing
+    if they cover a day. None if too few do.
     """
-    for season in _SEASONS:
-        found = [known for time, *known in earlier if season(time) == season(now)]
-        if len(found) >= FEWEST_WINDOWS:
-            return np.array(found).T
     times = [time for time, *_ in earlier]
-    if len(times) < FEWEST_WINDOWS or max(times) - min(times) < timedelta(days=1):
-        return None
-    return np.array([known for _, *known in earlier]).T
+    for season in _SEASONS:
+        if sum(season(time) == season(now) for time in times) >= FEWEST_WINDOWS:
+            return season
+    covers_a_day = len(times) >= FEWEST_WINDOWS and max(times) - min(times) >= timedelta(days=1)
+    return (lambda time: None) if covers_a_day else None
 
 
-def chance_of_rows(rows: float, alike: Values) -> float:
-    """The two-sided probability of so many rows, or so few, if windows vary as those did; 1 for a change that is too small."""
-    logs = np.log(alike + 0.5)
-    change = math.log(rows + 0.5) - float(logs.mean())
-    if abs(change) < LEAST_CHANGE:
-        return 1.0
-    variance = max(float(logs.var(ddof=1)), 1 / (usual(alike) + 0.5))  # of independent rows at least
-    return 2 * student_above(abs(change) / math.sqrt(variance * (1 + 1 / len(logs))), len(logs) - 1)
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The rows of a window, as earlier ones had them. log: the expected logarithm. deviation: how far from it a window is, with
+    so many degrees of freedom. windows: of the season.
+    """
+
+    log: float
+    deviation: float
+    freedom: float
+    windows: int
+
+    @property
+    def rows(self) -> float:
+        return math.exp(self.log) - 0.5
+
+    def chance_of(self, rows: float) -> float:
+        """The two-sided probability of so many rows, or so few; 1 for a change that is too small."""
+        change = abs(math.log(rows + 0.5) - self.log)
+        return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
+
+
+def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> Usual:
+    """Geometric means of the seasons on one line of growth, which is followed where it is steeper than chance makes one.
+
+    Sources: of the line Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; of the variance `_moderated`.
+    """
+    seasons = [season(time) for time, *_ in earlier]
+    names = [season(now), *({*seasons} - {season(now)})]
+    of = np.array([names.index(each) for each in seasons])
+    days = np.array([(time - now) / timedelta(days=1) for time, *_ in earlier])
+    logs = np.log(np.array([rows for _, rows, _ in earlier]) + 0.5)
+    windows = np.bincount(of)
+    middle, mean = np.bincount(of, days) / windows, np.bincount(of, logs) / windows
+    days, rest = days - middle[of], logs - mean[of]
+    squares, freedom = float(days @ days), len(logs) - len(names) - 1
+    slope = float(days @ rest) / squares if squares else 0.0
+    around = rest - slope * days
+    error = math.sqrt(max(float(around @ around), 1e-12) / max(1, freedom) / max(squares, 1e-12))
+    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / error, freedom) > STEADY:
+        slope, error, around = 0.0, 0.0, rest
+    expected = float(mean[0] - slope * middle[0])
+    squares_of = np.bincount(of, around**2).astype(float)
+    variance, free = _moderated(squares_of, windows.astype(float) - 1 - (slope != 0) / len(names))
+    variance = max(variance, math.exp(-expected))  # of independent rows at least
+    deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (error * middle[0]) ** 2)
+    return Usual(expected, deviation, free, int(windows[0]))
+
+
+def _moderated(squares: Values, freedoms: Values) -> tuple[float, float]:
+    """The variance of the first group and its degrees of freedom, of its own squares and, as far as groups are alike, those
+    of all.
+
+    Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
+    """
+    known = (freedoms >= 2) & (squares > 0)
+    own, freedom = float(squares[0]), float(freedoms[0])
+    if known.sum() < FEWEST_SEASONS:
+        return own / freedom, freedom
+    halves = freedoms[known] / 2
+    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
+    beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
+    more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
+    prior = math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
+    return (own + more * prior) / (freedom + more), freedom + more
 
 
 def chance_of_gap(gap: float, rows: float, alike: Values, minutes: float) -> float:
@@ -427,8 +487,3 @@ def chance_of_gap(gap: float, rows: float, alike: Values, minutes: float) -> flo
 def usual_gap(alike: Values, minutes: float) -> float:
     """How long a gap is usual: the geometric mean."""
     return float(np.exp(np.log(alike[1] + FINEST_GAP * minutes).mean()) - FINEST_GAP * minutes)
-
-
-def usual(alike: Values) -> float:
-    """How many rows are usual: the geometric mean."""
-    return float(np.exp(np.log(alike + 0.5).mean()) - 0.5)
