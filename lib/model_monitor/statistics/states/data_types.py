@@ -194,12 +194,20 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
     first = characters[: offsets[1] - offsets[0]]
     for some, dots in ((first, 1), (characters, len(texts))):  # the first text settles it for most others
-        if (
-            np.count_nonzero(some - np.uint8(ord("0")) > 9) != dots or ord(".") not in first
-        ):  # below "0" it wraps around
+        if _others_than_digits(some) != dots or ord(".") not in first:
             return False
     places = pc.find_substring(texts, ".").to_numpy()  # one in each text, and so nothing else but digits
     return bool(((places > 0) & (places < np.diff(offsets) - 1)).all())
+
+
+WINDOW_BYTES = 2**17
+"""So many bytes that what is made of them stays in a core's cache, and is not asked of the system anew."""
+
+
+def _others_than_digits(characters: NDArray[np.uint8]) -> int:
+    """How many of the characters are no digits."""
+    windows = (characters[start : start + WINDOW_BYTES] for start in range(0, len(characters), WINDOW_BYTES))
+    return sum(np.count_nonzero(window - np.uint8(ord("0")) > 9) for window in windows)  # below "0" it wraps around
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:

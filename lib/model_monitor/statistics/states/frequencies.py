@@ -114,7 +114,7 @@ class FrequenciesBuilder:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._kept = _Counted(pa.array([], pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._kept = _Counted(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
         self._pending: list[_Counted] = []
         self._pending_keys = 0
         self._total = 0

@@ -5,7 +5,7 @@ Every step of the algorithm is done for all values of an array at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -187,37 +187,57 @@ def _stripes_at(content: Bytes, places: Places) -> Words:
 
 
 def _take_words(hashes: Hashes, words: Words, counts: Places) -> None:
-    """Go on with `counts` words of each text, three at most. What comes out beyond them is left out."""
-    for step in range(int(counts.max(initial=0))):
-        found = _lane_after(None, words[:, step])
-        found ^= hashes
+    """Go on with `counts` words of each text, three at most."""
+
+    def after(before: Hashes, word: Words) -> Hashes:
+        found = _lane_after(None, word)
+        found ^= before
         found = rotated(found, 27)
         found *= PRIME_1
         found += PRIME_4
-        np.putmask(hashes, counts > step, found)
+        return found
+
+    for step in range(int(counts.max(initial=0))):
+        _go_on(hashes, counts > step, words[:, step], after)
 
 
 def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
-    has_half = lengths >= HALF_WORD_BYTES
-    if has_half.any():
-        found = rest & _LOW_HALF
+
+    def after_half(before: Hashes, half: Words) -> Hashes:
+        found = half & _LOW_HALF
         found *= PRIME_1
-        found ^= hashes
+        found ^= before
         found = rotated(found, 23)
         found *= PRIME_2
         found += PRIME_3
-        np.putmask(hashes, has_half, found)
-        rest >>= has_half * _HALF_WORD_BITS
-        lengths = lengths & 3
-    for step in range(int(lengths.max(initial=0))):
-        found = rest & _LOW_BYTE
+        return found
+
+    def after_byte(before: Hashes, byte: Words) -> Hashes:
+        found = byte & _LOW_BYTE
         found *= PRIME_5
-        found ^= hashes
+        found ^= before
         found = rotated(found, 11)
         found *= PRIME_1
-        np.putmask(hashes, lengths > step, found)
+        return found
+
+    has_half = lengths >= HALF_WORD_BYTES
+    _go_on(hashes, has_half, rest, after_half)
+    rest >>= has_half * _HALF_WORD_BITS
+    lengths = lengths & 3
+    for step in range(int(lengths.max(initial=0))):
+        _go_on(hashes, lengths > step, rest, after_byte)
         rest >>= _BYTE_BITS
+
+
+def _go_on(hashes: Hashes, chosen: NDArray[np.bool_], words: Words, after: Callable[[Hashes, Words], Hashes]) -> None:
+    """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
+    count = np.count_nonzero(chosen)
+    if 4 * count > len(chosen):
+        np.putmask(hashes, chosen, after(hashes, words))
+    elif count:
+        places = np.flatnonzero(chosen)
+        hashes[places] = after(hashes[places], words[places])
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
