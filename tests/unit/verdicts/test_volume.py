@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import linregress, t
 
-from model_monitor.statistics.verdicts.variation import (
-    Volume,
-    chance_of_gap,
-    in_minutes,
-    usual_gap,
-)
+from model_monitor.statistics.verdicts.volume import UsualGap, Volume, in_minutes
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4
@@ -142,8 +137,8 @@ def stale(rows, gaps, judged):
     found = []
     for place in judged:
         earlier = tuple(each for each in known[:place] if each[1])
-        alike = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).gaps_alike
-        if rows[place] and alike is not None and chance_of_gap(gaps[place], rows[place], alike, 60) <= LEVEL / 2:
+        usual = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).usual_gap
+        if rows[place] and usual is not None and usual.chance_of(gaps[place], rows[place]) <= LEVEL / 2:
             found.append(place)
     return found
 
@@ -201,11 +196,12 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     gaps, rows = np.exp([-0.2, 0.2] * 4) - 0.006, np.full(8, 100.0)
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
     lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
+    usual = UsualGap(rows, gaps, 60)
 
-    assert usual_gap(np.array([rows, gaps]), 60) == pytest.approx(1 - 0.006)
-    assert chance_of_gap(30, 100, np.array([rows, gaps]), 60) == pytest.approx(lomax)
-    assert chance_of_gap(30, 1e6, np.array([rows, gaps]), 60) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
-    assert chance_of_gap(6.9, 100, np.array([rows, gaps]), 60) == 1.0
+    assert usual.minutes == pytest.approx(1 - 0.006)
+    assert usual.chance_of(30, 100) == pytest.approx(lomax)
+    assert usual.chance_of(30, 1e6) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
+    assert usual.chance_of(6.9, 100) == 1.0
 
 
 def test_a_row_behind_the_window_is_no_older_than_its_end():

@@ -78,7 +78,9 @@ def unused_window(config: JobConfig) -> str | None:
         return None
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return None
-    return "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
+    return (
+        "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
+    )
 
 
 def window_told(config: JobConfig) -> tuple[str, datetime] | None:
