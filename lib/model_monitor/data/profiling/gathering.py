@@ -12,7 +12,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.profiling.plan import NAN_ELEMENTS, NORM, NULL_ELEMENTS, Block, ColumnPlan, ScanPlan, hashes_of
+from model_monitor.data.profiling.plan import (
+    NAN_ELEMENTS,
+    NORM,
+    NULL_ELEMENTS,
+    Block,
+    ColumnPlan,
+    ScanPlan,
+    Texts,
+    hashes_of,
+)
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -132,6 +141,7 @@ class TextGatherer:
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
             self._frequencies.update(present, hashes=self._of_texts(hashes))
+            block.seen = self._column.position, Texts(present, None, self._kinds, numbers)
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
@@ -143,6 +153,7 @@ class TextGatherer:
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
+            block.seen = self._column.position, Texts(texts, codes, self._kinds, numbers)
         if numbers is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -170,7 +181,7 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = classify(texts, accept_exponents=self._accept_exponents)
+        kinds = self._kinds = classify(texts, accept_exponents=self._accept_exponents)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
@@ -235,13 +246,13 @@ class RowRunsGatherer:
     The first run of every partition comes before the second of any, so that all have their part.
     """
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int) -> None:
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._time = plan.time_column
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
-        self._most = max(1, MOST_RUNS >> partition.bit_length())
+        self._most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self._most = 0
         self._runs: list[Run] = []
