@@ -105,12 +105,10 @@ def run_due(
     turns = Turns(request.at_once)
     step = partial(_of_entry, request=request, launch=turns.taking(launch), now=now, environment=surroundings)
     done = list(zip(fleet.entries, side_by_side(step, fleet.entries, request.at_once), strict=True))
-    _list(
-        [(each.plan, record) for each, (_, record, is_listed) in done if each.plan and record and is_listed],
-        request,
-        out,
-    )
-    if request.page is not None:
+    if request.page is None:
+        listed = [(each.plan, record) for each, (_, record, is_listed) in done if each.plan and record and is_listed]
+        _list(listed, request, out)
+    else:
         watched = [watched_of(each, record, now(), request.page.parent) for each, (_, record, _) in done]
         out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
     return next((status for _, (status, _, _) in done if status), int(ExitStatus.COMPLETED))

@@ -144,15 +144,14 @@ def _tell(
     }
     news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
     over = sorted(set(told) - set(standing))
-    notices = [Notice(ALERTS, cause.said) for cause in causes_of(news)]
-    notices += [Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")] if over else []
+    notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
+    if over:
+        ended = [each for each in watched if each.name in over]
+        notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
-    for notice in notices:
+    for kinds, notice in notices:
         report = Report(
-            "ALL",
-            "",
-            now,
-            AlertReport(AlertStatus.OK),
+            *(kinds, "", now, AlertReport(AlertStatus.OK)),
             schedule=fleet.name,
             notices=(notice,),
             paths={"page": str(page)},
@@ -161,6 +160,10 @@ def _tell(
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
     return failures
+
+
+def _kinds(of: Sequence[Watched]) -> str:
+    return " and ".join(dict.fromkeys(each.kind for each in of if each.kind)) or "SCHEDULES"
 
 
 def _told(path: Path) -> dict[str, str]:
