@@ -280,7 +280,8 @@ class RowRunsGatherer:
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
         cells = block.cells(self._column)
-        hashes: NDArray[np.uint64] | None
+        numbers: NDArray[np.float64]
+        hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
         ends = np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1))
         if self._column.is_text and not self._column.hashed_by_spark:
@@ -288,7 +289,10 @@ class RowRunsGatherer:
             numbers, hashes = block.found[self._column.position].at(of_present)
         else:
             present = cells.take(pa.array(places)).drop_null()
-            numbers, hashes = self._of_texts(present) if self._column.is_text else (_of_numbers(present), None)
+            if self._column.is_text:  # whose gatherer has the hashes of Spark
+                numbers, hashes = parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
+            else:
+                numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         for lot, end, count in zip(lots, ends, np.diff(ends, prepend=0), strict=True):
             of_run = numbers[end - count : end]
             is_number = ~np.isnan(of_run)
@@ -296,12 +300,3 @@ class RowRunsGatherer:
                 yield Run(lot, rows, of_run[is_number].tobytes())
             else:  # texts are numbers if all of them are
                 yield Run(lot, rows, of_run[: count * is_number.all()].tobytes(), hashes[end - count : end].tobytes())
-
-    def _of_texts(self, present: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
-        """Each text as a number, NaN if it is none, and its hash, where the gatherer of its column has those of Spark."""
-        return parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
-
-
-def _of_numbers(present: pa.Array) -> NDArray[np.float64]:
-    numbers: NDArray[np.float64] = present.to_numpy(zero_copy_only=False).astype(np.float64)
-    return numbers
