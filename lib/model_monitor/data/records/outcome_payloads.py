@@ -33,6 +33,8 @@ from model_monitor.statistics.states.outcomes import is_positive
 LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would cut texts at other letters as well
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's place: `0`, or `_c0` as Spark calls it
 
+SURE_PARTS = 0.01  # how far probabilities of all classes may be from 1 together
+
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None for one that is missing or not asked for."""
 
@@ -46,6 +48,15 @@ class Predicted:
 
     labels: Sequence[Any] | None
     probabilities: Sequence[Any] | None
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether these are all classes of one row and their probabilities: different classes, and parts of 1."""
+        labels, shares = self.labels or (), self.probabilities or ()
+        if not 1 < len(labels) == len(shares) or any(isinstance(each, list) for each in (*labels, *shares)):
+            return False
+        numbers = [share for share in shares if isinstance(share, (int, float))]
+        return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < SURE_PARTS
 
 
 def outcomes_of(
@@ -63,7 +74,22 @@ def outcomes_of(
     predicted = Predicted(None, None)
     if output and reading.with_prediction:
         predicted = predicted_of(output, reading, rows=len(labels))
+        if not reading.with_label and rows is None:
+            return _unlabelled(predicted, reading)
     return _side_by_side(labels, predicted, reading, rows)
+
+
+def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
+    """The outcomes of a record without labels, which has as many rows as predictions.
+
+    Raises RecordRefused if it has none.
+    """
+    if predicted.is_of_classes:
+        predicted = Predicted([predicted.labels], [predicted.probabilities])
+    rows = len(predicted.probabilities if predicted.labels is None else predicted.labels)  # type: ignore[arg-type]
+    if not rows:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    return _side_by_side([None] * rows, predicted, reading, rows)
 
 
 def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
@@ -72,6 +98,9 @@ def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | Non
     Raises RecordRefused as `outcomes_of` does.
     """
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
+    if not reading.with_label and rows is None:
+        at = (_of_documents([document], address, reading, 0) for address in (reading.prediction, reading.probability))
+        return _unlabelled(Predicted(*at), reading)
     if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
     labels = [None] * (rows or 0) if found is None else [text_or_none(value) for value in _flat([found])]
