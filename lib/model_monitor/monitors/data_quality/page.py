@@ -7,9 +7,9 @@ from shlex import quote
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, check_in_words, excess
+from model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.headline import ONE_VALUE, evidence_of, no_more_than, not_compared
+from model_monitor.documents.headline import ONE_VALUE, SEGMENT_DRIFT, evidence_of, no_more_than, not_compared, place_of
 from model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
@@ -32,7 +32,15 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
 from model_monitor.monitors.data_quality.pictures import overlay_of
-from model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, unit_of
+from model_monitor.monitors.data_quality.words import (
+    DOMAIN,
+    HIDDEN,
+    Said,
+    Side,
+    said_of,
+    sides,
+    unit_of,
+)
 from model_monitor.monitors.protocol import violated
 from model_monitor.statistics.drift.distributions import StepCdf, Values
 from model_monitor.statistics.states import FeatureProfile, Profile
@@ -44,9 +52,11 @@ READING = (
     "for all beyond. Of texts they are the most frequent values, the others, and those that the baseline has not.",
     "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window in "
     "which nothing changed looks like this one.",
+    "Of each segment, within is what changed in it, and mix what its share of the rows did: together they are the whole change.",
     "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "
     "checks.json has all numbers.",
 )
+MOST_SEGMENTS_SHOWN = 12
 FEW_HOURS = 6  # with fewer, numbers up to 23 are no hours of the day
 FILLERS = frozenset({0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0})  # what programs write where there is no number
 
@@ -78,8 +88,8 @@ def page_of(
     cards = []
     for name in bad:
         said = said_of(first[name], features.get(name), known, max_domain_size)
-        before = known.references.get(first[name].against or "", known.distributions).get(name)
-        cards.append(_card(name, first[name], said, by_name[name], before, now.get(name), known, most_named))
+        before, after = sides(first[name], features.get(name), known)
+        cards.append(_card(name, first[name], said, by_name[name], before, after, known, most_named))
     calm = [name for name in names if name not in first]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
@@ -124,7 +134,9 @@ def _card(
     short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
     short += f": {values}" if values and first.check == DOMAIN else ""
     also = [check_in_words(each) for each in violated(results) if each.check != first.check]
+    where = place_of(first, with_values=most_named > 0)
     hints = [
+        *([where] if where else []),
         *_may_be(first, before, now, with_values=most_named > 0),
         *([f"also: {', '.join(dict.fromkeys(also))}"] if also else []),
     ]
@@ -140,11 +152,25 @@ def _card(
             each.formula or "",
         )
         for each in results
+        if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED
     )
     columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
     evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
-    more: tuple[Block, ...] = (PageTable(columns, tuple(map(Line, rows))), EXPLAIN.format(name=quote(name)))
+    more: tuple[Block, ...] = (
+        PageTable(columns, tuple(map(Line, rows))),
+        *_parts_table(first),
+        EXPLAIN.format(name=quote(name)),
+    )
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
+
+
+def _parts_table(result: CheckResult) -> Iterator[PageTable]:
+    """What each segment adds to the change, those with the most first."""
+    if result.parts and result.parts[0].segment != HIDDEN:
+        titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
+        parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
+        numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
+        yield PageTable(titles, tuple(map(Line, numbers)))
 
 
 def _may_be(result: CheckResult, before: Side, now: Side, *, with_values: bool) -> Iterator[str]:

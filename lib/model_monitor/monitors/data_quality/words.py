@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
 from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
-from model_monitor.documents.headline import DRIFT, ONE_VALUE, moved
+from model_monitor.documents.headline import DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
@@ -65,12 +66,45 @@ def with_words(
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
         shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
-        members = {"words": found.words, "values": None if hide_values else shown or None, "change": found.change}
+        members: dict[str, Any] = {
+            "words": found.words,
+            "values": None if hide_values else shown or None,
+            "change": found.change,
+        }
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
+        if result.check == SEGMENT_DRIFT:
+            from model_monitor.monitors.data_quality.segments import cut_of
+
+            members["where"] = (
+                f"only in {ONE_SEGMENT}{cut_of(features.get(result.feature or ''), result.segment or '')}"
+            )
         return result.model_copy(update=members)
 
-    return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    return tuple(map(without_segments, found)) if hide_values else found
+
+
+def without_segments(result: CheckResult) -> CheckResult:
+    """The result without the names of segments, which are values of the data."""
+    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
+    return result.model_copy(update={"segment": None, "parts": parts})
+
+
+def sides(
+    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline
+) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
+    """What a check has compared: the feature in the baseline, or another reference, and now; in a segment, if it is of one."""
+    name = result.feature or ""
+    if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
+        before = known.references.get(result.against or "", known.distributions).get(name)
+        return before, from_feature_profile(current) if current is not None else None
+    from model_monitor.monitors.data_quality.segments import segment_of
+
+    whole = next((each for each in known.profile.features if each.name == name), None)
+    found = (segment_of(each, result.segment) for each in (whole, current))
+    first, second = (from_feature_profile(each) if each is not None else None for each in found)
+    return first, second
 
 
 def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
@@ -78,15 +112,14 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     name = result.feature or ""
     if result.check == EXPECTATION:
         return Said(plain_words(result), change=result.change, short=result.reason or "")
-    before = known.references.get(result.against or "", known.distributions).get(name)
+    before, now = sides(result, current, known)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:
         words = told.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
         change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
         return Said(words, (), change, change or words)
-    if current is None or before is None or result.observed is None:
+    if current is None or before is None or now is None or result.observed is None:
         return Said(plain_words(result))
-    now = from_feature_profile(current)
     if result.check == COMPLETENESS:
         return _missing(name, before, now)
     if result.check == DOMAIN:
@@ -99,7 +132,7 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     if result.check == "data_type_check":
         what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
         return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
-    if result.check == DRIFT or result.method is not None:
+    if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         found = _moved(result, before, now, max_domain_size)
         words = f"{name} {_drifted(result)}{found.words and f': {found.words}'}"
         return Said(words, found.values, found.change or "has another distribution", found.short, found.by)
