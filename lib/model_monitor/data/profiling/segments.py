@@ -283,7 +283,7 @@ class SegmentsGatherer:
             if end > start:
                 if segment.runs is None:
                     segment.runs = RowRunsGatherer(self._column, self._run_plan, self._partition, MOST_RUNS)
-                segment.runs.update(_RowsOf(block, places[start:end]))
+                segment.runs.update(block, places[start:end])
 
     def states(self) -> Iterator[State]:
         """The feature by segment; without segments that no row was in, but for those that were asked for."""
@@ -388,28 +388,3 @@ class _InSegment:
             whole, fractional = (moments.present, 0) if is_whole else (0, moments.present)
             yield DataTypeCounts(missing=moments.absent, integral=whole, fractional=fractional)
         yield from (moments, self.sketch.state())
-
-
-class _RowsOf(Block):
-    """Some rows of a block, as its runs of rows are taken from them. places: of the rows."""
-
-    def __init__(self, block: Block, places: NDArray[np.int64]) -> None:
-        self._block, self._places = block, places
-
-    @property
-    def rows(self) -> int:
-        return len(self._places)
-
-    def cells(self, column: ColumnPlan) -> pa.Array:
-        return _Picked(self._block.cells(column), self._places)
-
-
-@dataclass(frozen=True, slots=True)
-class _Picked:
-    """Cells at some places, of which a run takes a few neighbours."""
-
-    cells: pa.Array
-    places: NDArray[np.int64]
-
-    def slice(self, start: int, length: int) -> pa.Array:
-        return self.cells.take(pa.array(self.places[start : start + length]))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
 from model_monitor.documents.statistics import Statistics
@@ -31,7 +31,10 @@ from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_R
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, group_size, in_minutes
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class QualityBaseline(StoredBaseline):
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
         """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
+        from model_monitor.statistics.verdicts.volume import Volume
+
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
@@ -128,6 +133,8 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:
+            from model_monitor.statistics.verdicts.volume import in_minutes
+
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         alarmed = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
         return (*beside, *((WINDOW, name, {**raw, **alarmed[name]}) for name, raw in own.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from model_monitor.documents.check_results import (
     BudgetLedger,
@@ -29,7 +30,9 @@ from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared
-from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.volume import Volume
 
 import_all(hints)
 
@@ -163,7 +166,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
-    tests[VOLUME] = 0 if volume is None else (volume.alike is not None) + (volume.gaps_alike is not None)
+    tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -195,22 +198,22 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
 
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
-    if (alike := volume.alike) is None:
+    if (usual := volume.usual) is None:
         return None
-    expected, p = usual(alike), min(chance_of_rows(rows, alike), 1.0)
-    finding = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
-    return finding, messages.unusual(rows, expected)
+    p, formula = usual.chance_of(rows), "rows beside those of n windows"
+    finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
+    return finding, messages.unusual(rows, usual.rows)
 
 
 def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """How old the newest row is, and what to say if that is an alarm."""
-    if (alike := volume.gaps_alike) is None:
+    if (usual := volume.usual_gap) is None:
         return None
-    expected, gap = usual_gap(alike, volume.minutes), volume.gap
+    expected, gap = usual.minutes, volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = chance_of_gap(gap, rows, alike, volume.minutes), "minutes beside those of n windows"
-    finding = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
+    p, formula = usual.chance_of(gap, rows), "minutes beside those of n windows"
+    finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     return finding, messages.stale(gap, expected)
 
 

@@ -205,13 +205,18 @@ MOST_SEASONS = 14  # Source: D4.3
 
 
 def _named(reference: str, entries: list[Entry], time: str) -> list[Entry]:
-    """The windows that a reference of the window that ends at `time` names, the latest first; none if there are too few."""
+    """The windows that a reference of the window that ends at `time` names, the latest first; none if there are too few.
+
+    `previous` is the window before, whatever was the matter with it. In others one with an alarm that nobody accepted doesn't
+    count: what is mended would be a change from the fault.
+    """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
+    healthy = [entry for entry in entries if not entry.alarmed] if number else entries
     if kind == "previous":
-        return entries[: -count - 1 : -1] if len(entries) >= count else []
-    by_time = {time_of(entry.time): entry for entry in entries}
-    times = [*sorted(by_time), time_of(time)]
+        return healthy[: -count - 1 : -1] if len(healthy) >= count else []
+    by_time = {time_of(entry.time): entry for entry in healthy}
+    times = [*sorted(time_of(entry.time) for entry in entries), time_of(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
     return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time]
