@@ -72,6 +72,8 @@ class CheckResult(Section):
     ids: of an expectation the first records that offend, where records have ids.
 
     segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
+
+    guess: of a violated one what it may have become, as a person would guess first.
     """
 
     feature: Name | None = None
@@ -112,6 +114,7 @@ class CheckResult(Section):
     segment: Name | None = None
     where: Name | None = None
     parts: tuple[SegmentPart, ...] | None = None
+    guess: Name | None = None
 
     @property
     def is_violation(self) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
-import numpy as np
-
 from model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.headline import ONE_VALUE, SEGMENT_DRIFT, evidence_of, no_more_than, not_compared, place_of
@@ -39,12 +37,9 @@ from model_monitor.monitors.data_quality.words import (
     Side,
     said_of,
     sides,
-    unit_of,
 )
 from model_monitor.monitors.protocol import violated
-from model_monitor.statistics.drift.distributions import StepCdf, Values
 from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
@@ -57,8 +52,6 @@ READING = (
     "checks.json has all numbers.",
 )
 MOST_SEGMENTS_SHOWN = 12
-FEW_HOURS = 6  # with fewer, numbers up to 23 are no hours of the day
-FILLERS = frozenset({0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0})  # what programs write where there is no number
 
 
 def page_of(
@@ -137,7 +130,13 @@ def _card(
     where = place_of(first, with_values=most_named > 0)
     hints = [
         *([where] if where else []),
-        *_may_be(first, before, now, with_values=most_named > 0),
+        *(
+            [first.guess]
+            if first.guess
+            else ["a new category, or another spelling of one?"]
+            if first.check == DOMAIN
+            else []
+        ),
         *([f"also: {', '.join(dict.fromkeys(also))}"] if also else []),
     ]
     if name in known.outputs:
@@ -171,50 +170,6 @@ def _parts_table(result: CheckResult) -> Iterator[PageTable]:
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
         numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
         yield PageTable(titles, tuple(map(Line, numbers)))
-
-
-def _may_be(result: CheckResult, before: Side, now: Side, *, with_values: bool) -> Iterator[str]:
-    """What the change may be, as far as the numbers look like it. with_values: whether one of them may be named."""
-    if before is None or now is None:
-        return
-    if result.check == DOMAIN:
-        yield "a new category, or another spelling of one?"
-    if before.numbers is None or now.numbers is None:
-        return
-    sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
-    if not all(side.total for side in sides):
-        return
-    if len(sides[1].values) == 1 < len(sides[0].values):
-        yield f"all values are {number_text(float(sides[1].values[0])) if with_values else 'the same'}: is it frozen?"
-        return
-    if guess := unit_of(*sides) or _shifted_clock(*sides):
-        yield guess
-        return
-    for value in FILLERS if with_values else ():
-        was, found = (
-            float(np.diff(side.shares_at(np.array([np.nextafter(value, -np.inf), value])))[0]) for side in sides
-        )
-        if found - was >= LEAST_EFFECT and len(sides[0].values) > 2:
-            yield f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
-            return
-
-
-def _shifted_clock(before: StepCdf, now: StepCdf) -> str:
-    """What it may be if numbers that are hours of the day are those of the baseline some hours later; empty otherwise."""
-    hours: Values = np.arange(24, dtype=np.float64)
-    if not (
-        np.isin(before.values, hours).all() and np.isin(now.values, hours).all() and len(before.values) > FEW_HOURS
-    ):
-        return ""
-    was, found = (np.diff(side.shares_at(hours), prepend=0.0) for side in (before, now))
-    apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
-    best = int(np.argmin(apart))
-    told = f"{best} later" if best <= 12 else f"{24 - best} earlier"
-    return (
-        f"the hours of the day are those of the baseline, {told}: a shifted clock?"
-        if apart[best] < apart[0] / 3
-        else ""
-    )
 
 
 _CALM = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -35,8 +35,6 @@ _PLAIN = {
 _OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
 
 Side = FeatureDistribution | None
-UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0, 1024.0, 2.54, 1.609, 2.205, 4.184)
-"""Factors between units that people mix up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,17 @@ def with_words(
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
 
+    names = dict.fromkeys(result.feature or "" for result in results if _may_be_guessed(result, features))
+    bad = {name: features[name] for name in names}
+    guesses: dict[str, str] = {}
+    if bad:
+        from model_monitor.monitors.data_quality.guesses import guess_of, suspects_of
+
+        now = {name: from_feature_profile(feature) for name, feature in bad.items()}
+        for suspect in suspects_of(bad, known.distributions, now):
+            if guess := guess_of(replace(suspect, with_values=not hide_values)):
+                guesses[suspect.name] = guess[1]
+
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
         shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
@@ -73,7 +82,9 @@ def with_words(
         }
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
-        if result.check == SEGMENT_DRIFT:
+        if result.check != SEGMENT_DRIFT:
+            members["guess"] = guesses.get(result.feature or "")
+        else:
             from model_monitor.monitors.data_quality.segments import cut_of
 
             members["where"] = (
@@ -83,6 +94,10 @@ def with_words(
 
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
     return tuple(map(without_segments, found)) if hide_values else found
+
+
+def _may_be_guessed(result: CheckResult, features: Mapping[str, FeatureProfile]) -> bool:
+    return result.status is CheckStatus.VIOLATED and result.feature in features and result.check != SEGMENT_DRIFT
 
 
 def without_segments(result: CheckResult) -> CheckResult:
@@ -201,10 +216,16 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
         return Said("")
     _, what, was_, is_ = max(apart, key=itemgetter(0))
     change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
-    change += " (another unit?)" if what == "mean" and unit_of(*sides) else ""
+    change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
     change = change if what == "mean" else f"spreads otherwise: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
     return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
+
+
+def _is_unit(before: StepCdf, now: StepCdf) -> bool:
+    from model_monitor.monitors.data_quality.guesses import unit_of
+
+    return unit_of(before, now) is not None
 
 
 def _deviation(values: StepCdf) -> float | None:
@@ -227,16 +248,3 @@ def _without_values(description: str) -> str:
         if value:
             return said + mark + HIDDEN
     return description
-
-
-def unit_of(before: StepCdf, now: StepCdf) -> str:
-    """What it may be if every part of the numbers is so many times what it was; empty if no unit explains it."""
-    shares = (0.1, 0.5, 0.9)
-    sides = (side.finite() for side in (before, now))
-    pairs = zip(*(side.quantiles(shares) if side.total else () for side in sides), strict=False)
-    ratios = [b / a for a, b in pairs if a and b / a > 0]
-    for unit in (*UNITS, *(1 / unit for unit in UNITS)) if len(ratios) == len(shares) else ():
-        if all(abs(math.log(ratio / unit)) < 0.2 for ratio in ratios):
-            usual = f"{number_text(unit, 3)} times" if unit > 1 else f"1/{number_text(1 / unit, 3)} of"
-            return f"all of them are about {usual} a usual one: another unit?"
-    return ""
