@@ -69,9 +69,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
         pytest.param(["OK", "OK"], "No alert in 2 models.", id="fine"),
         pytest.param(["OK", "FAILED"], "No alert, but 1 of 2 models could not be checked.", id="one not checked"),
         pytest.param(["IN_ALERT", "OK"], "1 of 2 models is in alert, since 2024-03-04 18:00.", id="one"),
-        pytest.param(
-            ["IN_ALERT", "IN_ALERT"], "2 of 2 models are in alert, the first since 2024-03-04 18:00.", id="both"
-        ),
+        pytest.param(["IN_ALERT", "IN_ALERT"], "2 of 2 models are in alert, since 2024-03-04 18:00.", id="both"),
     ],
 )
 def test_the_headline_counts_models(states, said):
@@ -84,6 +82,13 @@ def test_the_headline_counts_models(states, said):
     ]
 
     assert page_of_all(watched, "shop").headline.text == said
+
+
+def test_the_headline_says_which_began_first():
+    alert = {"state": State.IN_ALERT, "windows": windows(1, causes=("a",))}
+    watched = [Watched("a", since="2024-03-04T19:00:00Z", **alert), Watched("b", since="2024-03-04T18:00:00Z", **alert)]
+
+    assert page_of_all(watched, "shop").headline.text == "2 of 2 models are in alert, the first since 2024-03-04 18:00."
 
 
 def test_what_most_have_in_common_is_one_cause():

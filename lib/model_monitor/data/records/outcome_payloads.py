@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from model_monitor.data.records import INDEX_NAMES, OUTPUT_INDEXES
 from model_monitor.data.records.csv_rows import Row, cells_of
 from model_monitor.data.records.decoding import (
     BASE64,
@@ -149,6 +150,9 @@ def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> 
     """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
     if encoding_of(output) == CSV:
         cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
+        if len(cells) == 1 < rows == len(cells[0]) and not reading.records.exact_keys:
+            # as the built-in XGBoost answers: a score for each row, all in one
+            cells = [(cell,) for cell in cells[0]]
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
     documents = documents_in(output.data)
     return Predicted(
@@ -303,7 +307,7 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
     raise RecordRefused(Refusal.NO_PROBABILITY)
 
 
-INPUT, OUTPUTS = "endpointInput", ("endpointOutput", "batchTransformOutput")
+INPUT, OUTPUTS = INDEX_NAMES[0], OUTPUT_INDEXES
 
 
 def features_of(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.records.arrays import CHUNK_BYTES, Flags, chunks, is_writable, where
-from model_monitor.data.records.capture_documents import documents_of
+from model_monitor.data.records.capture_documents import Payloads, documents_of
 from model_monitor.data.records.captured_lines import rows_of_halves
 from model_monitor.data.records.csv_rows import Row, cell_of_rows, parsed_rows
 from model_monitor.data.records.decoded_rows import Decoded, DecodedRows
@@ -94,7 +94,7 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
     plain, left_out = documents.judged_by_their_events(reading.records)
     asked = [documents.truth] * reading.with_label
     if reading.with_prediction:
-        asked.append(documents.halves[OUTPUTS[0] if OUTPUTS[0] in documents.halves else OUTPUTS[1]])
+        asked.append(Payloads.first_of([documents.halves[name] for name in OUTPUTS if name in documents.halves]))
     if reading.features is not None:
         asked.append(documents.halves[INPUT])
         plain = plain & (reading.features.path is None)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,15 +35,17 @@ class Calibration:
     probabilities: Numbers
 
     @classmethod
-    def of(cls, counts: ScoreCounts) -> Calibration:
+    def of(cls, counts: ScoreCounts, prior: float = 0.0) -> Calibration:
         """The isotonic regression of what happened on the score, by pooling neighbours that fall.
+
+        prior: rows of each class that every block is given beside its own, so that none is certain.
 
         Source: Barlow et al. 1972, "Statistical Inference under Order Restrictions", pool adjacent violators; Zadrozny and Elkan
         2002, "Transforming classifier scores into accurate multiclass probability estimates".
         """
-        blocks = list(_blocks(counts))
-        ends = np.array([(first, last - 1) for first, last, _ in blocks], dtype=np.int64).reshape(-1, 2)
-        shares = np.array([share for *_, share in blocks])
+        blocks = np.array([*_blocks(counts)], dtype=np.int64).reshape(-1, 4)
+        ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
+        shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
 
     def __call__(self, scores: Numbers) -> Numbers:
@@ -52,9 +53,9 @@ class Calibration:
         return np.interp(scores, self.scores, self.probabilities)
 
 
-def _blocks(counts: ScoreCounts) -> Iterator[tuple[int, int, float]]:
-    """The first score of each block of equal probability, the one after its last, and the probability."""
-    stack: list[tuple[int, int, int, int]] = []  # first, last + 1, hits, rows
+def _blocks(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
+    """The first score of each block of equal probability, the one after its last, rows in which it happened, and all rows."""
+    stack: list[tuple[int, int, int, int]] = []
     rows = (counts.negatives + counts.positives).tolist()
     for place, (hits, of) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
         first, last = place, place + 1
@@ -62,7 +63,7 @@ def _blocks(counts: ScoreCounts) -> Iterator[tuple[int, int, float]]:
             first, _, more, many = stack.pop()
             hits, of = hits + more, of + many
         stack.append((first, last, hits, of))
-    return ((first, last, hits / of) for first, last, hits, of in stack)
+    return stack
 
 
 def compact(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
@@ -70,7 +71,7 @@ def compact(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
     most = max(1, int((counts.negatives + counts.positives).sum()) // groups)
     rows = np.cumsum(counts.negatives + counts.positives)
     starts: list[int] = []
-    for first, last, _ in _blocks(counts):
+    for first, last, *_ in _blocks(counts):
         starts.append(first)
         if last - first > 2:
             inner = np.arange(first + 1, last - 1)

@@ -32,7 +32,7 @@ WINDOWS = 24  # of each line, and of what is drawn over time
 NAMED = 3
 MOST_CAUSES = 8
 MOST_LINES = 3_000  # models; the page says how many more there are
-LONGEST = 150  # letters of a sentence, so that a line stays low
+LONGEST = 100  # letters of a sentence, so that a line stays low
 
 HOW = (
     "A line is a model, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, red "
@@ -179,11 +179,11 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
         text = f"No alert in {many}" if not failed else f"No alert, but {len(failed):,} of {many} could not be checked"
         return Headline(f"{text}.", unchecked, Mark.NONE if failed else Mark.GOOD)
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
-    since = min((each.since for each in bad if each.since), default="")
+    times = sorted({each.since for each in bad if each.since})
     verb = "is" if len(alerting) == 1 else "are"
-    began = f", {'since' if len(alerting) == 1 else 'the first since'} {_time(since)}" if since else ""
+    began = f", {'since' if len(times) == 1 else 'the first since'} {_time(times[0])}" if times else ""
     first, *others = causes_of(bad)
-    detail = [f"{first.said[0].upper()}{first.said[1:]}."]
+    detail = [f"{first.said}."]
     if others:
         detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
     return Headline(
@@ -193,8 +193,8 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
 
 def _common(bad: Sequence[Watched]) -> PointChart:
     """How many models each change is in, beside the window before."""
-    now = Counter(cause for each in bad for cause in set(each.causes))
-    before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in set(window.causes))
+    now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
+    before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
     points = tuple(
         Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in now.most_common(MOST_CAUSES)
     ) or (Point("violations", float(len(bad)), 0.0, mark=Mark.BAD),)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,8 +21,10 @@ from urllib.parse import urlparse
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument, MonitorError
+from model_monitor.reports.outputs.printable import error_lines
+from model_monitor.running.configuration.command_line import require_places
 from model_monitor.running.layout import Layout
-from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import Record
 from model_monitor.running.scheduling.schedules import Clock
@@ -223,6 +226,13 @@ class _Forked:
 def _run(command: JobCommand) -> None:
     os.environ.update(_variables(command))
     os.chdir(command.folder)
+    try:
+        require_places(command.words[1:])
+    except MonitorError as error:  # before there is a run that could leave its message
+        with suppress(MonitorError):
+            write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
+        sys.stderr.write(error_lines(error))
+        sys.exit(error.exit_status)
     sys.argv = ["model-monitor", *command.words]
     runpy.run_module("model_monitor.cli", run_name="__main__")
 

@@ -22,7 +22,6 @@ from model_monitor.reports.history_page.fleet import WINDOWS, SeenWindow, State,
 from model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
 from model_monitor.reports.page.files import Report as PageFile
 from model_monitor.reports.sinks import Environment
-from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.scheduling.fleet import Entry, Fleet
 from model_monitor.running.scheduling.plan import Plan, model_of
 from model_monitor.running.scheduling.record import Record, held
@@ -36,11 +35,9 @@ TOLD = "told.json"  # beside the page: what the sinks were notified of
 
 def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
     """How it stands with an entry after its runs. folder: of the page of all, from which others are found."""
-    plan = entry.plan
+    plan, fault = entry.plan, _in_a_line(str(entry.fault)) if entry.fault else ""
     if plan is None:
-        return Watched(
-            entry.name, State.FAILED, fault=_in_a_line(failure_of(entry.fault).reason) if entry.fault else ""
-        )
+        return Watched(entry.name, State.FAILED, fault=fault)
     known = Watched(
         plan.name,
         State.FAILED,
@@ -51,7 +48,7 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
     if record is None:
-        return replace(known, fault="it can't be run, or its record can't be read; the log says why")
+        return replace(known, fault=fault)
     alerts, fault = _alerts(plan)
     windows = tuple(
         SeenWindow(window.time, window.violations, tuple(window.since or {})) for window in alerts.windows[-WINDOWS:]
@@ -144,15 +141,14 @@ def _tell(
     }
     news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
     over = sorted(set(told) - set(standing))
-    notices = [Notice(ALERTS, cause.said) for cause in causes_of(news)]
-    notices += [Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")] if over else []
+    notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
+    if over:
+        ended = [each for each in watched if each.name in over]
+        notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
-    for notice in notices:
+    for kinds, notice in notices:
         report = Report(
-            "ALL",
-            "",
-            now,
-            AlertReport(AlertStatus.OK),
+            *(kinds, "", now, AlertReport(AlertStatus.OK)),
             schedule=fleet.name,
             notices=(notice,),
             paths={"page": str(page)},
@@ -161,6 +157,10 @@ def _tell(
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
     return failures
+
+
+def _kinds(of: Sequence[Watched]) -> str:
+    return " and ".join(dict.fromkeys(each.kind for each in of if each.kind)) or "SCHEDULES"
 
 
 def _told(path: Path) -> dict[str, str]:

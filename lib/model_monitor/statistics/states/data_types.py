@@ -200,8 +200,7 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     return bool(((places > 0) & (places < np.diff(offsets) - 1)).all())
 
 
-WINDOW_BYTES = 2**17
-"""So many bytes that what is made of them stays in a core's cache, and is not asked of the system anew."""
+WINDOW_BYTES = 2**17  # what is made of so many stays in a core's cache
 
 
 def _others_than_digits(characters: NDArray[np.uint8]) -> int:

@@ -85,7 +85,8 @@ class TextLengths(State):
     @classmethod
     def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
-        lengths = np.minimum(_lengths_of(texts), LONGEST)
+        are_ascii = pc.all(pc.string_is_ascii(texts)).as_py()  # then where they begin tells it
+        lengths = np.minimum((pc.binary_length if are_ascii else pc.utf8_length)(texts).to_numpy(), LONGEST)
         found = np.bincount(lengths, counts, minlength=1).astype(np.int64)
         return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
 
@@ -105,11 +106,3 @@ class TextLengths(State):
     def contradiction(self) -> str | None:
         are_lengths = all(0 <= length <= LONGEST and count for length, count in self.counts.items())
         return None if are_lengths else "a length occurs twice, never, or is none"
-
-
-def _lengths_of(texts: pa.Array) -> NDArray[np.int32]:
-    """Characters of each text. Those of ASCII letters alone are told by where they begin."""
-    offsets = np.frombuffer(texts.buffers()[1] or bytes(4), np.int32)[texts.offset :][: len(texts) + 1]
-    letters = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
-    lengths: NDArray[np.int32] = np.diff(offsets)
-    return lengths if letters.max(initial=0) < 128 else pc.utf8_length(texts).to_numpy()

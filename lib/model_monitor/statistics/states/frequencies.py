@@ -32,8 +32,6 @@ KEY_BYTES = 256  # a longer value is kept as so many bytes of it and a hash of a
 SLOTS = 2**17
 """For so many values at once as a builder takes, enough for most to have a slot that no repeated one comes to."""
 
-FEW = SLOTS // 8
-
 _SLOT_BITS = np.uint64(SLOTS - 1)
 _CUT_MARK = "…#"
 _HASH_BYTES = 8
@@ -172,7 +170,7 @@ class FrequenciesBuilder:
         """The frequencies of all values so far, in the order that their bytes have."""
         kept, bound = self._folded()
         counts: dict[str, int] = {}
-        for key, count in sorted(zip(_texts(kept.keys), kept.counts.tolist(), strict=True)):
+        for key, count in sorted(zip(texts_of(kept.keys), kept.counts.tolist(), strict=True)):
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
@@ -196,7 +194,7 @@ class FrequenciesBuilder:
         return found.where(found.counts > 0) if cut else found, self._bound + cut
 
 
-def _texts(keys: pa.StringArray) -> list[str]:
+def texts_of(keys: pa.StringArray) -> list[str]:
     """The keys as Python's texts. What is not UTF-8, which Parquet may hold, has U+FFFD in its place."""
     try:
         texts: list[str] = keys.to_pylist()
@@ -246,7 +244,7 @@ def _surely_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
     """Which values occurred once, as far as their hashes tell it: no repeated one came to the same slot."""
     counts = np.concatenate([part.counts for part in parts])
     known = [part.hashes for part in parts if part.hashes is not None]
-    if len(known) < len(parts) or len(counts) < FEW:  # few values are encoded before their hashes are sorted
+    if len(known) < len(parts) or len(counts) < SLOTS // 8:  # few values are encoded before their hashes are sorted
         return np.zeros(len(counts), dtype=bool)
     hashes = np.concatenate(known)
     single: NDArray[np.bool_] = counts == 1

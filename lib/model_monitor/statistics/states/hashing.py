@@ -5,7 +5,7 @@ Every step of the algorithm is done for all values of an array at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -137,7 +137,7 @@ _LANE_SEEDS = (int(PRIME_1) + int(PRIME_2), int(PRIME_2), 0, -int(PRIME_1))  # b
 _LANE_ROTATIONS = (1, 7, 12, 18)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
-_LOW_BYTE, _BYTE_BITS = np.uint64(0xFF), np.uint64(8)
+_LOW_BYTE, _BYTE_BITS, _NOTHING = np.uint64(0xFF), np.uint64(8), np.uint64(0)
 _64_BITS = 2**64 - 1
 
 
@@ -188,56 +188,36 @@ def _stripes_at(content: Bytes, places: Places) -> Words:
 
 def _take_words(hashes: Hashes, words: Words, counts: Places) -> None:
     """Go on with `counts` words of each text, three at most."""
-
-    def after(before: Hashes, word: Words) -> Hashes:
-        found = _lane_after(None, word)
-        found ^= before
-        found = rotated(found, 27)
-        found *= PRIME_1
-        found += PRIME_4
-        return found
-
     for step in range(int(counts.max(initial=0))):
-        _go_on(hashes, counts > step, words[:, step], after)
+        _go_on(hashes, counts > step, _lane_after(None, words[:, step]), 27, PRIME_1, PRIME_4)
 
 
 def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
-
-    def after_half(before: Hashes, half: Words) -> Hashes:
-        found = half & _LOW_HALF
-        found *= PRIME_1
-        found ^= before
-        found = rotated(found, 23)
-        found *= PRIME_2
-        found += PRIME_3
-        return found
-
-    def after_byte(before: Hashes, byte: Words) -> Hashes:
-        found = byte & _LOW_BYTE
-        found *= PRIME_5
-        found ^= before
-        found = rotated(found, 11)
-        found *= PRIME_1
-        return found
-
     has_half = lengths >= HALF_WORD_BYTES
-    _go_on(hashes, has_half, rest, after_half)
+    _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
     rest >>= has_half * _HALF_WORD_BITS
     lengths = lengths & 3
     for step in range(int(lengths.max(initial=0))):
-        _go_on(hashes, lengths > step, rest, after_byte)
+        _go_on(hashes, lengths > step, (rest & _LOW_BYTE) * PRIME_5, 11, PRIME_1, _NOTHING)
         rest >>= _BYTE_BITS
 
 
-def _go_on(hashes: Hashes, chosen: NDArray[np.bool_], words: Words, after: Callable[[Hashes, Words], Hashes]) -> None:
+def _go_on(
+    hashes: Hashes, chosen: NDArray[np.bool_], words: Words, bits: int, prime: np.uint64, constant: np.uint64
+) -> None:
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
-    if 4 * count > len(chosen):
-        np.putmask(hashes, chosen, after(hashes, words))
-    elif count:
-        places = np.flatnonzero(chosen)
-        hashes[places] = after(hashes[places], words[places])
+    if not count:
+        return
+    places = np.flatnonzero(chosen) if 4 * count < len(chosen) else slice(None)
+    found = rotated(hashes[places] ^ words[places], bits)
+    found *= prime
+    found += constant
+    if isinstance(places, slice):
+        np.putmask(hashes, chosen, found)
+    else:
+        hashes[places] = found
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:

@@ -97,7 +97,7 @@ def estimated(
     """
     cells, calibration = Cells.of(predictions), Calibration.of(reference)
     expected = cells.evidence(cells.rows * calibration(cells.scores), classes)
-    values = _values(expected, costs)
+    values = values_of(expected, costs)
     apart = differences(cells, reference, values, costs, seed)
     names = [name for name, value in values.items() if math.isfinite(value)]
     known = {name: _estimate(name, values[name], apart[name], expected) for name in names}
@@ -115,14 +115,14 @@ def differences(
     for _ in range(REPEATS):
         drawn = random.binomial(rows, of_reference)
         again = Calibration.of(replace(known, negatives=rows - drawn, positives=drawn))
-        realised = _values(few.evidence(random.binomial(few.rows, of_window)), costs)
-        told = _values(few.evidence(few.rows * again(few.scores)), costs)
+        realised = values_of(few.evidence(random.binomial(few.rows, of_window)), costs)
+        told = values_of(few.evidence(few.rows * again(few.scores)), costs)
         for name, values in found.items():
             values.append(realised.get(name, math.nan) - told.get(name, math.nan))
     return {name: np.array(values) for name, values in found.items()}
 
 
-def _values(evidence: BinaryEvidence, costs: Mapping[str, float] | None) -> dict[str, float]:
+def values_of(evidence: BinaryEvidence, costs: Mapping[str, float] | None) -> dict[str, float]:
     """Every metric of the evidence, but for those of a constant classifier, which say nothing of the model."""
     with np.errstate(all="ignore"):
         found = {metric.name: float(metric(evidence).value) for metric in BINARY.values() if "operator" in metric.facts}

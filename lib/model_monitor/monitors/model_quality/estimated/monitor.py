@@ -99,7 +99,7 @@ class EstimatedQualityMonitor(Monitor):
     """
 
     ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.ESTIMATED_QUALITY
-    NAMESPACE: ClassVar[str] = "model-metrics"
+    NAMESPACE: ClassVar[str] = "estimated-metrics"
     STATE: ClassVar[type[State]] = EstimatedOutcomes
     BASELINE_STATE: ClassVar[type[State]] = Outcomes
     CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
