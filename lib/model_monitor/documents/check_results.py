@@ -331,6 +331,26 @@ def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
 
 
+def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
+    """Which alarms of the window before are over in this one, told once: by the window that follows the last one that had it.
+
+    since: by cause, of the window before. began: when this one did.
+    """
+    judged: dict[str, bool] = {}
+    for each in results:
+        if each.status is not CheckStatus.NOT_JUDGED and since:
+            judged[cause(each)] = judged.get(cause(each), True) and each.status is not CheckStatus.VIOLATED
+    return tuple(
+        Hint(
+            hint="alarm_ended",
+            features=(name,),
+            description=f"{name}: back {f'since {began}' if began else 'in this window'}, it was an alarm since {start}",
+        )
+        for name, start in since.items()
+        if judged.get(name, False)
+    )
+
+
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:
     """The alarms of a run, the largest first."""
     found: dict[int, list[CheckResult]] = {}

@@ -120,12 +120,16 @@ class QualityBaseline(StoredBaseline):
         self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
-        age of the newest one at its end, if it is known.
+        age of the newest one at its end, if it is known. What was not violated is an example to later windows, whatever else was.
         """
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
+
+        def alarmed(name: str) -> dict[str, Any]:
+            return {} if violated is None else {"alarmed": name in violated}
+
         beside = (
-            (name, feature, dict(raw))
+            (name, feature, {**raw, **alarmed(feature)})
             for name, side in sides.items()
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
@@ -136,8 +140,7 @@ class QualityBaseline(StoredBaseline):
             from model_monitor.statistics.verdicts.volume import in_minutes
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        alarmed = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
-        return (*beside, *((WINDOW, name, {**raw, **alarmed[name]}) for name, raw in own.items()))
+        return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
