@@ -38,7 +38,15 @@ NOT_OFFERED = {
 RESOURCE = "MonitoringExecution"
 """In version 3 an execution is a resource of its API: what its generated base has (pydantic's methods, `get`, `create`, …)
 is not offered, and its `wait` shows no log unless asked."""
-OF_EXECUTIONS_IN_3 = ("describe", "output", "statistics", "constraint_violations", "suggested_constraints", "stop", "refresh")
+OF_EXECUTIONS_IN_3 = (
+    "describe",
+    "output",
+    "statistics",
+    "constraint_violations",
+    "suggested_constraints",
+    "stop",
+    "refresh",
+)
 
 
 def signatures(python, module, environment, names=CLASSES):
