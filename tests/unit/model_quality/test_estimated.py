@@ -15,6 +15,7 @@ from model_monitor import (
     ModelQualityMonitor,
     OutcomePlan,
     ProblemType,
+    merge_runs,
     outcomes,
     read_baseline,
     run_baseline,
@@ -152,6 +153,10 @@ def test_hours_add_up_to_their_day(tmp_path):
     assert monitor.documents(first + second, monitor.metrics(first + second)) == monitor.documents(
         whole, monitor.metrics(whole)
     )
+    for number, part in enumerate((later[:250], later[250:])):
+        found_in(part, known).write(tmp_path / str(number))
+    merge_runs([str(tmp_path / "0"), str(tmp_path / "1")], str(tmp_path / "day"))
+    assert (tmp_path / "day" / "estimated_quality.json").is_file()
 
 
 def test_scores_that_are_no_probabilities_get_a_sentence_instead_of_a_number():
