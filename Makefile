@@ -78,7 +78,7 @@ test-wide: $(WIDE:%=build/wide/%/.made) classes ## run unit tests and some of Sp
 	@$(MAKE) test SPARK=4.0 ARGS=tests/jobs/test_tables.py
 	@$(MAKE) test SPARK=4.0 REMOTE=1 ARGS=tests/spark
 	@$(MAKE) test SPARK=4.1
-	@PLUGGED_IN=1 $(PY) -m pytest tests/clients/test_plugged_in.py tests/clients/test_sail.py tests/clients/test_grounds.py
+	@PLUGGED_IN=1 $(PY) -m pytest tests/clients/test_plugged_in.py tests/clients/test_sagemaker_signatures.py tests/clients/test_sail.py tests/clients/test_grounds.py
 
 airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds the Airflow that the operators are tested in
 

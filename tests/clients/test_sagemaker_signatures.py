@@ -76,7 +76,6 @@ def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
     assert {method: ours[name].get(method) for method in wanted} == wanted
 
 
-@pytest.mark.slow
 def test_every_public_method_has_the_signature_of_version_3(plugged_in, ours, tmp_path):
     python, quiet = plugged_in("sagemaker-3"), {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     theirs = signatures(python, "sagemaker.core.model_monitor", quiet)
