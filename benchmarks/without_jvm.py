@@ -72,7 +72,7 @@ def compare_captures(records: int, folder: Path) -> None:
     monitor = command(
         "monitor", data, "--dataset-format", "capture", "--baseline", baseline, "--output-path", folder / "report"
     )
-    ours = Contestant("ours: model-monitor monitor, without a JVM", partial(own_process, monitor), rounds=5)
+    ours = Contestant("ours: the command, without a JVM", partial(own_process, monitor), rounds=5)
     peer = Contestant(
         "DuckDB: SUMMARIZE of read_json's cells", partial(own_process, python(SUMMARIZE, data, INPUTS)), rounds=5
     )
