@@ -6,6 +6,7 @@ different values: a plan, a state of the USA and a customer.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -50,6 +51,11 @@ def mixed_csv(rows: int) -> Path:
     return _kept(f"mixed-{rows}-csv", lambda: _tables(rows, 10, TEXTS), _write_csv, ".csv")
 
 
+def mixed_json(rows: int) -> Path:
+    """The rows of `mixed_parquet` as JSON Lines; a missing number is no member."""
+    return _kept(f"mixed-{rows}-jsonl", lambda: _tables(rows, 10, TEXTS), _write_json, ".jsonl")
+
+
 def texts_parquet(rows: int) -> Path:
     """The folder with `rows` rows of texts that hardly repeat, as Parquet files: an id, a URL, a remark of some words."""
     return _kept(f"texts-{rows}-parquet", lambda: _different_texts(rows), _write_parquet, ".parquet")
@@ -66,8 +72,8 @@ def numeric_parquet(rows: int, columns: int) -> Path:
 
 
 def size_bytes(folder: Path) -> int:
-    """What the files of a data set take on disk."""
-    return sum(file.stat().st_size for file in folder.iterdir())
+    """What the files of a data set take on disk, those in its folders included."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def kept(name: str, fill: Callable[[Path], None]) -> Path:
@@ -138,3 +144,10 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
 
 def _write_csv(table: pa.Table, path: Path) -> None:
     pa.csv.write_csv(table, path, pa.csv.WriteOptions(quoting_style="needed"))
+
+
+def _write_json(table: pa.Table, path: Path) -> None:
+    with path.open("w") as file:
+        for batch in table.to_batches(10_000):
+            for row in batch.to_pylist():
+                file.write(json.dumps({name: value for name, value in row.items() if value is not None}) + "\n")

@@ -358,14 +358,14 @@ def _settle(unsettled: list[Step], world: World) -> None:
 
 def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> bool:
     """Whether a step is done by one try of all its drivers, and nothing went wrong meanwhile."""
-    first = 1000 + len(world.processes)
+    before = {each: len(each.struck) for each in world.processes.values()}  # some may go on without who started them
     drivers = [
         world.start(world.hosts[driver], partial(step.job, world), faults.get(driver)) for driver in range(step.drivers)
     ]
     world.run(*drivers)
-    processes = [each for number, each in world.processes.items() if number >= first]
-    world.struck += [(step.name, *each) for process in processes for each in process.struck]
-    is_quiet = all(fault.is_silent for process in processes for fault, _ in process.struck)
+    struck = [each for process in world.processes.values() for each in process.struck[before.get(process, 0) :]]
+    world.struck += [(step.name, *each) for each in struck]
+    is_quiet = all(fault.is_silent for fault, _ in struck)
     if step.name != "run-due":
         return is_quiet and all(driver.status in step.ends_with for driver in drivers)
     if not _is_recorded(step, world):

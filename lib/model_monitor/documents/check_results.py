@@ -29,6 +29,19 @@ BESIDE = frozenset({"attribution_change_check"})
 """Checks whose findings are no violations of a run and alarm nobody. Source: E6.2."""
 
 
+class SegmentPart(Section):
+    """What a segment adds to a distance. cut: the way that the rows are cut. rows: its share of the window's.
+
+    within: as values changed in it. mix: as its share of the rows did.
+    """
+
+    cut: Name
+    segment: Name
+    rows: Number
+    within: Number
+    mix: Number
+
+
 class CheckResult(Section):
     """One check of one feature or metric.
 
@@ -57,6 +70,10 @@ class CheckResult(Section):
     impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
 
     ids: of an expectation the first records that offend, where records have ids.
+
+    segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
+
+    guess: of a violated one what it may have become, as a person would guess first.
     """
 
     feature: Name | None = None
@@ -94,6 +111,10 @@ class CheckResult(Section):
     since: Name | None = None
     impact: UndefinableNumber = None
     ids: tuple[Name, ...] | None = None
+    segment: Name | None = None
+    where: Name | None = None
+    parts: tuple[SegmentPart, ...] | None = None
+    guess: Name | None = None
 
     @property
     def is_violation(self) -> bool:
@@ -308,6 +329,26 @@ def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """Since when each cause is there, the largest alarm first, for the window that follows one which `began` then."""
     found = (each for each in results if each.status is CheckStatus.VIOLATED)
     return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
+
+
+def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
+    """Which alarms of the window before are over in this one, told once: by the window that follows the last one that had it.
+
+    since: by cause, of the window before. began: when this one did.
+    """
+    judged: dict[str, bool] = {}
+    for each in results:
+        if each.status is not CheckStatus.NOT_JUDGED and since:
+            judged[cause(each)] = judged.get(cause(each), True) and each.status is not CheckStatus.VIOLATED
+    return tuple(
+        Hint(
+            hint="alarm_ended",
+            features=(name,),
+            description=f"{name}: back {f'since {began}' if began else 'in this window'}, it was an alarm since {start}",
+        )
+        for name, start in since.items()
+        if judged.get(name, False)
+    )
 
 
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:

@@ -69,7 +69,18 @@ class Hours:
         return self.words
 
 
-Cell: TypeAlias = str | Overlay | Hours
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text that leads to another page. path: relative to this one."""
+
+    text: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell: TypeAlias = str | Overlay | Hours | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +103,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix, from 0 to 1."""
+    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix, from 0 to 1.
+    of_all: searched by whatever its rows say, however few they are.
+    """
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
+    of_all: bool = False
 
     def without_empty(self) -> PageTable:
         """The same without columns in which there is nothing."""
@@ -164,7 +178,8 @@ class CurveChart:
 @dataclass(frozen=True, slots=True)
 class Track:
     """A number over the windows of a page. values: None where there is no run. marks: how each stands out, of cells; empty for a
-    line. low, high: of its interval. threshold: drawn as a line. links: to the windows' own pages.
+    line. low, high: of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: what was estimated
+    before the number was known, drawn dashed; empty where nothing was.
     """
 
     title: str
@@ -175,6 +190,7 @@ class Track:
     high: tuple[float | None, ...] = ()
     threshold: float | None = None
     links: tuple[str, ...] = ()
+    expected: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +298,7 @@ class Page:
         blocks = [block for section in self.sections for block in section.blocks]
         tables = (block for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(
-            len(table.lines) > MOST_LINES for table in tables
+            len(table.lines) > MOST_LINES or table.of_all for table in tables
         )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
 from model_monitor.documents.run_description import AnalysisType
+from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.statistics.states import State
 
@@ -69,6 +70,7 @@ def _data_quality(config: JobConfig) -> Monitor:
             verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
             false_alarm_budget=config.false_alarm_budget,
             rows=config.rows,
+            segments=config.segments,
         ),
         with_sketches=config.with_sketches,
         max_domain_size=config.max_domain_size,
@@ -95,6 +97,22 @@ def _model_quality(config: JobConfig) -> Monitor:
         false_alarm_budget=config.false_alarm_budget,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
+        hide_values=config.hide_values,
+    )
+
+
+def _estimated_quality(config: JobConfig) -> Monitor:
+    """How good predictions are likely to be, before it is known what really happened."""
+    from model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
+    from model_monitor.running.inputs.measures import outcome_plan
+
+    if config.replays_service:
+        raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
+    return EstimatedQualityMonitor(
+        outcome_plan(config),
+        false_alarm_budget=config.false_alarm_budget,
+        min_samples=config.min_samples or 0,
+        costs=config.cost_matrix,
         hide_values=config.hide_values,
     )
 
@@ -140,6 +158,10 @@ KINDS = {
         _explainability,
         "data_sets:read_explained",
         of_state=lambda monitor, *_: monitor(),
+    ),
+    AnalysisType.ESTIMATED_QUALITY: Kind(
+        *("model_quality.estimated:EstimatedQualityMonitor", _estimated_quality, "data_sets:read_predictions"),
+        of_state=lambda monitor, _, state: monitor(state.predictions.plan),
     ),
 }
 

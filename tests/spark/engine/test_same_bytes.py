@@ -22,7 +22,9 @@ from model_monitor import (
     BiasMeasures,
     BiasMonitor,
     DataQualityMonitor,
+    EstimatedQualityMonitor,
     ModelQualityMonitor,
+    MonitoringSettings,
     OutcomePlan,
     ProblemType,
     outcomes,
@@ -36,12 +38,13 @@ from model_monitor.running.inputs.features import read_features
 from model_monitor.spark.engine.spark import SparkEngine
 
 
-def made(data, spark, **given):
+def made(data, spark, settings=None, **given):
     """What both engines write of a baseline of the data, and of monitoring it."""
     both = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        baseline = run_baseline(data, DataQualityMonitor(), engine=engine, **where, **given)
+        monitor = DataQualityMonitor(settings=settings) if settings else DataQualityMonitor()
+        baseline = run_baseline(data, monitor, engine=engine, **where, **given)
         findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
         both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
     return both
@@ -83,6 +86,17 @@ def frame_of(rows, seed=7):
 
 def test_of_a_frame_of_pandas(spark):
     require_same(*made(frame_of(500), spark))
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
+def test_by_segment(spark, tmp_path, kind):
+    frame = frame_of(3_000).drop(columns=["vector"])
+    places = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
+    frame.to_csv(places["csv"], index=False)
+    frame.drop(columns=["kind"]).to_parquet(places["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
+    settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
+    data = frame if kind == "frame" else str(places[kind])
+    require_same(*made(data, spark, settings=settings))
 
 
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")
@@ -299,6 +313,27 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
             data, plan, label=label, prediction=predicted, probability="score", engine=engine, **where
         ) as found:
             both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
+    require_same(*both)
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv"])
+def test_of_estimated_quality(spark, tmp_path, kind):
+    data = people(kind)
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+    known = run_baseline(
+        outcomes(data, plan, label="label", prediction="predicted", probability="score", engine="local"),
+        ModelQualityMonitor(plan),
+    )
+    if kind == "csv":
+        data.to_csv(tmp_path / "people.csv", index=False)
+        data = str(tmp_path / "people.csv")
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        with outcomes(
+            data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
+        ) as found:
+            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
     require_same(*both)
 
 

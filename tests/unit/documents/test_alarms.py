@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms
+from model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, ended, in_alarms
 
 
 def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):
@@ -89,3 +89,24 @@ def test_values_are_named_but_where_they_may_not_be():
 
 def test_a_check_without_numbers_is_named():
     assert sentences(violated("c", "missing_column_check", None, None)) == ["c: missing column"]
+
+
+def passed(feature):
+    return violated(feature).model_copy(update={"status": CheckStatus.PASSED})
+
+
+def test_the_end_of_an_alarm_is_told_by_the_window_that_follows_it():
+    since = {"a": "2026-03-04T20:00:00Z", "b": "2026-03-04T21:00:00Z", "c": "2026-03-04T21:00:00Z"}
+    results = [passed("a"), passed("b"), violated("b", check="completeness_check"), passed("d")]
+
+    [hint] = ended(results, since, "2026-03-05T02:00:00Z")
+
+    assert (hint.hint, hint.features) == ("alarm_ended", ("a",))
+    assert hint.description == "a: back since 2026-03-05T02:00:00Z, it was an alarm since 2026-03-04T20:00:00Z"
+    assert ended(results, {}, "2026-03-05T03:00:00Z") == ()  # the next window's window before had none
+
+
+def test_an_alarm_that_nobody_could_judge_again_has_not_ended():
+    unknown = violated("a").model_copy(update={"status": CheckStatus.NOT_JUDGED})
+
+    assert ended([unknown], {"a": "2026-03-04T20:00:00Z"}) == ()

@@ -133,6 +133,32 @@ def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, n
     assert kept == values
 
 
+def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebody_accepts_it(hours):
+    """Of the last three hours 28 was an alarm of the age; of another feature 27 was."""
+    alarms = [("baseline", "age", RAW | {"alarmed": True})]
+    other = [("baseline", "plan", RAW | {"alarmed": True}), ("baseline", "age", RAW)]
+    entries = {each.time: each for each in hours.entries()}
+    fault, apart = entries[entry(28).time], entries[entry(27).time]
+    history = hours.with_window(fault, alarms).with_window(apart, other)
+
+    def ages(some):
+        return sorted(some.profile("previous:3", entry(30).time).feature("age").kll.levels[0].tolist())
+
+    assert ages(history) == [26, 27, 29]
+    assert ages(history.accepted(fault.window)) == [27, 28, 29]
+    before = history.profile("previous", entry(29).time)
+    assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
+
+
+def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
+    history = hours
+    for each in hours.entries()[-8:]:
+        history = history.with_window(each, [("baseline", "age", RAW | {"alarmed": True})])
+
+    assert history.profile("previous:3", entry(30).time) is None  # nine windows are looked at, one of them is healthy
+    assert history.profile("previous:1", entry(22).time).feature("age").kll.levels[0].tolist() == [21]
+
+
 def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     some = replace(hours, folder=str(tmp_path / "some"))
     shutil.copytree(hours.folder, some.folder)

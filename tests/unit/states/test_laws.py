@@ -45,10 +45,12 @@ from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, bl
 from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
 from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from model_monitor.statistics.states.encoding import pack
+from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.segments import Segmented
 
 
 def part(seed: int, pairs: int) -> np.ndarray:
@@ -149,6 +151,10 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
     return builder.state()
 
 
+def estimated_of(rows) -> EstimatedOutcomes:
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS))
+
+
 def contingency_of(rows: np.ndarray) -> Contingency:
     numbers = finite(rows)
     signs = {1: int((numbers > 0).sum()), 0: int((numbers <= 0).sum())}
@@ -181,6 +187,12 @@ def offences_of(rows: np.ndarray) -> Offences:
     negative, infinite = rows[rows < 0], np.isinf(rows)
     judged = int((~np.isnan(rows)).sum())
     return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
+
+
+def segments_of(rows: np.ndarray) -> Segmented:
+    """Cut by sign."""
+    signs = {"low": rows[rows < 0], "high": rows[~(rows < 0)]}
+    return Segmented({"sign": {label: feature_of(chosen, label) for label, chosen in sorted(signs.items())}})
 
 
 def column_metric_of(name: str, rows: np.ndarray) -> State:
@@ -225,9 +237,15 @@ CASES = {
         Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
         Outcomes.zero(OutcomePlan(ProblemType.REGRESSION)),
     ),
+    "estimated_outcomes": Case(
+        estimated_of,
+        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), scores_of(ROWS)),
+        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
+    ),
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),
     "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
+    "segments": Case(segments_of, Segmented()),
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
 from model_monitor.documents.statistics import Statistics
@@ -26,12 +26,15 @@ from model_monitor.monitors.data_quality.distributions import (
     of_window,
     together,
 )
-from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
+from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, group_size, in_minutes
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
 @dataclass(frozen=True)
@@ -109,18 +112,24 @@ class QualityBaseline(StoredBaseline):
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
         """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
+        from model_monitor.statistics.verdicts.volume import Volume
+
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
         self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
-        age of the newest one at its end, if it is known.
+        age of the newest one at its end, if it is known. What was not violated is an example to later windows, whatever else was.
         """
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
+
+        def alarmed(name: str) -> dict[str, Any]:
+            return {} if violated is None else {"alarmed": name in violated}
+
         beside = (
-            (name, feature, dict(raw))
+            (name, feature, {**raw, **alarmed(feature)})
             for name, side in sides.items()
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
@@ -128,9 +137,10 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:
+            from model_monitor.statistics.verdicts.volume import in_minutes
+
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        alarmed = {name: {} if violated is None else {"alarmed": name in violated} for name in own}
-        return (*beside, *((WINDOW, name, {**raw, **alarmed[name]}) for name, raw in own.items()))
+        return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
@@ -214,6 +224,29 @@ class FeatureComparison:
         variation = self.whole.history.get(reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+
+    @cached_property
+    def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
+        """The feature in every segment of the rows, on both sides, by cut; none where drift doesn't allow for chance."""
+        if not self.is_drift_calibrated or self.before is None or SEGMENTS not in self.before.states:
+            return {}
+        from model_monitor.statistics.states.segments import sides_of
+
+        return sides_of(self.before, self.current)
+
+    def in_segment(self, cut: str, label: str) -> FeatureComparison:
+        """The same of the rows of one segment."""
+        before, now = (from_feature_profile(side) for side in self.segments[cut][label])
+        return replace(self, baseline=before, now=now, against=label)
+
+    def past_in(self, label: str) -> Raw | None:
+        """The raw statistics of the baseline's parts of a segment, and of whatever the whole has; None if there are too few."""
+        variation, whole = self.whole.history.get(BASELINE), self.past(BASELINE)
+        name = f"{self.constraints.name} in {label}"
+        own = variation.past.get(name) if variation is not None else None
+        if own is None or whole is None:
+            return whole
+        return together({name: own}, {name: whole})[name]
 
     @property
     def are_texts(self) -> bool:
@@ -323,10 +356,6 @@ class Comparison:
     def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
         return tuple(self._features())
-
-    def let_go(self) -> None:
-        """Forget the features, which hold the whole as it holds them: a window is gone once nobody needs it."""
-        self.__dict__.pop("features", None)
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

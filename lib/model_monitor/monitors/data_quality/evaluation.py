@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from model_monitor.documents.check_results import (
     BudgetLedger,
@@ -18,14 +19,20 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
-from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared
+from model_monitor.monitors.data_quality.checks.baseline_drift import (
+    against,
+    compared,
+    why_not_compared,
+)
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
+from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, SEGMENTS, VOLUME
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared
-from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.volume import Volume
 
 import_all(hints)
 
@@ -40,7 +47,6 @@ def all_hints(seen: Seen) -> tuple[Hint, ...]:
 
 import_all(checks)
 import_all(guard)
-_BY_NAME = tuple(sorted(FEATURE_CHECKS.values(), key=lambda check: check.name))
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
 """The limits of each family, called as in the settings."""
@@ -131,6 +137,11 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
+        for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
+            part = feature.in_segment(cut, label)
+            column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
+            if column is not None and not why_not_compared(part.baseline, part.now):
+                columns[label, name] = replace(column, family=SEGMENTS)
     return Calibration(ledger, with_adjusted(columns))
 
 
@@ -154,7 +165,8 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
     volume = comparison.volume
-    tests[VOLUME] = 0 if volume is None else (volume.alike is not None) + (volume.gaps_alike is not None)
+    tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
+    tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -186,32 +198,35 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
 
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
-    if (alike := volume.alike) is None:
+    if (usual := volume.usual) is None:
         return None
-    expected, p = usual(alike), min(chance_of_rows(rows, alike), 1.0)
-    finding = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
-    return finding, messages.unusual(rows, expected)
+    p, formula = usual.chance_of(rows), "rows beside those of n windows"
+    finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
+    return finding, messages.unusual(rows, usual.rows)
 
 
 def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """How old the newest row is, and what to say if that is an alarm."""
-    if (alike := volume.gaps_alike) is None:
+    if (usual := volume.usual_gap) is None:
         return None
-    expected, gap = usual_gap(alike, volume.minutes), volume.gap
+    expected, gap = usual.minutes, volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = chance_of_gap(gap, rows, alike, volume.minutes), "minutes beside those of n windows"
-    finding = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
+    p, formula = usual.chance_of(gap, rows), "minutes beside those of n windows"
+    finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     return finding, messages.stale(gap, expected)
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+    if feature.segments:
+        from model_monitor.monitors.data_quality import segments
+
     for name, finding in compared(feature):
         if feature.unmatched:
             finding = replace(finding.unjudged(feature.unmatched), observed=None)
         yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
     findings: dict[str, Finding] = {}
-    for check in _BY_NAME:
+    for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
@@ -223,7 +238,8 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
     if DRIFT_CHECK in findings:
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
-        yield finding.result(name, feature=feature.constraints.name)
+        result = finding.result(name, feature=feature.constraints.name)
+        yield result if not feature.segments else segments.with_parts(result, feature)
     has_drifted = DRIFT_CHECK in findings and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED
     for reference in feature.judged_references[1:] if feature.calibration is not None else ():
         finding = against(feature, reference)
@@ -242,6 +258,9 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             elif finding.status is CheckStatus.VIOLATED:
                 violated.add(name)
             yield finding.result(name, feature=feature.constraints.name)
+
+    if feature.calibration is not None and feature.segments:
+        yield from segments.judged(feature, f"the feature's {sorted(violated)[0]}" if violated else None)
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
+from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from model_monitor.reports.history import baselines
@@ -69,7 +70,9 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run, spark: Spark
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where, spark).read(where), where)
     beside = known.with_history(history.profiles(known.wanted_references, entry.time, spark), {})
-    return history.with_window(entry, beside.raw_statistics(state))
+    checks = document_of(run, CheckResults, spark)
+    violated = None if checks is None else {each.feature for each in checks.checks if each.is_violation}
+    return history.with_window(entry, beside.raw_statistics(state, violated))
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:

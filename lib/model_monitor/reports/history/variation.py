@@ -30,7 +30,7 @@ from model_monitor.reports.history.archive import (
     parts_to_parquet,
     read_table,
 )
-from model_monitor.statistics.states import Profile
+from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
@@ -129,21 +129,36 @@ class History:
         return {name: profile for name, profile in found.items() if profile is not None}
 
     def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
-        """The sum of the states of the windows that a reference names of the window that ends at `time`, the latest first; None
-        if they are not all there.
+        """The sum of the states of the windows that a reference names of the window that ends at `time`; None if they are not all
+        there. A window in which a feature was an alarm that nobody accepted is no reference of that feature: the one before is.
+        `previous` is the window before, whatever was the matter with it.
         """
-        wanted = _named(reference, self.before(time).entries(), time)
-        found = [self._profile(entry, spark) for entry in wanted]
-        profiles = [profile for profile in found if profile is not None]
-        if not profiles or len(profiles) < len(found):
-            return None
-        total = profiles[0]
-        for profile in profiles[1:]:
-            try:
-                total += profile
-            except BadState as error:
-                log.warning("%s: %s; the window is left out", reference, error)
-        return total
+        wanted, count = _named(reference, self.before(time).entries(), time)
+        alarmed, sums = {} if reference == "previous" else self._alarmed(), {}  # type: dict[str, set[str]], dict[str, list[FeatureProfile]]
+        rows, names = 0, None
+        for entry in wanted:
+            found = self._profile(entry, spark)
+            if found is None:
+                return None
+            rows, names = rows + found.item_count, names or [feature.name for feature in found.features]
+            for feature in found.features:
+                kept = sums.setdefault(feature.name, [])
+                if feature.name not in alarmed.get(entry.window, ()) and len(kept) < count:
+                    kept.append(feature)
+            if all(len(kept) == count for kept in sums.values()):
+                break
+        enough = count if reference.startswith("previous") else 1
+        features = (_sum(sums[name], reference) for name in names or () if len(sums[name]) >= enough)
+        whole = tuple(feature for feature in features if feature is not None)
+        return Profile(rows, whole) if whole else None
+
+    def _alarmed(self) -> dict[str, set[str]]:
+        """The features of each window that were an alarm."""
+        found: dict[str, set[str]] = {}
+        rows = self.table.filter(self.table["alarmed"]).select(["window", "feature"])
+        for window, feature in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
+            found.setdefault(window, set()).add(feature)
+        return found
 
     def _profile(self, entry: Entry, spark: SparkSession | None) -> Profile | None:
         path = join(self.folder, entry.folder, PROFILE)
@@ -202,16 +217,30 @@ def write_history(history: History, spark: SparkSession | None = None) -> None:
 
 
 MOST_SEASONS = 14  # Source: D4.3
+LOOKED_AT = 3  # so many times as many windows are looked at for those without an alarm. Source: D4.3.
 
 
-def _named(reference: str, entries: list[Entry], time: str) -> list[Entry]:
-    """The windows that a reference of the window that ends at `time` names, the latest first; none if there are too few."""
+def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
+    """The windows that a reference of the window that ends at `time` may mean, the latest first, and how many of them it takes at
+    most; none if there are too few.
+    """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
     if kind == "previous":
-        return entries[: -count - 1 : -1] if len(entries) >= count else []
+        return (entries[: -LOOKED_AT * count - 1 : -1] if len(entries) >= count else []), count
     by_time = {time_of(entry.time): entry for entry in entries}
     times = [*sorted(by_time), time_of(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
-    return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time]
+    return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time], MOST_SEASONS
+
+
+def _sum(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:
+    """The states of windows together; one of another kind is left out with a warning."""
+    total: FeatureProfile | None = None
+    for part in parts:
+        try:
+            total = part if total is None else total + part
+        except BadState as error:
+            log.warning("%s: %s; the window is left out", reference, error)
+    return total

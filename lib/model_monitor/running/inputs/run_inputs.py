@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.reading.data import why_spark
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import ParquetFormat, SparkFormat, TableFormat
+from model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.run_description import RunContext
 from model_monitor.plugins import cloudpickle
@@ -74,9 +74,13 @@ def has_window_of_table(config: JobConfig) -> bool:
 
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window that narrows nothing; None if there is none, or it does."""
-    if config.time_column is not None or not has_window_of_table(config):
+    if config.time_column is not None or window_of(config) is None:
         return None
-    return "the data is read whole: Parquet, ORC and tables have a window only with --time-column"
+    if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+        return None
+    return (
+        "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
+    )
 
 
 def window_told(config: JobConfig) -> tuple[str, datetime] | None:

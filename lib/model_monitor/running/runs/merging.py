@@ -84,7 +84,9 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     described = _described(paths, monitor, documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
-    _keep_edits(paths[0], output_path, next(each for each in documents if isinstance(each, monitor.CONSTRAINTS)))
+    for constraints in documents:  # an estimate has none
+        if isinstance(constraints, monitor.CONSTRAINTS):
+            _keep_edits(paths[0], output_path, constraints)
     log.info("merged the states of %d runs", len(paths))
     return state
 

@@ -28,8 +28,8 @@ from model_monitor.data.reading.ledger import Ledger, clear_quarantine, remedy, 
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window
-from model_monitor.documents.check_results import CheckResult, Hint, in_alarms
-from model_monitor.documents.run_description import NOBODY_SAID, RunContext
+from model_monitor.documents.check_results import CheckResult, Hint, ended, in_alarms
+from model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
 from model_monitor.errors import (
     NO_DATA,
     SCRIPT_FAILED,
@@ -87,7 +87,7 @@ def run_baseline(
     dataset_format : str or format, optional
         Of a path: a format, or what `--dataset-format` takes (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
         service, …). By default what the names of the files end in: .csv, .jsonl, .json (one object a line), .parquet or
-        .orc, with .gz or .bz2 behind it.
+        .orc, with .gz, .bz2 or .zst behind it.
     window : Window, optional
         Of a path with captured records: the times to take. By default all.
     spark : pyspark.sql.SparkSession, optional
@@ -242,15 +242,14 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if known is None else monitor.in_words(results, current.state, known)
         results = in_alarms(results, since or {})
-        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known))
+        began = window.start if window is not None else context.start if context is not None else None
+        over = ended(results, since or {}, moment(began) if began is not None else None)
+        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known, over))
 
     return run.on_an_engine(compared, spark, engine)
 
 
-YOUNG = 200_000
-"""Objects from which on Python looks for cycles among the new ones in a run: some megabytes. It makes hundreds for each column,
-which stay, and to go through all of them again and again takes a fifth of the time of a wide frame.
-"""
+YOUNG = 200_000  # objects: a run makes hundreds for each column, which stay, and looking for cycles in them takes a fifth of it
 
 
 @contextmanager
@@ -408,9 +407,12 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     )
 
 
-def _hinted(monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None) -> tuple[Hint, ...]:
-    """What looks wrong with the data, which the log says as well."""
+def _hinted(
+    monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None, over: tuple[Hint, ...] = ()
+) -> tuple[Hint, ...]:
+    """What looks wrong with the data, and which alarms are over; the log says both as well."""
     hints = (
+        *over,
         *monitor.hints(current.state, _layout(dataset, current.ledger), known),
         *monitor.answered(current.judged, current.checks)[1],
     )

@@ -333,10 +333,12 @@ LATER: Mapping[str, str] = {
     "block_sums": "blocks",
     "confusion": "scores",
     "contingency": "contingency",
+    "estimated_outcomes": "estimated",
     "offences": "offences",
     "outcomes": "outcomes",
     "regression": "blocks",
     "scores": "scores",
+    "segments": "segments",
 }
 """By kind the modules of states that a profile doesn't have: they are imported when such a state is made or read."""
 

@@ -37,6 +37,7 @@ class Measures:
     keeps_runs: whether runs of neighbouring rows are kept, as of a baseline.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     expected: the plan of a person's own rules; None without any.
+    segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
     """
 
     accept_exponents: bool = True
@@ -45,6 +46,8 @@ class Measures:
     keeps_runs: bool = False
     time_column: str | None = None
     expected: Any = None
+    segments: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 S = TypeVar("S", bound=State)
@@ -76,10 +79,9 @@ def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfil
 
     @wraps(function)
     def found(feature: FeatureProfile) -> Found:
-        known = feature.__dict__
-        if name not in known:
-            known[name] = function(feature)
-        answer: Found = known[name]
+        if name not in feature.__dict__:
+            feature.__dict__[name] = function(feature)
+        answer: Found = feature.__dict__[name]
         return answer
 
     return found
@@ -96,8 +98,6 @@ class FeatureProfile(State):
 
     states: by kind, those that a column of its type has and its scan gathered; data_types always. lacking: kinds that the
     feature can't have any more, since not all of its rows were counted by them.
-
-    What is made of its states is kept (`once`): many look at it, of a baseline again and again.
 
     data_types counts every cell, and NaN as missing. A text column has moments, kll and frequencies: its numbers count
     if it `is_numeric`, and then they are those of all its present cells.

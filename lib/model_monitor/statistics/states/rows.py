@@ -6,7 +6,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -209,14 +209,11 @@ class Run:
     hashes: bytes = b""
 
 
-def values_of(
-    runs: Sequence[Run], *, numeric: bool
-) -> tuple[NDArray[np.float64] | NDArray[np.uint64], NDArray[np.int64]]:
+def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The present cells of all runs in their order, as numbers or as what tells texts apart, and how many each run has."""
     cells = [run.numbers if numeric else run.hashes for run in runs]
     sizes = np.array([len(each) // 8 for each in cells], np.int64)
-    found = b"".join(cells)
-    return np.frombuffer(found, np.float64) if numeric else np.frombuffer(found, np.uint64), sizes
+    return np.frombuffer(b"".join(cells), np.float64 if numeric else np.uint64), sizes
 
 
 @registered
