@@ -39,7 +39,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo test test-all test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .ven
 
 demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
 	@$(PY) -m model_monitor.cli demo $(ARGS)
+
+demo-fleet: $(VENV)/.run ## watch twenty made-up models of which two break: one page, one message
+	@$(PY) -m model_monitor.cli demo --fleet --output model-monitor-fleet $(ARGS)
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all, SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))

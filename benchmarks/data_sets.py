@@ -6,6 +6,7 @@ different values: a plan, a state of the USA and a customer.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -48,6 +49,11 @@ def mixed_parquet(rows: int) -> Path:
 def mixed_csv(rows: int) -> Path:
     """The rows of `mixed_parquet` as CSV files with a header line each."""
     return _kept(f"mixed-{rows}-csv", lambda: _tables(rows, 10, TEXTS), _write_csv, ".csv")
+
+
+def mixed_json(rows: int) -> Path:
+    """The rows of `mixed_parquet` as JSON Lines; a missing number is no member."""
+    return _kept(f"mixed-{rows}-jsonl", lambda: _tables(rows, 10, TEXTS), _write_json, ".jsonl")
 
 
 def texts_parquet(rows: int) -> Path:
@@ -138,3 +144,10 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
 
 def _write_csv(table: pa.Table, path: Path) -> None:
     pa.csv.write_csv(table, path, pa.csv.WriteOptions(quoting_style="needed"))
+
+
+def _write_json(table: pa.Table, path: Path) -> None:
+    with path.open("w") as file:
+        for batch in table.to_batches(10_000):
+            for row in batch.to_pylist():
+                file.write(json.dumps({name: value for name, value in row.items() if value is not None}) + "\n")

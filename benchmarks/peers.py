@@ -41,6 +41,13 @@ def spark_csv_counts(spark: SparkSession, folder: Path) -> None:
         frame.agg(*[F.count(F.col(name)).alias(name) for name in frame.columns]).collect()
 
 
+def spark_json_counts(spark: SparkSession, folder: Path) -> None:
+    """Spark's own reader of JSON Lines, which infers the types, and the number of present cells of each column."""
+    with as_spark_comes(spark):
+        frame = spark.read.json(str(folder))
+        frame.agg(*[F.count(F.col(name)).alias(name) for name in frame.columns]).collect()
+
+
 def deequ_analyzers(spark: SparkSession, folder: Path) -> None:
     """Deequ's AnalysisRunner with the analyzers that our profile evaluates, by a scan of its own; no KLL."""
     import pydeequ.analyzers as deequ

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
     from model_monitor.monitors.explainability.measures import AttributionMeasures
     from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+    from model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from model_monitor.monitors.model_quality.measurement import Tolerance
     from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
     from model_monitor.reports.history.baselines import read_baseline
@@ -87,6 +88,7 @@ else:
         "model_monitor.reports.history_page.command": ["report"],
         "model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
+        "model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
         "model_monitor.monitors.model_quality.measurement": ["Tolerance"],
         "model_monitor.data.reading.data": ["read_data"],
         "model_monitor.data.reading.dataset": ["Dataset"],
@@ -111,6 +113,7 @@ __all__ = [
     "DataQualityMonitor",
     "MonitoringSettings",
     "ModelQualityMonitor",
+    "EstimatedQualityMonitor",
     "OutcomePlan",
     "ProblemType",
     "Tolerance",

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
@@ -22,6 +23,7 @@ from typing import NoReturn, Protocol, TypeVar
 T = TypeVar("T")
 
 GRACE_SECONDS = 8.0
+STEP_SECONDS = 0.5  # between two looks of a thread at whether this process was told to end
 LAST_SECONDS = 1.5  # for what is given back when the grace is over
 
 BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
@@ -100,11 +102,23 @@ def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Ca
     """
     with given_back(lambda: _end(process, LAST_SECONDS)):
         try:
-            return process.wait(seconds)
+            return _waited(process, seconds)
         finally:
             if process.poll() is None:
                 ending()
                 _end(process, GRACE_SECONDS + LAST_SECONDS)
+
+
+def _waited(process: Process, seconds: float | None) -> int:
+    """The status. What tells this process to end is raised in its main thread; another one looks for it."""
+    if threading.current_thread() is threading.main_thread():
+        return process.wait(seconds)
+    end = None if seconds is None else time.monotonic() + seconds
+    while end is None or time.monotonic() < end:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(STEP_SECONDS if end is None else min(STEP_SECONDS, max(end - time.monotonic(), 0)))
+        require_going_on()
+    raise subprocess.TimeoutExpired("", seconds or 0.0)
 
 
 def _end(process: Process, seconds: float) -> None:

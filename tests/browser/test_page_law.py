@@ -29,6 +29,7 @@ from model_monitor.monitors.model_quality.measurement import BARE, suggest
 from model_monitor.monitors.model_quality.page import page_of as page_of_quality
 from model_monitor.reports.history_page.compare import compare
 from model_monitor.reports.history_page.compare import page_of as page_of_comparison
+from model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
 from model_monitor.reports.page.html import html_of
 
 LAW = """() => {
@@ -99,6 +100,36 @@ def changed(name):
 SETS = ("iris", "wine", "breast_cancer", "diabetes", "linnerud", "wide", "long names", "texts")
 
 
+def fleet(models, in_alert=0, failed=0, name="m{}"):
+    """A fleet of which some models are in alert, and some could not be checked."""
+    states = [*[State.IN_ALERT] * in_alert, *[State.FAILED] * failed, *[State.OK] * models][:models]
+    return [
+        Watched(
+            *(name.format(number), state, "MODEL_BIAS" if number % 2 else "DATA_QUALITY", name.format(number)),
+            *(f"owner-{number % 3}", ("eu", "cards")),
+            "2024-03-04T18:00:00Z" if state is State.IN_ALERT else "",
+            "captures/churn: there is no such path; " * 4 if state is State.FAILED else "",
+            tuple(
+                SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 3 * bad, ("income", "a_long_name_" * 9)[: 2 * bad])
+                for hour in range(24)
+                for bad in [hour >= 18 and state is State.IN_ALERT]
+            ),
+            page=f"reports/{number}/report.html",
+        )
+        for number, state in enumerate(states)
+    ]
+
+
+FLEETS = {
+    "healthy": fleet(20),
+    "changed": fleet(20, in_alert=2),
+    "failed": fleet(3, failed=2),
+    "one": fleet(1, in_alert=1),
+    "large": fleet(1_000, in_alert=40, failed=9),
+    "long names": fleet(4, in_alert=1, name="{}" + "n" * 120),
+}
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Pages of every kind of monitor and of eight data sets, with and without violations."""
@@ -120,6 +151,8 @@ def pages(tmp_path_factory):
         page = replace(page_of_quality(now, results), headline=headline_of(results))
         (top / f"quality-{name}.html").write_text(html_of(page))
     (top / "quality-baseline.html").write_text(html_of(page_of_quality(of_counts(80, 10, 90, 20), ())))
+    for name, watched in FLEETS.items():
+        (top / f"fleet-{name}.html").write_text(html_of(page_of_all(watched, "shop")))
     bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
     known = bias.known(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
     for name, state in (("healthy", BIAS_BASELINE), ("changed", BIAS_WORSE)):
@@ -181,7 +214,31 @@ def test_pages_of_every_kind_were_looked_at(broken):
     assert {f"{name}-{what}.html" for name in SETS for what in ("baseline", "healthy", "changed", "compare")} <= names
     assert {f"{kind}-{what}.html" for kind in ("quality", "bias") for what in ("healthy", "changed")} <= names
     assert {"history.html", "calm.html", "report.html"} <= names
+    assert {f"fleet-{name}.html" for name in FLEETS} <= names
     assert len(broken) >= 48
+
+
+def test_the_page_of_all_is_searched_by_owner_and_its_cells_lead_to_pages(tmp_path):
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if program is None:
+        pytest.skip("there is no Chromium here; name one in CHROMIUM, or install Debian's package")
+    playwright = pytest.importorskip("playwright.sync_api")
+    file = tmp_path / "index.html"
+    file.write_text(html_of(page_of_all(FLEETS["changed"], "shop")))
+    (tmp_path / "reports" / "1").mkdir(parents=True)
+    (tmp_path / "reports" / "1" / "report.html").write_text("<title>the page of m1</title>")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(file.as_uri())
+        page.get_by_label("Find").fill("owner-1")
+        rows = page.locator("tbody tr:not([hidden])")
+        assert {rows.nth(place).locator("bdi").inner_text() for place in range(rows.count())} == {
+            f"m{number}" for number in range(1, 20, 3)
+        }
+        page.get_by_role("link", name="✗ in alert").first.click()
+        assert page.title() == "the page of m1"
+        browser.close()
 
 
 def test_the_demos_day_says_what_began_when_and_by_how_much(day):

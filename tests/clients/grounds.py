@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.environments import ROOT, plugged_in
+from tests.environments import ROOT, plugged_in, run
 
 PROGRAM = Path(__file__).with_name("grounds_run.py")
 BEGIN, END = "<!-- python -m tests.clients.grounds README.md -->\n", "<!-- grounds end here -->\n"
@@ -38,7 +38,10 @@ class Environment:
     def python(self) -> Path:
         if self.pinned:
             return plugged_in(self.name)
-        return ROOT / self.folder / "bin" / "python"
+        python = ROOT / self.folder / "bin" / "python"
+        if not python.exists():
+            run("make", "--no-print-directory", "-C", str(ROOT), f"{self.folder}/.made")
+        return python
 
 
 HERE = Environment("here", ".venv", at_hand=True, pinned=False)

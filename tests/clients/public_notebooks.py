@@ -6,9 +6,10 @@ CHECKOUTS has a folder for each repository, as OWNER/NAME/…, with the notebook
 out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and ipykernel beside this package.
 
 What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
-a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does. The
-lines that import the SDK are changed by `model-monitor import-notebook`. A cell that needs more of an account (training, Studio,
-pipelines) is counted as the account's by what it is stopped by.
+a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does;
+`public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK are changed by
+`model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is counted as the account's by
+what it is stopped by.
 
 Each cell runs, whatever became of the one before it, so that the first break doesn't hide the others.
 """
@@ -59,6 +60,22 @@ NOTEBOOKS = (
     f"{EXAMPLES}/archived/monitoring_data_quality_of_models/monitoring_data_quality_of_models.ipynb",
     f"{EXAMPLES}/archived/getting_started/xgboost_customer_churn_studio.ipynb",
     f"{EXAMPLES}/ml_ops/sm-pipelines_clarify_model_monitor_integration/sm-pipelines_clarify_model_monitor_integration.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_batch_transform_data_quality_on_schedule/"
+    "sm-model_monitor_batch_transform_data_quality_on_schedule.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_batch_transform_model_quality_on_schedule/"
+    "sm-model_monitor_batch_transform_model_quality_on_schedule.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-clarify_model_bias_monitor_batch_transform/"
+    "sm-clarify_model_bias_monitor_batch_transform.ipynb",
+    f"{EXAMPLES}/deploy_and_monitor/sm-clarify_model_bias_monitor_batch_transform_json/"
+    "sm-clarify_model_bias_monitor_batch_transform_json.ipynb",
+    f"{EXAMPLES}/archived/SageMaker-Monitoring-Bias-Drift-for-Batch-Transform-JSON-Lines.ipynb",
+    f"{EXAMPLES}/archived/SageMaker-Monitoring-Bias-Drift-for-Batch-Transform.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability/SageMaker-Monitoring-Feature-Attribution-Drift-for-Batch-Transform.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability_json/"
+    "SageMaker-Monitoring-Feature-Attribution-Drift-for-Batch-Transform.ipynb",
+    f"{EXAMPLES}/archived/bias_detection_with_predicted_label_and_facet_datasets.ipynb",
+    f"{EXAMPLES}/archived/fairness_and_explainability_json_format/fairness_and_explainability_json_format.ipynb",
+    f"{EXAMPLES}/responsible_ai/sm-clarify_fairness_and_explainability_bring_your_own_container.ipynb",
 )
 
 CELL_SECONDS = 240
@@ -72,13 +89,15 @@ _time.sleep = lambda seconds: _slept(min(seconds, {longest}))
 import os as _os
 import sagemaker.session as _session
 _session.sts_regional_endpoint = lambda region: _os.environ["AWS_ENDPOINT_URL"]  # the SDK asks STS by an address of its own
+exec(open({transforms!r}).read(), {{}})
 """
+TRANSFORMS = Path(__file__).with_name("public_transforms.py")
 
 OF_AN_ACCOUNT = re.compile(
     r"ClientError|NoCredentials|NotImplementedError: The \w+ action|BotoCoreError|EndpointConnectionError|No module named|"
     r"UnexpectedStatusException|pip|conda|is not defined|WaiterError|ParamValidationError|NoRegionError|FileNotFoundError|"
     r"image_uris|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker|"
-    r"module 'pandas|no such bucket|NoSuchBucket|from 'sagemaker\."
+    r"module 'pandas|module 'numpy|must be a nonnegative integer|no such bucket|NoSuchBucket|from 'sagemaker\."
 )
 """What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
 
@@ -203,7 +222,7 @@ def run(path: Path) -> list[Cell]:
         )
         found = []
         with client.setup_kernel(env={**os.environ, **environment}):
-            setup = nbformat.v4.new_code_cell(SETUP.format(longest=LONGEST_SLEEP))
+            setup = nbformat.v4.new_code_cell(SETUP.format(longest=LONGEST_SLEEP, transforms=str(TRANSFORMS)))
             book.cells.append(setup)
             client.allow_errors = True
             client.execute_cell(setup, len(book.cells) - 1)

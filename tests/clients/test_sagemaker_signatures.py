@@ -35,6 +35,19 @@ NOT_OFFERED = {
     *("prepare_stopping_condition", "start_new"),
 }
 
+RESOURCE = "MonitoringExecution"
+"""In version 3 an execution is a resource of its API: what its generated base has (pydantic's methods, `get`, `create`, …)
+is not offered, and its `wait` shows no log unless asked."""
+OF_EXECUTIONS_IN_3 = (
+    "describe",
+    "output",
+    "statistics",
+    "constraint_violations",
+    "suggested_constraints",
+    "stop",
+    "refresh",
+)
+
 
 def signatures(python, module, environment, names=CLASSES):
     command = [str(python), str(READER), module, *names]
@@ -61,6 +74,25 @@ def test_every_public_method_has_the_sdks_signature(theirs, ours, name):
     wanted = {method: shape for method, shape in theirs[name].items() if method not in NOT_OFFERED}
 
     assert {method: ours[name].get(method) for method in wanted} == wanted
+
+
+@pytest.mark.slow
+def test_every_public_method_has_the_signature_of_version_3(plugged_in, ours, tmp_path):
+    python, quiet = plugged_in("sagemaker-3"), {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    theirs = signatures(python, "sagemaker.core.model_monitor", quiet)
+    theirs |= signatures(python, "sagemaker.core.clarify", quiet, CLASSES_OF_CLARIFY)
+    execution = theirs.pop(RESOURCE)
+
+    differing = [
+        (kind, method)
+        for kind, methods in theirs.items()
+        for method, shape in methods.items()
+        if method not in NOT_OFFERED and ours[kind].get(method) != shape
+    ]
+    here = {method for method in OF_EXECUTIONS_IN_3 if method in execution}
+    assert (differing, here - set(ours[RESOURCE])) == ([], set())
+    assert here >= {"refresh", "stop"}
+    assert len(theirs) == len(CLASSES) + len(CLASSES_OF_CLARIFY) - 1
 
 
 def calls_in(notebook, names):

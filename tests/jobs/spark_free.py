@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow.dataset  # noqa: F401 - what a job loads when it needs it, each child would again
@@ -68,6 +69,20 @@ def _launch(command, note):
 def ran_what_is_due(folder: str, now: datetime = LATER) -> int:
     request = Request((Path(folder) / "out" / "churn-hourly.schedule.json",), retry_failed=True)
     return run_due(request, io.StringIO(), launch=_launch, now=lambda: now, environment=Environment({}))
+
+
+def _monitor_here(command, note):
+    """Stands for the process of a job of a fleet."""
+    note(process_id=os.getpid())
+    return monitor.main([*command.words[1:], "--engine", "local"])
+
+
+def watched(folder: str) -> int:
+    """What is due of a fleet of two models, and the page of all."""
+    now = traffic.START + timedelta(hours=1, minutes=5)
+    request = Request((Path(folder) / "shop.fleet.json",), Path(folder) / "state", page=Path(folder) / "index.html")
+    request = replace(request, retry_failed=True)
+    return run_due(request, io.StringIO(), launch=_monitor_here, now=lambda: now, environment=Environment({}))
 
 
 def baselined(folder: str) -> int:

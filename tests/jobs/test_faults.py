@@ -127,6 +127,22 @@ def a_report(folder):
     other.write_text(content)
 
 
+def a_fleet(folder):
+    """Two models that have one baseline and the same captures, with an hour that is due."""
+    tables(folder)
+    require_done(in_a_child(spark_free.baselined, str(folder)))
+    (folder / "out").rename(folder / "baseline")
+    said = {
+        "dataset_source": "captures",
+        "dataset_format": "capture",
+        "baseline": "baseline",
+        "output_path": "reports/{name}",
+    }
+    defaults = {"cron": "0 * * * *", "starts": "2026-01-31T23:00:00Z", "variables": said}
+    entries = [{"name": "churn"}, {"name": "fraud"}]
+    (folder / "shop.fleet.json").write_text(json.dumps({"defaults": defaults, "entries": entries}))
+
+
 def require_done(ended):
     assert ended.status == 0, ended.said
 
@@ -148,6 +164,7 @@ JOBS = {
     "rollback": spark_free_job(two_versions, spark_free.rolled_back),
     "prune": spark_free_job(old_hours, spark_free.pruned),
     "run-due": spark_free_job(an_hour_that_ran, spark_free.ran_what_is_due, "out/reports/2024/03/04/23"),
+    "watch": spark_free_job(a_fleet, spark_free.watched),
     "baseline": spark_free_job(a_baseline, spark_free.baselined),
     "monitor": spark_free_job(a_report, spark_free.monitored),
     "merge": session_job(merged_once, "merge", *MERGE),

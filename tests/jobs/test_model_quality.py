@@ -104,6 +104,46 @@ def test_captures_and_labels_become_a_verdict(jobs, baseline, captures):
     assert {path.name for path in report.iterdir()} >= {"metrics.json", "checks.json", "constraints.json", "states"}
 
 
+ESTIMATED = ("--analysis-type", "ESTIMATED_QUALITY", "--problem-type", "BinaryClassification")
+
+
+def test_captures_without_labels_become_an_estimate(jobs, baseline, captures):
+    """By hand: a score of 0.9 was right for four of five in the baseline, and so was one of 0.1; both come 200 times."""
+    finished = jobs(
+        *("monitor", "--dataset-source", "captures", "--dataset-format", "capture", "--output-path", "estimated"),
+        *(*ESTIMATED, *WINDOW, "--probability-attribute", "0", "--cost-matrix", "tp=10,fp=-5", "--baseline", baseline),
+    )
+    estimated = json.loads((jobs.folder / "estimated" / "estimated_quality.json").read_text())
+    values = {metric["name"]: metric["value"] for metric in estimated["metrics"]}
+
+    assert finished.status == 0, finished.said
+    assert estimated["confusion_matrix"] == {"0": {"0": 160.0, "1": 40.0}, "1": {"0": 40.0, "1": 160.0}}
+    assert values["accuracy"] == pytest.approx(0.8)
+    assert values["business_value"] == pytest.approx((160 * 10 - 40 * 5) / 400)
+    assert json.loads((jobs.folder / "estimated" / "constraint_violations.json").read_text()) == {"violations": []}
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--baseline", "baseline"], "probability_attribute is missing; an estimate is made of scores"),
+        (["--probability-attribute", "0", "--baseline", "nowhere"], "nowhere: there is neither a run of ours"),
+        (
+            ["--probability-attribute", "0", "--cost-matrix", "win=4"],
+            "--cost-matrix is 'win=4'; write what outcomes are worth",
+        ),
+        (["--probability-attribute", "0", "--compat", "service"], "the service has no ESTIMATED_QUALITY"),
+    ],
+)
+def test_what_can_not_be_estimated_is_one_sentence(jobs, baseline, captures, flags, sentence):
+    finished = jobs(
+        *("monitor", "--dataset-source", "captures", "--dataset-format", "capture", "--output-path", "none"),
+        *(*ESTIMATED, "--inference-attribute", "0", *flags),
+    )
+
+    assert sentence in error_of(finished, 2)
+
+
 def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_path):
     """The environment of a real run, its paths below a folder of ours."""
     environment = json.loads((golden / "schema-examples" / "processing-environment.model-quality-run.json").read_text())

@@ -280,16 +280,17 @@ def expectations_of(content: bytes | str, where: str) -> Expectations:
     Raises BadDocument, a line for each fault; MissingDependency for YAML without PyYAML.
     """
     if where.lower().endswith((".yaml", ".yml")):
-        content = _as_json(content, where)
+        content = json_of_yaml(content, where)
     return Expectations.from_json(content, where)
 
 
-def _as_json(content: bytes | str, where: str) -> str:
+def json_of_yaml(content: bytes | str, where: str) -> str:
+    """The same as JSON, each member once. Raises BadDocument, MissingDependency without PyYAML."""
     try:
         import yaml
     except ImportError:
         raise MissingDependency(
-            f"{where}: to read YAML PyYAML is needed; pip install 'spark-model-monitor[yaml]', or write the rules as JSON"
+            f"{where}: to read YAML PyYAML is needed; pip install 'spark-model-monitor[yaml]', or write it as JSON"
         ) from None
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]

@@ -45,6 +45,7 @@ KINDS = {
     "MODEL_QUALITY": "model quality",
     "MODEL_BIAS": "bias",
     "MODEL_EXPLAINABILITY": "feature attribution",
+    "ESTIMATED_QUALITY": "estimated model quality",
 }
 """What pages call the monitors."""
 

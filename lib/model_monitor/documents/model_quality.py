@@ -210,3 +210,39 @@ class Metrics(Document):
     def scalars(self) -> dict[str, float]:
         """The metrics that are defined, by name."""
         return {metric.name: metric.value for metric in self.metrics if metric.value is not None}
+
+
+# estimated_quality.json: what the metrics of a window without labels are to be expected to be. Ours.
+
+
+class CalibrationNote(Section):
+    """How the baseline's scores stand as probabilities, in tenths of its rows.
+
+    rows: of the baseline. error: by how much score and share of what happened differ on average; left: the same after
+    calibration. tenths: rows, mean score, share in which it happened, and what the calibration says of each. problem: why there
+    is no estimate.
+    """
+
+    rows: Count
+    error: Number
+    left: Number
+    tenths: tuple[tuple[Number, Number, Number, Number], ...] = ()
+    problem: Name | None = None
+
+
+class EstimatedQuality(Document):
+    """estimated_quality.json. confidence: of the intervals, in which the metric will lie once the labels have come. metrics: as
+    in metrics.json. confusion_matrix: rows to be expected, by label, then by prediction; None without an estimate.
+    """
+
+    FILE_NAME: ClassVar[str] = "estimated_quality.json"
+    MEANT: ClassVar[str] = "estimated_quality.json of a run of ESTIMATED_QUALITY"
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"confusion_matrix"})
+
+    version: Number = 0.0
+    problem_type: Name
+    item_count: Count
+    confidence: Share
+    calibration: CalibrationNote
+    metrics: tuple[MeasuredMetric, ...] = ()
+    confusion_matrix: Mapping[str, Mapping[str, Number]] | None = None

@@ -69,7 +69,18 @@ class Hours:
         return self.words
 
 
-Cell: TypeAlias = str | Overlay | Hours
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text that leads to another page. path: relative to this one."""
+
+    text: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell: TypeAlias = str | Overlay | Hours | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +103,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix, from 0 to 1."""
+    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix, from 0 to 1.
+    of_all: searched by whatever its rows say, however few they are.
+    """
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
+    of_all: bool = False
 
     def without_empty(self) -> PageTable:
         """The same without columns in which there is nothing."""
@@ -282,7 +296,7 @@ class Page:
         blocks = [block for section in self.sections for block in section.blocks]
         tables = (block for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(
-            len(table.lines) > MOST_LINES for table in tables
+            len(table.lines) > MOST_LINES or table.of_all for table in tables
         )
 
 

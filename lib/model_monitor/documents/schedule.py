@@ -32,14 +32,16 @@ class ScheduledWindow(StrictSection):
 
 
 class ScheduledJob(StrictSection):
-    """One job of a run; they run in their order. env_file: its variables, a path from the entry's own folder.
+    """One job of a run; they run in their order. env_file: its variables, a path from the entry's own folder. variables: those
+    that are said here instead, or count before the file's, by the names of options.
 
     output_folder: what is appended to the variable `output_path`, the time of the schedule in the form of strftime; None if the
     job makes its folders itself.
     """
 
     job: Name
-    env_file: Name
+    env_file: Name | None = None
+    variables: Mapping[Name, Name] | None = None
     output_folder: Name | None = None
 
 
@@ -50,7 +52,8 @@ class Schedule(Document):
     it, in UTC; None if it runs once. Of the two, cron counts where it is there. window: None for the period before the run.
     starts: the first time of a run, None for the one before the schedule was looked at first. delay: how long after its time a
     run begins, an ISO 8601 duration. catch_up: most runs of the past that are made up for at once. spark_options: what
-    spark-submit gets. sinks: as `--sink` has them, notified if runs don't come.
+    spark-submit gets. sinks: as `--sink` has them, notified if runs don't come. owner, tags: by which the page of all is
+    searched.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -72,6 +75,8 @@ class Schedule(Document):
     max_runtime_seconds: Count | None = None
     spark_options: tuple[Name, ...] = ()
     sinks: Name | None = None
+    owner: Name | None = None
+    tags: tuple[Name, ...] = ()
     jobs: tuple[ScheduledJob, ...]
 
 

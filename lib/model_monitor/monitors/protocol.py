@@ -120,6 +120,7 @@ class Monitor(ABC):
     ANALYSIS_TYPE: ClassVar[AnalysisType]  # what a configuration calls this kind of monitoring
     NAMESPACE: ClassVar[str]  # the last part of the service's own namespace of its metrics (C9.2)
     STATE: ClassVar[Any]  # the type of the state that its scan makes and its runs keep
+    BASELINE_STATE: ClassVar[Any] = None  # of the state that its baselines have, where that is another one
     CONSTRAINTS: ClassVar[type[Document]]  # the document that says what later data should be like
     STATISTICS: ClassVar[type[Document] | None] = None
     """The document that a baseline may have beside its constraints, to know more of it."""
@@ -265,6 +266,7 @@ class Finding:
     reason: str | None = None
     description: str | None = None
     against: str | None = None
+    since: str | None = None
 
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:

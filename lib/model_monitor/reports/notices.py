@@ -26,7 +26,9 @@ TRAFFIC_IS_BACK = "TrafficIsBack"
 OVERDUE = "Overdue"
 ON_TIME = "OnTime"
 DATA_HINT = "DataHint"
-MISSED = "Missed"  # kinds of notices
+MISSED = "Missed"
+ALERTS = "Alerts"
+ALERTS_OVER = "AlertsOver"  # kinds of notices
 
 COMPLETED = "Completed"
 COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # what the service calls an execution's status (C1.6)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
 from model_monitor.documents.run_description import AnalysisType
+from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.statistics.states import State
 
@@ -99,6 +100,22 @@ def _model_quality(config: JobConfig) -> Monitor:
     )
 
 
+def _estimated_quality(config: JobConfig) -> Monitor:
+    """How good predictions are likely to be, before it is known what really happened."""
+    from model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
+    from model_monitor.running.inputs.measures import outcome_plan
+
+    if config.replays_service:
+        raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
+    return EstimatedQualityMonitor(
+        outcome_plan(config),
+        false_alarm_budget=config.false_alarm_budget,
+        min_samples=config.min_samples or 0,
+        costs=config.cost_matrix,
+        hide_values=config.hide_values,
+    )
+
+
 def _bias(config: JobConfig) -> Monitor:
     """How a model, and the data it learns from, treat a sensitive group beside the rest."""
     from model_monitor.monitors.bias.monitor import BiasMonitor
@@ -140,6 +157,10 @@ KINDS = {
         _explainability,
         "data_sets:read_explained",
         of_state=lambda monitor, *_: monitor(),
+    ),
+    AnalysisType.ESTIMATED_QUALITY: Kind(
+        *("model_quality.estimated:EstimatedQualityMonitor", _estimated_quality, "data_sets:read_predictions"),
+        of_state=lambda monitor, _, state: monitor(state.predictions.plan),
     ),
 }
 

@@ -22,6 +22,7 @@ from model_monitor import (
     BiasMeasures,
     BiasMonitor,
     DataQualityMonitor,
+    EstimatedQualityMonitor,
     ModelQualityMonitor,
     OutcomePlan,
     ProblemType,
@@ -299,6 +300,27 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
             data, plan, label=label, prediction=predicted, probability="score", engine=engine, **where
         ) as found:
             both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
+    require_same(*both)
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv"])
+def test_of_estimated_quality(spark, tmp_path, kind):
+    data = people(kind)
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+    known = run_baseline(
+        outcomes(data, plan, label="label", prediction="predicted", probability="score", engine="local"),
+        ModelQualityMonitor(plan),
+    )
+    if kind == "csv":
+        data.to_csv(tmp_path / "people.csv", index=False)
+        data = str(tmp_path / "people.csv")
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        with outcomes(
+            data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
+        ) as found:
+            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
     require_same(*both)
 
 

@@ -310,9 +310,7 @@ def test_yaml_without_its_library_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "yaml", None)
     (tmp_path / "rules.yaml").write_text("rows: {min: 1}")
 
-    with pytest.raises(
-        MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write the rules as JSON"
-    ):
+    with pytest.raises(MissingDependency, match=r"pip install 'spark-model-monitor\[yaml\]', or write it as JSON"):
         run_monitoring(people(), DataQualityMonitor(), None, expectations=str(tmp_path / "rules.yaml"))
 
 

@@ -49,7 +49,7 @@ BOTH = ("endpointInput", "endpointOutput")
         ("json", JsonFormat(lines=False)),
         ("parquet", ParquetFormat()),
         ("capture", CaptureFormat(BOTH)),
-        ("merged", MergedFormat(("endpointOutput",))),
+        ("merged", MergedFormat(("endpointOutput", "batchTransformOutput"))),
         ("table:sales.Orders", TableFormat("sales.Orders")),
         (
             '{"spark": {"format": "orc", "options": {"mergeSchema": true, "x": 1}}}',

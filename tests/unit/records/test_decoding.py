@@ -139,10 +139,63 @@ def test_json_arrays_are_rows_by_position_but_for_the_service():
 
 
 @pytest.mark.parametrize(
+    ("data", "output", "rows"),
+    [
+        pytest.param('{"b": 2, "a": 1}', "[[0.5]]", [("0.5", "1", "2")], id="an answer without a name beside names"),
+        pytest.param('{"b": 2, "a": 1}', "[0.5]", [("0.5", "1", "2")], id="a list of one"),
+        pytest.param('{"b": 2, "a": 1}', '{"predictions": [3.5]}', [("3.5", "1", "2")], id="a list in a member"),
+        pytest.param('{"instances": [[1, 2]]}', '{"predictions": [[3.5]]}', [("3.5", "1", "2")], id="lists in members"),
+        pytest.param(
+            '{"instances": [[1, 2], [3, 4]]}',
+            '{"predictions": [5, 6]}',
+            [("5", "1", "2"), ("6", "3", "4")],
+            id="a value each",
+        ),
+        pytest.param(
+            '{"features": [1, 2]}\n{"features": [3, 4]}',
+            "[5, 6]",
+            [("5", "1", "2"), ("6", "3", "4")],
+            id="features, lines",
+        ),
+        pytest.param(
+            '{"instances": [{"features": [1, 2]}, {"features": [3, 4]}]}',
+            '{"predictions": [{"score": 5}, {"score": 6}]}',
+            [("5", "1", "2"), ("6", "3", "4")],
+            id="as the built-in linear learner",
+        ),
+    ],
+)
+def test_answers_that_are_lists_are_rows_but_for_the_service(data, output, rows):
+    line = captured(data, output, encoding="JSON")
+
+    assert of(line, JSON_READING).rows == tuple(rows)
+    assert of(line, replace(JSON_READING, exact_keys=True)).reason is not None
+
+
+def test_without_a_baseline_each_cell_has_the_name_it_came_with():
+    line = captured('{"a": 1, "b": 2}', "[[0.1, 0.9]]", encoding="JSON")
+    found = of(line, replace(JSON_READING, names=(), columns=None))
+
+    assert (found.keys, found.rows) == (("_c0", "_c1", "a", "b"), (("0.1", "0.9", "1", "2"),))
+    assert of(line, replace(JSON_READING, names=found.keys, columns=4)).rows == found.rows
+
+
+def test_one_row_of_scores_answers_all_rows():
+    """As the built-in XGBoost does."""
+    answered = captured("1,2\n3,4\n5,6", "0.1,0.2,0.3")
+
+    assert of(answered).rows == (("0.1", "1", "2"), ("0.2", "3", "4"), ("0.3", "5", "6"))
+    assert of(captured("1,2\n3,4\n5,6", "0.1,0.2")).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
+    assert of(captured("1,2", "0.1\n0.2")).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
+    assert of(answered, replace(READING, exact_keys=True)).reason is Refusal.UNEQUAL_NUMBERS_OF_ROWS
+
+
+@pytest.mark.parametrize(
     ("data", "output", "reason"),
     [
         ('{"a": {"inner": 1}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
-        ('{"a": 1, "b": 2}', '{"predictions": [3.5]}', Refusal.NESTED_JSON),
+        ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [0.5]}', Refusal.NESTED_JSON),
+        ('{"a": 1, "b": 2}', '{"predictions": [[3.5, [1]]]}', Refusal.NESTED_JSON),
         ("[1, [2]]", '{"p": 1}', Refusal.NESTED_JSON),
         ("[1, 2, 3]", '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
         ('[1, {"a": 2}]', '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),

@@ -109,7 +109,8 @@ def test_model_quality_and_bias_see_the_same_labels_and_predictions(prediction, 
         LabelledRecords(replace(bias, with_label=False, prediction=None, probability=None)), lines, slice(2)
     )
     for (line, seen, by_bias), features in zip(told, features_fit, strict=True):
-        if isinstance(features[0], Refusal) or len(features) != len(by_bias):
+        of_other_rows = isinstance(seen[0], tuple) and len(seen) != len(features)  # labels and scores, but not requests
+        if isinstance(features[0], Refusal) or len(features) != len(by_bias) or of_other_rows:
             continue  # M5: bias has features to look at, too
         is_complete = all(isinstance(row, tuple) and None not in row for row in by_bias)
         if seen != by_bias and (is_complete or not MISSING & set(seen)):  # M1

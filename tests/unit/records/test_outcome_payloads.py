@@ -42,6 +42,16 @@ def test_a_record_of_several_rows_has_as_many_labels_in_order():
     assert rows == [("1", None, "0.1"), ("0", None, "0.2"), ("1", None, "0.3")]
 
 
+def test_one_row_of_scores_is_a_score_for_each_label():
+    """As the built-in XGBoost answers."""
+    assert outcomes_of(csv("1\n0\n1"), csv("0.1,0.2,0.3"), reading(probability="0")) == [
+        ("1", None, "0.1"),
+        ("0", None, "0.2"),
+        ("1", None, "0.3"),
+    ]
+    assert refusal_of(csv("1\n0"), csv("0.1,0.2,0.3"), reading(probability="0")) is Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES
+
+
 def test_json_is_searched_by_paths():
     """The paths of the service's batch monitor (golden README, inputs of bias-adult-batch-json/run)."""
     truth = in_json({"instances": [{"label": 0}, {"label": 1}]})

@@ -225,3 +225,62 @@ def test_a_document_with_a_list_of_no_labels_is_refused_and_does_not_vanish():
     rows = outcomes_of_documents(lines, OutcomeReading("y", None, "p"))
 
     assert (rows.sources.tolist(), rows.reasons.tolist()) == ([0, 1], [Refusal.NO_LABEL, 0])
+
+
+UNLABELLED = replace(BOTH, records=Reading(("endpointOutput",)), with_label=False)
+
+
+def unlabelled(output, reading=UNLABELLED, encoding="CSV"):
+    """Prediction and score of each row of one captured record, or why it is refused."""
+    line = json.dumps(
+        {
+            "captureData": {"endpointOutput": {"data": output, "encoding": encoding, "mode": "OUTPUT"}},
+            "eventMetadata": {"eventId": "a", "inferenceTime": "2022-04-18T00:10:00Z"},
+            "eventVersion": "0",
+        }
+    )
+    rows = outcomes_of_lines(as_spark_sends([line]), pa.array([PATH]), reading)
+    if not rows.kept.all():
+        return Refusal(int(rows.reasons[0]))
+    return list(zip(rows.predictions.to_pylist(), rows.scores.tolist(), strict=True))
+
+
+JSON_ADDRESSES = replace(UNLABELLED, prediction="label", probability="score")
+
+
+@pytest.mark.parametrize(
+    ("output", "reading", "encoding", "expected"),
+    [
+        pytest.param("0.25,no", UNLABELLED, "CSV", [("no", 0.25)], id="a row of CSV"),
+        pytest.param("0.25,no\n0.75,yes", UNLABELLED, "CSV", [("no", 0.25), ("yes", 0.75)], id="rows of CSV"),
+        pytest.param("1.25,no", UNLABELLED, "CSV", Refusal.PROBABILITY_OUT_OF_RANGE, id="no probability"),
+        pytest.param("no,0.25", UNLABELLED, "CSV", Refusal.PROBABILITY_NOT_A_NUMBER, id="a text for a score"),
+        pytest.param("", UNLABELLED, "CSV", Refusal.NO_PAYLOAD, id="nothing"),
+        pytest.param('{"label": "no", "score": 0.25}', JSON_ADDRESSES, "JSON", [("no", 0.25)], id="one row of JSON"),
+        pytest.param(
+            '{"label": ["no", "yes"], "score": [0.25, 0.5]}',
+            JSON_ADDRESSES,
+            "JSON",
+            [("no", 0.25), ("yes", 0.5)],
+            id="two rows of JSON",
+        ),
+        pytest.param(
+            '{"label": ["no", "yes"], "score": [0.25, 0.75]}',
+            replace(JSON_ADDRESSES, binary=True, positive_label="yes"),
+            "JSON",
+            [("yes", 0.75)],
+            id="all classes of one row, whose shares are 1 together",
+        ),
+        pytest.param('{"label": [], "score": []}', JSON_ADDRESSES, "JSON", Refusal.NO_PAYLOAD, id="no row"),
+    ],
+)
+def test_records_without_labels_have_as_many_rows_as_predictions(output, reading, encoding, expected):
+    assert unlabelled(output, reading, encoding) == expected
+
+
+def test_documents_without_labels_have_as_many_rows_as_predictions():
+    lines = as_spark_sends(['{"label": "no", "score": 0.25}', '{"label": "yes"}'])
+    rows = outcomes_of_documents(lines, JSON_ADDRESSES)
+
+    assert rows.reasons.tolist() == [0, Refusal.NO_PROBABILITY]
+    assert rows.predictions.to_pylist()[0] == "no"

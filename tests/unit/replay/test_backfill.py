@@ -110,6 +110,7 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(there):
             "output_path is missing; write --output-path DIRECTORY",
         ),
         (["captures", "--schedule", "NOW"], "--schedule is 'NOW', which runs once"),
+        (["captures", "--dataset-format", "csv"], "captures: every hour would be of all of its rows"),
     ],
 )
 def test_what_is_wrong_is_told_before_an_hour_is_looked_at(words, fault, there):

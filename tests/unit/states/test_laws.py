@@ -45,6 +45,7 @@ from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, bl
 from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
 from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from model_monitor.statistics.states.encoding import pack
+from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
@@ -149,6 +150,10 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
     return builder.state()
 
 
+def estimated_of(rows) -> EstimatedOutcomes:
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS))
+
+
 def contingency_of(rows: np.ndarray) -> Contingency:
     numbers = finite(rows)
     signs = {1: int((numbers > 0).sum()), 0: int((numbers <= 0).sum())}
@@ -224,6 +229,11 @@ CASES = {
         outcomes_of,
         Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
         Outcomes.zero(OutcomePlan(ProblemType.REGRESSION)),
+    ),
+    "estimated_outcomes": Case(
+        estimated_of,
+        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), scores_of(ROWS)),
+        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),

@@ -47,6 +47,13 @@ def test_without_finite_values_nothing_can_be_computed(values):
         assert math.isnan(number)
 
 
+def test_huge_values_that_are_all_the_same_do_not_deviate():
+    """Their sum is no double; their mean is what each of them is."""
+    moments = moments_of([1.5e308] * 4)
+
+    assert (moments.mean, moments.standard_deviation, moments.sum) == (1.5e308, 0.0, math.inf)
+
+
 def test_update_gives_the_finite_values_back():
     builder = MomentsBuilder()
     all_finite = np.array([1.0, 2.0])

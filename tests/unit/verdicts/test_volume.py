@@ -6,16 +6,9 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import linregress, t
 
-from model_monitor.statistics.verdicts.variation import (
-    Volume,
-    chance_of_gap,
-    chance_of_rows,
-    in_minutes,
-    usual,
-    usual_gap,
-)
+from model_monitor.statistics.verdicts.volume import UsualGap, Volume, in_minutes
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4
@@ -27,8 +20,8 @@ def alarms(rows, step, judged):
     times = [START + step * place for place in range(len(rows))]
     found = []
     for place in judged:
-        alike = Volume(times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))).alike
-        if alike is not None and chance_of_rows(rows[place], alike) <= LEVEL:
+        usual = Volume(times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))).usual
+        if usual is not None and usual.chance_of(rows[place]) <= LEVEL:
             found.append(place)
     return found
 
@@ -65,28 +58,76 @@ def test_half_the_usual_rows_are_found():
     assert found >= 48
 
 
+def growing(random, days, wobble, a_day=0.015, hours=24):
+    """Traffic that grows by so much a day."""
+    growth = (1 + a_day) ** (np.arange(days * 24) / 24)
+    rows = hourly(random, days, wobble) * growth
+    return rows.reshape(-1, 24 // hours if hours < 24 else 24).sum(axis=1)
+
+
+@pytest.mark.parametrize("wobble", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("a_day", [0.015, -0.015])
+def test_what_grows_or_shrinks_is_silent(wobble, a_day):
+    """Of 20 x 82 windows at 1/720 of four families .6 would be expected to alarm, 4 in one of 1,000 tries."""
+    random = np.random.default_rng(13)
+    found = sum(len(alarms(growing(random, 90, wobble, a_day), timedelta(days=1), range(8, 90))) for _ in range(20))
+
+    assert found <= 4
+
+
+@pytest.mark.parametrize("a_day", [0.015, -0.015])
+def test_half_the_rows_are_found_where_traffic_grows(a_day):
+    random = np.random.default_rng(14)
+    found = 0
+    for _ in range(100):
+        rows = random.poisson(5_000 * (1 + a_day) ** np.arange(61) * np.exp(random.normal(0, 0.1, 61))).astype(float)
+        rows[-1] /= 2
+        found += bool(alarms(rows, timedelta(days=1), [60]))
+
+    assert found >= 95
+
+
+def usual_of(days, logs):
+    """What is usual at `START`, of windows that ended so many days before."""
+    earlier = [(START + timedelta(days=day), np.exp(log) - 0.5, 0.0) for day, log in zip(days, logs, strict=True)]
+    return Volume(START, tuple(earlier)).usual
+
+
+def test_a_line_is_the_one_of_least_squares():
+    """The expected rows and the interval of a new window, by SciPy's regression."""
+    days = np.arange(-20.0, 0.0)
+    logs = 12 + 0.03 * days + np.resize([0.05, -0.02, -0.05, 0.02], 20)
+    line = linregress(days, logs)
+    rest = logs - line.intercept - line.slope * days
+    deviation = np.sqrt(rest @ rest / 18 * (1 + 1 / 20 + days.mean() ** 2 / ((days - days.mean()) ** 2).sum()))
+    usual = usual_of(days, logs)
+
+    assert usual.rows + 0.5 == pytest.approx(np.exp(line.intercept))
+    assert usual.chance_of(np.exp(line.intercept - 0.5) - 0.5) == pytest.approx(2 * t.sf(0.5 / deviation, 18))
+
+
 def test_the_chance_is_students():
     """Of the logarithms: mean 0 and standard deviation s of 8, a window at log 2."""
-    alike = np.exp([-0.2, 0.2] * 4) * 1_000 - 0.5
+    usual = usual_of(np.arange(-8.0, 0.0), [np.log(1_000) + each for each in [-0.2, 0.2] * 4])
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
 
-    assert usual(alike) == pytest.approx(999.5)
-    assert chance_of_rows(1_999.5, alike) == pytest.approx(2 * t.sf(np.log(2) / deviation, 7))
-    assert chance_of_rows(1_100, alike) == 1.0
+    assert usual.rows == pytest.approx(999.5)
+    assert usual.chance_of(1_999.5) == pytest.approx(2 * t.sf(np.log(2) / deviation, 7))
+    assert usual.chance_of(1_100) == 1.0
 
 
 def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
     """Eight hours of the night say nothing of the morning."""
     night = tuple((START + timedelta(hours=hour), 100.0, 0.0) for hour in range(8))
 
-    assert Volume(START + timedelta(hours=8), night).alike is None
+    assert Volume(START + timedelta(hours=8), night).usual is None
     assert (
-        Volume(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))).alike is None
+        Volume(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))).usual is None
     )
 
 
 def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
-    assert 0 < chance_of_rows(50, np.array([0.0, 10.0] * 8)) <= 1
+    assert 0 < usual_of(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).chance_of(50) <= 1
 
 
 def stale(rows, gaps, judged):
@@ -96,8 +137,8 @@ def stale(rows, gaps, judged):
     found = []
     for place in judged:
         earlier = tuple(each for each in known[:place] if each[1])
-        alike = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).gaps_alike
-        if rows[place] and alike is not None and chance_of_gap(gaps[place], rows[place], alike, 60) <= LEVEL / 2:
+        usual = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).usual_gap
+        if rows[place] and usual is not None and usual.chance_of(gaps[place], rows[place]) <= LEVEL / 2:
             found.append(place)
     return found
 
@@ -155,11 +196,12 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     gaps, rows = np.exp([-0.2, 0.2] * 4) - 0.006, np.full(8, 100.0)
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
     lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
+    usual = UsualGap(rows, gaps, 60)
 
-    assert usual_gap(np.array([rows, gaps]), 60) == pytest.approx(1 - 0.006)
-    assert chance_of_gap(30, 100, np.array([rows, gaps]), 60) == pytest.approx(lomax)
-    assert chance_of_gap(30, 1e6, np.array([rows, gaps]), 60) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
-    assert chance_of_gap(6.9, 100, np.array([rows, gaps]), 60) == 1.0
+    assert usual.minutes == pytest.approx(1 - 0.006)
+    assert usual.chance_of(30, 100) == pytest.approx(lomax)
+    assert usual.chance_of(30, 1e6) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
+    assert usual.chance_of(6.9, 100) == 1.0
 
 
 def test_a_row_behind_the_window_is_no_older_than_its_end():

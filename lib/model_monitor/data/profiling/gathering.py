@@ -12,7 +12,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.profiling.plan import NAN_ELEMENTS, NORM, NULL_ELEMENTS, Block, ColumnPlan, ScanPlan, hashes_of
+from model_monitor.data.profiling.plan import (
+    NAN_ELEMENTS,
+    NORM,
+    NULL_ELEMENTS,
+    Block,
+    ColumnPlan,
+    HashedTexts,
+    ScanPlan,
+    hashes_of,
+)
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -131,14 +140,16 @@ class TextGatherer:
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            block.found[self._column.position] = HashedTexts(numbers, hashes)
             self._frequencies.update(present, hashes=self._of_texts(hashes))
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
             numbers = self._numbers(texts, counts, missing)
-            numbers = None if numbers is None else numbers[codes]
             hashes = self._hashes_of_each(block, codes, texts)
+            block.found[self._column.position] = HashedTexts(numbers, hashes, codes)
+            numbers = None if numbers is None else numbers[codes]
             self._frequencies.update(texts, counts, self._of_texts(hashes))
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
@@ -254,10 +265,11 @@ class RowRunsGatherer:
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:
-            cells, rows = block.cells(self._column), min(step, self._longest)
-            order = None if self._time is None else block.order_by(self._time)
-            stretches = pa.concat_arrays([(cells if order is None else order).slice(start, rows) for _, start in new])
-            found = self._runs_of([lot for lot, _ in new], stretches if order is None else cells.take(stretches), rows)
+            rows = min(step, self._longest)
+            places = np.concatenate([np.arange(start, start + rows) for _, start in new])
+            if self._time is not None:
+                places = block.order_by(self._time).to_numpy()[places]
+            found = self._runs_of([lot for lot, _ in new], block, places, rows)
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
@@ -265,11 +277,22 @@ class RowRunsGatherer:
             tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes) for rank, run in enumerate(self._runs))
         )
 
-    def _runs_of(self, lots: Sequence[float], cells: pa.Array, rows: int) -> Iterator[Run]:
-        """Runs of so many rows each, one behind the other: what is done once for all of them is cheaper."""
-        present = cells.drop_null()
-        numbers, hashes = self._of_texts(present) if self._column.is_text else _of_numbers(present)
-        ends = np.cumsum(cells.is_valid().to_numpy(zero_copy_only=False).reshape(-1, rows).sum(axis=1))
+    def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
+        """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
+        cells = block.cells(self._column)
+        numbers: NDArray[np.float64]
+        hashes: NDArray[np.uint64] | None = None
+        is_present = cells.is_valid().to_numpy(zero_copy_only=False)
+        ends = np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1))
+        if self._column.is_text and not self._column.hashed_by_spark:
+            of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
+            numbers, hashes = block.found[self._column.position].at(of_present)
+        else:
+            present = cells.take(pa.array(places)).drop_null()
+            if self._column.is_text:  # whose gatherer has the hashes of Spark
+                numbers, hashes = parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
+            else:
+                numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         for lot, end, count in zip(lots, ends, np.diff(ends, prepend=0), strict=True):
             of_run = numbers[end - count : end]
             is_number = ~np.isnan(of_run)
@@ -277,16 +300,3 @@ class RowRunsGatherer:
                 yield Run(lot, rows, of_run[is_number].tobytes())
             else:  # texts are numbers if all of them are
                 yield Run(lot, rows, of_run[: count * is_number.all()].tobytes(), hashes[end - count : end].tobytes())
-
-    def _of_texts(self, present: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
-        """Each text as a number, NaN if it is none, and its hash."""
-        encoded = present.dictionary_encode()
-        texts, codes = encoded.dictionary, encoded.indices.to_numpy()
-        if not len(texts):
-            return np.empty(0), np.empty(0, np.uint64)
-        kinds = classify(texts, accept_exponents=self._accept_exponents)
-        return parse_numbers(texts, kinds)[codes], hashes_of(texts)[codes]
-
-
-def _of_numbers(present: pa.Array) -> tuple[NDArray[np.float64], None]:
-    return present.to_numpy(zero_copy_only=False).astype(np.float64), None

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import ColumnType
 from model_monitor.statistics.states.data_types import parse_numbers
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
@@ -141,7 +142,7 @@ def keys_of(texts: pa.StringArray) -> pa.StringArray:
 def hashes_of(keys: pa.StringArray) -> Hashes:
     """Spark's hashes of the texts that the keys stand for. keys: without null."""
     hashes = xxhash64_of_texts(keys)
-    if _longest(keys) < _SHORTEST_CUT:
+    if _longest(keys) < _SHORTEST_CUT or not (bytes_of(keys) == CUT_MARK.encode()[0]).any():
         return hashes
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
     found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
@@ -166,13 +167,32 @@ TURNED_AT_A_TIME = 64
 and few enough to be in the processor's cache when their turn comes."""
 
 
+@dataclass(frozen=True, slots=True)
+class HashedTexts:
+    """What the gatherer of a column found of a block's present cells, or of those that differ: numbers, NaN where a text is none,
+    None if none is; hashes; and which of them each present cell is, None if they are the cells themselves."""
+
+    numbers: NDArray[np.float64] | None
+    hashes: Hashes
+    codes: NDArray[np.int32] | None = None
+
+    def at(self, places: NDArray[np.int64]) -> tuple[NDArray[np.float64], Hashes]:
+        """Numbers and hashes of the present cells at some places."""
+        found = places if self.codes is None else self.codes[places]
+        return np.full(len(found), np.nan) if self.numbers is None else self.numbers[found], self.hashes[found]
+
+
 class Block:
-    """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty."""
+    """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty.
+
+    found: by position, what the gatherers of columns of texts found of these rows, for those of their runs.
+    """
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
         self._order: pa.Array | None = None
+        self.found: dict[int, HashedTexts] = {}
 
     @property
     def rows(self) -> int:

@@ -89,6 +89,7 @@ def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
         halves,
         window=None if options.lenient_window else options.window,
         sample=options.sample,
+        exact_keys=options.as_service,
         escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
         opens_base64=not options.as_service,
     )
@@ -112,7 +113,6 @@ def read_captures(
         records_of(capture_format.index_names, options),
         names=tuple(names or ()),
         flatten_json=options.flatten_json,
-        exact_keys=as_service,
     )
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:

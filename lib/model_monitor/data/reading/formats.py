@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES
+from model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES, OUTPUT_INDEXES
 from model_monitor.errors import BadConfiguration
 
 if TYPE_CHECKING:
@@ -117,17 +117,17 @@ class MergedFormat:
 
     Parameters
     ----------
-    index_names : tuple of str, default ("endpointOutput",)
+    index_names : tuple of str, default ("endpointOutput", "batchTransformOutput")
         The halves of a record that become columns.
 
     Examples
     --------
     >>> from model_monitor import MergedFormat
     >>> MergedFormat().index_names
-    ('endpointOutput',)
+    ('endpointOutput', 'batchTransformOutput')
     """
 
-    index_names: tuple[str, ...] = ("endpointOutput",)
+    index_names: tuple[str, ...] = OUTPUT_INDEXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +282,7 @@ def _capture(members: Mapping[str, Any]) -> DatasetFormat:
 
 def _merged(members: Mapping[str, Any]) -> DatasetFormat:
     _refuse_others("sagemakerMergeJson", members, "captureindexnames")
-    return MergedFormat(_index_names("sagemakerMergeJson", members, ("endpointOutput",)))
+    return MergedFormat(_index_names("sagemakerMergeJson", members, OUTPUT_INDEXES))
 
 
 def _spark(members: Mapping[str, Any]) -> DatasetFormat:

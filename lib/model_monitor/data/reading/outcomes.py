@@ -164,7 +164,7 @@ def outcomes(
     data: Data,
     plan: OutcomePlan,
     *,
-    label: str = LABEL,
+    label: str | None = LABEL,
     prediction: str = PREDICTION,
     probability: str = PROBABILITY,
     metrics: Mapping[str, OutcomeMetric] | None = None,
@@ -180,9 +180,9 @@ def outcomes(
         A table with a row for each prediction whose label is known.
     plan : OutcomePlan
         The problem, and what rows have.
-    label, prediction, probability : str
+    label, prediction, probability : str, label optional
         Columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays, of the labels and the
-        probabilities (0 to 1) of all classes.
+        probabilities (0 to 1) of all classes. Without a label (None) they are for `EstimatedQualityMonitor`.
     metrics : mapping of str to callable, optional
         The user's own, by name: each gets a pandas frame with the columns label, prediction and probability, and gives one
         number for each row.
@@ -217,8 +217,8 @@ def outcomes(
     0.5
     """
     dataset = read_data(data, dataset_format, spark=spark, engine=engine)
-    reading = reading_of(plan, label, prediction, probability)
-    asked = {LABEL: ("ground_truth_attribute", label)}
+    reading = reading_of(plan, label, prediction, probability, with_label=label is not None)
+    asked = {} if label is None else {LABEL: ("ground_truth_attribute", label)}
     if reading.prediction is not None:
         asked[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
@@ -242,8 +242,10 @@ def reading_of(
     prediction: str | None,
     probability: str | None,
     records: Reading = NO_RECORDS,
+    *,
+    with_label: bool = True,
 ) -> OutcomeReading:
-    """What the plan asks for, and where it stands. records: which merged records are taken.
+    """What the plan asks for, and where it stands. records: which records are taken. with_label: whether they have labels.
 
     Raises BadConfiguration if the plan asks for something that has no place.
     """
@@ -260,6 +262,7 @@ def reading_of(
         numeric=plan.is_regression,
         binary=plan.is_binary,
         positive_label=plan.positive_label,
+        with_label=with_label,
         records=records,
     )
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -133,6 +133,13 @@ class Payloads:
 
     data: pa.StringArray
     encoding: pa.StringArray
+
+    @classmethod
+    def first_of(cls, halves: Sequence[Payloads]) -> Payloads:
+        """Of each line the first of these halves that was captured."""
+        if len(halves) == 1:
+            return halves[0]
+        return cls(pc.coalesce(*(one.data for one in halves)), pc.coalesce(*(one.encoding for one in halves)))
 
     def where(self, mask: Flags) -> Payloads:
         """Those of some of the lines."""

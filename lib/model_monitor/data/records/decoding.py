@@ -13,10 +13,10 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from model_monitor.data.records import INDEX_NAMES, MEMBER
 from model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
@@ -40,6 +40,8 @@ GROUND_TRUTH = "groundTruthData"  # the member of a merged record that holds wha
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (G13)."""
 
+Row_ = TypeVar("Row_")
+
 Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
 
@@ -57,9 +59,9 @@ class Reading:
 
     halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
     a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
-    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, and JSON
-    arrays are no rows. escape: what stands before a quote within quotes of CSV. opens_base64: whether BASE64 whose content
-    type is CSV or JSON is read as that.
+    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, JSON
+    arrays are no rows, and a row of scores is no score for each row. escape: what stands before a quote within quotes of
+    CSV. opens_base64: whether BASE64 whose content type is CSV or JSON is read as that.
     """
 
     halves: tuple[str, ...]
@@ -225,10 +227,11 @@ class _Object(list[tuple[str, Any]]):
     """A JSON object's members in order, those written twice included."""
 
 
-def json_rows(data: str, *, with_arrays: bool) -> list[_Object]:
+def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[_Object]:
     """The rows of a JSON payload: an object, an array of objects, or one object a line.
 
-    with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one.
+    with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one. opens_members: an object
+    whose one member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` a line.
     """
     is_array = LEADING_BRACKET.match(data) is not None
     text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
@@ -237,11 +240,28 @@ def json_rows(data: str, *, with_arrays: bool) -> list[_Object]:
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
     if with_arrays and is_array and objects and not any(isinstance(item, _Object) for item in objects):
-        rows = objects if all(type(item) is list for item in objects) else [objects]
-        objects = [_Object(("", value) for value in row) for row in rows]
+        objects = _nameless(objects)
+    if opens_members and type(objects) is list:
+        objects = [row for item in objects for row in _opened_rows(item)]
     if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
     return objects
+
+
+def _opened_rows(item: Any) -> list[Any]:
+    """The rows that a row stands for whose one member is an array of values, of arrays or of objects; else itself."""
+    if not isinstance(item, _Object) or len(item) != 1 or type(item[0][1]) is not list or not item[0][1]:
+        return [item]
+    [(_, values)] = item
+    if all(isinstance(value, _Object) for value in values):
+        return [row for value in values for row in _opened_rows(value)]
+    return _nameless(values)
+
+
+def _nameless(values: list[Any]) -> list[Any]:
+    """An array of arrays as a row each, any other as one row."""
+    rows = values if all(type(value) is list for value in values) else [values]
+    return [_Object(("", value) for value in row) for row in rows]
 
 
 LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
@@ -324,20 +344,32 @@ def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
     """The rows of features of a record whose halves have as many each."""
     halves = halves_of(document, reading.ordered_halves, opens_base64=reading.opens_base64)
     _require_data(document, halves)
-    present = list(halves.values())
-    _require_encodings(present, reading)
-    return _from_csv(present, reading) if reading.encoding == CSV else _from_entries(present, reading)
+    _require_encodings([*halves.values()], reading)
+    return _from_csv(halves, reading) if reading.encoding == CSV else _from_entries(halves, reading)
 
 
-def _from_csv(present: Sequence[EncodedText], reading: Reading) -> Decoded:
-    rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped([csv_rows(half.data) for half in present])]
+def _from_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+    sides = [csv_rows(half.data) for half in halves.values()]
+    if not reading.exact_keys:
+        sides = _with_an_answer_each(halves, sides, lambda row: row.split(","))
+    rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped(sides)]
     return _decoded(rows, [len(row) for row in rows], reading)
 
 
-def _from_entries(present: Sequence[EncodedText], reading: Reading) -> Decoded:
-    objects = [
-        json_rows(half.data, with_arrays=not reading.exact_keys) if half.encoding == JSON else None for half in present
-    ]
+def _with_an_answer_each(
+    halves: Iterable[str], sides: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
+) -> list[list[Row_]]:
+    """Rows of halves; where one row answers as many as it has cells, one cell for each, as the built-in XGBoost does."""
+    rows = max(map(len, sides))
+    answers = [name != COLUMN_ORDER[-1] and len(side) == 1 < rows for name, side in zip(halves, sides, strict=True)]
+    apart = [[*cells(side[0])] if answer else side for answer, side in zip(answers, sides, strict=True)]
+    return [parts if len(parts) == rows else side for parts, side in zip(apart, sides, strict=True)]
+
+
+def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
+    present = [*halves.values()]
+    opens = {"with_arrays": not reading.exact_keys, "opens_members": not (reading.exact_keys or reading.flatten_json)}
+    objects = [json_rows(half.data, **opens) if half.encoding == JSON else None for half in present]
     members = [value for side in objects for item in side or () for _, value in item]
     if not reading.flatten_json and any(isinstance(value, list) for value in members):
         raise RecordRefused(Refusal.NESTED_JSON)
@@ -347,8 +379,11 @@ def _from_entries(present: Sequence[EncodedText], reading: Reading) -> Decoded:
         else [list(_flat(item)) for item in side]
         for half, side in zip(present, objects, strict=True)
     ]
+    if not reading.exact_keys:
+        sides = _with_an_answer_each(halves, sides, lambda row: [[entry] for entry in row])
     found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
-    keys = tuple(key for part in sides for key, _ in part[0] if key)
+    first = [key for part in sides for key, _ in part[0]]
+    keys = tuple(key or f"_c{place}" for place, key in enumerate(first)) if any(first) else ()
     return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
 
 
@@ -361,9 +396,16 @@ def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
 
 
 def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
-    """The cells of a JSON object in the order of the features, and how many it has."""
+    """The cells of a JSON object in the order of the features, and how many it has. Those without a name are of the features that
+    are named by none, in their order."""
     keys = {key for key, _ in entries}
     names = set(reading.names)
+    if "" in keys and keys & names and not reading.exact_keys:
+        rest = [name for name in reading.names if name not in keys]
+        if len(rest) == sum(not key for key, _ in entries):
+            left = iter(rest)
+            entries = [(key or next(left), value) for key, value in entries]
+            keys = {key for key, _ in entries}
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))

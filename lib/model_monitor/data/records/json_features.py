@@ -18,9 +18,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from model_monitor.data.records.json_blocks import columns_of
 from model_monitor.data.records.json_lines import nested_object
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.json_text import java_double
@@ -109,6 +111,9 @@ def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
     fault = None
     try:
         for batch in batches:
+            if (seen := None if whole_files else _seen_of(columns_of(batch.column(0)))) is not None:
+                layouts[()] = layouts.get((), Seen()) + seen
+                continue
             for value, reason in _records(batch, whole_files):
                 if not reason:
                     nested = tuple((name, type(each) is dict) for name, each in value.items() if type(each) in NESTED)
@@ -121,6 +126,28 @@ def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
 
 
 NESTED = (dict, list)
+
+TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # which are texts to us
+KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
+KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
+LARGEST_LONG = 2.0**63
+
+
+def _seen_of(records: pa.Table | None) -> Seen | None:
+    """What flat records have; None if they are not, or a number may be a whole one of more than 64 bits."""
+    members: dict[str, Seen] = {}
+    if records is None or len(records.column_names) > MOST_COLUMNS:
+        return None
+    for name, cells in zip(records.column_names, records.columns, strict=True):
+        if cells.type not in KINDS:
+            return None
+        present, kind = len(cells) - cells.null_count, KINDS[cells.type]
+        if cells.type == pa.string():
+            present -= pc.sum(pc.equal(cells, "")).as_py() or 0
+        elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LARGEST_LONG)).as_py():
+            return None
+        members[name] = Seen(plain=present, kind=kind if present else NOTHING)
+    return Seen(objects=len(records), members=members)
 
 
 def _bounded(layouts: dict[Layout, Seen]) -> dict[Layout, Seen]:
@@ -234,7 +261,14 @@ def rows_of(
     features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The records as columns, with the reason for refusing one behind them, and of lines the places that the batches have."""
+    flat = _flat_schema(features) if not whole_files else None
     for batch in batches:
+        table = columns_of(batch.column(0), flat) if flat is not None else None
+        if table is not None:
+            reasons = pa.array(np.zeros(len(table), np.int32))
+            cells = [column.combine_chunks() for column in table.columns]
+            yield pa.RecordBatch.from_arrays([*cells, reasons, *batch.columns], schema=schema)
+            continue
         found = list(_records(batch, whole_files))
         objects = [value for value, _ in found]
         reasons = np.array([reason for _, reason in found], np.int32)
@@ -250,6 +284,13 @@ def rows_of(
                 reasons[place] = Refusal.ANOTHER_SHAPE
         places = () if whole_files else batch.columns
         yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
+
+
+def _flat_schema(features: Features) -> pa.Schema | None:
+    """The columns by the names of members; None if some are no plain members."""
+    if all(len(path) == 1 and kind in (LONG, DOUBLE, BOOLEAN, TEXT, NOTHING) for path, kind in features.columns):
+        return pa.schema([(path[0], arrow_type(kind)) for path, kind in features.columns])
+    return None
 
 
 def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], list[int]]:
@@ -336,7 +377,7 @@ def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
         return {}, Refusal.NOT_A_JSON_OBJECT
     if len(values) > 1 and all(isinstance(value, dict) for value in values):
         return {}, Refusal.SEVERAL_JSON_OBJECTS
-    return _of_value(values[0] if len(values) == 1 else None, may_have_surrogates="\\u" in text)
+    return _of_value(values[0] if len(values) == 1 else None, text)
 
 
 def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], int]]:
@@ -348,15 +389,17 @@ def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], in
             f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
         ) from None
     for each in value if isinstance(value, list) else [value]:
-        yield _of_value(each, may_have_surrogates="\\u" in text)
+        yield _of_value(each, text)
 
 
-def _of_value(value: Any, *, may_have_surrogates: bool) -> tuple[dict[str, Any], int]:
-    if not isinstance(value, dict) or _is_deeper(value, DEEPEST):
+def _of_value(value: Any, text: str) -> tuple[dict[str, Any], int]:
+    """text: in which the value stands."""
+    may_be_deep = text.count("{") + text.count("[") > DEEPEST
+    if not isinstance(value, dict) or (may_be_deep and _is_deeper(value, DEEPEST)):
         return {}, Refusal.NOT_A_JSON_OBJECT
     if len(value) > MOST_COLUMNS:
         return {}, Refusal.ANOTHER_SHAPE
-    if may_have_surrogates and not all(map(is_writable, _names_in(value))):
+    if "\\u" in text and not all(map(is_writable, _names_in(value))):
         return {}, Refusal.NOT_UTF_8
     return value, 0
 

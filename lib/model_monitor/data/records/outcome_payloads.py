@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from model_monitor.data.records import INDEX_NAMES, OUTPUT_INDEXES
 from model_monitor.data.records.csv_rows import Row, cells_of
 from model_monitor.data.records.decoding import (
     BASE64,
@@ -32,6 +33,8 @@ from model_monitor.statistics.states.outcomes import is_positive
 LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would cut texts at other letters as well
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's place: `0`, or `_c0` as Spark calls it
 
+SURE_PARTS = 0.01  # how far probabilities of all classes may be from 1 together
+
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None for one that is missing or not asked for."""
 
@@ -45,6 +48,15 @@ class Predicted:
 
     labels: Sequence[Any] | None
     probabilities: Sequence[Any] | None
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether these are all classes of one row and their probabilities: different classes, and parts of 1."""
+        labels, shares = self.labels or (), self.probabilities or ()
+        if not 1 < len(labels) == len(shares) or any(isinstance(each, list) for each in (*labels, *shares)):
+            return False
+        numbers = [share for share in shares if isinstance(share, (int, float))]
+        return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < SURE_PARTS
 
 
 def outcomes_of(
@@ -62,7 +74,22 @@ def outcomes_of(
     predicted = Predicted(None, None)
     if output and reading.with_prediction:
         predicted = predicted_of(output, reading, rows=len(labels))
+        if not reading.with_label and rows is None:
+            return _unlabelled(predicted, reading)
     return _side_by_side(labels, predicted, reading, rows)
+
+
+def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
+    """The outcomes of a record without labels, which has as many rows as predictions.
+
+    Raises RecordRefused if it has none.
+    """
+    if predicted.is_of_classes:
+        predicted = Predicted([predicted.labels], [predicted.probabilities])
+    rows = len(predicted.probabilities if predicted.labels is None else predicted.labels)  # type: ignore[arg-type]
+    if not rows:
+        raise RecordRefused(Refusal.NO_PAYLOAD)
+    return _side_by_side([None] * rows, predicted, reading, rows)
 
 
 def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
@@ -71,6 +98,9 @@ def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | Non
     Raises RecordRefused as `outcomes_of` does.
     """
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
+    if not reading.with_label and rows is None:
+        at = (_of_documents([document], address, reading, 0) for address in (reading.prediction, reading.probability))
+        return _unlabelled(Predicted(*at), reading)
     if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
     labels = [None] * (rows or 0) if found is None else [text_or_none(value) for value in _flat([found])]
@@ -120,6 +150,9 @@ def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> 
     """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
     if encoding_of(output) == CSV:
         cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
+        if len(cells) == 1 < rows == len(cells[0]) and not reading.records.exact_keys:
+            # as the built-in XGBoost answers: a score for each row, all in one
+            cells = [(cell,) for cell in cells[0]]
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
     documents = documents_in(output.data)
     return Predicted(
@@ -274,7 +307,7 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
     raise RecordRefused(Refusal.NO_PROBABILITY)
 
 
-INPUT, OUTPUTS = "endpointInput", ("endpointOutput", "batchTransformOutput")
+INPUT, OUTPUTS = INDEX_NAMES[0], OUTPUT_INDEXES
 
 
 def features_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.records.arrays import CHUNK_BYTES, Flags, chunks, is_writable, where
-from model_monitor.data.records.capture_documents import documents_of
+from model_monitor.data.records.capture_documents import Payloads, documents_of
 from model_monitor.data.records.captured_lines import rows_of_halves
 from model_monitor.data.records.csv_rows import Row, cell_of_rows, parsed_rows
 from model_monitor.data.records.decoded_rows import Decoded, DecodedRows
@@ -94,7 +94,7 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
     plain, left_out = documents.judged_by_their_events(reading.records)
     asked = [documents.truth] * reading.with_label
     if reading.with_prediction:
-        asked.append(documents.halves[OUTPUTS[0] if OUTPUTS[0] in documents.halves else OUTPUTS[1]])
+        asked.append(Payloads.first_of([documents.halves[name] for name in OUTPUTS if name in documents.halves]))
     if reading.features is not None:
         asked.append(documents.halves[INPUT])
         plain = plain & (reading.features.path is None)
@@ -165,6 +165,7 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
     Columns are texts or numbers; prediction and probability may be lists, or texts that look like lists, of all classes.
     """
     nothing = pa.nulls(block.num_rows, pa.string())
+    labels = block.column(LABEL) if reading.with_label else nothing
     predictions = nothing if reading.prediction is None else block.column(PREDICTION)
     probabilities = nothing if reading.probability is None else block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
@@ -172,7 +173,7 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
         predictions, probabilities, faults = _of_all_classes(predictions, probabilities, reading)
         reasons = np.where(reasons > 0, reasons, faults)
     rows = np.arange(block.num_rows, dtype=np.int64)
-    columns = (block.column(LABEL), predictions, probabilities)
+    columns = (labels, predictions, probabilities)
     return judged(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
 
 
@@ -266,6 +267,23 @@ def _by_parts(
 
 
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Makes outcomes whose labels are their own predictions. classes: what is predicted up to the threshold, and above it, where
+    there is no prediction."""
+
+    decoder: Decoder
+    threshold: float
+    classes: tuple[str, ...]
+
+    def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
+        rows = self.decoder(block)
+        if rows.predictions is not None or rows.scores is None:
+            return replace(rows, labels=rows.predictions)
+        above = (rows.scores > self.threshold).astype(np.int8)
+        return replace(rows, labels=pa.DictionaryArray.from_arrays(above, list(self.classes)).cast(pa.string()))
 
 
 def rows_of_blocks(

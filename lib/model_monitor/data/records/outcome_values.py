@@ -146,18 +146,19 @@ def _judged(
     scores = None
     if reading.numeric:
         numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
-        labels, reasons = pa.array(numbers), _first(reasons, faults)
+        labels, reasons = pa.array(numbers), _first(reasons, faults) if reading.with_label else reasons
         if reading.prediction is not None:
             numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
             predictions, reasons = pa.array(numbers), _first(reasons, faults)
     else:
-        labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=reading.keeps_missing)
+        may_lack_label = reading.keeps_missing or not reading.with_label
+        labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
         reasons = _first(reasons, faults)
         if reading.prediction is not None:
             predictions, faults = _texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
             reasons = _first(reasons, faults)
         if reading.classes is not None:
-            asked = [labels] if reading.prediction is None else [labels, predictions]
+            asked = [labels] * reading.with_label + [predictions] * (reading.prediction is not None)
             for column in asked:
                 reasons = _first(reasons, _of_other_classes(column, reading.classes))
     if reading.probability is not None:

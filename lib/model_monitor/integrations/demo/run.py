@@ -25,7 +25,7 @@ from model_monitor.documents.headline import headline_of
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.documents.statistics import Statistics, as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.integrations.demo import churn
+from model_monitor.integrations.demo import churn, fleet
 from model_monitor.integrations.demo.traffic import (
     ANALYSIS,
     BASELINE,
@@ -138,6 +138,8 @@ def main(
     """
     options = _parser().parse_args(argv)
     try:
+        if options.fleet:
+            return fleet.main(options.output, out or sys.stdout)
         return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch or _watch)
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
@@ -170,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
     )
+    parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, of which two break")
     return parser
 
 

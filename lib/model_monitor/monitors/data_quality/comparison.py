@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
 from model_monitor.documents.statistics import Statistics
@@ -31,7 +31,11 @@ from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_R
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Earlier, Raw, Volume, group_size, in_minutes
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.memory import Memory
+    from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class QualityBaseline(StoredBaseline):
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
+    memory: Memory | None = None
     attributions: Mapping[str, float] = field(default_factory=dict)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -96,19 +101,25 @@ class QualityBaseline(StoredBaseline):
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
 
-    def with_history(self, references: Mapping[str, Profile], past: Mapping[str, Past]) -> QualityBaseline:
-        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference."""
+    def with_history(
+        self, references: Mapping[str, Profile], past: Mapping[str, Past], memory: Memory | None = None
+    ) -> QualityBaseline:
+        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference.
+        memory: those beside the baseline, in their order.
+        """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
         distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history)
+        return replace(self, references=distributions, history=history, memory=memory)
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
         """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
+        from model_monitor.statistics.verdicts.volume import Volume
+
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
@@ -132,6 +143,8 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:
+            from model_monitor.statistics.verdicts.volume import in_minutes
+
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
 
@@ -301,6 +314,7 @@ class Comparison:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
+    memory: Memory | None = None
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
 

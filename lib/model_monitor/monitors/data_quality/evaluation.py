@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from model_monitor.documents.check_results import (
     BudgetLedger,
@@ -20,12 +21,15 @@ from model_monitor.monitors.data_quality.calibration import Calibration, column_
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
 from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, VOLUME
+from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, LASTING, PREDICTIONS, VOLUME
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared
-from model_monitor.statistics.verdicts.variation import Volume, chance_of_gap, chance_of_rows, usual, usual_gap
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.memory import Lasting
+    from model_monitor.statistics.verdicts.volume import Volume
 
 import_all(hints)
 
@@ -130,7 +134,15 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
-    return Calibration(ledger, with_adjusted(columns))
+    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))
+
+
+def _lasting_of(comparison: Comparison) -> Mapping[str, Lasting]:
+    if comparison.memory is None or not comparison.memory.says_something:
+        return {}
+    from model_monitor.monitors.data_quality.lasting import lasting
+
+    return lasting(comparison, comparison.memory)
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
@@ -153,7 +165,9 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
     volume = comparison.volume
-    tests[VOLUME] = 0 if volume is None else (volume.alike is not None) + (volume.gaps_alike is not None)
+    tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
+    if comparison.memory is not None and comparison.memory.says_something:
+        tests[LASTING] = sum(each.is_drift_calibrated for each in features)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -185,22 +199,22 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
 
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
-    if (alike := volume.alike) is None:
+    if (usual := volume.usual) is None:
         return None
-    expected, p = usual(alike), min(chance_of_rows(rows, alike), 1.0)
-    finding = Finding(CheckStatus.PASSED, expected, rows, n=len(alike), formula="rows beside those of n windows", p=p)
-    return finding, messages.unusual(rows, expected)
+    p, formula = usual.chance_of(rows), "rows beside those of n windows"
+    finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
+    return finding, messages.unusual(rows, usual.rows)
 
 
 def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """How old the newest row is, and what to say if that is an alarm."""
-    if (alike := volume.gaps_alike) is None:
+    if (usual := volume.usual_gap) is None:
         return None
-    expected, gap = usual_gap(alike, volume.minutes), volume.gap
+    expected, gap = usual.minutes, volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = chance_of_gap(gap, rows, alike, volume.minutes), "minutes beside those of n windows"
-    finding = Finding(CheckStatus.PASSED, expected, gap, n=alike.shape[1], formula=formula, p=p)
+    p, formula = usual.chance_of(gap, rows), "minutes beside those of n windows"
+    finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     return finding, messages.stale(gap, expected)
 
 
@@ -220,6 +234,10 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             finding = _if_switched_on(check(feature, threshold), feature.settings)
         findings[check.name] = finding
     if DRIFT_CHECK in findings:
+        if feature.calibration is not None and feature.calibration.lasting:
+            from model_monitor.monitors.data_quality.lasting import with_lasting
+
+            findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
         yield finding.result(name, feature=feature.constraints.name)

@@ -171,19 +171,21 @@ def check_all(
     known: ModelBaseline,
     *,
     budget: float = BUDGET,
+    beside: int = 0,
     min_samples: int = 0,
     as_service: bool = False,
     hide_values: bool = False,
 ) -> tuple[CheckResult, ...]:
     """The result of every constraint, in the order of constraints.json.
 
-    budget: the share of healthy windows in which any may be violated. min_samples: rows that a metric has to rest on to be
-    judged. as_service: judge as the service does, by the value alone.
-    hide_values: name no class.
+    budget: the share of healthy windows in which any may be violated. beside: other checks that share it. min_samples: rows that
+    a metric has to rest on to be judged. as_service: judge as the service does, by the value alone. hide_values: name no class.
 
     Raises BadDocument if the constraints are of another type of problem.
     """
-    judge = _Judge(measurement, known, budget, min_samples, as_service)
+    judge = _Judge(
+        measurement, known, ledger_of(known, measurement.problem_type, budget, beside), min_samples, as_service
+    )
     results = [judge.result(name, entry) for name, entry in known.of(measurement.problem_type).items()]
     if as_service:
         order = {name: place for place, name in enumerate(SERVICE_ORDER)}
@@ -197,29 +199,40 @@ violations_of = partial(protocol.violations_of, displayed=displayed)
 MODEL_QUALITY = "model quality"
 
 
-def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float) -> BudgetLedger | None:
+def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, beside: int = 0) -> BudgetLedger | None:
     """How the metrics share the budget; None where chance is not allowed for. Metrics that tell the same are one test.
+
+    beside: tests that are none of metrics.
 
     Source: D4.6.
     """
     registry = METRICS[problem_type]
     tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
-    if not tests:
+    if not len(tests) + beside:
         return None
-    return BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests))
+    return BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
+
+
+def level_of(ledger: BudgetLedger | None) -> float:
+    """The level of each test."""
+    return ledger.families[0].level / ledger.families[0].tests if ledger is not None else 0.0
 
 
 class _Judge:
     """Judges the metrics of one run."""
 
     def __init__(
-        self, measurement: Measurement, known: ModelBaseline, budget: float, min_samples: int, as_service: bool
+        self,
+        measurement: Measurement,
+        known: ModelBaseline,
+        ledger: BudgetLedger | None,
+        min_samples: int,
+        as_service: bool,
     ) -> None:
         self._measurement = measurement
         self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
         self._tested = known.tested(measurement.problem_type)
-        ledger = ledger_of(known, measurement.problem_type, budget)
-        self._level = ledger.families[0].level / ledger.families[0].tests if ledger is not None else 0.0
+        self._level = level_of(ledger)
         self._baseline_rows = known.rows
         self._min_samples = min_samples
         self._as_service = as_service

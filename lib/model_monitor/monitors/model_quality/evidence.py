@@ -199,8 +199,9 @@ def _all_blocks() -> Kept:
 class BinaryEvidence:
     """Of two classes.
 
-    matrix: rows by label, then by prediction. classes: the negative one, the positive one. scores, probabilities: None without
-    probabilities. as_service: the area under the ROC curve as the service computes it.
+    matrix: rows by label, then by prediction; where they are estimated, parts of rows as well. classes: the negative one, the
+    positive one. scores, probabilities: None without probabilities. as_service: the area under the ROC curve as the service
+    computes it.
     """
 
     matrix: Matrix
@@ -211,20 +212,20 @@ class BinaryEvidence:
     as_service: bool = False
 
     @property
-    def true_positives(self) -> int:
-        return int(self.matrix[1, 1])
+    def true_positives(self) -> float:
+        return float(self.matrix[1, 1])
 
     @property
-    def false_positives(self) -> int:
-        return int(self.matrix[0, 1])
+    def false_positives(self) -> float:
+        return float(self.matrix[0, 1])
 
     @property
-    def true_negatives(self) -> int:
-        return int(self.matrix[0, 0])
+    def true_negatives(self) -> float:
+        return float(self.matrix[0, 0])
 
     @property
-    def false_negatives(self) -> int:
-        return int(self.matrix[1, 0])
+    def false_negatives(self) -> float:
+        return float(self.matrix[1, 0])
 
     @property
     def rows(self) -> int:

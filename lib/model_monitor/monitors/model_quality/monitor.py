@@ -22,9 +22,10 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, level_of, violations_of
+from model_monitor.monitors.model_quality.estimated import concept_drift
 from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, classes_meant, evidence_of
 from model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
@@ -148,17 +149,26 @@ class ModelQualityMonitor(Monitor):
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        return check_all(
+        judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
+        results = check_all(
             measurement,
             known,
             budget=self.false_alarm_budget,
+            beside=int(judges_drift),
             min_samples=self.min_samples,
             as_service=self.as_service,
             hide_values=self.hide_values,
         )
+        if not judges_drift:
+            return results
+        level = level_of(self.budget(outcomes, known))
+        assert isinstance(known.evidence, BinaryEvidence)  # as `can_be_judged` says
+        assert isinstance(measurement.evidence, BinaryEvidence)
+        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level))
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
-        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
+        judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)

@@ -164,7 +164,7 @@ def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | No
 
 
 def _state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
-    path = join(folder, path_of(monitor.STATE))
+    path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
     return from_parquet(storage.read(path), path) if storage.exists(path) else None
 
 

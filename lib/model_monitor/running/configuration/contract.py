@@ -43,7 +43,8 @@ from model_monitor.statistics.states.outcomes import ProblemType
 from model_monitor.storage.lease import WAIT
 
 _WITH_FEATURES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
-ANALYSES_OF_MODELS = (AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)
+_OF_QUALITY = (AnalysisType.MODEL_QUALITY, AnalysisType.ESTIMATED_QUALITY)
+ANALYSES_OF_MODELS = (*_OF_QUALITY, *_WITH_FEATURES)
 _DATA_QUALITY = (AnalysisType.DATA_QUALITY,)
 _MODEL_QUALITY = (AnalysisType.MODEL_QUALITY,)
 _BIAS = (AnalysisType.MODEL_BIAS,)
@@ -72,6 +73,7 @@ _of_window = partial(_option, jobs=_IN_A_WINDOW)
 _of_columns = partial(_of_analysis, analyses=_DATA_QUALITY)
 _of_columns_in_a_window = partial(_of_monitoring, analyses=_DATA_QUALITY)
 _of_outcomes = partial(_of_analysis, analyses=_MODEL_QUALITY)
+_of_predictions = partial(_of_analysis, analyses=_OF_QUALITY)
 _of_bias = partial(_of_analysis, analyses=_BIAS)
 _of_bias_in_a_window = partial(_of_monitoring, analyses=_BIAS)
 _of_attributions_in_a_window = partial(_of_monitoring, analyses=_EXPLAINABILITY)
@@ -126,7 +128,7 @@ class JobConfig(BaseModel):
         None,
         "What the model predicts: " + ", ".join(problem.value for problem in ProblemType) + ".",
         "TYPE",
-        analyses=_MODEL_QUALITY,
+        analyses=_OF_QUALITY,
     )
 
     inference_attribute: str | None = _of_model(None, "Column, index or JSON path of the prediction.", "FEATURE")
@@ -268,7 +270,7 @@ class JobConfig(BaseModel):
     hide_values: kinds.Switch = _of_monitoring(
         False,
         "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
-        analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
+        analyses=(*_DATA_QUALITY, *_OF_QUALITY),
         opposite="show_values",
     )
 
@@ -424,7 +426,7 @@ class JobConfig(BaseModel):
         False, "Whether a check that needs it may read the data once more.", opposite="no_second_scan"
     )
 
-    positive_label: str | None = _of_outcomes(
+    positive_label: str | None = _of_predictions(
         None, "The class that a binary problem is about.", "LABEL", default="1 or true"
     )
 
@@ -444,7 +446,13 @@ class JobConfig(BaseModel):
     min_samples: kinds.Whole | None = _of_monitoring(
         None,
         "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
-        analyses=_MODEL_QUALITY,
+        analyses=_OF_QUALITY,
+    )
+
+    cost_matrix: kinds.Costs | None = _of_monitoring(
+        None,
+        "What true and false positives and negatives are worth: tp=40,fp=-5,fn=-20; business_value is their mean.",
+        analyses=(AnalysisType.ESTIMATED_QUALITY,),
     )
 
     metrics: kinds.Names = _of_outcomes(

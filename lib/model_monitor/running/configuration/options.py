@@ -253,6 +253,17 @@ def _thresholds(text: str) -> dict[str, float]:
         raise ValueError(f"is {text!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
 
 
+def _costs(text: str) -> dict[str, float]:
+    pairs = [pair.partition("=") for pair in listed(text)]
+    try:
+        found = {name.strip().lower(): _number(number) for name, _, number in pairs}
+    except ValueError:
+        found = {}
+    if not found or set(found) - {"tp", "fp", "tn", "fn"}:
+        raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
+    return found
+
+
 def listed(text: str) -> tuple[str, ...]:
     """The words between commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
@@ -311,6 +322,7 @@ Wait = Annotated[timedelta, of_text(_wait), Placeholder("DURATION")]
 Size = Annotated[int, BeforeValidator(_size), Placeholder("SIZE")]
 UpTo100 = Annotated[int, BeforeValidator(_up_to_100), Placeholder("NUMBER")]
 ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Placeholder("THRESHOLDS")]
+Costs = Annotated[Mapping[str, float], of_text(_costs), Placeholder("COSTS")]
 Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
 Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
 ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]

@@ -57,26 +57,36 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
             "dataset_format: captured records have no labels; run the merge job on them, and write --dataset-format merged "
             "for what it leaves"
         )
-    if isinstance(data_format, MergedFormat) and not config.record_preprocessor_script:
-        return _merged(engine, config, data_format)
-    if config.ground_truth_attribute is None:
+    if config.ground_truth_attribute is None and not isinstance(data_format, MergedFormat):
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
+    return _outcomes(engine, config, with_label=True)
+
+
+def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The predictions in the data set that `dataset_source` and `dataset_format` name; labels, if there are any, are left alone.
+
+    Raises BadConfiguration if the configuration does not say where they are, NoData if there is nothing to read.
+    """
+    return _outcomes(engine, config, with_label=False)
+
+
+def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset:
+    data_format = config.dataset_format
+    where = partial(_where, config, with_label=with_label)
+    if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
+        halves = tuple(half for half in OUTPUTS if half in data_format.index_names)
+        if not halves:
+            raise BadConfiguration(
+                f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
+            )
+        records = LineDecoder(where(records_of(halves, options_of(config))))
+        return _of_lines(engine, config, _captures(engine, config), records)
     if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
         listing = list_dataset(engine, config.dataset_source)
-        return _of_lines(engine, config, listing, DocumentDecoder(_where(config)))
+        return _of_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
-    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **_addresses(config))
-
-
-def _merged(engine: Engine, config: JobConfig, merged_format: MergedFormat) -> Dataset:
-    halves = tuple(half for half in OUTPUTS if half in merged_format.index_names)
-    if not halves:
-        raise BadConfiguration(
-            f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
-        )
-    return _of_lines(
-        engine, config, _captures(engine, config), LineDecoder(_where(config, records_of(halves, options_of(config))))
-    )
+    addresses = _addresses(config) | ({} if with_label else {"label": None})
+    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **addresses)
 
 
 def _captures(engine: Engine, config: JobConfig) -> Listing:
@@ -84,9 +94,9 @@ def _captures(engine: Engine, config: JobConfig) -> Listing:
     return list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
 
 
-def _where(config: JobConfig, records: Reading = NO_RECORDS) -> OutcomeReading:
+def _where(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
     addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
-    return reading_of(outcome_plan(config), *addresses, records)
+    return reading_of(outcome_plan(config), *addresses, records, with_label=with_label)
 
 
 def _of_lines(engine: Engine, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.reading.data import why_spark
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import ParquetFormat, SparkFormat, TableFormat
+from model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.run_description import RunContext
 from model_monitor.plugins import cloudpickle
@@ -74,9 +74,13 @@ def has_window_of_table(config: JobConfig) -> bool:
 
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window that narrows nothing; None if there is none, or it does."""
-    if config.time_column is not None or not has_window_of_table(config):
+    if config.time_column is not None or window_of(config) is None:
         return None
-    return "the data is read whole: Parquet, ORC and tables have a window only with --time-column"
+    if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+        return None
+    return (
+        "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
+    )
 
 
 def window_told(config: JobConfig) -> tuple[str, datetime] | None:
@@ -221,10 +225,14 @@ def with_history(
     history = read_history(config.output_path, spark).before(time)
     references = history.profiles(known.wanted_references, time, spark)
     past = {name: history.past(name) for name in references}
-    past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
+    against = baseline_id(reference_to_baseline(spark, config, monitor))
+    memory = history.memory(against)
+    past[BASELINE] = history.past(BASELINE, against, memory.suspects() if memory is not None else {})
     window = window_of(config)
     start = None if window is None else window.start
-    return known.with_history(references, past).with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
+    return known.with_history(references, past, memory).with_volume(
+        told[1], history.rows(), start, history.rows(NEWEST_ROW)
+    )
 
 
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:

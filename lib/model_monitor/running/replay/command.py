@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadInput
@@ -180,7 +181,13 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
     given, flags = _backfill_parser().parse_known_args(list(arguments))
     require_places(flags)
     sources = with_recognised_format("monitor", with_default_output("backfill", sources_of(flags, os.environ)))
-    return BackfillRequest(config_of("monitor", sources, in_container=False), recurrence_of(given.schedule), flags)
+    config = config_of("monitor", sources, in_container=False)
+    if config.time_column is None and not isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+        raise BadConfiguration(
+            f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "
+            "Parquet and tables with --time-column"
+        )
+    return BackfillRequest(config, recurrence_of(given.schedule), flags)
 
 
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:

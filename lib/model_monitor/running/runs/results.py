@@ -152,7 +152,8 @@ class Baseline(AsTables):
         """The same without the report."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
-        files[RunDescription.FILE_NAME] = self.described("baseline", self.constraints).to_json().encode()
+        suggested = getattr(self, "constraints", None)  # an estimate asks nothing of later data
+        files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
         files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
         files |= self.monitor.files(self.metrics)

@@ -1,4 +1,4 @@
-"""`model-monitor run-due`: runs what is due of some schedules, one after the other, and lists their runs."""
+"""`model-monitor run-due` and `watch`: run what is due of some schedules, in turn or side by side, and list their runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice,
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
-from model_monitor.running.scheduling.plan import Plan, model_of, read_plan
+from model_monitor.running.scheduling.fleet import Entry, read_fleet
+from model_monitor.running.scheduling.plan import Plan, model_of
 from model_monitor.running.scheduling.record import (
     LISTED,
     MOST_LISTED,
@@ -42,6 +43,8 @@ from model_monitor.running.scheduling.runs import (
     start_process,
 )
 from model_monitor.running.scheduling.schedules import run_windows
+from model_monitor.running.scheduling.side_by_side import Turns, side_by_side
+from model_monitor.running.scheduling.watching import tell_and_show, watched_of
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +62,12 @@ class Doing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a call asks for. files: schedule entries. state: folder of the records, None for each entry's own.
+    """What a call asks for. files: schedule entries, folders of them, and fleets. state: folder of the records, None for each
+    entry's own.
 
     retry_failed: whether what failed or was stopped is run again. history: whether the page of all runs is written after one.
     as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a program reads them.
+    at_once: how many jobs go on side by side. page: where the page of all is written, None for no page and no message.
     """
 
     files: tuple[Path, ...]
@@ -72,10 +77,14 @@ class Request:
     history: bool = False
     as_json: bool = False
     most: int = LISTED
+    at_once: int = 1
+    page: Path | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.most <= MOST_LISTED:
             raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {MOST_LISTED}")
+        if self.at_once < 1:
+            raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
 
 
 def run_due(
@@ -89,43 +98,56 @@ def run_due(
     """Run what is due of each schedule; one that can't be run keeps none of the others from it.
 
     The exit status: of the first run that did not complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if
-    runs are overdue that this call was not to run; else 0.
+    runs are overdue that this call was not to run; else 0. Raises as `read_fleet`.
     """
-    statuses, listed = [], []
-    for file in request.files:
-        try:
-            plan = read_plan(file)
-            folder = request.state or plan.folder
-            for destination in plan.destinations:
-                destination.require_ready(environment or Environment())
-            status, record = _of_schedule(plan, folder, request, launch, now, environment or Environment())
-        except MonitorError as error:
-            log.error("%s", error)
-            statuses.append(error.exit_status)
-            continue
-        statuses.append(status)
-        if record is not None:
-            listed.append((plan, record))
-    _list(listed, request, out)
-    return next((status for status in statuses if status), int(ExitStatus.COMPLETED))
+    surroundings = environment or Environment()
+    fleet = read_fleet(request.files)
+    turns = Turns(request.at_once)
+    step = partial(_of_entry, request=request, launch=turns.taking(launch), now=now, environment=surroundings)
+    done = list(zip(fleet.entries, side_by_side(step, fleet.entries, request.at_once), strict=True))
+    if request.page is None:
+        listed = [(each.plan, record) for each, (_, record, is_listed) in done if each.plan and record and is_listed]
+        _list(listed, request, out)
+    else:
+        watched = [watched_of(each, record, now(), request.page.parent) for each, (_, record, _) in done]
+        out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
+    return next((status for _, (status, _, _) in done if status), int(ExitStatus.COMPLETED))
+
+
+def _of_entry(
+    entry: Entry, request: Request, launch: Launch, now: Now, environment: Environment
+) -> tuple[int, Record | None, bool]:
+    """Exit status of an entry, its record, and whether that is to be listed."""
+    plan, fault = entry.plan, entry.fault
+    record = None
+    try:
+        if plan is None:
+            raise fault or BadConfiguration(f"{entry.name}: is no schedule")
+        for destination in plan.destinations:
+            destination.require_ready(environment)
+        status, record, is_listed = _of_schedule(plan, request.state or plan.folder, request, launch, now, environment)
+    except MonitorError as error:
+        log.error("%s", error)
+        return error.exit_status, record, False
+    return status, record, is_listed
 
 
 def main(request: Request, out: TextIO) -> int:
-    """The command, in the process's own environment. Ended from outside, it ends the job that is under way."""
+    """The command, in the process's own environment. Ended from outside, it ends the jobs that are under way."""
     start_logging()
     return run_due(request, out)
 
 
 def _of_schedule(
     plan: Plan, folder: Path, request: Request, launch: Launch, now: Now, environment: Environment
-) -> tuple[int, Record | None]:
-    """Exit status of one schedule, and its record if that is to be listed."""
+) -> tuple[int, Record | None, bool]:
+    """Exit status of one schedule, its record, and whether that is to be listed."""
     if request.does is not Doing.RUN:
-        return _looked_at(plan, folder, request, now, environment)
+        return *_looked_at(plan, folder, request, now, environment), True
     with held(folder, plan.name) as is_ours:
         if not is_ours:
             log.info("%s: another run-due is at it", plan.name)
-            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now) if request.as_json else None
+            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now), request.as_json
         try:
             record = Record.read(folder, plan.name, now)
         except BadDocument:
@@ -140,7 +162,7 @@ def _of_schedule(
             _write_history(plan)
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
-    return _of_process(failed), record if statuses or request.as_json else None
+    return _of_process(failed), record, bool(statuses) or request.as_json
 
 
 def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:

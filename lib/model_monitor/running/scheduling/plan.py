@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
@@ -22,7 +23,7 @@ from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import file_at
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.options import flag_of, variable_of
-from model_monitor.running.configuration.reading import sources_of
+from model_monitor.running.configuration.reading import Sources, sources_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
 from model_monitor.storage import LocalStorage, join, storage_of
@@ -67,7 +68,8 @@ class Plan:
     """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: of the window's start and end, from a
     run's full hour; None for the time from the run before.
 
-    folder: the entry's own; env files and paths in them start there.
+    folder: the entry's own; env files and paths in them start there. beside: the explainability schedules among those that are
+    watched together; None: those of the folder.
     """
 
     entry: Schedule
@@ -77,6 +79,7 @@ class Plan:
     delay: timedelta
     starts: datetime | None
     destinations: tuple[Destination, ...]
+    beside: tuple[Plan, ...] | None = None
 
     @property
     def folder(self) -> Path:
@@ -110,9 +113,15 @@ class Plan:
         """Whether a first run without data is no run: its schedule may have begun before the traffic."""
         return self.clock is not None
 
-    def env_file(self, job: ScheduledJob) -> Path:
-        """Where the variables of a job are."""
-        return self.folder / job.env_file
+    def env_file(self, job: ScheduledJob) -> Path | None:
+        """Where the variables of a job are, if a file has them."""
+        return None if job.env_file is None else self.folder / job.env_file
+
+    def sources(self, job: ScheduledJob) -> Sources:
+        """What entry and env file of a job say."""
+        path = self.env_file(job)
+        said = {_variable(name): text for name, text in (job.variables or {}).items()}
+        return sources_of([] if path is None else ["--env-file", str(path)], said)
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """How a job of the run of this time is started: by flags for all that its env file says, and for its window.
@@ -151,15 +160,22 @@ class Plan:
         return path if urlparse(path).scheme else str(self.folder / path)
 
     def _given(self, job: ScheduledJob) -> dict[str, str]:
-        """What the env file of a job says."""
-        path = str(self.env_file(job))
-        sources = sources_of(["--env-file", path], {})
+        """What the env file of a job and the entry say."""
+        path, sources = self.env_file(job), self.sources(job)
         if sources.errors:
             raise BadConfiguration.gathered(list(sources.errors))
-        given = {name: text.text for name, text in sources.values.items() if text.place.startswith(f"{path}: ")}
+        own = (f"{path}: ", "variable ")
+        given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
         if "output_path" not in given:
-            raise BadConfiguration(f"{path}: output_path is missing; write output_path=DIRECTORY")
+            raise BadConfiguration(
+                f"{path or f'{self.file}: variables'}: output_path is missing; write output_path=DIRECTORY"
+            )
         return given
+
+
+def _variable(name: str) -> str:
+    """The variable of an option that an entry calls by its own name."""
+    return variable_of(name, OPTIONS[name]) if name in OPTIONS else name
 
 
 def full_hour(time: datetime) -> datetime:
@@ -172,7 +188,11 @@ def read_plan(path: Path) -> Plan:
 
     Raises BadInput if the file can't be read, BadDocument if it is no such entry, BadConfiguration with all that is wrong in it.
     """
-    entry = Schedule.from_json(LocalStorage().read(str(path)), str(path))
+    return plan_of(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
+
+
+def plan_of(entry: Schedule, path: Path) -> Plan:
+    """The plan of an entry that a file says. Raises BadConfiguration with all that is wrong in it."""
     errors: list[str] = []
     clock = _tried(lambda: _clock(entry, path), errors) or MIDNIGHT
     runs_once = entry.cron is None and entry.schedule_expression is not None and _is_now(entry)
@@ -267,12 +287,23 @@ def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
     for place, job in enumerate(plan.entry.jobs):
         if job.job not in jobs:
             errors.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
-        if not plan.env_file(job).is_file():
+        known = {name for pair in OPTIONS.items() for name in (pair[0], variable_of(*pair))}
+        for name in sorted(set(job.variables or {}) - known):
+            near = get_close_matches(name, sorted(known), n=1)
+            errors.append(f"{path}: jobs[{place}].variables: {name!r} is no option; {_meant(near)}")
+        env_file = plan.env_file(job)
+        if env_file is None and not job.variables:
+            errors.append(f"{path}: jobs[{place}].env_file is missing; name the file of the job's variables")
+        if env_file is not None and not env_file.is_file():
             errors.append(
-                f"{path}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {plan.env_file(job)}; write a path "
+                f"{path}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
                 "from the folder of the schedule entry"
             )
     return errors
+
+
+def _meant(near: Sequence[str]) -> str:
+    return f"did you mean {near[0]}?" if near else "docs/jobs.md lists them"
 
 
 def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
@@ -325,6 +356,9 @@ def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dic
 
 def _beside(plan: Plan) -> Iterator[Plan]:
     """The explainability schedules of the folder; those that can't be read say so in runs of their own."""
+    if plan.beside is not None:
+        yield from plan.beside
+        return
     for file in sorted(plan.folder.glob(ENTRIES)):
         try:
             other = read_plan(file)
@@ -335,7 +369,7 @@ def _beside(plan: Plan) -> Iterator[Plan]:
 
 
 def _texts_of(plan: Plan, option: str) -> Iterator[str]:
-    texts = (sources_of(["--env-file", str(plan.env_file(job))], {}).text(option) for job in plan.entry.jobs)
+    texts = (plan.sources(job).text(option) for job in plan.entry.jobs)
     return (text for text in texts if text is not None)
 
 

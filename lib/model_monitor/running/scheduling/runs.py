@@ -8,18 +8,23 @@ import os
 import runpy
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from multiprocessing import connection
 from typing import Protocol
 from urllib.parse import urlparse
 
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument, MonitorError
+from model_monitor.reports.outputs.printable import error_lines
+from model_monitor.running.configuration.command_line import require_places
 from model_monitor.running.layout import Layout
-from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import Record
 from model_monitor.running.scheduling.schedules import Clock
@@ -140,6 +145,10 @@ LOADED = (
     "model_monitor.running.runtime.publishing",
     "model_monitor.running.runs.run",
     "model_monitor.running.inputs.data_sets",
+    "model_monitor.monitors.data_quality.scan",
+    "model_monitor.statistics.states.offences",
+    "pyarrow.dataset",
+    "model_monitor.running.scheduling.prepared",
     "model_monitor.reports.history_page.around",
 )
 """What is loaded once for the jobs of all times. A job that needs more loads it itself."""
@@ -186,6 +195,9 @@ def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
     )
 
 
+_ASKING = threading.Lock()  # who starts a process asks after all others, and of two who ask at once one gets no answer
+
+
 class _Forked:
     """A job's process, forked off one that has loaded what jobs need: an hour pays for its records alone."""
 
@@ -194,15 +206,17 @@ class _Forked:
         server.set_forkserver_preload(list(LOADED))
         self._command = command
         self._process = server.Process(target=_run, args=(command,))
-        self._process.start()
+        with _ASKING:
+            self._process.start()
         self.pid = self._process.pid
         self.terminate, self.kill = self._process.terminate, self._process.kill
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with _ASKING:
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
+        connection.wait([self._process.sentinel], timeout)
         status = self.poll()
         if status is None:
             raise subprocess.TimeoutExpired(self._command.words, timeout or 0.0)
@@ -212,6 +226,13 @@ class _Forked:
 def _run(command: JobCommand) -> None:
     os.environ.update(_variables(command))
     os.chdir(command.folder)
+    try:
+        require_places(command.words[1:])
+    except MonitorError as error:  # before there is a run that could leave its message
+        with suppress(MonitorError):
+            write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
+        sys.stderr.write(error_lines(error))
+        sys.exit(error.exit_status)
     sys.argv = ["model-monitor", *command.words]
     runpy.run_module("model_monitor.cli", run_name="__main__")
 

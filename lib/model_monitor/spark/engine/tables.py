@@ -6,6 +6,7 @@ Slices of an Arrow table travel with the tasks, compressed; the driver's JVM hol
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from model_monitor.spark.storage import is_connect, storage_of_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from model_monitor.storage import Storage, StoredFile
 
 import logging
 import re
@@ -210,20 +213,23 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
 
 
 FOOTER_BYTES = 64 * 1024  # of most files of Parquet all that says what their columns are
+FOOTERS_AT_ONCE = 16  # each waits for its storage
 
 
 def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
-    """Those of all files of Parquet, read from their ends."""
-    found = []
-    for path in paths:
-        storage = storage_of_session(path, spark)
-        for file in storage.list_files(path):
-            end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
-            size = int.from_bytes(end[-8:-4], "little") + 8
-            if size > len(end):
-                end = storage.read(file.path, size, file.size_bytes - size)
-            found.append(pq.read_schema(pa.BufferReader(end)))
-    return found
+    """Those of all files of Parquet, in their order, read from their ends."""
+
+    def schema(storage: Storage, file: StoredFile) -> pa.Schema:
+        end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
+        size = int.from_bytes(end[-8:-4], "little") + 8
+        if size > len(end):
+            end = storage.read(file.path, size, file.size_bytes - size)
+        return pq.read_schema(pa.BufferReader(end))
+
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
+        storages = [(storage_of_session(path, spark), path) for path in paths]
+        of_files = [threads.submit(schema, each, file) for each, path in storages for file in each.list_files(path)]
+        return [each.result() for each in of_files]
 
 
 def _in_one_partition(frame: DataFrame) -> DataFrame:

@@ -333,6 +333,7 @@ LATER: Mapping[str, str] = {
     "block_sums": "blocks",
     "confusion": "scores",
     "contingency": "contingency",
+    "estimated_outcomes": "estimated",
     "offences": "offences",
     "outcomes": "outcomes",
     "regression": "blocks",

@@ -85,7 +85,8 @@ class TextLengths(State):
     @classmethod
     def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
-        lengths = np.minimum(pc.utf8_length(texts).to_numpy(), LONGEST)
+        are_ascii = pc.all(pc.string_is_ascii(texts)).as_py()  # then where they begin tells it
+        lengths = np.minimum((pc.binary_length if are_ascii else pc.utf8_length)(texts).to_numpy(), LONGEST)
         found = np.bincount(lengths, counts, minlength=1).astype(np.int64)
         return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
 

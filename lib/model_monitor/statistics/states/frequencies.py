@@ -30,7 +30,7 @@ LIMIT = 4096  # P15
 KEY_BYTES = 256  # a longer value is kept as so many bytes of it and a hash of all of it (P15)
 
 SLOTS = 2**17
-"""For so many values at once as a builder takes, enough for three of four to have a slot of their own; a megabyte of counts."""
+"""For so many values at once as a builder takes, enough for most to have a slot that no repeated one comes to."""
 
 _SLOT_BITS = np.uint64(SLOTS - 1)
 _CUT_MARK = "…#"
@@ -112,7 +112,7 @@ class FrequenciesBuilder:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._kept = _Counted(pa.array([], pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._kept = _Counted(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
         self._pending: list[_Counted] = []
         self._pending_keys = 0
         self._total = 0
@@ -178,11 +178,14 @@ class FrequenciesBuilder:
         """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
         if not self._pending:
             return self._kept, self._bound
-        values = _Counted.joined([self._kept, *self._pending])
-        single = values.surely_single()
+        parts = [self._kept, *self._pending]
+        single = _surely_single(parts)
         # more single values than the limit all go: the cut is 1 then, or more
         singles_go = int(np.count_nonzero(single)) > self._limit
-        found = (values.where(~single) if singles_go else values).added()
+        if singles_go:
+            ends = np.cumsum([len(part.counts) for part in parts])[:-1]
+            parts = [part.where(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
+        found = _Counted.joined(parts).added()
         if len(found.counts) > self._limit:
             cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
         else:
@@ -217,14 +220,6 @@ class _Counted:
             np.concatenate(hashes) if len(hashes) == len(parts) else None,
         )
 
-    def surely_single(self) -> NDArray[np.bool_]:
-        """Which values occurred once, as far as their hashes tell it: no other one came to the same slot."""
-        if self.hashes is None or len(self.hashes) < SLOTS // 8:  # few values are encoded before all slots are cleared
-            return np.zeros(len(self.counts), dtype=bool)
-        slots = (self.hashes & _SLOT_BITS).view(np.int64)
-        single: NDArray[np.bool_] = np.bincount(slots, self.counts, minlength=SLOTS)[slots] == 1
-        return single
-
     def added(self) -> _Counted:
         """Each value once, with the sum of its counts."""
         texts = self.keys.dictionary_encode()
@@ -240,7 +235,30 @@ class _Counted:
     def where(self, chosen: NDArray[np.bool_]) -> _Counted:
         """The chosen ones."""
         hashes = None if self.hashes is None else self.hashes[chosen]
+        if 8 * np.count_nonzero(chosen) < len(chosen):
+            return _Counted(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
         return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
+
+
+def _surely_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
+    """Which values occurred once, as far as their hashes tell it: no repeated one came to the same slot."""
+    counts = np.concatenate([part.counts for part in parts])
+    known = [part.hashes for part in parts if part.hashes is not None]
+    if len(known) < len(parts) or len(counts) < SLOTS // 8:  # few values are encoded before their hashes are sorted
+        return np.zeros(len(counts), dtype=bool)
+    hashes = np.concatenate(known)
+    single: NDArray[np.bool_] = counts == 1
+    ordered = np.sort(hashes)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        has_repeated = np.zeros(SLOTS, dtype=bool)
+        has_repeated[_slots_of(repeated)] = True
+        single &= ~has_repeated[_slots_of(hashes)]
+    return single
+
+
+def _slots_of(hashes: Hashes) -> NDArray[np.int64]:
+    return (hashes & _SLOT_BITS).view(np.int64)
 
 
 def _cut(texts: pa.Array) -> pa.Array:

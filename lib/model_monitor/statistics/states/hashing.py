@@ -127,7 +127,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Words: TypeAlias = NDArray[np.uint64]  # little endian
 Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
 
-WORD_BYTES, HALF_WORD_BYTES = 8, 4
+HALF_WORD_BYTES = 4
 STRIPE_BYTES = 32  # texts of so many bytes and more begin with stripes of four words, one for each of four lanes
 
 FEW_TEXTS = 8
@@ -137,7 +137,7 @@ _LANE_SEEDS = (int(PRIME_1) + int(PRIME_2), int(PRIME_2), 0, -int(PRIME_1))  # b
 _LANE_ROTATIONS = (1, 7, 12, 18)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _HALF_WORD_BITS = np.uint64(8 * HALF_WORD_BYTES)
-_LOW_BYTE = np.uint64(0xFF)
+_LOW_BYTE, _BYTE_BITS, _NOTHING = np.uint64(0xFF), np.uint64(8), np.uint64(0)
 _64_BITS = 2**64 - 1
 
 
@@ -153,103 +153,95 @@ def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
 
 def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
     starts, lengths, content = _laid_out(texts)
-    hashes = np.full(len(texts), (seed + int(PRIME_5)) % 2**64, dtype=np.uint64)
-    long = np.flatnonzero(lengths >= STRIPE_BYTES)
-    places = starts.copy()
-    if len(long):
-        hashes[long] = _hashes_of_stripes(content, starts[long], lengths[long] // STRIPE_BYTES, seed)
-        places[long] += lengths[long] // STRIPE_BYTES * STRIPE_BYTES
+    hashes: Hashes = np.full(len(texts), (seed + int(PRIME_5)) % 2**64, dtype=np.uint64)
+    stripes = lengths >> 5
+    long = np.flatnonzero(stripes)
+    if len(long) == len(texts):
+        hashes = _hashes_of_stripes(content, starts, stripes, seed)
+    elif len(long):
+        hashes[long] = _hashes_of_stripes(content, starts[long], stripes[long], seed)
     hashes += lengths.view(np.uint64)
-    _take_words(hashes, content, places, (starts + lengths - places) >> 3)
-    _take_rest(hashes, content, starts + (lengths & ~7), lengths & 7)
+    words, counts = _stripes_at(content, starts + (stripes << 5)), (lengths & 31) >> 3
+    _take_words(hashes, words, counts)
+    _take_rest(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
     return mixed(hashes)
 
 
 def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
-    """Where each text begins, its length in bytes, and the bytes of all, with a word to spare behind them."""
+    """Where each text begins, its length in bytes, and the bytes of all, with a stripe to spare behind them."""
     _, places, data = texts.buffers()
     offsets = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
-    content = np.empty(last - first + WORD_BYTES, np.uint8)
+    content = np.empty(last - first + STRIPE_BYTES, np.uint8)
     content[last - first :] = 0
     if last > first:
         content[: last - first] = np.frombuffer(data, np.uint8, last - first, first)
     return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _words_at(content: Bytes, places: Places, size_bytes: int = WORD_BYTES) -> Words:
-    """The bytes that begin at each place as words: shape (places,), of several (places, words)."""
-    shape = (len(content) - size_bytes + 1,)
-    words: NDArray[np.void] = np.ndarray(shape, f"V{size_bytes}", buffer=content, strides=(1,))
-    found = words[places].view("<u8")
-    return found if size_bytes == WORD_BYTES else found.reshape(-1, size_bytes // WORD_BYTES)
+def _stripes_at(content: Bytes, places: Places) -> Words:
+    """The stripe that begins at each place, shape (places, 4)."""
+    shape = (len(content) - STRIPE_BYTES + 1,)
+    stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
+    return stripes[places].view("<u8").reshape(-1, len(_LANE_SEEDS))
 
 
-def _take_words(hashes: Hashes, content: Bytes, places: Places, counts: Places) -> None:
-    """Go on with `counts` words of each text, from `places`."""
-    step = 0
-    while (longer := _those(counts > step)) is not None:
-        found = hashes[longer]
-        found ^= _lane_after(None, _words_at(content, places[longer] + WORD_BYTES * step))
-        found = rotated(found, 27)
-        found *= PRIME_1
-        found += PRIME_4
-        hashes[longer] = found
-        step += 1
+def _take_words(hashes: Hashes, words: Words, counts: Places) -> None:
+    """Go on with `counts` words of each text, three at most."""
+    for step in range(int(counts.max(initial=0))):
+        _go_on(hashes, counts > step, _lane_after(None, words[:, step]), 27, PRIME_1, PRIME_4)
 
 
-def _take_rest(hashes: Hashes, content: Bytes, places: Places, lengths: Places) -> None:
+def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
-    rest = _words_at(content, places)
-    bytes_left = lengths.astype(np.uint8)
-    half = _those(bytes_left >= HALF_WORD_BYTES)
-    if half is not None:
-        found = hashes[half]
-        found ^= (rest[half] & _LOW_HALF) * PRIME_1
-        found = rotated(found, 23)
-        found *= PRIME_2
-        found += PRIME_3
-        hashes[half] = found
-        rest[half] >>= _HALF_WORD_BITS
-        bytes_left %= HALF_WORD_BYTES
-    step = 0
-    while (longer := _those(bytes_left > step)) is not None:
-        found = hashes[longer]
-        byte = rest[longer] >> np.uint64(8 * step)
-        byte &= _LOW_BYTE
-        byte *= PRIME_5
-        found ^= byte
-        found = rotated(found, 11)
-        found *= PRIME_1
-        hashes[longer] = found
-        step += 1
+    has_half = lengths >= HALF_WORD_BYTES
+    _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
+    rest >>= has_half * _HALF_WORD_BITS
+    lengths = lengths & 3
+    for step in range(int(lengths.max(initial=0))):
+        _go_on(hashes, lengths > step, (rest & _LOW_BYTE) * PRIME_5, 11, PRIME_1, _NOTHING)
+        rest >>= _BYTE_BITS
 
 
-def _those(chosen: NDArray[np.bool_]) -> slice | Places | None:
-    """The places of what is chosen, None if nothing is. All are a slice, as picking takes longer and texts are often alike."""
+def _go_on(
+    hashes: Hashes, chosen: NDArray[np.bool_], words: Words, bits: int, prime: np.uint64, constant: np.uint64
+) -> None:
+    """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
     if not count:
-        return None
-    return slice(None) if count == len(chosen) else np.flatnonzero(chosen)
+        return
+    places = np.flatnonzero(chosen) if 4 * count < len(chosen) else slice(None)
+    found = rotated(hashes[places] ^ words[places], bits)
+    found *= prime
+    found += constant
+    if isinstance(places, slice):
+        np.putmask(hashes, chosen, found)
+    else:
+        hashes[places] = found
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
     """What `counts` stripes of each text come to."""
-    lanes = np.tile(np.array([(seed + own) % 2**64 for own in _LANE_SEEDS], np.uint64), (len(starts), 1))
+    lanes = [np.full(len(starts), (seed + own) % 2**64, np.uint64) for own in _LANE_SEEDS]
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
         here: slice | Places = slice(None) if len(active) == len(starts) else active
-        lanes[here] = _lane_after(lanes[here], _words_at(content, starts[here] + STRIPE_BYTES * step, STRIPE_BYTES))
+        words = _stripes_at(content, starts[here] + STRIPE_BYTES * step)
+        for lane, word in zip(lanes, words.T, strict=True):
+            lane[here] = _lane_after(lane[here], word)
         step += 1
         active = active[counts[active] > step]
     for text in active.tolist():
         begin, end = int(starts[text]) + STRIPE_BYTES * step, int(starts[text] + STRIPE_BYTES * counts[text])
-        lanes[text] = _lanes_of_one(content[begin:end], lanes[text].tolist())
+        for lane, own in zip(
+            lanes, _lanes_of_one(content[begin:end], [int(lane[text]) for lane in lanes]), strict=True
+        ):
+            lane[text] = own
     hashes = np.zeros(len(starts), dtype=np.uint64)
-    for lane, bits in zip(lanes.T, _LANE_ROTATIONS, strict=True):
+    for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
         hashes += rotated(lane.copy(), bits)
-    for lane in lanes.T:
+    for lane in lanes:
         hashes ^= _lane_after(None, lane)
         hashes *= PRIME_1
         hashes += PRIME_4

@@ -193,6 +193,8 @@ def _after(totals: _Totals, block: Values) -> _Totals:
     if not count:
         return totals
     mean = float(block.sum()) / count
+    if math.isinf(mean):  # the sum of huge values is no double, their mean is one
+        mean = float((block / count).sum())
     deviations = block - mean
     deviations *= deviations  # in place
     together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))

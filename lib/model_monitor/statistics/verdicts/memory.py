@@ -1,7 +1,7 @@
 """What adds up over windows: small changes that last, as evidence beside what would have been seen if nothing had changed. Pure.
 
-Each window leaves signed scores of its location, spread and missing values beside the baseline. Sums over the last 2, 3, … windows
-are held against how such sums vary: by the rows, by the baseline's own error, which all windows share, and by the
+Each window leaves signed scores of its location, spread and missing values beside the baseline. Sums over the last 2, 3, …
+windows are held against how such sums vary: by the rows, by the baseline's own error, which all windows share, and by the
 wobble between windows, which may last for hours. Of each sum there is an e-value, a number whose mean is 1 at most
 where nothing changed, so that their mean is above 1/a in a share a of the healthy windows at most, whatever depends on what.
 
@@ -23,13 +23,19 @@ SIGNED = ("location", "spread", "missing")
 """The statistics of a window that say which way it went."""
 
 LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 72, 120, 200, 336)
-LAG, OF_LAG = 12, 1.6  # windows apart whose differences show what lasts for hours, and 1 / (0.9 - 0.9^12) of such a wobble
+LAG, OF_LAG = (
+    12,
+    1.6,
+)  # windows apart whose differences show what lasts for hours, and 1 / (0.9 - 0.9^12) of such a wobble
 LASTS = 0.9  # the correlation from window to window that a wobble may have
 MEDIAN = 0.4549  # of a squared normal number
 WIDTH = 100.0  # how much further than chance a change may be, in variances
 FEWEST, LEAST_SHIFT = 8, 0.05  # windows before anything is told, and standard deviations that are worth a word
 ENDED = math.log(100)  # the last windows are so many times likelier without the change than with it
-AWAY, LONG_AWAY = 4, 24  # windows in a row beyond the threshold that are told, and that are a violation whatever the spread
+AWAY, LONG_AWAY = (
+    4,
+    24,
+)  # windows in a row beyond the threshold that are told, and that are a violation whatever the spread
 OF_THRESHOLD = 2.45  # the shift in standard deviations of a normal distribution, for each unit of its distance
 SUSPECT = 20.0  # evidence from which on windows are no example of what is ordinary
 
@@ -52,8 +58,8 @@ class Lasting:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """Windows in the order of their times. begins: when each began. columns: their names. scores: by statistic, NaN where there is
-    none. rows, effective: of each window and column. fine: which were no alarm.
+    """Windows in the order of their times. begins: when each began. columns: their names. scores: by statistic, NaN where
+    there is none. rows, effective: of each window and column. fine: which were no alarm.
     """
 
     begins: tuple[str, ...]
@@ -62,6 +68,11 @@ class Memory:
     rows: Matrix
     effective: Matrix
     fine: NDArray[np.bool_]
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there are enough windows."""
+        return len(self.begins) >= FEWEST
 
     def with_window(self, began: str, now: Mapping[str, Mapping[str, float]]) -> Memory:
         """The memory with one window more, of which the raw statistics are given by column."""
@@ -134,9 +145,10 @@ class _Sums:
             factor = np.maximum(1.0, _spread(learnt, noise, 1))
             lag = max(1, min(LAG, len(shifts) // 2))
             beyond = np.maximum(0.0, _spread(learnt, noise, lag) - factor) * OF_LAG
-            per_window = np.nanmean(noise, axis=0)
-            error = factor * np.nanmax(1 / memory.effective - noise, axis=0)
-        wobble = np.nan_to_num(np.maximum(beyond, np.nanmedian(beyond) if beyond.size else 0.0) * per_window)
+            per_window = _median(noise)
+            error = factor * _median(1 / memory.effective - noise)
+        usual = float(np.median(beyond)) if beyond.size else 0.0  # one column alone knows little
+        wobble = np.nan_to_num(np.maximum(beyond, usual) * per_window)
         known = np.isfinite(shifts) & np.isfinite(noise)
         noises = np.where(known, factor * noise, 0.0)
         with np.errstate(all="ignore"):
@@ -183,10 +195,14 @@ class _Sums:
         found = np.exp(np.minimum((free + 1) / 2 * rises - math.log1p(WIDTH) / 2, 600.0))
         shift = self.moved[lengths - 1] / self.weight[lengths - 1]
         found[np.abs(shift) < LEAST_SHIFT] = 0.0
+        over = np.zeros(found.shape, bool)
         for ended in (1, *LENGTHS):
             if ended <= len(self.shifts):
-                without = shift**2 / 2 * self.weight[ended - 1] - shift * self.moved[ended - 1]
-                found[(lengths[:, None] > ended) & (without >= ENDED)] = 0.0
+                last, moved = self.weight[ended - 1], self.moved[ended - 1]
+                before = (self.moved[lengths - 1] - moved) / (self.weight[lengths - 1] - last)
+                without = before**2 / 2 * last - before * moved
+                over |= (lengths[:, None] > ended) & (without >= ENDED) & (found >= SUSPECT)
+        found[np.logical_or.accumulate(over)] = 0.0  # longer sums have the same windows
         found[:, self.weight[-1] == 0] = np.nan
         return np.vstack((found, np.zeros((len(LENGTHS) - len(found), found.shape[1]))))
 
@@ -202,12 +218,22 @@ class _Sums:
         """How many of the last windows in a row are beyond a shift on one side, and beyond what rows may do."""
         reach = np.abs(self.shifts) - 2 * np.sqrt(self.noises + self.error) > limits
         same = np.sign(self.shifts) == np.sign(self.shifts[:1])
-        return np.logical_and.accumulate(reach & same, axis=0).sum(axis=0)
+        found: NDArray[np.int64] = np.logical_and.accumulate(reach & same, axis=0).sum(axis=0)
+        return found
 
 
 def _spread(shifts: Matrix, noise: Matrix, lag: int) -> Matrix:
     """The variance of windows that lie so far apart, in units of what independent rows would give; 0 where nothing tells."""
     apart = shifts[lag:] - shifts[:-lag]
-    apart = apart - np.nanmedian(apart, axis=0)
-    found: Matrix = np.nan_to_num(np.nanmedian(apart**2 / (noise[lag:] + noise[:-lag]), axis=0)) / MEDIAN
+    squares = (apart - _median(apart)) ** 2 / (noise[lag:] + noise[:-lag])
+    return np.nan_to_num(_median(squares)) / MEDIAN
+
+
+def _median(values: Matrix) -> Matrix:
+    """The median of what is known in each column, NaN where nothing is; faster than numpy's own for columns with gaps."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    known = np.isfinite(ordered).sum(axis=0)
+    low, high = (known - 1) // 2, known // 2
+    every = np.arange(values.shape[1])
+    found: Matrix = (ordered[low, every] + ordered[np.minimum(high, len(ordered) - 1), every]) / 2
     return found

@@ -94,7 +94,7 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     counts = (hits, missed, found_falsely)
     variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / whole**2
     units = hits + min(found_falsely, missed)
-    return FractionEstimate.of_variance(value, variance, rows, method="delta method", fallback=rows, units=units)
+    return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
 
 def _share_of_positives_found(evidence: BinaryEvidence) -> FractionEstimate:

@@ -1,12 +1,13 @@
 "use strict";
 for (const label of document.querySelectorAll(".sift")) {
-  const parts = [label.nextElementSibling, label.nextElementSibling.nextElementSibling];
-  const rows = parts.flatMap((part) => [...part.querySelectorAll("tbody tr")]), rest = parts[1];
+  const folded = label.nextElementSibling.nextElementSibling, rest = folded?.localName === "details" ? folded : {};
+  const parts = [label.nextElementSibling, ...(rest === folded ? [folded] : [])], ofAll = label.classList.contains("all");
+  const rows = parts.flatMap((part) => [...part.querySelectorAll("tbody tr")]);
   const search = label.querySelector("input"), told = label.querySelector(".found");
   search.addEventListener("input", () => {
     const wanted = search.value.toLowerCase();
     const left = rows.filter((row) => {
-      const name = row.querySelector("bdi") ?? row.cells[0];
+      const name = ofAll ? row : (row.querySelector("bdi") ?? row.cells[0]);
       row.hidden = !(name.title || name.textContent).toLowerCase().includes(wanted);
       return !row.hidden;
     });

@@ -1,0 +1,219 @@
+"""Is an estimate without labels what NannyML's CBPE says, does its interval hold, and what does it cost?
+
+python -m venv .venv-nannyml && .venv-nannyml/bin/pip install -r benchmarks/requirements-nannyml.txt
+python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|coverage|drift]
+
+Car loan, remote work, housing, credit cards (upmarket or not) and employment (US census) come with NannyML; electricity prices
+are read from ../shared/data, if they are there. For the coverage each window has a baseline of its own, a random half of the
+rows, and is drawn from the other half: as it is, or with lower or higher scores, so that the worth of a score stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from model_monitor import (
+    EstimatedQualityMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
+
+PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+PEER = Path(__file__).with_name("nannyml_cbpe.py")
+ELECTRICITY = Path(__file__).parents[2] / "shared" / "data" / "elec.csv"
+PARITY = ("auc", "f1", "accuracy")
+COVERED = ("auc", "f1", "accuracy", "recall", "precision", "au_prc", "brier_score")
+SEED, ROWS = 7, 1_000
+
+
+@dataclass
+class Outcome:
+    """Rows with label, prediction and score, those that a baseline is made of first."""
+
+    name: str
+    rows: pd.DataFrame
+
+
+def sets(data: Path) -> Iterator[Outcome]:
+    for name, file, label, prediction, score in (
+        ("car loan", "synthetic_car_loan_reference.csv", "repaid", "y_pred", "y_pred_proba"),
+        ("remote work", "synthetic_sample_reference.csv", "work_home_actual", "y_pred", "y_pred_proba"),
+        ("housing", "california_housing_reference.csv", "clf_target", "y_pred", "y_pred_proba"),
+        ("employment", "employment_MA_reference.pq", "employed", "prediction", "predicted_probability"),
+    ):
+        yield Outcome(name, named(read(data / file), label, prediction, score))
+    cards = read(data / "mc_reference.csv")
+    score, positive = cards["y_pred_proba_upmarket_card"], cards["y_true"] == "upmarket_card"
+    yield Outcome(
+        "credit cards", pd.DataFrame({"label": positive * 1, "prediction": (score > 0.5) * 1, "probability": score})
+    )
+    if ELECTRICITY.is_file():
+        from sklearn.linear_model import LogisticRegression
+
+        frame = pd.read_csv(ELECTRICITY).sample(frac=1, random_state=SEED)
+        label = frame.pop("class")
+        model = LogisticRegression(max_iter=500).fit(frame[:5_000], label[:5_000])
+        score = model.predict_proba(frame[5_000:])[:, 1].round(4)
+        yield Outcome(
+            "electricity",
+            pd.DataFrame({"label": label[5_000:].to_numpy(), "prediction": (score > 0.5) * 1, "probability": score}),
+        )
+
+
+def read(file: Path) -> pd.DataFrame:
+    return pd.read_parquet(file) if file.suffix == ".pq" else pd.read_csv(file)
+
+
+def named(frame: pd.DataFrame, label: str, prediction: str, score: str) -> pd.DataFrame:
+    found = frame[[label, prediction, score]].set_axis(["label", "prediction", "probability"], axis=1).dropna()
+    return found.astype({"label": int, "prediction": int})
+
+
+def baseline_of(rows: pd.DataFrame):
+    return run_baseline(outcomes(rows, PLAN, engine="local"), ModelQualityMonitor(PLAN))
+
+
+def estimate_of(rows: pd.DataFrame, baseline) -> dict[str, dict]:
+    data = outcomes(rows[["prediction", "probability"]], PLAN, label=None, engine="local")
+    found = run_monitoring(data, EstimatedQualityMonitor(PLAN), baseline)
+    return {each.name: each for each in found.current.documents[0].metrics}
+
+
+def parity(data: Path, python: Path) -> Iterator[str]:
+    for name, parts, columns in (
+        (
+            "car loan",
+            ("synthetic_car_loan_reference.csv", "synthetic_car_loan_analysis.csv"),
+            ("repaid", "y_pred", "y_pred_proba"),
+        ),
+        (
+            "employment",
+            ("employment_MA_reference.pq", "employment_MA_analysis.pq"),
+            ("employed", "prediction", "predicted_probability"),
+        ),
+    ):
+        reference, analysis = (read(data / part) for part in parts)
+        size = 5_000
+        analysis = analysis[: len(analysis) // size * size]
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder, f"{part}.parquet") for part in ("reference", "analysis")]
+            for file, frame in zip(files, (reference, analysis), strict=True):
+                frame.reset_index(drop=True).to_parquet(file)
+            command = [str(python), str(PEER), *map(str, files), *columns, str(size)]
+            theirs = json.loads(
+                subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+            )
+        began = time.process_time()
+        baseline = baseline_of(named(reference, *columns))
+        fitted = time.process_time()
+        window = analysis[list(columns[1:])].set_axis(["prediction", "probability"], axis=1).astype({"prediction": int})
+        ours = [estimate_of(window[start : start + size], baseline) for start in range(0, len(window), size)]
+        ended = time.process_time()
+        apart = {
+            metric: max(abs(each[metric].value - value) for each, value in zip(ours, theirs[metric], strict=True))
+            for metric in PARITY
+        }
+        told = "differs from CBPE by at most " + ", ".join(f"{metric} {value:.1e}" for metric, value in apart.items())
+        verdict = "reached" if max(apart.values()) <= 1e-4 else "missed"
+        yield f"{name}, {len(ours)} chunks of {size:,}: {told}; wanted 1e-4: {verdict}"
+        yield (
+            "  processor time: "
+            f"ours {fitted - began:.2f} s for the baseline and {(ended - fitted) / len(ours):.2f} s a chunk, NannyML "
+            f"{theirs['fit']:.2f} s and {theirs['estimate'] / len(ours):.2f} s; it calibrates: {theirs['calibrates']}"
+        )
+
+
+def coverage(data: Path, windows: int) -> Iterator[str]:
+    random = np.random.default_rng(SEED)
+    inside = {metric: [0, 0] for metric in COVERED}
+    for each in sets(data):
+        half, found = len(each.rows) // 2, dict.fromkeys(COVERED, 0)
+        size = min(ROWS, half // 3)
+        for number in range(windows):
+            rows = each.rows.sample(frac=1, random_state=number)  # windows of one baseline would share its luck
+            baseline, rest = baseline_of(rows[:half]), rows[half:]
+            weights = np.exp((number % 3 - 1) * 2 * rest["probability"].to_numpy())  # scores lower, as they are, higher
+            window = rest.iloc[random.choice(len(rest), size, replace=False, p=weights / weights.sum())]
+            told = estimate_of(window, baseline)
+            real = {m.name: m.value for m in baseline_of(window).documents[2].metrics}
+            for metric in COVERED:
+                low, high = told[metric].interval
+                found[metric] += low <= real[metric] <= high
+        for metric, hits in found.items():
+            inside[metric][0] += hits
+            inside[metric][1] += windows
+        yield f"{each.name}, {windows} windows of {size:,}: " + ", ".join(
+            f"{metric} {hits / windows:.1%}" for metric, hits in found.items()
+        )
+    shares = {metric: hits / of for metric, (hits, of) in inside.items()}
+    verdict = "reached" if all(0.9 <= share <= 0.99 for share in shares.values()) else "missed"
+    yield (
+        f"all, {inside['auc'][1]:,} windows: "
+        + ", ".join(f"{metric} {share:.1%}" for metric, share in shares.items())
+        + f"; wanted 90 to 99 %: {verdict}"
+    )
+
+
+def drift(windows: int) -> Iterator[str]:
+    """Flipped labels, beside healthy windows whose scores moved or didn't; the level is that of a run with nine checks."""
+    from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+    from model_monitor.statistics.states.scores import ScoreCounts
+
+    def drawn(seed: int, rows: int, sure: float, moved: float, flipped: float) -> ScoreCounts:
+        random = np.random.default_rng(seed)
+        scores = 1 / (1 + np.exp(-random.normal(moved, sure, rows)))
+        label = (random.random(rows) < scores) ^ (random.random(rows) < flipped)
+        return ScoreCounts.of(scores.round(4), label)
+
+    level, laws = 1 / 720 / 9, ((20_000, 2_000, 3.0), (20_000, 2_000, 10.0), (5_000, 2_000, 5.0), (2_000, 500, 5.0))
+    for known, rows, sure in laws:
+        for flipped, moved in ((0.0, 0.0), (0.0, 0.5), (0.05, 0.0)):
+            found = [
+                drift_of(drawn(seed, known, sure, 0, 0), drawn(10**6 + seed, rows, sure, moved, flipped), level)
+                for seed in range(windows)
+            ]
+            told = [each for each in found if each is not None]
+            alarms = sum(each.p <= level and each.effect >= 0.02 for each in told)
+            small = sum(each.p <= 0.05 for each in told)
+            smallest = np.mean([each.smallest for each in told])
+            right = np.mean(
+                [max(p, 1 - p) for p in 1 / (1 + np.exp(-np.random.default_rng(0).normal(moved, sure, 9_999)))]
+            )
+            told_of = f"baseline {known:,}, window {rows:,}, accuracy {right:.2f}, scores moved by {moved}, {flipped:.0%} flipped"
+            yield f"{told_of}: {alarms} of {windows} alarm, {small} at 0.05; smallest change {smallest:.1%}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("environment", type=Path)
+    parser.add_argument("--windows", type=int, default=120)
+    parser.add_argument("--only", choices=("parity", "coverage", "drift"))
+    asked = parser.parse_args()
+    data = next(asked.environment.glob("lib/python3*/site-packages/nannyml/datasets/data"))
+    parts = {
+        "parity": lambda: parity(data, asked.environment / "bin" / "python"),
+        "coverage": lambda: coverage(data, asked.windows),
+        "drift": lambda: drift(asked.windows),
+    }
+    for name, part in parts.items():
+        for line in part() if asked.only in (None, name) else ():
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

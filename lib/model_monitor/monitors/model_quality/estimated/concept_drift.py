@@ -1,0 +1,193 @@
+"""Is a score still worth what it was? Labels of a window beside what its scores promise, and which kind of change that is. Pure.
+
+Covariate shift: the inputs moved, and a score is worth what it was. Concept drift: it is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.page import number_text
+from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, compact
+from model_monitor.monitors.model_quality.estimated.estimation import SEED, Cells, Numbers, differences
+from model_monitor.monitors.model_quality.estimated.estimation import values_of as values_of_metrics
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence
+from model_monitor.monitors.model_quality.page import CONCEPT_DRIFT
+from model_monitor.monitors.protocol import Finding
+from model_monitor.statistics.states.scores import ScoreCounts
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.verdicts.multiplicity import POWER
+
+METRIC = "label_given_score"
+DRAWS = 400  # of labels; two sums are tested, whose covariance is then known well enough
+FEWEST_UNCERTAIN = 25.0
+"""Rows of either side that could have either label, all chances added up; of fewer no sum is nearly normal."""
+MOST_UNSEEN = 0.1  # share of flipped labels; where more would go unseen, nobody can tell
+MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the least distance that is spoken of
+
+CHANGED = "is another one: {metric} is {real}, the scores promise {told}"
+THE_WORLD = (
+    "Inputs as they were, and the answer changed: the world did. {metric} is {real}, and {told} was to be expected."
+)
+EITHER = (
+    "Inputs moved, and a score is worth something else: {metric} is {real}, and {told} was to be expected. Scores alone can't "
+    "tell a changed world from inputs that the model doesn't see."
+)
+COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a score is worth what it was."
+HELD = "Inputs moved, the model held: a score is worth what it was."
+AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
+UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
+TOO_SURE = (
+    "by their scores {rows:.0f} rows could have either label; to tell a changed answer from chance takes {needed:.0f}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptDrift:
+    """p: the chance that labels are so far from what the scores promise. flips: the share of labels that seem flipped. shift:
+    share of positive labels above what was promised. smallest: share of flipped labels that is found nine times in ten.
+    """
+
+    p: float
+    flips: float
+    shift: float
+    smallest: float
+
+    @property
+    def effect(self) -> float:
+        return max(abs(self.flips), abs(self.shift))
+
+
+def can_be_judged(before: object, now: object) -> bool:
+    """Whether both sides are evidence of two classes with scores, of which the baseline's are probabilities."""
+    sides = (before, now)
+    if not all(isinstance(side, BinaryEvidence) and side.scores is not None for side in sides):
+        return False
+    assert isinstance(before, BinaryEvidence)
+    assert before.scores is not None
+    return check_calibration(before.scores).problem is None
+
+
+def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED) -> ConceptDrift | None:
+    """Both counts are by score and label. None if too few labels are uncertain.
+
+    Two sums are tested together, of what labels have above the promise p: all, and weighted by 1 - 2p, which flipped labels
+    move most. Their covariance is that of drawn labels on either side, so that a small baseline counts as what it is.
+    Source: Hotelling 1931, "The generalization of Student's ratio".
+    """
+    random, known, cells = np.random.default_rng(seed), compact(reference), Cells.of(window)
+    calibration, truth = (
+        Calibration.of(known),
+        Calibration.of(known, prior=0.5),
+    )  # a score without a miss is not surely right
+    few = cells.pooled()
+    rows, likely = few.rows.sum(axis=0), truth(few.scores)
+    rows_known, of_known = known.negatives + known.positives, truth(known.scores)
+    freedom = min(uncertain_rows(reference, reference), uncertain_rows(reference, window), DRAWS - 2)
+    if freedom < FEWEST_UNCERTAIN:
+        return None
+    drawn = np.empty((DRAWS, 2))
+    for row in drawn:
+        hits = random.binomial(rows_known, of_known)
+        again = Calibration.of(replace(known, negatives=rows_known - hits, positives=hits))
+        row[:] = _sums(random.binomial(rows, likely), rows, again(few.scores))
+    observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
+    inverse = np.linalg.pinv(np.cov(drawn.T))
+    apart: Numbers = observed - drawn.mean(axis=0)
+    squared = float(apart @ inverse @ apart) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
+    p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and so many degrees of freedom
+    promise = calibration(few.scores)
+    of_flips = _sums(rows * (1 - promise), rows, promise)
+    known_by = float(of_flips @ inverse @ of_flips)
+    error = 1 / math.sqrt(known_by) if known_by > 0 else math.inf
+    flips = float(of_flips @ inverse @ apart) * error * error if known_by > 0 else 0.0
+    critical = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
+    smallest = max((critical + POWER) * error, LEAST_EFFECT + POWER * error)
+    return ConceptDrift(p, flips, float(apart[0] / rows.sum()), min(smallest, 1.0))
+
+
+def uncertain_rows(reference: ScoreCounts, side: ScoreCounts) -> float:
+    """The variance of the number of positive labels of a side, by what the reference says of its scores."""
+    likely = Calibration.of(compact(reference), prior=0.5)(side.scores)
+    return float(((side.negatives + side.positives) * likely * (1 - likely)).sum())
+
+
+def _sums(hits: NDArray[Any], rows: NDArray[Any], promise: Numbers) -> Numbers:
+    """What labels have above the promise: in all, and weighted by 1 - 2p."""
+    above = hits - rows * promise
+    return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])
+
+
+def judged(before: BinaryEvidence, now: BinaryEvidence, level: float) -> CheckResult:
+    """The check of a window with labels, with the sentence that says which kind of change it is."""
+    assert before.scores is not None  # `can_be_judged`
+    assert now.scores is not None
+    drift = drift_of(before.scores, now.scores, level)
+    if drift is None:
+        rows = min(uncertain_rows(before.scores, side) for side in (before.scores, now.scores))
+        return _finding(
+            CheckStatus.CANNOT_TELL, before, now, reason=TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN)
+        )
+    metric, real, told, apart = _headline(before.scores, now)
+    words = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
+    is_moved = _moved(before.scores, now.scores)
+    numbers = {
+        "observed": real - told,
+        "interval": apart,
+        "p": drift.p,
+        "effect": drift.effect,
+        "smallest_change": drift.smallest,
+    }
+    if drift.p <= level and drift.effect >= LEAST_EFFECT:
+        said = (EITHER if is_moved else THE_WORLD).format(**words)
+        return _finding(
+            CheckStatus.VIOLATED, before, now, reason=said, description=said, change=CHANGED.format(**words), **numbers
+        )
+    lost = values_of_metrics(before, None)[metric] - told
+    half = (apart[1] - apart[0]) / 2
+    said = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
+    said = (said if is_moved else AS_IT_WAS) + UNSEEN.format(smallest=drift.smallest)
+    status = CheckStatus.CANNOT_TELL if drift.smallest > MOST_UNSEEN else CheckStatus.PASSED
+    return _finding(status, before, now, reason=said, **numbers)
+
+
+def _finding(status: CheckStatus, before: BinaryEvidence, now: BinaryEvidence, **members: object) -> CheckResult:
+    found = Finding(status, 0.0, n=before.rows, m=now.rows, **members)  # type: ignore[arg-type]
+    return found.result(CONCEPT_DRIFT, metric=METRIC)
+
+
+def _headline(reference: ScoreCounts, now: BinaryEvidence) -> tuple[str, float, float, tuple[float, float]]:
+    """Accuracy, or the area where no threshold of the score tells predictions: its name, its realised and its estimated value,
+    and the 95 % interval of their difference.
+    """
+    assert now.scores is not None
+    total = now.scores.negatives + now.scores.positives
+    above = np.cumsum(total[::-1])[::-1] - total  # rows with a higher score
+    taken = np.clip(now.matrix[:, 1].sum() - above, 0, total).astype(np.int64)
+    right = float((now.scores.positives * np.divide(taken, total)).sum())
+    metric = "accuracy" if abs(right - now.true_positives) < 1 + total[(taken > 0) & (taken < total)].sum() else "auc"
+    cells = Cells(now.scores.scores, np.stack([total - taken, taken]))
+    expected = cells.evidence(cells.rows * Calibration.of(reference)(cells.scores))
+    told, real = (values_of_metrics(each, None)[metric] for each in (expected, now))
+    drawn = differences(cells, reference, {metric: told}, None, SEED)[metric]
+    drawn = drawn[np.isfinite(drawn)]
+    middle, reach = real - told - float(drawn.mean()), 1.96 * float(drawn.std())
+    return metric, real, told, (middle - reach, middle + reach)
+
+
+def _moved(before: ScoreCounts, now: ScoreCounts) -> bool:
+    """Whether the scores are spread otherwise than before: the largest gap of their shares, by Kolmogorov and Smirnov."""
+    places = np.union1d(before.scores, now.scores)
+    shares = []
+    for side in (before, now):
+        counted = np.cumsum(side.negatives + side.positives)
+        at = np.searchsorted(side.scores, places, side="right")
+        shares.append(np.concatenate([[0], counted])[at] / counted[-1])
+    n, m = (float((side.negatives + side.positives).sum()) for side in (before, now))
+    return float(np.abs(shares[0] - shares[1]).max()) > max(MOVED * math.sqrt(1 / n + 1 / m), MUCH)

@@ -1,0 +1,305 @@
+"""The monitor of estimated quality: predictions without labels beside a baseline of model quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
+from model_monitor.data.records.outcome_records import Unlabelled
+from model_monitor.data.records.refusals import Refusal
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, SummaryRow, Violations
+from model_monitor.documents.document import Document
+from model_monitor.documents.expectations import Expectations
+from model_monitor.documents.model_quality import (
+    CalibrationNote,
+    EstimatedQuality,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+)
+from model_monitor.documents.page import CurveChart, Page, PageSection
+from model_monitor.documents.run_description import AnalysisType
+from model_monitor.documents.statistics import Table
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.monitors.model_quality.calibration import CalibrationCheck, check_calibration, compact
+from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
+from model_monitor.monitors.model_quality.estimated.estimation import BUSINESS_VALUE, estimated
+from model_monitor.monitors.model_quality.estimates import interval_of
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, class_table
+from model_monitor.monitors.model_quality.measurement import Measured, Measurement, metrics_of
+from model_monitor.monitors.model_quality.metrics import BINARY
+from model_monitor.monitors.model_quality.page import page_of
+from model_monitor.monitors.protocol import TOLD, Finding, Layout, Monitor, PublishedMetric, Scanned, violation_count
+from model_monitor.monitors.user_checks.checks import CheckPlan
+from model_monitor.statistics.states import State
+from model_monitor.statistics.states.estimated import EstimatedOutcomes
+from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+PREFIX = "estimated_"
+"""What the names of estimates begin with, wherever a metric that rests on labels might stand beside them."""
+
+READING = (
+    "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
+    "lie 95 times in 100 once the labels have come, if a score is still worth the same. Whether it is, labels alone tell.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedMeasurement:
+    """measurement: of the estimates, none of them where `calibration` says why."""
+
+    measurement: Measurement
+    calibration: CalibrationCheck
+    reference_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedQualityMonitor(Monitor):
+    """Estimates how good predictions are before their labels come, of a binary problem with scores.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem, and what its rows have but for the label. Scores are needed.
+    false_alarm_budget : float, default 1/720
+        Share of the healthy windows in which any metric may be violated.
+    min_samples : int, default 0
+        Rows that a metric has to rest on to be judged.
+    costs : mapping of str to float, optional
+        What a true positive, a false positive, a true and a false negative is worth, by `tp`, `fp`, `tn`, `fn`. With it there
+        is a metric more, `business_value`, a row.
+    hide_values : bool, default False
+        Say nowhere but in the documents what classes are called.
+
+    Raises
+    ------
+    BadConfiguration
+        If the problem can't be estimated, or a cost has another name.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from model_monitor import EstimatedQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType
+    >>> from model_monitor import outcomes, run_baseline, run_monitoring
+    >>> plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+    >>> scores = np.tile([0.1, 0.3, 0.7, 0.9], 100)
+    >>> known = pd.DataFrame({"score": scores, "churned": (np.arange(400) % 10 < scores * 10).astype(int)})
+    >>> data = outcomes(known, plan, label="churned", probability="score")
+    >>> baseline = run_baseline(data, ModelQualityMonitor(plan))
+    >>> later = outcomes(known[["score"]], plan, label=None, probability="score")
+    >>> findings = run_monitoring(later, EstimatedQualityMonitor(plan), baseline)
+    >>> round(findings.current.state.predictions.item_count)
+    400
+    """
+
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.ESTIMATED_QUALITY
+    NAMESPACE: ClassVar[str] = "estimated-metrics"
+    STATE: ClassVar[type[State]] = EstimatedOutcomes
+    BASELINE_STATE: ClassVar[type[State]] = Outcomes
+    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
+    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+
+    plan: OutcomePlan
+    false_alarm_budget: float = BUDGET
+    min_samples: int = 0
+    costs: Mapping[str, float] | None = None
+    hide_values: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.plan.is_binary:
+            raise BadConfiguration(
+                f"problem_type is {self.plan.problem_type.value}; without labels the quality of a "
+                f"{ProblemType.BINARY_CLASSIFICATION.value} alone can be estimated"
+            )
+        if not self.plan.with_scores:
+            raise BadConfiguration(
+                "probability_attribute is missing; an estimate is made of scores: name their column, index or JSON path"
+            )
+        unknown = sorted(set(self.costs or {}) - {"tp", "fp", "tn", "fn"})
+        if unknown:
+            raise BadConfiguration(f"cost_matrix names {unknown[0]!r}; write tp, fp, tn and fn, such as tp:40,fp:-5")
+        if self.plan.values:
+            raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
+
+    def measures(self) -> Any:
+        """The rows of a baseline's scores are none of this monitor's own: `expecting` has them of the baseline."""
+        return self.plan, None
+
+    def measures_of_baseline(self) -> Any:
+        raise BadConfiguration(
+            "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY here, and "
+            "name its output path as --baseline of later windows"
+        )
+
+    def expecting(
+        self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, *_: object
+    ) -> Any:
+        """The measures with the baseline's rows by score and label."""
+        Monitor.expecting(self, measures, expectations, dataset, known, None)
+        evidence = known.evidence if isinstance(known, ModelBaseline) else None
+        if not isinstance(evidence, BinaryEvidence):
+            raise BadConfiguration(
+                "the baseline has no states of a binary problem with labels; name the output path of a baselining job of "
+                "MODEL_QUALITY"
+            )
+        if evidence.scores is None:
+            raise BadConfiguration(
+                "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
+            )
+        return self.plan, evidence
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        """Predictions by score. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+        plan, evidence = measures
+        assert evidence is not None  # `expecting` saw to it
+        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
+        decoder = Unlabelled(data.decoder, plan.threshold, evidence.classes)
+        found = scan_outcomes(
+            data.raw, OutcomeTask(plan, decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
+        )
+        return Scanned(EstimatedOutcomes(found.outcomes, compact(evidence.scores)), found.rows)
+
+    def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
+        reference, predictions = state.reference, state.predictions
+        classes = class_table(predictions.confusion, predictions.plan).classes
+        checked = check_calibration(reference)
+        rows = int((reference.negatives + reference.positives).sum())
+        if checked.problem is not None or not len(predictions.scores.scores):
+            nothing = BinaryEvidence(np.zeros((2, 2), np.int64), classes)
+            return EstimatedMeasurement(
+                Measurement(self.plan.problem_type, nothing, predictions.item_count, {}), checked, rows
+            )
+        found = estimated(predictions.scores, reference, classes, self.costs)
+        named = {
+            PREFIX + name: Measured(PREFIX + name, estimate, ours=_is_ours(name))
+            for name, estimate in found.estimates.items()
+        }
+        evidence = replace(found.evidence, probabilities=None)
+        measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
+        return EstimatedMeasurement(measurement, checked, rows)
+
+    def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
+        check, matrix = found.calibration, found.measurement.evidence
+        assert isinstance(matrix, BinaryEvidence)  # as `metrics` made it
+        tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
+        note = CalibrationNote(
+            rows=found.reference_rows,
+            error=check.error,
+            left=check.left,
+            tenths=tuple(map(tuple, tenths)),
+            problem=check.problem,
+        )
+        members = metrics_of(found.measurement)
+        names = (each.model_copy(update={"name": each.name.removeprefix(PREFIX)}) for each in members.metrics)
+        by_label = {
+            label: dict(zip(matrix.classes, row, strict=True))
+            for label, row in zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
+        }
+        document = EstimatedQuality(
+            problem_type=members.problem_type,
+            item_count=members.item_count,
+            confidence=members.confidence,
+            calibration=note,
+            metrics=tuple(names),
+            confusion_matrix=by_label if found.measurement.metrics else None,
+        )
+        return (document,)
+
+    def known(
+        self,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None,
+        state: State | None,
+        suggested: ModelQualityConstraints | None = None,
+    ) -> ModelBaseline:
+        if state is not None and not isinstance(state, Outcomes):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
+        return ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
+
+    def check(
+        self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        if found.calibration.problem is not None:
+            return tuple(
+                Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
+                    entry.comparison_operator.value, metric=PREFIX + name
+                )
+                for name, entry in known.of(self.plan.problem_type).items()
+            )
+        plain = {name.removeprefix(PREFIX): measured for name, measured in found.measurement.metrics.items()}
+        results = check_all(
+            replace(found.measurement, metrics=plain),
+            known,
+            budget=self.false_alarm_budget,
+            min_samples=self.min_samples,
+            hide_values=self.hide_values,
+        )
+        return tuple(_as_estimate(result) for result in results)
+
+    def budget(self, state: EstimatedOutcomes, known: ModelBaseline) -> BudgetLedger | None:
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
+
+    def violations(self, results: tuple[CheckResult, ...]) -> Violations:
+        return violations_of(results)
+
+    def published(
+        self, state: EstimatedOutcomes, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object
+    ) -> tuple[PublishedMetric, ...]:
+        """The estimates, `estimated_` before the names that the metrics themselves are published by."""
+        values = ((name, measured.value) for name, measured in found.measurement.metrics.items())
+        return (
+            *(PublishedMetric(name, value) for name, value in values if value is not None),
+            violation_count(results),
+        )
+
+    def page(self, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object) -> Page:
+        page = page_of(found.measurement, results, hide_values=self.hide_values)
+        *sections, _reading = page.sections
+        check = found.calibration
+        if check.problem is not None:
+            sections.insert(0, PageSection("No estimate", (f"Nothing is estimated: {check.problem}.",)))
+        if len(check.rows):
+            points = tuple(zip(check.scores.tolist(), check.shares.tolist(), strict=True))
+            words = (
+                f"positive labels of the baseline by tenths of its rows, on average {check.error:.3f} from the diagonal and "
+                f"{check.left:.3f} from the calibration that the estimate rests on"
+            )
+            chart = CurveChart(
+                "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
+            )
+            sections.append(PageSection("What a score is worth", (chart,)))
+        reading = PageSection("How to read this", READING, folded=True)
+        return replace(page, title="Estimated model quality", sections=(*sections, reading))
+
+    def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
+        rows = []
+        for name, measured in found.measurement.metrics.items():
+            low, high = interval_of(measured.estimate) or (None, None)
+            rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+        return Summary(tuple(rows))
+
+    def table(self, documents: tuple[EstimatedQuality]) -> Table:
+        columns = ("value", "interval", "n")
+        rows = tuple(
+            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
+            for metric in documents[0].metrics
+        )
+        return Table("metrics", "metric", rows)
+
+
+def _as_estimate(result: CheckResult) -> CheckResult:
+    """The result under the estimate's name."""
+    name = result.metric or ""
+    told = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
+    twin = result.same_as and PREFIX + result.same_as
+    return result.model_copy(update={"metric": PREFIX + name, "description": told or None, "same_as": twin})
+
+
+def _is_ours(name: str) -> bool:
+    return name == BUSINESS_VALUE or bool(BINARY.get(name).facts.get("ours", False))

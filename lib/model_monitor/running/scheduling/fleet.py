@@ -1,0 +1,238 @@
+"""Which schedules are watched together: entries of a folder, or those that one file says, `fleet.yaml`, for many models alike.
+
+A fleet only says entries; `command.py` runs them as any others. An entry that is wrong keeps none of the others from running.
+Variants of an endpoint are entries of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model_monitor.documents.expectations import json_of_yaml
+from model_monitor.documents.run_description import AnalysisType
+from model_monitor.documents.schedule import Schedule
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
+from model_monitor.reports.alerts import Destination, read_destinations
+from model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, plan_of, read_plan
+from model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from model_monitor.storage.files import Named, is_ours
+
+USUAL_VARIANT = "AllTraffic"
+HOURLY_FOLDER = "%Y/%m/%d/%H"
+
+MEMBERS = ("defaults", "entries", "sinks")
+
+_YEAR = re.compile(r"\d{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of them. plan: None if it can't be run; fault: why."""
+
+    name: str
+    plan: Plan | None = None
+    fault: MonitorError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is watched together. name: of the file or folder that says so. sinks: that get one message for a cause."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    sinks: tuple[Destination, ...] = ()
+
+
+def read_fleet(paths: Sequence[Path]) -> Fleet:
+    """The entries of files and folders, in their order.
+
+    Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file that says no entries.
+    """
+    found: list[Entry] = []
+    sinks: tuple[Destination, ...] = ()
+    for path in paths:
+        if path.is_dir():
+            files = sorted(path.glob(ENTRIES))
+            if not files:
+                raise BadInput(f"{path}: has no schedule entries; they are called {ENTRIES}")
+            found += _together([_entry_of(file) for file in files])
+        elif says_entries(path):
+            entries, own = _of_file(path)
+            found += _together(entries)
+            sinks += own
+        else:
+            found.append(_entry_of(path))
+    known = tuple(_without_conflicts(_each_once(found)))
+    return Fleet(paths[0].absolute().name.partition(".")[0], known, tuple(dict.fromkeys(sinks)))
+
+
+def _together(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, each of which knows those that explain models: each would look through all of them for that."""
+    plans = [each.plan for each in entries if each.plan]
+    explaining = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
+    return [replace(each, plan=each.plan and replace(each.plan, beside=explaining)) for each in entries]
+
+
+def says_entries(path: Path) -> bool:
+    """Whether a file is a fleet's."""
+    return path.suffix in (".yaml", ".yml") or path.name.endswith("fleet.json")
+
+
+def _entry_of(file: Path) -> Entry:
+    try:
+        plan = read_plan(file)
+    except MonitorError as fault:
+        return Entry(file.name.removesuffix(ENTRIES[1:]), fault=fault)
+    return Entry(plan.name, plan)
+
+
+def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...]]:
+    content: bytes | str = LocalStorage().read(str(path))
+    if path.suffix != ".json":
+        content = json_of_yaml(content, str(path))
+    try:
+        said = json.loads(content)
+    except ValueError as fault:
+        raise BadDocument(f"{path}: is no JSON ({fault}); correct it there") from None
+    entries, defaults = (said.get(name) for name in ("entries", "defaults")) if isinstance(said, dict) else (None, None)
+    if not isinstance(entries, list) or not entries or not isinstance(defaults or {}, dict):
+        raise BadDocument(f"{path}: entries is missing; write a list of them, as docs/schedules.md#a-fleet shows")
+    unknown = sorted(set(said) - set(MEMBERS))
+    if unknown:
+        raise BadDocument(f"{path}: {unknown[0]!r} is unknown; it has {', '.join(MEMBERS)}")
+    try:
+        sinks = read_destinations(said.get("sinks") or "")
+    except ValueError as fault:
+        raise BadConfiguration(f"{path}: sinks {fault}") from fault
+    numbers = next((sink.name for sink in sinks if sink.every_run), None)
+    if numbers:
+        raise BadConfiguration(
+            f"{path}: sinks has {numbers}, which takes the numbers of one run; write it as defaults.variables.sink"
+        )
+    made = (each for place, entry in enumerate(entries) for each in _of_entry(path, place, entry, defaults or {}))
+    return list(made), sinks
+
+
+def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) -> Iterator[Entry]:
+    """The entries that one of the file means: one for each variant."""
+    name = f"entry {place + 1}"
+    try:
+        if not isinstance(said, dict) or not isinstance(said.get("name"), str):
+            raise BadDocument(f"{path}: entries[{place}].name is missing; write what the entry is called")
+        name = said["name"]
+        whole = {"monitoring_type": "DataQuality", **defaults, **said}
+        shared = {**(defaults.get("variables") or {}), **(said.get("variables") or {})}
+        whole.pop("variables", None)
+        jobs = whole.get("jobs") or [{"job": "monitor", "output_folder": HOURLY_FOLDER}]
+        jobs = [{**job, "variables": _texts({**shared, **(job.get("variables") or {})}, name)} for job in jobs]
+        variants = _variants(jobs[0]["variables"], path.parent) if len(jobs) == 1 else []
+    except MonitorError as fault:
+        yield Entry(name, fault=fault)
+        return
+    except (TypeError, AttributeError, KeyError):
+        other = f"{path}: entries[{place}] has a member of another kind than docs/schedules.md#a-fleet shows"
+        yield Entry(name, fault=BadDocument(other))
+        return
+    for variant in variants or [""]:
+        own = f"{name}-{variant}" if variant not in ("", USUAL_VARIANT) else name
+        told = [{**job, "variables": _of_variant(job["variables"], variant, own)} for job in jobs]
+        try:
+            text = json.dumps(whole | {"name": own, "jobs": told})
+            yield Entry(own, plan_of(Schedule.from_json(text, f"{path}: {own}"), path))
+        except MonitorError as fault:
+            yield Entry(own, fault=fault)
+
+
+def _texts(variables: Mapping[str, Any], name: str) -> dict[str, str]:
+    """What jobs are told is text, in which `{name}` stands for the entry's name."""
+    texts = {key: str(text).lower() if isinstance(text, bool) else str(text) for key, text in variables.items()}
+    return {key: text.replace("{name}", name) for key, text in texts.items()}
+
+
+def _of_variant(variables: Mapping[str, str], variant: str, own: str) -> dict[str, str]:
+    """The variables of a variant's job, whose captures and results lie in folders of its own; those of the usual one are the
+    endpoint's, whoever comes beside it. own: what its entry is called, `{entry}`.
+    """
+    texts = {
+        key: text.replace("{entry}", own).replace("{variant}", variant or USUAL_VARIANT)
+        for key, text in variables.items()
+    }
+    if variant:
+        texts["dataset_source"] = join(texts["dataset_source"], variant)
+    if variant not in ("", USUAL_VARIANT):
+        texts["output_path"] = join(texts["output_path"], variant)
+    return {MODEL: own, **texts}
+
+
+def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
+    """The variants whose captures lie below an entry's source; none where it is that of one, or nothing was captured yet."""
+    source = variables.get("dataset_source", "")
+    top = source if "://" in source else str(folder / source)
+    if variables.get("dataset_format") != "capture" or "output_path" not in variables or not opens_here(top):
+        return []
+    try:
+        names = storage_of(top).list_folders(top)
+    except BadInput:
+        return []  # which is the job's to say
+    return [each for each in names if not _YEAR.fullmatch(each) and is_ours(each, Named.WORD)]
+
+
+# What entries are to each other.
+
+
+def _each_once(entries: Sequence[Entry]) -> Iterator[Entry]:
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        before = seen.setdefault(entry.name, entry)
+        if before is entry:
+            yield entry
+            continue
+        place = entry.plan.file if entry.plan else "another entry"
+        twice = f"{place}: two entries are called {entry.name!r}; the first is run, call the other something else"
+        yield Entry(f"{entry.name} (again)", fault=BadConfiguration(twice))
+
+
+def _without_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The entries; those that would hold each other up, as one reads what the other writes and the other way round, are not
+    run, nor is one that writes where another does."""
+    known = list(entries)
+    reads, writes = ({each.name: _paths(each.plan, of) for each in known} for of in ("dataset_source", "output_path"))
+    owners: dict[str, str] = {}
+    for name, paths in writes.items():
+        for path in paths:
+            owners.setdefault(path, name)
+    waits = {name: {owners[path] for path in paths if path in owners} - {name} for name, paths in reads.items()}
+    for entry in known:
+        other = next((owners[path] for path in writes[entry.name] if owners[path] != entry.name), None)
+        around = _way_back(entry.name, waits)
+        fault = None
+        if other is not None:
+            fault = f"{entry.name}: writes where {other} does; give each an output_path of its own"
+        elif around:
+            fault = f"{' waits for '.join(around)}: each reads what the next writes; let one read something else"
+        yield Entry(entry.name, fault=BadConfiguration(fault)) if fault else entry
+
+
+def _paths(plan: Plan | None, option: str) -> set[str]:
+    texts = (plan.sources(job).text(option) for job in plan.entry.jobs) if plan else ()
+    return {text if "://" in text else str(plan.folder / text).rstrip("/") for text in texts if plan and text}
+
+
+def _way_back(name: str, waits: Mapping[str, set[str]]) -> list[str]:
+    """The names from one over those that it waits for back to it; empty if there is no such way."""
+    ways = [[name]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        for following in sorted(waits[way[-1]]):
+            if following == name:
+                return [*way, name]
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return []

@@ -1,0 +1,98 @@
+"""Many schedules side by side: as many jobs at a time as there are cores and memory for, and a slow one keeps nobody waiting."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from model_monitor.running.scheduling.plan import JobCommand
+from model_monitor.running.scheduling.runs import Launch, Note
+from model_monitor.stopping import require_going_on
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MOST_THREADS = 64  # schedules that are looked at at a time; most wait for a turn
+PATIENCE_SECONDS = 60.0  # a job that takes longer has no turn any more: the next one begins beside it
+JOB_BYTES = 512 * 2**20  # of memory that a job of a small model may take
+STEP_SECONDS = 0.5  # between two looks at whether this process was told to end
+
+_MEMORY = Path("/proc/meminfo")
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def most_at_once(at_once: int) -> int:
+    """How many jobs the memory that is free now has room for, slow ones among them; never fewer than have a turn."""
+    try:
+        free = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return 2 * at_once
+    return max(at_once, int(free.split()[1]) * 1024 // JOB_BYTES)
+
+
+class Turns:
+    """So many jobs have a turn at once; whose takes too long gives it back and goes on, as far as memory allows."""
+
+    def __init__(self, at_once: int, most: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at_once, self._clock = at_once, clock
+        self._most = most_at_once(at_once) if most is None else most
+        self._began: dict[object, float] = {}
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """A turn for as long as the body takes. Raises what this process was told to end by while it waits."""
+        turn = object()
+        with self._changed:
+            while not self._has_room():
+                self._changed.wait(STEP_SECONDS)
+                require_going_on()
+            self._began[turn] = self._clock()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._began[turn]
+                self._changed.notify()
+
+    def taking(self, launch: Launch) -> Launch:
+        """The same launch, in its turn."""
+
+        def launched(command: JobCommand, note: Note) -> int:
+            with self.taken():
+                return launch(command, note)
+
+        return launched
+
+    def _has_room(self) -> bool:
+        now = self._clock()
+        at_it = sum(now - began < PATIENCE_SECONDS for began in self._began.values())
+        return at_it < self._at_once and len(self._began) < self._most
+
+
+def side_by_side(step: Callable[[T], R], many: Sequence[T], at_once: int) -> list[R]:
+    """What a step makes of each, in their order; of one at a time in this very thread.
+
+    Raises what one of them raised, once those that are under way have ended.
+    """
+    if at_once == 1 or len(many) < 2:
+        return [step(each) for each in many]
+    with ThreadPoolExecutor(min(MOST_THREADS, len(many)), "schedule") as pool:
+        futures = [pool.submit(copy_context().run, partial(step, each)) for each in many]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

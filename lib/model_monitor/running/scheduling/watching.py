@@ -1,0 +1,175 @@
+"""How it stands with all that is watched together: read from records and results, shown as one page, and told in one message for
+each cause.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlparse
+
+from model_monitor.documents.alerts import Alerts, AlertStatus
+from model_monitor.documents.run_description import moment
+from model_monitor.documents.schedule import Execution
+from model_monitor.errors import MonitorError
+from model_monitor.reports.alerts import deliver, read_alerts
+from model_monitor.reports.history_page.fleet import WINDOWS, SeenWindow, State, Watched, causes_of, page_of_all
+from model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
+from model_monitor.reports.page.files import Report as PageFile
+from model_monitor.reports.sinks import Environment
+from model_monitor.running.runtime.failures import failure_of
+from model_monitor.running.scheduling.fleet import Entry, Fleet
+from model_monitor.running.scheduling.plan import Plan, model_of
+from model_monitor.running.scheduling.record import Record, held
+from model_monitor.running.scheduling.runs import overdue_since
+from model_monitor.storage import LocalStorage, join
+
+log = logging.getLogger(__name__)
+
+TOLD = "told.json"  # beside the page: what the sinks were notified of
+
+
+def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
+    """How it stands with an entry after its runs. folder: of the page of all, from which others are found."""
+    plan = entry.plan
+    if plan is None:
+        return Watched(
+            entry.name, State.FAILED, fault=_in_a_line(failure_of(entry.fault).reason) if entry.fault else ""
+        )
+    known = Watched(
+        plan.name,
+        State.FAILED,
+        plan.analysis_type,
+        model_of(plan) or plan.name,
+        plan.entry.owner or "",
+        plan.entry.tags,
+        source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
+    )
+    if record is None:
+        return replace(known, fault="it can't be run, or its record can't be read; the log says why")
+    alerts, fault = _alerts(plan)
+    windows = tuple(
+        SeenWindow(window.time, window.violations, tuple(window.since or {})) for window in alerts.windows[-WINDOWS:]
+    )
+    last = next(iter(record.latest_first), None)
+    failure, failed_since = _failure(plan, record, now)
+    is_alert = alerts.status is AlertStatus.IN_ALERT
+    state = State.IN_ALERT if is_alert else State.FAILED if failure or fault else State.OK if windows else State.WAITING
+    since = _alert_since(alerts) if is_alert else failed_since
+    page = _page(plan, last, folder)
+    return replace(known, state=state, since=since, fault=fault or failure, windows=windows, page=page)
+
+
+def _alerts(plan: Plan) -> tuple[Alerts, str]:
+    """The windows that were monitored; and why they can't be read, if so."""
+    try:
+        return read_alerts(join(plan.folder_of_runs(), "2000/01/01/00")), ""
+    except MonitorError as error:
+        return Alerts(), _in_a_line(str(error))
+
+
+def _alert_since(alerts: Alerts) -> str:
+    began = (alerts.windows[-1].since or {}).values() if alerts.windows else ()
+    turned = [each.time for each in alerts.transitions if each.status is AlertStatus.IN_ALERT]
+    return min(began, default="") or (turned[-1] if turned else "")
+
+
+def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
+    """Why the entry was not checked of late, and since when; empty if it was."""
+    runs = record.latest_first
+    over = [each for each in runs if not each.status.is_under_way]
+    bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
+    if runs and runs[0].scheduled_time > moment(now):
+        return (
+            f"its last run is of {runs[0].scheduled_time}, which is later than it is here; compare the hosts' clocks",
+            "",
+        )
+    if bad:
+        return _in_a_line(over[0].exit_message or f"the run is {over[0].status.value}"), over[bad - 1].scheduled_time
+    late = overdue_since(plan, record.executions, now)
+    return ("", "") if late is None else (f"no run has completed since that of {moment(late)}", moment(late))
+
+
+def _page(plan: Plan, last: Execution | None, folder: Path) -> str:
+    """The page of a run as seen from a folder; empty where there is none, or elsewhere than on this machine."""
+    if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
+        return ""
+    path = os.path.abspath(plan.folder / urlparse(last.output_path).path / "report.html")
+    return os.path.relpath(path, folder.absolute()) if os.path.exists(path) else ""
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.removeprefix("Error: ").split())
+
+
+# The page, and the messages.
+
+
+def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment) -> str:
+    """Write the page of all, and notify the fleet's sinks of what is new; what to print about it.
+
+    Raises OutputFailed if the page can't be written. Another call that is at it does both.
+    """
+    with held(page.parent, page.name) as is_ours:
+        if not is_ours:
+            return ""
+        PageFile(page_of_all(watched, fleet.name)).save(page)
+        failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
+    for failure in failures:
+        log.warning("%s", failure)
+    lines = [f"{each.state.value[2:]}: {each.name}: {each.said}" for each in watched if each.said][:WINDOWS]
+    counts = ", ".join(
+        f"{sum(each.state is state for each in watched):,} {state.value[2:]}"
+        for state in State
+        if state is not State.OK
+    )
+    return "".join(f"{line}\n" for line in (*lines, f"{page}: {len(watched):,} monitors, {counts}"))
+
+
+def _tell(
+    watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
+) -> tuple[str, ...]:
+    """Send a message for each cause of what is new since the last call, and one of what is over; faults of delivery, after which
+    the next call tries again.
+    """
+    path = page.with_name(f"{page.stem}.{TOLD}")
+    told = _told(path)
+    standing = {
+        each.name: f"{each.state.name} {each.since}" for each in watched if each.state.rank < State.WAITING.rank
+    }
+    news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
+    over = sorted(set(told) - set(standing))
+    notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
+    if over:
+        ended = [each for each in watched if each.name in over]
+        notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
+    failures: tuple[str, ...] = ()
+    for kinds, notice in notices:
+        report = Report(
+            *(kinds, "", now, AlertReport(AlertStatus.OK)),
+            schedule=fleet.name,
+            notices=(notice,),
+            paths={"page": str(page)},
+        )
+        failures += deliver(report, fleet.sinks, environment).failures
+    if notices and not failures:
+        LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
+    return failures
+
+
+def _kinds(of: Sequence[Watched]) -> str:
+    return " and ".join(dict.fromkeys(each.kind for each in of if each.kind)) or "SCHEDULES"
+
+
+def _told(path: Path) -> dict[str, str]:
+    """What the sinks were notified of; nothing if that can't be read: they are notified again."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,74 @@
+"""What stands in for a batch transform in public notebooks: run in their kernel, it asks this machine's model server.
+
+Its outputs and captures are laid down as a transform job lays them down: `NAME.out` beside each other, and manifests of both
+below the captures' `input` and `output`, by the hour.
+"""
+
+import json
+import os
+import urllib.request
+from datetime import datetime, timezone
+from uuid import uuid4
+
+import boto3
+from sagemaker.transformer import Transformer
+
+ID, TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+
+
+def place_of(uri):
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def answer(body, content_type):
+    url = f"{os.environ['AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME']}/endpoints/transform/invocations"
+    request = urllib.request.Request(url, body.encode(), {"Content-Type": content_type})
+    return urllib.request.urlopen(request).read().decode()
+
+
+def put_together(asked, said, content_type, joins, event):
+    """The output of one record. event: its id and time, or nothing."""
+    if content_type == "text/csv":
+        return ",".join([*([asked] if joins else []), said, *event])
+    members = json.loads(said)
+    if joins or event:
+        members = {
+            **(json.loads(asked) if joins else {}),
+            OUTPUT: members,
+            **dict(zip((ID, TIME), event, strict=False)),
+        }
+    return json.dumps(members)
+
+
+def transform(self, data, content_type=None, join_source=None, batch_data_capture_config=None, **_):
+    client, now = boto3.client("s3"), datetime.now(timezone.utc)
+    bucket, prefix = place_of(data)
+    output = (self.output_path or f"s3://{bucket}/transform-output").rstrip("/")
+    capture = batch_data_capture_config
+    with_ids = bool(capture and capture.generate_inference_id)
+    content_type = content_type or "text/csv"
+    for each in client.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        body = client.get_object(Bucket=bucket, Key=each["Key"])["Body"].read().decode()
+        said = answer(body, content_type)
+        is_whole = content_type == "application/json"
+        pairs = [(body, said)] if is_whole else zip(filter(None, body.splitlines()), said.splitlines(), strict=True)
+        rows = [
+            put_together(
+                *pair, content_type, join_source, [str(uuid4()), f"{now:%Y-%m-%dT%H:%M:%SZ}"] if with_ids else []
+            )
+            for pair in pairs
+        ]
+        name = each["Key"].rpartition("/")[2]
+        to_bucket, to_prefix = place_of(output)
+        client.put_object(Bucket=to_bucket, Key=f"{to_prefix}/{name}.out", Body="\n".join(rows).encode())
+        if capture is None:
+            continue
+        held = {"input": (data.removesuffix(name).rstrip("/") + "/", name), "output": (f"{output}/", f"{name}.out")}
+        for side, (folder, file) in held.items():
+            to_bucket, to_prefix = place_of(capture.destination_s3_uri)
+            key = f"{to_prefix}/{side}/{now:%Y/%m/%d/%H}/{uuid4()}.json"
+            client.put_object(Bucket=to_bucket, Key=key, Body=json.dumps([{"prefix": folder}, file]).encode())
+
+
+Transformer.transform = transform

@@ -1,0 +1,100 @@
+"""What a score is worth: isotonic regression, fewer scores that say the same, and scores that are no probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.isotonic import IsotonicRegression
+
+from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, compact
+from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
+
+
+def drawn(rows, digits, worth=lambda score: score**2, seed=1):
+    """Scores of rows, and whether each is positive: with the probability that `worth` gives."""
+    random = np.random.default_rng(seed)
+    scores = np.round(random.random(rows), digits)
+    return scores, random.random(rows) < worth(scores)
+
+
+def counts(rows, digits, **more):
+    return ScoreCounts.of(*drawn(rows, digits, **more), UNLIMITED)
+
+
+@pytest.mark.parametrize(("rows", "digits"), [(20, 1), (500, 2), (3_000, 9)])
+def test_the_calibration_is_the_isotonic_regression_of_scikit_learn(rows, digits):
+    scores, positive = drawn(rows, digits)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(scores, positive)
+    asked = np.linspace(0, 1, 1_001)
+
+    found = Calibration.of(ScoreCounts.of(scores, positive, UNLIMITED))(asked)
+
+    assert found == pytest.approx(theirs.predict(asked), abs=1e-12)
+
+
+def test_neighbours_that_fall_are_pooled():
+    # by hand: 1 of 4, then 3 of 4 and 1 of 2, which fall and are 4 of 6 together
+    found = Calibration.of(ScoreCounts(np.array([0.2, 0.5, 0.9]), np.array([3, 1, 1]), np.array([1, 3, 1])))
+
+    assert found(np.array([0.0, 0.2, 0.35, 0.5, 0.7, 1.0])) == pytest.approx(
+        [1 / 4, 1 / 4, 11 / 24, 2 / 3, 2 / 3, 2 / 3]
+    )
+
+
+@pytest.mark.parametrize("rows", [3, 200, 20_000])
+def test_fewer_scores_say_the_same(rows):
+    whole = counts(rows, 9)
+    few = compact(whole, groups=50)
+    asked = np.linspace(0, 1, 501)
+
+    assert Calibration.of(few)(asked) == pytest.approx(Calibration.of(whole)(asked), abs=1e-12)
+    assert (few.negatives.sum(), few.positives.sum()) == (whole.negatives.sum(), whole.positives.sum())
+    assert len(few.scores) <= len(whole.scores)
+
+
+def test_many_scores_become_few():
+    assert len(compact(counts(20_000, 9)).scores) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("worth", "is_fine"),
+    [
+        pytest.param(lambda score: score, True, id="calibrated"),
+        pytest.param(lambda score: score**3, True, id="rises, but is no probability yet"),
+        pytest.param(lambda score: 0 * score + 0.3, True, id="says nothing"),
+        pytest.param(lambda score: 1 - score, False, id="falls"),
+        pytest.param(lambda score: 4 * (score - 0.5) ** 2, False, id="falls and rises"),
+    ],
+)
+def test_scores_that_do_not_rise_with_the_labels_are_no_probabilities(worth, is_fine):
+    problem = check_calibration(counts(2_000, 4, worth=worth)).problem
+
+    assert (problem is None) == is_fine
+    assert is_fine or "the scores are no probabilities" in problem
+
+
+def test_a_calibrated_baseline_is_rarely_called_none():
+    problems = [check_calibration(counts(400, 6, worth=lambda score: score, seed=seed)).problem for seed in range(500)]
+
+    assert sum(problem is not None for problem in problems) <= 3  # at a level of 0.001
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (ScoreCounts(), "the baseline has no scores"),
+        (counts(30, 4), "the baseline has 30 rows with a score; an estimate takes 100"),
+        (counts(300, 4, worth=lambda score: 0 * score), "all labels of the baseline are of one class"),
+        (counts(300, 4, worth=lambda score: 0 * score + 1), "all labels of the baseline are of one class"),
+    ],
+)
+def test_what_no_calibration_is_made_of_is_said(found, said):
+    assert said in check_calibration(found).problem
+
+
+def test_the_error_of_the_scores_is_their_mean_distance_from_what_happened():
+    # by hand: 100 rows at 0.2, of which 40 are positive, and 300 at 0.8, of which 240 are: (100 * 0.2 + 300 * 0) / 400
+    found = check_calibration(ScoreCounts(np.array([0.2, 0.8]), np.array([60, 60]), np.array([40, 240])))
+
+    assert found.error == pytest.approx(0.05)
+    assert found.left == pytest.approx(0.0)

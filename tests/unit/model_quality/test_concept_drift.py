@@ -1,0 +1,144 @@
+"""Labels beside what their scores promise: which kind of change it is, in words, within the budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+from model_monitor.statistics.states.scores import ScoreCounts
+
+from .outcomes_made import BINARY, SCORED
+
+CHECK = "concept_drift_check"
+
+
+def rows(count, *, moved=0.0, flipped=0.0, sure=5.0, seed=1):
+    """The worth of a score is the score; of a sure model it is near 0 or 1."""
+    random = np.random.default_rng(seed)
+    scores = (1 / (1 + np.exp(-random.normal(moved, sure, count)))).round(4)
+    label = (random.random(count) < scores) ^ (random.random(count) < flipped)
+    return pd.DataFrame({"label": label * 1, "prediction": (scores > 0.5) * 1, "probability": scores})
+
+
+def counts(**more):
+    frame = rows(**more)
+    return ScoreCounts.of(frame["probability"].to_numpy(), frame["label"].to_numpy() == 1)
+
+
+def found_in(window, known=None, plan=SCORED, **more):
+    known = rows(6_000) if known is None else known
+    monitor = ModelQualityMonitor(plan, **more)
+    baseline = run_baseline(outcomes(known, plan, engine="local"), monitor)
+    return run_monitoring(outcomes(window, plan, engine="local"), monitor, baseline)
+
+
+def drift_in(findings):
+    return next((result for result in findings.results if result.check == CHECK), None)
+
+
+def test_an_answer_that_changed_is_the_world():
+    found = found_in(rows(2_000, flipped=0.08, seed=2))
+    check = drift_in(found)
+
+    assert check.status is CheckStatus.VIOLATED
+    assert check.reason.startswith("Inputs as they were, and the answer changed: the world did. accuracy is 0.8")
+    assert CHECK in {violation.constraint_check_type for violation in found.violations.violations}
+    low, high = check.interval
+    assert low < check.observed < high < 0
+    assert "the world did" in found.report().html
+
+
+def test_inputs_that_moved_and_cost_are_no_concept_drift():
+    # below 0.5 the model is sure, above it is not: later rows are those it is not sure of
+    def of(count, share, seed):
+        random = np.random.default_rng(seed)
+        hard = random.random(count) < share
+        scores = np.where(hard, 0.5 + 0.4 * random.random(count), 0.02 * random.random(count)).round(4)
+        label = (random.random(count) < scores) * 1
+        return pd.DataFrame({"label": label, "prediction": (scores > 0.5) * 1, "probability": scores})
+
+    check = drift_in(found_in(of(3_000, 0.7, 2), of(8_000, 0.3, 1)))
+
+    assert check.status is CheckStatus.PASSED
+    assert check.reason.startswith("Inputs moved and cost ")
+    assert "points of accuracy; the model held" in check.reason
+
+
+def test_inputs_that_moved_and_another_answer_cannot_be_told_apart():
+    check = drift_in(found_in(rows(2_000, moved=3.0, flipped=0.1, seed=2)))
+
+    assert check.status is CheckStatus.VIOLATED
+    assert "Scores alone can't tell a changed world from inputs that the model doesn't see" in check.reason
+
+
+def test_a_window_like_the_baseline_says_so_and_what_it_would_not_see():
+    check = drift_in(found_in(rows(2_000, seed=2)))
+
+    assert check.status is CheckStatus.PASSED
+    assert check.reason.startswith(
+        "Inputs are as they were, and so is what a score is worth. Flipped labels in less than "
+    )
+    assert 0.02 < check.smallest_change < 0.06
+
+
+def test_small_windows_cannot_tell():
+    assert drift_in(found_in(rows(300, sure=2.0, seed=2), rows(6_000, sure=2.0))).status is CheckStatus.CANNOT_TELL
+
+
+def test_a_model_that_is_nearly_always_sure_cannot_tell():
+    check = drift_in(found_in(rows(200, sure=40.0, seed=2), rows(6_000, sure=40.0)))
+
+    assert check.status is CheckStatus.CANNOT_TELL
+    assert "rows could have either label; to tell a changed answer from chance takes 25" in check.reason
+
+
+def test_p_values_of_healthy_windows_are_even_where_scores_move_as_well():
+    found = [
+        drift_of(counts(count=4_000, seed=seed), counts(count=800, moved=seed % 2 * 1.0, seed=500 + seed), 0.001)
+        for seed in range(80)
+    ]
+
+    assert sum(each.p < 0.05 for each in found) <= 11  # a 99.9 % bound of 80 at 0.05
+    assert sum(each.p < 0.5 for each in found) >= 24  # and they are no larger than chance has them, at 0.5
+
+
+def test_a_change_of_the_printed_size_is_found():
+    level = 1 / 720 / 9
+    known = counts(count=20_000)
+    smallest = drift_of(known, counts(count=2_000, seed=99), level).smallest
+    found = [drift_of(known, counts(count=2_000, flipped=smallest, seed=seed), level) for seed in range(30)]
+
+    assert sum(each.p <= level for each in found) >= 23  # nine in ten, less what 30 windows leave to chance
+
+
+def test_the_flipped_share_is_that_of_the_labels():
+    found = [
+        drift_of(counts(count=20_000), counts(count=3_000, flipped=0.08, seed=seed), 0.001).flips for seed in range(20)
+    ]
+
+    assert np.mean(found) == pytest.approx(0.08, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("plan", "more"),
+    [(BINARY, {}), (SCORED, {"as_service": True})],
+    ids=["without scores", "as the service"],
+)
+def test_without_scores_or_as_the_service_there_is_no_such_check(plan, more):
+    assert drift_in(found_in(rows(500, seed=2), plan=plan, **more)) is None
+
+
+def test_a_baseline_whose_scores_are_no_probabilities_promises_nothing():
+    known = rows(2_000)
+
+    assert drift_in(found_in(rows(500, seed=2), known.assign(label=1 - known["label"]))) is None
+
+
+def test_the_check_is_one_more_test_of_the_budget():
+    budget = found_in(rows(500, seed=2)).budget
+
+    assert budget.families[0].tests == 1 + len({"recall", "precision", "accuracy", "tnr", "auc", "f0_5", "f1", "f2"})

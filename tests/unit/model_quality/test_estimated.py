@@ -1,0 +1,229 @@
+"""Quality before labels: the estimate by hand, its error, its verdicts, and what can't be estimated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+
+from model_monitor import (
+    DataQualityMonitor,
+    EstimatedQualityMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    read_baseline,
+    run_baseline,
+    run_monitoring,
+)
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from model_monitor.monitors.model_quality.estimated.estimation import estimated
+from model_monitor.monitors.model_quality.estimates import interval_of
+from model_monitor.statistics.states.scores import ScoreCounts
+
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED
+
+REFERENCE = ScoreCounts(np.array([0.2, 0.8]), np.array([75, 25]), np.array([25, 75]))
+WINDOW = ScoreCounts(np.array([0.2, 0.8]), np.array([40, 0]), np.array([0, 40]))
+
+
+def rows(count, *, worth=lambda score: score, scores=None, seed=3):
+    random = np.random.default_rng(seed)
+    scores = random.random(count).round(4) if scores is None else scores(random, count)
+    label = (random.random(count) < worth(scores)).astype(int)
+    return pd.DataFrame({"label": label, "prediction": (scores > 0.5).astype(int), "probability": scores})
+
+
+def baseline_of(frame, plan=SCORED):
+    return run_baseline(outcomes(frame, plan, engine="local"), ModelQualityMonitor(plan))
+
+
+def found_in(frame, baseline, plan=SCORED, **more):
+    data = outcomes(frame.drop(columns="label"), plan, label=None, engine="local")
+    return run_monitoring(data, EstimatedQualityMonitor(plan, **more), baseline)
+
+
+def test_an_estimate_is_what_the_scores_were_worth():
+    # by hand: of 40 rows below a quarter is positive, 10, of 40 above three quarters, 30
+    found = estimated(WINDOW, REFERENCE, costs={"tp": 8, "fp": -4, "fn": -2, "tn": 1}).estimates
+
+    values = {name: estimate.value for name, estimate in found.items()}
+    for name in ("accuracy", "precision", "recall", "true_negative_rate", "f1"):
+        assert values[name] == pytest.approx(0.75), name
+    # pairs of a positive and a negative row: in order 30 * 30, equal 10 * 30 + 30 * 10, of 40 * 40
+    assert values["auc"] == pytest.approx((900 + 300) / 1_600)
+    # 3/4 of the rows are off by 0.2, the rest by 0.8
+    assert values["brier_score"] == pytest.approx(0.75 * 0.04 + 0.25 * 0.64)
+    # 30 found, 10 falsely, 10 missed and 30 right, of 80 rows
+    assert values["business_value"] == pytest.approx((30 * 8 - 10 * 4 - 10 * 2 + 30) / 80)
+
+
+def test_a_metric_of_a_constant_classifier_is_not_estimated():
+    assert not [name for name in estimated(WINDOW, REFERENCE).estimates if "constant" in name]
+
+
+def test_the_error_is_that_of_the_labels_and_of_the_baseline():
+    # by hand: the accuracy of 80 rows, each right with probability .75, and that of 100 and 100 rows on either side
+    of_window, of_baseline = 0.75 * 0.25 / 80, 2 * 0.25 * 0.75 * 0.25 / 100
+    low, high = interval_of(estimated(WINDOW, REFERENCE).estimates["accuracy"])
+
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(of_window + of_baseline), rel=0.12)
+
+
+def test_realised_metrics_lie_in_the_interval_as_often_as_it_says():
+    inside = []
+    for seed in range(60):
+        known, later = (
+            rows(1_500, seed=seed),
+            rows(400, scores=lambda random, n: random.beta(2, 1, n), seed=1_000 + seed),
+        )
+        table = found_in(later, baseline_of(known)).current.to_pandas()
+        real = {
+            "auc": roc_auc_score(later["label"], later["probability"]),
+            "f1": f1_score(later["label"], later["prediction"]),
+            "accuracy": (later["label"] == later["prediction"]).mean(),
+        }
+        inside += [low <= real[name] <= high for name in real for low, high in [table.loc[name, "interval"]]]
+
+    assert 0.9 <= np.mean(inside) <= 0.99  # 180 of them, three of a window
+
+
+def test_lower_scores_are_seen_before_their_labels_come():
+    known = rows(5_000, worth=lambda score: np.where(score > 0.5, 0.95, 0.3))
+    later = rows(3_000, scores=lambda random, n: random.random(n) / 2)
+    found = found_in(later, baseline_of(known))
+
+    bad = [result.metric for result in found.results if result.is_violation]
+    assert "estimated_accuracy" in bad
+    assert found.violations.violations[0].metric_name.startswith("estimated_")
+    assert "Metric estimated_" in found.violations.violations[0].description
+    assert {metric.name for metric in found.published} >= {
+        "estimated_auc",
+        "estimated_f1",
+        "total_number_of_violations",
+    }
+
+
+def test_a_window_like_the_baseline_is_silent():
+    known = rows(3_000)
+
+    assert sum(found_in(rows(800, seed=50 + seed), baseline_of(known)).count for seed in range(12)) == 0
+
+
+def test_labels_in_the_window_are_left_alone():
+    known, later = rows(2_000), rows(500, seed=9)
+    with_labels = run_monitoring(
+        outcomes(later, SCORED, label=None, engine="local"), EstimatedQualityMonitor(SCORED), baseline_of(known)
+    )
+
+    assert with_labels.current.state == found_in(later, baseline_of(known)).current.state
+
+
+def test_predictions_by_the_threshold_are_those_that_are_given():
+    known, later = rows(2_000), rows(500, seed=9)
+    given = found_in(later, baseline_of(known))
+    above = found_in(later.drop(columns="prediction"), baseline_of(known), BY_THRESHOLD)
+
+    assert above.current.to_pandas().equals(given.current.to_pandas())
+
+
+def test_the_document_has_the_calibration_and_what_is_to_be_expected():
+    (document,) = found_in(rows(400, seed=9), baseline_of(rows(1_000))).current.documents
+
+    assert document.calibration.rows == 1_000
+    assert sum(tenth[0] for tenth in document.calibration.tenths) == 1_000
+    assert sum(cell for row in document.confusion_matrix.values() for cell in row.values()) == pytest.approx(400)
+
+
+def test_hours_add_up_to_their_day(tmp_path):
+    known, later = baseline_of(rows(1_000)), rows(600, seed=9)
+    whole, first, second = (found_in(part, known).current.state for part in (later, later[:250], later[250:]))
+
+    monitor = EstimatedQualityMonitor(SCORED)
+    assert monitor.documents(first + second, monitor.metrics(first + second)) == monitor.documents(
+        whole, monitor.metrics(whole)
+    )
+
+
+def test_scores_that_are_no_probabilities_get_a_sentence_instead_of_a_number():
+    found = found_in(rows(500, seed=9), baseline_of(rows(2_000, worth=lambda score: 1 - score)))
+
+    assert {result.status for result in found.results} == {CheckStatus.NOT_JUDGED}
+    assert "the scores are no probabilities" in found.results[0].reason
+    assert found.current.documents[0].metrics == ()
+    assert "estimated_auc" not in {metric.name for metric in found.published}
+    assert "the scores are no probabilities" in found.report().html
+
+
+def test_a_baseline_of_thirty_rows_gets_a_sentence_instead_of_a_number():
+    found = found_in(rows(500, seed=9), baseline_of(rows(30)))
+
+    assert "the baseline has 30 rows with a score; an estimate takes 100" in found.results[0].reason
+
+
+def test_a_baseline_of_one_class_gets_a_sentence_instead_of_a_number():
+    found = found_in(rows(500, seed=9), baseline_of(rows(500, worth=lambda score: 0 * score)))
+
+    assert "all labels of the baseline are of one class" in found.results[0].reason
+
+
+def test_thirty_rows_of_a_window_have_a_wide_interval_and_no_alarm():
+    found = found_in(rows(30, seed=9), baseline_of(rows(2_000)))
+    low, high = found.current.to_pandas().loc["accuracy", "interval"]
+
+    assert high - low > 0.2
+    assert found.count == 0
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (BINARY, "probability_attribute is missing; an estimate is made of scores"),
+        (REGRESSION, "problem_type is Regression; without labels"),
+        (MULTICLASS, "problem_type is MulticlassClassification; without labels"),
+        (OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, values=("gain",)), "need labels"),
+    ],
+)
+def test_what_cannot_be_estimated_is_said_before_anything_is_read(plan, said):
+    with pytest.raises(BadConfiguration, match=said):
+        EstimatedQualityMonitor(plan)
+
+
+def test_a_cost_of_another_name_is_refused():
+    with pytest.raises(BadConfiguration, match="cost_matrix names 'win'; write tp, fp, tn and fn"):
+        EstimatedQualityMonitor(SCORED, costs={"win": 1.0})
+
+
+def test_scores_out_of_range_are_refused_with_their_number():
+    with pytest.raises(BadInput, match=r"500 of 500 records were refused \(probability outside 0 to 1: 500\)"):
+        found_in(rows(500).assign(probability=1.5), baseline_of(rows(500)))
+
+
+def test_a_baseline_without_scores_says_how_it_is_made():
+    frame = rows(500)
+
+    with pytest.raises(BadConfiguration, match="the baseline has no scores; make it anew with --probability-attribute"):
+        found_in(frame, baseline_of(frame, BINARY))
+
+
+def test_a_baseline_without_labels_is_of_another_kind(tmp_path):
+    run_baseline(rows(500), DataQualityMonitor(), engine="local").write(str(tmp_path / "data"))
+
+    with pytest.raises(BadDocument, match="of a data-quality job; give a constraints.json of a model-quality baseline"):
+        read_baseline(str(tmp_path / "data"), EstimatedQualityMonitor(SCORED))
+
+
+def test_a_baseline_is_one_of_model_quality():
+    with pytest.raises(BadConfiguration, match="a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels"):
+        run_baseline(outcomes(rows(50), SCORED, label=None, engine="local"), EstimatedQualityMonitor(SCORED))
+
+
+def test_a_baseline_on_the_disk_is_as_good_as_one_at_hand(tmp_path):
+    known, later = baseline_of(rows(1_000)), rows(500, seed=9)
+    known.write(str(tmp_path / "known"))
+    read = read_baseline(str(tmp_path / "known"), EstimatedQualityMonitor(SCORED))
+
+    assert found_in(later, read).results == found_in(later, known).results

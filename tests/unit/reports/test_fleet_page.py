@@ -1,0 +1,140 @@
+"""The page of all: the worst first, a line for each model, each cell a way to its page, and no larger than it may be."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from model_monitor.documents.page import Link
+from model_monitor.reports.history_page.fleet import MOST_LINES, SeenWindow, State, Watched, causes_of, page_of_all
+from model_monitor.reports.page.html import html_of
+
+
+def windows(*violations, causes=()):
+    return tuple(
+        SeenWindow(f"2024-03-04T{hour:02}:00:00Z", bad, causes if bad else ()) for hour, bad in enumerate(violations)
+    )
+
+
+def lines_of(page):
+    [table] = next(section.blocks for section in page.sections if section.heading == "All models")
+    return [dict(zip([column.title for column in table.columns], line.cells, strict=True)) for line in table.lines]
+
+
+def test_the_worst_stand_first_and_of_those_the_oldest():
+    watched = [
+        Watched("fine", State.OK, "DATA_QUALITY", windows=windows(0, 0)),
+        Watched("young", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T05:00:00Z", windows=windows(0, 1)),
+        Watched("unread", State.FAILED, "DATA_QUALITY", fault="no such path"),
+        Watched("old", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T01:00:00Z", windows=windows(1, 1)),
+        Watched("new", State.WAITING, "DATA_QUALITY"),
+    ]
+
+    assert [line["model"] for line in lines_of(page_of_all(watched, "shop"))] == [
+        "old",
+        "young",
+        "unread",
+        "new",
+        "fine",
+    ]
+
+
+def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
+    watched = [
+        Watched("a-data", State.OK, "DATA_QUALITY", "a", "anna", ("eu",), windows=windows(0), page="r/a/report.html"),
+        Watched(
+            "a-bias",
+            State.IN_ALERT,
+            "MODEL_BIAS",
+            "a",
+            "anna",
+            ("x",),
+            windows=windows(1, causes=("DPL",)),
+            page="r/b.html",
+        ),
+        Watched("b", State.OK, "DATA_QUALITY", "b", windows=windows(0)),
+    ]
+    first, second = lines_of(page_of_all(watched, "shop"))
+
+    assert first["data quality"] == Link("✓ no alert", "r/a/report.html")
+    assert first["bias"] == Link("✗ in alert", "r/b.html")
+    assert (first["what"], first["owner"], first["tags"]) == ("DPL changed", "anna", "x, eu")
+    assert (second["data quality"], second["bias"]) == ("✓ no alert", "–")
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        pytest.param(["OK", "OK"], "No alert in 2 models.", id="fine"),
+        pytest.param(["OK", "FAILED"], "No alert, but 1 of 2 models could not be checked.", id="one not checked"),
+        pytest.param(["IN_ALERT", "OK"], "1 of 2 models is in alert, since 2024-03-04 18:00.", id="one"),
+        pytest.param(["IN_ALERT", "IN_ALERT"], "2 of 2 models are in alert, since 2024-03-04 18:00.", id="both"),
+    ],
+)
+def test_the_headline_counts_models(states, said):
+    since = "2024-03-04T18:00:00Z"
+    watched = [
+        Watched(
+            f"m{place}", State[state], since=since if state == "IN_ALERT" else "", windows=windows(1, causes=("a",))
+        )
+        for place, state in enumerate(states)
+    ]
+
+    assert page_of_all(watched, "shop").headline.text == said
+
+
+def test_the_headline_says_which_began_first():
+    alert = {"state": State.IN_ALERT, "windows": windows(1, causes=("a",))}
+    watched = [Watched("a", since="2024-03-04T19:00:00Z", **alert), Watched("b", since="2024-03-04T18:00:00Z", **alert)]
+
+    assert page_of_all(watched, "shop").headline.text == "2 of 2 models are in alert, the first since 2024-03-04 18:00."
+
+
+def test_what_most_have_in_common_is_one_cause():
+    """Three share a column, and two of them another; the fourth reads the fifth's source; the sixth stands alone."""
+    alert = {"state": State.IN_ALERT, "since": "2024-03-04T18:00:00Z"}
+    watched = [
+        Watched("a", windows=windows(1, causes=("income", "age")), **alert),
+        Watched("b", windows=windows(1, causes=("income", "age")), **alert),
+        Watched("c", windows=windows(1, causes=("plan", "income")), **alert),
+        Watched("d", windows=windows(1, causes=("x",)), source="lake/orders", **alert),
+        Watched("e", windows=windows(1, causes=("y",)), source="lake/orders", **alert),
+        Watched("f", windows=windows(1, causes=("income",)), state=State.IN_ALERT, since="2024-03-04T19:00:00Z"),
+    ]
+
+    assert ["".join(each.name for each in cause.of) for cause in causes_of(watched)] == ["abc", "de", "f"]
+
+
+def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
+    causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
+    watched = [
+        Watched(
+            f"model-{number}",
+            State.IN_ALERT if number % 3 == 0 else State.OK,
+            kind,
+            f"model-{number}",
+            f"owner-{number % 7}",
+            ("cards", "eu", f"team-{number % 11}"),
+            "2024-03-04T01:00:00Z",
+            windows=windows(*range(24), causes=causes),
+            page=f"reports/model-{number}/{kind}/2024/03/04/20/report.html",
+        )
+        for number in range(1_000)
+        for kind in ("DATA_QUALITY", "MODEL_QUALITY", "MODEL_BIAS", "MODEL_EXPLAINABILITY")
+    ]
+    html = html_of(page_of_all(watched, "shop"))
+
+    assert len(html.encode()) <= 5_000_000
+    assert html.count("<tr") == 1_002
+    assert not re.search(r'(?:href|src)="(?:/|[a-z]+:)', html)
+
+
+def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
+    watched = [Watched(f"m{number:05}", State.OK, "DATA_QUALITY") for number in range(10_000)]
+    page = page_of_all(watched, "shop")
+    [table] = next(section.blocks for section in page.sections if section.heading == "All models")
+
+    assert len(table.lines) == MOST_LINES
+    assert table.caption == "7,000 more models, of which none is worse, are left out."
+    assert page.headline.text == "No alert in 10,000 models."

@@ -1,0 +1,342 @@
+"""`model-monitor watch`: what a fleet's file means, what it runs, what its page says of each entry, and who is told how often."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+
+import pytest
+from tests.servers import http_server
+from tests.unit.scheduling.conftest import Jobs, at
+
+from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from model_monitor.reports.alerts import write_alerts
+from model_monitor.reports.sinks import Environment
+from model_monitor.running.scheduling import side_by_side
+from model_monitor.running.scheduling.command import Request, run_due
+from model_monitor.running.scheduling.fleet import read_fleet
+from model_monitor.running.scheduling.side_by_side import Turns
+
+VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
+
+
+class Watch:
+    """A fleet of some entries, and what `watch` makes of it."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.file, self.jobs = folder, folder / "shop.fleet.json", Jobs()
+
+    def write(self, *entries, defaults=None, **members) -> None:
+        shared = {"cron": "0 * * * *", "variables": VARIABLES, **(defaults or {})}
+        self.file.write_text(json.dumps({"defaults": shared, "entries": entries, **members}))
+
+    def fleet(self):
+        return read_fleet([self.file])
+
+    def faults(self):
+        """The entries that can't be run: name -> why."""
+        return {each.name: str(each.fault) for each in self.fleet().entries if each.fault}
+
+    def run(self, now, at_once=1):
+        """Exit status, what was printed, and the page."""
+        out = io.StringIO()
+        request = Request((self.file,), self.folder / "state", at_once=at_once, page=self.folder / "index.html")
+        environment = Environment({}, pause=lambda seconds: None)
+        status = run_due(request, out, launch=self.jobs, now=lambda: now, environment=environment)
+        return status, out.getvalue(), (self.folder / "index.html").read_text()
+
+    def alert(self, name, status=AlertStatus.IN_ALERT, causes=("income",), since="2024-03-04T18:00:00Z") -> None:
+        """Leave the alert that a run of an entry would."""
+        violations = len(causes) if status is AlertStatus.IN_ALERT else 0
+        told = dict.fromkeys(causes, since) if violations else None
+        window = MonitoredWindow(
+            window="w", time="2024-03-04T20:00:00Z", violations=violations, run_id="r", since=told, records=9
+        )
+        write_alerts(Alerts(status=status, windows=(window,)), str(self.folder / "reports" / name))
+
+
+@pytest.fixture
+def watch(tmp_path):
+    return Watch(tmp_path)
+
+
+def test_an_entry_has_what_the_defaults_say_and_its_own_before_it(watch):
+    watch.write({"name": "churn", "owner": "anna", "variables": {"max_runtime": "PT1H"}}, {"name": "fraud"})
+    watch.run(at(4, 20, 5))
+
+    churn, fraud = (job.flags for job in watch.jobs.commands)
+    assert (churn["--dataset-source"], churn["--output-path"]) == ("captures/churn", "reports/churn/2024/03/04/20")
+    assert (churn["--sagemaker-endpoint-name"], churn["--sagemaker-monitoring-schedule-name"]) == ("churn", "churn")
+    assert churn["--max-runtime"] == "PT1H"
+    assert "--max-runtime" not in fraud
+
+
+def test_a_file_of_yaml_says_the_same(watch):
+    pytest.importorskip("yaml")
+    watch.file = watch.folder / "fleet.yaml"
+    watch.file.write_text(
+        "defaults:\n  cron: '0 * * * *'\n  variables: {dataset_source: c, output_path: r, min_traffic: 0.5, progress: false}\n"
+        "entries:\n  - {name: churn, tags: [eu, cards]}\n"
+    )
+    watch.run(at(4, 20, 5))
+
+    [job] = watch.jobs.commands
+    assert (job.flags["--min-traffic"], job.flags["--progress"]) == ("0.5", "false")
+    assert watch.fleet().entries[0].plan.entry.tags == ("eu", "cards")
+
+
+def test_variants_of_an_endpoint_are_entries_of_their_own(watch):
+    """Their folders lie above the years (C3.1); the usual one stays the endpoint's when another comes beside it."""
+    for variant in ("AllTraffic", "blue"):
+        (watch.folder / "captures" / "churn" / variant / "2024").mkdir(parents=True)
+    (watch.folder / "captures" / "fraud" / "2024").mkdir(parents=True)
+    watch.write(
+        {"name": "churn", "variables": {"sink": "prometheus:numbers/{entry}.prom"}},
+        {"name": "fraud"},
+        {"name": "new"},
+    )
+    watch.run(at(4, 20, 5))
+
+    read = {job.flags["--sagemaker-monitoring-schedule-name"]: job.flags for job in watch.jobs.commands}
+    assert {name: flags["--dataset-source"] for name, flags in read.items()} == {
+        "churn": "captures/churn/AllTraffic",
+        "churn-blue": "captures/churn/blue",
+        "fraud": "captures/fraud",
+        "new": "captures/new",
+    }
+    assert read["churn-blue"]["--output-path"] == "reports/churn/blue/2024/03/04/20"
+    assert [job.command.variables.get("MODEL_MONITOR_SINK") for job in watch.jobs.commands] == [
+        *("prometheus:numbers/churn.prom", "prometheus:numbers/churn-blue.prom"),
+        *(None, None),
+    ]
+
+
+def test_a_folder_of_entries_is_a_fleet(schedule):
+    schedule.write(owner="anna", tags=["eu"])
+    (schedule.folder / "broken.schedule.json").write_text("{")
+    fleet = read_fleet([schedule.folder])
+
+    assert [(each.name, each.plan is None) for each in fleet.entries] == [("broken", True), ("churn-hourly", False)]
+
+
+def test_a_folder_without_entries_is_a_sentence(tmp_path):
+    with pytest.raises(BadInput, match="has no schedule entries; they are called"):
+        read_fleet([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("[]", "entries is missing", id="a list"),
+        pytest.param('{"entries": []}', "entries is missing", id="none"),
+        pytest.param(
+            '{"entries": [{}], "default": {}}', "'default' is unknown; it has defaults, entries, sinks", id="slip"
+        ),
+        pytest.param("{", "is no JSON", id="no JSON"),
+    ],
+)
+def test_a_file_that_says_no_entries_is_a_sentence(watch, text, said):
+    watch.file.write_text(text)
+    with pytest.raises(BadDocument, match=said):
+        watch.fleet()
+
+
+def test_sinks_that_take_numbers_are_no_fleets(watch):
+    watch.write({"name": "churn"}, sinks="prometheus:a.prom")
+    with pytest.raises(BadConfiguration, match=r"write it as defaults\.variables\.sink"):
+        watch.fleet()
+
+
+BROKEN = {
+    "no name": ({"owner": "x"}, "entries[1].name is missing"),
+    "no object": ("churn", "entries[1].name is missing"),
+    "unknown option": ({"name": "b", "variables": {"datset_source": "x"}}, "did you mean dataset_source?"),
+    "unknown member": ({"name": "b", "crom": "x"}, "crom"),
+    "other kind": ({"name": "b", "variables": ["x"]}, "another kind"),
+    "wrong cron": ({"name": "b", "cron": "x"}, "it has to be minute, hour"),
+    "hostile name": ({"name": "../b"}, "name is '../b'"),
+    "twice": ({"name": "a"}, "two entries are called 'a'"),
+    "one output": ({"name": "b", "variables": {"output_path": "reports/a"}}, "b: writes where a does"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_wrong_entry_is_a_line_of_the_page_and_the_others_go_on(watch, case):
+    entry, said = BROKEN[case]
+    watch.write({"name": "a"}, entry, {"name": "c"})
+    status, printed, page = watch.run(at(4, 20, 5))
+
+    assert [job.flags["--sagemaker-monitoring-schedule-name"] for job in watch.jobs.commands] == ["a", "c"]
+    assert status == 2 or status == 255
+    [fault] = watch.faults().values()
+    assert said in fault
+    assert "1 not checked" in printed
+    assert "could not be checked" in page
+
+
+def test_entries_that_wait_for_each_other_are_not_run(watch):
+    """A reads what b writes, b what c does, c what a does; d reads what a writes, which is no cycle."""
+    around = {"a": "b", "b": "c", "c": "a", "d": "a"}
+    watch.write(*({"name": name, "variables": {"dataset_source": f"reports/{of}"}} for name, of in around.items()))
+    watch.run(at(4, 20, 5))
+
+    assert set(watch.faults()) == {"a", "b", "c"}
+    assert watch.faults()["a"].startswith("a waits for b waits for c waits for a: each reads what the next writes")
+    assert [job.flags["--sagemaker-monitoring-schedule-name"] for job in watch.jobs.commands] == ["d"]
+
+
+def test_one_that_fails_keeps_no_other_from_its_page(watch):
+    watch.write({"name": "a"}, {"name": "b"}, {"name": "c"})
+    watch.jobs.statuses = [0, 255, 0]
+    watch.jobs.message = "Error: captures/b: there is no such path"
+    status, printed, page = watch.run(at(4, 20, 5))
+
+    assert status == 255
+    assert "not checked: b: captures/b: there is no such path" in printed
+    assert page.count("! not checked") == 1
+
+
+def test_a_run_of_a_host_whose_clock_is_ahead_is_a_line(watch):
+    watch.write({"name": "a"})
+    watch.run(at(4, 20, 5))
+    _, printed, _ = watch.run(at(4, 17, 5))
+
+    assert (
+        "a: its last run is of 2024-03-04T20:00:00Z, which is later than it is here; compare the hosts' clocks"
+        in printed
+    )
+
+
+def test_a_record_that_cannot_be_read_is_a_line_and_mends_itself(watch):
+    watch.write({"name": "a"}, {"name": "b"})
+    watch.run(at(4, 20, 5))
+    (watch.folder / "state" / "a.executions.json").write_text("{")
+    status, printed, _ = watch.run(at(4, 21, 5))
+
+    assert status == 255
+    assert "not checked: a: it can't be run, or its record can't be read" in printed
+    assert watch.jobs.commands[-1].flags["--sagemaker-monitoring-schedule-name"] == "b"
+    assert watch.run(at(4, 22, 5))[0] == 0
+
+
+def test_a_restart_goes_on_where_it_was(watch):
+    watch.write({"name": "a"}, {"name": "b"}, defaults={"starts": "2024-03-04T19:00:00Z"})
+    watch.jobs.statuses = [0, 0, KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        watch.run(at(4, 20, 5))
+    watch.run(at(4, 20, 6))
+
+    ran = [
+        (job.flags["--sagemaker-monitoring-schedule-name"], job.flags["--scheduled-time"])
+        for job in watch.jobs.commands
+    ]
+    assert ran == [
+        *(("a", "2024-03-04T19:00:00Z"), ("a", "2024-03-04T20:00:00Z"), ("b", "2024-03-04T19:00:00Z")),
+        ("b", "2024-03-04T20:00:00Z"),
+    ]
+
+
+def test_jobs_go_on_side_by_side(watch):
+    """Each waits until the other has begun: one after the other they would never end."""
+    meeting = threading.Barrier(2, timeout=20)
+    watch.write({"name": "a"}, {"name": "b"})
+    watch.jobs.leaves = lambda output: meeting.wait()
+
+    assert watch.run(at(4, 20, 5), at_once=2)[0] == 0
+    assert len(watch.jobs.commands) == 2
+
+
+def test_no_more_jobs_have_a_turn_than_there_are_cores(watch):
+    running, most, lock = [], [], threading.Lock()
+
+    def leaves(output):
+        with lock:
+            running.append(output)
+            most.append(len(running))
+        threading.Event().wait(0.005)
+        with lock:
+            running.remove(output)
+
+    watch.write(*({"name": f"m{number}"} for number in range(12)))
+    watch.jobs.leaves = leaves
+    watch.run(at(4, 20, 5), at_once=3)
+
+    assert len(watch.jobs.commands) == 12
+    assert max(most) <= 3
+
+
+def test_a_slow_job_gives_its_turn_back_and_memory_bounds_how_many_do():
+    now = [0.0]
+    turns = Turns(1, most=2, clock=lambda: now[0])
+    slow, second = turns.taken(), turns.taken()
+    slow.__enter__()
+    assert not turns._has_room()
+    now[0] += side_by_side.PATIENCE_SECONDS
+    assert turns._has_room()
+    second.__enter__()
+    now[0] += side_by_side.PATIENCE_SECONDS
+    assert not turns._has_room()  # two are at it, and there is memory for two
+    slow.__exit__(None, None, None)
+    assert turns._has_room()
+    second.__exit__(None, None, None)
+
+
+def test_a_column_that_changed_in_twenty_models_is_one_message_and_its_end_another(watch):
+    with http_server(200) as server:
+        names = [f"m{number:02}" for number in range(20)]
+        watch.write(*({"name": name} for name in [*names, "other"]), sinks=f"webhook:{server.url}")
+        for number, name in enumerate(names):
+            watch.alert(name, causes=("income", f"only_{number}"))
+        watch.alert("other", causes=("age",))
+        watch.run(at(4, 20, 5))
+        watch.run(at(4, 20, 15))
+        for name in names:
+            watch.alert(name, AlertStatus.OK)
+        watch.run(at(4, 20, 25))
+
+    told = [json.loads(body)["notices"] for _, _, body in server.requests]
+    assert told == [
+        [
+            {
+                "kind": "Alerts",
+                "text": "income changed in 20 monitors since 2024-03-04 18:00 (m00, m01, m02 and 17 more)",
+            }
+        ],
+        [{"kind": "Alerts", "text": "age changed in 1 monitor since 2024-03-04 18:00 (other)"}],
+        [{"kind": "AlertsOver", "text": f"no longer: {', '.join(names)}"}],
+    ]
+
+
+def test_one_fault_of_many_is_one_message(watch):
+    with http_server(200) as server:
+        watch.write({"name": "a"}, {"name": "b"}, sinks=f"webhook:{server.url}")
+        watch.jobs.statuses = [255, 255]
+        watch.jobs.message = "Error: lake/orders: there is no such path"
+        watch.run(at(4, 20, 5))
+
+    [(_, _, body)] = server.requests
+    assert (
+        json.loads(body)["notices"][0]["text"]
+        == "2 monitors could not check (a, b): lake/orders: there is no such path"
+    )
+
+
+def test_what_a_sink_did_not_get_is_sent_again(watch):
+    with http_server(404, 200) as server:
+        watch.write({"name": "a"}, sinks=f"webhook:{server.url}")
+        watch.alert("a")
+        for minute in (5, 15, 25):
+            watch.run(at(4, 20, minute))
+
+    assert len(server.requests) == 2
+
+
+def test_the_page_is_the_same_whoever_writes_it(watch):
+    watch.write({"name": "a"}, {"name": "b"})
+    watch.alert("a")
+    _, _, first = watch.run(at(4, 20, 5))
+    _, _, again = watch.run(at(4, 20, 55))
+
+    assert first == again
