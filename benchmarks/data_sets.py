@@ -72,8 +72,8 @@ def numeric_parquet(rows: int, columns: int) -> Path:
 
 
 def size_bytes(folder: Path) -> int:
-    """What the files of a data set take on disk."""
-    return sum(file.stat().st_size for file in folder.iterdir())
+    """What the files of a data set take on disk, those in its folders included."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def kept(name: str, fill: Callable[[Path], None]) -> Path:

@@ -1,13 +1,17 @@
 """What commands take without a JVM: captures beside DuckDB, due hours of a day beside a command each, and the sizes that `auto`
 keeps here beside Spark.
 
-python benchmarks/without_jvm.py [--quick]
+python benchmarks/without_jvm.py [--quick] [--gigabytes 1]
+
+What it makes, and what the jobs that it starts leave in a folder for temporary files, goes with it, also when it is told to end.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,12 +21,15 @@ from pathlib import Path
 
 from data_sets import mixed_csv, mixed_parquet, size_bytes
 from profile_captures import INPUTS, baseline_table, captures
-from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, report
+from side_by_side import QUICK_SHARE, Contestant, own_process, race, report
 
 ROWS = 1_000_000
 HOURS = 24
-LIMITS = {"parquet": 10.4e9, "csv": 10.4e9, "capture": 2.2e9}
-"""Bytes, a little more than `auto` keeps here (`LARGEST_OF` of data/reading/data.py)."""
+LIMITS = {"parquet": 10.4, "csv": 10.4, "capture": 2.2}
+"""Gigabytes, a little more than `auto` keeps here (`LARGEST_OF` of data/reading/data.py)."""
+
+GIGABYTES = 1.0
+"""Of each format by default, which takes some minutes."""
 
 OF_DUCKDB = 2.5
 
@@ -131,12 +138,13 @@ def compare_due_hours(folder: Path) -> None:
     )
 
 
-def compare_sizes(share: int, folder: Path) -> None:
-    """A baseline of so many bytes, links to the same files, in a process each; Spark's JVM starts in it. One run."""
+def compare_sizes(gigabytes: float, folder: Path) -> None:
+    """A baseline of so much, links to the same files, in a process each; Spark's JVM starts in it. One run."""
     print(f"\n| data, links to the same files | local, s | Spark, s |\n| {'-' * 30} | -------: | -------: |")
     for word, data in (("parquet", mixed_parquet(ROWS)), ("csv", mixed_csv(ROWS)), ("capture", captures(ROWS))):
         many = folder / word
-        for number in range(round(LIMITS[word] / share / size_bytes(data)) or 1):
+        size = min(gigabytes, LIMITS[word])
+        for number in range(round(size * 1e9 / size_bytes(data)) or 1):
             for file in (each for each in sorted(data.rglob("*")) if each.suffix in (".parquet", ".csv", ".jsonl")):
                 target = (
                     many / f"{number:04d}-{file.name}"
@@ -147,17 +155,25 @@ def compare_sizes(share: int, folder: Path) -> None:
                 os.symlink(file, target)
         took = {engine: own_process(python(BASELINE, many, engine, word)).seconds for engine in ("local", "spark")}
         print(
-            f"| {word + f', {LIMITS[word] / share / 1e9:.1f} GB':30} | {took['local']:8.1f} | {took['spark']:8.1f} |",
+            f"| {word + f', {size:.1f} GB':30} | {took['local']:8.1f} | {took['spark']:8.1f} |",
             flush=True,
         )
 
 
 def main() -> None:
-    share = QUICK_SHARE if quick_asked(__doc__) else 1
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"a {QUICK_SHARE}th of the captures and of the gigabytes")
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="of each format, up to what auto keeps here")
+    given = parser.parse_args()
+    share = QUICK_SHARE if given.quick else 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
-        compare_captures(ROWS // QUICK_SHARE // share, Path(name))
-        compare_due_hours(Path(name))
-        compare_sizes(share, Path(name))
+        folder, temporary = Path(name), Path(name, "temporary")
+        temporary.mkdir()
+        os.environ["TMPDIR"] = os.environ["SPARK_LOCAL_DIRS"] = str(temporary)
+        compare_captures(ROWS // QUICK_SHARE // share, folder)
+        compare_due_hours(folder)
+        compare_sizes(given.gigabytes / share, folder)
 
 
 if __name__ == "__main__":

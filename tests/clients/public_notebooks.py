@@ -22,6 +22,7 @@ import re
 import sys
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,6 +178,7 @@ def account(folder: Path) -> Iterator[dict[str, str]]:
     moto.start()
     host, port = moto.get_host_and_port()
     url = f"http://{host}:{port}"
+    urllib.request.urlopen(f"{url}/moto-api/reset", b"")  # of the notebook before, which one process remembers
     environment = {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "testing",

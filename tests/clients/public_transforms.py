@@ -64,7 +64,8 @@ def transform(self, data, content_type=None, join_source=None, batch_data_captur
         client.put_object(Bucket=to_bucket, Key=f"{to_prefix}/{name}.out", Body="\n".join(rows).encode())
         if capture is None:
             continue
-        held = {"input": (data.removesuffix(name).rstrip("/") + "/", name), "output": (f"{output}/", f"{name}.out")}
+        rest = f"s3://{bucket}/{each['Key']}".removeprefix(data)  # nothing where the data is one file
+        held = {"input": (data, rest), "output": (f"{output}/", f"{name}.out")}
         for side, (folder, file) in held.items():
             to_bucket, to_prefix = place_of(capture.destination_s3_uri)
             key = f"{to_prefix}/{side}/{now:%Y/%m/%d/%H}/{uuid4()}.json"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
+
+from model_monitor.storage.files import is_draft
 
 SLOWLY = """
 import time
@@ -34,6 +39,8 @@ def preprocess_handler(record):
 ENDS = "import os\ndef preprocess_handler(record):\n    os._exit(0)\n"
 ENDS_LOADED = f"import os\nos._exit(0)\n{ENDS}"
 QUIET = 'def preprocess_handler(record):\n    return {"age": "1"}\n'
+
+BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 SECONDS = 10
 """What a signal may take, in docs/guarantees.md."""
@@ -122,15 +129,8 @@ def test_a_script_that_ends_the_process_has_failed(data, script):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
-    assert ended(baseline(data, QUIET), 60)[0] == 0
+    captured(data)
     (data / "script.py").write_text(SLOWLY)
-    record = '{"captureData": {"endpointInput": {"observedContentType": "text/csv", "data": "1", "encoding": "CSV"}}'
-    began = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    for hour in (began + timedelta(hours=each) for each in range(3)):
-        folder = data / "captures" / f"{hour:%Y/%m/%d/%H}"
-        folder.mkdir(parents=True)
-        metadata = f'"eventMetadata": {{"eventId": "a", "inferenceTime": "{hour:%Y-%m-%dT%H:%M:%SZ}"}}'
-        (folder / "x.jsonl").write_text(f'{record}, {metadata}, "eventVersion": "0"}}\n' * 20)
     words = ("captures", "--baseline", "out", "--output-path", "hours", "--engine", "local")
     found, said = signalled(
         data, started(data, "backfill", *words, "--record-preprocessor-script", "script.py"), number
@@ -138,3 +138,69 @@ def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
 
     assert found == status, said
     assert len([*(data / "hours").rglob("message")]) == 1, "the window at hand says so, no other was begun"
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize(
+    ("words", "at_once"),
+    [(("run-due", "--schedule", "."), 1), (("watch", ".", "--at-once", "3"), 3)],
+    ids=["run-due", "watch"],
+)
+def test_a_signal_ends_the_jobs_of_all_schedules(data, words, at_once):
+    captured(data)
+    for name in ("one", "two", "three"):
+        begun = SLOWLY.replace('"begun"', f'"begun-{name}"')
+        (data / f"{name}.py").write_text(begun)
+        given = {
+            "dataset_source": "captures",
+            "dataset_format": "capture",
+            "MODEL_MONITOR_BASELINE": "out",
+            "output_path": f"reports-{name}",
+            "record_preprocessor_script": f"{name}.py",
+            "engine": "local",
+        }
+        (data / f"{name}.env").write_text("".join(f"{key}={text}\n" for key, text in given.items()))
+        entry = {
+            "name": name,
+            "monitoring_type": "DataQuality",
+            "schedule_expression": "NOW",
+            "starts": f"{BEGAN + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
+            "jobs": [{"job": "monitor", "env_file": f"{name}.env", "output_folder": "%Y/%m/%d/%H"}],
+        }
+        (data / f"{name}.schedule.json").write_text(json.dumps(entry))
+    process = started(data, *words)
+    for name in ("one", "three", "two")[:at_once]:
+        wait_for(data / f"begun-{name}", process)
+    process.send_signal(signal.SIGTERM)
+    status, said = ended(process)
+
+    assert status == 143, said
+    assert "in the midst of its work" not in said
+    assert not [path.name for path in data.rglob("*") if path.name.startswith("_lease-") or is_draft(path.name)]
+    records = [json.loads((data / f"{name}.executions.json").read_text()) for name in ("one", "three", "two")[:at_once]]
+    told = [each["status"] for record in records for each in record["executions"]]
+    assert told == ["Stopped"] * at_once, "each knows that it was, and none began another"
+    until = time.monotonic() + SECONDS
+    while left := processes_in(data):
+        assert time.monotonic() < until, f"processes {left} go on"
+        time.sleep(0.1)
+
+
+def processes_in(folder):
+    """Those that work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another's
+            found += [process.name] if os.readlink(process / "cwd") == str(folder) else []
+    return found
+
+
+def captured(data):
+    """A baseline, and captures of three hours."""
+    assert ended(baseline(data, QUIET), 60)[0] == 0
+    record = '{"captureData": {"endpointInput": {"observedContentType": "text/csv", "data": "1", "encoding": "CSV"}}'
+    for hour in (BEGAN + timedelta(hours=each) for each in range(3)):
+        folder = data / "captures" / f"{hour:%Y/%m/%d/%H}"
+        folder.mkdir(parents=True)
+        metadata = f'"eventMetadata": {{"eventId": "a", "inferenceTime": "{hour:%Y-%m-%dT%H:%M:%SZ}"}}'
+        (folder / "x.jsonl").write_text(f'{record}, {metadata}, "eventVersion": "0"}}\n' * 20)

@@ -14,13 +14,13 @@ from tests.simulation.law import hold
 from tests.simulation.month import Faults
 from tests.simulation.world import Fault
 
-SECONDS = float(os.environ.get("MONTHS_SECONDS", "60"))
+SECONDS = float(os.environ.get("MONTHS_SECONDS", "45"))
 
 
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("seeds", nargs="*", type=int, help="the months to try; by default as many as there is time for")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long (MONTHS_SECONDS, else 60)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long (MONTHS_SECONDS, else 45)")
     parser.add_argument("--first", type=int, help="the first of the seeds; by default another one each second")
     parser.add_argument("--most", type=int, default=10**9, help="how many at most")
     parser.add_argument("--all", action="store_true", help="go on after one that fails")

@@ -29,6 +29,19 @@ BESIDE = frozenset({"attribution_change_check"})
 """Checks whose findings are no violations of a run and alarm nobody. Source: E6.2."""
 
 
+class SegmentPart(Section):
+    """What a segment adds to a distance. cut: the way that the rows are cut. rows: its share of the window's.
+
+    within: as values changed in it. mix: as its share of the rows did.
+    """
+
+    cut: Name
+    segment: Name
+    rows: Number
+    within: Number
+    mix: Number
+
+
 class CheckResult(Section):
     """One check of one feature or metric.
 
@@ -57,6 +70,10 @@ class CheckResult(Section):
     impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
 
     ids: of an expectation the first records that offend, where records have ids.
+
+    segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
+
+    guess: of a violated one what it may have become, as a person would guess first.
     """
 
     feature: Name | None = None
@@ -94,6 +111,10 @@ class CheckResult(Section):
     since: Name | None = None
     impact: UndefinableNumber = None
     ids: tuple[Name, ...] | None = None
+    segment: Name | None = None
+    where: Name | None = None
+    parts: tuple[SegmentPart, ...] | None = None
+    guess: Name | None = None
 
     @property
     def is_violation(self) -> bool:

@@ -145,6 +145,7 @@ class MonitoringConfig(Section):
     verdicts: Verdicts | None = None
     false_alarm_budget: Chance | None = None
     rows: Rows | None = None
+    segments: tuple[Name, ...] | None = None
 
 
 class NumConstraints(Section):
@@ -249,6 +250,9 @@ class MonitoringSettings:
         Why distributions are not compared, if a baseline suggested that.
     comparators : tuple of Comparator, optional
         Ours: distances that are judged in place of those above, each by its own threshold.
+    segments : tuple of str, optional
+        Ours: how rows are cut into segments, in each of which drift is judged, too: `plan` by value, `age:30:50` by range,
+        `plan*age:40` by both.
 
     Raises
     ------
@@ -281,6 +285,7 @@ class MonitoringSettings:
     rows: Rows | str = Rows.CLUSTERED
     left_out: str | None = None
     comparators: tuple[Comparator, ...] | None = None
+    segments: tuple[str, ...] = ()
 
     @property
     def is_calibrated(self) -> bool:
@@ -309,6 +314,8 @@ class MonitoringSettings:
         absent = set() if self.non_negative_check else {"non_negative_check"}
         if not self.is_calibrated:
             absent |= {"verdicts", "false_alarm_budget", "rows"}
+        if not self.segments:
+            absent |= {"segments"}
         written: dict[str, Any] = {
             name: Switch.of(value) if isinstance(value, bool) else value
             for name, value in vars(self).items()

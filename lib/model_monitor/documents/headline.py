@@ -25,12 +25,13 @@ from model_monitor.documents.run_description import RunWindow, time_of
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """What violations of the data set itself are called in the place of a feature."""
 
+ONE_SEGMENT = "one segment of "  # and the cut: the segment has its own name where values may be named
 ONE_VALUE = "one value"  # in the words of a change: the value has its own name where values may be named
 
 NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
-DRIFT = "baseline_drift_check"
+DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET)
 FINE = {
     "feature": "look{s} as {they} did",
@@ -191,12 +192,23 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
     return "–"
 
 
+def place_of(result: CheckResult, *, with_values: bool = True) -> str:
+    """In which segment a change is, in words; empty where that is not known, or in all of them."""
+    where = result.where or ""
+    before, _, after = where.partition(ONE_SEGMENT)
+    told = after.partition(": ")[2]
+    named = f"{before}{result.segment}{told and f': {told}'}"
+    return named if with_values and after and result.segment else where
+
+
 def change_of(result: CheckResult, *, with_values: bool = True) -> str:
-    """What changed, in words that follow the name."""
+    """What changed, in words that follow the name, and where."""
+    where = place_of(result, with_values=with_values)
     if result.change:
+        changed = result.change
         if with_values and result.values:
-            return result.change.replace(ONE_VALUE, f"the value {result.values[0]}")
-        return result.change
+            changed = changed.replace(ONE_VALUE, f"the value {result.values[0]}")
+        return f"{changed}, {where}" if where else changed
     said = result.words or plain_words(result)
     name = whose(result)[0]
     return said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")

@@ -178,7 +178,8 @@ class CurveChart:
 @dataclass(frozen=True, slots=True)
 class Track:
     """A number over the windows of a page. values: None where there is no run. marks: how each stands out, of cells; empty for a
-    line. low, high: of its interval. threshold: drawn as a line. links: to the windows' own pages.
+    line. low, high: of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: what was estimated
+    before the number was known, drawn dashed; empty where nothing was.
     """
 
     title: str
@@ -189,6 +190,7 @@ class Track:
     high: tuple[float | None, ...] = ()
     threshold: float | None = None
     links: tuple[str, ...] = ()
+    expected: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

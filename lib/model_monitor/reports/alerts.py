@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
+from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
 
 MOST_TRANSITIONS = 100
 
-MOST_MISSED = 24  # windows that a sink could not be told of, kept until it can
+MOST_MISSED = 24  # changes that a sink could not be told of, kept until it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,9 @@ def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) 
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
     for sink in sinks:
         before = [each for each in alerts.missed_by(sink) if each.window != window.window]
-        now = Notified(sink=sink, status=alerts.told_of(sink), missed=(*before, missed)[-MOST_MISSED:])
+        in_order = sorted([*before, missed], key=lambda each: each.time)
+        changes = [next(alike) for _, alike in groupby(in_order, key=lambda each: each.status)]
+        now = Notified(sink=sink, status=alerts.told_of(sink), missed=tuple(changes[-MOST_MISSED:]))
         kept = (told for told in alerts.told if told.sink != sink)
         alerts = alerts.model_copy(update={"told": (*kept, now)})
     return alerts

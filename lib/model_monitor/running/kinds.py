@@ -70,6 +70,7 @@ def _data_quality(config: JobConfig) -> Monitor:
             verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
             false_alarm_budget=config.false_alarm_budget,
             rows=config.rows,
+            segments=config.segments,
         ),
         with_sketches=config.with_sketches,
         max_domain_size=config.max_domain_size,

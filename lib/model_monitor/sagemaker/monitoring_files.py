@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlparse
 
 from model_monitor.errors import BadInput, MissingDependency
@@ -135,11 +137,24 @@ _SWITCH = {True: "Enabled", False: "Disabled"}
 
 
 class ModelMonitoringFile:
-    """One of the three files. kms_key: what S3 encrypts it with when it is saved."""
+    """One of the three files. kms_key: what S3 encrypts it with when it is saved.
 
-    _DEFAULT_NAME = "monitoring.json"
+    The constructors of each have a first parameter called after it, as the SDK's: `from_string(statistics_file_string=…)`.
+    """
 
-    def __init__(self, body_dict: Any, file_s3_uri: str, kms_key: str | None, sagemaker_session: Any) -> None:
+    _DEFAULT_NAME: ClassVar[str] = "monitoring.json"
+
+    def __init_subclass__(cls, file: str) -> None:
+        """Call the parameter that says what the file is after the file."""
+        cls._DEFAULT_NAME = f"{file}.json"
+        for method in ("__init__", "from_s3_uri", "from_string", "from_file_path"):
+            known = inspect.getattr_static(ModelMonitoringFile, method)
+            own = _called_after(getattr(known, "__func__", known), file)
+            setattr(cls, method, classmethod(own) if isinstance(known, classmethod) else own)
+
+    def __init__(
+        self, body_dict: Any, file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
+    ) -> None:
         self.body_dict = body_dict
         self.file_s3_uri = file_s3_uri
         self.kms_key = kms_key
@@ -152,89 +167,55 @@ class ModelMonitoringFile:
         return write_text(self.file_s3_uri, json.dumps(self.body_dict), self.session, self.kms_key)
 
     @classmethod
-    def _at(cls: type[F], uri: str, kms_key: str | None, session: Any) -> F:
-        """The file at `uri`. Raises BadInput if it can't be read."""
-        return cls(json.loads(read_text(uri, session)), uri, kms_key, session)
+    def from_s3_uri(cls: type[F], file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
+        """The file at a URI or path. Raises BadInput if it can't be read."""
+        return cls(json.loads(read_text(file_s3_uri, sagemaker_session)), file_s3_uri, kms_key, sagemaker_session)
 
     @classmethod
-    def _of_text(cls: type[F], text: str, kms_key: str | None, file_name: str | None, session: Any) -> F:
+    def from_string(
+        cls: type[F],
+        file_string: str,
+        kms_key: str | None = None,
+        file_name: str | None = None,
+        sagemaker_session: Any = None,
+    ) -> F:
         """A file with this content, written to a place of its own."""
-        place = join(default_prefix(session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME)
-        return cls(json.loads(text), write_text(place, text, session, kms_key), kms_key, session)
+        place = join(default_prefix(sagemaker_session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME)
+        write_text(place, file_string, sagemaker_session, kms_key)
+        return cls(json.loads(file_string), place, kms_key, sagemaker_session)
+
+    @classmethod
+    def from_file_path(cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
+        """A copy of a local file."""
+        path = Path(file_path)
+        return cls.from_string(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)
 
 
-class Statistics(ModelMonitoringFile):
+def _called_after(constructor: Callable[..., Any], file: str) -> Callable[..., Any]:
+    """A constructor whose `file_…` is `statistics_file_…`, or whatever the file is called."""
+    known = inspect.signature(constructor)
+    renamed = [
+        each.replace(name=f"{file}_{name}" if name.startswith("file_") and each.default is each.empty else name)
+        for name, each in known.parameters.items()
+    ]
+    signature = known.replace(parameters=renamed)
+
+    @functools.wraps(constructor)
+    def called(*ordered: Any, **named: Any) -> Any:
+        bound = signature.bind(*ordered, **named)
+        bound.apply_defaults()
+        return constructor(*bound.arguments.values())
+
+    vars(called).update(__signature__=signature)
+    return called
+
+
+class Statistics(ModelMonitoringFile, file="statistics"):
     """statistics.json: what the data is like."""
 
-    _DEFAULT_NAME = "statistics.json"
 
-    def __init__(
-        self, body_dict: Any, statistics_file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> None:
-        super().__init__(body_dict, statistics_file_s3_uri, kms_key, sagemaker_session)
-
-    @classmethod
-    def from_s3_uri(
-        cls, statistics_file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> Statistics:
-        """The file at a URI or path. Raises BadInput if it can't be read."""
-        return cls._at(statistics_file_s3_uri, kms_key, sagemaker_session)
-
-    @classmethod
-    def from_string(
-        cls,
-        statistics_file_string: str,
-        kms_key: str | None = None,
-        file_name: str | None = None,
-        sagemaker_session: Any = None,
-    ) -> Statistics:
-        """A file with this content, written to a place of its own."""
-        return cls._of_text(statistics_file_string, kms_key, file_name, sagemaker_session)
-
-    @classmethod
-    def from_file_path(
-        cls, statistics_file_path: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> Statistics:
-        """A copy of a local file."""
-        path = Path(statistics_file_path)
-        return cls._of_text(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)
-
-
-class Constraints(ModelMonitoringFile):
+class Constraints(ModelMonitoringFile, file="constraints"):
     """constraints.json: what later data should be like."""
-
-    _DEFAULT_NAME = "constraints.json"
-
-    def __init__(
-        self, body_dict: Any, constraints_file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> None:
-        super().__init__(body_dict, constraints_file_s3_uri, kms_key, sagemaker_session)
-
-    @classmethod
-    def from_s3_uri(
-        cls, constraints_file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> Constraints:
-        """The file at a URI or path. Raises BadInput if it can't be read."""
-        return cls._at(constraints_file_s3_uri, kms_key, sagemaker_session)
-
-    @classmethod
-    def from_string(
-        cls,
-        constraints_file_string: str,
-        kms_key: str | None = None,
-        file_name: str | None = None,
-        sagemaker_session: Any = None,
-    ) -> Constraints:
-        """A file with this content, written to a place of its own."""
-        return cls._of_text(constraints_file_string, kms_key, file_name, sagemaker_session)
-
-    @classmethod
-    def from_file_path(
-        cls, constraints_file_path: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> Constraints:
-        """A copy of a local file."""
-        path = Path(constraints_file_path)
-        return cls._of_text(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)
 
     def set_monitoring(self, enable_monitoring: bool, feature_name: str | None = None) -> None:
         """Switch the checks on or off, of one feature or of all; `save` writes it."""
@@ -250,42 +231,5 @@ class Constraints(ModelMonitoringFile):
                 }
 
 
-class ConstraintViolations(ModelMonitoringFile):
+class ConstraintViolations(ModelMonitoringFile, file="constraint_violations"):
     """constraint_violations.json: what a window did not keep to."""
-
-    _DEFAULT_NAME = "constraint_violations.json"
-
-    def __init__(
-        self,
-        body_dict: Any,
-        constraint_violations_file_s3_uri: str,
-        kms_key: str | None = None,
-        sagemaker_session: Any = None,
-    ) -> None:
-        super().__init__(body_dict, constraint_violations_file_s3_uri, kms_key, sagemaker_session)
-
-    @classmethod
-    def from_s3_uri(
-        cls, constraint_violations_file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> ConstraintViolations:
-        """The file at a URI or path. Raises BadInput if it can't be read."""
-        return cls._at(constraint_violations_file_s3_uri, kms_key, sagemaker_session)
-
-    @classmethod
-    def from_string(
-        cls,
-        constraint_violations_file_string: str,
-        kms_key: str | None = None,
-        file_name: str | None = None,
-        sagemaker_session: Any = None,
-    ) -> ConstraintViolations:
-        """A file with this content, written to a place of its own."""
-        return cls._of_text(constraint_violations_file_string, kms_key, file_name, sagemaker_session)
-
-    @classmethod
-    def from_file_path(
-        cls, constraint_violations_file_path: str, kms_key: str | None = None, sagemaker_session: Any = None
-    ) -> ConstraintViolations:
-        """A copy of a local file."""
-        path = Path(constraint_violations_file_path)
-        return cls._of_text(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)

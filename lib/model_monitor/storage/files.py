@@ -65,8 +65,8 @@ class StoredFile:
 
     @property
     def is_compressed(self) -> bool:
-        """Whether Spark decompresses it, which it tells by the name."""
-        return self.path.endswith((".gz", ".bz2"))
+        """Whether it is decompressed, which its name tells."""
+        return self.path.endswith((".gz", ".bz2", ".zst"))
 
 
 class Storage(ABC):

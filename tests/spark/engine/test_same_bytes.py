@@ -24,6 +24,7 @@ from model_monitor import (
     DataQualityMonitor,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
+    MonitoringSettings,
     OutcomePlan,
     ProblemType,
     outcomes,
@@ -37,12 +38,13 @@ from model_monitor.running.inputs.features import read_features
 from model_monitor.spark.engine.spark import SparkEngine
 
 
-def made(data, spark, **given):
+def made(data, spark, settings=None, **given):
     """What both engines write of a baseline of the data, and of monitoring it."""
     both = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        baseline = run_baseline(data, DataQualityMonitor(), engine=engine, **where, **given)
+        monitor = DataQualityMonitor(settings=settings) if settings else DataQualityMonitor()
+        baseline = run_baseline(data, monitor, engine=engine, **where, **given)
         findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
         both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
     return both
@@ -84,6 +86,17 @@ def frame_of(rows, seed=7):
 
 def test_of_a_frame_of_pandas(spark):
     require_same(*made(frame_of(500), spark))
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
+def test_by_segment(spark, tmp_path, kind):
+    frame = frame_of(3_000).drop(columns=["vector"])
+    places = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
+    frame.to_csv(places["csv"], index=False)
+    frame.drop(columns=["kind"]).to_parquet(places["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
+    settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
+    data = frame if kind == "frame" else str(places[kind])
+    require_same(*made(data, spark, settings=settings))
 
 
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")

@@ -11,8 +11,8 @@ from model_monitor.data.reading.formats import CsvFormat, MergedFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.comparison import Tolerances
 from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.measures import attribution_measures, bias_measures, bias_tolerances_of
 from model_monitor.running.inputs.measures import attribution_tolerances_of as of_attributions
-from model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
 from model_monitor.running.kinds import monitor_for
 from model_monitor.statistics.states.contingency import ValueKind
 
@@ -39,6 +39,25 @@ def configured(tmp_path):
 
 
 SOURCE = ("--dataset-source", "data")
+
+
+@pytest.mark.parametrize(
+    ("flags", "samples", "warned"),
+    [
+        pytest.param(("--compat", "service"), 500, True, id="few, as the service"),
+        pytest.param(("--compat", "service"), 5000, False, id="many, as the service"),
+        pytest.param((), 500, False, id="few, by default"),
+    ],
+)
+def test_few_samples_differ_from_the_services(configured, caplog, flags, samples, warned):
+    asked = {"shap": {"baseline": [[1, 2]], "num_samples": samples}}
+    config = configured(
+        *SOURCE, "--analysis-type", "MODEL_EXPLAINABILITY", "--model", "math:fsum", *flags, methods=asked
+    )
+
+    attribution_measures(config)
+
+    assert any("below 2 × features + 2,048" in line.message for line in caplog.records) == warned
 
 
 def test_the_configuration_says_what_the_data_is(configured):

@@ -25,7 +25,8 @@ def page(baseline, current):
     _, constraints = MONITOR.documents(baseline, MONITOR.metrics(baseline))
     known = MONITOR.known(constraints, None, baseline, constraints)
     metrics = MONITOR.metrics(current)
-    return MONITOR.page(metrics, MONITOR.check(current, metrics, known), current, known)
+    results = MONITOR.in_words(MONITOR.check(current, metrics, known), current, known)
+    return MONITOR.page(metrics, results, current, known)
 
 
 def rows(page):
@@ -91,7 +92,7 @@ def test_what_changed_stands_first_with_the_old_and_the_new_value(churn):
     assert charge.evidence.startswith("distance ")
     assert {second.name, third.name} == {"country", "note"}
     assert cards(churn)["note"].said == "missing 0 % → 50 %"
-    assert "a new category, or another spelling of one?" in cards(churn)["country"].hints
+    assert "a value that is gone was as frequent as a new one is: another name?" in cards(churn)["country"].hints
 
 
 def test_each_card_has_every_check_of_its_feature_and_the_command_that_derives_the_numbers(churn):

@@ -51,6 +51,17 @@ def no_day(output, baseline, attributed, traffic):
     """Stands for monitoring the day; tests/jobs does it."""
     assert (attributed / "analysis.json").is_file()
     attributions(output / "explained/2024/03/04/20", plan=0.25, day_minutes=0.5)
+    of = {"version": 0.0, "problem_type": "BinaryClassification", "item_count": 40, "confidence": 0.95}
+    accuracy = {"name": "accuracy", "value": 0.75, "interval": [0.5, 0.875], "method": "simulation", "n": 40}
+    for name, document in (
+        ("quality/metrics", {**of, "metrics": [{**accuracy, "value": 0.8}]}),
+        (
+            "estimated/estimated_quality",
+            {**of, "calibration": {"rows": 100, "error": 0.0, "left": 0.0}, "metrics": [accuracy]},
+        ),
+    ):
+        (output / name).parent.mkdir(exist_ok=True)
+        (output / f"{name}.json").write_text(json.dumps(document))
     return output / "history.html"
 
 
@@ -117,7 +128,9 @@ def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predi
 
     main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
 
-    assert out.getvalue().splitlines()[-2:] == [
+    assert out.getvalue().splitlines()[-3:] == [
+        "Before its labels come, the accuracy of that hour is estimated: 0.75, from 0.50 to 0.88, "
+        "after 0.80 in the validation set.",
         "1 of 1 feature changed: day_minutes baseline drift, 0.5 where the baseline asks for 0.1.",
         "What moved the predictions there, on average: day_minutes by 0.500 (in the baseline by 0.125), "
         "plan by 0.250 (in the baseline by 0.250).",

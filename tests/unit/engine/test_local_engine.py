@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -107,10 +108,11 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         ("", []),
     ],
 )
-@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_lines_end_at_feeds_and_returns(tmp_path, content, expected, suffix):
     raw = content.encode()
-    (tmp_path / f"data.txt{suffix}").write_bytes(gzip.compress(raw) if suffix and raw else raw)
+    compress = {"": bytes, ".gz": gzip.compress, ".zst": partial(pa.compress, codec="zstd", asbytes=True)}[suffix]
+    (tmp_path / f"data.txt{suffix}").write_bytes(compress(raw) if raw else raw)
 
     assert [row[LINE] for row in lines_of(tmp_path)] == expected
 

@@ -149,14 +149,25 @@ def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_told
     assert told.missed_by(FIRST.key) == ()
 
 
-def test_what_a_sink_missed_is_kept_once_a_window_and_not_for_ever():
-    alerts = after([2] * (MOST_MISSED + 3))
+def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
+    alerts = after([2, 0] * MOST_MISSED)
     for window in (*alerts.windows, alerts.windows[-1]):
-        alerts = after_delivery(alerts, window, AlertStatus.OK, [], [FIRST])
+        status = IN_ALERT if window.violations else "OK"
+        at_the_time = alerts.model_copy(update={"status": AlertStatus(status)})
+        alerts = after_delivery(at_the_time, window, AlertStatus.OK, [], [FIRST])
 
     assert [each.window for each in alerts.missed_by(FIRST.key)] == [
         each.window for each in alerts.windows[-MOST_MISSED:]
     ]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)], ids=["as they came", "run again", "made up for"])
+def test_a_window_that_changed_nothing_is_not_missed(order):
+    alerts = after([2, 2, 2])
+    for place in order:
+        alerts = after_delivery(alerts, alerts.windows[place], AlertStatus.OK, [], [FIRST])
+
+    assert [each.window for each in alerts.missed_by(FIRST.key)] == [alerts.windows[0].window]
 
 
 @pytest.mark.parametrize(

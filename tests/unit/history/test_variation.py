@@ -146,6 +146,8 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
 
     assert ages(history) == [26, 27, 29]
     assert ages(history.accepted(fault.window)) == [27, 28, 29]
+    before = history.profile("previous", entry(29).time)
+    assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
 
 def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):

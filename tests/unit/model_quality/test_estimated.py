@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,9 +21,13 @@ from model_monitor import (
     run_monitoring,
 )
 from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.run_description import RunContext
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.monitors.model_quality.estimated.estimation import estimated
 from model_monitor.monitors.model_quality.estimates import interval_of
+from model_monitor.reports.history_page.history import read_history
+from model_monitor.reports.history_page.over_time import tracks_of
+from model_monitor.reports.page.svg import line_of, words_of
 from model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED
@@ -227,3 +233,30 @@ def test_a_baseline_on_the_disk_is_as_good_as_one_at_hand(tmp_path):
     read = read_baseline(str(tmp_path / "known"), EstimatedQualityMonitor(SCORED))
 
     assert found_in(later, read).results == found_in(later, known).results
+
+
+def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tmp_path):
+    known = baseline_of(rows(1_000))
+    for hour in range(3):
+        start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
+        context = RunContext(start, start + timedelta(hours=1), model="churn")
+        window = rows(300, seed=20 + hour)
+        data = outcomes(window.drop(columns="label"), SCORED, label=None, engine="local")
+        run_monitoring(data, EstimatedQualityMonitor(SCORED), known, context=context).write(
+            tmp_path / f"estimated/{hour}"
+        )
+        if hour == 0:  # later labels have not come yet
+            labelled = outcomes(window, SCORED, engine="local")
+            run_monitoring(labelled, ModelQualityMonitor(SCORED), known, context=context).write(tmp_path / "quality/0")
+
+    history = read_history([str(tmp_path)])
+    [accuracy] = [track for track in tracks_of(history, history.labels, {}).tracks if track.title == "accuracy"]
+
+    first = rows(300, seed=20)
+    assert accuracy.values == (pytest.approx((first["label"] == first["prediction"]).mean()), None, None)
+    assert len(accuracy.expected) == 3
+    assert None not in accuracy.expected
+    drawn = line_of(accuracy)
+    assert (drawn.path.count("M"), drawn.path.count("L")) == (1, 0)
+    assert (drawn.expected.count("M"), drawn.expected.count("L")) == (1, 2)
+    assert "estimated before labels" in words_of(accuracy, history.labels)

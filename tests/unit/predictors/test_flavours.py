@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import tarfile
 
 import joblib
@@ -61,6 +62,16 @@ def test_xgboost_in_the_archive_of_the_services_container(xgboost):
     found = answers(Model("xgboost", "model.tar.gz", file.getvalue()))
 
     np.testing.assert_allclose(found, booster.predict(xgboost.DMatrix(ROWS)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"binf" + bytes(200), b"\0\0\0?" + bytes(300), pickle.dumps({"handle": 9}, 3)],
+    ids=["binary", "headless", "pickle"],
+)
+def test_xgboost_of_an_old_version_says_which_one_converts_it(xgboost, content):
+    with pytest.raises(BadConfiguration, match=r"neither JSON nor UBJSON, .* with xgboost 1\.7, and write"):
+        answers(Model("xgboost", "model.bst", content))
 
 
 def test_xgboost_finds_its_columns_by_name(xgboost):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 
+import pyarrow as pa
 import pytest
 from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, line_of
@@ -86,11 +87,16 @@ def test_the_first_record_of_a_file_is_found_behind_its_byte_order_mark(tmp_path
     assert (dataset.names, ledger.kept, ledger.refused) == (("p", "a"), 1, {})
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
+def zstd(text: bytes) -> bytes:
+    return pa.compress(text, "zstd", asbytes=True)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, zstd])
 @pytest.mark.parametrize("members", [[b"", b"a,b\n1,2\n"], [b"\n", b"", b"a,", b"b\n1,2\n"], [b"a,b\n", b"1,2\n"]])
 def test_the_header_line_is_looked_for_in_all_members_of_a_compressed_file(tmp_path, compress, members):
     """As gzip and bzip2 have it: members that stand one behind the other are one file."""
-    file = tmp_path / f"a.csv.{'gz' if compress is gzip.compress else 'bz2'}"
+    suffix = {gzip.compress: "gz", bz2.compress: "bz2", zstd: "zst"}[compress]
+    file = tmp_path / f"a.csv.{suffix}"
     file.write_bytes(b"".join(map(compress, members)))
     [listed] = LocalStorage().list_files(str(tmp_path))
 
@@ -112,9 +118,8 @@ def test_what_stands_behind_the_last_member_is_left_to_the_reader(tmp_path):
         pytest.param(
             "a.csv.gz", b"secret,1\n", r"can't be decompressed \(BadGzipFile\)", id="a value in place of gzip"
         ),
-        pytest.param(
-            "a.csv.zst", b"\x28\xb5\x2f\xfd", "with zstd, which is not read; compress it with gzip", id="zstd"
-        ),
+        pytest.param("a.csv.zst", b"secret,1\n", r"can't be decompressed \(OSError\)", id="a value in place of zstd"),
+        pytest.param("a.csv", b"\x28\xb5\x2f\xfd", r"is compressed with zstd; its name has to end in .zst", id="zstd"),
         pytest.param("a.csv.zip", b"PK\x03\x04", "with zip, which is not read; compress it with gzip", id="zip"),
     ],
 )

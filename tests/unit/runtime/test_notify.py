@@ -20,6 +20,7 @@ from model_monitor.reports.sinks import Environment
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.run_inputs import violated_since
 from model_monitor.running.runtime.publishing import monitored_window, notify, report_of, require_sinks
+from model_monitor.storage.lease import PREFIX, Holder
 
 
 def config(folder, *flags, hour=22):
@@ -282,6 +283,21 @@ def test_a_history_that_cannot_be_read_now_is_not_written_over(telling, monkeypa
     monkeypatch.setattr("model_monitor.running.runtime.publishing.read_alerts", failing)
     with http_server(200) as server:
         telling(3, "--sink", f"webhook:{server.url}", hour=11)
+
+    assert statuses(server) == ["InAlert"]
+    assert file.read_bytes() == before
+
+
+def test_a_history_that_another_run_holds_is_not_written_over(telling):
+    telling(3, hour=10)
+    file = telling.folder / "_alerts.json"
+    before = file.read_bytes()
+    other = Holder("20260131T000000", "elsewhere", 1, "another boot", "2026-01-31T00:00:00Z")
+    (telling.folder / f"{PREFIX}{other.run}").write_bytes(other.to_json())
+
+    with http_server(200) as server:
+        telling(0, "--sink", f"webhook:{server.url}", "--lease-wait", "PT0S", hour=11, records=100)
+        telling(3, "--sink", f"webhook:{server.url}", "--lease-wait", "PT0S", hour=12)
 
     assert statuses(server) == ["InAlert"]
     assert file.read_bytes() == before

@@ -50,6 +50,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.segments import Segmented
 
 
 def part(seed: int, pairs: int) -> np.ndarray:
@@ -188,6 +189,12 @@ def offences_of(rows: np.ndarray) -> Offences:
     return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
 
 
+def segments_of(rows: np.ndarray) -> Segmented:
+    """Cut by sign."""
+    signs = {"low": rows[rows < 0], "high": rows[~(rows < 0)]}
+    return Segmented({"sign": {label: feature_of(chosen, label) for label, chosen in sorted(signs.items())}})
+
+
 def column_metric_of(name: str, rows: np.ndarray) -> State:
     builder = ColumnMetricBuilder(name)
     builder.update(finite(rows))
@@ -238,6 +245,7 @@ CASES = {
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),
     "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
+    "segments": Case(segments_of, Segmented()),
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }
 

@@ -30,8 +30,13 @@ READ_BYTES = 2**20
 BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
-WHOLE = {".gz": gzip.open, ".bz2": bz2.open}
-OTHER_CODECS = (".deflate", ".lz4", ".snappy", ".zst")  # what Hadoop decompresses by the name as well
+
+def _opened_zstd(source: Path | BinaryIO, _: str) -> pa.NativeFile:
+    return pa.input_stream(source, compression="zstd")
+
+
+WHOLE = {".gz": gzip.open, ".bz2": bz2.open, ".zst": _opened_zstd}
+OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # what Hadoop decompresses by the name as well
 
 
 @dataclass(frozen=True, slots=True)

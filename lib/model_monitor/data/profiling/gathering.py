@@ -20,6 +20,7 @@ from model_monitor.data.profiling.plan import (
     ColumnPlan,
     HashedTexts,
     ScanPlan,
+    Texts,
     hashes_of,
 )
 from model_monitor.statistics.states import (
@@ -142,6 +143,7 @@ class TextGatherer:
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
             block.found[self._column.position] = HashedTexts(numbers, hashes)
             self._frequencies.update(present, hashes=self._of_texts(hashes))
+            block.seen = self._column.position, Texts(present, None, self._kinds, numbers)
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
@@ -154,6 +156,7 @@ class TextGatherer:
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
+            block.seen = self._column.position, Texts(texts, codes, self._kinds, numbers)
         if numbers is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -181,7 +184,7 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = classify(texts, accept_exponents=self._accept_exponents)
+        kinds = self._kinds = classify(texts, accept_exponents=self._accept_exponents)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
@@ -246,28 +249,34 @@ class RowRunsGatherer:
     The first run of every partition comes before the second of any, so that all have their part.
     """
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int) -> None:
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._time = plan.time_column
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
-        self._most = max(1, MOST_RUNS >> partition.bit_length())
+        self._most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self._most = 0
         self._runs: list[Run] = []
 
-    def update(self, block: Block) -> None:
-        """Take the next rows. Where runs lie, and which are kept, is the same for all columns."""
-        step = max(FEWEST_ROWS, block.rows // max(1, self._most))
-        starts = range(0, block.rows - step + 1, step) if self._most else range(0)
+    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
+        """Take the next rows. Where runs lie, and which are kept, is the same for all columns.
+
+        among: the places of the rows that count, in their order; without them all do.
+        """
+        every = block.rows if among is None else len(among)
+        step = max(FEWEST_ROWS, every // max(1, self._most))
+        starts = range(0, every - step + 1, step) if self._most else range(0)
         drawn = sorted(zip(self._random.random(len(starts)).tolist(), starts, strict=True))
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:
             rows = min(step, self._longest)
             places = np.concatenate([np.arange(start, start + rows) for _, start in new])
-            if self._time is not None:
+            if among is not None:
+                places = among[places]
+            elif self._time is not None:
                 places = block.order_by(self._time).to_numpy()[places]
             found = self._runs_of([lot for lot, _ in new], block, places, rows)
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]

@@ -69,6 +69,12 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
             gatherers += [(column.position, RowRunsGatherer(column, plan, partition)) for column in plan.run_columns]
+            if plan.cuts:
+                from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
+
+                segments = Segments(plan)
+                gatherers += [(at.position, SegmentsGatherer(at, plan, segments, partition)) for at in plan.columns]
+                gatherers.sort(key=lambda of: of[0])  # a column's own first: it leaves behind what it looked at
         kept = []
         for piece in pieces:
             of_piece, counted = _without_refused_rows(piece, plan)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import ColumnType
-from model_monitor.statistics.states.data_types import parse_numbers
+from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
 
 REASON = "reason"
@@ -81,7 +81,8 @@ class ScanPlan:
     keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
     order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
     since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
-    offending rows are counted (`expectations.Rules`); None without any.
+    offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
+    (`segments.Cut`), in each of which the columns are gathered, too.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -98,6 +99,7 @@ class ScanPlan:
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
     rules: Any = None
+    cuts: tuple[Any, ...] = ()
 
     @property
     def whole_texts(self) -> frozenset[int]:
@@ -182,11 +184,28 @@ class HashedTexts:
         return np.full(len(found), np.nan) if self.numbers is None else self.numbers[found], self.hashes[found]
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The present cells of a text column.
+
+    dictionary, codes: the different ones, and which of them each cell is; all of them, and None, where they were not sorted out.
+    kinds: of the dictionary's. numbers: of each cell, NaN where it is none; None if none is.
+    """
+
+    dictionary: pa.Array
+    codes: NDArray[np.int32] | None
+    kinds: NDArray[np.int8]
+    numbers: NDArray[np.float64] | None
+
+
 class Block:
     """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty.
 
     found: by position, what the gatherers of columns of texts found of these rows, for those of their runs.
+    seen: the position of the text column that was looked at last, and what it has, for whoever looks at it next.
     """
+
+    seen: tuple[int, Texts] | None = None
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
@@ -207,6 +226,14 @@ class Block:
             kind = _Texts if pa.types.is_string(values[0].type) else _Numbers
             self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
         return self._lists[column.listed].column(column.slot)
+
+    def texts(self, column: ColumnPlan, accept_exponents: bool) -> Texts:
+        """The present cells of a text column."""
+        if self.seen is not None and self.seen[0] == column.position:
+            return self.seen[1]
+        encoded = self.cells(column).drop_null().dictionary_encode()
+        kinds, codes = classify(encoded.dictionary, accept_exponents=accept_exponents), encoded.indices.to_numpy()
+        return Texts(encoded.dictionary, codes, kinds, parse_numbers(encoded.dictionary, kinds)[codes])
 
     def order_by(self, time: ColumnPlan) -> pa.Array:
         """The places of the rows in the order of a column, those without a value last; found once for all columns."""

@@ -25,6 +25,7 @@ from model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
     from model_monitor.data.profiling.expectations import Rules
+    from model_monitor.data.profiling.segments import Cut
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class Scan:
     """What one pass found: the profile of the rows that were kept, and the counts of all rows.
 
     matches: rows for which each predicate was true, by its name. requests: those behind captured records; None if nothing is
-    known of them. runs: of every feature, empty ones if none were kept. offences: of the rules; None without any.
+    known of them. runs: of every feature, empty ones if none were kept, then of every feature in every segment. offences: of the
+    rules; None without any.
     """
 
     profile: Profile
@@ -77,6 +79,7 @@ def scan(
     time_column: str | None = None,
     newest: Callable[[pa.Array], int] | None = None,
     rules: Rules | None = None,
+    cuts: Sequence[Cut] = (),
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -98,6 +101,7 @@ def scan(
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     newest: the latest time of lines or texts, as in `ScanPlan`.
     rules: a person's own, over any columns, which are read in one group then.
+    cuts: ways to cut the rows into segments; likewise.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -117,11 +121,13 @@ def scan(
         all_columns=len(names),
         newest=newest,
         rules=rules,
+        cuts=tuple(cuts),
     )
     if decode is None:
         plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
-        groups = positions_of_groups(len(names), 1 if rules else column_groups)
+        groups = positions_of_groups(len(names), 1 if rules or cuts else column_groups)
         plans = [plan(plans_of(names, counted, positions)) for positions in groups]
+        require_values(plans[0])
         counting = next((each for each in plans if each.time_column), plans[0])
         plans = [each if each is counting else each.without_rows() for each in plans]
     else:
@@ -140,6 +146,8 @@ def scan(
     assert isinstance(offences, (Offences, type(None)))
     columns = [column for each in plans for column in each.columns]
     runs = [_taken(sums.get(column.position, [])) for column in columns]
+    if cuts:
+        runs += [each for column in columns for each in _taken_of_segments(sums.get(column.position, []))]
     features = tuple(
         FeatureProfile.of(name, column.column_type, sums.get(column.position, []))
         for name, column in zip(names, columns, strict=True)
@@ -150,11 +158,32 @@ def scan(
     return Scan(Profile(rows.kept, features), rows, matches, captured, runs, offences)
 
 
+def require_values(plan: ScanPlan) -> None:
+    """Raises BadConfiguration if rows are to be cut by a column of lists, maps or bytes."""
+    positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
+    for column in plan.columns:
+        if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
+            raise BadConfiguration(
+                f"segments: {positions[column.position]!r} has lists or maps, which cut no rows; write another column"
+            )
+
+
 def _taken(states: list[State]) -> RowRuns:
     """The runs of rows, taken out of a feature's states: they are no part of its profile."""
     runs = [state for state in states if isinstance(state, RowRuns)]
     states[:] = [state for state in states if not isinstance(state, RowRuns)]
     return runs[0] if runs else RowRuns()
+
+
+def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:
+    """Those of a feature in its segments, in the order of `in_segments`."""
+    from model_monitor.statistics.states.segments import Segmented
+
+    runs: list[RowRuns] = []
+    for place, state in enumerate(states):
+        if isinstance(state, Segmented):
+            states[place], runs = state.without_runs()
+    return runs
 
 
 def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:

@@ -14,6 +14,8 @@ from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
+import pyarrow as pa
+
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CsvFormat, csv_text
 from model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
@@ -22,6 +24,7 @@ from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.storage import Storage, StoredFile, join
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
+ZSTD_BYTES = 2**16  # of text, taken at once: what is behind the last whole one of a file that is cut is lost
 LONGEST_NAME = 131_072  # letters of a column's name; a quote that isn't closed makes longer ones
 
 LINE_END = re.compile(r"\r\n|[\r\n]")
@@ -32,8 +35,8 @@ FOREIGN_BEGINNINGS = (
     (b"Obj\x01", "an Avro file", '{"spark": {"format": "avro"}}'),
 )
 OTHER_SEPARATORS = (";", "\t", "|")
-COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"))
-NOT_READ = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"PK\x03\x04", "zip"), (b"\xfd7zXZ\x00", "xz"))
+COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"))
+NOT_READ = ((b"PK\x03\x04", "zip"), (b"\xfd7zXZ\x00", "xz"))
 
 
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
@@ -49,13 +52,15 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
         return _decompressed(file, gzip.GzipFile(fileobj=BytesIO(head)))
     if file.path.endswith(".bz2"):
         return _decompressed(file, bz2.BZ2File(BytesIO(head)))
+    if file.path.endswith(".zst"):
+        return _decompressed(file, pa.CompressedInputStream(BytesIO(head), "zstd"), ZSTD_BYTES)
     for beginning, kind, written in FOREIGN_BEGINNINGS:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
     for beginning, kind, suffix in COMPRESSED_BEGINNINGS:
         if head.startswith(beginning):
             raise BadInput(
-                f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz and .bz2 are read)"
+                f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
             )
     for beginning, kind in NOT_READ:
         if head.startswith(beginning):
@@ -76,11 +81,16 @@ def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[St
     raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
 
 
-def _decompressed(file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File) -> bytes:
-    """The beginning of a compressed file, of all members that lie in it: they may be empty, or end within a line."""
+def _decompressed(
+    file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File | pa.NativeFile, most: int = HEAD_BYTES
+) -> bytes:
+    """The beginning of a compressed file, of all members that lie in it: they may be empty, or end within a line.
+
+    most: bytes that are read at once, of which a reader may keep what stands before the end.
+    """
     text = bytearray()
     try:
-        while len(text) < HEAD_BYTES and (piece := reader.read1(HEAD_BYTES - len(text))):
+        while len(text) < HEAD_BYTES and (piece := reader.read1(min(most, HEAD_BYTES - len(text)))):
             text += piece
     except EOFError as fault:
         if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file this is the beginning
@@ -214,7 +224,7 @@ WORDS_BY_SUFFIX = {
     ".orc": '{"spark": {"format": "orc"}}',
 }
 
-COMPRESSED = frozenset({".gz", ".bz2"})
+COMPRESSED = frozenset({".gz", ".bz2", ".zst"})
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 

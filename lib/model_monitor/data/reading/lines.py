@@ -244,6 +244,9 @@ def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:
     try:
         if file.path.endswith(".gz"):
             yield from _inflated(raw, size)
+        elif file.path.endswith(".zst"):
+            with pa.input_stream(storage.open(file.path), compression="zstd") as text:
+                yield from iter(partial(text.read, size), b"")
         elif file.is_compressed:
             yield from _of_bzip2(raw, size)
         else:

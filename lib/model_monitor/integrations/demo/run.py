@@ -13,8 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
+from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.formats import CaptureFormat
+from model_monitor.data.reading.outcomes import outcomes
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.documents.check_results import CheckResults, Violations, since_of
@@ -22,6 +24,7 @@ from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.document import DocumentType
 from model_monitor.documents.headline import headline_of
+from model_monitor.documents.model_quality import EstimatedQuality, Metrics
 from model_monitor.documents.run_description import RunContext, moment
 from model_monitor.documents.statistics import Statistics, as_rows
 from model_monitor.errors import BadConfiguration, MonitorError
@@ -34,18 +37,23 @@ from model_monitor.integrations.demo.traffic import (
     FAULT_HOUR,
     GROUND_TRUTH,
     HOURS,
+    VALIDATION,
     Traffic,
     write_data_set,
 )
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.explainability.measures import AttributionMeasures
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.reports.history import baselines
 from model_monitor.reports.history.baselines import read_baseline, shares_at
 from model_monitor.reports.history_page import command
 from model_monitor.reports.outputs.printable import error_lines, text_table
-from model_monitor.running.runs.run import run_monitoring
+from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.kinds import monitor_for, read_source
+from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.stopping import run_to_its_end
 
 NAMED = 3
@@ -79,6 +87,8 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
         (HOURS, DataQualityMonitor(), known, baseline),
         (EXPLAINED, explaining, read_baseline(attributions, explaining), attributions),
     )
+    start = traffic.start + timedelta(hours=MONITORED_HOUR)
+    estimate_hour(output, Window(start, start + timedelta(hours=1)))
     since: dict[str, dict[str, str]] = {}
     for hour in range(traffic.hours):
         start = traffic.start + timedelta(hours=hour)
@@ -97,9 +107,53 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
     return output / DAY_PAGE
 
 
+def estimate_hour(output: Path, window: Window) -> None:
+    """How good the model is in an hour without labels, below `output`, beside the baseline of the validation set."""
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+    known = str(output / QUALITY)
+    run_baseline(
+        outcomes(
+            str(output / VALIDATION),
+            plan,
+            label=churn.LABEL,
+            prediction="prediction",
+            probability="probability",
+            engine="local",
+        ),
+        ModelQualityMonitor(plan),
+    ).write(known)
+    flags = {
+        "--analysis-type": "ESTIMATED_QUALITY",
+        "--problem-type": plan.problem_type.value,
+        "--dataset-source": str(output / CAPTURES),
+        "--dataset-format": "capture",
+        "--inference-attribute": "0",
+        "--probability-attribute": "1",
+        "--start-time": moment(window.start),
+        "--end-time": moment(window.end),
+        "--baseline": known,
+        "--output-path": str(output / ESTIMATED),
+    }
+    config = config_of("monitor", sources_of([word for pair in flags.items() for word in pair], {}), in_container=False)
+    monitor = monitor_for(config)
+    with read_source(LocalEngine(), config) as data:
+        run_monitoring(data, monitor, read_baseline(known, monitor)).write(config.output_path)
+
+
+def expected(found: EstimatedQuality, before: Metrics) -> str:
+    """The sentence on the accuracy that is to be expected of an hour without labels, without a line end."""
+    accuracy = next(metric for metric in found.metrics if metric.name == "accuracy")
+    low, high = accuracy.interval or (accuracy.value, accuracy.value)
+    return (
+        f"Before its labels come, the accuracy of that hour is estimated: {accuracy.value:.2f}, from {low:.2f} to {high:.2f}, "
+        f"after {before.scalars()['accuracy']:.2f} in the validation set."
+    )
+
+
 # `model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.
 
 
+QUALITY, ESTIMATED = "quality", "estimated"  # the baseline of the model's answers, and the hour without labels
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
@@ -237,7 +291,9 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     moving = moved(
         *(_read(output / folder, AttributionReport) for folder in (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}"))
     )
-    out.write(f"\n{_found(before)}\n{_places(output)}\nSee the day: {day.resolve().as_uri()}\n{said}\n{moving}\n")
+    estimate = expected(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
+    day_page = f"See the day: {day.resolve().as_uri()}"
+    out.write(f"\n{_found(before)}\n{_places(output)}\n{day_page}\n{estimate}\n{said}\n{moving}\n")
     return 0
 
 
@@ -264,6 +320,7 @@ def _places(output: Path) -> str:
         [str(report / CheckResults.FILE_NAME), "every check of that hour, with its numbers"],
         [str(report / PAGE), "that hour as a page"],
         [str(output / ATTRIBUTIONS / PAGE), "what moves the model's predictions"],
+        [str(output / ESTIMATED / PAGE), "how good the model is in that hour, before its labels come"],
         [str(output / GROUND_TRUTH), "the labels that came in later"],
         [str(output / FAULT_HOUR), "what was made to go wrong with that day"],
     ]

@@ -26,7 +26,7 @@ from model_monitor.monitors.data_quality.distributions import (
     of_window,
     together,
 )
-from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
+from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
@@ -230,6 +230,29 @@ class FeatureComparison:
         variation = self.whole.history.get(reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+
+    @cached_property
+    def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
+        """The feature in every segment of the rows, on both sides, by cut; none where drift doesn't allow for chance."""
+        if not self.is_drift_calibrated or self.before is None or SEGMENTS not in self.before.states:
+            return {}
+        from model_monitor.statistics.states.segments import sides_of
+
+        return sides_of(self.before, self.current)
+
+    def in_segment(self, cut: str, label: str) -> FeatureComparison:
+        """The same of the rows of one segment."""
+        before, now = (from_feature_profile(side) for side in self.segments[cut][label])
+        return replace(self, baseline=before, now=now, against=label)
+
+    def past_in(self, label: str) -> Raw | None:
+        """The raw statistics of the baseline's parts of a segment, and of whatever the whole has; None if there are too few."""
+        variation, whole = self.whole.history.get(BASELINE), self.past(BASELINE)
+        name = f"{self.constraints.name} in {label}"
+        own = variation.past.get(name) if variation is not None else None
+        if own is None or whole is None:
+            return whole
+        return together({name: own}, {name: whole})[name]
 
     @property
     def are_texts(self) -> bool:

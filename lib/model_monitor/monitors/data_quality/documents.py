@@ -214,14 +214,15 @@ def _vector(feature: FeatureProfile, common: Common) -> VectorStatistics:
 
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
-VOLUME = "volume"
+VOLUME, SEGMENTS = "volume", "segments"
 LASTING = "lasting drift"  # what earlier windows and this one say together
 
 
-def families_of(features: Iterable[FeatureConstraints]) -> tuple[str, ...]:
+def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
     """The families of checks that share the budget of a run with these features."""
     has_predictions = any(feature.role is Role.PREDICTION for feature in features)
-    return (DRIFT, *((PREDICTIONS,) if has_predictions else ()), COMPLETENESS, CONTENTS)
+    further = ((PREDICTIONS,) if has_predictions else ()), ((SEGMENTS,) if settings.segments else ())
+    return (DRIFT, *further[0], COMPLETENESS, CONTENTS, *further[1])
 
 
 LEAST_SHARE = 0.98
@@ -237,7 +238,7 @@ def with_margin(
 ) -> tuple[FeatureConstraints, ...]:
     """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here."""
     pairs = [(*_by_nature(constraints, profile), profile) for constraints, profile in features]
-    levels = shared(settings.false_alarm_budget, families_of(constraints for constraints, _, _ in pairs))
+    levels = shared(settings.false_alarm_budget, families_of((each for each, _, _ in pairs), settings))
     contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
     for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
     made = []
@@ -348,7 +349,7 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
     usual = settings.categorical_comparison_threshold == method.facts["threshold"]
     if method.facts["higher_is_more"] or not usual:
         return settings
-    level = shared(settings.false_alarm_budget, families_of(features))[DRIFT] / max(len(features), 1)
+    level = shared(settings.false_alarm_budget, families_of(features, settings))[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
 
 

@@ -19,9 +19,21 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
-from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared
+from model_monitor.monitors.data_quality.checks.baseline_drift import (
+    against,
+    compared,
+    why_not_compared,
+)
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, LASTING, PREDICTIONS, VOLUME
+from model_monitor.monitors.data_quality.documents import (
+    COMPLETENESS,
+    CONTENTS,
+    DRIFT,
+    LASTING,
+    PREDICTIONS,
+    SEGMENTS,
+    VOLUME,
+)
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
@@ -134,6 +146,11 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
+        for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
+            part = feature.in_segment(cut, label)
+            column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
+            if column is not None and not why_not_compared(part.baseline, part.now):
+                columns[label, name] = replace(column, family=SEGMENTS)
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))
 
 
@@ -165,6 +182,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
     volume = comparison.volume
+    tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     if comparison.memory is not None and comparison.memory.says_something:
         tests[LASTING] = sum(each.is_drift_calibrated for each in features)
@@ -219,6 +237,9 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
 
 
 def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+    if feature.segments:
+        from model_monitor.monitors.data_quality import segments
+
     for name, finding in compared(feature):
         if feature.unmatched:
             finding = replace(finding.unjudged(feature.unmatched), observed=None)
@@ -240,7 +261,8 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
-        yield finding.result(name, feature=feature.constraints.name)
+        result = finding.result(name, feature=feature.constraints.name)
+        yield result if not feature.segments else segments.with_parts(result, feature)
     has_drifted = DRIFT_CHECK in findings and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED
     for reference in feature.judged_references[1:] if feature.calibration is not None else ():
         finding = against(feature, reference)
@@ -259,6 +281,9 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             elif finding.status is CheckStatus.VIOLATED:
                 violated.add(name)
             yield finding.result(name, feature=feature.constraints.name)
+
+    if feature.calibration is not None and feature.segments:
+        yield from segments.judged(feature, f"the feature's {sorted(violated)[0]}" if violated else None)
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:

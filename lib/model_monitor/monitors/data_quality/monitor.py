@@ -72,6 +72,17 @@ LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch take
 _DRIFT = "baseline_drift_check"
 
 
+def _as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
+    """The measures with the segments of a baseline, by those columns that the data has."""
+    from model_monitor.statistics.states.segments import Segmented, fits
+
+    assert known.profile is not None
+    found = known.profile.features[0].state(Segmented) if known.profile.features else None
+    labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
+    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
+    return replace(measures, segments=fitting, labels=labels)
+
+
 def published_metrics(
     profile: Profile, results: Iterable[CheckResult], constraints: Constraints
 ) -> Iterator[PublishedMetric]:
@@ -263,6 +274,8 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
+        if known is not None and known.profile is not None and known.constraints.monitoring.segments:
+            measures = _as_cut(measures, known, dataset.names)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -285,10 +298,15 @@ class DataQualityMonitor(Monitor):
         return (*results, *of_checks), (*hints, *hinted)
 
     def measures_of_baseline(self) -> Measures:
-        """The same, with runs of rows, which say how much data varies."""
-        return replace(self.measures(), keeps_runs=not self.as_service)
+        """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
+        segments = () if self.as_service else self.settings.segments
+        return replace(self.measures(), keeps_runs=not self.as_service, segments=segments)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
+        if len(runs) > len(profile.features):
+            from model_monitor.statistics.states.segments import in_segments
+
+            profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
-import numpy as np
-
-from model_monitor.documents.check_results import CheckResult, check_in_words, excess
+from model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.headline import ONE_VALUE, evidence_of, no_more_than, not_compared
+from model_monitor.documents.headline import ONE_VALUE, SEGMENT_DRIFT, evidence_of, no_more_than, not_compared, place_of
 from model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
@@ -32,11 +30,16 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
 from model_monitor.monitors.data_quality.pictures import overlay_of
-from model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, unit_of
+from model_monitor.monitors.data_quality.words import (
+    DOMAIN,
+    HIDDEN,
+    Said,
+    Side,
+    said_of,
+    sides,
+)
 from model_monitor.monitors.protocol import violated
-from model_monitor.statistics.drift.distributions import StepCdf, Values
 from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
@@ -44,11 +47,11 @@ READING = (
     "for all beyond. Of texts they are the most frequent values, the others, and those that the baseline has not.",
     "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window in "
     "which nothing changed looks like this one.",
+    "Of each segment, within is what changed in it, and mix what its share of the rows did: together they are the whole change.",
     "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "
     "checks.json has all numbers.",
 )
-FEW_HOURS = 6  # with fewer, numbers up to 23 are no hours of the day
-FILLERS = frozenset({0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0})  # what programs write where there is no number
+MOST_SEGMENTS_SHOWN = 12
 
 
 def page_of(
@@ -78,8 +81,8 @@ def page_of(
     cards = []
     for name in bad:
         said = said_of(first[name], features.get(name), known, max_domain_size)
-        before = known.references.get(first[name].against or "", known.distributions).get(name)
-        cards.append(_card(name, first[name], said, by_name[name], before, now.get(name), known, most_named))
+        before, after = sides(first[name], features.get(name), known)
+        cards.append(_card(name, first[name], said, by_name[name], before, after, known, most_named))
     calm = [name for name in names if name not in first]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
@@ -124,8 +127,16 @@ def _card(
     short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
     short += f": {values}" if values and first.check == DOMAIN else ""
     also = [check_in_words(each) for each in violated(results) if each.check != first.check]
+    where = place_of(first, with_values=most_named > 0)
     hints = [
-        *_may_be(first, before, now, with_values=most_named > 0),
+        *([where] if where else []),
+        *(
+            [first.guess]
+            if first.guess
+            else ["a new category, or another spelling of one?"]
+            if first.check == DOMAIN
+            else []
+        ),
         *([f"also: {', '.join(dict.fromkeys(also))}"] if also else []),
     ]
     if name in known.outputs:
@@ -140,55 +151,25 @@ def _card(
             each.formula or "",
         )
         for each in results
+        if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED
     )
     columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
     evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
-    more: tuple[Block, ...] = (PageTable(columns, tuple(map(Line, rows))), EXPLAIN.format(name=quote(name)))
+    more: tuple[Block, ...] = (
+        PageTable(columns, tuple(map(Line, rows))),
+        *_parts_table(first),
+        EXPLAIN.format(name=quote(name)),
+    )
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
-def _may_be(result: CheckResult, before: Side, now: Side, *, with_values: bool) -> Iterator[str]:
-    """What the change may be, as far as the numbers look like it. with_values: whether one of them may be named."""
-    if before is None or now is None:
-        return
-    if result.check == DOMAIN:
-        yield "a new category, or another spelling of one?"
-    if before.numbers is None or now.numbers is None:
-        return
-    sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
-    if not all(side.total for side in sides):
-        return
-    if len(sides[1].values) == 1 < len(sides[0].values):
-        yield f"all values are {number_text(float(sides[1].values[0])) if with_values else 'the same'}: is it frozen?"
-        return
-    if guess := unit_of(*sides) or _shifted_clock(*sides):
-        yield guess
-        return
-    for value in FILLERS if with_values else ():
-        was, found = (
-            float(np.diff(side.shares_at(np.array([np.nextafter(value, -np.inf), value])))[0]) for side in sides
-        )
-        if found - was >= LEAST_EFFECT and len(sides[0].values) > 2:
-            yield f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
-            return
-
-
-def _shifted_clock(before: StepCdf, now: StepCdf) -> str:
-    """What it may be if numbers that are hours of the day are those of the baseline some hours later; empty otherwise."""
-    hours: Values = np.arange(24, dtype=np.float64)
-    if not (
-        np.isin(before.values, hours).all() and np.isin(now.values, hours).all() and len(before.values) > FEW_HOURS
-    ):
-        return ""
-    was, found = (np.diff(side.shares_at(hours), prepend=0.0) for side in (before, now))
-    apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
-    best = int(np.argmin(apart))
-    told = f"{best} later" if best <= 12 else f"{24 - best} earlier"
-    return (
-        f"the hours of the day are those of the baseline, {told}: a shifted clock?"
-        if apart[best] < apart[0] / 3
-        else ""
-    )
+def _parts_table(result: CheckResult) -> Iterator[PageTable]:
+    """What each segment adds to the change, those with the most first."""
+    if result.parts and result.parts[0].segment != HIDDEN:
+        titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
+        parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
+        numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
+        yield PageTable(titles, tuple(map(Line, numbers)))
 
 
 _CALM = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from model_monitor.monitors.protocol import Judged, Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
 
 if TYPE_CHECKING:
+    from model_monitor.data.profiling.segments import Cut
     from model_monitor.monitors.data_quality.expectations import Plan
     from model_monitor.monitors.user_checks.checks import CheckPlan
 
@@ -54,6 +55,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         if dataset.metadata or measures.keeps_runs
         else newest_time,
         rules=measures.expected.rules if measures.expected else None,
+        cuts=_cuts(measures, dataset.names) if measures.segments else (),
     )
     counts = found.rows
     if time is not None:
@@ -66,6 +68,12 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         results = partial(engine.way(checked), checks, dataset, found.profile, found.matches)
     judge = partial(_judged, measures.expected, dataset, found) if measures.expected else None
     return Scanned(found.profile, counts, metrics, results, found.requests, found.runs, deequ, judge)
+
+
+def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
+    from model_monitor.data.profiling.segments import cuts_of
+
+    return cuts_of(measures.segments, names, measures.labels)
 
 
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:

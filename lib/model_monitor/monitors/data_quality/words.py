@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
 from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
-from model_monitor.documents.headline import DRIFT, ONE_VALUE, moved
+from model_monitor.documents.headline import DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
@@ -34,8 +35,6 @@ _PLAIN = {
 _OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
 
 Side = FeatureDistribution | None
-UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0, 1024.0, 2.54, 1.609, 2.205, 4.184)
-"""Factors between units that people mix up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +61,65 @@ def with_words(
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
 
+    names = dict.fromkeys(result.feature or "" for result in results if _may_be_guessed(result, features))
+    bad = {name: features[name] for name in names}
+    guesses: dict[str, str] = {}
+    if bad:
+        from model_monitor.monitors.data_quality.guesses import guess_of, suspects_of
+
+        now = {name: from_feature_profile(feature) for name, feature in bad.items()}
+        for suspect in suspects_of(bad, known.distributions, now):
+            if guess := guess_of(replace(suspect, with_values=not hide_values)):
+                guesses[suspect.name] = guess[1]
+
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
         shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
-        members = {"words": found.words, "values": None if hide_values else shown or None, "change": found.change}
+        members: dict[str, Any] = {
+            "words": found.words,
+            "values": None if hide_values else shown or None,
+            "change": found.change,
+        }
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
+        if result.check != SEGMENT_DRIFT:
+            members["guess"] = guesses.get(result.feature or "")
+        else:
+            from model_monitor.monitors.data_quality.segments import cut_of
+
+            members["where"] = (
+                f"only in {ONE_SEGMENT}{cut_of(features.get(result.feature or ''), result.segment or '')}"
+            )
         return result.model_copy(update=members)
 
-    return tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
+    return tuple(map(without_segments, found)) if hide_values else found
+
+
+def _may_be_guessed(result: CheckResult, features: Mapping[str, FeatureProfile]) -> bool:
+    return result.status is CheckStatus.VIOLATED and result.feature in features and result.check != SEGMENT_DRIFT
+
+
+def without_segments(result: CheckResult) -> CheckResult:
+    """The result without the names of segments, which are values of the data."""
+    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
+    return result.model_copy(update={"segment": None, "parts": parts})
+
+
+def sides(
+    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline
+) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
+    """What a check has compared: the feature in the baseline, or another reference, and now; in a segment, if it is of one."""
+    name = result.feature or ""
+    if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
+        before = known.references.get(result.against or "", known.distributions).get(name)
+        return before, from_feature_profile(current) if current is not None else None
+    from model_monitor.monitors.data_quality.segments import segment_of
+
+    whole = next((each for each in known.profile.features if each.name == name), None)
+    found = (segment_of(each, result.segment) for each in (whole, current))
+    first, second = (from_feature_profile(each) if each is not None else None for each in found)
+    return first, second
 
 
 def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
@@ -78,15 +127,14 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     name = result.feature or ""
     if result.check == EXPECTATION:
         return Said(plain_words(result), change=result.change, short=result.reason or "")
-    before = known.references.get(result.against or "", known.distributions).get(name)
+    before, now = sides(result, current, known)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:
         words = told.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
         change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
         return Said(words, (), change, change or words)
-    if current is None or before is None or result.observed is None:
+    if current is None or before is None or now is None or result.observed is None:
         return Said(plain_words(result))
-    now = from_feature_profile(current)
     if result.check == COMPLETENESS:
         return _missing(name, before, now)
     if result.check == DOMAIN:
@@ -99,7 +147,7 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     if result.check == "data_type_check":
         what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
         return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
-    if result.check == DRIFT or result.method is not None:
+    if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         found = _moved(result, before, now, max_domain_size)
         words = f"{name} {_drifted(result)}{found.words and f': {found.words}'}"
         return Said(words, found.values, found.change or "has another distribution", found.short, found.by)
@@ -168,10 +216,16 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
         return Said("")
     _, what, was_, is_ = max(apart, key=itemgetter(0))
     change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
-    change += " (another unit?)" if what == "mean" and unit_of(*sides) else ""
+    change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
     change = change if what == "mean" else f"spreads otherwise: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
     return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
+
+
+def _is_unit(before: StepCdf, now: StepCdf) -> bool:
+    from model_monitor.monitors.data_quality.guesses import unit_of
+
+    return unit_of(before, now) is not None
 
 
 def _deviation(values: StepCdf) -> float | None:
@@ -194,16 +248,3 @@ def _without_values(description: str) -> str:
         if value:
             return said + mark + HIDDEN
     return description
-
-
-def unit_of(before: StepCdf, now: StepCdf) -> str:
-    """What it may be if every part of the numbers is so many times what it was; empty if no unit explains it."""
-    shares = (0.1, 0.5, 0.9)
-    sides = (side.finite() for side in (before, now))
-    pairs = zip(*(side.quantiles(shares) if side.total else () for side in sides), strict=False)
-    ratios = [b / a for a, b in pairs if a and b / a > 0]
-    for unit in (*UNITS, *(1 / unit for unit in UNITS)) if len(ratios) == len(shares) else ():
-        if all(abs(math.log(ratio / unit)) < 0.2 for ratio in ratios):
-            usual = f"{number_text(unit, 3)} times" if unit > 1 else f"1/{number_text(1 / unit, 3)} of"
-            return f"all of them are about {usual} a usual one: another unit?"
-    return ""

@@ -30,8 +30,16 @@ def of_xgboost(model: Model) -> Predict:
     """A booster; its predictions as its objective has them, on one thread."""
     import xgboost
 
-    booster = xgboost.Booster()
-    booster.load_model(bytearray(_unpacked(model)))
+    booster, content = xgboost.Booster(), _unpacked(model)
+    try:
+        booster.load_model(bytearray(content))
+    except xgboost.core.XGBoostError as error:
+        if content.lstrip().startswith(b"{"):
+            raise
+        raise BadConfiguration(
+            f"the model {model.name} is neither JSON nor UBJSON, which xgboost {xgboost.__version__} reads; if an older "
+            "version saved it, load it with that one, or with xgboost 1.7, and write booster.save_model('model.json')"
+        ) from error
     booster.set_param({"nthread": 1})
     names = booster.feature_names
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TextIO
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.headline import moved
+from model_monitor.documents.headline import DRIFT, moved, place_of
 from model_monitor.documents.page import (
     Card,
     Cards,
@@ -33,6 +33,7 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE, profile_of
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.data_quality.pictures import overlay_of
+from model_monitor.monitors.data_quality.segments import parts_of, told_of
 from model_monitor.monitors.protocol import violated
 from model_monitor.reports.history.archive import from_parquet, path_of
 from model_monitor.reports.history.baselines import of_files, of_run, shares_at
@@ -42,6 +43,7 @@ from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.reports.page.files import Report
 from model_monitor.statistics.drift import compare_categorical, compare_numeric
 from model_monitor.statistics.states import Profile
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from model_monitor.storage import join, storage_of
 
 VIOLATED_STATUS = 4  # as of a job with --fail-on-violations. Source: C1.6.
@@ -204,7 +206,21 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
     mark = Mark.BAD if broken is not None else Mark.NONE
     said, by, rest = *_first(change), _words(replace(change, changes=dict(list(change.changes.items())[1:])))
     evidence = "; ".join(part for part in (evidence, rest) if part)
+    if where := _where(found, change.name):
+        hints = (where, *hints)
     return Card(change.name, said, by, "", picture, hints, None, evidence, (), mark)
+
+
+def _where(found: Compared, name: str) -> str:
+    """In which segment a change is, if both runs have segments."""
+    if (_distance(*(side.distributions.get(name) for side in (found.before, found.after))) or 0.0) < LEAST_EFFECT:
+        return ""
+    sides = (side.profile.features if side.profile is not None else () for side in (found.before, found.after))
+    before, after = (next((each for each in features if each.name == name), None) for features in sides)
+    where, segment = told_of(parts_of(before, after)) if after is not None else ("", None)
+    return place_of(
+        CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment)
+    )
 
 
 def _first(change: Change) -> tuple[str, str]:
@@ -281,7 +297,15 @@ def _text(found: Compared, results: Sequence[CheckResult], unjudged: Sequence[Ch
     counts = f"{found.before.item_count or 0:,} rows before, {found.after.item_count or 0:,} after"
     said = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
     if different:
-        rows = [[change.name, change.kind, _rounded(change.distance), _words(change)] for change in different]
+        rows = [
+            [
+                change.name,
+                change.kind,
+                _rounded(change.distance),
+                "; ".join(filter(None, (_where(found, change.name), _words(change)))),
+            ]
+            for change in different
+        ]
         said += "\n" + text_table(["name", "change", "distance", "what"], rows, width=160)
     if judge:
         told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -58,7 +58,9 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     if records:
         note = f"{count_text(sum(count or 0 for count in records))} in all"
         drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
-    drawn += [track for series in history.series for track in _metrics(series)]
+    estimates = {track.title: track for track in _before_labels(history)}
+    drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
+    drawn += estimates.values()
     ids = [
         next((run.baseline_run_id for series in history.series if (run := series.runs.get(place))), None)
         for place in range(len(times))
@@ -69,7 +71,9 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
 
 
 def _metrics(series: Series) -> list[Track]:
-    """The metrics with a threshold that were violated most."""
+    """The metrics with a threshold that were violated most; estimates have lines of their own."""
+    if series.analysis_type == "ESTIMATED_QUALITY":
+        return []
     of_change, found = is_of_changes(series), []
     rows = np.flatnonzero(
         series.is_metric & series.is_violated.any(axis=1) & ~np.isnan(series.of("threshold")).all(axis=1)
@@ -81,6 +85,30 @@ def _metrics(series: Series) -> list[Track]:
         note = "attribution" if of_change else f"threshold {number_text(threshold)}"
         found.append(Track(series.names[row], note, value, (), *(((), ()) if of_change else (low, high)), threshold))
     return found
+
+
+ESTIMATED, FIRST_ESTIMATES = "estimated_", ("accuracy", "auc")
+DASHED = "dashed: estimated before labels"
+
+
+def _before_labels(history: History) -> Iterator[Track]:
+    """Accuracy and area as they were estimated, and as the labels have them by now."""
+    for series in history.series:
+        if series.analysis_type != "ESTIMATED_QUALITY":
+            continue
+        of_labels = [each for each in history.series if each.analysis_type == "MODEL_QUALITY"]
+        realised = next((each for each in of_labels if each.model == series.model), None)
+        for name in FIRST_ESTIMATES:
+            if ESTIMATED + name not in series.names:
+                continue
+            row = series.names.index(ESTIMATED + name)
+            low, high, expected = (_values(series.of(each)[row]) for each in ("low", "high", "value"))
+            values: tuple[float | None, ...] = (None,) * len(expected)
+            if realised is not None and name in realised.names:
+                values = _values(realised.of("value")[realised.names.index(name)])
+            limits = series.of("threshold")[row]
+            threshold = next((float(limit) for limit in limits[::-1] if not np.isnan(limit)), None)
+            yield Track(name, DASHED, values, (), low, high, threshold, expected=expected)
 
 
 def is_of_changes(series: Series) -> bool:

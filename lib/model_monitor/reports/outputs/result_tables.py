@@ -52,7 +52,7 @@ _CHECKS = pa.schema(
         ("component", pa.string()),
         *((name, pa.float64()) for name in ("effect", "distance", "distance_low", "distance_high", "low", "high")),
         ("smallest_change", pa.float64()),
-        *((name, pa.string()) for name in ("status", "reason")),
+        *((name, pa.string()) for name in ("status", "reason", "segment", "where")),
     ]
 )
 

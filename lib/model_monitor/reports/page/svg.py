@@ -5,6 +5,7 @@ draw them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from model_monitor.documents.page import (
@@ -156,37 +157,42 @@ def cut(text: str) -> str:
 
 
 class Drawn(NamedTuple):
-    """A number along time: its path, its interval's, and the height of its threshold."""
+    """A number along time: its path, its interval's, the height of its threshold, and the path of what was expected."""
 
     path: str
     band: str
     limit: float | None
+    expected: str
 
 
 def line_of(track: Track) -> Drawn:
     """A line over the windows."""
-    values, low, high = track.values, track.low, track.high
-    known = [value for value in (*values, *low, *high, track.threshold) if value is not None]
+    low, high = track.low, track.high
+    known = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
     bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
     span = (top - bottom) or 1.0
-    step = TRACK / max(1, len(values))
+    step = TRACK / max(1, len(track.values))
 
     def height(value: float) -> float:
         return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
 
-    path, pen = "", "M"
-    for number, value in enumerate(values):
-        if value is None:
-            pen = "M"
-            continue
-        alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
-        path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
-        pen = "L"
+    def path_of(values: Sequence[float | None]) -> str:
+        path, pen = "", "M"
+        for number, value in enumerate(values):
+            if value is None:
+                pen = "M"
+                continue
+            alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
+            path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
+            pen = "L"
+        return path
+
     ends = [
         (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
     ]
     band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
-    return Drawn(path, band, None if track.threshold is None else height(track.threshold))
+    limit = None if track.threshold is None else height(track.threshold)
+    return Drawn(path_of(track.values), band, limit, path_of(track.expected))
 
 
 def column(number: int, count: int) -> float:
@@ -231,6 +237,9 @@ def tick(place: int, times: Sequence[str], most: int = MOST_TICKS) -> float:
 def words_of(track: Track, times: Sequence[str]) -> str:
     """A track in words."""
     known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
+    if track.expected:
+        told = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
+        return f"{words_of(replace(track, expected=()), times)}; {told}"
     if not known:
         return f"{track.title}: nothing"
     (least, at_least), (most, at_most) = min(known), max(known)

@@ -379,6 +379,13 @@ class JobConfig(BaseModel):
         "written into the suggested constraints.",
     )
 
+    segments: kinds.Names = _suggestion(
+        (),
+        "How rows are cut into segments, in each of which drift is judged, too: plan by value, age:30:50 by range, plan*age:40 "
+        "by both, with commas; written into the suggested constraints.",
+        "CUTS",
+    )
+
     max_domain_size: kinds.Whole = _suggestion(
         MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones."
     )

@@ -12,6 +12,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.comparison import Tolerances
 from model_monitor.monitors.bias.measures import FLIP_TEST_ROWS, BiasMeasures, methods_of
 from model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
+from model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
 from model_monitor.monitors.predictors import PREDICTORS, Model
 from model_monitor.monitors.predictors.http import Request
@@ -209,6 +210,14 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
     require_in_scope(analysis, where)
     if analysis.segment_config:
         log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")
+    shap = analysis.methods and analysis.methods.shap
+    samples = shap.num_samples if shap else None
+    if config.replays_service and samples and samples <= DEFAULT_SAMPLES:
+        log.warning(
+            "num_samples is %d, below 2 × features + 2,048; the service's estimator lies further from the exact values there "
+            "than ours, so its values differ (docs/explainability.md says how)",
+            samples,
+        )
     return AttributionMeasures(
         analysis.model_copy(update={"features": features_path(config, analysis)}),
         model_asked(config, analysis),

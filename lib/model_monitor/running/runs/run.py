@@ -86,7 +86,7 @@ def run_baseline(
     dataset_format : str or format, optional
         Of a path: a format, or what `--dataset-format` takes (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
         service, …). By default what the names of the files end in: .csv, .jsonl, .json (one object a line), .parquet or
-        .orc, with .gz or .bz2 behind it.
+        .orc, with .gz, .bz2 or .zst behind it.
     window : Window, optional
         Of a path with captured records: the times to take. By default all.
     spark : pyspark.sql.SparkSession, optional

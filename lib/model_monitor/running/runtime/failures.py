@@ -188,6 +188,10 @@ KNOWN = (
         "Spark has no {codec}, by which a file is compressed; compress it with zstd or snappy, or write --engine local",
     ),
     ErrorPattern(
+        re.compile(r"native (zStandard|hadoop) library not available"),
+        "Hadoop has no library here that decompresses .zst; write --engine local, or compress the files with gzip",
+    ),
+    ErrorPattern(
         re.compile(r"Encountered error while reading file (?P<file>\S+)\. "),
         "{file}: is damaged, it can't be read to its end; copy it again",
     ),

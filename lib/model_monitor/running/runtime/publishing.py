@@ -213,12 +213,14 @@ def notify(
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
     with ExitStack() as alone:  # runs of other hours may keep the same history
-        _tried(lambda: alone.enter_context(holding_alerts(config.output_path, spark, config.lease_wait)), failures)
+        lease = _tried(
+            lambda: alone.enter_context(holding_alerts(config.output_path, spark, config.lease_wait)), failures
+        )
         known = _tried(lambda: read_alerts(config.output_path, spark), failures)
-        before = known or Alerts()
+        before, is_ours = known or Alerts(), lease is not None and known is not None
         window = monitored_window(findings, run, config, now)
         alerts = with_window(before, window, rule)
-        if known is not None:  # else what can't be read now would be written over
+        if is_ours:  # else what can't be read now, or what another run adds to it, would be written over
             _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
         if alerts.status is not before.status:
             log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
@@ -241,7 +243,7 @@ def notify(
             failures += delivery.failures
             missed = [to for to in due if to not in delivery.reached]
             noted = after_delivery(alerts, window, traffic, delivery.reached, missed)
-            if known is not None and noted != alerts:
+            if is_ours and noted != alerts:
                 _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
     _settle(failures, required=config.sink_required)
 

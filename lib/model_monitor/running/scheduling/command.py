@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -15,12 +15,12 @@ from typing import Any, TextIO
 
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.run_description import moment
-from model_monitor.errors import BadConfiguration, BadDocument, MonitorError
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from model_monitor.reports.alerts import deliver
 from model_monitor.reports.history_page import command as reports
 from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.reports.sinks import Environment
-from model_monitor.running.runtime.failures import failure_of
+from model_monitor.running.runtime.failures import failure_of, trace_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.fleet import Entry, read_fleet
 from model_monitor.running.scheduling.plan import Plan, model_of
@@ -102,34 +102,57 @@ def run_due(
     """
     surroundings = environment or Environment()
     fleet = read_fleet(request.files)
-    turns = Turns(request.at_once)
-    step = partial(_of_entry, request=request, launch=turns.taking(launch), now=now, environment=surroundings)
-    done = list(zip(fleet.entries, side_by_side(step, fleet.entries, request.at_once), strict=True))
+    calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
+    step = partial(_of_entry, calls=calls)
+    done = side_by_side(step, fleet.entries, request.at_once)
     if request.page is None:
-        listed = [(each.plan, record) for each, (_, record, is_listed) in done if each.plan and record and is_listed]
-        _list(listed, request, out)
+        listed = [each for each in done if each.is_listed]
+        _list([(each.entry.plan, each.record) for each in listed if each.entry.plan and each.record], request, out)
     else:
-        watched = [watched_of(each, record, now(), request.page.parent) for each, (_, record, _) in done]
+        watched = [watched_of(each.entry, each.record, now(), request.page.parent) for each in done]
         out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
-    return next((status for _, (status, _, _) in done if status), int(ExitStatus.COMPLETED))
+    return next((each.status for each in done if each.status), int(ExitStatus.COMPLETED))
 
 
-def _of_entry(
-    entry: Entry, request: Request, launch: Launch, now: Now, environment: Environment
-) -> tuple[int, Record | None, bool]:
-    """Exit status of an entry, its record, and whether that is to be listed."""
-    plan, fault = entry.plan, entry.fault
-    record = None
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What all schedules of a call share."""
+
+    request: Request
+    launch: Launch
+    turns: Turns
+    now: Now
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of an entry: its exit status, its record, and whether that is to be listed."""
+
+    entry: Entry
+    status: int
+    record: Record | None = None
+    is_listed: bool = False
+
+
+def _of_entry(entry: Entry, calls: _Calls) -> _Done:
+    """What came of an entry: one that fails in whatever way keeps none of the others of a fleet from their runs."""
+    plan = entry.plan
     try:
         if plan is None:
-            raise fault or BadConfiguration(f"{entry.name}: is no schedule")
+            raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
         for destination in plan.destinations:
-            destination.require_ready(environment)
-        status, record, is_listed = _of_schedule(plan, request.state or plan.folder, request, launch, now, environment)
+            destination.require_ready(calls.environment)
+        return _Done(entry, *_of_schedule(plan, calls.request.state or plan.folder, calls))
     except MonitorError as error:
         log.error("%s", error)
-        return error.exit_status, record, False
-    return status, record, is_listed
+        return _Done(replace(entry, fault=error), error.exit_status)
+    except Exception as error:
+        if calls.request.page is None:
+            raise
+        failure = failure_of(error)
+        log.error("%s: %s\n%s", entry.name, failure.reason, trace_of(error))
+        return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
 def main(request: Request, out: TextIO) -> int:
@@ -138,10 +161,9 @@ def main(request: Request, out: TextIO) -> int:
     return run_due(request, out)
 
 
-def _of_schedule(
-    plan: Plan, folder: Path, request: Request, launch: Launch, now: Now, environment: Environment
-) -> tuple[int, Record | None, bool]:
+def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
     """Exit status of one schedule, its record, and whether that is to be listed."""
+    request, now, environment = calls.request, calls.now, calls.environment
     if request.does is not Doing.RUN:
         return *_looked_at(plan, folder, request, now, environment), True
     with held(folder, plan.name) as is_ours:
@@ -156,7 +178,7 @@ def _of_schedule(
         record.write()
         record.settle()
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
-        runs = run_windows(due, partial(run_jobs, plan, record, launch=launch))
+        runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
         statuses = [status for _, (_, status) in runs]
         if statuses and request.history:
             _write_history(plan)

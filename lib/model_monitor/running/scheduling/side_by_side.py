@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from model_monitor.running.scheduling.plan import JobCommand
-from model_monitor.running.scheduling.runs import Launch, Note
 from model_monitor.stopping import require_going_on
 
 T = TypeVar("T")
@@ -43,7 +41,7 @@ def most_at_once(at_once: int) -> int:
 
 
 class Turns:
-    """So many jobs have a turn at once; whose takes too long gives it back and goes on, as far as memory allows."""
+    """So many runs have a turn at once; whose takes too long gives it back and goes on, as far as memory allows."""
 
     def __init__(self, at_once: int, most: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once, self._clock = at_once, clock
@@ -67,14 +65,14 @@ class Turns:
                 del self._began[turn]
                 self._changed.notify()
 
-    def taking(self, launch: Launch) -> Launch:
-        """The same launch, in its turn."""
+    def taking(self, run: Callable[[T], R]) -> Callable[[T], R]:
+        """The same, in its turn: nothing of it has begun before."""
 
-        def launched(command: JobCommand, note: Note) -> int:
+        def in_turn(window: T) -> R:
             with self.taken():
-                return launch(command, note)
+                return run(window)
 
-        return launched
+        return in_turn
 
     def _has_room(self) -> bool:
         now = self._clock()

@@ -22,7 +22,6 @@ from model_monitor.reports.history_page.fleet import WINDOWS, SeenWindow, State,
 from model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
 from model_monitor.reports.page.files import Report as PageFile
 from model_monitor.reports.sinks import Environment
-from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.scheduling.fleet import Entry, Fleet
 from model_monitor.running.scheduling.plan import Plan, model_of
 from model_monitor.running.scheduling.record import Record, held
@@ -36,11 +35,9 @@ TOLD = "told.json"  # beside the page: what the sinks were notified of
 
 def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
     """How it stands with an entry after its runs. folder: of the page of all, from which others are found."""
-    plan = entry.plan
+    plan, fault = entry.plan, _in_a_line(str(entry.fault)) if entry.fault else ""
     if plan is None:
-        return Watched(
-            entry.name, State.FAILED, fault=_in_a_line(failure_of(entry.fault).reason) if entry.fault else ""
-        )
+        return Watched(entry.name, State.FAILED, fault=fault)
     known = Watched(
         plan.name,
         State.FAILED,
@@ -51,7 +48,7 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
     if record is None:
-        return replace(known, fault="it can't be run, or its record can't be read; the log says why")
+        return replace(known, fault=fault)
     alerts, fault = _alerts(plan)
     windows = tuple(
         SeenWindow(window.time, window.violations, tuple(window.since or {})) for window in alerts.windows[-WINDOWS:]

@@ -338,6 +338,7 @@ LATER: Mapping[str, str] = {
     "outcomes": "outcomes",
     "regression": "blocks",
     "scores": "scores",
+    "segments": "segments",
 }
 """By kind the modules of states that a profile doesn't have: they are imported when such a state is made or read."""
 

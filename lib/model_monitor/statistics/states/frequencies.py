@@ -170,7 +170,7 @@ class FrequenciesBuilder:
         """The frequencies of all values so far, in the order that their bytes have."""
         kept, bound = self._folded()
         counts: dict[str, int] = {}
-        for key, count in sorted(zip(_texts(kept.keys), kept.counts.tolist(), strict=True)):
+        for key, count in sorted(zip(texts_of(kept.keys), kept.counts.tolist(), strict=True)):
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
@@ -194,7 +194,7 @@ class FrequenciesBuilder:
         return found.where(found.counts > 0) if cut else found, self._bound + cut
 
 
-def _texts(keys: pa.StringArray) -> list[str]:
+def texts_of(keys: pa.StringArray) -> list[str]:
     """The keys as Python's texts. What is not UTF-8, which Parquet may hold, has U+FFFD in its place."""
     try:
         texts: list[str] = keys.to_pylist()

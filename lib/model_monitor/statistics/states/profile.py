@@ -36,6 +36,7 @@ class Measures:
     keeps_runs: whether runs of neighbouring rows are kept, as of a baseline.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     expected: the plan of a person's own rules; None without any.
+    segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
     """
 
     accept_exponents: bool = True
@@ -44,6 +45,8 @@ class Measures:
     keeps_runs: bool = False
     time_column: str | None = None
     expected: Any = None
+    segments: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 S = TypeVar("S", bound=State)

@@ -1,0 +1,191 @@
+"""Planted mistakes in public tables: how often a guess names their kind, and how often it names one for other changes.
+
+python benchmarks/guesses.py [--quick]
+
+Marks: at least 95 % of the planted mistakes of each kind that alarm are named rightly, and at most 2 % of other real changes
+(a shift, a spread, a tail, missing values, other shares, a new value) are named at all. The tables are scikit-learn's, cut
+in two halves at random, with texts and times beside them that their numbers give. Seeds are fresh at each run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from side_by_side import quick_asked
+from sklearn import datasets
+
+from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from model_monitor.monitors.data_quality.guesses import guess_of, suspects_of
+
+Change = Callable[[pd.Series, np.random.Generator], pd.Series]
+LEAST_RIGHT, MOST_WRONG = 0.95, 0.02
+FEWEST = 3  # planted mistakes of a kind in a table
+
+
+def tables() -> Iterator[tuple[str, pd.DataFrame]]:
+    for name in ("iris", "wine", "breast_cancer", "diabetes", "digits", "linnerud"):
+        loaded = getattr(datasets, f"load_{name}")(as_frame=True)
+        frame = loaded.frame.drop(columns="target", errors="ignore").astype(float)
+        frame = frame.loc[:, frame.nunique() > 8].iloc[:, :8]
+        if len(frame) < 100:
+            continue
+        frame = pd.concat([frame] * -(-1_000 // len(frame)), ignore_index=True)
+        random = np.random.default_rng(len(frame))
+        first = frame.iloc[:, 0].rank(pct=True)
+        frame["size"] = pd.cut(first, 4, labels=["small size", "middle size", "large size", "huge size"]).astype(str)
+        frame["town"] = np.array(["Graz", "Salzburg", "Innsbruck", "Villach", "Linz"])[(first * 4.99).astype(int)]
+        frame["seconds"] = np.round(random.uniform(0, 86_400, len(frame)) + 1.7e5)
+        frame["hour"] = np.floor((frame["seconds"] - 1.7e5) / 3600 * 0.6)
+        yield name, frame
+
+
+def numbers(change: Callable[[pd.Series], pd.Series]) -> Change:
+    return lambda column, random: change(column)
+
+
+def filler(value: float | str) -> Change:
+    def change(column: pd.Series, random: np.random.Generator) -> pd.Series:
+        if isinstance(value, str):
+            return column.map(lambda cell: value if np.isnan(cell) else repr(cell)).astype("string")
+        return column.fillna(value)
+
+    return change
+
+
+def clipped(column: pd.Series) -> pd.Series:
+    return column.clip(upper=column.quantile(0.75))
+
+
+def rounded(column: pd.Series) -> pd.Series:
+    step = 10.0 ** np.floor(np.log10(max(column.std() * 2, 1e-12)))
+    return (column / step).round() * step
+
+
+def renamed(column: pd.Series) -> pd.Series:
+    return column.replace({column.mode()[0]: "another"})
+
+
+KINDS: dict[str, tuple[str, dict[str, Change]]] = {
+    "factor": (
+        "number",
+        {
+            f"x {by:g}": numbers(lambda column, by=by: column * by)
+            for by in (10, 100, 1e3, 0.001, 1.609344, 0.453592, 60, 3600, 1024)
+        },
+    ),
+    "sign": ("number", {"sign": numbers(lambda column: -column)}),
+    "clock": (
+        "time",
+        {f"{hours} h": numbers(lambda column, hours=hours: column + 3600 * hours) for hours in (-5, 2, 6)},
+    ),
+    "filled": ("missing", {str(value): filler(value) for value in (0.0, -1.0, 999.0, "", "null", "N/A")}),
+    "frozen": ("number", {"frozen": numbers(lambda column: column * 0 + column.iloc[0])}),
+    "clipped": ("number", {"clipped": numbers(clipped)}),
+    "rounded": ("number", {"rounded": numbers(rounded)}),
+    "decimal_comma": ("number", {"comma": numbers(lambda column: column.map("{:.3f}".format).str.replace(".", ","))}),
+    "spelling": (
+        "text",
+        {
+            "upper": numbers(lambda column: column.str.upper()),
+            "spaces": numbers(lambda column: column + " "),
+            "full width": numbers(
+                lambda column: column.map(
+                    lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+                )
+            ),
+        },
+    ),
+    "renamed": ("text", {"renamed": numbers(renamed)}),
+    "truncated": ("text", {"truncated": numbers(lambda column: column.str[:4])}),
+    "swapped": ("pair", {"swapped": numbers(lambda column: column)}),
+}
+OTHERS: dict[str, tuple[str, dict[str, Change]]] = {
+    "a shift": (
+        "number",
+        {f"{by} sd": numbers(lambda column, by=by: column + by * column.std()) for by in (0.7, -1.3, 2.1)},
+    ),
+    "a spread": (
+        "number",
+        {f"x {by}": numbers(lambda column, by=by: column.mean() + by * (column - column.mean())) for by in (0.4, 2.3)},
+    ),
+    "a tail": ("number", {"log-normal": lambda column, random: column * np.exp(random.normal(0, 1, len(column)))}),
+    "missing values": ("number", {"30 %": lambda column, random: column.mask(random.random(len(column)) < 0.3)}),
+    "other shares": (
+        "text",
+        {"half": lambda column, random: column.where(random.random(len(column)) < 0.5, column.mode()[0])},
+    ),
+    "a new value": ("text", {"10 %": lambda column, random: column.mask(random.random(len(column)) < 0.1, "Bregenz")}),
+}
+
+
+def columns_of(frame: pd.DataFrame, kind: str) -> list[str]:
+    of_numbers = [name for name in frame.columns[:-4] if frame[name].nunique() > 30]
+    return {"text": ["size", "town"], "time": ["seconds"]}.get(kind, of_numbers)
+
+
+def told(frame: pd.DataFrame, column: str, kind: str, change: Change, random: np.random.Generator) -> str | None:
+    """The kind that is named; `silent` if nothing alarms."""
+    frame = frame.copy()
+    if kind == "missing":
+        frame[column] = frame[column].mask(random.random(len(frame)) < 0.15)
+    order = random.permutation(len(frame))
+    halves = [frame.iloc[part].reset_index(drop=True) for part in (order[::2], order[1::2])]
+    settings = MonitoringSettings(rows="independent")
+    baseline = run_baseline(halves[0], DataQualityMonitor(settings=settings), engine="local")
+    if kind == "pair":
+        other = next(name for name in columns_of(frame, kind) if name != column)
+        halves[1][[column, other]] = halves[1][[other, column]].to_numpy()
+    else:
+        halves[1][column] = change(halves[1][column], random)
+    findings = run_monitoring(halves[1], DataQualityMonitor(), baseline, engine="local")
+    bad = {each.feature for each in findings.results if each.is_violation}
+    if column not in bad:
+        return "silent"
+    states = {name: findings.current.state.feature(name) for name in bad if name}
+    from model_monitor.monitors.data_quality.distributions import from_feature_profile
+
+    now = {name: from_feature_profile(state) for name, state in states.items()}
+    suspects = {each.name: each for each in suspects_of(states, findings.known.distributions, now)}
+    found = guess_of(suspects[column])
+    return found[0] if found else None
+
+
+def main() -> int:
+    quick, random, fine = quick_asked(__doc__), np.random.default_rng(), True
+    for planted, kinds in ((True, KINDS), (False, OTHERS)):
+        named = alarmed = 0
+        for rule, (kind, changes) in kinds.items():
+            answers: Counter[str | None] = Counter()
+            for _, frame in tables():
+                for change in changes.values():
+                    for column in random.permutation(columns_of(frame, kind))[: 1 if quick else FEWEST]:
+                        answers[told(frame, column, kind, change, random)] += 1
+            silent = answers.pop("silent", 0)
+            total = answers.total()
+            right = answers[rule] if planted else answers[None]
+            named, alarmed = named + total - right, alarmed + total
+            others = ", ".join(
+                f"{name}: {count}" for name, count in answers.items() if name != (rule if planted else None)
+            )
+            share = right / max(total, 1)
+            verdict = "" if not planted else f": {'reached' if share >= LEAST_RIGHT else 'missed'}"
+            fine &= not planted or share >= LEAST_RIGHT
+            print(
+                f"{rule:15} {right:3} of {total:3} {'right' if planted else 'without a name'}, {silent} silent {others}{verdict}",
+                flush=True,
+            )
+        if not planted:
+            share = named / max(alarmed, 1)
+            fine &= share <= MOST_WRONG
+            print(
+                f"other changes named: {named} of {alarmed}, {share:.1%}: {'reached' if share <= MOST_WRONG else 'missed'}"
+            )
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""What segments cost, how often a broken one is named first, and how often healthy windows alarm: each with its mark.
+
+python benchmarks/segments.py [--quick]
+
+Marks: a baseline and a window cut into ten segments take at most 1.5 times the core seconds of those without, by five columns of
+ten values at most 3 times; a change in one of twelve segments is named first in 95 % of the windows in which the whole is found;
+healthy windows alarm as often as the budget allows (binomial, 99 %). Seeds are fresh at each run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pandas as pd
+from side_by_side import Contestant, own_process, quick_asked, race
+
+from model_monitor import Baseline, DataQualityMonitor, Findings, MonitoringSettings, run_baseline, run_monitoring
+
+ROWS, WINDOW = 1_000_000, 2_000
+SEGMENTS = 12
+BUDGET = 0.05
+PROGRAM = """
+import os, sys, time
+from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+path, *segments = sys.argv[1:]
+settings = MonitoringSettings(segments=tuple(segments))
+began, cores = time.monotonic(), sum(os.times()[:4])
+baseline = run_baseline(path, DataQualityMonitor(settings=settings), engine="local")
+run_monitoring(path, DataQualityMonitor(), baseline, engine="local").files()
+print(time.monotonic() - began, sum(os.times()[:4]) - cores)
+"""
+
+
+def table(rows: int, random: np.random.Generator) -> pd.DataFrame:
+    """Ten doubles, one whole number, five columns of ten texts each."""
+    columns = {f"x{place}": random.normal(size=rows) for place in range(10)}
+    columns["age"] = random.integers(18, 90, rows)
+    return pd.DataFrame(columns | {f"t{place}": random.choice(list("abcdefghij"), rows) for place in range(5)})
+
+
+def cost(rows: int) -> bool:
+    """Core seconds of a baseline and a window, with and without segments, in turns."""
+    reached = True
+    with tempfile.TemporaryDirectory() as folder:
+        found = table(rows, np.random.default_rng())
+        files = {"Parquet": Path(folder, "rows.parquet"), "CSV": Path(folder, "rows.csv")}
+        found.to_parquet(files["Parquet"])
+        found.to_csv(files["CSV"], index=False)
+        for name, path in files.items():
+            ways = {"without": (), "10 segments": ("t0",), "5 x 10 segments": ("t0", "t1", "t2", "t3", "t4")}
+
+            def run(segments: Sequence[str], path: Path = path) -> object:
+                return own_process([sys.executable, "-c", PROGRAM, str(path), *segments])
+
+            runs = [Contestant(way, lambda given=given: run(given), rounds=3) for way, given in ways.items()]
+            race(runs)
+            without, *others = (one.core_seconds for one in runs)
+            for (way, most), seconds in zip((("10 segments", 1.5), ("5 x 10 segments", 3.0)), others, strict=True):
+                ratio = seconds / without
+                reached &= ratio <= most
+                told = "reached" if ratio <= most else "missed"
+                print(
+                    f"{rows:,} x 16 of {name}, {way}: {seconds:.2f} s for {without:.2f} s, {ratio:.2f} (at most {most}): {told}"
+                )
+    return reached
+
+
+def users(
+    rows: int, random: np.random.Generator, broken: str | None = None, by: float = 0.0, grouped: bool = False
+) -> pd.DataFrame:
+    """Twelve plans of which some are much rarer, and three columns that depend on them."""
+    shares = 1 / np.arange(2, SEGMENTS + 2)
+    plan = random.choice([f"plan {place}" for place in range(SEGMENTS)], rows, p=shares / shares.sum())
+    level = pd.Series(plan).str[5:].astype(float).to_numpy()
+    spend = random.normal(20 + level, 5, rows)
+    spend[plan == broken] += 5 * by
+    if grouped:  # rows of a user belong together
+        spend += np.repeat(random.normal(0, 5, rows // 20 + 1), 20)[:rows]
+    return pd.DataFrame(
+        {
+            "plan": plan,
+            "spend": spend,
+            "calls": random.poisson(3 + level, rows),
+            "city": random.choice(["Graz", "Linz", "Wien"], rows),
+        }
+    )
+
+
+def baseline_of(random: np.random.Generator, rows: str, budget: float) -> Baseline:
+    settings = MonitoringSettings(segments=("plan", "plan*city"), rows=rows, false_alarm_budget=budget)
+    data = users(50_000, random, grouped=rows == "clustered")
+    return run_baseline(data, DataQualityMonitor(settings=settings), engine="local")
+
+
+def window_of(baseline: Baseline, data: pd.DataFrame) -> Findings:
+    return run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
+
+
+def named_first(windows: int) -> bool:
+    """Of windows in which the whole column, or a segment, is found, those that name the broken segment first."""
+    random = np.random.default_rng()
+    baseline = baseline_of(random, "independent", 1 / 720)
+    whole = right = alone = only = 0
+    for place in range(windows):
+        broken = f"plan {place % SEGMENTS}"
+        results = window_of(baseline, users(WINDOW, random, broken, by=random.uniform(1.0, 4.0))).results
+        of_spend = [each for each in results if each.feature == "spend" and each.is_violation]
+        if any(each.check == "baseline_drift_check" for each in of_spend):
+            whole += 1
+            right += of_spend[0].segment == f"plan={broken}"
+        elif of_spend:
+            alone += 1
+            only += str(of_spend[0].segment).split(" & ")[0] == f"plan={broken}"
+    share = right / max(whole, 1)
+    told = "reached" if share >= 0.95 else "missed"
+    print(
+        f"{windows} windows of {WINDOW:,} rows, one of {SEGMENTS} segments moved by 1 to 4 sd: the whole is found in {whole},"
+    )
+    print(f"and the segment named first in {right} of them, {share:.1%} (at least 95 %): {told};")
+    print(f"segments alone show {alone} more, {only} of them right")
+    return share >= 0.95
+
+
+def healthy(windows: int) -> bool:
+    """Windows that alarm where nothing changed, at a budget of one in twenty."""
+    fine = True
+    for rows in ("independent", "clustered"):
+        random = np.random.default_rng()
+        alarms = by_segments = 0
+        for place in range(windows):
+            if place % (windows // 4) == 0:
+                baseline = baseline_of(random, rows, BUDGET)
+            found = window_of(baseline, users(WINDOW, random, grouped=rows == "clustered")).results
+            violated = [each for each in found if each.is_violation]
+            alarms += bool(violated)
+            by_segments += any(each.segment for each in violated)
+        most = int(windows * BUDGET + 2.58 * np.sqrt(windows * BUDGET * (1 - BUDGET)))
+        fine &= alarms <= most
+        told = "reached" if alarms <= most else "missed"
+        print(
+            f"{windows} healthy windows, rows {rows}: {alarms} alarm, {by_segments} by a segment (at most {most}): {told}"
+        )
+    return fine
+
+
+def main() -> int:
+    quick = quick_asked(__doc__)
+    found = [named_first(60 if quick else 240), healthy(40 if quick else 200), cost(ROWS // 10 if quick else ROWS)]
+    return 0 if all(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

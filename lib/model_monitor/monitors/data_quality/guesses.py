@@ -1,0 +1,365 @@
+"""What a violated feature may have become, as a person would guess first: another unit, a shifted clock, a filled gap. Pure.
+
+A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like that. They are
+asked in their order, the most special first, and only of features that are violated.
+
+Source: D4.14.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_monitor.documents.page import number_text, percent
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.registry import Registry
+from model_monitor.statistics.drift.distributions import StepCdf, Values
+from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+
+UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
+"""Factors between units that people mix up."""
+
+FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # what programs write where there is no number
+FILLING_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "#n/a", "nil", "-", "?", "unknown"})
+COMMA = re.compile(r"[-+]?\d+,\d+")
+HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
+NEAR = 0.2  # of an hour: how far the ends of two samples may be apart beside their shift
+MOST_HOURS = 14  # of a time zone beside another
+FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are no hours of the day
+
+CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
+EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
+SWAPPED = 0.6  # the same of the other sign, and of two features together, each beside the other's baseline
+FEWEST = 20  # rows of a side
+LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A violated feature on both sides. others: the other violated ones, by name. texts: what a column of texts has now."""
+
+    name: str
+    before: FeatureDistribution
+    now: FeatureDistribution
+    texts: Mapping[str, int]
+    others: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
+    with_values: bool = True
+
+    @property
+    def numbers(self) -> tuple[StepCdf, StepCdf] | None:
+        """The finite numbers of both sides, if each has some."""
+        return _numbers(self.before, self.now)
+
+    @property
+    def categories(self) -> tuple[Counter[str], Counter[str]] | None:
+        sides = self.before.categories, self.now.categories
+        return (Counter(sides[0]), Counter(sides[1])) if sides[0] and sides[1] else None
+
+    @property
+    def filled(self) -> float:
+        """The share of the rows that lacked a value and lacks it no more."""
+        was, found = (1 - side.present / side.rows if side.rows else 0.0 for side in (self.before, self.now))
+        return was - found
+
+
+GUESSES: Registry[Callable[[Suspect], str | None]] = Registry("guess")
+"""In the order in which they are asked; a sentence, or None."""
+
+
+def guess_of(suspect: Suspect) -> tuple[str, str] | None:
+    """The first rule that holds, and its sentence."""
+    if min(suspect.before.rows, suspect.now.rows) < FEWEST:
+        return None
+    return next(((rule.name, told) for rule in GUESSES.values() if (told := rule(suspect))), None)
+
+
+def suspects_of(
+    names: Mapping[str, FeatureProfile],
+    before: Mapping[str, FeatureDistribution],
+    now: Mapping[str, FeatureDistribution],
+) -> Iterator[Suspect]:
+    """Of violated features, by name with their states."""
+    both = {name: (before[name], now[name]) for name in names if name in before and name in now}
+    for name, (was, found) in both.items():
+        frequencies = names[name].frequencies
+        others = {other: pair for other, pair in both.items() if other != name}
+        yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others)
+
+
+@GUESSES.register("frozen")
+def frozen(suspect: Suspect) -> str | None:
+    """All values are one, where there were several."""
+    sides = suspect.numbers
+    counts = suspect.categories
+    if sides is not None and len(sides[1].values) == 1 < len(sides[0].values):
+        value = number_text(float(sides[1].values[0])) if suspect.with_values else "the same"
+        return f"all values are {value}: is it frozen?"
+    return "all values are the same: is it frozen?" if counts and len(counts[1]) == 1 < len(counts[0]) else None
+
+
+@GUESSES.register("decimal_comma")
+def decimal_comma(suspect: Suspect) -> str | None:
+    """Texts are numbers with a comma, where there were numbers."""
+    if not suspect.before.is_numeric or not suspect.texts:
+        return None
+    commas = sum(count for text, count in suspect.texts.items() if COMMA.fullmatch(text.strip()))
+    return "numbers are written with a decimal comma?" if commas > 0.5 * sum(suspect.texts.values()) else None
+
+
+@GUESSES.register("swapped")
+def swapped(suspect: Suspect) -> str | None:
+    """Another violated feature looks like this one did, and this one like that."""
+    for other, (was, found) in suspect.others.items():
+        crossed, own = (
+            (_numbers(was, suspect.now), _numbers(suspect.before, found)),
+            (suspect.numbers, _numbers(was, found)),
+        )
+        pairs = [[side for side in pair if side is not None] for pair in (crossed, own)]
+        if all(len(pair) == 2 for pair in pairs):
+            across, apart = (sum(_gap(side[0].values, side) for side in pair) for pair in pairs)
+            if across < SWAPPED * apart and all(_looks(side[0].values, side) for side in pairs[0]):
+                return f"it looks like {other!r} did, and that like this: have they changed places?"
+        elif was.categories and suspect.now.categories and suspect.before.categories and found.categories:
+            own_gap = _apart(suspect.before.categories, suspect.now.categories)
+            gaps = _apart(was.categories, suspect.now.categories), _apart(suspect.before.categories, found.categories)
+            if own_gap > 0.5 and max(gaps) < EXPLAINED * own_gap:
+                return f"it looks like {other!r} did, and that like this: have they changed places?"
+    return None
+
+
+@GUESSES.register("rounded")
+def rounded(suspect: Suspect) -> str | None:
+    """Numbers are rounded, to whole ones or to so many digits, where they were not."""
+    sides = suspect.numbers
+    if sides is None:
+        return None
+    for step in (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01):
+        scaled = [side.values / step for side in sides]
+        whole = [float((np.abs(each - np.rint(each)) < 1e-6 * np.maximum(1, np.abs(each))).mean()) for each in scaled]
+        if whole[1] == 1.0 and whole[0] < 0.5 and len(sides[1].values) > 2:
+            ways = np.rint, np.floor, np.ceil, np.trunc
+            if any(_looks(way(scaled[0]) * step, sides) for way in ways):
+                return (
+                    f"all of them are whole {number_text(step)}s: rounded?"
+                    if step != 1
+                    else "all of them are whole numbers: rounded?"
+                )
+    return None
+
+
+@GUESSES.register("filled")
+def filled(suspect: Suspect) -> str | None:
+    """A value that programs write for missing ones, as many as are missing no more, or one that was never there."""
+    texts = [text for text in suspect.texts if text.strip().lower() in FILLING_TEXTS]
+    known = suspect.before.categories or {}
+    share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
+    if texts and share >= LEAST_EFFECT:
+        return f"{percent(share)} of the values are a text that is written for missing ones"
+    sides = suspect.numbers
+    if sides is None or len(sides[0].values) <= 2:
+        return None
+    for value in FILLERS:
+        was, found = (_share_of(side, value) for side in sides)
+        is_new = value not in (0.0, -1.0) or value < float(sides[0].values[0])
+        if found - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (found - was) or (is_new and not was)):
+            continue
+        if not suspect.with_values:
+            return "a value that is written for missing ones?"
+        return f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
+    return None
+
+
+@GUESSES.register("clock")
+def clock(suspect: Suspect) -> str | None:
+    """Times are some whole hours later, or hours of the day are those of the baseline some hours later."""
+    sides = suspect.numbers
+    if sides is None:
+        return None
+    before, now = sides
+    hours: Values = np.arange(24, dtype=np.float64)
+    if len(before.values) > FEW_HOURS and all(np.isin(side.values, hours).all() for side in sides):
+        was, found = (np.diff(side.shares_at(hours), prepend=0.0) for side in sides)
+        apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
+        best = int(np.argmin(apart))
+        told = f"{best} later" if best <= 12 else f"{24 - best} earlier"
+        fits = apart[best] < apart[0] / 3
+        return f"the hours of the day are those of the baseline, {told}: a shifted clock?" if fits else None
+    moves = [count * unit for unit in HOURS for count in range(-MOST_HOURS, MOST_HOURS + 1) if count]
+    _, move = min((_gap(before.values + move, sides), move) for move in moves)
+    at_ends = np.array([now.values[place] - before.values[place] for place in (0, -1)])
+    by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < NEAR * unit]
+    ends_moved = [each for each in by_ends if each in moves and np.abs(at_ends - each).max() < NEAR * 3600]
+    if ends_moved and _looks(before.values + ends_moved[0], sides):
+        move = ends_moved[0]
+    elif not _explains(before.values + move, sides):
+        return None
+    count = next(round(move / unit) for unit in reversed(HOURS) if abs(move) >= unit)
+    told = f"{abs(count)} hour{'s' * (abs(count) > 1)} {'later' if count > 0 else 'earlier'}"
+    return f"all of them are about {told}: another time zone?"
+
+
+@GUESSES.register("sign")
+def sign(suspect: Suspect) -> str | None:
+    """All numbers have the other sign."""
+    sides = suspect.numbers
+    fits = sides is not None and _explains(-sides[0].values, sides, SWAPPED)
+    return "all of them have the other sign?" if fits else None
+
+
+@GUESSES.register("factor")
+def factor(suspect: Suspect) -> str | None:
+    """All numbers are so many times what they were, as in another unit."""
+    sides = suspect.numbers
+    found = unit_of(*sides) if sides is not None else None
+    if found is None:
+        return None
+    usual = f"{number_text(found, 4)} times" if found > 1 else f"1/{number_text(1 / found, 4)} of"
+    return f"all of them are about {usual} a usual one: another unit?"
+
+
+@GUESSES.register("clipped")
+def clipped(suspect: Suspect) -> str | None:
+    """No number is beyond an end any more, and as many as were there lie at the end."""
+    sides = suspect.numbers
+    if sides is None or len(sides[1].values) <= 2:
+        return None
+    before, now = sides
+    low, high = float(now.values[0]), float(now.values[-1])
+    at_ends = [_share_of(now, end) - _share_of(before, end) for end in (low, high)]
+    inside = [low > before.values[0], high < before.values[-1]]
+    if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
+        return None
+    found = np.clip(
+        before.values,
+        low if at_ends[0] >= LEAST_EFFECT / 2 else -np.inf,
+        high if at_ends[1] >= LEAST_EFFECT / 2 else np.inf,
+    )
+    return "numbers beyond an end lie at the end: clipped?" if _looks(found, sides) else None
+
+
+@GUESSES.register("spelling")
+def spelling(suspect: Suspect) -> str | None:
+    """Categories differ from those of the baseline in case, white space or Unicode form alone."""
+    if suspect.categories is None:
+        return None
+    before, now = suspect.categories
+    new, plain = _new(before, now), {_plain(text) for text in before}
+    known = sum(count for text, count in new.items() if _plain(text) in plain)
+    return (
+        "new values differ from known ones in case, spaces or form of letters alone"
+        if new and known > 0.9 * new.total()
+        else None
+    )
+
+
+@GUESSES.register("truncated")
+def truncated(suspect: Suspect) -> str | None:
+    """Texts are the beginnings of those of the baseline, none of them longer than the others."""
+    if suspect.categories is None:
+        return None
+    before, now = suspect.categories
+    longest = max(map(len, now))
+    if longest >= max(map(len, before)) or not longest:
+        return None
+    cut: Counter[str] = Counter()
+    for text, count in before.items():
+        cut[text[:longest]] += count
+    fits = _apart(cut, now) <= _noise(before.total(), now.total()) * math.sqrt(len(cut)) and _new(before, now)
+    return f"texts end after {longest} characters: cut off?" if fits else None
+
+
+@GUESSES.register("renamed")
+def renamed(suspect: Suspect) -> str | None:
+    """Values that are gone were as frequent as the new ones are, one by one."""
+    if suspect.categories is None:
+        return None
+    before, now = suspect.categories
+    n, m = before.total(), now.total()
+    gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
+    new = _new(before, now)
+    pairs = list(zip(gone.most_common(), new.most_common(), strict=False))
+    if not pairs or len(gone) != len(new):
+        return None
+    for (_, was), (_, found) in pairs:
+        share = (was + found) / (n + m)
+        if abs(was / n - found / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
+            return None
+    what = "a value that is gone was" if len(pairs) == 1 else f"{len(pairs)} values that are gone were"
+    return f"{what} as frequent as {'a new one is' if len(pairs) == 1 else 'new ones are'}: another name?"
+
+
+def unit_of(before: StepCdf, now: StepCdf) -> float | None:
+    """How many times what they were all numbers are, if that is a factor between units; None if no unit explains it.
+
+    Around zero a wider spread looks like a small factor, and is none.
+    """
+    sides = before.finite(), now.finite()
+    if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):
+        return None
+    weights = np.diff(sides[0].cumulative, prepend=0)
+    mean = float(np.average(sides[0].values, weights=weights))
+    is_centred = abs(mean) < 0.5 * math.sqrt(float(np.average((sides[0].values - mean) ** 2, weights=weights)))
+    units = [unit for unit in (*UNITS, *(1 / unit for unit in UNITS)) if not is_centred or not 0.2 < unit < 5]
+    _, unit = min((_gap(sides[0].values * unit, sides), unit) for unit in units)
+    return unit if _explains(sides[0].values * unit, sides) else None
+
+
+def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> tuple[StepCdf, StepCdf] | None:
+    if before.numbers is None or now.numbers is None:
+        return None
+    sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
+    usable = min(side.total for side in sides) and max(np.abs(side.values[[0, -1]]).max() for side in sides) < LARGEST
+    return sides if usable else None
+
+
+def _gap(values: Values, sides: tuple[StepCdf, StepCdf]) -> float:
+    """The largest gap between the window and the baseline with other values in the place of its own."""
+    before, now = sides
+    order = np.argsort(values, kind="stable")
+    counts, values = np.diff(before.cumulative, prepend=0)[order].cumsum(), values[order]
+    points = np.concatenate((now.values, values))
+    points += 1e-9 * np.abs(points)  # as far as products are rounded
+    shares = np.concatenate(([0], counts))[np.searchsorted(values, points, side="right")] / before.total
+    return float(np.abs(shares - now.shares_at(points)).max())
+
+
+def _noise(n: float, m: float) -> float:
+    return CHANCE * math.sqrt(1 / n + 1 / m)
+
+
+def _looks(values: Values, sides: tuple[StepCdf, StepCdf]) -> bool:
+    """Whether the window looks like the baseline with these values."""
+    return _gap(values, sides) <= _noise(sides[0].total, sides[1].total) + LEAST_EFFECT / 2
+
+
+def _explains(values: Values, sides: tuple[StepCdf, StepCdf], most: float = EXPLAINED) -> bool:
+    """… and far more so than like the baseline itself."""
+    return _looks(values, sides) and _gap(values, sides) <= most * _gap(sides[0].values, sides)
+
+
+def _share_of(side: StepCdf, value: float) -> float:
+    below = np.nextafter(value, -np.inf)
+    return float(np.diff(side.shares_at(np.array([below, value])))[0])
+
+
+def _apart(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+    """Half the sum of what shares differ by."""
+    n, m = sum(before.values()), sum(now.values())
+    names = before.keys() | now.keys()
+    return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2
+
+
+def _new(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
+    return Counter({text: count for text, count in now.items() if text not in before})
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())

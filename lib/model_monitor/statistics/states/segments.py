@@ -1,0 +1,129 @@
+"""The states of one feature by segment: of rows that have a value of another column in common, or a range of it, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, split
+from model_monitor.statistics.states.profile import FeatureProfile
+from model_monitor.statistics.states.rows import RowRuns
+
+MOST_SEGMENTS = 50  # of one way to cut the rows; the rest are one more
+REST, MISSING = "(others)", "(missing)"
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Segmented(State):
+    """By each way to cut the rows, called as somebody wrote it (`plan`, `age:30:50`), the feature in each segment.
+
+    A segment's profile is called as the segment (`plan=business`, `30<=age<50`), and has all of its rows: the one called
+    `plan=(others)` has those that no other has. So the profiles of a cut add up to the feature's own counts.
+    """
+
+    KIND: ClassVar[str] = "segments"
+    VERSION: ClassVar[int] = 1
+
+    cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
+
+    def __add__(self, other: Segmented) -> Segmented:
+        """Segment by segment. What a side lacks may be among its others, if it has any, and belongs there in the sum, too."""
+        both = self.cuts.keys() | other.cuts.keys()
+        return Segmented({cut: _added(self.cuts.get(cut, {}), other.cuts.get(cut, {}), cut) for cut in sorted(both)})
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Of each cut its name and the profiles."""
+        cuts = (joined([cut.encode(), *(each.to_bytes() for each in of.values())]) for cut, of in self.cuts.items())
+        return {}, joined(cuts)
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
+        found: dict[str, dict[str, FeatureProfile]] = {}
+        for part in split(cls.KIND, payload):
+            cut, *profiles = split(cls.KIND, part)
+            segments = map(FeatureProfile.from_bytes, profiles)
+            found[cut.decode()] = {segment.name: segment for segment in segments}
+        return cls(found)
+
+    def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
+        """The same without the runs of rows that a baseline's scan keeps, and these, in the order of `in_segments`."""
+        runs, cuts = [], {}
+        for cut, segments in self.cuts.items():
+            runs += [segment.state(RowRuns) or RowRuns() for segment in segments.values()]
+            cuts[cut] = {
+                label: FeatureProfile.of(
+                    label, each.column_type, [state for state in each.states.values() if not isinstance(state, RowRuns)]
+                )
+                for label, each in segments.items()
+            }
+        return Segmented(cuts), runs
+
+
+def fits(cut: str, names: Collection[str]) -> bool:
+    """Whether all columns of a cut are there."""
+    parts = [cut] if cut in names else cut.split("*")
+    return all(part in names or part.partition(":")[0] in names for part in parts)
+
+
+def rest_of(cut: str) -> str:
+    """What the segment of all other rows is called."""
+    return f"{cut}={REST}"
+
+
+def in_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
+    """Every feature in every segment, called `spend in plan=business`."""
+    for feature in features:
+        found = feature.state(Segmented)
+        for segments in found.cuts.values() if found is not None else ():
+            yield from (replace(profile, name=name_in(feature.name, label)) for label, profile in segments.items())
+
+
+Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
+"""By cut and segment a feature in the baseline and in the window."""
+
+
+def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
+    """The segments that both know, but for those that are cut by the feature itself."""
+    sides = [each.state(Segmented) if each is not None else None for each in (before, now)]
+    if sides[0] is None or sides[1] is None:
+        return {}
+    cuts, others = sides[0].cuts, sides[1].cuts
+    found: dict[str, dict[str, tuple[FeatureProfile, FeatureProfile]]] = {}
+    for cut in sorted(cuts.keys() & others.keys()):
+        if now.name not in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
+            labels = sorted(cuts[cut].keys() | others[cut].keys())
+            nothing = {label: FeatureProfile(label, now.column_type) for label in labels}
+            found[cut] = {
+                label: (cuts[cut].get(label, nothing[label]), others[cut].get(label, nothing[label]))
+                for label in labels
+            }
+    return found
+
+
+def name_in(feature: str, segment: str) -> str:
+    """What a feature in a segment is called."""
+    return f"{feature} in {segment}"
+
+
+_Segments = Mapping[str, FeatureProfile]
+
+
+def _added(mine: _Segments, theirs: _Segments, cut: str) -> dict[str, FeatureProfile]:
+    rest = rest_of(cut)
+    kept, others = {}, []
+    for label in sorted(mine.keys() | theirs.keys()):
+        sides = [side for side in (mine, theirs) if label in side]
+        profile = sides[0][label] + sides[1][label] if len(sides) == 2 else sides[0][label]
+        is_whole = label == rest or all(label in side or rest not in side for side in (mine, theirs))
+        if is_whole:
+            kept[label] = profile
+        else:
+            others.append(profile)
+    named = sorted(kept.keys() - {rest}, key=lambda label: (-kept[label].data_types.total, label))
+    others += [kept.pop(label) for label in named[MOST_SEGMENTS:]]
+    for profile in others:
+        profile = replace(profile, name=rest)
+        kept[rest] = kept[rest] + profile if rest in kept else profile
+    return dict(sorted(kept.items()))

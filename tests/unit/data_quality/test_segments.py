@@ -1,0 +1,181 @@
+"""Drift by segment: found where the whole shows none, split into what changed in each segment and what in their shares."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.headline import SEGMENT_DRIFT, change_of
+from model_monitor.documents.page import percent
+from model_monitor.reports.history_page.compare import compare
+from model_monitor.reports.history_page.compare import page_of as compared_page
+
+PLANS = ["basic", "business", "student"]
+SHARES = [0.6, 0.06, 0.34]
+MONITOR = DataQualityMonitor(settings=MonitoringSettings(segments=("plan", "age:30:50"), rows="independent"))
+
+
+def users(rows, seed, business=0.0, missing=0.0, shares=SHARES):
+    random = np.random.default_rng(seed)
+    plan = random.choice(PLANS, rows, p=shares)
+    spend = random.normal(20, 5, rows) + np.where(plan == "student", -4, 0)
+    spend[plan == "business"] += business
+    frame = pd.DataFrame({"plan": plan, "age": random.integers(18, 80, rows), "spend": spend})
+    frame.loc[(plan == "business") & (random.random(rows) < missing), "spend"] = np.nan
+    frame["city"] = random.choice(["Graz", "Linz"], rows)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return run_baseline(users(20_000, seed=1), MONITOR, engine="local")
+
+
+def monitored(baseline, data, **monitor):
+    return run_monitoring(data, DataQualityMonitor(**monitor), baseline, engine="local")
+
+
+def of(findings, check, feature="spend"):
+    return [each for each in findings.results if each.check == check and each.feature == feature]
+
+
+def test_a_change_of_one_small_segment_is_found_where_the_whole_shows_none(baseline):
+    findings = monitored(baseline, users(1_000, seed=2, business=5.0))
+    [whole] = of(findings, "baseline_drift_check")
+    violated = [each for each in findings.results if each.is_violation]
+
+    assert whole.status is not CheckStatus.VIOLATED
+    assert [(each.feature, each.segment) for each in violated] == [("spend", "plan=business")]
+    assert "only in plan=business" in findings.summary()
+    assert "business" not in str(findings.headline(with_values=False))
+    assert "one segment of plan" in str(findings.headline(with_values=False))
+
+
+@pytest.mark.parametrize("window", [{"business": 40.0}, {"missing": 0.9}, {"shares": [0.1, 0.06, 0.84]}], ids=str)
+def test_the_parts_of_a_change_add_up_to_it(baseline, window):
+    data = users(5_000, seed=3, **window)
+    findings = monitored(baseline, data)
+    for result in findings.results:
+        for cut in {part.cut for part in result.parts or ()}:
+            total = sum(part.within + part.mix for part in result.parts if part.cut == cut)
+            if result.check == "completeness_check":
+                lacking = [frame[result.feature].isna().mean() for frame in (users(20_000, seed=1), data)]
+                assert total == pytest.approx(abs(lacking[1] - lacking[0]), abs=1e-12)
+            elif result.component != "missing":
+                assert total == pytest.approx(result.distance, abs=1e-12)
+    assert of(findings, "baseline_drift_check")[0].parts
+
+
+def test_the_parts_are_what_the_rows_say(baseline):
+    """By hand, of the shares of one place: w (F_W - F_B) within, (w - b) (F_B - F) by mix."""
+    before, after = users(20_000, seed=1), users(5_000, seed=3, business=40.0)
+    [drift] = of(monitored(baseline, after), "baseline_drift_check")
+    values = np.sort(np.concatenate([before.spend, after.spend]))
+    upto = [np.searchsorted(np.sort(frame.spend), values, side="right") / len(frame) for frame in (before, after)]
+    place = values[np.abs(upto[0] - upto[1]).argmax()]
+    part = next(each for each in drift.parts if each.segment == "plan=business")
+    b, w = ((frame.plan == "business").mean() for frame in (before, after))
+    was, now = ((frame.spend[frame.plan == "business"] <= place).mean() for frame in (before, after))
+
+    sketched = 0.003  # the whole's sketch of 20,000 values, and those of its segments
+    assert part.within == pytest.approx(w * (was - now), abs=sketched)
+    assert part.mix == pytest.approx((w - b) * ((before.spend <= place).mean() - was), abs=sketched)
+    assert part.rows == pytest.approx(w)
+
+
+def test_one_change_is_one_violation(baseline):
+    data = users(5_000, seed=3, business=40.0)
+    findings = monitored(baseline, data)
+    [drift] = of(findings, "baseline_drift_check")
+
+    assert drift.status is CheckStatus.VIOLATED
+    assert change_of(drift).endswith(f"of the change, {percent((data.plan == 'business').mean())} of the rows")
+    assert "only in plan=business" in change_of(drift)
+    assert {each.status for each in of(findings, SEGMENT_DRIFT)} <= {
+        CheckStatus.PASSED,
+        CheckStatus.NOT_JUDGED,
+        CheckStatus.CANNOT_TELL,
+    }
+    [told] = [each for each in of(findings, SEGMENT_DRIFT) if each.segment == "plan=business"]
+    assert told.reason == "the feature's baseline_drift_check is violated, and this is the same change"
+
+
+def test_a_change_of_the_shares_is_told_as_one(baseline):
+    findings = monitored(baseline, users(5_000, seed=4, shares=[0.1, 0.06, 0.84]))
+    [drift] = of(findings, "baseline_drift_check")
+
+    assert "as the shares of plan changed" in change_of(drift)
+
+
+def test_segments_share_the_budget_of_the_run(baseline):
+    budget = monitored(baseline, users(1_000, seed=5)).budget
+    levels = {family.family: family for family in budget.families}
+
+    assert sum(family.level for family in budget.families) == pytest.approx(budget.false_alarm_budget)
+    assert levels["segments"].tests == 3 * 3 + 3 * 3  # of three features each: by plan, and by three ranges of age
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.5])
+def test_healthy_windows_of_any_size_are_silent(baseline, missing):
+    for seed, rows in enumerate((30, 200, 1_000, 5_000), start=10):
+        findings = monitored(baseline, users(rows, seed=seed))
+        assert [each.segment for each in findings.results if each.is_violation] == []
+
+
+def test_a_window_without_one_segment_and_one_row_a_segment_are_no_alarm(baseline):
+    data = users(600, seed=7)
+    without = monitored(baseline, data[data.plan != "business"].head(3))
+
+    assert [each for each in of(without, SEGMENT_DRIFT) if each.is_violation] == []
+    assert {each.status for each in of(without, SEGMENT_DRIFT) if each.segment == "plan=business"} == {
+        CheckStatus.NOT_JUDGED
+    }
+
+
+def test_no_value_of_a_segment_is_told_where_values_are_hidden(baseline):
+    findings = monitored(baseline, users(1_000, seed=2, business=5.0), hide_values=True)
+    written = findings.files()
+
+    for name in ("checks.json", "report.html", "constraint_violations.json"):
+        assert b"business" not in written[name], name
+    assert "one segment of plan" in findings.summary()
+
+
+def test_the_tables_and_the_page_say_where(baseline):
+    findings = monitored(baseline, users(5_000, seed=3, business=40.0))
+    table = findings.to_pandas()
+    [drift] = table[(table.check == "baseline_drift_check") & (table.feature == "spend")].segment
+
+    assert drift == "plan=business"
+    assert "only in plan=business" in findings.report().html
+    assert json.loads(findings.files()["checks.json"])["checks"][0].keys() & {"segment", "where"} == set()
+
+
+def test_a_comparison_of_two_runs_says_where(baseline, tmp_path):
+    baseline.write(str(tmp_path / "before"))
+    monitored(baseline, users(5_000, seed=3, business=40.0)).write(str(tmp_path / "after"))
+    found = compare(str(tmp_path / "before"), str(tmp_path / "after"))
+
+    hints = [
+        hint
+        for section in compared_page(found).sections
+        for cards in section.blocks
+        for card in cards.cards
+        for hint in card.hints
+    ]
+    assert hints[0].startswith("only in plan=business: ")
+
+
+def test_without_history_segments_are_not_judged_by_a_distance_alone():
+    """Files by themselves, without parts: many small segments would pass a distance of 0.1 by chance."""
+    few = run_baseline(
+        users(60, seed=1), DataQualityMonitor(settings=MonitoringSettings(segments=("plan",))), engine="local"
+    )
+    findings = monitored(few, users(60, seed=8, business=40.0))
+
+    assert {each.status for each in of(findings, SEGMENT_DRIFT)} <= {CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL}

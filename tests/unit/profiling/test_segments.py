@@ -1,0 +1,178 @@
+"""A column by segment: which segment each row is in, and that segments add up to the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from model_monitor.data.profiling.segments import cuts_of
+from model_monitor.errors import BadConfiguration
+from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, fits
+
+ROWS = 3_000
+
+
+def orders(rows=ROWS, seed=3):
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "plan": random.choice(np.array(["basic", "business", None], object), rows, p=[0.7, 0.2, 0.1]),
+            "age": random.integers(18, 80, rows).astype(float),
+            "spend": random.normal(20, 5, rows),
+            "city": random.choice(["Graz", "Wien"], rows),
+        }
+    )
+    frame.loc[random.random(rows) < 0.05, ["spend", "age"]] = np.nan
+    return frame
+
+
+def baseline_of(data, *segments):
+    return run_baseline(data, DataQualityMonitor(settings=MonitoringSettings(segments=segments)), engine="local")
+
+
+def segments_in(baseline, feature, cut):
+    return baseline.state.feature(feature).state(Segmented).cuts[cut]
+
+
+@pytest.mark.parametrize("as_texts", [pytest.param(False, id="typed columns"), pytest.param(True, id="lines of CSV")])
+def test_the_segments_of_each_cut_add_up_to_the_feature(tmp_path, as_texts):
+    data = orders()
+    if as_texts:
+        data.to_csv(tmp_path / "orders.csv", index=False)
+        data = str(tmp_path / "orders.csv")
+    baseline = baseline_of(data, "plan", "age:30:50", "plan*city")
+
+    for feature in baseline.state.features:
+        for segments in feature.state(Segmented).cuts.values():
+            first, *others = segments.values()
+            types, counts, numbers = first.data_types, first.frequencies, [first.moments]
+            for each in others:
+                types += each.data_types
+                counts = counts and counts + each.frequencies
+                numbers.append(each.moments)
+            assert types == feature.data_types
+            assert sum(each.count for each in numbers) == feature.moments.count
+            assert sum(each.sum for each in numbers) == pytest.approx(feature.moments.sum)
+            if not feature.is_numeric:
+                assert dict(counts.counts) == feature.exact_domain
+
+
+def test_a_segment_is_what_a_profile_of_its_rows_alone_is():
+    data = orders()
+    found = segments_in(baseline_of(data, "plan*age:30:50"), "spend", "plan*age:30:50")["plan=basic & 30<=age<50"]
+    chosen = data[(data.plan == "basic") & (data.age >= 30) & (data.age < 50)]
+    alone = run_baseline(chosen, DataQualityMonitor(), engine="local").state.feature("spend")
+
+    assert found.data_types == alone.data_types
+    assert (found.moments.minimum, found.moments.maximum) == (alone.moments.minimum, alone.moments.maximum)
+    assert found.moments.standard_deviation == pytest.approx(alone.moments.standard_deviation)
+    assert found.kll.step_cdf()[0].tolist() == alone.kll.step_cdf()[0].tolist()
+
+
+def test_rows_without_a_value_are_a_segment():
+    data = orders()
+    found = segments_in(baseline_of(data, "plan", "age:40"), "city", "age:40")
+
+    assert found["age=(missing)"].data_types.total == data.age.isna().sum()
+    assert {"age<40", "age>=40", "age=(missing)"} == set(found)
+
+
+def test_a_sketch_of_many_rows_keeps_to_its_error():
+    random = np.random.default_rng(1)
+    data = pd.DataFrame({"plan": random.choice(["a", "b"], 200_000), "x": random.normal(size=200_000)})
+    sketch = segments_in(baseline_of(data, "plan"), "x", "plan")["plan=a"].kll
+    exact = np.sort(data.x[data.plan == "a"].to_numpy())
+    values, cumulative = sketch.step_cdf()
+    ranks = np.searchsorted(exact, values, side="right")
+
+    assert sketch.count == len(exact)
+    assert np.abs(ranks - cumulative).max() / len(exact) < 5 * sketch.error
+
+
+def test_of_many_values_the_most_frequent_are_segments_and_the_rest_is_one():
+    values = np.repeat([f"v{number:03}" for number in range(80)], np.arange(80, 0, -1))
+    data = pd.DataFrame({"code": np.random.default_rng(0).permutation(values), "x": np.arange(len(values)) % 7})
+    found = segments_in(baseline_of(data, "code"), "x", "code")
+
+    assert set(found) == {f"code=v{number:03}" for number in range(MOST_SEGMENTS)} | {"code=(others)"}
+    assert found["code=(others)"].data_types.total == sum(range(1, 31))
+
+
+def test_a_window_has_the_segments_of_a_baseline_with_more_than_fifty_values():
+    random = np.random.default_rng(0)
+    data = pd.DataFrame({"code": random.integers(0, 90, 5_000).astype(str), "x": random.normal(size=5_000)})
+    baseline = baseline_of(data, "code")
+    findings = run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
+
+    assert segments_in(findings.current, "x", "code") == segments_in(baseline, "x", "code")
+
+
+def in_segments(**rows):
+    """The state of a feature with so many rows by segment of `plan`."""
+    types = {label: FeatureProfile(f"plan={label}").data_types.__class__(text=count) for label, count in rows.items()}
+    label_of = {label: "plan=(others)" if label == "others" else f"plan={label}" for label in rows}
+    return Segmented(
+        {
+            "plan": {
+                label_of[label]: FeatureProfile.of(label_of[label], FeatureProfile().column_type, [types[label]])
+                for label in rows
+            }
+        }
+    )
+
+
+def test_what_one_side_may_have_among_its_others_is_among_those_of_the_sum():
+    found = (in_segments(a=5, b=3) + in_segments(a=2, others=4)).cuts["plan"]
+
+    assert {label: each.data_types.total for label, each in found.items()} == {"plan=a": 7, "plan=(others)": 7}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("colour", "'colour' of 'colour' is no column of the data; they are plan, age; write a column"),
+        ("age:50:30", "the bounds of 'age:50:30' are no rising numbers; write age:30:50"),
+        ("age:young", "are no rising numbers"),
+        ("plan*colour", "'colour' of 'plan\\*colour' is no column"),
+    ],
+)
+def test_a_cut_that_makes_no_sense_is_told(written, told):
+    with pytest.raises(BadConfiguration, match=told):
+        cuts_of([written], ["plan", "age"])
+
+
+def test_a_column_whose_name_looks_like_a_cut_is_a_column():
+    [cut] = cuts_of(["a*b:3"], ["a*b:3", "a"])
+
+    assert [part.name for part in cut.parts] == ["a*b:3"]
+    assert fits("a*b:3", ["a*b:3"])
+    assert not fits("a*b:3", ["a"])
+
+
+def test_a_column_of_lists_cuts_no_rows():
+    data = pd.DataFrame({"tags": [[1, 2], [3]], "x": [1, 2]})
+
+    with pytest.raises(BadConfiguration, match="'tags' has lists or maps, which cut no rows"):
+        baseline_of(data, "tags")
+
+
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        pytest.param(lambda data: data.drop(columns="plan"), "the data lacks the column", id="without the column"),
+        pytest.param(
+            lambda data: data.assign(plan=data.plan.str.upper()),
+            "of the rows have values that the baseline lacks",
+            id="written otherwise",
+        ),
+    ],
+)
+def test_a_window_that_cant_be_cut_is_told_and_judged_all_the_same(window, told):
+    baseline = baseline_of(orders(), "plan")
+    findings = run_monitoring(window(orders(seed=5)), DataQualityMonitor(), baseline, engine="local")
+
+    assert [hint.description for hint in findings.hints if hint.hint == "segments" and told in hint.description]
+    assert {"spend", "age", "city"} <= {result.feature for result in findings.results}
