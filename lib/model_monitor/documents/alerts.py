@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import ClassVar
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, whose
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
 from model_monitor.documents.document import Count, Document, Name, Number, Section
 
 
@@ -193,3 +193,23 @@ class Promotions(Document):
     def standing(self) -> tuple[Promotion, ...]:
         """Those that were not taken back; the last one counts."""
         return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)
+
+
+def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
+    """Which alarms of the window before are over in this one, told once: by the window that follows the last one that had it.
+
+    since: by cause, of the window before. began: when this one did.
+    """
+    judged: dict[str, bool] = {}
+    for each in results:
+        if each.status is not CheckStatus.NOT_JUDGED and since:
+            judged[cause(each)] = judged.get(cause(each), True) and each.status is not CheckStatus.VIOLATED
+    return tuple(
+        Hint(
+            hint="alarm_ended",
+            features=(name,),
+            description=f"{name}: back {f'since {began}' if began else 'in this window'}, it was an alarm since {start}",
+        )
+        for name, start in since.items()
+        if judged.get(name, False)
+    )

@@ -317,7 +317,8 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
     def told(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
             return result
-        members: dict[str, Any] = {"since": since.get(cause(result))}
+        known = [time for time in (since.get(cause(result)), result.since) if time]
+        members: dict[str, Any] = {"since": min(known, default=None)}
         if id(result) in numbers:
             members |= {"alarm": numbers[id(result)], "words": result.words or plain_words(result)}
         return result.model_copy(update=members)
@@ -329,26 +330,6 @@ def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """Since when each cause is there, the largest alarm first, for the window that follows one which `began` then."""
     found = (each for each in results if each.status is CheckStatus.VIOLATED)
     return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
-
-
-def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
-    """Which alarms of the window before are over in this one, told once: by the window that follows the last one that had it.
-
-    since: by cause, of the window before. began: when this one did.
-    """
-    judged: dict[str, bool] = {}
-    for each in results:
-        if each.status is not CheckStatus.NOT_JUDGED and since:
-            judged[cause(each)] = judged.get(cause(each), True) and each.status is not CheckStatus.VIOLATED
-    return tuple(
-        Hint(
-            hint="alarm_ended",
-            features=(name,),
-            description=f"{name}: back {f'since {began}' if began else 'in this window'}, it was an alarm since {start}",
-        )
-        for name, start in since.items()
-        if judged.get(name, False)
-    )
 
 
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:

@@ -266,6 +266,7 @@ class Finding:
     reason: str | None = None
     description: str | None = None
     against: str | None = None
+    since: str | None = None
 
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, ended, in_alarms
+from model_monitor.documents.alerts import ended
+from model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms
 
 
 def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):

@@ -159,6 +159,22 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
     assert history.profile("previous:1", entry(22).time).feature("age").kll.levels[0].tolist() == [21]
 
 
+def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
+    """Hours 26 to 28 had a fault; the hour after it is compared with those before."""
+    history = hours
+    for each in hours.entries()[26:29]:
+        history = history.with_window(replace(each, alarmed=True), [("baseline", "age", RAW)])
+
+    def values(history, reference, now):
+        return sorted(history.profile(reference, entry(now).time).feature("age").kll.levels[0].tolist())
+
+    assert values(history, "previous:3", 29) == [23, 24, 25]
+    assert values(history, "previous:3", 30) == [24, 25, 29]
+    assert values(history, "seasonal:2", 30) == [*range(2, 26, 2)]
+    assert values(history, "previous", 29) == [28]  # the window before, as it says
+    assert values(history.accepted(entry(28).window), "previous:3", 30) == [25, 28, 29]
+
+
 def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     some = replace(hours, folder=str(tmp_path / "some"))
     shutil.copytree(hours.folder, some.folder)

@@ -162,8 +162,18 @@ def test_a_missing_library_is_one_sentence_that_says_what_to_install(flavour, mo
         loaded(Model(flavour, f"model of {flavour}", b"x"))
 
 
-def test_a_file_that_is_no_model_is_one_sentence():
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'{"learner": 1}', r"broken.json can't be loaded as xgboost \(XGBoostError"),
+        (
+            b"not a model",
+            r"broken.json is neither JSON nor UBJSON, which xgboost .* reads; if an older version saved it",
+        ),
+    ],
+)
+def test_a_file_that_is_no_model_is_one_sentence(content, sentence):
     pytest.importorskip("xgboost", reason="xgboost-cpu is not installed")
 
-    with pytest.raises(BadConfiguration, match=r"broken.json can't be loaded as xgboost \(XGBoostError"):
-        loaded(Model("xgboost", "broken.json", b"not a model"))
+    with pytest.raises(BadConfiguration, match=sentence):
+        loaded(Model("xgboost", "broken.json", content))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
@@ -38,6 +38,9 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_shift,
 )
 from model_monitor.statistics.verdicts.variation import Raw, allowed_for, comparable, phi, unseen
+
+if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.memory import Lasting
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -73,10 +76,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: by reference and the name of the feature, those whose drift is tested."""
+    """ledger: of the budget. columns: by reference and the name of the feature, those whose drift is tested.
+    lasting: what windows say together, by feature.
+    """
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
+    lasting: Mapping[str, Lasting] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:

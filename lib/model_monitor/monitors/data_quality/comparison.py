@@ -34,6 +34,7 @@ from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
 
 if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.memory import Memory
     from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
@@ -55,6 +56,7 @@ class QualityBaseline(StoredBaseline):
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
+    memory: Memory | None = None
     attributions: Mapping[str, float] = field(default_factory=dict)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -99,14 +101,18 @@ class QualityBaseline(StoredBaseline):
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
 
-    def with_history(self, references: Mapping[str, Profile], past: Mapping[str, Past]) -> QualityBaseline:
-        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference."""
+    def with_history(
+        self, references: Mapping[str, Profile], past: Mapping[str, Past], memory: Memory | None = None
+    ) -> QualityBaseline:
+        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference.
+        memory: those beside the baseline, in their order.
+        """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
         distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history)
+        return replace(self, references=distributions, history=history, memory=memory)
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
@@ -331,6 +337,7 @@ class Comparison:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
+    memory: Memory | None = None
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
 

@@ -215,6 +215,7 @@ def _vector(feature: FeatureProfile, common: Common) -> VectorStatistics:
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
 VOLUME, SEGMENTS = "volume", "segments"
+LASTING = "lasting drift"  # what earlier windows and this one say together
 
 
 def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:

@@ -25,13 +25,22 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
     why_not_compared,
 )
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS, DRIFT, PREDICTIONS, SEGMENTS, VOLUME
+from model_monitor.monitors.data_quality.documents import (
+    COMPLETENESS,
+    CONTENTS,
+    DRIFT,
+    LASTING,
+    PREDICTIONS,
+    SEGMENTS,
+    VOLUME,
+)
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
 from model_monitor.statistics.verdicts.multiplicity import shared
 
 if TYPE_CHECKING:
+    from model_monitor.statistics.verdicts.memory import Lasting
     from model_monitor.statistics.verdicts.volume import Volume
 
 import_all(hints)
@@ -142,7 +151,15 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
-    return Calibration(ledger, with_adjusted(columns))
+    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))
+
+
+def _lasting_of(comparison: Comparison) -> Mapping[str, Lasting]:
+    if comparison.memory is None or not comparison.memory.says_something:
+        return {}
+    from model_monitor.monitors.data_quality.lasting import lasting
+
+    return lasting(comparison, comparison.memory)
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
@@ -167,6 +184,8 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
+    if comparison.memory is not None and comparison.memory.says_something:
+        tests[LASTING] = sum(each.is_drift_calibrated for each in features)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -236,6 +255,10 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             finding = _if_switched_on(check(feature, threshold), feature.settings)
         findings[check.name] = finding
     if DRIFT_CHECK in findings:
+        if feature.calibration is not None and feature.calibration.lasting:
+            from model_monitor.monitors.data_quality.lasting import with_lasting
+
+            findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
         result = finding.result(name, feature=feature.constraints.name)

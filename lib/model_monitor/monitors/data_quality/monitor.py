@@ -388,6 +388,7 @@ class DataQualityMonitor(Monitor):
                 references=known.references,
                 history=known.history,
                 volume=volume,
+                memory=known.memory,
                 settings=known.settings,
             )
         ]

@@ -8,18 +8,20 @@ replaces what it says of its window. Layout: docs/files.md.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.documents.run_description import time_of
 from model_monitor.errors import BadState
-from model_monitor.monitors.data_quality.distributions import WINDOW, Past
+from model_monitor.monitors.data_quality.distributions import BASELINE, WINDOW, Past
 from model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from model_monitor.reports.alerts import path_of
 from model_monitor.reports.history.archive import (
@@ -31,6 +33,7 @@ from model_monitor.reports.history.archive import (
     read_table,
 )
 from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.memory import SIGNED, Memory
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
@@ -52,6 +55,8 @@ _HISTORY = pa.schema(
 )
 
 
+_SIGNED = {b"signed": b"true"}  # of a file whose scores say which way a window went; those of earlier ones don't
+_HISTORY = _HISTORY.with_metadata(_SIGNED)
 _TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
 
 
@@ -87,12 +92,41 @@ class History:
         """The windows that ended before a time."""
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
 
-    def past(self, reference: str, baseline: str | None = None) -> Past:
-        """The raw statistics beside a reference of the windows without an alarm. baseline: only those held against it."""
+    def past(self, reference: str, baseline: str | None = None, suspects: Mapping[str, str] | None = None) -> Past:
+        """The raw statistics beside a reference of the windows without an alarm. baseline: only those held against it. suspects:
+        features that lead away from it, by the first window that does: from that on none is an example.
+        """
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
             kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
+        for name, since in (suspects or {}).items():
+            later = pc.and_(pc.equal(self.table["feature"], name), pc.greater_equal(self.table["window"], since))
+            kept = pc.and_(kept, pc.invert(later))
         return by_feature(self.table.filter(kept))
+
+    def memory(self, baseline: str) -> Memory | None:
+        """What the windows that were held against a baseline say together, by their times; None if there are none."""
+        kept = pc.and_(pc.equal(self.table["reference"], BASELINE), pc.equal(self.table["baseline"], baseline))
+        table = self.table.filter(kept).sort_by([("time", "ascending"), ("window", "ascending")])
+        if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
+            return None
+        windows = list(dict.fromkeys(table["window"].to_pylist()))
+        columns = list(dict.fromkeys(table["feature"].to_pylist()))
+        places = tuple(
+            pc.index_in(table[name], pa.array(values)).to_numpy()
+            for name, values in (("window", windows), ("feature", columns))
+        )
+
+        def matrix(values: Any, nothing: float) -> Any:
+            found = np.full((len(windows), len(columns)), nothing)
+            found[places] = values.to_numpy()
+            return found
+
+        scores = {name: matrix(table[name], math.nan) for name in SIGNED}
+        rows, effective = (matrix(table[name], math.nan) for name in ("rows", "effective"))
+        fine = matrix(table["alarmed"], 1.0) == 0
+        begins = (window.partition("/")[0] for window in windows)
+        return Memory(tuple(begins), tuple(columns), scores, rows, effective, fine)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """When each window ended, its rows and, of `NEWEST_ROW`, how old that was in minutes; but for those of which that was an
@@ -130,11 +164,11 @@ class History:
 
     def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
         """The sum of the states of the windows that a reference names of the window that ends at `time`; None if they are not all
-        there. A window in which a feature was an alarm that nobody accepted is no reference of that feature: the one before is.
-        `previous` is the window before, whatever was the matter with it.
+        there. A window in which a feature was an alarm that nobody accepted is no reference of that feature: what is mended would
+        be a change from the fault.
         """
         wanted, count = _named(reference, self.before(time).entries(), time)
-        alarmed, sums = {} if reference == "previous" else self._alarmed(), {}  # type: dict[str, set[str]], dict[str, list[FeatureProfile]]
+        alarmed, sums = self._alarmed() if ":" in reference else {}, {}  # type: dict[str, set[str]], dict[str, list[FeatureProfile]]
         rows, names = 0, None
         for entry in wanted:
             found = self._profile(entry, spark)
@@ -222,12 +256,13 @@ LOOKED_AT = 3  # so many times as many windows are looked at for those without a
 
 def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
     """The windows that a reference of the window that ends at `time` may mean, the latest first, and how many of them it takes at
-    most; none if there are too few.
+    most; none if there are too few. `previous` is the window before, whatever was the matter with it.
     """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
     if kind == "previous":
-        return (entries[: -LOOKED_AT * count - 1 : -1] if len(entries) >= count else []), count
+        looked_at = LOOKED_AT * count if number else 1
+        return (entries[: -looked_at - 1 : -1] if len(entries) >= count else []), count
     by_time = {time_of(entry.time): entry for entry in entries}
     times = [*sorted(by_time), time_of(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))

@@ -225,10 +225,14 @@ def with_history(
     history = read_history(config.output_path, spark).before(time)
     references = history.profiles(known.wanted_references, time, spark)
     past = {name: history.past(name) for name in references}
-    past[BASELINE] = history.past(BASELINE, baseline_id(reference_to_baseline(spark, config, monitor)))
+    against = baseline_id(reference_to_baseline(spark, config, monitor))
+    memory = history.memory(against)
+    past[BASELINE] = history.past(BASELINE, against, memory.suspects() if memory is not None else {})
     window = window_of(config)
     start = None if window is None else window.start
-    return known.with_history(references, past).with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
+    return known.with_history(references, past, memory).with_volume(
+        told[1], history.rows(), start, history.rows(NEWEST_ROW)
+    )
 
 
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:

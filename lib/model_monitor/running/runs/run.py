@@ -28,7 +28,7 @@ from model_monitor.data.reading.ledger import Ledger, clear_quarantine, remedy, 
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window
-from model_monitor.documents.check_results import CheckResult, Hint, ended, in_alarms
+from model_monitor.documents.check_results import CheckResult, Hint, in_alarms
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
 from model_monitor.errors import (
     NO_DATA,
@@ -242,8 +242,12 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if known is None else monitor.in_words(results, current.state, known)
         results = in_alarms(results, since or {})
-        began = window.start if window is not None else context.start if context is not None else None
-        over = ended(results, since or {}, moment(began) if began is not None else None)
+        over: tuple[Hint, ...] = ()
+        if since:
+            from model_monitor.documents.alerts import ended
+
+            began = window.start if window is not None else context.start if context is not None else None
+            over = ended(results, since, moment(began) if began is not None else None)
         return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known, over))
 
     return run.on_an_engine(compared, spark, engine)

@@ -36,7 +36,8 @@ FIELDS = (
     *("chi2", "freedom", "cell", "cells", "unseen"),
 )
 """rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
-cells. beyond, far: shares outside the reference's range, and further than half its width. chi2, freedom: of the chi-square test.
+cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
+beyond, far: shares outside the reference's range, and further than half its width. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
@@ -120,7 +121,14 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
 
 def of_categories(totals: Counts, windows: Windows) -> Raw:
     """totals: of each category in all windows and their reference."""
-    sizes, _, effective = _sizes(totals, windows)
+    sizes, others, effective = _sizes(totals, windows)
+
+    def placed() -> Raw:
+        order = np.argsort(-(totals if len(windows) > 1 else totals - windows[0]), kind="stable")
+        ranks = totals[order].cumsum()
+        scores, sides = (ranks - totals[order] / 2) / ranks[-1], (sizes, others, effective)
+        each = {"location": scores, "spread": (scores - 0.5) ** 2}
+        return {name: _mean_score(by, totals[order], windows[:, order], sides) for name, by in each.items()}
 
     def new() -> Raw:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
@@ -129,6 +137,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
+            **dict.fromkeys(("location", "spread"), placed),
             "unseen": new,
             **dict.fromkeys(OF_CELLS, lambda: _of_cells(totals, windows)),
         }
@@ -148,7 +157,7 @@ def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Co
         tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
         factor = phi(name, now, past)
         p = (
-            tests * student_above(now[name] / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
+            tests * student_above(abs(now[name]) / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
             if factor > 1
             else 0.0
         )
@@ -226,9 +235,7 @@ def _mean_score(scores: Values, totals: Counts, windows: Windows, sides: tuple[V
     total, sums = totals.sum(), windows @ scores
     differences = sums / sizes[:, 0] - (totals @ scores - sums) / others[:, 0]
     variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
-    found: Values = (
-        np.abs(differences) / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
-    )
+    found: Values = differences / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
     return found
 
 
@@ -264,7 +271,7 @@ def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
         "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": _scores(totals, windows).max(axis=1),
+        "cell": np.abs(_scores(totals, windows)).max(axis=1),
         "cells": cells,
     }
 
@@ -275,7 +282,7 @@ def _scores(totals: Counts, windows: Windows) -> Windows:
     expected = totals * share
     moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
     narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
-    scores: Windows = np.where(totals > 0, np.abs(moved) / narrower, 0.0)
+    scores: Windows = np.where(totals > 0, moved / narrower, 0.0)
     scores[:, totals >= totals.sum()] = 0.0  # the only category can't change
     return scores
 

@@ -1,0 +1,50 @@
+"""Drift that several windows show together: since when, and whether it is a violation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.monitors.data_quality.distributions import of_window
+from model_monitor.monitors.data_quality.documents import LASTING
+from model_monitor.monitors.protocol import Finding
+from model_monitor.statistics.verdicts.memory import AWAY, LONG_AWAY, Lasting, Memory
+
+THIS_WINDOW = "this window"
+AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, by {shift:+.2g} standard deviations"
+
+
+def lasting(comparison: Comparison, memory: Memory) -> Mapping[str, Lasting]:
+    """What the windows before and this one say together, of the features whose drift is calibrated."""
+    features = {each.constraints.name: each for each in comparison.features if each.is_drift_calibrated}
+    found = {name: of_window(each.baseline, each.now) for name, each in features.items()}
+    now = {name: raw for name, raw in found.items() if raw is not None}
+    limits = {name: each.settings.comparison_threshold for name, each in features.items()}
+    told = memory.with_window(THIS_WINDOW, now).lasting(limits)
+    return {name: each for name, each in told.items() if name in now}
+
+
+def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
+    """The drift check's finding, and since when windows have left the baseline: a violation if they say so together."""
+    calibration = feature.calibration
+    found = None if calibration is None else calibration.lasting.get(feature.constraints.name)
+    if calibration is None or found is None or found.since == THIS_WINDOW:
+        return finding
+    level, tests = calibration.share_of(LASTING)
+    adjusted = min(1.0, found.p * tests)
+    lasts = adjusted <= level or found.away >= LONG_AWAY
+    words = AWAY_SINCE.format(since=found.since, windows=found.windows, shift=found.shift)
+    if finding.status is CheckStatus.VIOLATED and lasts:
+        return replace(finding, since=found.since)
+    if finding.status in (CheckStatus.PASSED, CheckStatus.CANNOT_TELL):
+        if lasts:
+            text = finding.description or messages.drift_p_value(adjusted, level)
+            moved = replace(finding, status=CheckStatus.VIOLATED, reason=words, description=text, since=found.since)
+            p, component = found.p, found.component
+            return replace(moved, p=p, adjusted_p=adjusted, component=component, change=None, smallest_change=None)
+        if found.away >= AWAY:
+            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=words)
+    return finding
