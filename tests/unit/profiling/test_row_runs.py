@@ -10,6 +10,7 @@ from model_monitor.data.engine.protocol import PARTITION
 from model_monitor.data.profiling.partition import states_of_partition
 from model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from model_monitor.statistics.states import ColumnType, RowRuns
+from model_monitor.statistics.states.rows import values_of
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
@@ -25,7 +26,7 @@ def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), keeps_runs=True, tex
 
 
 def numbers(state, *, numeric=True):
-    return [run.values(numeric=numeric).astype(int).tolist() for run in state.runs]
+    return [values_of([run], numeric=numeric)[0].astype(int).tolist() for run in state.runs]
 
 
 def test_runs_are_neighbours_and_the_same_rows_of_every_column():
@@ -62,13 +63,13 @@ def test_texts_that_are_no_numbers_are_told_apart_by_hashes():
     found = runs_of(range(800), texts=lambda row: "abc"[row % 3])[1]
 
     assert numbers(found) == [[]] * 32
-    assert {len(set(run.values(numeric=False).tolist())) for run in found.runs} == {3}
+    assert {len(set(values_of([run], numeric=False)[0].tolist())) for run in found.runs} == {3}
 
 
 def test_missing_cells_are_rows_without_a_value():
     found = runs_of(range(800), texts=lambda row: None if row % 5 == 0 else "1.5")[1]
 
-    assert {(run.rows, len(run.values(numeric=True))) for run in found.runs} == {(25, 20)}
+    assert {(run.rows, len(values_of([run], numeric=True)[0])) for run in found.runs} == {(25, 20)}
 
 
 def test_nobody_else_keeps_runs():

@@ -292,7 +292,7 @@ class RowRunsGatherer:
         numbers: NDArray[np.float64]
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-        ends = np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1))
+        ends = [0, *np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1)).tolist()]
         if self._column.is_text and not self._column.hashed_by_spark:
             of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
             numbers, hashes = block.found[self._column.position].at(of_present)
@@ -302,10 +302,13 @@ class RowRunsGatherer:
                 numbers, hashes = parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
             else:
                 numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
-        for lot, end, count in zip(lots, ends, np.diff(ends, prepend=0), strict=True):
-            of_run = numbers[end - count : end]
-            is_number = ~np.isnan(of_run)
-            if hashes is None:
-                yield Run(lot, rows, of_run[is_number].tobytes())
+        is_number = ~np.isnan(numbers)
+        kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
+        bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
+        for place, lot in enumerate(lots):
+            start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
+            if bytes_of_hashes is None:
+                yield Run(lot, rows, bytes_of[first:last])
             else:  # texts are numbers if all of them are
-                yield Run(lot, rows, of_run[: count * is_number.all()].tobytes(), hashes[end - count : end].tobytes())
+                of_run = bytes_of[first:last] if last - first == end - start else b""
+                yield Run(lot, rows, of_run, bytes_of_hashes[start:end])

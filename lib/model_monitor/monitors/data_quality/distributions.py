@@ -32,6 +32,8 @@ from model_monitor.statistics.states import (
     State,
 )
 from model_monitor.statistics.states.ends import KEPT
+from model_monitor.statistics.states.profile import once
+from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
@@ -72,6 +74,7 @@ DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_
 """A day as ISO 8601 has it, with slashes, or as `31.12.2026`; a time may follow."""
 
 
+@once
 def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
@@ -86,6 +89,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     return ONCE if 2 * seen_once(counts) > feature.num_present else None
 
 
+@once
 def has_dates(feature: FeatureProfile) -> bool:
     """Whether the values are dates or times, as far as they are counted."""
     counts = feature.frequencies.counts if feature.frequencies is not None and not feature.is_numeric else {}
@@ -116,6 +120,7 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
     return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
 
 
+@once
 def may_rise(feature: FeatureProfile) -> bool:
     """Whether the values are keys, if they rise from row to row: whole numbers, nearly all different and evenly spread."""
     moments, sketch = feature.moments, feature.kll
@@ -200,6 +205,7 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
     return {feature.name: from_feature_profile(feature) for feature in profile.features}
 
 
+@once
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
     types = feature.data_types
@@ -321,22 +327,23 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     for feature, kept in zip(profile.features, runs, strict=False):
         if len(kept.runs) < FEWEST_WINDOWS:
             continue
-        parts = [run.values(numeric=feature.is_numeric) for run in kept.runs]
+        found, sizes = values_of(kept.runs, numeric=feature.is_numeric)
         rows = np.array([run.rows for run in kept.runs], dtype=float)
-        filled = [place for place, part in enumerate(parts) if len(part)]
-        if len(filled) < FEWEST_WINDOWS:
+        filled = sizes > 0
+        sizes = sizes[filled]
+        if len(sizes) < FEWEST_WINDOWS:
             continue
-        values, windows, places = _counted([parts[place] for place in filled])
+        values, windows, places = _counted(found, sizes)
         if len(values) > LARGEST_DOMAIN:
             continue
-        totals, sizes = windows.sum(axis=0), np.array([len(parts[place]) for place in filled])
+        totals = windows.sum(axis=0)
         if not are_by_time and (why := _why_unfit(places, sizes, totals, feature)):
             unfit[feature.name] = why
             continue
-        missing = rows[filled] - sizes
+        missing: Values = rows[filled] - sizes
         lacking = of_missing(missing, rows[filled], missing.sum(), rows[filled].sum())
         of_values = of_numbers(values, totals, windows) if feature.is_numeric else of_categories(totals, windows)
-        past[feature.name] = _whole({**lacking, **of_values}, len(filled))
+        past[feature.name] = _whole({**lacking, **of_values}, len(sizes))
     return Variation(past, unfit)
 
 
@@ -386,20 +393,20 @@ def _whole(found: Raw, windows: int) -> dict[str, Values]:
     return {name: np.asarray(found.get(name, nothing), dtype=float) for name in FIELDS}
 
 
-def _counted(parts: Sequence[Part]) -> tuple[Values, Windows, NDArray[np.int64]]:
+def _counted(found: Part, sizes: NDArray[np.int64]) -> tuple[Values, Windows, NDArray[np.int64]]:
     """The distinct values, how often each part has them, and which of them each value is. Of many numbers neighbours are one, but
-    for the ends.
+    for the ends. found: of all parts, of these sizes.
     """
-    values, places = np.unique(np.concatenate(parts), return_inverse=True)
+    values, places = np.unique(found, return_inverse=True)
     if len(values) > MOST_VALUES and values.dtype == np.float64:
         upto = np.cumsum(np.bincount(places))
         inner = np.searchsorted(upto, np.linspace(0, upto[-1], MOST_VALUES))
         ends = np.arange(ENDS), np.arange(len(values) - ENDS, len(values))
         kept = np.unique(np.concatenate((*ends, inner[inner < len(values)])))
         values, places = values[kept], np.searchsorted(kept, np.arange(len(values)))[places]
-    of_part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    windows = np.bincount(of_part * len(values) + places, minlength=len(parts) * len(values))
-    return values, windows.reshape(len(parts), -1).astype(float), places
+    of_part = np.repeat(np.arange(len(sizes)), sizes)
+    windows = np.bincount(of_part * len(values) + places, minlength=len(sizes) * len(values))
+    return values, windows.reshape(len(sizes), -1).astype(float), places
 
 
 def _why_unfit(

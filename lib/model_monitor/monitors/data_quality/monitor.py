@@ -374,6 +374,7 @@ class DataQualityMonitor(Monitor):
             is_same = each.current is profile and (each.is_matched, each.exact_classes) == (is_matched, as_service)
             if is_same and (each.volume == volume or layout is TOLD):
                 return each
+            each.__dict__.pop("features", None)  # they hold the whole as it holds them: let the window go
         known.beside[:] = [
             Comparison(
                 known.constraints,

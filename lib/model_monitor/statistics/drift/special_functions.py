@@ -22,6 +22,7 @@ _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
 _FEW = 300  # so few are faster one by one
 _NOTHING = 1e-17  # a term that is so small beside its sum changes nothing
+_OF_ODD = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom of a t distribution that is a normal one
 _SMALL = 20.0  # below it powers and gamma functions are multiplied as they are
 _LEAST_A, _MOST_LOG = 10.0, 1.0  # from where to where the sum of incomplete gamma functions has all digits
@@ -140,9 +141,10 @@ def kolmogorov_above(value: float) -> float:
         return 1.0
     square = value * value
     if value < 1:
-        terms = math.fsum(math.exp(-odd * odd * math.pi**2 / (8 * square)) for odd in (1, 3, 5, 7))
+        terms = math.fsum([math.exp(each / (8 * square)) for each in _OF_ODD])
         return 1 - math.sqrt(2 * math.pi) / value * terms
-    return 2 * math.fsum(sign * math.exp(-2 * k * k * square) for k, sign in ((1, 1), (2, -1), (3, 1), (4, -1)))
+    first, second, third, fourth = (math.exp(each * square) for each in (-2, -8, -18, -32))
+    return 2 * math.fsum((first, -second, third, -fourth))
 
 
 def _poisson(a: float, x: float) -> float:

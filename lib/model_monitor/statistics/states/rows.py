@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -208,9 +208,12 @@ class Run:
     numbers: bytes = b""
     hashes: bytes = b""
 
-    def values(self, *, numeric: bool) -> NDArray[np.float64] | NDArray[np.uint64]:
-        """The present cells in their order, as numbers or as what tells texts apart."""
-        return np.frombuffer(self.numbers, np.float64) if numeric else np.frombuffer(self.hashes, np.uint64)
+
+def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The present cells of all runs in their order, as numbers or as what tells texts apart, and how many each run has."""
+    cells = [run.numbers if numeric else run.hashes for run in runs]
+    sizes = np.array([len(each) // 8 for each in cells], np.int64)
+    return np.frombuffer(b"".join(cells), np.float64 if numeric else np.uint64), sizes
 
 
 @registered
