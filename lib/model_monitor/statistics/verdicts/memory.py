@@ -5,7 +5,7 @@ windows are held against how such sums vary: by the rows, by the baseline's own 
 wobble between windows, which may last for hours. Of each sum there is an e-value, a number whose mean is 1 at most
 where nothing changed, so that their mean is above 1/a in a share a of the healthy windows at most, whatever depends on what.
 
-Source: D4.13; Shin, Ramdas and Rinaldo 2022, "E-detectors"; Grünwald, de Heide and Koolen 2024, "Safe testing", 4.3.
+Source: D4.15; Shin, Ramdas and Rinaldo 2022, "E-detectors"; Grünwald, de Heide and Koolen 2024, "Safe testing", 4.3.
 """
 
 from __future__ import annotations
