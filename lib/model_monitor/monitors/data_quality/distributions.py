@@ -32,7 +32,6 @@ from model_monitor.statistics.states import (
     State,
 )
 from model_monitor.statistics.states.ends import KEPT
-from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
@@ -74,7 +73,6 @@ DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_
 """A day as ISO 8601 has it, with slashes, or as `31.12.2026`; a time may follow."""
 
 
-@once
 def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
@@ -89,7 +87,6 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     return ONCE if 2 * seen_once(counts) > feature.num_present else None
 
 
-@once
 def has_dates(feature: FeatureProfile) -> bool:
     """Whether the values are dates or times, as far as they are counted."""
     counts = feature.frequencies.counts if feature.frequencies is not None and not feature.is_numeric else {}
@@ -120,7 +117,6 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
     return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
 
 
-@once
 def may_rise(feature: FeatureProfile) -> bool:
     """Whether the values are keys, if they rise from row to row: whole numbers, nearly all different and evenly spread."""
     moments, sketch = feature.moments, feature.kll
@@ -205,7 +201,6 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
     return {feature.name: from_feature_profile(feature) for feature in profile.features}
 
 
-@once
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
     types = feature.data_types

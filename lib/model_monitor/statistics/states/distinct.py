@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -104,7 +103,7 @@ def _zeros() -> Registers:
 
 
 @registered
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class DistinctRegisters(State):
     """Registers of the values seen.
 
@@ -136,19 +135,14 @@ class DistinctRegisters(State):
 
     def _estimate(self, linear_up_to: float) -> int:
         """linear_up_to: the largest raw estimate that is counted linearly whatever comes of it."""
-        raw, unused = self._raw
+        shares = np.ldexp(1.0, -self.registers.astype(np.int32))  # 2^-register
+        raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
+        unused = REGISTERS - int(np.count_nonzero(self.registers))
         if unused:
             counted = REGISTERS * math.log(REGISTERS / unused)  # how many values leave so many registers empty
             if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
                 return _rounded(counted)
         return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
-
-    @cached_property
-    def _raw(self) -> tuple[float, int]:
-        """The raw estimate, and the registers where no hash fell."""
-        shares = np.ldexp(1.0, -self.registers.astype(np.int32))  # 2^-register
-        raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
-        return raw, REGISTERS - int(np.count_nonzero(self.registers))
 
     def __add__(self, other: DistinctRegisters) -> DistinctRegisters:
         """The registers of the values of both, exactly."""

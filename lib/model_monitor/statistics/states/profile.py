@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property, wraps
 from typing import Any, ClassVar, TypeVar
 
 from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType, VectorCounts
@@ -51,7 +50,6 @@ class Measures:
 
 
 S = TypeVar("S", bound=State)
-Found = TypeVar("Found")
 
 
 class ColumnType(Enum):
@@ -73,26 +71,12 @@ _TYPES_OF_NUMBERS: Mapping[ColumnType, InferredType] = {
 }
 
 
-def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
-    """What a function says of a profile, found at the first call."""
-    name = f"{function.__module__}.{function.__qualname__}"
-
-    @wraps(function)
-    def found(feature: FeatureProfile) -> Found:
-        if name not in feature.__dict__:
-            feature.__dict__[name] = function(feature)
-        answer: Found = feature.__dict__[name]
-        return answer
-
-    return found
-
-
 def _nothing_counted() -> dict[str, State]:
     return {DataTypeCounts.KIND: DataTypeCounts()}
 
 
 @registered
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FeatureProfile(State):
     """The states of one feature.
 
@@ -142,31 +126,31 @@ class FeatureProfile(State):
         found = self.states.get(kind.KIND)
         return found if isinstance(found, kind) else None
 
-    @cached_property
+    @property
     def data_types(self) -> DataTypeCounts:
         return self.state(DataTypeCounts) or DataTypeCounts()
 
-    @cached_property
+    @property
     def moments(self) -> Moments | None:
         return self.state(Moments)
 
-    @cached_property
+    @property
     def kll(self) -> KllSketch | None:
         return self.state(KllSketch)
 
-    @cached_property
+    @property
     def distinct(self) -> DistinctRegisters | None:
         return self.state(DistinctRegisters)
 
-    @cached_property
+    @property
     def frequencies(self) -> Frequencies | None:
         return self.state(Frequencies)
 
-    @cached_property
+    @property
     def vectors(self) -> VectorCounts | None:
         return self.state(VectorCounts)
 
-    @cached_property
+    @property
     def inferred_type(self) -> InferredType:
         """The type of the documents: a numeric column's own, else what the cells look like.
 
@@ -174,17 +158,17 @@ class FeatureProfile(State):
         """
         return _TYPES_OF_NUMBERS.get(self.column_type) or self.data_types.inferred_type()
 
-    @cached_property
+    @property
     def is_numeric(self) -> bool:
         """Whether all present cells are numbers."""
         return self.inferred_type in ("Integral", "Fractional")
 
-    @cached_property
+    @property
     def num_present(self) -> int:
         """Cells that are neither null nor NaN."""
         return self.data_types.present
 
-    @cached_property
+    @property
     def num_missing(self) -> int:
         """Cells that are null or NaN."""
         return self.data_types.missing
