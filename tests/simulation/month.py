@@ -171,6 +171,7 @@ def prepare(month: Month, folder: Path) -> None:
 # What is done. Paths are those of the world's folder, where the process works.
 
 MONITOR = {
+    "sagemaker_monitoring_schedule_name": "churn",  # a person says of which schedule a run is, too: it is the same run then
     "dataset_source": "captures/churn/AllTraffic",
     "dataset_format": "capture",
     "baseline": "baselines",
