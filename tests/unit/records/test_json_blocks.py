@@ -110,3 +110,11 @@ def test_members_that_are_not_in_the_schema_and_values_of_another_type_have_no_a
     for line in ('{"a": 1.5, "b": 1}', '{"a": "x"}', '{"a": [1]}'):
         assert columns_of(pa.array([line]).view(pa.binary()), schema) is None
     assert columns_of(pa.array(["{}", '{"a": 2}']).view(pa.binary()), schema).column("a").to_pylist() == [None, 2.0]
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+def test_a_line_that_goes_deeper_than_a_stack_is_not_asked_for(opening, closing):
+    deep = '{"deep": ' + opening * 100_000 + "1" + closing * 100_000 + "}"
+
+    assert columns_of(pa.array([deep, '{"deep": 1}'], pa.binary())) is None
+    assert columns_of(pa.array(['{"deep": [[1]]}', '{"deep": [[2]]}'], pa.binary())) is not None

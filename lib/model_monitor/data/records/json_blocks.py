@@ -14,6 +14,10 @@ import pyarrow.compute as pc
 from model_monitor.data.records.arrays import buffer_of, bytes_of, starts_of, utf_8_flags
 
 OPENING, CLOSING = b"{}"
+OPENING_LIST = ord("[")
+MOST_OPENED = (
+    100  # objects and lists of a line: Arrow's parser goes down into each, until its stack ends and the process with it
+)
 
 READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that JSON has not
 ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # a whole number has none
@@ -34,6 +38,10 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
     if (letters[ends[:-1]] != OPENING).any() or (letters[ends[1:] - 1] != CLOSING).any():
         return None
     texts, content = lines.view(pa.string()), letters.tobytes()
+    if content.count(b"{") + content.count(b"[") > len(lines):
+        opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
+        if np.diff(np.searchsorted(opened, ends)).max() > MOST_OPENED:
+            return None
     if any(each in content for each in READ_ANOTHER_WAY) or utf_8_flags(texts) is not None:
         return None
     if b"-0" in content and ZERO_WITH_SIGN.search(content):
