@@ -47,10 +47,10 @@ READING = (
     "for all beyond. Of texts they are the most frequent values, the others, and those that the baseline has not.",
     "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window in "
     "which nothing changed looks like this one.",
-    "Of each segment, within is what changed in it, and mix what its share of the rows did: together they are the whole change.",
     "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "
     "checks.json has all numbers.",
 )
+PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
 MOST_SEGMENTS_SHOWN = 12
 
 
@@ -169,7 +169,7 @@ def _parts_table(result: CheckResult) -> Iterator[PageTable]:
         titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
         numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
-        yield PageTable(titles, tuple(map(Line, numbers)))
+        yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
 
 
 _CALM = (
