@@ -18,7 +18,6 @@ from model_monitor.data.profiling.plan import (
     NULL_ELEMENTS,
     Block,
     ColumnPlan,
-    HashedTexts,
     ScanPlan,
     Texts,
     hashes_of,
@@ -141,23 +140,21 @@ class TextGatherer:
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
-            block.found[self._column.position] = HashedTexts(numbers, hashes)
+            found = Texts(present, None, self._kinds, numbers, hashes)
             self._frequencies.update(present, hashes=self._of_texts(hashes))
-            block.seen = self._column.position, Texts(present, None, self._kinds, numbers)
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
             numbers = self._numbers(texts, counts, missing)
             hashes = self._hashes_of_each(block, codes, texts)
-            block.found[self._column.position] = HashedTexts(numbers, hashes, codes)
-            numbers = None if numbers is None else numbers[codes]
+            found = Texts(texts, codes, self._kinds, numbers, hashes)
             self._frequencies.update(texts, counts, self._of_texts(hashes))
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
-            block.seen = self._column.position, Texts(texts, codes, self._kinds, numbers)
-        if numbers is None:
+        block.found[self._column.position] = found
+        if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
             finite = self._moments.update(numbers, missing=missing)

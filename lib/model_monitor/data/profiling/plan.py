@@ -170,48 +170,41 @@ and few enough to be in the processor's cache when their turn comes."""
 
 
 @dataclass(frozen=True, slots=True)
-class HashedTexts:
-    """What the gatherer of a column found of a block's present cells, or of those that differ: numbers, NaN where a text is none,
-    None if none is; hashes; and which of them each present cell is, None if they are the cells themselves."""
-
-    numbers: NDArray[np.float64] | None
-    hashes: Hashes
-    codes: NDArray[np.int32] | None = None
-
-    def at(self, places: NDArray[np.int64]) -> tuple[NDArray[np.float64], Hashes]:
-        """Numbers and hashes of the present cells at some places."""
-        found = places if self.codes is None else self.codes[places]
-        return np.full(len(found), np.nan) if self.numbers is None else self.numbers[found], self.hashes[found]
-
-
-@dataclass(frozen=True, slots=True)
 class Texts:
-    """The present cells of a text column.
+    """The present cells of a block's text column, as its gatherer found them.
 
     dictionary, codes: the different ones, and which of them each cell is; all of them, and None, where they were not sorted out.
-    kinds: of the dictionary's. numbers: of each cell, NaN where it is none; None if none is.
+    kinds, numbers, hashes: of the dictionary's. numbers: NaN where a text is none; None if none is. hashes: None if nobody asked.
     """
 
     dictionary: pa.Array
     codes: NDArray[np.int32] | None
     kinds: NDArray[np.int8]
     numbers: NDArray[np.float64] | None
+    hashes: Hashes | None = None
+
+    @property
+    def numbers_of_cells(self) -> NDArray[np.float64] | None:
+        return self.numbers if self.numbers is None or self.codes is None else self.numbers[self.codes]
+
+    def at(self, places: NDArray[np.int64]) -> tuple[NDArray[np.float64], Hashes]:
+        """Numbers and hashes of the present cells at some places."""
+        assert self.hashes is not None  # the gatherer's are
+        found = places if self.codes is None else self.codes[places]
+        return np.full(len(found), np.nan) if self.numbers is None else self.numbers[found], self.hashes[found]
 
 
 class Block:
     """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty.
 
-    found: by position, what the gatherers of columns of texts found of these rows, for those of their runs.
-    seen: the position of the text column that was looked at last, and what it has, for whoever looks at it next.
+    found: by position, what the gatherers of columns of texts found of these rows, for whoever looks at them next.
     """
-
-    seen: tuple[int, Texts] | None = None
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
         self._order: pa.Array | None = None
-        self.found: dict[int, HashedTexts] = {}
+        self.found: dict[int, Texts] = {}
 
     @property
     def rows(self) -> int:
@@ -229,11 +222,11 @@ class Block:
 
     def texts(self, column: ColumnPlan, accept_exponents: bool) -> Texts:
         """The present cells of a text column."""
-        if self.seen is not None and self.seen[0] == column.position:
-            return self.seen[1]
+        if column.position in self.found:
+            return self.found[column.position]
         encoded = self.cells(column).drop_null().dictionary_encode()
-        kinds, codes = classify(encoded.dictionary, accept_exponents=accept_exponents), encoded.indices.to_numpy()
-        return Texts(encoded.dictionary, codes, kinds, parse_numbers(encoded.dictionary, kinds)[codes])
+        texts, kinds = encoded.dictionary, classify(encoded.dictionary, accept_exponents=accept_exponents)
+        return Texts(texts, encoded.indices.to_numpy(), kinds, parse_numbers(texts, kinds))
 
     def order_by(self, time: ColumnPlan) -> pa.Array:
         """The places of the rows in the order of a column, those without a value last; found once for all columns."""

@@ -254,8 +254,8 @@ class SegmentsGatherer:
         else:
             of_rows = texts.kinds if texts.codes is None else texts.kinds[texts.codes]
             counts += np.bincount(codes * kinds + of_rows, minlength=len(found) * kinds).reshape(-1, kinds)
-        if texts.numbers is not None:
-            _take_numbers(texts.numbers, found, order, present)
+        if (numbers := texts.numbers_of_cells) is not None:
+            _take_numbers(numbers, found, order, present)
         different = None if texts.codes is None else len(texts.dictionary)
         self._too_many |= different is None or different > MOST_VALUES
         if self._too_many or texts.codes is None or different is None:

@@ -147,11 +147,7 @@ def rounded(suspect: Suspect) -> str | None:
         if whole[1] == 1.0 and whole[0] < 0.5 and len(sides[1].values) > 2:
             ways = np.rint, np.floor, np.ceil, np.trunc
             if any(_looks(way(scaled[0]) * step, sides) for way in ways):
-                return (
-                    f"all of them are whole {number_text(step)}s: rounded?"
-                    if step != 1
-                    else "all of them are whole numbers: rounded?"
-                )
+                return f"all of them are whole {'number' if step == 1 else number_text(step)}s: rounded?"
     return None
 
 

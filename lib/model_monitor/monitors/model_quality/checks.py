@@ -16,7 +16,7 @@ from model_monitor.documents.model_quality import (
     ModelQualityStatistics,
     ToleranceNote,
 )
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadDocument, BadState
 from model_monitor.monitors import protocol
 from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
@@ -31,6 +31,7 @@ from model_monitor.monitors.model_quality.measurement import (
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.protocol import Finding, StoredBaseline
+from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
@@ -131,10 +132,14 @@ class ModelBaseline(StoredBaseline):
         cls,
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None = None,
-        outcomes: Outcomes | None = None,
+        outcomes: State | None = None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        """The baseline that documents and states describe together."""
+        """The baseline that documents and states describe together. Raises BadState if the states are of something else."""
+        if outcomes is not None and not isinstance(outcomes, Outcomes):
+            raise BadState(
+                f"the baseline's states are of kind {outcomes.KIND!r}; name a baseline of the model's quality"
+            )
         evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
         if statistics is not None:
             return cls(constraints, statistics.classes or None, statistics.dataset.item_count, suggested, evidence)

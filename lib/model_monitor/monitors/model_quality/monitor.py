@@ -21,7 +21,7 @@ from model_monitor.documents.model_quality import Metrics, ModelQualityConstrain
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
-from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, level_of, violations_of
 from model_monitor.monitors.model_quality.estimated import concept_drift
 from model_monitor.monitors.model_quality.estimates import interval_of
@@ -142,8 +142,6 @@ class ModelQualityMonitor(Monitor):
         state: State | None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        if state is not None and not isinstance(state, Outcomes):
-            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
         return ModelBaseline.made_of(constraints, statistics, state, None if self.as_service else suggested)
 
     def check(

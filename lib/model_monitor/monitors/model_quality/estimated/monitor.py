@@ -25,7 +25,7 @@ from model_monitor.documents.model_quality import (
 from model_monitor.documents.page import CurveChart, Page, PageSection
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
-from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.calibration import CalibrationCheck, check_calibration, compact
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
 from model_monitor.monitors.model_quality.estimated.estimation import BUSINESS_VALUE, estimated
@@ -218,8 +218,6 @@ class EstimatedQualityMonitor(Monitor):
         state: State | None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        if state is not None and not isinstance(state, Outcomes):
-            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the model's quality")
         return ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
 
     def check(
