@@ -26,7 +26,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
-from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
+from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
@@ -81,6 +81,13 @@ def _as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) ->
     labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
     fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
     return replace(measures, segments=fitting, labels=labels)
+
+
+def _with_pairs(measures: Measures, known: Profile) -> Measures:
+    """The measures with what a baseline counts of several columns."""
+    states = (each.states.get(PAIRS) for each in known.features)
+    found = tuple(what for state in states if state is not None for what in getattr(state, "counts", ()))
+    return replace(measures, pairs=found) if found else measures
 
 
 def published_metrics(
@@ -222,6 +229,8 @@ class DataQualityMonitor(Monitor):
     time_column : str, optional
         The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
         time. By default from neighbours as they stand.
+    pairs : bool, default True
+        Whether columns that have to do with each other are found in a baseline, and judged in a window.
 
     Examples
     --------
@@ -247,6 +256,7 @@ class DataQualityMonitor(Monitor):
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
     time_column: str | None = None
+    pairs: bool = True
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -276,6 +286,8 @@ class DataQualityMonitor(Monitor):
             return measures
         if known is not None and known.profile is not None and known.constraints.monitoring.segments:
             measures = _as_cut(measures, known, dataset.names)
+        if self.pairs and known is not None and known.profile is not None:
+            measures = _with_pairs(measures, known.profile)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -300,7 +312,8 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        return replace(self.measures(), keeps_runs=not self.as_service, segments=segments)
+        pairs = self.pairs and not self.as_service
+        return replace(self.measures(), keeps_runs=not self.as_service, segments=segments, finds_pairs=pairs)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
