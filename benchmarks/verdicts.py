@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few|kinds|memory]
+python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|groups|few|kinds|memory]
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is
 a bound of
@@ -34,7 +34,7 @@ from model_monitor.monitors.data_quality.calibration import column_of
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.variation import Entry, new_history, read_history, write_history
-from model_monitor.running.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import (
@@ -390,6 +390,88 @@ def distribution(column: Column) -> FeatureDistribution:
     return FeatureDistribution(kind, column.rows, column.present, column.numbers, column.categories or None)
 
 
+def whole(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+    """Sessions of 20 rows whose columns are those of their user, as are missing values and the plan."""
+    data: dict[str, Any] = {f"x{place}": np.repeat(random.standard_normal(users), 20) for place in range(6)}
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    data["plan"] = np.repeat(random.choice(["basic", "plus", "premium", "trial"], users, p=shares), 20).astype(object)
+    missing = np.repeat(random.random(users) < (0.5 if wrong == "missing" else 0.1), 20)
+    data["age"] = np.where(missing, np.nan, random.standard_normal(20 * users))
+    if wrong == "new":
+        data["plan"][np.repeat(random.random(users) < 0.3, 20)] = "gold"
+    return moved(data, wrong)
+
+
+def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+    """Sessions of 1 to 39 rows, which have a third of their variance from their user."""
+    lengths = random.integers(1, 40, users)
+    rows = int(lengths.sum())
+
+    def drawn() -> Values:
+        own: Values = np.repeat(random.standard_normal(users), lengths) * 3**-0.5
+        return own + random.standard_normal(rows) * (2 / 3) ** 0.5
+
+    return moved({f"x{place}": drawn() for place in range(8)}, wrong)
+
+
+def alone(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+    """Rows by themselves."""
+    return moved({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
+
+
+def moved(data: dict[str, Any], wrong: str) -> dict[str, Any]:
+    rows = len(data["x0"])
+    if wrong == "shift":
+        data["x0"] = data["x0"] + 1.5
+    if wrong == "half":
+        data["x0"][rows // 2 :] += 4
+    return data
+
+
+def groups(full: bool) -> Iterator[Mark]:
+    """4: rows of users, beside a baseline in order and a shuffled one: what alarms, and what is found, on the first day."""
+    windows, tries = (720, 60) if full else (60, 20)
+    monitor = DataQualityMonitor()
+    for law, wrongs in (
+        (whole, ("shift", "half", "missing", "new")),
+        (partly, ("shift", "half")),
+        (alone, ("shift", "half")),
+    ):
+        for shuffled in (False, True):
+            for users in (10, 50, 100):
+                random = np.random.default_rng(SEED)
+                table = law(random, 1_000)
+                order = random.permutation(len(table["x0"])) if shuffled else np.arange(len(table["x0"]))
+                baseline = run_baseline(
+                    pa.table({name: pa.array(values[order], from_pandas=True) for name, values in table.items()}),
+                    monitor,
+                    engine="local",
+                )
+
+                def alarms(runs: int, wrong: str = "") -> int:
+                    tables = (law(random, users, wrong) for _ in range(runs))  # noqa: B023
+                    found = (
+                        run_monitoring(
+                            pa.table({name: pa.array(values, from_pandas=True) for name, values in each.items()}),
+                            monitor,
+                            baseline,  # noqa: B023
+                            engine="local",
+                        )
+                        for each in tables
+                    )
+                    return sum(bool(each.violations.violations) for each in found)
+
+                what = f"{law.__name__}, {users * 20:,} rows, baseline {'shuffled' if shuffled else 'in order'}"
+                healthy, most = alarms(windows), within(windows, BUDGET)
+                yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+                for wrong in wrongs:
+                    seen = alarms(tries, wrong)
+                    if users < 50 or (wrong in ("missing", "new") and users < 100):
+                        print(f"        {what}: {wrong} is found in {seen} of {tries}")
+                        continue
+                    yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+
+
 def few(full: bool) -> Iterator[Mark]:
     """A baseline of 1,500 rows beside windows of 800, twelve times as large as its parts: a text of 30 % of the rows has 45 %.
     Healthy windows of one law have that share each time, of the other shares that vary by 0.03.
@@ -685,7 +767,7 @@ def sessions(random: np.random.Generator, rows: int, _: object = None) -> Values
 
 PARTS = {
     part.__name__: part
-    for part in (budget, limits, columns, coverage, found, clustered, few, kinds, memory, elec2, speed, parts)
+    for part in (budget, limits, columns, coverage, found, clustered, groups, few, kinds, memory, elec2, speed, parts)
 }
 
 

@@ -181,6 +181,10 @@ class Monitor(ABC):
         """How the parts of a baseline vary. runs: of its rows, of every feature. None if nothing is learnt from them."""
         return None
 
+    def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """The baseline beside a window whose rows may come in groups, as runs of them tell."""
+        return known
+
     @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
         """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,17 @@ from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_R
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
+from model_monitor.statistics.verdicts.components import Component
+from model_monitor.statistics.verdicts.variation import (
+    ALONE,
+    FEWEST_WINDOWS,
+    LARGEST_GROWTH,
+    Groups,
+    Raw,
+    allowed_for,
+    comparable,
+    group_size,
+)
 
 if TYPE_CHECKING:
     from model_monitor.statistics.verdicts.memory import Memory
@@ -45,8 +56,8 @@ class QualityBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
-    attributions: the share of each feature in what moves the model. beside: the window that was last held against it, for all
-    that look at the two.
+    attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
+    beside: the window that was last held against it, for all that look at the two.
     """
 
     constraints: Constraints
@@ -58,6 +69,7 @@ class QualityBaseline(StoredBaseline):
     volume: Volume | None = None
     memory: Memory | None = None
     attributions: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, float] = field(default_factory=dict)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
@@ -147,6 +159,10 @@ class QualityBaseline(StoredBaseline):
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
+
+    def with_groups(self, groups: Mapping[str, float]) -> QualityBaseline:
+        """The same beside a window of which so many rows count as one, by feature."""
+        return replace(self, groups=groups) if groups else self
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
@@ -264,7 +280,38 @@ class FeatureComparison:
     def rows_stand_alone(self) -> bool:
         """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
         past = self.past(BASELINE)
-        return past is not None and group_size(past) == 1
+        return past is not None and group_size(past) == 1 and not self.whole.groups
+
+    @cached_property
+    def new_groups(self) -> float:
+        """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
+        past, found = self.past(BASELINE), self.whole.groups.get(self.constraints.name, 1.0)
+        shown = group_size(past) if past is not None else 1.0
+        return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
+
+    @cached_property
+    def groups(self) -> Groups:
+        """How many rows of the window count as one."""
+        found = self.whole.groups
+        if not found:
+            return ALONE
+        own, most = found.get(self.constraints.name, 1.0), max(found.values())
+        return Groups(own, most, self.new_groups, self.whole.new_groups)
+
+    @cached_property
+    def chance_of_missing(self) -> float:
+        """How likely so many missing values are as windows vary, or rows in groups do; 0 of rows by themselves."""
+        past, now = self.past(BASELINE), of_window(self.baseline, self.now)
+        if past is None or now is None:
+            return 0.0
+        return allowed_for(Component("missing", 0.0, 1.0), now, comparable(now, past), self.groups).p
+
+    @cached_property
+    def row_groups(self) -> float:
+        """How many rows count as one, by whatever shows it."""
+        past = self.past(BASELINE)
+        shown = group_size(past) if past is not None else 1.0
+        return max(self.new_groups, 1.0 if math.isnan(shown) else shown)
 
     @property
     def family(self) -> str:
@@ -318,11 +365,12 @@ class Comparison:
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
     `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
-    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
-    type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard. references: what else it is compared with, by name, as `previous:8`.
-    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows. settings: those in
-    force for each feature, if they are at hand. known: what chance may do to the run, once it is found.
+    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a type holds what
+    fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows. before: the baseline's
+    states, for the guard. references: what else it is compared with, by name, as `previous:8`. history: how features varied
+    beside each reference. volume: rows of earlier windows; None if nobody knows. groups: how many rows of the window count as
+    one, by feature, where they are more. settings: those in force for each feature, if they are at hand. known: what chance may
+    do to the run, once it is found.
     """
 
     constraints: Constraints
@@ -338,6 +386,7 @@ class Comparison:
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
+    groups: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
 
@@ -358,6 +407,11 @@ class Comparison:
     def extra(self) -> tuple[str, ...]:
         """The columns of the current data that constraints.json lacks; of a name that occurs again the later ones."""
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
+
+    @cached_property
+    def new_groups(self) -> float:
+        """The most rows that count as one in a feature, where its baseline's parts don't show it; else 1."""
+        return max((feature.new_groups for feature in self.features), default=1.0) if self.groups else 1.0
 
     @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:

@@ -145,13 +145,15 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
         name = feature.constraints.name
         for reference in feature.judged_references:
             before = feature.references.get(reference, feature.baseline)
-            column = column_of(before, feature.now, tested=tested, past=feature.past(reference))
+            past = feature.past(reference)
+            column = column_of(before, feature.now, tested=tested, past=past, groups=feature.groups)
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
-            column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
+            past = feature.past_in(label)
+            column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups)
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))

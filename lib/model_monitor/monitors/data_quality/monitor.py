@@ -27,7 +27,13 @@ from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
+from model_monitor.monitors.data_quality.distributions import (
+    FeatureDistribution,
+    Variation,
+    from_profile,
+    groups_of,
+    of_parts,
+)
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
@@ -60,6 +66,7 @@ from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.columns import chosen
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+from model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -259,7 +266,8 @@ class DataQualityMonitor(Monitor):
     def measures(self) -> Measures:
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
         metrics = chosen(self.column_metrics)
-        return Measures(accept_exponents=self.accept_exponents, column_metrics=metrics, time_column=self.time_column)
+        rows = 0 if self.as_service else ROWS_OF_A_WINDOW
+        return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
 
     def expecting(
         self,
@@ -300,7 +308,7 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        return replace(self.measures(), keeps_runs=not self.as_service, segments=segments)
+        return replace(self.measures(), run_rows=0 if self.as_service else FEWEST_ROWS, segments=segments)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -308,6 +316,9 @@ class DataQualityMonitor(Monitor):
 
             profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
+
+    def grouped(self, known: QualityBaseline, profile: Profile, runs: Sequence[RowRuns]) -> QualityBaseline:
+        return known.with_groups(groups_of(profile, runs))
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from model_monitor.monitors.data_quality.scan import scanned
@@ -389,6 +400,7 @@ class DataQualityMonitor(Monitor):
                 history=known.history,
                 volume=volume,
                 memory=known.memory,
+                groups=known.groups,
                 settings=known.settings,
             )
         ]

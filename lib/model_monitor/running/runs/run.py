@@ -18,7 +18,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.reading.data import Data, EngineName, read_data
@@ -232,15 +232,17 @@ def run_monitoring(
         matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
         current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
         results: tuple[CheckResult, ...] = ()
+        runs, current, beside = current.runs, replace(current, runs=()), known
         if known is not None:
             _log_matching(current.ledger)
-            results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+            beside = monitor.grouped(known, current.state, runs)
+            results = monitor.check(current.state, current.metrics, beside, _layout(dataset, current.ledger))
         results = (*results, *monitor.answered(current.judged, current.checks)[0])
         if decisions:
             from model_monitor.documents.alerts import accepted
 
             results = accepted(results, decisions)
-        results = results if known is None else monitor.in_words(results, current.state, known)
+        results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
         over: tuple[Hint, ...] = ()
         if since:
@@ -248,7 +250,7 @@ def run_monitoring(
 
             began = window.start if window is not None else context.start if context is not None else None
             over = ended(results, since, moment(began) if began is not None else None)
-        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known, over))
+        return _findings(monitor, current, results, beside, _hinted(monitor, current, dataset, beside, over))
 
     return run.on_an_engine(compared, spark, engine)
 
