@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -34,6 +34,7 @@ from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
 
 if TYPE_CHECKING:
+    from model_monitor.data.reading.dataset import Dataset
     from model_monitor.statistics.verdicts.memory import Memory
     from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
@@ -45,8 +46,8 @@ class QualityBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
-    attributions: the share of each feature in what moves the model. beside: the window that was last held against it, for all
-    that look at the two.
+    attributions: the share of each feature in what moves the model. source: opens its rows again; None if nobody knows how.
+    beside: the window that was last held against it, for all that look at the two.
     """
 
     constraints: Constraints
@@ -58,6 +59,7 @@ class QualityBaseline(StoredBaseline):
     volume: Volume | None = None
     memory: Memory | None = None
     attributions: Mapping[str, float] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
@@ -151,6 +153,9 @@ class QualityBaseline(StoredBaseline):
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
         return replace(self, attributions=shares)
+
+    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
+        return replace(self, source=source)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same with how its parts vary."""
