@@ -98,6 +98,10 @@ class StoredBaseline:
         """The same, knowing how its own parts vary (`Monitor.variation`)."""
         return self
 
+    def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
+        """The same, knowing how to open its rows again."""
+        return self
+
     def raw_statistics(
         self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
@@ -199,6 +203,12 @@ class Monitor(ABC):
 
     def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
         """The results of a window, violated ones in words."""
+        return results
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, /
+    ) -> tuple[CheckResult, ...]:
+        """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
         return results
 
     def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -45,6 +45,7 @@ from model_monitor.statistics.verdicts.variation import (
 )
 
 if TYPE_CHECKING:
+    from model_monitor.data.reading.dataset import Dataset
     from model_monitor.statistics.verdicts.memory import Memory
     from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
@@ -57,6 +58,7 @@ class QualityBaseline(StoredBaseline):
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
     attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
+    source: opens its rows again; None if nobody knows how.
     beside: the window that was last held against it, for all that look at the two.
     """
 
@@ -70,6 +72,7 @@ class QualityBaseline(StoredBaseline):
     memory: Memory | None = None
     attributions: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, float] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
@@ -167,6 +170,9 @@ class QualityBaseline(StoredBaseline):
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
         return replace(self, attributions=shares)
+
+    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
+        return replace(self, source=source)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same with how its parts vary."""

@@ -79,17 +79,6 @@ LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch take
 _DRIFT = "baseline_drift_check"
 
 
-def _as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
-    """The measures with the segments of a baseline, by those columns that the data has."""
-    from model_monitor.statistics.states.segments import Segmented, fits
-
-    assert known.profile is not None
-    found = known.profile.features[0].state(Segmented) if known.profile.features else None
-    labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
-    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
-    return replace(measures, segments=fitting, labels=labels)
-
-
 def published_metrics(
     profile: Profile, results: Iterable[CheckResult], constraints: Constraints
 ) -> Iterator[PublishedMetric]:
@@ -229,6 +218,9 @@ class DataQualityMonitor(Monitor):
     time_column : str, optional
         The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
         time. By default from neighbours as they stand.
+    find_causes : bool, default True
+        Whether the data is read again where something is violated, to say in which segment the change is, and from which files,
+        times or clients its rows are.
 
     Examples
     --------
@@ -254,6 +246,7 @@ class DataQualityMonitor(Monitor):
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
     time_column: str | None = None
+    find_causes: bool = True
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -283,7 +276,9 @@ class DataQualityMonitor(Monitor):
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
         if known is not None and known.profile is not None and known.constraints.monitoring.segments:
-            measures = _as_cut(measures, known, dataset.names)
+            from model_monitor.monitors.data_quality.segments import as_cut
+
+            measures = as_cut(measures, known, dataset.names)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -411,6 +406,15 @@ class DataQualityMonitor(Monitor):
     ) -> tuple[CheckResult, ...]:
         size, hide = self.max_domain_size, self.hide_values
         return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline, dataset: Dataset
+    ) -> tuple[CheckResult, ...]:
+        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
+            return results
+        from model_monitor.monitors.data_quality.causes import pinned_down
+
+        return pinned_down(results, profile, known, dataset, self.time_column, hide_values=self.hide_values)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)

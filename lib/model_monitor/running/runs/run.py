@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.reading.data import Data, EngineName, read_data
@@ -132,9 +133,13 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
+    again = partial(read_data, data, dataset_format, window=window, spark=spark, engine=engine)
+    source = (
+        None if isinstance(data, Dataset | Iterator) else again
+    )  # a data set is the caller's, a stream is read once
 
     def profiled(dataset: Dataset) -> Baseline:
-        baseline = run.profiled(dataset, monitor.measures_of_baseline())
+        baseline = replace(run.profiled(dataset, monitor.measures_of_baseline()), source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
         return baseline
@@ -244,6 +249,7 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
+        results = results if known is None else monitor.pinned_down(results, current.state, known, matched)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended
@@ -375,6 +381,7 @@ def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
             return known
     found: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
     found = found.with_parts(baseline.variation) if baseline.variation is not None else found
+    found = found.with_source(baseline.source) if baseline.source is not None else found
     baseline.known[:] = [(monitor, found)]
     return found
 
