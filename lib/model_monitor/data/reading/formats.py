@@ -159,10 +159,10 @@ class SparkFormat:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg"}
+LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
 """What reads a table without Spark, by who keeps it."""
 
-_AT_A_PATH = re.compile(r"(delta|iceberg)\.`(.+)`", re.IGNORECASE)
+_AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
 
 
 def keeper_at(table: str) -> tuple[str, str] | None:
