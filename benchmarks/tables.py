@@ -59,9 +59,7 @@ def main() -> None:
     first = (costs[COMMITS // 4, rows] - costs[1, rows]) / (COMMITS // 4 - 1)
     last = (costs[COMMITS, rows] - costs[COMMITS // 4, rows]) / (COMMITS - COMMITS // 4)
     few = costs[COMMITS, rows // 10] / COMMITS
-    print(
-        f"a commit among the first {COMMITS // 4} {first:.3f} s, among those to {COMMITS} {last:.3f} s; of {rows // 10:,} rows {few:.3f} s"
-    )
+    print(f"a commit of {rows // 10:,} rows {few:.3f} s; of {rows:,} rows at first {first:.3f} s, later {last:.3f} s")
     ratio = last / first
     print(f"{ratio:.2f} times, at most {LINEAR:g} wanted: {'reached' if ratio <= LINEAR else 'missed'}")
 

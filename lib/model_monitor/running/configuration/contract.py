@@ -251,6 +251,10 @@ class JobConfig(BaseModel):
         None, "Share of the captured events to look at, the same ones in every run."
     )
 
+    target_model: str | None = _of_analysis(
+        None, "Of captures of a multi-model endpoint those of this targetModel.", "NAME", default="all"
+    )
+
     allow_mixed_encodings: kinds.Switch = _of_monitoring(
         False,
         "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",

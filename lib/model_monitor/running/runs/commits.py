@@ -210,21 +210,18 @@ def _learn(windows: Sequence[_Window], job: Job, monitor: DataQualityMonitor) ->
 
 
 def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
-    """The columns that tell commits apart, as partitions and keys do: each commit has one value of them, or none below those of
-    the commit before.
+    """The columns that tell commits apart, as partitions, keys and times do: each commit has one value, or a mean that is never
+    below that of the commit before.
     """
     by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
     found = []
     for name in by_name[-1]:
         features = [each[name] for each in by_name if name in each and each[name].num_present]
         single = all(each.distinct is not None and round(each.distinct.estimate()) == 1 for each in features)
-        pairs = [(one.moments, other.moments) for one, other in pairwise(features)]
-        rises = all(
-            one and other and one.count and other.count and one.maximum <= other.minimum for one, other in pairs
-        )
-        moves = rises and features[0].moments != features[-1].moments
+        means = [each.moments.average for each in features if each.moments and each.moments.count]
+        rises = len(means) == len(features) and all(one <= other for one, other in pairwise(means))
         texts = {tuple(each.exact_domain or ()) for each in features}
-        if len(features) >= LEAST and (moves or (single and len(texts) >= FEWEST_VALUES)):
+        if len(features) >= LEAST and ((rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)):
             found.append(name)
     return found
 
