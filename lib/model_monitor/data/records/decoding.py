@@ -61,7 +61,8 @@ class Reading:
     a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
     exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, JSON
     arrays are no rows, and a row of scores is no score for each row. escape: what stands before a quote within quotes of
-    CSV. opens_base64: whether BASE64 whose content type is CSV or JSON is read as that.
+    CSV. opens_base64: whether BASE64 whose content type is CSV or JSON is read as that. target_model: of a multi-model endpoint;
+    records of its other models are left out.
     """
 
     halves: tuple[str, ...]
@@ -74,6 +75,7 @@ class Reading:
     exact_keys: bool = False
     escape: str = RFC_4180_ESCAPE
     opens_base64: bool = True
+    target_model: str | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -291,9 +293,11 @@ def _plain(value: Any) -> Any:
 
 
 def _require_time_and_sample(document: Any, reading: Reading, path: str, line: bytes) -> None:
-    if reading.window is None and reading.sample is None:
+    if reading.window is None and reading.sample is None and reading.target_model is None:
         return
     metadata = _object_in(document, "eventMetadata") or {}
+    if reading.target_model is not None and metadata.get("targetModel") != reading.target_model:
+        raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
         text = metadata.get("inferenceTime")
         time = hour_of_path(path) if text is None else parse_time(json_text(text))
