@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|groups|few|kinds|memory]
+    for part in (budget, limits, columns, coverage, found, clustered, groups, few, kinds, free, memory, elec2, speed, parts)
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is
 a bound of
@@ -13,6 +13,7 @@ import argparse
 import functools
 import math
 import os
+import re
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
@@ -546,6 +548,66 @@ def kinds(full: bool) -> Iterator[Mark]:
         yield Mark(f"found: 10 of 2,000 of {name}, windows of {windows // each}", seen, "all", seen == windows // each)
 
 
+def free(full: bool) -> Iterator[Mark]:
+    """Free texts, ids, whole rows and times: healthy windows of 1,000 rows are silent, and planted faults are found."""
+    windows, each = (2_000, 100) if full else (200, 50)
+    random = np.random.default_rng()
+    alarms, seen = 0, dict.fromkeys(FREE, 0)
+    for _ in range(windows // each):
+        baseline = run_baseline(free_columns(random, 10_000), DataQualityMonitor(), engine="local")
+
+        def violated_by(window: pd.DataFrame, baseline: Any = baseline) -> set[str]:
+            results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+            return {each.check for each in results if each.is_violation}
+
+        for place in range(each):
+            alarms += bool(violated_by(free_columns(random, 1_000)))
+            if place < each // 10:
+                for name, (check, fault) in FREE.items():
+                    seen[name] += check in violated_by(fault(free_columns(random, 1_000)))
+    most, tries = within(windows, BUDGET), windows // each * (each // 10)
+    yield Mark(f"windows of {windows:,} free columns with an alarm", alarms, f"<= {most}", alarms <= most)
+    for name, found in seen.items():
+        yield Mark(f"found: {name}, windows of {tries}", found, ">= 95 %", found >= 0.95 * tries)
+
+
+def free_columns(random: np.random.Generator, rows: int) -> pd.DataFrame:
+    drawn = random.integers(0, 10**6, (rows, 30))
+    notes = [
+        " ".join(f"w{word:x}" for word in of[:size]) for of, size in zip(drawn, random.poisson(8, rows), strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "id": [f"{number:012x}" for number in random.integers(0, 2**48, rows)],
+            "number": random.permutation(10**6)[:rows],
+            "note": notes,
+            "seen": random.integers(1_700_000_000, 1_700_003_600, rows),
+            "spend": random.lognormal(3, 1, rows),
+        }
+    )
+
+
+def with_words(column: str, change: Callable[[str], str]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda frame: frame.assign(**{column: frame[column].map(change)})
+
+
+def twice(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """2 % of the rows are there twice, as far as these columns go."""
+    frame.loc[:19, columns] = frame.loc[20:39, columns].to_numpy()
+    return frame
+
+
+FREE: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "8 words become 3": ("text_length_check", with_words("note", lambda text: " ".join(text.split()[:3]))),
+    "words are joined": ("text_words_check", with_words("note", lambda text: text.replace(" ", "_"))),
+    "letters become digits": ("text_letters_check", with_words("note", lambda text: re.sub("[a-f]", "7", text))),
+    "2 % of the ids twice": ("repeated_value_check", lambda frame: twice(frame, ["id"])),
+    "2 % of the whole numbers twice": ("repeated_value_check", lambda frame: twice(frame, ["number"])),
+    "2 % of the rows twice": ("repeated_rows_check", lambda frame: twice(frame, [*frame])),
+    "seconds become milliseconds": ("time_unit_check", lambda frame: frame.assign(seen=frame["seen"] * 1_000)),
+}
+
+
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
     return [pattern.format(number) for number in random.integers(0, 99_999, rows)]
 
@@ -767,7 +829,7 @@ def sessions(random: np.random.Generator, rows: int, _: object = None) -> Values
 
 PARTS = {
     part.__name__: part
-    for part in (budget, limits, columns, coverage, found, clustered, groups, few, kinds, memory, elec2, speed, parts)
+    for part in (budget, limits, columns, coverage, found, clustered, groups, few, kinds, free, memory, elec2, speed, parts)
 }
 
 
