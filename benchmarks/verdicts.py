@@ -829,7 +829,22 @@ def sessions(random: np.random.Generator, rows: int, _: object = None) -> Values
 
 PARTS = {
     part.__name__: part
-    for part in (budget, limits, columns, coverage, found, clustered, groups, few, kinds, free, memory, elec2, speed, parts)
+    for part in (
+        budget,
+        limits,
+        columns,
+        coverage,
+        found,
+        clustered,
+        groups,
+        few,
+        kinds,
+        free,
+        memory,
+        elec2,
+        speed,
+        parts,
+    )
 }
 
 

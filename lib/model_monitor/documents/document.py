@@ -154,7 +154,7 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, what stood in those that are None, and the integers of those that are doubles."""
+    """What a file had: the members in its order, what stood in those that are None, and integers of those that are doubles."""
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]

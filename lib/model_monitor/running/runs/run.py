@@ -235,9 +235,10 @@ def run_monitoring(
 
     def compared(dataset: Dataset) -> Findings:
         matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
-        return judged(run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end)), dataset)
+        current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
+        return judged(current, dataset, matched)
 
-    def judged(current: Baseline, dataset: Dataset | None) -> Findings:
+    def judged(current: Baseline, dataset: Dataset | None, matched: Dataset | None) -> Findings:
         results: tuple[CheckResult, ...] = ()
         runs, current, beside = current.runs, replace(current, runs=()), known
         if known is not None:
@@ -251,7 +252,8 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
-        results = results if known is None else monitor.pinned_down(results, current.state, known, matched)
+        if beside is not None and matched is not None:
+            results = monitor.pinned_down(results, current.state, beside, matched)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended
@@ -261,7 +263,7 @@ def run_monitoring(
         return _findings(monitor, current, results, beside, _hinted(monitor, current, dataset, beside, over))
 
     if isinstance(data, Baseline):
-        return judged(data, None)
+        return judged(data, None, None)
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
     return run.on_an_engine(compared, spark, engine)
 
