@@ -389,6 +389,7 @@ class DataQualityMonitor(Monitor):
                 history=known.history,
                 volume=volume,
                 memory=known.memory,
+                seasons=known.seasons,
                 settings=known.settings,
             )
         ]
