@@ -396,6 +396,7 @@ class DataQualityMonitor(Monitor):
                 volume=volume,
                 memory=known.memory,
                 groups=known.groups,
+                seasons=known.seasons,
                 settings=known.settings,
             )
         ]
