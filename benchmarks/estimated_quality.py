@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -191,16 +192,22 @@ def speed(data: Path, rounds: int = 5) -> Iterator[str]:
     def quality() -> None:
         run_monitoring(str(analysis), DataQualityMonitor(), features, engine="local").files()
 
-    took: dict[str, list[float]] = {"data quality": [], "estimated quality": []}
+    took: dict[str, list[tuple[float, float]]] = {"data quality": [], "estimated quality": []}
     for _ in range(rounds):
         for name, run in zip(took, (quality, estimate), strict=True):
-            began = time.perf_counter()
+            began = time.perf_counter(), core_seconds()
             run()
-            took[name].append(time.perf_counter() - began)
-    least = {name: min(seconds) for name, seconds in took.items()}
-    ratio = least["estimated quality"] / least["data quality"]
-    told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in least.items())
-    yield f"car loan, 50,000 rows: {told}; {ratio:.2f} times, wanted 1.1: {'reached' if ratio <= 1.1 else 'missed'}"
+            took[name].append((time.perf_counter() - began[0], core_seconds() - began[1]))
+    for place, what in enumerate(("s on the clock", "core s")):
+        before, without = (min(each[place] for each in took[name]) for name in took)
+        ratio = without / before
+        told = f"data quality {before:.2f}, estimated quality {without:.2f} {what}"
+        yield f"car loan, 50,000 rows: {told}; {ratio:.2f} times, wanted 1.1: {'reached' if ratio <= 1.1 else 'missed'}"
+
+
+def core_seconds() -> float:
+    used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def drift(windows: int) -> Iterator[str]:

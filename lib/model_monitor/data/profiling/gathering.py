@@ -21,22 +21,27 @@ from model_monitor.data.profiling.plan import (
     ScanPlan,
     Texts,
     hashes_of,
+    hashes_of_cut,
 )
 from model_monitor.statistics.states import (
     ColumnType,
+    DataType,
     DataTypeCounts,
     DistinctBuilder,
     Ends,
     FrequenciesBuilder,
     KllBuilder,
     MomentsBuilder,
+    RepeatsBuilder,
+    RowRepeats,
     State,
     TextLengths,
+    TextShapes,
     VectorCounts,
 )
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
-from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of
 from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
 
 MOSTLY = 0.5
@@ -77,6 +82,7 @@ class NumberGatherer:
         self._moments, self._ends = MomentsBuilder(), Ends()
         self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
+        self._repeats = RepeatsBuilder() if column.column_type is ColumnType.INTEGRAL else None
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
 
     def update(self, block: Block) -> None:
@@ -89,10 +95,10 @@ class NumberGatherer:
         for builder in self._of_finite:
             builder.update(finite)
         present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
-        if self._column.hashed_by_spark:
-            self._distinct.update(block.hashes(self._column))
-        else:
-            self._distinct.update(xxhash64_of(present))
+        hashes = block.hashes(self._column) if self._column.hashed_by_spark else xxhash64_of(present)
+        self._distinct.update(hashes)
+        if self._repeats is not None:
+            self._repeats.update(hashes)
         if self._frequencies is not None:
             encoded = pa.array(present).cast(pa.string()).dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
@@ -109,6 +115,8 @@ class NumberGatherer:
         yield from (moments, self._ends)
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
+        if self._repeats is not None:
+            yield self._repeats.state()
         if self._frequencies is not None:
             yield self._frequencies.state()
 
@@ -125,7 +133,7 @@ class TextGatherer:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
-        self._lengths = TextLengths()
+        self._lengths, self._shapes, self._repeats = TextLengths(), TextShapes(), RepeatsBuilder()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit)
         self._keep_frequencies = column.counted
         self._mostly_different = False
@@ -142,6 +150,7 @@ class TextGatherer:
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
             found = Texts(present, None, self._kinds, numbers, hashes)
             self._frequencies.update(present, hashes=self._of_texts(hashes))
+            self._repeats.update(hashes)
         else:
             encoded = present.dictionary_encode()
             texts, codes = encoded.dictionary, encoded.indices.to_numpy()
@@ -150,6 +159,7 @@ class TextGatherer:
             hashes = self._hashes_of_each(block, codes, texts)
             found = Texts(texts, codes, self._kinds, numbers, hashes)
             self._frequencies.update(texts, counts, self._of_texts(hashes))
+            self._repeats.update(hashes, counts)
             self._mostly_different = len(texts) > MOSTLY * len(present)
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
@@ -185,16 +195,65 @@ class TextGatherer:
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
+        if found.text:
+            self._shapes += _shapes_of(texts.filter(pa.array(kinds == DataType.TEXT)), counts, kinds)
+        if found.fractional > found.text + found.integral:  # measured numbers; an id may look like one
+            self._repeats.give_up()
         return parse_numbers(texts, kinds) if found.integral or found.fractional else None
 
     def states(self) -> Iterator[State]:
         yield self._data_types
         if self._column.column_type is ColumnType.TEXT:
-            yield self._lengths
+            yield from (self._lengths, self._shapes, self._repeats.state())
         yield from (self._moments.state(), self._ends)
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         yield self._frequencies.state()
+
+
+def _shapes_of(texts: pa.Array, counts: NDArray[np.int64] | None, kinds: NDArray[np.int8]) -> TextShapes:
+    """What texts are made of. counts, kinds: of all, among which these are."""
+    are_long = np.zeros(len(texts), bool)
+    are_long[[*hashes_of_cut(texts)]] = True
+    return TextShapes.of(
+        texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[kinds == DataType.TEXT]
+    )
+
+
+class RowRepeatsGatherer:
+    """How much of the rows repeats, all columns together. It has its turn behind the gatherers of the columns."""
+
+    def __init__(self, plan: ScanPlan) -> None:
+        self._columns, self._builder = plan.columns, RepeatsBuilder(RowRepeats)
+
+    def update(self, block: Block) -> None:
+        hashes = np.zeros(block.rows, np.uint64)
+        for column in self._columns:
+            hashes ^= self._of_cells(block, column)
+            hashes *= PRIME_1
+            hashes ^= hashes >> np.uint64(32)
+        self._builder.update(mixed(hashes))
+
+    def states(self) -> Iterator[State]:
+        yield self._builder.state()
+
+    def _of_cells(self, block: Block, column: ColumnPlan) -> Hashes:
+        """What tells a column's cells apart; of vectors their norms."""
+        cells = block.counts(NORM, column) if column.column_type is ColumnType.VECTOR else block.cells(column)
+        found: Hashes
+        if not column.is_text:
+            numbers = cells.cast(pa.float64(), safe=False)
+            numbers = (numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False)
+            found = (numbers + 0.0).view(np.uint64)
+            return found
+        texts = block.found[column.position]
+        assert texts.hashes is not None  # the gatherer's are
+        present = texts.hashes if texts.codes is None else texts.hashes[texts.codes]
+        if not cells.null_count:
+            return present
+        found = np.full(block.rows, PRIME_2, np.uint64)
+        found[cells.is_valid().to_numpy(zero_copy_only=False)] = present
+        return found
 
 
 class VectorGatherer:

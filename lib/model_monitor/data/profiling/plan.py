@@ -107,6 +107,12 @@ class ScanPlan:
         return self.rules.whole_texts if self.rules is not None else frozenset()
 
     @property
+    def has_whole_rows(self) -> bool:
+        """Whether its columns tell a row from others: all are here, and all have values that we look into."""
+        nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
+        return 0 < len(self.columns) == self.all_columns and not nested
+
+    @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
         """Those of whose rows runs are kept."""
         of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
@@ -144,14 +150,19 @@ def keys_of(texts: pa.StringArray) -> pa.StringArray:
 def hashes_of(keys: pa.StringArray) -> Hashes:
     """Spark's hashes of the texts that the keys stand for. keys: without null."""
     hashes = xxhash64_of_texts(keys)
+    for place, text in hashes_of_cut(keys).items():
+        hashes[place] = int(text, 16)
+    return hashes
+
+
+def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
+    """The places of keys that stand for longer texts, and the hashes in them."""
     if _longest(keys) < _SHORTEST_CUT or not (bytes_of(keys) == CUT_MARK.encode()[0]).any():
-        return hashes
+        return {}
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
     found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
-    for place, text in zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True):
-        if text is not None:
-            hashes[place] = int(text, 16)
-    return hashes
+    places = zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True)
+    return {place: text for place, text in places if text is not None}
 
 
 def _longest(texts: pa.StringArray) -> int:

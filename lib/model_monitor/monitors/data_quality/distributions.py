@@ -78,7 +78,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     if not feature.num_present:
         return None
     if feature.is_numeric:
-        return EPOCH if _are_seconds(feature) else NUMBERED if _numbers_rows(feature) else None
+        return EPOCH if unit_of_times(feature) else NUMBERED if _numbers_rows(feature) else None
     if has_dates(feature):
         return DATES
     counts = feature.exact_domain
@@ -127,13 +127,14 @@ def may_rise(feature: FeatureProfile) -> bool:
     return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
 
 
-def _are_seconds(feature: FeatureProfile) -> bool:
+def unit_of_times(feature: FeatureProfile) -> float | None:
+    """How many of a unit are a second, if all numbers are times since 1970 in one; None if they are not."""
     moments = feature.moments
-    if moments is None or not moments.count:
-        return False
-    return any(
-        moments.minimum >= FIRST_SECOND * unit and moments.maximum < LAST_SECOND * unit for unit in (1, 1e3, 1e6, 1e9)
-    )
+    if moments is None or not moments.count or not feature.is_numeric:
+        return None
+    low, high = moments.minimum, moments.maximum
+    units = (1.0, 1e3, 1e6, 1e9)
+    return next((unit for unit in units if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
 
 
 def _numbers_rows(feature: FeatureProfile) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
     compared,
     why_not_compared,
 )
+from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import (
     COMPLETENESS,
@@ -82,10 +83,12 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """
     if not comparison.known:
         comparison.known.append(_calibration_of(comparison))
+    of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
+    violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
     return (
         *_of_data_set(comparison),
-        *_of_volume(comparison, comparison.known[0]),
-        *(result for feature in comparison.features for result in _of(feature)),
+        *of_whole,
+        *(result for feature in comparison.features for result in _of(feature, violated)),
     )
 
 
@@ -181,6 +184,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
+    tests[CONTENTS] += repeated_rows(comparison) is not None
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
@@ -215,6 +219,12 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
 
 
+def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+    if calibration is not None and (evidence := repeated_rows(comparison)) is not None:
+        finding = _if_switched_on(evidence.judged(calibration), comparison.constraints.monitoring)
+        yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
+
+
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
     if (usual := volume.usual) is None:
@@ -236,7 +246,8 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     return finding, messages.stale(gap, expected)
 
 
-def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[CheckResult]:
+    """of_whole: violated checks of the whole data set."""
     if feature.segments:
         from model_monitor.monitors.data_quality import segments
 
@@ -273,6 +284,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
     if feature.calibration is not None:
         violated = {name for name, each in findings.items() if each.status is CheckStatus.VIOLATED}
         violated |= {DRIFT_CHECK} if has_drifted else set()
+        violated |= {*of_whole}
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
             said = next((each for each in guard.GUARDS.get(name).facts.get("same_as", ()) if each in violated), None)
@@ -283,7 +295,8 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             yield finding.result(name, feature=feature.constraints.name)
 
     if feature.calibration is not None and feature.segments:
-        yield from segments.judged(feature, f"the feature's {sorted(violated)[0]}" if violated else None)
+        own = sorted(violated - {*of_whole})
+        yield from segments.judged(feature, f"the feature's {own[0]}" if own else None)
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:

@@ -59,6 +59,7 @@ SIDES = {"training": "serving and training", "previous": "previous and current"}
 HIDDEN = "(hidden)"  # what stands in the place of a value
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
+REPEATED_ROWS = "Repeated rows"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"  # what violations of the whole data set have for a `feature_name`
 

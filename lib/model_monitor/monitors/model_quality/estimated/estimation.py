@@ -27,6 +27,7 @@ REPEATS = 200  # how often labels and baseline are drawn; the error is then know
 SEED = 20
 BUSINESS_VALUE = "business_value"
 METHOD = "simulation"
+EDGES = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,7 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
         -(hits * np.log(sure) + (rows - hits) * np.log(1 - sure)),
         hits * (1 - scores) ** 2 + (rows - hits) * scores**2,
     ]
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
-    bins = np.searchsorted(edges, scores, side="left")
+    bins = np.searchsorted(EDGES, scores, side="left")
     by_bin = [np.bincount(bins, each, minlength=CALIBRATION_BINS) for each in (rows, hits, rows * scores)]
     sums = np.zeros((len(NAMES), BLOCKS))
     sums[:, 0] = np.concatenate([[each.sum() for each in losses], *by_bin])
