@@ -2,8 +2,9 @@
 
 python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|groups|few|kinds|free|memory|clock]
 
-Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is a bound of
-probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
+Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
+is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
+--full takes an hour.
 """
 
 from __future__ import annotations
