@@ -26,6 +26,7 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
 from model_monitor.data.records.outcome_payloads import index_of
 from model_monitor.data.records.outcome_records import (
+    IDENTITY,
     LABEL,
     PREDICTION,
     PROBABILITY,
@@ -169,6 +170,7 @@ def outcomes(
     probability: str = PROBABILITY,
     metrics: Mapping[str, OutcomeMetric] | None = None,
     dataset_format: str | DatasetFormat | None = None,
+    identity: str | None = None,
     spark: SparkSession | None = None,
     engine: str = "auto",
 ) -> OutcomeDataset:
@@ -188,6 +190,8 @@ def outcomes(
         number for each row.
     dataset_format : str or format, optional
         Of a path, as in `read_data`.
+    identity : str, optional
+        The column that says which row is which, for who compares models row by row (`challenge`).
     spark : pyspark.sql.SparkSession, optional
         As in `read_data`.
     engine : str, default "auto"
@@ -223,8 +227,10 @@ def outcomes(
         asked[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
         asked[PROBABILITY] = ("probability_attribute", probability)
+    if identity is not None:
+        asked[IDENTITY] = ("id_attribute", identity)
     columns = {
-        name: (_position(dataset, option, address), reading.numeric or name == PROBABILITY)
+        name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
     reason = REASON if dataset.refusable else None
