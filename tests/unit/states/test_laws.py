@@ -172,7 +172,7 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
 
 
 def estimated_of(rows) -> EstimatedOutcomes:
-    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS))
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS))
 
 
 def contingency_of(rows: np.ndarray) -> Contingency:
@@ -263,7 +263,10 @@ CASES = {
     ),
     "estimated_outcomes": Case(
         estimated_of,
-        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), scores_of(ROWS)),
+        EstimatedOutcomes(
+            Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
+            *(scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS)),
+        ),
         EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),

@@ -480,6 +480,13 @@ class JobConfig(BaseModel):
         analyses=(AnalysisType.ESTIMATED_QUALITY,),
     )
 
+    error_model: str | None = _of_monitoring(
+        None,
+        "File of the model that tells how far predicted numbers are off, as ErrorModel.learnt wrote it.",
+        "FILE",
+        analyses=(AnalysisType.ESTIMATED_QUALITY,),
+    )
+
     metrics: kinds.Names = _of_outcomes(
         (), "Metrics of your own, a value for each outcome: module:function, several with commas.", "METRICS"
     )
