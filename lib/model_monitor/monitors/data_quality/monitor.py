@@ -31,6 +31,8 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
+    domains_as_service,
+    listed_as_service,
     require_features,
     statistics_of,
     suggest,
@@ -207,7 +209,7 @@ class DataQualityMonitor(Monitor):
     accept_exponents : bool, default True
         Whether the text `1e-5` is a number.
     as_service : bool, default False
-        Check as the service did: exact classes of types, its distance that loses ties.
+        Check as the service did: exact classes of types, its distance that loses ties. Categories are listed in its order.
     window_rows : int, optional
         Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
     column_metrics : tuple of str, optional
@@ -324,17 +326,19 @@ class DataQualityMonitor(Monitor):
         with_sketches = self.with_sketches
         if with_sketches is None:
             with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        return listed_as_service(found) if self.as_service else found
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        return suggest(
+        found = suggest(
             profile,
             settings,
             max_domain_size=self.max_domain_size,
             window_rows=self.window_rows,
             predictions=self.predictions,
         )
+        return domains_as_service(found) if self.as_service else found
 
     def known(
         self,
