@@ -1,7 +1,7 @@
 """The order of categories in the service's files.
 
-Each list stands so in a public file: age_group to bmi_category in oxayavongsa/aai-540-mlops-final-group-4, state in the golden data
-of aai-540 (its first six).
+Each list stands so in a public file: age_group to bmi_category in oxayavongsa/aai-540-mlops-final-group-4, state in
+ScottReidux/aai-540 (its first six).
 """
 
 from __future__ import annotations

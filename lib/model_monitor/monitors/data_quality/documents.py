@@ -42,7 +42,6 @@ from model_monitor.documents.statistics import (
 )
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality.distributions import seen_once, why_always_new
-from model_monitor.monitors.data_quality.map_order import in_order_of_service
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift import CATEGORICAL_METHODS
 from model_monitor.statistics.states import (
@@ -83,35 +82,6 @@ def statistics_of(
             for feature in profile.features
         ),
     )
-
-
-def listed_as_service(statistics: Statistics) -> Statistics:
-    """The same with the categories in the service's order, which `domains` of its constraints.json has, too (G9a)."""
-    return statistics.model_copy(update={"features": tuple(map(_listed_as_service, statistics.features))})
-
-
-def _listed_as_service(feature: FeatureStatistics) -> FeatureStatistics:
-    texts, found = feature.string_statistics, feature.distribution
-    if texts is None or found is None or found.categorical is None:
-        return feature
-    buckets = {bucket.value: bucket for bucket in found.categorical.buckets}
-    listed = tuple(buckets[value] for value in in_order_of_service(feature.name, buckets))
-    categorical = found.categorical.model_copy(update={"buckets": listed})
-    texts = texts.model_copy(update={"distribution": found.model_copy(update={"categorical": categorical})})
-    return feature.model_copy(update={"string_statistics": texts})
-
-
-def domains_as_service(constraints: Constraints) -> Constraints:
-    """The same with the categories in the service's order."""
-
-    def listed(feature: FeatureConstraints) -> FeatureConstraints:
-        texts = feature.string_constraints
-        if texts is None or texts.domains is None:
-            return feature
-        order = tuple(in_order_of_service(feature.name, texts.domains))
-        return feature.model_copy(update={"string_constraints": texts.model_copy(update={"domains": order})})
-
-    return constraints.model_copy(update={"features": tuple(map(listed, constraints.features))})
 
 
 def profile_of(statistics: Statistics) -> Profile:

@@ -8,9 +8,37 @@ Source: HashMap, Map1 to Map4 and MurmurHash3 of Scala 2.12; G9a has the evidenc
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
+
+from model_monitor.documents.constraints import Constraints, FeatureConstraints
+from model_monitor.documents.statistics import Categorical, Distribution, FeatureStatistics, Statistics
 
 LARGEST_IN_ORDER = 4  # keys of a map that keeps the order they were put in
 _ALL = 0xFFFFFFFF  # hashes are 32 bits, and what goes beyond them is lost
+
+
+Listed = TypeVar("Listed", Statistics, Constraints)
+
+
+def listed_as_service(document: Listed) -> Listed:
+    """The same with the categories of each feature in the service's order, in buckets or in domains."""
+    return document.model_copy(update={"features": tuple(map(_listed, document.features))})
+
+
+def _listed(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
+    if isinstance(feature, FeatureConstraints):
+        of_texts = feature.string_constraints
+        if of_texts is None or of_texts.domains is None:
+            return feature
+        domains = tuple(in_order_of_service(feature.name, of_texts.domains))
+        return feature.model_copy(update={"string_constraints": of_texts.model_copy(update={"domains": domains})})
+    texts = feature.string_statistics
+    if texts is None or texts.distribution is None or texts.distribution.categorical is None:
+        return feature
+    buckets = {bucket.value: bucket for bucket in texts.distribution.categorical.buckets}
+    listed = tuple(buckets[value] for value in in_order_of_service(feature.name, buckets))
+    texts = texts.model_copy(update={"distribution": Distribution(categorical=Categorical(buckets=listed))})
+    return feature.model_copy(update={"string_statistics": texts})
 
 
 def in_order_of_service(feature: str, values: Iterable[str]) -> list[str]:

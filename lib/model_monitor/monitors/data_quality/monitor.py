@@ -31,8 +31,6 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
-    domains_as_service,
-    listed_as_service,
     require_features,
     statistics_of,
     suggest,
@@ -193,6 +191,12 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
 
 
+def _listed(document: Any) -> Any:
+    from model_monitor.monitors.data_quality.map_order import listed_as_service
+
+    return listed_as_service(document)
+
+
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
@@ -323,22 +327,16 @@ class DataQualityMonitor(Monitor):
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        with_sketches = self.with_sketches
-        if with_sketches is None:
-            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        with_sketches = few if self.with_sketches is None else self.with_sketches
         found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
-        return listed_as_service(found) if self.as_service else found
+        return _listed(found) if self.as_service else found
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        found = suggest(
-            profile,
-            settings,
-            max_domain_size=self.max_domain_size,
-            window_rows=self.window_rows,
-            predictions=self.predictions,
-        )
-        return domains_as_service(found) if self.as_service else found
+        size, rows = self.max_domain_size, self.window_rows
+        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
+        return _listed(found) if self.as_service else found
 
     def known(
         self,
