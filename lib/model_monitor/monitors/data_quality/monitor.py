@@ -187,6 +187,12 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
 
 
+def _listed(document: Any) -> Any:
+    from model_monitor.monitors.data_quality.map_order import listed_as_service
+
+    return listed_as_service(document)
+
+
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
@@ -203,7 +209,7 @@ class DataQualityMonitor(Monitor):
     accept_exponents : bool, default True
         Whether the text `1e-5` is a number.
     as_service : bool, default False
-        Check as the service did: exact classes of types, its distance that loses ties.
+        Check as the service did: exact classes of types, its distance that loses ties. Categories are listed in its order.
     window_rows : int, optional
         Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
     column_metrics : tuple of str, optional
@@ -327,20 +333,16 @@ class DataQualityMonitor(Monitor):
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        with_sketches = self.with_sketches
-        if with_sketches is None:
-            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        with_sketches = few if self.with_sketches is None else self.with_sketches
+        found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        return _listed(found) if self.as_service else found
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        return suggest(
-            profile,
-            settings,
-            max_domain_size=self.max_domain_size,
-            window_rows=self.window_rows,
-            predictions=self.predictions,
-        )
+        size, rows = self.max_domain_size, self.window_rows
+        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
+        return _listed(found) if self.as_service else found
 
     def known(
         self,
