@@ -32,6 +32,12 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_volume::test_healthy_hours_and_days_are_silent_in_every_season",
         "test_volume::test_healthy_hours_are_as_fresh_as_ever",
     ),
+    "labels are drawn 200 times for each window, class by class": (
+        "test_estimated_classes::test_an_estimate_counts_each_class_as_its_isotonic_regression_says",
+        "test_estimated_classes::test_arrays_of_labels_and_probabilities_are_as_good_as_an_object",
+        "test_estimated_classes::test_flipped_labels_are_a_changed_world_and_moved_inputs_are_not",
+        "test_estimated_classes::test_hours_add_up_to_their_day",
+    ),
     "a law is tried on generated cases": (
         "test_check_columns::test_columns_are_judged_by_their_names_alone",
         "test_check_law::test_a_data_set_passes_both_documents_of_its_own_baseline",

@@ -52,7 +52,7 @@ from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from model_monitor.statistics.states.segments import Segmented
 
 
@@ -145,6 +145,12 @@ def confusion_of(rows: np.ndarray) -> ConfusionCounts:
 
 def scores_of(rows: np.ndarray) -> ScoreCounts:
     return ScoreCounts.of(np.abs(finite(rows)) / 40, finite(rows) > 0)
+
+
+def class_scores_of(rows: np.ndarray) -> ClassScores:
+    numbers = finite(rows)
+    sides = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
+    return ClassScores({name: scores_of(side) for name, side in sides.items() if len(side)})
 
 
 def regression_of(rows: np.ndarray) -> RegressionSums:
@@ -247,6 +253,7 @@ CASES = {
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
+    "class_scores": Case(class_scores_of, ClassScores()),
     "regression": Case(regression_of, RegressionSums()),
     "block_sums": Case(block_sums_of, BlockSums(), BlockSums.zero(("other",))),
     "outcomes": Case(

@@ -233,7 +233,8 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
     """The rows of a JSON payload: an object, an array of objects, or one object a line.
 
     with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one. opens_members: an object
-    whose one member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` a line.
+    whose one member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` a line; one with
+    several arrays of as many values is a table by its columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
     is_array = LEADING_BRACKET.match(data) is not None
     text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
@@ -251,9 +252,15 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
 
 
 def _opened_rows(item: Any) -> list[Any]:
-    """The rows that a row stands for whose one member is an array of values, of arrays or of objects; else itself."""
-    if not isinstance(item, _Object) or len(item) != 1 or type(item[0][1]) is not list or not item[0][1]:
+    """The rows that a row stands for whose one member is an array of values, of arrays or of objects, or whose members are
+    columns; else itself."""
+    if not isinstance(item, _Object) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
+    if len(item) > 1:
+        columns = [value for _, value in item]
+        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for values in columns for cell in values):
+            return [item]
+        return [_Object(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
     [(_, values)] = item
     if all(isinstance(value, _Object) for value in values):
         return [row for value in values for row in _opened_rows(value)]

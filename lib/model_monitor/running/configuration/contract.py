@@ -294,6 +294,14 @@ class JobConfig(BaseModel):
         opposite="show_values",
     )
 
+    find_causes: kinds.Switch = _of_monitoring(
+        True,
+        "Whether the data is read again where something is violated, to say in which segment, and from which files, times or "
+        "clients, it is.",
+        analyses=_DATA_QUALITY,
+        opposite="without_causes",
+    )
+
     report: kinds.Switch = _of_analysis(
         True, "Whether report.html is written, the run as a page.", opposite="no_report"
     )

@@ -18,7 +18,8 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.reading.data import Data, EngineName, read_data
@@ -132,9 +133,13 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
+    again = partial(read_data, data, dataset_format, window=window, spark=spark, engine=engine)
+    source = (
+        None if isinstance(data, Dataset | Iterator) else again
+    )  # a data set is the caller's, a stream is read once
 
     def profiled(dataset: Dataset) -> Baseline:
-        baseline = run.profiled(dataset, monitor.measures_of_baseline())
+        baseline = replace(run.profiled(dataset, monitor.measures_of_baseline()), source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
         return baseline
@@ -230,30 +235,35 @@ def run_monitoring(
 
     def compared(dataset: Dataset) -> Findings:
         matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
-        return judged(run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end)), dataset)
+        current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
+        return judged(current, dataset, matched)
 
-    def judged(current: Baseline, dataset: Dataset | None) -> Findings:
+    def judged(current: Baseline, dataset: Dataset | None, matched: Dataset | None) -> Findings:
         results: tuple[CheckResult, ...] = ()
+        runs, current, beside = current.runs, replace(current, runs=()), known
         if known is not None:
             _log_matching(current.ledger)
-            results = monitor.check(current.state, current.metrics, known, _layout(dataset, current.ledger))
+            beside = monitor.grouped(known, current.state, runs)
+            results = monitor.check(current.state, current.metrics, beside, _layout(dataset, current.ledger))
         results = (*results, *monitor.answered(current.judged, current.checks)[0])
         if decisions:
             from model_monitor.documents.alerts import accepted
 
             results = accepted(results, decisions)
-        results = results if known is None else monitor.in_words(results, current.state, known)
+        results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
+        if beside is not None and matched is not None:
+            results = monitor.pinned_down(results, current.state, beside, matched)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended
 
             began = window.start if window is not None else context.start if context is not None else None
             over = ended(results, since, moment(began) if began is not None else None)
-        return _findings(monitor, current, results, known, _hinted(monitor, current, dataset, known, over))
+        return _findings(monitor, current, results, beside, _hinted(monitor, current, dataset, beside, over))
 
     if isinstance(data, Baseline):
-        return judged(data, None)
+        return judged(data, None, None)
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
     return run.on_an_engine(compared, spark, engine)
 
@@ -380,6 +390,7 @@ def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
             return known
     found: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
     found = found.with_parts(baseline.variation) if baseline.variation is not None else found
+    found = found.with_source(baseline.source) if baseline.source is not None else found
     baseline.known[:] = [(monitor, found)]
     return found
 
