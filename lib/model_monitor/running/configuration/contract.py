@@ -241,6 +241,16 @@ class JobConfig(BaseModel):
         opposite="whole_window",
     )
 
+    look_every: kinds.Period | None = _of_columns_in_a_window(
+        None,
+        "How often the window is looked at before it is over, such as PT5M; all looks share its budget.",
+        default="never",
+    )
+
+    look_until: kinds.Moment | None = _of_columns_in_a_window(
+        None, "Judge what came of the window up to this time.", default="all of it"
+    )
+
     lenient_window: kinds.Switch = _of_monitoring(
         False,
         "Whether all records of the window's hour folders are taken, whatever their own time.",
