@@ -54,7 +54,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from model_monitor.statistics.states.pairs import Pairs
-from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from model_monitor.statistics.states.segments import Segmented
 
 
@@ -149,6 +149,12 @@ def scores_of(rows: np.ndarray) -> ScoreCounts:
     return ScoreCounts.of(np.abs(finite(rows)) / 40, finite(rows) > 0)
 
 
+def class_scores_of(rows: np.ndarray) -> ClassScores:
+    numbers = finite(rows)
+    sides = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
+    return ClassScores({name: scores_of(side) for name, side in sides.items() if len(side)})
+
+
 def regression_of(rows: np.ndarray) -> RegressionSums:
     numbers = finite(rows)
     blocks = np.abs(numbers).astype(np.int64)  # a number and its negative are in one block, whose mean is 0
@@ -168,7 +174,7 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
 
 
 def estimated_of(rows) -> EstimatedOutcomes:
-    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS))
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS))
 
 
 def contingency_of(rows: np.ndarray) -> Contingency:
@@ -259,6 +265,7 @@ CASES = {
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
+    "class_scores": Case(class_scores_of, ClassScores()),
     "regression": Case(regression_of, RegressionSums()),
     "block_sums": Case(block_sums_of, BlockSums(), BlockSums.zero(("other",))),
     "outcomes": Case(
@@ -268,7 +275,10 @@ CASES = {
     ),
     "estimated_outcomes": Case(
         estimated_of,
-        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), scores_of(ROWS)),
+        EstimatedOutcomes(
+            Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
+            *(scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS)),
+        ),
         EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),

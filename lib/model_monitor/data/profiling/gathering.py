@@ -315,7 +315,7 @@ class RowRunsGatherer:
     def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._column = column
         self._accept_exponents = plan.accept_exponents
-        self._time = plan.time_column
+        self._time, self._fewest = plan.time_column, plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
         self._most = max(1, most >> partition.bit_length())
@@ -329,7 +329,8 @@ class RowRunsGatherer:
         among: the places of the rows that count, in their order; without them all do.
         """
         every = block.rows if among is None else len(among)
-        step = max(FEWEST_ROWS, every // max(1, self._most))
+        step = max(self._fewest, every // max(1, self._most))
+        step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
         starts = range(0, every - step + 1, step) if self._most else range(0)
         drawn = sorted(zip(self._random.random(len(starts)).tolist(), starts, strict=True))
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
