@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from model_monitor.reports.history.baselines import read_baseline
     from model_monitor.reports.history.decisions import accept
     from model_monitor.reports.history_page.command import report
+    from model_monitor.running.runs.challenge import Trial, TrialResult, challenge
     from model_monitor.running.runs.merging import merge_runs, read_state
     from model_monitor.running.runs.results import Baseline, Findings
     from model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -88,6 +89,7 @@ else:
         "model_monitor.reports.history.baselines": ["read_baseline"],
         "model_monitor.reports.history.decisions": ["accept"],
         "model_monitor.reports.history_page.command": ["report"],
+        "model_monitor.running.runs.challenge": ["Trial", "TrialResult", "challenge"],
         "model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
@@ -143,6 +145,9 @@ __all__ = [
     "Baseline",
     "Findings",
     "read_baseline",
+    "challenge",
+    "Trial",
+    "TrialResult",
     "merge_runs",
     "accept",
     "report",

@@ -30,13 +30,16 @@ from model_monitor.statistics.states import (
     Moments,
     MomentsBuilder,
     Profile,
+    Repeats,
     Requests,
     RequestsBuilder,
     RowCounts,
+    RowRepeats,
     RowRuns,
     Run,
     State,
     TextLengths,
+    TextShapes,
     VectorCounts,
     decode,
 )
@@ -101,6 +104,17 @@ def ends_of(rows):
 
 def text_lengths_of(rows):
     return TextLengths.of(pa.array(["é" * int(row) for row in rows[rows > 0] if np.isfinite(row)], pa.string()))
+
+
+def text_shapes_of(rows):
+    texts = [("é2 a1 " * int(row))[:-1] for row in rows[rows > 0] if np.isfinite(row)]
+    sizes = np.array([len(text.encode()) for text in texts])
+    return TextShapes.of(pa.array(texts, pa.string()), sizes > 200, np.ones(len(texts), np.int64))
+
+
+def repeats_of(rows, of=Repeats):
+    """Sixty values of each number: of many numbers more than are kept."""
+    return of().and_of(xxhash64_of((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
 
 
 def data_types_of(rows: np.ndarray) -> DataTypeCounts:
@@ -228,6 +242,9 @@ CASES = {
     "frequencies": Case(frequencies_of, Frequencies(), Frequencies(limit=10)),
     "ends": Case(ends_of, Ends()),
     "text_lengths": Case(text_lengths_of, TextLengths()),
+    "text_shapes": Case(text_shapes_of, TextShapes()),
+    "repeats": Case(repeats_of, Repeats()),
+    "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),

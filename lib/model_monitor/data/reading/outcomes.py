@@ -28,6 +28,7 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
 from model_monitor.data.records.outcome_payloads import index_of
 from model_monitor.data.records.outcome_records import (
+    IDENTITY,
     LABEL,
     PREDICTION,
     PROBABILITY,
@@ -187,6 +188,7 @@ def outcomes(
     metrics: Mapping[str, OutcomeMetric] | None = None,
     errors: Errors | None = None,
     dataset_format: str | DatasetFormat | None = None,
+    identity: str | None = None,
     spark: SparkSession | None = None,
     engine: str = "auto",
 ) -> OutcomeDataset:
@@ -209,6 +211,8 @@ def outcomes(
         that it has learnt from.
     dataset_format : str or format, optional
         Of a path, as in `read_data`.
+    identity : str, optional
+        The column that says which row is which, for who compares models row by row (`challenge`).
     spark : pyspark.sql.SparkSession, optional
         As in `read_data`.
     engine : str, default "auto"
@@ -246,8 +250,10 @@ def outcomes(
         asked[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
         asked[PROBABILITY] = ("probability_attribute", probability)
+    if identity is not None:
+        asked[IDENTITY] = ("id_attribute", identity)
     columns = {
-        name: (_position(dataset, option, address), reading.numeric or name == PROBABILITY)
+        name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
     reason = REASON if dataset.refusable else None
