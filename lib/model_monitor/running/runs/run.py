@@ -247,7 +247,7 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if known is None else monitor.in_words(results, current.state, known)
         results = in_alarms(results, since or {})
-        results = results if known is None else monitor.pinned_down(results, current.state, known, matched)
+        results = results if known is None else monitor.pinned_down(results, current.state, known, matched, output_path)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended
