@@ -9,6 +9,12 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
     "noise shows only in many windows": (
         "test_checks::test_healthy_windows_are_hardly_ever_alarms",
         "test_checks::test_two_samples_of_one_population_have_no_violation",
+        "test_commits::test_a_run_that_is_killed_and_run_again_leaves_what_a_quiet_one_does",
+        "test_commits::test_a_table_whose_commits_have_stopped_is_late",
+        "test_commits::test_a_table_without_a_past_begins_to_learn_and_one_of_no_rows_says_so",
+        "test_commits::test_columns_that_are_added_and_gone_are_told",
+        "test_commits::test_later_runs_look_at_what_came_since",
+        "test_commits::test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other",
         "test_components::test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should",
         "test_estimates::test_intervals_of_95_percent_hold_the_true_value_about_so_often",
         "test_false_alarms::test_healthy_windows_break_the_thresholds_of_the_service_and_keep_ours",
@@ -23,6 +29,12 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_verdicts::test_healthy_windows_are_silent",
         "test_volume::test_healthy_hours_and_days_are_silent_in_every_season",
         "test_volume::test_healthy_hours_are_as_fresh_as_ever",
+    ),
+    "labels are drawn 200 times for each window, class by class": (
+        "test_estimated_classes::test_an_estimate_counts_each_class_as_its_isotonic_regression_says",
+        "test_estimated_classes::test_arrays_of_labels_and_probabilities_are_as_good_as_an_object",
+        "test_estimated_classes::test_flipped_labels_are_a_changed_world_and_moved_inputs_are_not",
+        "test_estimated_classes::test_hours_add_up_to_their_day",
     ),
     "a law is tried on generated cases": (
         "test_check_columns::test_columns_are_judged_by_their_names_alone",

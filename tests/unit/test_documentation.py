@@ -298,6 +298,9 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "model_monitor.running.runs.challenge.challenge", lambda *given, **named: understood.append(given) or trial
     )
     monkeypatch.setattr("model_monitor.running.runs.challenge.in_words", lambda document: "")
+    monkeypatch.setattr(
+        "model_monitor.running.scheduling.command.watch_tables", lambda *given, **named: understood.append(given) or 0
+    )
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
         "model_monitor.reports.history.decisions.promote", lambda *given, **named: understood.append(given) or version

@@ -46,6 +46,7 @@ class Expected:
         return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
+UNDEFINED = ("NaN", "Infinity", "-Infinity")  # how Jackson writes doubles that JSON has no number for
 _PLAIN = (float, int)  # most numbers are; to ask whether something is a Real takes longer
 
 
@@ -62,7 +63,7 @@ def _number(value: Any) -> float:
 
 
 def _number_or_undefined(value: Any) -> float | None:
-    if value is None or value == "NaN" or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or value in UNDEFINED or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return _number(value)
 
@@ -97,7 +98,7 @@ UndefinableNumber = Annotated[
     BeforeValidator(_number_or_undefined),
     Expected("a number, or null if it is not defined", of_data=True),
 ]
-"""None means not computable. NaN, infinities and the text "NaN" are read as None (C11e)."""
+"""None means not computable. NaN, infinities and their texts are read as None (C11e), and written as they stood."""
 
 SketchLevel = Annotated[
     tuple[Annotated[float, Strict(), Field(allow_inf_nan=False), Expected("a number", of_data=True)], ...],
@@ -153,10 +154,17 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, and those that were null."""
+    """What a file had: the members in its order, what stood in those that are None, and integers of those that are doubles."""
 
     order: tuple[str, ...]
-    nulls: frozenset[str]
+    nulls: Mapping[str, Any]
+    integers: Mapping[str, int]
+
+    def written(self, name: str, value: Any) -> Any:
+        """A member's value as it stood, unless it has changed since."""
+        if value is None:
+            return self.nulls.get(name)
+        return self.integers[name] if self.integers.get(name) == value else value
 
 
 class Section(BaseModel):
@@ -181,6 +189,7 @@ class Section(BaseModel):
             # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
             stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
+            members = {name: as_read.written(name, value) for name, value in members.items()}
         return {
             name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name, as_read)
         }
@@ -271,13 +280,18 @@ def _remember_the_file(made: Any, given: Any) -> None:
     if isinstance(made, Section):
         members = made._members()
         stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
-        nulls = frozenset(name for name in stated if members.get(name) is None)
-        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls))
+        nulls = {name: value for name, value in stated.items() if members.get(name) is None}
+        integers = {
+            name: value for name, value in stated.items() if type(value) is int and type(members.get(name)) is float
+        }
+        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, integers))
         for name, value in stated.items():
             _remember_the_file(members.get(name), value)
     elif isinstance(made, dict) and isinstance(given, Mapping):
         for name, value in given.items():
             _remember_the_file(made.get(name), value)
+            if type(value) is int and type(made.get(name)) is float:
+                made[name] = value
     elif isinstance(made, tuple | list) and not set(map(type, made)) <= _SCALARS:
         for item, value in zip(made, given if isinstance(given, list) else [given], strict=False):
             _remember_the_file(item, value)

@@ -193,12 +193,19 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
 
 
 def place_of(result: CheckResult, *, with_values: bool = True) -> str:
-    """In which segment a change is, in words; empty where that is not known, or in all of them."""
+    """In which segment a change is, and where its rows are from, in words; empty where that is not known, or all alike."""
     where = result.where or ""
     before, _, after = where.partition(ONE_SEGMENT)
     told = after.partition(": ")[2]
     named = f"{before}{result.segment}{told and f': {told}'}"
-    return named if with_values and after and result.segment else where
+    where = named if with_values and after and result.segment else where
+    first = result.cause[0] if result.cause else None
+    value = first.value if first is not None and with_values else None
+    said = "" if first is None else first.words
+    said = (
+        said if value is None or first is None else said.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {value}")
+    )
+    return "; ".join(filter(None, (where, said)))
 
 
 def change_of(result: CheckResult, *, with_values: bool = True) -> str:

@@ -82,6 +82,7 @@ def _data_quality(config: JobConfig) -> Monitor:
         predictions=config.predictions,
         hide_values=config.hide_values,
         time_column=config.time_column,
+        find_causes=config.find_causes,
     )
 
 

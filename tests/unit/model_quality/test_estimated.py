@@ -194,7 +194,7 @@ def test_thirty_rows_of_a_window_have_a_wide_interval_and_no_alarm():
     [
         (BINARY, "probability_attribute is missing; an estimate is made of scores"),
         (REGRESSION, "problem_type is Regression; without labels"),
-        (MULTICLASS, "problem_type is MulticlassClassification; without labels"),
+        (MULTICLASS, "probability_attribute is missing; an estimate is made of scores"),
         (OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, values=("gain",)), "need labels"),
     ],
 )

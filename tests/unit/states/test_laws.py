@@ -30,13 +30,16 @@ from model_monitor.statistics.states import (
     Moments,
     MomentsBuilder,
     Profile,
+    Repeats,
     Requests,
     RequestsBuilder,
     RowCounts,
+    RowRepeats,
     RowRuns,
     Run,
     State,
     TextLengths,
+    TextShapes,
     VectorCounts,
     decode,
 )
@@ -49,7 +52,7 @@ from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from model_monitor.statistics.states.segments import Segmented
 
 
@@ -103,6 +106,17 @@ def text_lengths_of(rows):
     return TextLengths.of(pa.array(["é" * int(row) for row in rows[rows > 0] if np.isfinite(row)], pa.string()))
 
 
+def text_shapes_of(rows):
+    texts = [("é2 a1 " * int(row))[:-1] for row in rows[rows > 0] if np.isfinite(row)]
+    sizes = np.array([len(text.encode()) for text in texts])
+    return TextShapes.of(pa.array(texts, pa.string()), sizes > 200, np.ones(len(texts), np.int64))
+
+
+def repeats_of(rows, of=Repeats):
+    """Sixty values of each number: of many numbers more than are kept."""
+    return of().and_of(xxhash64_of((finite(rows)[:, None] * 100 + np.arange(60)).ravel()))
+
+
 def data_types_of(rows: np.ndarray) -> DataTypeCounts:
     cells = [None if np.isnan(row) else f"{row:.0f}" if row < 0 else str(row) if row < 20 else "x" for row in rows]
     return DataTypeCounts.of(pa.array(cells, pa.string()))
@@ -131,6 +145,12 @@ def confusion_of(rows: np.ndarray) -> ConfusionCounts:
 
 def scores_of(rows: np.ndarray) -> ScoreCounts:
     return ScoreCounts.of(np.abs(finite(rows)) / 40, finite(rows) > 0)
+
+
+def class_scores_of(rows: np.ndarray) -> ClassScores:
+    numbers = finite(rows)
+    sides = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
+    return ClassScores({name: scores_of(side) for name, side in sides.items() if len(side)})
 
 
 def regression_of(rows: np.ndarray) -> RegressionSums:
@@ -222,6 +242,9 @@ CASES = {
     "frequencies": Case(frequencies_of, Frequencies(), Frequencies(limit=10)),
     "ends": Case(ends_of, Ends()),
     "text_lengths": Case(text_lengths_of, TextLengths()),
+    "text_shapes": Case(text_shapes_of, TextShapes()),
+    "repeats": Case(repeats_of, Repeats()),
+    "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
@@ -230,6 +253,7 @@ CASES = {
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
+    "class_scores": Case(class_scores_of, ClassScores()),
     "regression": Case(regression_of, RegressionSums()),
     "block_sums": Case(block_sums_of, BlockSums(), BlockSums.zero(("other",))),
     "outcomes": Case(

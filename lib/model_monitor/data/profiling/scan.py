@@ -75,7 +75,7 @@ def scan(
     decode: Decode | None = None,
     metadata: LineMetadata | None = None,
     column_metrics: tuple[str, ...] = (),
-    keeps_runs: bool = False,
+    run_rows: int = 0,
     time_column: str | None = None,
     newest: Callable[[pa.Array], int] | None = None,
     rules: Rules | None = None,
@@ -97,7 +97,7 @@ def scan(
     decode: makes the features, `reason` and `cells` of lines on the executors; None if they are columns.
     metadata: how to tell the requests behind captured lines, whose cells are counted.
     column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
-    keeps_runs: whether runs of neighbouring rows are kept.
+    run_rows: of the shortest run of neighbouring rows that is kept; 0: none are.
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     newest: the latest time of lines or texts, as in `ScanPlan`.
     rules: a person's own, over any columns, which are read in one group then.
@@ -116,7 +116,7 @@ def scan(
         counts_cells=cells is not None,
         metadata=metadata,
         column_metrics=column_metrics,
-        keeps_runs=keeps_runs,
+        run_rows=run_rows,
         time_position=None if time_column is None else list(names).index(time_column),
         all_columns=len(names),
         newest=newest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
     compared,
     why_not_compared,
 )
+from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import (
     COMPLETENESS,
@@ -37,6 +38,7 @@ from model_monitor.monitors.data_quality.documents import (
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
+from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from model_monitor.statistics.verdicts.multiplicity import shared
 
 if TYPE_CHECKING:
@@ -82,10 +84,12 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """
     if not comparison.known:
         comparison.known.append(_calibration_of(comparison))
+    of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
+    violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
     return (
         *_of_data_set(comparison),
-        *_of_volume(comparison, comparison.known[0]),
-        *(result for feature in comparison.features for result in _of(feature)),
+        *of_whole,
+        *(result for feature in comparison.features for result in _of(feature, violated)),
     )
 
 
@@ -142,13 +146,15 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
         name = feature.constraints.name
         for reference in feature.judged_references:
             before = feature.references.get(reference, feature.baseline)
-            column = column_of(before, feature.now, tested=tested, past=feature.past(reference))
+            past = feature.past(reference)
+            column = column_of(before, feature.now, tested=tested, past=past, groups=feature.groups)
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
-            column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
+            past = feature.past_in(label)
+            column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups)
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))
@@ -181,6 +187,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
+    tests[CONTENTS] += repeated_rows(comparison) is not None
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
@@ -215,6 +222,12 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
 
 
+def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+    if calibration is not None and (evidence := repeated_rows(comparison)) is not None:
+        finding = _if_switched_on(evidence.judged(calibration), comparison.constraints.monitoring)
+        yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
+
+
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
     if (usual := volume.usual) is None:
@@ -236,7 +249,8 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     return finding, messages.stale(gap, expected)
 
 
-def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[CheckResult]:
+    """of_whole: violated checks of the whole data set."""
     if feature.segments:
         from model_monitor.monitors.data_quality import segments
 
@@ -254,18 +268,33 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
         else:
             finding = _if_switched_on(check(feature, threshold), feature.settings)
         findings[check.name] = finding
+    references = feature.judged_references[1:] if feature.calibration is not None else ()
+    beside = {reference: against(feature, reference) for reference in references}
+    usual = False
+    season, lasts = feature.season, feature.calibration is not None and bool(feature.calibration.lasting)
+    if season is not None and DRIFT_CHECK in findings:
+        from model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
+        from model_monitor.monitors.data_quality.clock import beside_the_clock, excused, is_usual
+
+        usual, beside = is_usual(beside), beside_the_clock(beside, season)
+        if usual:
+            findings = excused(findings, feature, season)
+        elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
+            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR)
     if DRIFT_CHECK in findings:
-        if feature.calibration is not None and feature.calibration.lasting:
+        if lasts:
             from model_monitor.monitors.data_quality.lasting import with_lasting
 
-            findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
+            if season is None or not season.learnt:
+                findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
+            elif CLOCK_DAY in beside:
+                beside[CLOCK_DAY] = with_lasting(beside[CLOCK_DAY], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
         result = finding.result(name, feature=feature.constraints.name)
         yield result if not feature.segments else segments.with_parts(result, feature)
     has_drifted = DRIFT_CHECK in findings and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED
-    for reference in feature.judged_references[1:] if feature.calibration is not None else ():
-        finding = against(feature, reference)
+    for finding in beside.values():
         if has_drifted and finding.status is CheckStatus.VIOLATED:  # one change is one violation
             finding = finding.unjudged(DRIFT_SAYS_IT)
         has_drifted |= finding.status is CheckStatus.VIOLATED
@@ -273,8 +302,11 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
     if feature.calibration is not None:
         violated = {name for name, each in findings.items() if each.status is CheckStatus.VIOLATED}
         violated |= {DRIFT_CHECK} if has_drifted else set()
+        violated |= {*of_whole}
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
+            if usual and season is not None:
+                finding = excused({name: finding}, feature, season)[name]
             said = next((each for each in guard.GUARDS.get(name).facts.get("same_as", ()) if each in violated), None)
             if finding.status is CheckStatus.VIOLATED and said is not None:
                 finding = finding.unjudged(SAID.format(check=said))
@@ -283,7 +315,8 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             yield finding.result(name, feature=feature.constraints.name)
 
     if feature.calibration is not None and feature.segments:
-        yield from segments.judged(feature, f"the feature's {sorted(violated)[0]}" if violated else None)
+        own = sorted(violated - {*of_whole})
+        yield from segments.judged(feature, f"the feature's {own[0]}" if own else None)
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:

@@ -56,8 +56,10 @@ CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
 """What TFDV calls both sides, by the one that is compared with. Source: D3.6."""
 
+HIDDEN = "(hidden)"  # what stands in the place of a value
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
+REPEATED_ROWS = "Repeated rows"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"  # what violations of the whole data set have for a `feature_name`
 

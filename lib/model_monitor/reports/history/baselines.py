@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.document import Document
-from model_monitor.documents.run_description import BaselineReference
+from model_monitor.documents.run_description import BaselineReference, RunDescription
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -23,10 +25,14 @@ from model_monitor.storage import Storage, join, storage_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from model_monitor.data.reading.dataset import Dataset
+
 
 log = logging.getLogger(__name__)
 
 HOUR_LEVELS = 4
+LEDGER = "ledger.json"
+MOST_BYTES = 2**30  # of a baseline's files that are read again for a window that alarms
 
 DATA_QUALITY = DataQualityMonitor()
 
@@ -132,7 +138,21 @@ def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Moni
     edited = edited_file(name, path, run, spark) if edits else None
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
     known = monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
-    return _with_parts(known, run, spark)
+    return _with_parts(known.with_source(partial(_rows_of, run, known.names, spark)), run, spark)
+
+
+def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
+    """The rows that a run has read. Raises BadInput if they are too many to be read again, or were read in a way of their own."""
+    from model_monitor.data.reading.data import read_data
+
+    described = document_of(run, RunDescription, spark)
+    read_by = dict((described.read_by if described is not None else None) or {})
+    path = join(run.folder, LEDGER)
+    files = json.loads(storage_of(path, spark).read(path))["files"]
+    data_format = read_by.pop("dataset_format", None)
+    if read_by or not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
+        raise BadInput(f"{path}: its files are not read again")
+    return read_data([file["path"] for file in files], data_format, names=names or None, spark=spark)
 
 
 def _with_parts(known: Any, run: Run, spark: SparkSession | None) -> Any:

@@ -235,6 +235,12 @@ class JobConfig(BaseModel):
         None, "Only the rows that were appended to such a table after this version, or this time."
     )
 
+    each_commit: kinds.Switch = _of_columns_in_a_window(
+        False,
+        "Whether each commit of a table since the last run is a window, compared with the commits before it.",
+        opposite="whole_window",
+    )
+
     lenient_window: kinds.Switch = _of_monitoring(
         False,
         "Whether all records of the window's hour folders are taken, whatever their own time.",
@@ -243,6 +249,10 @@ class JobConfig(BaseModel):
 
     sample: kinds.Share | None = _of_monitoring(
         None, "Share of the captured events to look at, the same ones in every run."
+    )
+
+    target_model: str | None = _of_analysis(
+        None, "Of captures of a multi-model endpoint those of this targetModel.", "NAME", default="all"
     )
 
     allow_mixed_encodings: kinds.Switch = _of_monitoring(
@@ -272,6 +282,14 @@ class JobConfig(BaseModel):
         "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
         analyses=(*_DATA_QUALITY, *_OF_QUALITY),
         opposite="show_values",
+    )
+
+    find_causes: kinds.Switch = _of_monitoring(
+        True,
+        "Whether the data is read again where something is violated, to say in which segment, and from which files, times or "
+        "clients, it is.",
+        analyses=_DATA_QUALITY,
+        opposite="without_causes",
     )
 
     report: kinds.Switch = _of_analysis(

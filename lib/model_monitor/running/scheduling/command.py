@@ -16,13 +16,14 @@ from typing import Any, TextIO
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
-from model_monitor.reports.alerts import deliver
+from model_monitor.reports.alerts import deliver, read_destinations
 from model_monitor.reports.history_page import command as reports
 from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of, trace_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
-from model_monitor.running.scheduling.fleet import Entry, read_fleet
+from model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
+from model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet
 from model_monitor.running.scheduling.plan import Plan, model_of
 from model_monitor.running.scheduling.record import (
     LISTED,
@@ -43,7 +44,7 @@ from model_monitor.running.scheduling.runs import (
     start_process,
 )
 from model_monitor.running.scheduling.schedules import run_windows
-from model_monitor.running.scheduling.side_by_side import Turns, side_by_side
+from model_monitor.running.scheduling.side_by_side import Turns, cores, side_by_side
 from model_monitor.running.scheduling.watching import tell_and_show, watched_of
 
 log = logging.getLogger(__name__)
@@ -94,14 +95,16 @@ def run_due(
     launch: Launch = start_process,
     now: Now = utc_now,
     environment: Environment | None = None,
+    fleet: Fleet | None = None,
 ) -> int:
     """Run what is due of each schedule; one that can't be run keeps none of the others from it.
 
+    fleet: whose entries they are, in place of those of files.
     The exit status: of the first run that did not complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if
     runs are overdue that this call was not to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
-    fleet = read_fleet(request.files)
+    fleet = fleet or read_fleet(request.files)
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_of_entry, calls=calls)
     done = side_by_side(step, fleet.entries, request.at_once)
@@ -112,6 +115,27 @@ def run_due(
         watched = [watched_of(each.entry, each.record, now(), request.page.parent) for each in done]
         out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
     return next((each.status for each in done if each.status), int(ExitStatus.COMPLETED))
+
+
+def watch_tables(
+    pattern: str,
+    warehouse: str | None,
+    output: Path,
+    out: TextIO,
+    *,
+    sinks: str = "",
+    at_once: int | None = None,
+    now: Now = utc_now,
+) -> int:
+    """Look at what came of every table that fits, and write the page of all. Raises as `fleet_of_tables`."""
+    start_logging()
+    try:
+        fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks))
+    except ValueError as error:
+        raise BadConfiguration(f"--sink {error}") from error
+    page = output / "index.html"
+    request = Request((), output / STATE, history=True, at_once=at_once or cores(), page=page)
+    return run_due(request, out, now=now, fleet=fleet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,11 @@ class Plan:
         """Whether a first run without data is no run: its schedule may have begun before the traffic."""
         return self.clock is not None
 
+    @property
+    def looks_at_commits(self) -> bool:
+        """Whether its runs tell of commits of a table, each a window."""
+        return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
+
     def env_file(self, job: ScheduledJob) -> Path | None:
         """Where the variables of a job are, if a file has them."""
         return None if job.env_file is None else self.folder / job.env_file

@@ -206,8 +206,10 @@ def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parame
 
 
 @upgrades("outcomes", 1)
-def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had no residuals."""
+@upgrades("outcomes", 2)
+@upgrades("estimated_outcomes", 1)
+def _without_last(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 of outcomes had no residuals, and version 2, as version 1 of the estimated ones, no scores of classes."""
     return parameters, payload + joined([b""])
 
 
@@ -331,6 +333,7 @@ STATES: dict[str, type[State]] = {}
 LATER: Mapping[str, str] = {
     "attributions": "attributions",
     "block_sums": "blocks",
+    "class_scores": "scores",
     "confusion": "scores",
     "contingency": "contingency",
     "estimated_outcomes": "estimated",

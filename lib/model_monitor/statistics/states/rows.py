@@ -192,6 +192,7 @@ def _counted(values: pa.Array) -> dict[float, int]:
 
 MOST_RUNS = 32  # of a data set. Source: D4.8.
 FEWEST_ROWS = 8  # of a run. Source: D4.8.
+ROWS_OF_A_WINDOW = 128  # of its runs, which have to hold whole groups of rows. Source: D4.16.
 
 _HEAD = struct.Struct("<dqq")
 
