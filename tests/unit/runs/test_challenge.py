@@ -66,7 +66,8 @@ def test_a_split_that_is_not_fair_is_said_first():
     result = challenge(BLUE, later[:500], Trial(BINARY, planned_rows=ROWS, identity="id", share=0.1))
 
     assert result.document.unfair[0] == "the challenger has 45.5% of the rows, and 10.0% were planned"  # 500 of 1,100
-    assert result.document.unfair[1].startswith("amount: ")
+    assert result.document.unfair[1].startswith("amount is 3.")  # three were added, and the deviation is about one
+    assert result.document.unfair[1].endswith("standard deviations higher")
     assert str(result.report().page.headline).startswith("Not a fair trial: the challenger has 45.5%")
 
 
@@ -152,7 +153,7 @@ def test_the_command_prints_the_verdict_writes_both_files_and_ends_with_its_stat
 
     assert main(["challenge", *paths, *rest]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("promote: the challenger's auc is better, after 600 pairs of 600 planned.\n\nmetric")
+    assert said.startswith("promote: the challenger's auc is better, 600 of 600 planned pairs checked.\n\nmetric")
     document = Challenge.from_json((tmp_path / "trial/challenge.json").read_bytes())
     assert document.verdict.value == "promote"
     assert "Champion and challenger" in (tmp_path / "trial/challenge.html").read_text(encoding="utf-8")
