@@ -1,7 +1,7 @@
-"""Is an estimate without labels what NannyML's CBPE says, does its interval hold, and what does it cost?
+"""Is an estimate without labels what NannyML's CBPE and DLE say, does its interval hold, and what does it cost?
 
 python -m venv .venv-nannyml && .venv-nannyml/bin/pip install -r benchmarks/requirements-nannyml.txt
-python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|classes|coverage|drift|speed]
+python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|classes|numbers|coverage|drift|speed]
 
 Car loan, remote work, housing, credit cards (upmarket or not) and employment (US census) come with NannyML; electricity prices
 are read from ../shared/data, if they are there. For the coverage each window has a baseline of its own, a random half of the
@@ -27,6 +27,7 @@ import pandas as pd
 
 from model_monitor import (
     DataQualityMonitor,
+    ErrorModel,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
     OutcomePlan,
@@ -37,7 +38,7 @@ from model_monitor import (
 )
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
-PEER = Path(__file__).with_name("nannyml_cbpe.py")
+PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name in ("cbpe", "dle"))
 ELECTRICITY = Path(__file__).parents[2] / "shared" / "data" / "elec.csv"
 PARITY = ("auc", "f1", "accuracy")
 COVERED = ("auc", "f1", "accuracy", "recall", "precision", "au_prc", "brier_score")
@@ -211,6 +212,50 @@ def both_of(rows: pd.DataFrame, baseline) -> tuple[dict[str, dict], dict[str, fl
     return {each.name: each for each in told}, {each.name: each.value for each in real}
 
 
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+
+
+def numbers(data: Path, python: Path, size: int = 6_000) -> Iterator[str]:
+    """The mean absolute error of car prices by chunks of 6,000, beside DLE and beside the labels."""
+    known, later = (read(data / f"regression_synthetic_{part}.csv") for part in ("reference", "analysis"))
+    labels = read(data / "regression_synthetic_analysis_targets.csv").set_index("id").loc[later["id"], "y_true"]
+    known, later = (frame.drop(columns=["id", "timestamp"]) for frame in (known, later))
+    features = [name for name in known if name not in ("y_true", "y_pred")]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, f"{part}.parquet") for part in ("reference", "analysis")]
+        for file, frame in zip(files, (known, later), strict=True):
+            frame.to_parquet(file)
+        command = [str(python), str(PEER_OF_NUMBERS), *map(str, files), "y_true", "y_pred", str(size), *features]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, env=SILENT).stdout
+        theirs = json.loads(told.splitlines()[-1])
+    places = {"prediction": "y_pred", "engine": "local"}
+    began = time.process_time()
+    baseline = run_baseline(outcomes(known, NUMBERS, label="y_true", **places), ModelQualityMonitor(NUMBERS))
+    errors = ErrorModel.learnt(known, label="y_true", prediction="y_pred")
+    learnt = time.process_time()
+    found = []
+    for start in range(0, len(later), size):
+        window = outcomes(later[start : start + size], NUMBERS, label=None, errors=errors, **places)
+        table = run_monitoring(window, EstimatedQualityMonitor(NUMBERS), baseline).current.to_pandas()
+        found.append(table.loc["mae"])
+    ended = time.process_time()
+    off = np.abs(labels.to_numpy() - later["y_pred"].to_numpy())
+    real = [off[start : start + size].mean() for start in range(0, len(off), size)]
+    ours, dle = (np.mean(np.abs(np.subtract(each, real))) for each in ([one["value"] for one in found], theirs["mae"]))
+    verdict = "reached" if ours <= 1.1 * dle else "missed"
+    inside = sum(
+        low <= value <= high for value, (low, high) in zip(real, (one["interval"] for one in found), strict=True)
+    )
+    yield (
+        f"car price, {len(real)} chunks of {size:,}: mean distance from the labels' mean absolute error ours {ours:.2f}, DLE "
+        f"{dle:.2f}; {ours / dle:.2f} times, wanted 1.1: {verdict}; {inside} of {len(real)} inside the interval"
+    )
+    yield (
+        f"  processor time: ours {learnt - began:.1f} s to learn and {(ended - learnt) / len(real):.2f} s a chunk, DLE "
+        f"{theirs['fit']:.1f} s and {theirs['estimate'] / len(real):.2f} s"
+    )
+
+
 def coverage(data: Path, windows: int) -> Iterator[str]:
     random = np.random.default_rng(SEED)
     inside = {metric: [0, 0] for metric in COVERED}
@@ -314,12 +359,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", type=Path)
     parser.add_argument("--windows", type=int, default=120)
-    parser.add_argument("--only", choices=("parity", "classes", "coverage", "drift", "speed"))
+    parser.add_argument("--only", choices=("parity", "classes", "numbers", "coverage", "drift", "speed"))
     asked = parser.parse_args()
     data = next(asked.environment.glob("lib/python3*/site-packages/nannyml/datasets/data"))
     parts = {
         "parity": lambda: parity(data, asked.environment / "bin" / "python"),
         "classes": lambda: many_classes(data, asked.environment / "bin" / "python", asked.windows),
+        "numbers": lambda: numbers(data, asked.environment / "bin" / "python"),
         "coverage": lambda: coverage(data, asked.windows),
         "drift": lambda: drift(asked.windows),
         "speed": lambda: speed(data),

@@ -21,6 +21,7 @@ from model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from model_monitor.running.kinds import monitor_for, read_source
+from model_monitor.running.runs.looks import look, with_budget
 from model_monitor.running.runs.run import read_expectations, run_monitoring
 from model_monitor.running.runtime.job import Job, started
 from model_monitor.running.runtime.publishing import (
@@ -38,14 +39,16 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        look = each_commit if job.config.each_commit else one_window
-        look(job, monitor)
+        looks = each_commit if job.config.each_commit else part_of_window if job.config.look_until else one_window
+        looks(job, monitor)
     return job.exit_status
 
 
 def one_window(job: Job, monitor: Monitor) -> None:
     rules = read_expectations(job.config.expectations, job.spark)
     baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
+    if job.config.look_every:
+        baseline = with_budget(baseline, job.config)
     with read_source(job.engine, job.config, baseline) as data:
         checks = planned_checks(job.config, data)
         findings = run_monitoring(
@@ -76,6 +79,10 @@ def each_commit(job: Job, monitor: Monitor) -> None:
     from model_monitor.running.runs.commits import monitor_commits
 
     job.finish(*monitor_commits(job, monitor))
+
+
+def part_of_window(job: Job, monitor: Monitor) -> None:
+    job.finish(*look(job, monitor))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_hints::test_columns_in_their_places_never_look_swapped",
         "test_hints::test_columns_of_one_law_never_look_swapped",
         "test_impact::test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_moves_predictions",
+        "test_looks::test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_stays_one_alert",
+        "test_looks::test_looks_scan_what_came_since_the_one_before",
         "test_monitor::test_healthy_windows_are_hardly_ever_blamed",
         "test_variation::test_a_change_that_no_earlier_window_had_is_found",
         "test_variation::test_it_keeps_the_last_windows",

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from model_monitor.monitors.model_quality.measurement import Tolerance
     from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+    from model_monitor.monitors.predictors.errors import ErrorModel
     from model_monitor.reports.history.baselines import read_baseline
     from model_monitor.reports.history.decisions import accept
     from model_monitor.reports.history_page.command import report
@@ -91,6 +92,7 @@ else:
         "model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
+        "model_monitor.monitors.predictors.errors": ["ErrorModel"],
         "model_monitor.monitors.model_quality.measurement": ["Tolerance"],
         "model_monitor.data.reading.data": ["read_data"],
         "model_monitor.data.reading.dataset": ["Dataset"],
@@ -116,6 +118,7 @@ __all__ = [
     "MonitoringSettings",
     "ModelQualityMonitor",
     "EstimatedQualityMonitor",
+    "ErrorModel",
     "OutcomePlan",
     "ProblemType",
     "Tolerance",

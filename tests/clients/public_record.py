@@ -7,11 +7,11 @@ repository, commit and path. Nothing of them is copied into this project. A repo
 
 What is asked of a file, by its kind:
 
-- `statistics`, `constraints`, `violations`, `analysis` (Clarify's) and `config` (its configuration): it is read, and
-  comes back with the same JSON, member for member and in the same order. Of a configuration that asks for what is not
-  done a sentence says so.
-- `capture`, `merged`: records are read without a JVM, and profiled. Most of them have to be kept. Where the input is
-  an image, the answers are read alone, as the sentence that refuses it says.
+- `statistics`, `constraints`, `violations`, `analysis` (Clarify's) and `config` (its configuration): it is read, and comes
+  back with the same JSON, member for member and in the same order. Of a configuration that asks for what is not done a
+  sentence says so.
+- `capture`, `merged`: records are read without a JVM, and profiled. Most of them have to be kept. Where the input is an
+  image, the answers are read alone, as the sentence that refuses it says.
 """
 
 from __future__ import annotations

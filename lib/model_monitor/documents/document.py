@@ -46,7 +46,6 @@ class Expected:
         return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
-UNDEFINED = ("NaN", "Infinity", "-Infinity")  # how Jackson writes doubles that JSON has no number for
 _PLAIN = (float, int)  # most numbers are; to ask whether something is a Real takes longer
 
 
@@ -63,7 +62,7 @@ def _number(value: Any) -> float:
 
 
 def _number_or_undefined(value: Any) -> float | None:
-    if value is None or value in UNDEFINED or (isinstance(value, float) and not math.isfinite(value)):
+    if value in (None, "NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return _number(value)
 
@@ -154,17 +153,11 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, what stood in those that are None, and integers of those that are doubles."""
+    """What a file had: the members in its order, what stood in those that are None, and integers in the place of doubles."""
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]
     integers: Mapping[str, int]
-
-    def written(self, name: str, value: Any) -> Any:
-        """A member's value as it stood, unless it has changed since."""
-        if value is None:
-            return self.nulls.get(name)
-        return self.integers[name] if self.integers.get(name) == value else value
 
 
 class Section(BaseModel):
@@ -189,7 +182,8 @@ class Section(BaseModel):
             # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
             stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
-            members = {name: as_read.written(name, value) for name, value in members.items()}
+            members |= {name: stood for name, stood in as_read.nulls.items() if members[name] is None}
+            members |= {name: stood for name, stood in as_read.integers.items() if members[name] == stood}
         return {
             name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name, as_read)
         }
@@ -281,10 +275,8 @@ def _remember_the_file(made: Any, given: Any) -> None:
         members = made._members()
         stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
         nulls = {name: value for name, value in stated.items() if members.get(name) is None}
-        integers = {
-            name: value for name, value in stated.items() if type(value) is int and type(members.get(name)) is float
-        }
-        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, integers))
+        ints = {name: each for name, each in stated.items() if type(each) is int and type(members.get(name)) is float}
+        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
             _remember_the_file(members.get(name), value)
     elif isinstance(made, dict) and isinstance(given, Mapping):

@@ -26,7 +26,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
-from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
+from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     Variation,
@@ -77,6 +77,13 @@ if TYPE_CHECKING:
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
 
 _DRIFT = "baseline_drift_check"
+
+
+def _with_pairs(measures: Measures, known: Profile) -> Measures:
+    """The measures with what a baseline counts of several columns."""
+    states = (each.states.get(PAIRS) for each in known.features)
+    found = tuple(what for state in states if state is not None for what in getattr(state, "counts", ()))
+    return replace(measures, pairs=found) if found else measures
 
 
 def published_metrics(
@@ -187,6 +194,12 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
 
 
+def _listed(document: Any) -> Any:
+    from model_monitor.monitors.data_quality.map_order import listed_as_service
+
+    return listed_as_service(document)
+
+
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
@@ -203,7 +216,7 @@ class DataQualityMonitor(Monitor):
     accept_exponents : bool, default True
         Whether the text `1e-5` is a number.
     as_service : bool, default False
-        Check as the service did: exact classes of types, its distance that loses ties.
+        Check as the service did: exact classes of types, its distance that loses ties. Categories are listed in its order.
     window_rows : int, optional
         Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
     column_metrics : tuple of str, optional
@@ -221,6 +234,8 @@ class DataQualityMonitor(Monitor):
     find_causes : bool, default True
         Whether the data is read again where something is violated, to say in which segment the change is, and from which files,
         times or clients its rows are.
+    pairs : bool, default True
+        Whether columns that have to do with each other are found in a baseline, and judged in a window.
 
     Examples
     --------
@@ -247,6 +262,7 @@ class DataQualityMonitor(Monitor):
     hide_values: bool = False
     time_column: str | None = None
     find_causes: bool = True
+    pairs: bool = True
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -279,6 +295,8 @@ class DataQualityMonitor(Monitor):
             from model_monitor.monitors.data_quality.segments import as_cut
 
             measures = as_cut(measures, known, dataset.names)
+        if self.pairs and known is not None and known.profile is not None:
+            measures = _with_pairs(measures, known.profile)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -303,7 +321,9 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        return replace(self.measures(), run_rows=0 if self.as_service else FEWEST_ROWS, segments=segments)
+        pairs = self.pairs and not self.as_service
+        rows = 0 if self.as_service else FEWEST_ROWS
+        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -327,20 +347,16 @@ class DataQualityMonitor(Monitor):
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        with_sketches = self.with_sketches
-        if with_sketches is None:
-            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        with_sketches = few if self.with_sketches is None else self.with_sketches
+        found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        return _listed(found) if self.as_service else found
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        return suggest(
-            profile,
-            settings,
-            max_domain_size=self.max_domain_size,
-            window_rows=self.window_rows,
-            predictions=self.predictions,
-        )
+        size, rows = self.max_domain_size, self.window_rows
+        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
+        return _listed(found) if self.as_service else found
 
     def known(
         self,

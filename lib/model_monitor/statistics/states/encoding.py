@@ -207,10 +207,15 @@ def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parame
 
 @upgrades("outcomes", 1)
 @upgrades("outcomes", 2)
-@upgrades("estimated_outcomes", 1)
 def _without_last(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 of outcomes had no residuals, and version 2, as version 1 of the estimated ones, no scores of classes."""
+    """Version 1 had no residuals, and version 2 no scores of classes."""
     return parameters, payload + joined([b""])
+
+
+@upgrades("estimated_outcomes", 1)
+def _of_two_classes(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had neither scores of many classes nor errors of numbers."""
+    return parameters, payload + joined([b"", b""])
 
 
 MAGIC = b"SMMS"
@@ -339,6 +344,7 @@ LATER: Mapping[str, str] = {
     "estimated_outcomes": "estimated",
     "offences": "offences",
     "outcomes": "outcomes",
+    "pairs": "pairs",
     "regression": "blocks",
     "scores": "scores",
     "segments": "segments",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -26,7 +27,13 @@ from model_monitor.documents.page import CurveChart, Page, PageSection
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.model_quality.calibration import CalibrationCheck, check_calibration, check_classes, compact
+from model_monitor.monitors.model_quality.calibration import (
+    FEWEST_ROWS,
+    CalibrationCheck,
+    check_calibration,
+    check_classes,
+    compact,
+)
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
 from model_monitor.monitors.model_quality.estimated.estimation import (
     BUSINESS_VALUE,
@@ -34,7 +41,7 @@ from model_monitor.monitors.model_quality.estimated.estimation import (
     estimated,
     estimated_of_classes,
 )
-from model_monitor.monitors.model_quality.estimates import interval_of
+from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, interval_of
 from model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
@@ -46,9 +53,11 @@ from model_monitor.monitors.model_quality.evidence import (
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement, metrics_of
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
+from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
 from model_monitor.monitors.protocol import TOLD, Finding, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
+from model_monitor.statistics.states.blocks import RegressionSums
 from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
 from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
@@ -57,9 +66,23 @@ from model_monitor.statistics.verdicts.multiplicity import BUDGET
 PREFIX = "estimated_"
 """What the names of estimates begin with, wherever a metric that rests on labels might stand beside them."""
 
+KINDS_OF_EVIDENCE: Mapping[ProblemType, tuple[type[Evidence], str]] = {
+    ProblemType.BINARY_CLASSIFICATION: (BinaryEvidence, "binary problem"),
+    ProblemType.MULTICLASS_CLASSIFICATION: (MulticlassEvidence, "problem of many classes"),
+    ProblemType.REGRESSION: (RegressionEvidence, "problem of numbers"),
+}
+FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
+MAE, DIRECT = "mae", "model of errors"
+
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
     "lie 95 times in 100 once the labels have come, if a score is still worth the same. Whether it is, labels alone tell.",
+)
+
+READING_NUMBERS = (
+    "A model that has learnt errors where labels were known says what to expect of each row. The interval is where the mean "
+    "absolute error will lie 95 times in 100 once the labels have come, if errors are what they were for such rows. Whether they "
+    "are, labels alone tell.",
 )
 
 
@@ -74,12 +97,13 @@ class EstimatedMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class EstimatedQualityMonitor(Monitor):
-    """Estimates how good predictions are before their labels come, of classes with scores.
+    """Estimates how good predictions are before their labels come, by their scores or by a model of their errors.
 
     Parameters
     ----------
     plan : OutcomePlan
-        The problem, and what its rows have but for the label. Scores are needed, of many classes those of all.
+        The problem, and what its rows have but for the label. Scores are needed, of many classes those of all; of numbers a data
+        set with `errors`.
     false_alarm_budget : float, default 1/720
         Share of the healthy windows in which any metric may be violated.
     min_samples : int, default 0
@@ -125,12 +149,7 @@ class EstimatedQualityMonitor(Monitor):
     hide_values: bool = False
 
     def __post_init__(self) -> None:
-        if self.plan.is_regression:
-            raise BadConfiguration(
-                f"problem_type is {self.plan.problem_type.value}; without labels the quality of "
-                f"{ProblemType.BINARY_CLASSIFICATION.value} and {ProblemType.MULTICLASS_CLASSIFICATION.value} can be estimated"
-            )
-        if not self.plan.with_scores:
+        if not self.plan.with_scores and not self.plan.is_regression:
             raise BadConfiguration(
                 "probability_attribute is missing; an estimate is made of scores: name their column, index or JSON path"
             )
@@ -158,15 +177,16 @@ class EstimatedQualityMonitor(Monitor):
         """The measures with the baseline's rows by score and label."""
         Monitor.expecting(self, measures, expectations, dataset, known, None)
         evidence = known.evidence if isinstance(known, ModelBaseline) else None
-        if not isinstance(evidence, BinaryEvidence if self.plan.is_binary else MulticlassEvidence):
+        wanted, called = KINDS_OF_EVIDENCE[self.plan.problem_type]
+        if not isinstance(evidence, wanted):
             raise BadConfiguration(
-                f"the baseline has no states of a {'binary problem' if self.plan.is_binary else 'problem of many classes'} with "
-                "labels; name the output path of a baselining job of MODEL_QUALITY"
+                f"the baseline has no states of a {called} with labels; name the output path of a baselining job of "
+                "MODEL_QUALITY"
             )
-        if evidence.scores is None:
+        if not isinstance(evidence, RegressionEvidence) and evidence.scores is None:
             raise BadConfiguration(
                 "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
-                if self.plan.is_binary or evidence.probabilities is None
+                if evidence.probabilities is None or self.plan.is_binary
                 else f"the baseline has no probabilities of all classes, or more than {MOST_SCORED} classes; make it anew where "
                 "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
             )
@@ -177,6 +197,13 @@ class EstimatedQualityMonitor(Monitor):
         plan, evidence = measures
         assert evidence is not None  # `expecting` saw to it, and to the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
+        if isinstance(evidence, RegressionEvidence):
+            if data.errors is None:
+                raise BadConfiguration(NO_ERROR_MODEL)
+            found = scan_outcomes(
+                data.raw, OutcomeTask(plan, data.decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
+            )
+            return Scanned(EstimatedOutcomes(found.outcomes, of_errors=data.errors.worth), found.rows)
         decoder = Unlabelled(data.decoder, plan.threshold, evidence.classes)
         found = scan_outcomes(
             data.raw, OutcomeTask(plan, decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
@@ -194,6 +221,8 @@ class EstimatedQualityMonitor(Monitor):
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
+        if self.plan.is_regression:
+            return _of_numbers(state)
         classes = class_table(predictions.confusion, predictions.plan).classes
         if self.plan.is_binary:
             checked = check_calibration(state.reference)
@@ -225,37 +254,30 @@ class EstimatedQualityMonitor(Monitor):
 
     def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
         check, matrix = found.calibration, found.measurement.evidence
-        assert not isinstance(matrix, RegressionEvidence)  # as `metrics` made it
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
             rows=found.reference_rows,
-            error=check.error,
+            error=check.error if not self.plan.is_regression else _mean_distance(state.of_errors),
             left=check.left,
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
         )
         members = metrics_of(found.measurement)
         names = (each.model_copy(update={"name": each.name.removeprefix(PREFIX)}) for each in members.metrics)
-        by_label = {
-            label: dict(zip(matrix.classes, row, strict=True))
-            for label, row in zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
-        }
-        parts = (
-            ()
-            if not isinstance(matrix, MulticlassEvidence) or matrix.estimated is None
-            else matrix.estimated.T.tolist()
-        )
-        by_class = {
-            name: dict(zip(PARTS_OF_A_CLASS, each, strict=True))
-            for name, each in zip(matrix.classes, parts, strict=False)
-        }
+        by_label, by_class = {}, {}
+        if isinstance(matrix, MulticlassEvidence) and matrix.estimated is not None:
+            parts = zip(matrix.classes, matrix.estimated.T.tolist(), strict=True)
+            by_class = {name: dict(zip(PARTS_OF_A_CLASS, each, strict=True)) for name, each in parts}
+        elif isinstance(matrix, BinaryEvidence) and found.measurement.metrics:
+            cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
+            by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
         document = EstimatedQuality(
             problem_type=members.problem_type,
             item_count=members.item_count,
             confidence=members.confidence,
             calibration=note,
             metrics=tuple(names),
-            confusion_matrix=by_label if found.measurement.metrics and self.plan.is_binary else None,
+            confusion_matrix=by_label or None,
             classes=by_class or None,
         )
         return (document,)
@@ -272,6 +294,8 @@ class EstimatedQualityMonitor(Monitor):
     def check(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
+        if self.plan.is_regression:
+            known = _of_mae(known)
         if found.calibration.problem is not None:
             return tuple(
                 Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
@@ -290,6 +314,7 @@ class EstimatedQualityMonitor(Monitor):
         return tuple(_as_estimate(result) for result in results)
 
     def budget(self, state: EstimatedOutcomes, known: ModelBaseline) -> BudgetLedger | None:
+        known = _of_mae(known) if self.plan.is_regression else known
         return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
@@ -321,7 +346,8 @@ class EstimatedQualityMonitor(Monitor):
                 "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
             )
             sections.append(PageSection("What a score is worth", (chart,)))
-        reading = PageSection("How to read this", READING, folded=True)
+        how = READING_NUMBERS if self.plan.is_regression else READING
+        reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
     def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
@@ -340,12 +366,43 @@ class EstimatedQualityMonitor(Monitor):
         return Table("metrics", "metric", rows)
 
 
+def _of_mae(known: ModelBaseline) -> ModelBaseline:
+    """The baseline without what nobody estimates."""
+    return known.without(set(known.of(ProblemType.REGRESSION)) - {MAE})
+
+
 def _as_estimate(result: CheckResult) -> CheckResult:
     """The result under the estimate's name."""
     name = result.metric or ""
     told = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
     twin = result.same_as and PREFIX + result.same_as
     return result.model_copy(update={"metric": PREFIX + name, "description": told or None, "same_as": twin})
+
+
+def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
+    """The mean absolute error to be expected. Its error is that of the errors about their expectations, in the window and in the
+    rows that tell what the model of errors is worth.
+    """
+    worth, window = state.of_errors, state.predictions.regression
+    known, rows = float(worth.rows.sum()), float(window.rows.sum())
+    nothing = np.zeros(0)
+    here = RegressionEvidence(window)
+    checked = CalibrationCheck(nothing, nothing, nothing, nothing)
+    named = {}
+    if known < FEWEST_ROWS:
+        checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
+    elif rows:
+        spread = float(worth.squared.sum()) / known
+        error, value = math.sqrt(spread * (1 / rows + 1 / known)), float(window.absolute.sum()) / rows
+        estimate = JackknifeEstimate(value, int(rows), error, known - 1, Scale.LOG, DIRECT)
+        named = {PREFIX + MAE: Measured(PREFIX + MAE, estimate)}
+    measurement = Measurement(ProblemType.REGRESSION, here, state.predictions.item_count, named)
+    return EstimatedMeasurement(measurement, checked, int(known))
+
+
+def _mean_distance(worth: RegressionSums) -> float:
+    """By how much errors were off what was expected of them, on average."""
+    return float(worth.absolute.sum()) / max(float(worth.rows.sum()), 1.0)
 
 
 def _of_classes(state: EstimatedOutcomes) -> Estimation:
