@@ -17,7 +17,7 @@ from tests.history_picture import PICTURES, ROWS, SOURCES, skeleton, write_day
 from tests.unit.bias.test_checks import BASELINE as BIAS_BASELINE
 from tests.unit.bias.test_checks import WORSE as BIAS_WORSE
 from tests.unit.model_quality.outcomes_made import of_counts
-from tests.unit.runs.test_challenge import TRIAL, answers
+from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
 from model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
 from model_monitor.documents.check_results import in_alarms
@@ -159,7 +159,7 @@ def pages(tmp_path_factory):
         ("alike", answers(3.0, seed=5).assign(label=blue["label"])),
         ("unfair", later),
     ):
-        challenge(blue, other, TRIAL).report().save(top / f"challenge-{name}.html")
+        challenge(blue, other, WITH_SCORES).report().save(top / f"challenge-{name}.html")
     for name, watched in FLEETS.items():
         (top / f"fleet-{name}.html").write_text(html_of(page_of_all(watched, "shop")))
     bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
