@@ -74,7 +74,9 @@ def can_be_judged(before: object, now: object) -> bool:
     return check_calibration(before.scores).problem is None
 
 
-def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED) -> ConceptDrift | None:
+def drift_of(
+    reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED, groups: float = 1.0
+) -> ConceptDrift | None:
     """Both counts are by score and label. None if too few labels are uncertain.
 
     Two sums are tested together, of what labels have above the promise p: all, and weighted by 1 - 2p, which flipped labels
@@ -89,7 +91,7 @@ def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: in
     few = cells.pooled()
     rows, likely = few.rows.sum(axis=0), truth(few.scores)
     rows_known, of_known = known.negatives + known.positives, truth(known.scores)
-    freedom = min(uncertain_rows(reference, reference), uncertain_rows(reference, window), DRAWS - 2)
+    freedom = min(*(uncertain_rows(reference, side) / groups for side in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
     drawn = np.empty((DRAWS, 2))
@@ -98,7 +100,7 @@ def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: in
         again = Calibration.of(replace(known, negatives=rows_known - hits, positives=hits))
         row[:] = _sums(random.binomial(rows, likely), rows, again(few.scores))
     observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
-    inverse = np.linalg.pinv(np.cov(drawn.T))
+    inverse = np.linalg.pinv(np.cov(drawn.T) * groups)
     apart: Numbers = observed - drawn.mean(axis=0)
     squared = float(apart @ inverse @ apart) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
     p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and so many degrees of freedom
@@ -124,11 +126,12 @@ def _sums(hits: NDArray[Any], rows: NDArray[Any], promise: Numbers) -> Numbers:
     return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])
 
 
-def judged(before: BinaryEvidence, now: BinaryEvidence, level: float) -> CheckResult:
-    """The check of a window with labels, with the sentence that says which kind of change it is."""
+def judged(before: BinaryEvidence, now: BinaryEvidence, level: float, groups: float = 1.0) -> CheckResult:
+    """The check of a window with labels, with the sentence that says which kind of change it is. groups: how many rows count as
+    one."""
     assert before.scores is not None  # `can_be_judged`
     assert now.scores is not None
-    drift = drift_of(before.scores, now.scores, level)
+    drift = drift_of(before.scores, now.scores, level, groups=groups)
     if drift is None:
         rows = min(uncertain_rows(before.scores, side) for side in (before.scores, now.scores))
         return _finding(
