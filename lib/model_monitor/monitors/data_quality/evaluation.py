@@ -272,9 +272,10 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
         if lasts:
             from model_monitor.monitors.data_quality.lasting import with_lasting
 
-            if season is None or not season.learnt:
+            is_known = season is not None and (season.learnt or (usual and season.weekly))
+            if not is_known:
                 findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
-            elif CLOCK_DAY in beside:
+            elif season is not None and season.learnt and CLOCK_DAY in beside:
                 beside[CLOCK_DAY] = with_lasting(beside[CLOCK_DAY], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
