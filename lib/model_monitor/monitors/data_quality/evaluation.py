@@ -152,15 +152,16 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
-    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))
+    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))
 
 
-def _lasting_of(comparison: Comparison) -> Mapping[str, Lasting]:
+def _lasting_of(comparison: Comparison, ledger: BudgetLedger) -> Mapping[str, Lasting]:
     if comparison.memory is None or not comparison.memory.says_something:
         return {}
     from model_monitor.monitors.data_quality.lasting import lasting
 
-    return lasting(comparison, comparison.memory)
+    level, tests = Calibration(ledger).share_of(LASTING)
+    return lasting(comparison, comparison.memory, level / tests)
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
