@@ -1,10 +1,10 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only budget|limits|columns|coverage|found|clustered|few|kinds|memory|clock|fleets]
+python benchmarks/verdicts.py [--full] [--only PART]; --help lists them
 
-Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is
-a bound of
-probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
+Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
+is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
+--full takes an hour.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import functools
 import itertools
 import math
 import os
+import re
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
@@ -37,7 +39,7 @@ from model_monitor.monitors.data_quality.clock import examples_lost
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
-from model_monitor.running.runs.run import run_baseline
+from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import (
@@ -393,6 +395,88 @@ def distribution(column: Column) -> FeatureDistribution:
     return FeatureDistribution(kind, column.rows, column.present, column.numbers, column.categories or None)
 
 
+def whole(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+    """Sessions of 20 rows whose columns are those of their user, as are missing values and the plan."""
+    data: dict[str, Any] = {f"x{place}": np.repeat(random.standard_normal(users), 20) for place in range(6)}
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    data["plan"] = np.repeat(random.choice(["basic", "plus", "premium", "trial"], users, p=shares), 20).astype(object)
+    missing = np.repeat(random.random(users) < (0.5 if wrong == "missing" else 0.1), 20)
+    data["age"] = np.where(missing, np.nan, random.standard_normal(20 * users))
+    if wrong == "new":
+        data["plan"][np.repeat(random.random(users) < 0.3, 20)] = "gold"
+    return moved(data, wrong)
+
+
+def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+    """Sessions of 1 to 39 rows, which have a third of their variance from their user."""
+    lengths = random.integers(1, 40, users)
+    rows = int(lengths.sum())
+
+    def drawn() -> Values:
+        own: Values = np.repeat(random.standard_normal(users), lengths) * 3**-0.5
+        return own + random.standard_normal(rows) * (2 / 3) ** 0.5
+
+    return moved({f"x{place}": drawn() for place in range(8)}, wrong)
+
+
+def alone(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
+    """Rows by themselves."""
+    return moved({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
+
+
+def moved(data: dict[str, Any], wrong: str) -> dict[str, Any]:
+    rows = len(data["x0"])
+    if wrong == "shift":
+        data["x0"] = data["x0"] + 1.5
+    if wrong == "half":
+        data["x0"][rows // 2 :] += 4
+    return data
+
+
+def groups(full: bool) -> Iterator[Mark]:
+    """4: rows of users, beside a baseline in order and a shuffled one: what alarms, and what is found, on the first day."""
+    windows, tries = (720, 60) if full else (60, 20)
+    monitor = DataQualityMonitor()
+    for law, wrongs in (
+        (whole, ("shift", "half", "missing", "new")),
+        (partly, ("shift", "half")),
+        (alone, ("shift", "half")),
+    ):
+        for shuffled in (False, True):
+            for users in (10, 50, 100):
+                random = np.random.default_rng(SEED)
+                table = law(random, 1_000)
+                order = random.permutation(len(table["x0"])) if shuffled else np.arange(len(table["x0"]))
+                baseline = run_baseline(
+                    pa.table({name: pa.array(values[order], from_pandas=True) for name, values in table.items()}),
+                    monitor,
+                    engine="local",
+                )
+
+                def alarms(runs: int, wrong: str = "") -> int:
+                    tables = (law(random, users, wrong) for _ in range(runs))  # noqa: B023
+                    found = (
+                        run_monitoring(
+                            pa.table({name: pa.array(values, from_pandas=True) for name, values in each.items()}),
+                            monitor,
+                            baseline,  # noqa: B023
+                            engine="local",
+                        )
+                        for each in tables
+                    )
+                    return sum(bool(each.violations.violations) for each in found)
+
+                what = f"{law.__name__}, {users * 20:,} rows, baseline {'shuffled' if shuffled else 'in order'}"
+                healthy, most = alarms(windows), within(windows, BUDGET)
+                yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+                for wrong in wrongs:
+                    seen = alarms(tries, wrong)
+                    if users < 50 or (wrong in ("missing", "new") and users < 100):
+                        print(f"        {what}: {wrong} is found in {seen} of {tries}")
+                        continue
+                    yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+
+
 def few(full: bool) -> Iterator[Mark]:
     """A baseline of 1,500 rows beside windows of 800, twelve times as large as its parts: a text of 30 % of the rows has 45 %.
     Healthy windows of one law have that share each time, of the other shares that vary by 0.03.
@@ -465,6 +549,66 @@ def kinds(full: bool) -> Iterator[Mark]:
             window[:10] = [fault] * 10
             seen += bool(run(window))
         yield Mark(f"found: 10 of 2,000 of {name}, windows of {windows // each}", seen, "all", seen == windows // each)
+
+
+def free(full: bool) -> Iterator[Mark]:
+    """Free texts, ids, whole rows and times: healthy windows of 1,000 rows are silent, and planted faults are found."""
+    windows, each = (2_000, 100) if full else (200, 50)
+    random = np.random.default_rng()
+    alarms, seen = 0, dict.fromkeys(FREE, 0)
+    for _ in range(windows // each):
+        baseline = run_baseline(free_columns(random, 10_000), DataQualityMonitor(), engine="local")
+
+        def violated_by(window: pd.DataFrame, baseline: Any = baseline) -> set[str]:
+            results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+            return {each.check for each in results if each.is_violation}
+
+        for place in range(each):
+            alarms += bool(violated_by(free_columns(random, 1_000)))
+            if place < each // 10:
+                for name, (check, fault) in FREE.items():
+                    seen[name] += check in violated_by(fault(free_columns(random, 1_000)))
+    most, tries = within(windows, BUDGET), windows // each * (each // 10)
+    yield Mark(f"windows of {windows:,} free columns with an alarm", alarms, f"<= {most}", alarms <= most)
+    for name, found in seen.items():
+        yield Mark(f"found: {name}, windows of {tries}", found, ">= 95 %", found >= 0.95 * tries)
+
+
+def free_columns(random: np.random.Generator, rows: int) -> pd.DataFrame:
+    drawn = random.integers(0, 10**6, (rows, 30))
+    notes = [
+        " ".join(f"w{word:x}" for word in of[:size]) for of, size in zip(drawn, random.poisson(8, rows), strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "id": [f"{number:012x}" for number in random.integers(0, 2**48, rows)],
+            "number": random.permutation(10**6)[:rows],
+            "note": notes,
+            "seen": random.integers(1_700_000_000, 1_700_003_600, rows),
+            "spend": random.lognormal(3, 1, rows),
+        }
+    )
+
+
+def with_words(column: str, change: Callable[[str], str]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda frame: frame.assign(**{column: frame[column].map(change)})
+
+
+def twice(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """2 % of the rows are there twice, as far as these columns go."""
+    frame.loc[:19, columns] = frame.loc[20:39, columns].to_numpy()
+    return frame
+
+
+FREE: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "8 words become 3": ("text_length_check", with_words("note", lambda text: " ".join(text.split()[:3]))),
+    "words are joined": ("text_words_check", with_words("note", lambda text: text.replace(" ", "_"))),
+    "letters become digits": ("text_letters_check", with_words("note", lambda text: re.sub("[a-f]", "7", text))),
+    "2 % of the ids twice": ("repeated_value_check", lambda frame: twice(frame, ["id"])),
+    "2 % of the whole numbers twice": ("repeated_value_check", lambda frame: twice(frame, ["number"])),
+    "2 % of the rows twice": ("repeated_rows_check", lambda frame: twice(frame, [*frame])),
+    "seconds become milliseconds": ("time_unit_check", lambda frame: frame.assign(seen=frame["seen"] * 1_000)),
+}
 
 
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
@@ -892,8 +1036,10 @@ PARTS = {
         coverage,
         found,
         clustered,
+        groups,
         few,
         kinds,
+        free,
         memory,
         clock,
         fleets,

@@ -2,17 +2,16 @@
 
 A month is short here: a baseline and its versions, six hours that begin at a leap day, a change of clocks or a year's end,
 captures of which some are damaged, come late, twice or never, runs by `run-due` or one by one, now and then on two hosts at
-once, accepted alarms, a page, a prune. The merge of labels needs Spark and is left out.
+once, accepted alarms, a page, a prune. In half of them a second schedule merges labels and judges the model (credit.py).
 
 A step that fails is tried again, as a scheduler does, and one in which something went wrong once more in peace.
 """
 
 from __future__ import annotations
 
+import heapq
 import io
 import json
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -20,56 +19,54 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from tests.simulation.world import OF_SINKS, Fault, World, at_hand
+from tests.simulation.credit import credit_steps, prepare_credit
+from tests.simulation.steps import (
+    DONE,
+    HOUR,
+    JOBS,
+    MARK,
+    NO_DATA,
+    OF_SINK,
+    Step,
+    flags_of,
+    is_recorded,
+    put,
+    register_sink,
+    run_due_of,
+    write_entry,
+)
+from tests.simulation.world import OF_SINKS, Fault, World
 
 from jobs import baseline, monitor
 from model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
 from model_monitor.reports.history.maintenance import Trees, prunable, prune
 from model_monitor.reports.history_page import command as pages
-from model_monitor.reports.notices import MISSED, Report
-from model_monitor.reports.sinks import SINKS, Environment
-from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.options import variable_of
-from model_monitor.running.scheduling.command import Request, run_due
-from model_monitor.running.scheduling.plan import JobCommand
-from model_monitor.running.scheduling.runs import Note
 from model_monitor.storage import LocalStorage, holding
 
-HOUR = timedelta(hours=1)
+LAST = "last run-due"
+IN_PEACE = "captures", "late captures", "labels", LAST
 HOURS, ROWS, BASELINE_ROWS = 6, 20, 60
 BEGINNINGS = tuple(
     datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))
 )
 MOST_TRIES = 8  # of a step, all but the first in peace
-DONE = 0, 4
-NO_DATA = 3
-
-MARK = "zebra"  # stands in every record, and nowhere else: no log may have it
 PLANS = tuple(f"{MARK}-{letter}" for letter in "abc")
 
-OF_SINK = 0  # the call at which a fault of a sink stands
-OWN_CALLS = 30  # of a run-due, about; faults at later ones are its job's
-CALLS_OF = {"monitor": 260, "run-due": 290, "baseline": 110, "promote": 90, "rollback": 40, "accept": 60, "prune": 90}
-
-SCHEDULE = "churn.schedule.json"
-RECORD = "churn.executions.json"
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something that somebody does. at: when. job: what. hour: the one whose run it is. drivers: so many at once do it."""
-
-    name: str
-    at: datetime
-    job: Callable[[World], object]
-    hour: datetime | None = None
-    drivers: int = 1
-    ends_with: tuple[int, ...] = DONE
+CALLS_OF = {
+    "monitor": 260,
+    "run-due": 290,
+    "baseline": 110,
+    "promote": 90,
+    "rollback": 40,
+    "accept": 60,
+    "prune": 90,
+    "merge": 200,
+}
 
 
 @dataclass
 class Month:
-    """A seed's plan. is_scheduled: whether `run-due` starts the runs."""
+    """A seed's plan. is_scheduled: whether `run-due` starts the runs. has_labels: whether there is a second schedule."""
 
     seed: int
     steps: list[Step] = field(default_factory=list)
@@ -79,7 +76,17 @@ class Month:
         self.began = self.random.choice(BEGINNINGS)
         self.is_scheduled = self.random.random() < 0.5
         self.has_changed = False
-        self.steps = list(self._planned())
+        others = Random(f"labels of {self.seed}")
+        self.has_labels = others.random() < 0.5
+        planned = [list(self._planned())]
+        if self.has_labels:
+            planned.append(list(credit_steps(others, self.began, HOURS, is_scheduled=self.is_scheduled)))
+        self.steps = list(heapq.merge(*planned, key=lambda step: step.at))
+        if self.is_scheduled:  # what failed is tried again by the next call, and the last of them is in peace
+            at = self.began + HOURS * HOUR + timedelta(minutes=30)
+            schedules = ("churn", "credit") if self.has_labels else ("churn",)
+            last = [Step(LAST, at, partial(run_due_of, each, at), ends_with=(0, NO_DATA, 255)) for each in schedules]
+            self.steps = sorted([*self.steps, *last], key=lambda step: step.at)
 
     def _planned(self) -> Iterator[Step]:
         start, random = self.began - 2 * HOUR, self.random
@@ -102,7 +109,7 @@ class Month:
             ends_with = (NO_DATA, 255) if kind == "never" else DONE
             drivers = 1 + (random.random() < 0.3)
             if self.is_scheduled:
-                yield Step("run-due", at, partial(_run_due, at), hour, drivers, (*ends_with, 0))
+                yield Step("run-due", at, partial(run_due_of, "churn", at), hour, drivers, (*ends_with, 0))
             else:
                 yield Step("monitor", at, partial(_monitored, hour), hour, drivers, ends_with)
             if late and random.random() < 0.5:
@@ -154,18 +161,10 @@ def prepare(month: Month, folder: Path) -> None:
     random = Random(month.seed)
     for name in ("people", "others"):
         rows = [f"0.5,{random.gauss(40, 10):.1f},{random.choice(PLANS)}\n" for _ in range(BASELINE_ROWS)]
-        _put(folder / f"{name}.csv", "score,age,plan\n" + "".join(rows), month.began)
-    given = {**MONITOR, "output_path": "reports"}
-    variables = {variable_of(name, OPTIONS[name]): text for name, text in given.items()}
-    (folder / "churn.env").write_text("".join(f"{name}={text}\n" for name, text in variables.items()))
-    entry = {
-        "name": "churn",
-        "monitoring_type": "DataQuality",
-        "cron": "0 * * * *",
-        "starts": f"{month.began + HOUR:%Y-%m-%dT%H:%M:%SZ}",
-        "jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%m/%d/%H"}],
-    }
-    (folder / SCHEDULE).write_text(json.dumps(entry))
+        put(folder / f"{name}.csv", "score,age,plan\n" + "".join(rows), month.began)
+    write_entry(folder, "churn", "DataQuality", month.began, {"monitor": {**MONITOR, "output_path": "reports"}})
+    if month.has_labels:
+        prepare_credit(folder, random, month.began)
 
 
 # What is done. Paths are those of the world's folder, where the process works.
@@ -191,13 +190,7 @@ def _baseline(data: str, output: str, world: World) -> int:
 def _captured(hour: datetime, lines: str, name: str, world: World) -> None:
     folder = Path(world.folder, "captures", "churn", "AllTraffic", f"{hour:%Y/%m/%d/%H}")
     folder.mkdir(parents=True, exist_ok=True)
-    _put(folder / name, lines, hour)
-
-
-def _put(file: Path, text: str, time: datetime) -> None:
-    """A file of that time, which the ledger names."""
-    file.write_text(text)
-    os.utime(file, (time.timestamp(), time.timestamp()))
+    put(folder / name, lines, hour)
 
 
 def _output(hour: datetime) -> str:
@@ -211,36 +204,7 @@ def _monitored(hour: datetime, world: World) -> int:
         "end_time": f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}",
         "output_path": _output(hour),
     }
-    return monitor.main([f"--{name.replace('_', '-')}={text}" for name, text in given.items()])
-
-
-def _run_due(at: datetime, world: World) -> int:
-    def launch(command: JobCommand, note: Note) -> int:
-        process = world.current
-        assert process is not None
-        flags = [*command.words[command.words.index("monitor") + 1 :], "--sink", "simulated:all"]
-        world.commands[command.output_path] = flags
-        theirs = {call - OWN_CALLS: fault for call, fault in process.faults.items() if call > OWN_CALLS}
-        theirs |= {call: fault for call, fault in process.faults.items() if call == OF_SINK}
-        child = world.start(process.host, partial(monitor.main, flags), theirs)
-        note(process_id=child.number)
-        return process.wait_for(child)
-
-    request = Request((Path(world.folder, SCHEDULE),), retry_failed=True)
-    return run_due(request, io.StringIO(), launch=launch, now=lambda: at, environment=Environment({}))
-
-
-def _is_recorded(step: Step, world: World) -> bool:
-    """Whether the schedule's record says that a step's run has ended whole, or found no data where there is none."""
-    assert step.hour is not None
-    file = Path(world.folder, RECORD)
-    record = json.loads(file.read_text()) if file.exists() else {"executions": ()}
-    time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
-    known = {each["scheduled_time"]: each for each in record["executions"]}.get(time, {"status": ""})
-    if known["status"].startswith("Completed"):
-        return True
-    is_without_data = record.get("without_data", "") >= time or "had no data" in known.get("exit_message", "")
-    return NO_DATA in step.ends_with and is_without_data
+    return monitor.main(flags_of(given))
 
 
 def _promoted(run: str, version: str, at: datetime, world: World) -> None:
@@ -269,33 +233,6 @@ def _reported(world: World) -> None:
     pages.main(pages.Request(["reports"]), "reports/history.html", io.StringIO())
 
 
-def register_sink() -> None:
-    """Called by who plays months: the documentation has a table of all sinks that are registered."""
-    if "simulated" not in SINKS:
-        SINKS.register(
-            "simulated",
-            spelling="simulated:all",
-            examined=lambda target: target,
-            ready=lambda target, environment: None,
-            every_run=False,
-            adds_up=False,
-        )(simulated)
-
-
-def simulated(report: Report, target: str, environment: Environment) -> None:
-    """What is told in a world."""
-    start = "" if report.start is None else f"{report.start:%Y-%m-%dT%H}"
-    missed = [notice.text for notice in report.notices if notice.kind == MISSED]
-    late = [MISSED_TEXT.search(text).group(2, 1, 3) for text in missed]
-    for told in late:
-        at_hand().tell(told)
-    if not late or late[-1][1] != report.alert.status.value:
-        at_hand().tell((start, report.alert.status.value, str(report.violations)))
-
-
-MISSED_TEXT = re.compile(r"(\w+) after (.{13}).*, (\d+) violations")
-
-
 # How a month goes by.
 
 
@@ -306,7 +243,7 @@ Faults = Mapping[tuple[int, int], dict[int, Fault]]
 def faults_of(month: Month, seed: int) -> Faults:
     """Two to five faults a day, and three days: at which calls of which step and driver they strike."""
     random, found = Random(seed), dict[tuple[int, int], dict[int, Fault]]()
-    places = [place for place, step in enumerate(month.steps) if step.name not in ("captures", "late captures")]
+    places = [place for place, step in enumerate(month.steps) if step.name not in IN_PEACE]
     places += [place for place in places if month.steps[place].hour is not None]  # most that happens are runs of hours
     for _ in range(sum(random.randint(2, 5) for _ in range(3))):
         place = random.choice(places)
@@ -360,6 +297,7 @@ def _settle(unsettled: list[Step], world: World) -> None:
 def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> bool:
     """Whether a step is done by one try of all its drivers, and nothing went wrong meanwhile."""
     before = {each: len(each.struck) for each in world.processes.values()}  # some may go on without who started them
+    before_it = len(world.commands)
     drivers = [
         world.start(world.hosts[driver], partial(step.job, world), faults.get(driver)) for driver in range(step.drivers)
     ]
@@ -369,11 +307,13 @@ def _tried(step: Step, world: World, faults: Mapping[int, dict[int, Fault]]) -> 
     is_quiet = all(fault.is_silent for fault, _ in struck)
     if step.name != "run-due":
         return is_quiet and all(driver.status in step.ends_with for driver in drivers)
-    if not _is_recorded(step, world):
+    if not is_recorded(step, world):
         return False
-    flags = world.commands.get(_output(step.hour or step.at))
-    if flags is None or is_quiet:
+    if is_quiet:
         return True
-    again = world.start(world.hosts[0], partial(monitor.main, flags))  # is completed: nobody but people runs it again
-    world.run(again)
-    return again.status in step.ends_with
+    for job, flags in world.commands[before_it:]:  # what is completed nobody but people runs again
+        again = world.start(world.hosts[0], partial(JOBS[job], flags))
+        world.run(again)
+        if again.status not in (*DONE, NO_DATA):
+            return False
+    return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 import sys
 import threading
 import traceback
@@ -35,6 +36,7 @@ from model_monitor.storage.files import is_draft
 CALL_SECONDS = 0.02  # of simulated time, at most, for a call to the disk
 HASTE = 10  # whoever waits for a lease looks so many times less often than in life
 TERMINATED = BY_SIGNAL + 15
+OF_MERGED = re.compile(r"merged/\d{4}/")
 
 
 class Fault(Enum):
@@ -183,12 +185,13 @@ class World:
         self.current: Process | None = None
         self.turn = threading.Semaphore(0)
         self.told: list[tuple[str, ...]] = []
-        self.commands: dict[str, list[str]] = {}
+        self.commands: list[tuple[str, list[str]]] = []
         self.struck: list[tuple[object, ...]] = []
         self.said: list[str] = []
         self.defects: list[str] = []
         self._is_striking = False
         self._written: dict[str, Process] = {}
+        self._merged: set[str] = set()
 
     @property
     def now(self) -> datetime:
@@ -252,7 +255,7 @@ class World:
         process = self.current
         if process is None or not isinstance(given[0], str | bytes | os.PathLike):
             return
-        path = os.path.abspath(os.fsdecode(given[0]))
+        path = os.path.abspath(os.path.join(_folder_of(event, given), os.fsdecode(given[0])))
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
         is_write = event == "open" and takes_room(event, given)
@@ -278,6 +281,8 @@ class World:
         self._set_times()
         if event in ("os.rename", "os.remove"):
             self._written.pop(path, None)
+        if event == "os.rename" and OF_MERGED.match(os.path.relpath(os.fsdecode(given[1]), self.folder)):
+            self._merged.add(os.path.abspath(os.fsdecode(given[1])))
 
     def _require_held(self, process: Process, event: str, path: str) -> None:
         """Who has lost an output puts nothing more in place there, but for the file that was under way."""
@@ -292,11 +297,16 @@ class World:
                 self.defect(f"a process that has lost its lease writes {path}")
 
     def _set_times(self) -> None:
-        """Have the disk's time where there is another: files that are being written."""
+        """Have the disk's time where there is another: files that are being written. Merged records are of one time, whenever
+        they came to be: the ledgers of who reads them name it.
+        """
         time = self.now.timestamp()
         for path, process in self._written.items():
             if not process.is_gone and os.path.exists(path):
                 os.utime(path, (time, time))
+        for path in [path for path in self._merged if os.path.exists(path)]:
+            os.utime(path, (self.began.timestamp(),) * 2)
+            self._merged.remove(path)
 
     def _is_anothers_time(self, process: Process) -> bool:
         return any(
@@ -321,7 +331,7 @@ class World:
         elif fault is Fault.LATE_ERROR:
             with self._alone(), suppress(OSError):
                 {"os.rename": os.replace, "os.remove": os.remove, "os.rmdir": os.rmdir}.get(event, _nothing)(
-                    *given[: 2 if event == "os.rename" else 1]
+                    *(given[:2] if event == "os.rename" else [os.path.join(_folder_of(event, given), given[0])])
                 )
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         elif fault is Fault.FULL:
@@ -355,6 +365,13 @@ class World:
             yield
         finally:
             self._is_striking = False
+
+
+def _folder_of(event: str, given: tuple[Any, ...]) -> str:
+    """Where a path that is not absolute begins: `rmtree` names what is in a folder that it has opened."""
+    if event in ("os.remove", "os.rmdir") and given[1] >= 0:
+        return os.readlink(f"/proc/self/fd/{given[1]}")
+    return os.getcwd()
 
 
 def _nothing(*given: object) -> None:

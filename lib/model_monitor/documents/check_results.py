@@ -42,6 +42,21 @@ class SegmentPart(Section):
     mix: Number
 
 
+class Cause(Section):
+    """What is the same about the rows behind a change. key: what tells them from others, as file, time, or a member of captures.
+
+    words: without a value of any record. value: the one that all of them have. share: of the change. rows: their share of all.
+    p: by chance alone, for all keys that were looked at.
+    """
+
+    key: Name
+    words: Name
+    value: Name | None = None
+    share: Number
+    rows: Number
+    p: Number
+
+
 class CheckResult(Section):
     """One check of one feature or metric.
 
@@ -75,7 +90,8 @@ class CheckResult(Section):
 
     segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
 
-    guess: of a violated one what it may have become, as a person would guess first.
+    guess: of a violated one what it may have become, as a person would guess first. cause: what is the same about its rows, the
+    clearest first.
     """
 
     feature: Name | None = None
@@ -118,6 +134,7 @@ class CheckResult(Section):
     where: Name | None = None
     parts: tuple[SegmentPart, ...] | None = None
     guess: Name | None = None
+    cause: tuple[Cause, ...] | None = None
 
     @property
     def is_violation(self) -> bool:

@@ -112,8 +112,12 @@ def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
     if isinstance(value, (dict, Mapping)):  # a dict is found much faster
         separator, inner = "{", newline + "  "
         for name, member in value.items():
-            write(f"{separator}{inner}{_quoted_name(name)} : ")
-            _write(member, inner, write)
+            text = _TEXTS.get(type(member))
+            if text is None:
+                write(f"{separator}{inner}{_quoted_name(name)} : ")
+                _write(member, inner, write)
+            else:  # most members; to ask what else they may be takes longer
+                write(f"{separator}{inner}{_quoted_name(name)} : {text(member)}")
             separator = ","
         write(f"{newline}}}" if value else "{ }")
     elif isinstance(value, list | tuple):
@@ -131,17 +135,14 @@ def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
 
 
 def _scalar(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return int.__repr__(value)
-    if isinstance(value, float):
-        return java_double(value) if math.isfinite(value) else "null"
-    if isinstance(value, str):
-        return _quoted(value)
-    raise TypeError(f"a {type(value).__name__} is no JSON value")
+    text = next((_TEXTS[kind] for kind in type(value).__mro__ if kind in _TEXTS), None)
+    if text is None:
+        raise TypeError(f"a {type(value).__name__} is no JSON value")
+    return text(value)
+
+
+def _double(value: float) -> str:
+    return java_double(value) if math.isfinite(value) else "null"
 
 
 @functools.lru_cache(maxsize=256)
@@ -151,8 +152,19 @@ def _quoted_name(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return '"' + text + '"'
     quoted = f'"{text.translate(_ESCAPES)}"'
     return quoted if quoted.isascii() else _LONE_SURROGATE.sub(lambda lone: f"\\u{ord(lone.group()):04X}", quoted)
+
+
+_TEXTS: Mapping[type, Callable[[Any], str]] = {
+    str: _quoted,
+    float: _double,
+    bool: lambda value: "true" if value else "false",
+    int: int.__repr__,
+    type(None): lambda value: "null",
+}
 
 
 def _doubles(values: Sequence[float]) -> str:

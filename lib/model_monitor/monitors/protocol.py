@@ -101,6 +101,10 @@ class StoredBaseline:
         """The same, knowing how its own parts vary (`Monitor.variation`)."""
         return self
 
+    def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
+        """The same, knowing how to open its rows again."""
+        return self
+
     def raw_statistics(
         self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
@@ -185,6 +189,10 @@ class Monitor(ABC):
         """How the parts of a baseline vary. runs: of its rows, of every feature. None if nothing is learnt from them."""
         return None
 
+    def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """The baseline beside a window whose rows may come in groups, as runs of them tell."""
+        return known
+
     @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
         """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
@@ -199,6 +207,12 @@ class Monitor(ABC):
 
     def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
         """The results of a window, violated ones in words."""
+        return results
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, /
+    ) -> tuple[CheckResult, ...]:
+        """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
         return results
 
     def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:

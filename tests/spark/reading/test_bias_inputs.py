@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from model_monitor.data.engine.local import LocalEngine
+from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline
@@ -85,7 +88,7 @@ def write_merged(folder, encoding="CSV", truth=True):
     (folder / "data.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def analysed(spark, folder, *flags, **members):
+def analysed(spark, folder, *flags, engine=None, **members):
     """The dictionary of analysis.json, and the ledger."""
     path = folder.parent / "analysis_config.json"
     path.write_text(json.dumps({**CONFIG, **members}))
@@ -93,7 +96,7 @@ def analysed(spark, folder, *flags, **members):
     given += ["--dataset-source", str(folder), "--output-path", str(folder.parent / "out"), *flags]
     config = config_of("baseline", sources_of(given, {}), in_container=False)
     monitor = monitor_for(config)
-    with read_source(SparkEngine(spark), config) as dataset:
+    with read_source(engine or SparkEngine(spark), config) as dataset:
         run = run_baseline(dataset, monitor, max_quarantined_share=config.max_quarantined_share)
     return run.constraints.body_dict, run.ledger
 
@@ -173,6 +176,76 @@ def test_a_column_of_probabilities_predicts_by_its_threshold(spark, folder, expe
         spark, folder, *flags, "--probability-threshold-attribute", "0.9", dataset_type="text/csv", label="y"
     )[0]
     assert values_in(none)["post_training_bias_metrics", "sex", "F", "DPPL"] is None
+
+
+def write_apart(folder, rows=ROWS, key=None):
+    """Facets and predictions in files of their own; with a key each of them in another order. The members that name them."""
+    label = [f"{row['y']},{row['age']}" + (f",k{number}" if key else "") for number, row in enumerate(ROWS)]
+    (folder / "data.csv").write_text("\n".join(label) + "\n")
+    numbered = [f"k{number}," if key else "" for number in range(len(rows))]
+    facets = [f"{of}{row['sex']}" for of, row in zip(numbered, rows, strict=True)]
+    scores = [f"{of}{row['score']}" for of, row in zip(numbered, rows, strict=True)]
+    (folder.parent / "facets.csv").write_text("\n".join(facets[::-1] if key else facets) + "\n")
+    (folder.parent / "scores.csv").write_text("\n".join([*scores[50:], *scores[:50]] if key else scores) + "\n")
+    names = [key] if key else []
+    return {
+        "dataset_type": "text/csv",
+        "headers": ["y", "age", *names],
+        "label": "y",
+        "facet_dataset_uri": str(folder.parent / "facets.csv"),
+        "facet_headers": [*names, "sex"],
+        "predicted_label_dataset_uri": str(folder.parent / "scores.csv"),
+        "predicted_label_headers": [*names, "p"],
+        "probability_threshold": 0.5,
+    } | ({"joinsource_name_or_index": key, "predicted_label": "p"} if key else {})
+
+
+@pytest.mark.parametrize("is_local", [True, False], ids=["local", "Spark"])
+@pytest.mark.parametrize("key", [None, "id"], ids=["by place", "by the join source"])
+def test_facets_and_scores_in_data_sets_of_their_own_are_joined(spark, folder, expected, key, is_local):
+    members = write_apart(folder, key=key)
+
+    assert values_in(analysed(spark, folder, engine=LocalEngine() if is_local else None, **members)[0]) == expected
+
+
+def test_rows_without_a_partner_are_left_out(folder):
+    _, ledger = analysed(None, folder, engine=LocalEngine(), **write_apart(folder, ROWS[:150], "id"))
+
+    assert ledger.kept == 150
+
+
+def test_a_facet_of_another_data_set_is_no_feature(folder):
+    excluded = BiasMeasures(AnalysisConfig(**{**CONFIG, **write_apart(folder)}), "y", "p")
+
+    assert plan_of(excluded, ("y", "age", "sex", "p")).not_features == ("sex",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "said"),
+    [
+        (
+            ["F"] * 199,
+            None,
+            "facet_dataset_uri has 199 rows and the data set 200, which belong together by their place",
+        ),
+        (["k1,F", "k1,M"], "id", "facet_dataset_uri: column 'id', which rows are joined by, has a value twice"),
+        (["k1,F", "k2"], "id", "facet_dataset_uri: 1 of its lines can't be read, and joined rows need all of them"),
+    ],
+)
+def test_rows_that_cannot_be_told_to_belong_together_are_a_sentence(folder, lines, key, said):
+    members = write_apart(folder, key=key)
+    (folder.parent / "facets.csv").write_text("\n".join(lines) + "\n")
+
+    with pytest.raises(BadInput, match=said):
+        analysed(None, folder, engine=LocalEngine(), **members)
+
+
+def test_several_files_need_a_join_source(folder):
+    members = write_apart(folder)
+    (folder / "more.csv").write_text("1,30\n")
+
+    with pytest.raises(BadConfiguration, match="several files has no order of rows; name the column .* as joinsource"):
+        analysed(None, folder, engine=LocalEngine(), **members)
 
 
 def test_parquet_has_its_own_names(spark, folder, expected):

@@ -53,7 +53,7 @@ def test_metrics_are_listed_by_name():
         ({"methods": {"shap": {}}}, "methods asks for no bias metric"),
         ({"dataset_type": "application/x-image"}, "bias of images is not analysed"),
         ({"time_series_data_config": {"item_id": "i"}}, "bias of time series is not analysed"),
-        ({"predicted_label_dataset_uri": "s3://b/p"}, "predicted_label_dataset_uri: join the data sets first"),
+        ({"facet_dataset_uri": "s3://b/f"}, "facet_headers is missing; name the columns of facet_dataset_uri"),
         (
             {"segment_config": [{"name_or_index": 0, "segments": [["a"]], "display_aliases": ["1", "2", "3"]}]},
             "segment_config[0].display_aliases has 3 names; write 1, or 2 with one for the rest",

@@ -14,6 +14,7 @@ from model_monitor.monitors.data_quality.documents import suggest
 from model_monitor.monitors.data_quality.evaluation import check_all
 from model_monitor.statistics.states import (
     ColumnType,
+    DataType,
     DataTypeCounts,
     Ends,
     FeatureProfile,
@@ -22,8 +23,9 @@ from model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
     TextLengths,
+    TextShapes,
 )
-from model_monitor.statistics.states.data_types import parse_numbers
+from model_monitor.statistics.states.data_types import classify, parse_numbers
 
 
 def text_feature(name, cells, *, limit=4096):
@@ -40,7 +42,10 @@ def text_states(cells, limit):
     kll.update(moments.update(parse_numbers(present), missing=texts.null_count))
     counted = present.value_counts()
     frequencies.update(counted.field("values"), counted.field("counts").to_numpy())
-    return DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state(), TextLengths.of(present)
+    free = present.filter(pa.array(classify(present) == DataType.TEXT))
+    shapes = TextShapes.of(free, np.zeros(len(free), bool), np.ones(len(free), np.int64))
+    of_lengths = TextLengths.of(present), shapes
+    return DataTypeCounts.of(texts), moments.state(), kll.state(), frequencies.state(), *of_lengths
 
 
 def number_feature(name, values, *, integral=False):

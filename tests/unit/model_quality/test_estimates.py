@@ -124,6 +124,19 @@ def test_a_metric_at_the_end_of_its_scale_is_told_linearly():
     assert interval_of(JackknifeEstimate(0.0, 100, 1.0, 1e9, Scale.LOG)) == pytest.approx((0.0, 1.959964))
 
 
+def test_nothing_is_left_out_of_one_block_alone():
+    asked = []
+
+    def statistic(choices):
+        asked.append(choices.shape)
+        return choices.sum(axis=-1).astype(float)
+
+    estimate = jackknifed(statistic, np.eye(1, BLOCKS)[0])
+
+    assert asked == [(1, BLOCKS)]
+    assert math.isnan(estimate.standard_error)
+
+
 def test_the_jackknife_passes_blocks_by_choice():
     kept = np.arange(BLOCKS) < 3
 

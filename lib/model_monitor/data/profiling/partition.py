@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.local_tables import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
-from model_monitor.data.profiling.gathering import Gatherer, RowRunsGatherer, gatherer_of
+from model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, RowRunsGatherer, gatherer_of
 from model_monitor.data.profiling.plan import (
     CELLS,
     FEATURE_OF_ROWS,
@@ -75,6 +75,14 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
                 segments = Segments(plan)
                 gatherers += [(at.position, SegmentsGatherer(at, plan, segments, partition)) for at in plan.columns]
                 gatherers.sort(key=lambda of: of[0])  # a column's own first: it leaves behind what it looked at
+            if plan.has_whole_rows:
+                gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
+            if plan.pairs:
+                from model_monitor.data.profiling.pairs import PairedColumns, PairsGatherer
+
+                paired = PairedColumns(plan.accept_exponents)
+                firsts = sorted({places[0] for _, places in plan.pairs})
+                gatherers += [(first, PairsGatherer(plan, first, paired)) for first in firsts]
         kept = []
         for piece in pieces:
             of_piece, counted = _without_refused_rows(piece, plan)

@@ -74,15 +74,16 @@ class ScanPlan:
     """What one scan gathers.
 
     frequency_limit: most values that are counted apart in one column.
-    accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how
-    many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
-    number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
-    themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
-    keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
-    order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
+    accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how many
+    boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by number.
+    metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows themselves
+    are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for. run_rows: of the
+    shortest run of rows that is kept; 0: none are. time_position: of the column that orders the rows of a block for them, None
+    for the order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
     since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
     offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
-    (`segments.Cut`), in each of which the columns are gathered, too.
+    (`segments.Cut`), in each of which the columns are gathered, too. pairs: what is counted of several columns, and their
+    positions (`pairs.pairs_of`).
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -94,12 +95,13 @@ class ScanPlan:
     metadata: LineMetadata | None = None
     counts_rows: bool = True
     column_metrics: tuple[str, ...] = ()
-    keeps_runs: bool = False
+    run_rows: int = 0
     time_position: int | None = None
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
     rules: Any = None
     cuts: tuple[Any, ...] = ()
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def whole_texts(self) -> frozenset[int]:
@@ -107,10 +109,16 @@ class ScanPlan:
         return self.rules.whole_texts if self.rules is not None else frozenset()
 
     @property
+    def has_whole_rows(self) -> bool:
+        """Whether its columns tell a row from others: all are here, and all have values that we look into."""
+        nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
+        return 0 < len(self.columns) == self.all_columns and not nested
+
+    @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
         """Those of whose rows runs are kept."""
         of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
-        return tuple(column for column in self.columns if self.keeps_runs and column.column_type in of_values)
+        return tuple(column for column in self.columns if self.run_rows and column.column_type in of_values)
 
     @property
     def time_column(self) -> ColumnPlan | None:
@@ -144,14 +152,19 @@ def keys_of(texts: pa.StringArray) -> pa.StringArray:
 def hashes_of(keys: pa.StringArray) -> Hashes:
     """Spark's hashes of the texts that the keys stand for. keys: without null."""
     hashes = xxhash64_of_texts(keys)
+    for place, text in hashes_of_cut(keys).items():
+        hashes[place] = int(text, 16)
+    return hashes
+
+
+def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
+    """The places of keys that stand for longer texts, and the hashes in them."""
     if _longest(keys) < _SHORTEST_CUT or not (bytes_of(keys) == CUT_MARK.encode()[0]).any():
-        return hashes
+        return {}
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
     found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
-    for place, text in zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True):
-        if text is not None:
-            hashes[place] = int(text, 16)
-    return hashes
+    places = zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True)
+    return {place: text for place, text in places if text is not None}
 
 
 def _longest(texts: pa.StringArray) -> int:

@@ -104,11 +104,14 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
         yield "dataset_type application/x-image: bias of images is not analysed by this package"
     if config.time_series_data_config is not None:
         yield "time_series_data_config: bias of time series is not analysed by this package"
-    for member in ("facet_dataset_uri", "predicted_label_dataset_uri"):
-        if getattr(config, member) is not None:
-            yield f"{member}: join the data sets first, and name the columns of the one that results"
+    if config.facet_dataset_uri is not None and not config.facet_headers:
+        yield 'facet_headers is missing; name the columns of facet_dataset_uri: ["Sex"]'
 
 
+BESIDE = (
+    "facet_dataset_uri",
+    "predicted_label_dataset_uri",
+)  # what can name a data set beside the one that is analysed
 REST = "__default__"  # the service's name of the rows that are in none of the configured segments
 FLIP_TEST_ROWS = 200_000  # rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)
 LONGEST_PLAN = 65_000  # bytes: what two states have to have in common has room for so many
@@ -175,6 +178,11 @@ class BiasMeasures:
         model: as in `AttributionMeasures.of`; what is asked where the configuration names no predictions.
         Raises BadConfiguration if the configuration asks for what can't be done.
         """
+        for member in BESIDE:
+            if getattr(config, member) is not None:
+                raise BadConfiguration(
+                    f"{config.FILE_NAME}: {member} is read by the command alone; join the frames first"
+                )
         predicts = config.predicted_label is not None or model is not None
         methods = methods_of(config, has_predictions=predicts, where=config.FILE_NAME)
         if config.label is None:
@@ -209,6 +217,8 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     excluded = [
         columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
     ]
+    if config.facet_dataset_uri is not None:  # the model doesn't know its columns
+        excluded += [name for name in config.facet_headers or () if name in names]
     if config.joinsource_name_or_index is not None:
         excluded.append(columns.named("joinsource_name_or_index", config.joinsource_name_or_index))
     columns.require_all_found(measures.column_types)

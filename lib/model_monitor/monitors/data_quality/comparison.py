@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -38,9 +39,20 @@ from model_monitor.monitors.protocol import StoredBaseline, Violated
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
+from model_monitor.statistics.verdicts.components import Component
+from model_monitor.statistics.verdicts.variation import (
+    ALONE,
+    FEWEST_WINDOWS,
+    LARGEST_GROWTH,
+    Groups,
+    Raw,
+    allowed_for,
+    comparable,
+    group_size,
+)
 
 if TYPE_CHECKING:
+    from model_monitor.data.reading.dataset import Dataset
     from model_monitor.statistics.verdicts.clock import Season
     from model_monitor.statistics.verdicts.memory import Memory
     from model_monitor.statistics.verdicts.volume import Earlier, Volume
@@ -54,8 +66,9 @@ class QualityBaseline(StoredBaseline):
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
     seasons: what is known of features that may follow the clock.
-    attributions: the share of each feature in what moves the model. beside: the window that was last held against it, for all
-    that look at the two.
+    attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
+    source: opens its rows again; None if nobody knows how.
+    beside: the window that was last held against it, for all that look at the two.
     """
 
     constraints: Constraints
@@ -68,6 +81,8 @@ class QualityBaseline(StoredBaseline):
     memory: Memory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, float] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
@@ -177,9 +192,16 @@ class QualityBaseline(StoredBaseline):
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
 
+    def with_groups(self, groups: Mapping[str, float]) -> QualityBaseline:
+        """The same beside a window of which so many rows count as one, by feature."""
+        return replace(self, groups=groups) if groups else self
+
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
         return replace(self, attributions=shares)
+
+    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
+        return replace(self, source=source)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same with how its parts vary."""
@@ -206,6 +228,7 @@ class QualityBaseline(StoredBaseline):
 # The current data beside its baseline: what every data-quality check looks at.
 
 
+PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""
@@ -302,7 +325,38 @@ class FeatureComparison:
     def rows_stand_alone(self) -> bool:
         """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
         past = self.past(BASELINE)
-        return past is not None and group_size(past) == 1
+        return past is not None and group_size(past) == 1 and not self.whole.groups
+
+    @cached_property
+    def new_groups(self) -> float:
+        """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
+        past, found = self.past(BASELINE), self.whole.groups.get(self.constraints.name, 1.0)
+        shown = group_size(past) if past is not None else 1.0
+        return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
+
+    @cached_property
+    def groups(self) -> Groups:
+        """How many rows of the window count as one."""
+        found = self.whole.groups
+        if not found:
+            return ALONE
+        own, most = found.get(self.constraints.name, 1.0), max(found.values())
+        return Groups(own, most, self.new_groups, self.whole.new_groups)
+
+    @cached_property
+    def chance_of_missing(self) -> float:
+        """How likely so many missing values are as windows vary, or rows in groups do; 0 of rows by themselves."""
+        past, now = self.past(BASELINE), of_window(self.baseline, self.now)
+        if past is None or now is None:
+            return 0.0
+        return allowed_for(Component("missing", 0.0, 1.0), now, comparable(now, past), self.groups).p
+
+    @cached_property
+    def row_groups(self) -> float:
+        """How many rows count as one, by whatever shows it."""
+        past = self.past(BASELINE)
+        shown = group_size(past) if past is not None else 1.0
+        return max(self.new_groups, 1.0 if math.isnan(shown) else shown)
 
     @property
     def family(self) -> str:
@@ -356,11 +410,12 @@ class Comparison:
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
     `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
-    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
-    type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard. references: what else it is compared with, by name, as `previous:8`.
-    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows. settings: those in
-    force for each feature, if they are at hand. known: what chance may do to the run, once it is found.
+    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a type holds what
+    fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows. before: the baseline's
+    states, for the guard. references: what else it is compared with, by name, as `previous:8`. history: how features varied
+    beside each reference. volume: rows of earlier windows; None if nobody knows. groups: how many rows of the window count as
+    one, by feature, where they are more. settings: those in force for each feature, if they are at hand. known: what chance may
+    do to the run, once it is found.
     """
 
     constraints: Constraints
@@ -376,6 +431,7 @@ class Comparison:
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
+    groups: Mapping[str, float] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
@@ -399,9 +455,23 @@ class Comparison:
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
     @cached_property
+    def new_groups(self) -> float:
+        """The most rows that count as one in a feature, where its baseline's parts don't show it; else 1."""
+        return max((feature.new_groups for feature in self.features), default=1.0) if self.groups else 1.0
+
+    @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
         return tuple(self._features())
+
+    @cached_property
+    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], Sequence[int], Sequence[int]]]:
+        """What is counted of several columns on both sides; as `pairs.counted` has it."""
+        if self.before is None or all(PAIRS not in each.states for each in self.before.features):
+            return ()
+        from model_monitor.monitors.data_quality.pairs import counted
+
+        return tuple(counted(self))
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,10 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
     compared,
     why_not_compared,
 )
+from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import (
+    BETWEEN,
     COMPLETENESS,
     CONTENTS,
     DRIFT,
@@ -83,11 +85,10 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """
     if not comparison.known:
         comparison.known.append(_calibration_of(comparison))
-    return (
-        *_of_data_set(comparison),
-        *_of_volume(comparison, comparison.known[0]),
-        *(result for feature in comparison.features for result in _of(feature)),
-    )
+    of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
+    violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
+    of_features = [result for feature in comparison.features for result in _of(feature, violated)]
+    return (*_of_data_set(comparison), *of_whole, *of_features, *_of_pairs(comparison, of_features))
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -143,13 +144,15 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
         name = feature.constraints.name
         for reference in feature.judged_references:
             before = feature.references.get(reference, feature.baseline)
-            column = column_of(before, feature.now, tested=tested, past=feature.past(reference))
+            past = feature.past(reference)
+            column = column_of(before, feature.now, tested=tested, past=past, groups=feature.groups)
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
-            column = column_of(part.baseline, part.now, tested=tested, past=feature.past_in(label))
+            past = feature.past_in(label)
+            column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups)
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))
@@ -183,8 +186,10 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     for family, limits in LIMITS.items():
         tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
+    tests[CONTENTS] += repeated_rows(comparison) is not None
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
+    tests[BETWEEN] = len(comparison.pairs)
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     if comparison.memory is not None and comparison.memory.says_something:
         tests[LASTING] = sum(each.is_drift_calibrated for each in features)
@@ -217,6 +222,21 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
 
 
+def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    if comparison.pairs and (calibration := comparison.known[0]) is not None:
+        from model_monitor.monitors.data_quality.pairs import judged
+
+        yield from judged(
+            comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)
+        )
+
+
+def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+    if calibration is not None and (evidence := repeated_rows(comparison)) is not None:
+        finding = _if_switched_on(evidence.judged(calibration), comparison.constraints.monitoring)
+        yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
+
+
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
     if (usual := volume.usual) is None:
@@ -238,7 +258,8 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     return finding, messages.stale(gap, expected)
 
 
-def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
+def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[CheckResult]:
+    """of_whole: violated checks of the whole data set."""
     if feature.segments:
         from model_monitor.monitors.data_quality import segments
 
@@ -291,6 +312,7 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
     if feature.calibration is not None:
         violated = {name for name, each in findings.items() if each.status is CheckStatus.VIOLATED}
         violated |= {DRIFT_CHECK} if has_drifted else set()
+        violated |= {*of_whole}
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
             if usual and season is not None:
@@ -303,7 +325,8 @@ def _of(feature: FeatureComparison) -> Iterator[CheckResult]:
             yield finding.result(name, feature=feature.constraints.name)
 
     if feature.calibration is not None and feature.segments:
-        yield from segments.judged(feature, f"the feature's {sorted(violated)[0]}" if violated else None)
+        own = sorted(violated - {*of_whole})
+        yield from segments.judged(feature, f"the feature's {own[0]}" if own else None)
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:

@@ -172,8 +172,6 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
         yield "dataset_type application/x-image: images are not explained by this package"
     if config.time_series_data_config is not None:
         yield "time_series_data_config: time series are not explained by this package"
-    if config.facet_dataset_uri is not None or config.predicted_label_dataset_uri is not None:
-        yield "facet_dataset_uri and predicted_label_dataset_uri: leave them out, they are no features"
     methods = config.methods
     if methods is None:
         return

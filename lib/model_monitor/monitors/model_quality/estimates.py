@@ -269,11 +269,12 @@ def jackknifed(
     kept = np.ones(len(rows), dtype=bool) if kept is None else kept
     blocks = np.flatnonzero(kept & (rows > 0))
     groups = len(blocks)
-    choices = np.tile(kept, (groups + 1, 1))  # all of them first, then without one block after the other
-    choices[np.arange(1, groups + 1), blocks] = False
+    left_out = groups if groups > 1 else 0
+    choices = np.tile(kept, (left_out + 1, 1))  # all of them first, then without one block after the other
+    choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
     with np.errstate(all="ignore"):  # what is not defined is NaN, and sums of huge values are infinite
         value, *parts = statistic(choices).tolist()
-        if groups < 2:
+        if not left_out:
             return JackknifeEstimate(value, int(rows[kept].sum()), math.nan, 0, scale)
         squares = (np.array(parts) - np.mean(parts)) ** 2
         error = float(np.sqrt((groups - 1) / groups * squares.sum()))

@@ -27,11 +27,14 @@ from model_monitor.data.records.outcome_records import DocumentDecoder, LineDeco
 from model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.bias.measures import BESIDE
 from model_monitor.monitors.explainability.analysis import AttributionBaseline
+from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, ErrorModel
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.features import options_of, read_columns, without
+from model_monitor.running.inputs.joined import joined
 from model_monitor.running.inputs.measures import (
     features_path,
     has_predictions,
@@ -72,6 +75,16 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
 def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset:
     data_format = config.dataset_format
+    errors = None
+    if not with_label and outcome_plan(config).is_regression:
+        if isinstance(data_format, CaptureFormat | MergedFormat):
+            raise BadConfiguration(
+                "dataset_format: an estimate of predicted numbers takes a table, each row its features and its prediction; write "
+                "--dataset-format csv, json or parquet, not capture or merged"
+            )
+        if config.error_model is None:
+            raise BadConfiguration(NO_ERROR_MODEL)
+        errors = ErrorModel.read(config.error_model)
     where = partial(_where, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
         halves = tuple(half for half in OUTPUTS if half in data_format.index_names)
@@ -81,12 +94,17 @@ def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset
             )
         records = LineDecoder(where(records_of(halves, options_of(config))))
         return _of_lines(engine, config, _captures(engine, config), records)
-    if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
+    if (
+        errors is None
+        and isinstance(data_format, JsonFormat)
+        and data_format.lines
+        and not config.record_preprocessor_script
+    ):
         listing = list_dataset(engine, config.dataset_source)
         return _of_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     addresses = _addresses(config) | ({} if with_label else {"label": None})
-    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **addresses)
+    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
 def _captures(engine: Engine, config: JobConfig) -> Listing:
@@ -134,10 +152,30 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
     if has_records(config, analysis):
         dataset = read_records(engine, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUTS))
     elif isinstance(config.dataset_format, CsvFormat):
-        dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
+        dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
+
+
+def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+    """CSV files with the columns of facets, and a last one of predictions, that lie in data sets of their own (`joined.py`)."""
+    dataset = read_headed_csv(engine, config, csv_format, analysis)
+    headers = {
+        "facet_dataset_uri": analysis.facet_headers,
+        "predicted_label_dataset_uri": analysis.predicted_label_headers,
+    }
+
+    def beside(member: str) -> Dataset | None:
+        if (uri := getattr(analysis, member)) is None:
+            return None
+        there = config.model_copy(update={"dataset_source": uri})
+        return read_headed_csv(engine, there, csv_format, analysis.model_copy(update={"headers": headers[member]}))
+
+    facets, predictions = (beside(member) for member in BESIDE)
+    if facets is None and predictions is None:
+        return dataset
+    return joined(dataset, facets, predictions, analysis)
 
 
 def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
@@ -222,7 +260,8 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> O
 
 def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
     """A table whose predictions are probabilities, with a last column of what they predict."""
-    named = config.inference_attribute is not None or analysis.predicted_label is not None
+    places = (config.inference_attribute, analysis.predicted_label, analysis.predicted_label_dataset_uri)
+    named = any(place is not None for place in places)
     if has_records(config, analysis) or named or config.probability_attribute is None:
         return dataset
     address = config.probability_attribute

@@ -10,7 +10,7 @@ from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFor
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.comparison import Tolerances
-from model_monitor.monitors.bias.measures import FLIP_TEST_ROWS, BiasMeasures, methods_of
+from model_monitor.monitors.bias.measures import BESIDE, FLIP_TEST_ROWS, BiasMeasures, methods_of
 from model_monitor.monitors.explainability.analysis import Tolerances as AttributionTolerances
 from model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from model_monitor.monitors.explainability.measures import SAMPLED_ROWS, AttributionMeasures, require_in_scope
@@ -121,6 +121,11 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         )
     analysis = read_analysis_config(config.analysis_config)
     where = PurePosixPath(config.analysis_config).name
+    for member in BESIDE:
+        if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
+            raise BadConfiguration(
+                f"{where}: {member} is read beside CSV alone; write the data set as CSV, or join them first"
+            )
     predicted = has_predictions(config, analysis)
     asks = config.model is not None and not predicted
     methods = methods_of(analysis, has_predictions=predicted or asks, where=where)
@@ -163,7 +168,8 @@ def bias_tolerances_of(config: JobConfig) -> Tolerances:
 
 def has_predictions(config: JobConfig, analysis: AnalysisConfig) -> bool:
     """Whether the data brings the model's predictions: merged records always do."""
-    named = (analysis.predicted_label, config.inference_attribute, config.probability_attribute)
+    in_analysis = (analysis.predicted_label, analysis.predicted_label_dataset_uri)
+    named = (*in_analysis, config.inference_attribute, config.probability_attribute)
     return isinstance(config.dataset_format, MergedFormat) or any(name is not None for name in named)
 
 
@@ -188,6 +194,8 @@ def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tup
     label = analysis.label if analysis.label is not None else config.ground_truth_attribute
     if not predicted:
         return label, None
+    if analysis.predicted_label_dataset_uri is not None:
+        return label, LAST  # joined to the data set
     if config.inference_attribute is None and analysis.predicted_label is None:
         return label, LAST  # made of the probability when the data is read
     return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
@@ -239,7 +247,8 @@ def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...
     if has_records(config, analysis):
         return (LAST,) if reads_label(config, analysis) else ()
     label = config.ground_truth_attribute if analysis.label is None else analysis.label
-    named = (label, analysis.predicted_label, config.inference_attribute, config.probability_attribute)
+    prediction = analysis.predicted_label if analysis.predicted_label_dataset_uri is None else None
+    named = (label, prediction, config.inference_attribute, config.probability_attribute)
     return tuple(name for name in named if name is not None)
 
 

@@ -73,7 +73,7 @@ def has_window_of_table(config: JobConfig) -> bool:
 
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window that narrows nothing; None if there is none, or it does."""
-    if config.time_column is not None or window_of(config) is None:
+    if config.time_column is not None or config.each_commit or window_of(config) is None:
         return None
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return None

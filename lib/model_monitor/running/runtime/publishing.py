@@ -117,7 +117,21 @@ def _context(config: JobConfig, time: datetime) -> MetricContext:
     return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
-# What a monitoring job leaves to those that follow: how its window varied.
+# What a monitoring job leaves to those that follow: its files, and how its window varied.
+
+
+def put_in_place(
+    findings: Findings, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
+) -> Run:
+    """Publish the files of a window, and enter it into the history. reference: where its baseline lies.
+
+    Raises OutputFailed if they can't be written.
+    """
+    as_service = config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
+    omit_empty = config.omit_empty_violations or as_service
+    run = findings.write(config.output_path, spark, omit_empty=omit_empty, baseline=reference)
+    remember(findings, run, config, spark, reference)
+    return run
 
 
 def remember(

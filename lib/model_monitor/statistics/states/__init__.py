@@ -17,11 +17,12 @@ from model_monitor.statistics.states import columns
 from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from model_monitor.statistics.states.encoding import STATES, State, decode
-from model_monitor.statistics.states.ends import Ends, TextLengths
+from model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
 from model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
 from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.states.repeats import Repeats, RepeatsBuilder, RowRepeats
 from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowRuns, Run
 
 __all__ = [
@@ -45,6 +46,10 @@ __all__ = [
     "DistinctBuilder",
     "Ends",
     "TextLengths",
+    "TextShapes",
+    "Repeats",
+    "RepeatsBuilder",
+    "RowRepeats",
     "Frequencies",
     "FrequenciesBuilder",
     "RowCounts",

@@ -1,10 +1,12 @@
-"""What is exact where sketches and bounded counts are not: a column's smallest and largest numbers, and how long its texts are.
+"""What is exact where sketches and bounded counts are not: a column's smallest and largest numbers, how long its texts are, and
+what they are made of.
 
 A window has them before anybody knows the bounds that it will be compared with.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -106,3 +108,83 @@ class TextLengths(State):
     def contradiction(self) -> str | None:
         are_lengths = all(0 <= length <= LONGEST and count for length, count in self.counts.items())
         return None if are_lengths else "a length occurs twice, never, or is none"
+
+
+LONG = 256  # bytes of the longest text that is looked into; of a longer one a scan has its beginning
+
+_CHARACTER, _LETTER, _DIGIT, _WORD = (16 * place for place in range(4))
+"""Where each count stands in 64 bits: a text of 256 bytes has no more than 256 of any."""
+
+
+def _made_of() -> NDArray[np.uint64]:
+    """What each byte counts for; bytes of other alphabets are letters."""
+    counts = np.zeros(256, np.uint64)
+    for byte in range(256):
+        letter = byte >= 0x80 or chr(byte).isalpha()
+        parts = {_CHARACTER: not 0x80 <= byte < 0xC0, _LETTER: letter, _DIGIT: 0x30 <= byte < 0x3A}
+        counts[byte] = sum(1 << place for place, is_one in parts.items() if is_one)
+    return counts
+
+
+_MADE_OF = _made_of()
+_IS_BLANK = np.array([chr(byte).isspace() and byte < 0x80 for byte in range(256)])
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class TextShapes(State):
+    """What texts that are neither numbers nor booleans are made of: sums, and sums of squares, over the texts.
+
+    texts: those of up to 256 bytes. long: others, of which nothing else is counted. letters, digits: shares of a text's bytes, in
+    thousandths; bytes of other alphabets than the Latin one are letters. words: what blanks part.
+    """
+
+    KIND: ClassVar[str] = "text_shapes"
+    VERSION: ClassVar[int] = 1
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<10q")
+
+    texts: int = 0
+    long: int = 0
+    characters: int = 0
+    characters_squared: int = 0
+    words: int = 0
+    words_squared: int = 0
+    letters: int = 0
+    letters_squared: int = 0
+    digits: int = 0
+    digits_squared: int = 0
+
+    @classmethod
+    def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
+        """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
+        found = _shapes(texts)
+        rest = np.where(are_long, 0, counts)
+        sums = [int(total @ rest) for values in found for total in (values, values * values)]
+        return cls(int(rest.sum()), int(counts.sum() - rest.sum()), *sums)
+
+    def __add__(self, other: TextShapes) -> TextShapes:
+        return TextShapes(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
+    """Of each text its characters and words, and its letters and digits in thousandths of its bytes."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    first, data = int(offsets[0]) if len(texts) else 0, texts.buffers()[2]
+    content = np.frombuffer(data or b"", np.uint8)[first : int(offsets[-1])]
+    ends = offsets.astype(np.int64) - first
+    lengths = np.diff(ends)
+    blank = _IS_BLANK[content]
+    begins = ~blank
+    begins[1:] &= blank[:-1]
+    starts = ends[:-1][lengths > 0]
+    begins[starts] = ~blank[starts]
+    counts = _MADE_OF[content] + (begins.astype(np.uint64) << np.uint64(_WORD))
+    upto = np.zeros(len(content) + 1, np.uint64)
+    np.cumsum(counts, out=upto[1:])  # beyond 64 bits, which differences don't mind
+    of_each = upto[ends[1:]] - upto[ends[:-1]]
+    characters, letters, digits, words = (
+        ((of_each >> np.uint64(place)) & np.uint64(0xFFFF)).astype(np.int64)
+        for place in (_CHARACTER, _LETTER, _DIGIT, _WORD)
+    )
+    size = np.maximum(lengths, 1)
+    return [characters, words, 1000 * letters // size, 1000 * digits // size]

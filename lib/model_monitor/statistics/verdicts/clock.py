@@ -3,7 +3,7 @@
 A window that was an alarm at the same hour of earlier days, and stands out from the other hours, may be a season. What all
 hours have in common is a level, which never is one, however long it lasts.
 
-Source: D4.16.
+Source: D4.18.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Season:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class PastHours:
     """Earlier windows of one column beside one reference. back: minutes before this one. alarmed: which were an alarm.
     scores: the signed ones of each, shape (windows, scores).
     """
@@ -130,7 +130,7 @@ class Told:
         return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
 
 
-def like_this_hour(told: Told | None, month: int) -> dict[str, tuple[int, ...]]:
+def like_this_hour(told: PastHours | None, month: int) -> dict[str, tuple[int, ...]]:
     """Which windows a column is compared with, by reference: minutes before this one, the latest first. told: of the windows
     beside `clock:day`. Those that were unlike the days before them are no examples, but where a week of them makes a new season.
     """

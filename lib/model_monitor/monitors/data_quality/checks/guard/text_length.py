@@ -1,27 +1,69 @@
-"""text_length_check, code_length_check and empty_text_check: texts are as long as they were, and none is empty all at once."""
+"""text_length_check, text_letters_check and text_words_check: free texts are as long as they were, and made of the same.
+code_length_check and empty_text_check: codes keep their length, and no text is empty all at once.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, Mean, exact_counts, of_means, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths
+from model_monitor.monitors.data_quality.distributions import has_dates
+from model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes
+from model_monitor.statistics.states.ends import LONG
 
 EMPTY_ALIEN = 0.01
 
 
 @GUARDS.register("text_length_check", same_as=("code_length_check",))
 def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The mean length of a text without a domain is the baseline's, as far as its values are counted one by one.
+    """The mean length of a text without a domain is the baseline's. Of texts longer than 256 bytes so much is counted.
 
-    Of texts longer than 256 bytes so much is counted.
+    Of a baseline of an earlier release as far as values are counted one by one.
     Source: D4.9.
     """
+    what = "mean length of the texts"
+    if shapes := _shapes(feature, before):
+        characters = ((each.characters, each.characters_squared) for each in shapes)
+        means = (
+            _mean(each.texts + each.long, total + LONG * each.long, squared + LONG**2 * each.long)
+            for each, (total, squared) in zip(shapes, characters, strict=True)
+        )
+        return of_means(what, *means)
     old, new = exact_counts(before), exact_counts(feature.current)
     if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
         return None
-    return of_means("mean length of the texts", _length(old), _length(new))
+    return of_means(what, _length(old), _length(new))
+
+
+@GUARDS.register("text_letters_check", same_as=("code_length_check", "text_length_check"))
+def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The mean share of letters in a free text is the baseline's, and that of digits.
+
+    Source: D4.9.
+    """
+    if not (shapes := _shapes(feature, before)):
+        return None
+    letters = (_mean(each.texts, each.letters / 1e3, each.letters_squared / 1e6) for each in shapes)
+    digits = (_mean(each.texts, each.digits / 1e3, each.digits_squared / 1e6) for each in shapes)
+    both = of_means("share of letters in the texts", *letters), of_means("share of digits in the texts", *digits)
+    found = min((each for each in both if each), key=lambda each: (not each.is_large, each.p), default=None)
+    return found and replace(found, p=2 * found.p, grouped_p=2 * found.grouped_p)
+
+
+@GUARDS.register("text_words_check", same_as=("code_length_check", "text_length_check", "text_letters_check"))
+def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The mean number of words, which blanks part, is the baseline's; of free texts that have some with more than one word.
+
+    Source: D4.9.
+    """
+    shapes = _shapes(feature, before)
+    if not shapes or shapes[0].words <= shapes[0].texts:
+        return None
+    means = (_mean(each.texts, each.words, each.words_squared) for each in shapes)
+    return of_means("mean number of words", *means)
 
 
 @GUARDS.register("code_length_check", same_as=("categorical_values_check", "data_type_check"))
@@ -61,6 +103,19 @@ def _lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLe
     """How long the texts of both sides are; None if a side has none, or nobody knows."""
     old, new = before.state(TextLengths), feature.current.state(TextLengths)
     return (old, new) if old is not None and new is not None and feature.are_texts else None
+
+
+def _shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
+    """What texts without a domain are made of on both sides; None where values are dates, or nobody knows."""
+    old, new = before.state(TextShapes), feature.current.state(TextShapes)
+    if old is None or new is None or not old.texts + old.long or not new.texts + new.long:
+        return None
+    return None if not feature.are_texts or feature.constraints.domains is not None or has_dates(before) else (old, new)
+
+
+def _mean(count: int, total: float, squared: float) -> Mean:
+    mean = total / count if count else 0.0
+    return Mean(count, mean, max(0.0, squared / count - mean * mean) if count else 0.0)
 
 
 def _length(frequencies: Frequencies) -> Mean:

@@ -1,0 +1,154 @@
+"""The second schedule of a month: a model whose labels come in time, late, twice or never, merged and judged hour by hour.
+
+A label that comes an hour late changes the hour before: its merged records, and the judgement that a person asks for again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from tests.simulation.steps import HOUR, JOBS, MARK, Step, flags_of, put, run_due_of, write_entry
+from tests.simulation.world import World
+
+from jobs import baseline, monitor
+
+ROWS = 20
+CAPTURES, LABELS, MERGED = "captures/credit/AllTraffic", "labels", "merged"
+ENDPOINT = {"sagemaker_endpoint_name": "credit", "sagemaker_monitoring_schedule_name": "credit", "engine": "local"}
+MODEL = {
+    "analysis_type": "MODEL_QUALITY",
+    "problem_type": "BinaryClassification",
+    "inference_attribute": "0",
+    "probability_attribute": "1",
+}
+
+MERGE = {
+    **ENDPOINT,
+    "dataset_source": f"{CAPTURES}",
+    "dataset_format": "capture",
+    "ground_truth_source": LABELS,
+    "late_labels": "PT3H",
+    "max_quarantined_share": "0.5",
+}
+MONITOR = {
+    **ENDPOINT,
+    **MODEL,
+    "dataset_source": f"{MERGED}",
+    "dataset_format": "merged",
+    "baseline": "credit-base",
+    "sink": "simulated:all",
+    "sink_required": "true",
+}
+
+
+def prepare_credit(folder: Path, random: Random, began: datetime) -> None:
+    """Its validation set, and its schedule's entry."""
+    rows = [(score := random.random(), int(random.random() < score)) for _ in range(200)]
+    put(
+        folder / "validation.csv",
+        "answer,score,label\n" + "".join(f"{int(one > 0.5)},{one:.4f},{label}\n" for one, label in rows),
+        began,
+    )
+    write_entry(
+        folder,
+        "credit",
+        "ModelQuality",
+        began,
+        {"merge": {**MERGE, "output_path": MERGED}, "monitor": {**MONITOR, "output_path": "quality"}},
+    )
+
+
+def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: bool) -> Iterator[Step]:
+    """What is done for it, a quarter of an hour after the first schedule's."""
+    yield Step("baseline", began - 2 * HOUR, _baseline)
+    late: list[str] = []
+    for number in range(hours):
+        hour = began + number * HOUR
+        at = hour + HOUR + timedelta(minutes=20)
+        is_wrong = random.random() < 0.4
+        records = [(f"{random.getrandbits(64):x}", random.random()) for _ in range(ROWS)]
+        captured = [
+            _capture(event_id, score, hour + timedelta(minutes=random.randrange(60))) for event_id, score in records
+        ]
+        there, later = list[str](), list[str]()
+        for place, (event_id, score) in enumerate(records):
+            label = _label(event_id, int((random.random() < score) != is_wrong))
+            kind = random.choice(("in time", "in time", "late", "twice", "never")) if place else "in time"
+            there += [label] * {"in time": 1, "twice": 2}.get(kind, 0)
+            later += [label] * (kind == "late")
+        if random.random() < 0.3:
+            there.append(f'{{"groundTruthData": "{MARK}')
+        files = {CAPTURES: captured, LABELS: [*there, *late]}
+        late = later
+        yield Step("labels", at, partial(_delivered, hour, files))  # what came before was merged without them
+        if is_scheduled:
+            yield Step(
+                "run-due", at, partial(run_due_of, "credit", at), hour, 1 + (random.random() < 0.3), schedule="credit"
+            )
+        else:
+            yield Step("merge", at, partial(_merged, hour), hour, 1 + (random.random() < 0.3))
+            yield Step("monitor", at, partial(_judged, hour), hour)
+        if number:
+            yield Step("monitor", at, partial(_judged_again, hour), hour - HOUR)
+
+
+def _baseline(world: World) -> int:
+    columns = {"inference_attribute": "answer", "probability_attribute": "score", "ground_truth_attribute": "label"}
+    files = {"dataset_source": "validation.csv", "dataset_format": "csv", "output_path": "credit-base"}
+    return baseline.main(flags_of({**MODEL, **columns, **files, "engine": "local"}))
+
+
+def _capture(event_id: str, score: float, time: datetime) -> str:
+    def half(mode: str, data: str) -> dict[str, str]:
+        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
+
+    return json.dumps(
+        {
+            "captureData": {
+                "endpointInput": half("INPUT", f"{MARK},1"),
+                "endpointOutput": half("OUTPUT", f"{int(score > 0.5)},{score:.4f}"),
+            },
+            "eventMetadata": {"eventId": event_id, "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"},
+            "eventVersion": "0",
+        }
+    )
+
+
+def _label(event_id: str, label: int) -> str:
+    return json.dumps(
+        {
+            "groundTruthData": {"data": str(label), "encoding": "CSV"},
+            "eventMetadata": {"eventId": event_id},
+            "eventVersion": "0",
+        }
+    )
+
+
+def _delivered(hour: datetime, files: dict[str, list[str]], world: World) -> None:
+    for top, lines in files.items():
+        folder = Path(world.folder, top, f"{hour:%Y/%m/%d/%H}")
+        folder.mkdir(parents=True, exist_ok=True)
+        put(folder / "lines.jsonl", "".join(f"{line}\n" for line in lines), hour)
+
+
+def _window(hour: datetime) -> dict[str, str]:
+    return {"start_time": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "end_time": f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _merged(hour: datetime, world: World) -> int:
+    return JOBS["merge"](flags_of({**MERGE, **_window(hour), "output_path": MERGED}))
+
+
+def _judged(hour: datetime, world: World) -> int:
+    return monitor.main(flags_of({**MONITOR, **_window(hour), "output_path": f"quality/{hour + HOUR:%Y/%m/%d/%H}"}))
+
+
+def _judged_again(hour: datetime, world: World) -> int:
+    """The hour before, if labels of it came with those of this one."""
+    restated = json.loads(Path(world.folder, MERGED, "restatement.json").read_text())["hours"]
+    return _judged(hour - HOUR, world) if restated else 0

@@ -1,0 +1,139 @@
+"""What somebody does in a month, and how it is done: Step, jobs by hand or by `run-due`, and the sink that is told."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from tests.simulation.world import World, at_hand
+
+from jobs import merge, monitor
+from model_monitor.reports.notices import MISSED, Report
+from model_monitor.reports.sinks import SINKS, Environment
+from model_monitor.running.configuration.contract import OPTIONS
+from model_monitor.running.configuration.options import flag_of, variable_of
+from model_monitor.running.scheduling.command import Request, run_due
+from model_monitor.running.scheduling.plan import JobCommand
+from model_monitor.running.scheduling.runs import Note
+
+HOUR = timedelta(hours=1)
+DONE = 0, 4
+NO_DATA = 3
+MARK = "zebra"  # stands in every record, and nowhere else: no log may have it
+
+JOBS = {"merge": merge.main, "monitor": monitor.main}
+SINK_OF = {"merge": (), "monitor": ("--sink", "simulated:all")}
+
+OF_SINK = 0  # the call at which a fault of a sink stands
+OWN_CALLS = 30  # of a run-due, about; faults at later ones are its job's
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that somebody does. at: when. job: what. hour: the one whose run it is. drivers: so many at once do it.
+    schedule: whose run-due it is.
+    """
+
+    name: str
+    at: datetime
+    job: Callable[[World], object]
+    hour: datetime | None = None
+    drivers: int = 1
+    ends_with: tuple[int, ...] = DONE
+    schedule: str = "churn"
+
+
+def put(file: Path, text: str, time: datetime) -> None:
+    """A file of that time, which the ledger names."""
+    file.write_text(text)
+    os.utime(file, (time.timestamp(), time.timestamp()))
+
+
+def flags_of(given: Mapping[str, str]) -> list[str]:
+    """Options as flags."""
+    return [f"{flag_of(name)}={text}" for name, text in given.items()]
+
+
+def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mapping[str, Mapping[str, str]]) -> None:
+    """An hourly schedule's entry, and a file of variables for each of its jobs. The last one has a folder for each run."""
+    entries = []
+    for job, given in jobs.items():
+        variables = {variable_of(option, OPTIONS[option]): text for option, text in given.items()}
+        (folder / f"{name}-{job}.env").write_text("".join(f"{each}={text}\n" for each, text in variables.items()))
+        entries.append({"job": job, "env_file": f"{name}-{job}.env"})
+    entries[-1]["output_folder"] = "%Y/%m/%d/%H"
+    entry = {
+        "name": name,
+        "monitoring_type": kind,
+        "cron": "0 * * * *",
+        "starts": f"{began + HOUR:%Y-%m-%dT%H:%M:%SZ}",
+        "jobs": entries,
+    }
+    (folder / f"{name}.schedule.json").write_text(json.dumps(entry))
+
+
+def run_due_of(schedule: str, at: datetime, world: World) -> int:
+    """The call of cron for a schedule; its jobs are processes of the world."""
+
+    def launch(command: JobCommand, note: Note) -> int:
+        process = world.current
+        assert process is not None
+        job = next(word for word in command.words if word in JOBS)
+        flags = [*command.words[command.words.index(job) + 1 :], *SINK_OF[job]]
+        world.commands.append((job, flags))
+        theirs = {call - OWN_CALLS: fault for call, fault in process.faults.items() if call > OWN_CALLS}
+        theirs |= {call: fault for call, fault in process.faults.items() if call == OF_SINK}
+        child = world.start(process.host, partial(JOBS[job], flags), theirs)
+        note(process_id=child.number)
+        return process.wait_for(child)
+
+    request = Request((Path(world.folder, f"{schedule}.schedule.json"),), retry_failed=True)
+    return run_due(request, io.StringIO(), launch=launch, now=lambda: at, environment=Environment({}))
+
+
+def is_recorded(step: Step, world: World) -> bool:
+    """Whether the schedule's record says that a step's run has ended whole, or found no data where there is none."""
+    assert step.hour is not None
+    file = Path(world.folder, f"{step.schedule}.executions.json")
+    record = json.loads(file.read_text()) if file.exists() else {"executions": ()}
+    time = f"{step.hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    known = {each["scheduled_time"]: each for each in record["executions"]}.get(time, {"status": ""})
+    if known["status"].startswith("Completed"):
+        return True
+    is_without_data = record.get("without_data", "") >= time or "had no data" in known.get("exit_message", "")
+    return NO_DATA in step.ends_with and is_without_data
+
+
+def register_sink() -> None:
+    """Called by who plays months: the documentation has a table of all sinks that are registered."""
+    if "simulated" not in SINKS:
+        SINKS.register(
+            "simulated",
+            spelling="simulated:all",
+            examined=lambda target: target,
+            ready=lambda target, environment: None,
+            every_run=False,
+            adds_up=False,
+        )(simulated)
+
+
+def simulated(report: Report, target: str, environment: Environment) -> None:
+    """What is told in a world."""
+    schedule = str(report.schedule)
+    start = "" if report.start is None else f"{report.start:%Y-%m-%dT%H}"
+    missed = [notice.text for notice in report.notices if notice.kind == MISSED]
+    late = [(schedule, *MISSED_TEXT.search(text).group(2, 1, 3)) for text in missed]
+    for told in late:
+        at_hand().tell(told)
+    if not late or late[-1][2] != report.alert.status.value:
+        at_hand().tell((schedule, start, report.alert.status.value, str(report.violations)))
+
+
+MISSED_TEXT = re.compile(r"(\w+) after (.{13}).*, (\d+) violations")

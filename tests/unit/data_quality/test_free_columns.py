@@ -1,0 +1,152 @@
+"""Columns that no limit is about: free texts, repeated rows and ids, times as numbers. Healthy ones are silent, faults found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.statistics.states import Repeats, RowRepeats, TextShapes
+from model_monitor.statistics.states.hashing import xxhash64_of
+
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "seven",
+    "wizards",
+    "mix",
+    "strong",
+    "ale",
+]
+ROWS = 1_000
+CHECKS = {"repeated_rows_check", "repeated_value_check", "text_length_check", "text_letters_check", "text_words_check"}
+CHECKS |= {"time_unit_check"}
+
+
+def frame(rows, random, words=8):
+    notes = [" ".join(random.choice(WORDS, count)) for count in random.poisson(words, rows).clip(1)]
+    return pd.DataFrame(
+        {
+            "id": [f"{number:012x}" for number in random.integers(0, 2**48, rows)],
+            "number": random.permutation(10 * rows)[:rows],
+            "note": notes,
+            "seen": random.integers(1_700_000_000, 1_700_003_600, rows),
+            "spend": random.normal(20, 5, rows),
+        }
+    )
+
+
+def with_shorter_words(window):
+    window["note"] = ["_".join(note.split()) for note in window["note"]]
+
+
+def with_digits(window):
+    window["note"] = window["note"].str.translate(str.maketrans("aeiou", "43105"))
+
+
+def with_repeated_ids(window):
+    window.loc[:19, "id"] = window["id"].iloc[20:40].tolist()
+
+
+def with_repeated_numbers(window):
+    window.loc[:19, "number"] = window["number"].iloc[20:40].tolist()
+
+
+def with_repeated_rows(window):
+    window.iloc[:20] = window.iloc[20:40].to_numpy()
+
+
+def with_milliseconds(window):
+    window.loc[:19, "seen"] *= 1_000
+
+
+FAULTS = {
+    "text_words_check": ("note", with_shorter_words),
+    "text_letters_check": ("note", with_digits),
+    "repeated_value_check": ("id", with_repeated_ids),
+    "repeated_value_check of numbers": ("number", with_repeated_numbers),
+    "repeated_rows_check": ("Repeated rows", with_repeated_rows),
+    "time_unit_check": ("seen", with_milliseconds),
+}
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return run_baseline(frame(10_000, np.random.default_rng(1)), DataQualityMonitor(), engine="local")
+
+
+def found(baseline, window):
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+    return [(each.feature, each.check) for each in findings.results if each.is_violation and each.check in CHECKS]
+
+
+@pytest.mark.parametrize(("feature", "plant"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_found_by_its_check_alone(baseline, feature, plant, request):
+    window = frame(ROWS, np.random.default_rng(2))
+    assert found(baseline, window) == []
+
+    plant(window)
+
+    assert found(baseline, window) == [(feature, request.node.callspec.id.split()[0])]
+
+
+def test_fewer_words_are_shorter_texts_and_one_violation(baseline):
+    assert found(baseline, frame(ROWS, np.random.default_rng(2), words=3)) == [("note", "text_length_check")]
+
+
+def test_rows_that_repeat_are_told_in_words(baseline):
+    window = frame(ROWS, np.random.default_rng(2))
+    with_repeated_rows(window)
+
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+
+    # 20 of the 980 different rows
+    assert "2.04% of the rows are there more than once, 0.00% were" in findings.summary()
+
+
+def test_rows_that_always_repeated_and_columns_of_few_values_are_not_asked():
+    random = np.random.default_rng(3)
+    data = pd.DataFrame({"kind": random.choice(["a", "b", "c"], 4_000), "size": random.integers(0, 9, 4_000)})
+    before = run_baseline(data, DataQualityMonitor(), engine="local")
+
+    findings = run_monitoring(data[:1_000], DataQualityMonitor(), before, engine="local")
+
+    assert not CHECKS.intersection(each.check for each in findings.results)
+
+
+def test_what_texts_are_made_of():
+    texts = pa.array(["ab 12", "", " é  x ", "1 1 1"])
+    found = TextShapes.of(texts, np.array([False] * 4), np.array([2, 1, 1, 1]))
+
+    # bytes: 5, 0, 7 (é has two), 5; letters 2/5, -, 3/7, 0; digits 2/5, -, 0, 3/5
+    assert (found.texts, found.characters, found.words) == (5, 2 * 5 + 0 + 6 + 5, 2 * 2 + 0 + 2 + 3)
+    assert (found.letters, found.digits) == (2 * 400 + 428, 2 * 400 + 600)
+    assert (found.words_squared, found.digits_squared) == (2 * 4 + 4 + 9, 2 * 400**2 + 600**2)
+
+
+def test_a_sample_of_rows_that_repeat_says_how_many_do():
+    values = np.arange(200_000.0)
+    hashes = xxhash64_of(np.concatenate((values, values[:20_000])))
+    whole = RowRepeats().and_of(hashes)
+    parts = [RowRepeats().and_of(part) for part in np.array_split(np.random.default_rng(4).permutation(hashes), 7)]
+
+    assert sum(parts[1:], parts[0]) == whole
+    assert 1_024 <= whole.different <= 2_048
+    assert whole.different << whole.level == pytest.approx(200_000, rel=0.1)  # 1 / sqrt(1,024) is 3 %
+    assert whole.repeated / whole.different == pytest.approx(0.1, abs=0.04)  # four deviations of a share of 1,024
+
+
+def test_few_values_are_counted_one_by_one():
+    values = xxhash64_of(np.array([1.0, 2.0, 2.0, 3.0]))
+
+    assert (Repeats().and_of(values).different, Repeats().and_of(values).repeated) == (3, 1)
