@@ -98,7 +98,7 @@ def _model_quality(config: JobConfig) -> Monitor:
         outcome_plan(config),
         tolerance=config.tolerance,
         window_rows=config.window_rows,
-        false_alarm_budget=config.false_alarm_budget,
+        false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
         hide_values=config.hide_values,
@@ -114,7 +114,7 @@ def _estimated_quality(config: JobConfig) -> Monitor:
         raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
     return EstimatedQualityMonitor(
         outcome_plan(config),
-        false_alarm_budget=config.false_alarm_budget,
+        false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         costs=config.cost_matrix,
         hide_values=config.hide_values,

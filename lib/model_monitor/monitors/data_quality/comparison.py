@@ -10,7 +10,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
+from model_monitor.documents.constraints import (
+    Constraints,
+    FeatureConstraints,
+    MonitoringConfig,
+    MonitoringSettings,
+    Role,
+)
 from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.distributions import (
@@ -177,6 +183,14 @@ class QualityBaseline(StoredBaseline):
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
+
+    def with_budget(self, share: float | None) -> QualityBaseline:
+        """The same with so small a share of healthy runs that may alarm, if it is larger."""
+        if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+            return self
+        config = self.constraints.monitoring_config or MonitoringConfig()
+        config = config.model_copy(update={"false_alarm_budget": share})
+        return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
 
     def with_groups(self, groups: Mapping[str, float]) -> QualityBaseline:
         """The same beside a window of which so many rows count as one, by feature."""

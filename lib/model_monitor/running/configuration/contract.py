@@ -411,6 +411,13 @@ class JobConfig(BaseModel):
         also=tuple(("monitor", analysis) for analysis in ANALYSES_OF_MODELS),
     )
 
+    run_budget: kinds.Chance | None = _of_monitoring(
+        None,
+        "Share of the healthy runs that may have any violation, where that is less than the baseline or the job has; run-due "
+        "says it of schedules that share alarms_per_month.",
+        default="what those have",
+    )
+
     rows: Rows = _suggestion(
         Rows.CLUSTERED,
         "How rows depend on each other: clustered, as those of one user do, or independent, so that small drifts are seen; "
@@ -719,6 +726,11 @@ class JobConfig(BaseModel):
     def replays_service(self) -> bool:
         """Whether the numbers of the service are wanted, its errors included."""
         return self.compat is kinds.Compatibility.SERVICE
+
+    @property
+    def budget_of_a_run(self) -> float:
+        """The share of the healthy runs that may have any violation, of monitors whose baselines don't say it."""
+        return min(self.false_alarm_budget, self.run_budget or 1.0)
 
     @property
     def takes_exponents(self) -> bool:
