@@ -6,6 +6,7 @@ test_column_metrics.py, since they are exact up to rounding only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +53,7 @@ from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.states.pairs import Pairs
 from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from model_monitor.statistics.states.segments import Segmented
 
@@ -215,6 +217,16 @@ def segments_of(rows: np.ndarray) -> Segmented:
     return Segmented({"sign": {label: feature_of(chosen, label) for label, chosen in sorted(signs.items())}})
 
 
+def pairs_of(rows: np.ndarray) -> Pairs:
+    """Rows of each sign beside missing ones, and negative rows that break an order."""
+    cells = {"cuts": [0.0]}
+    table = (int((rows < 0).sum()), 0, 0, 0, int((rows >= 0).sum()), 0, 0, 0, int(np.isnan(rows).sum()))
+    association = {"kind": "association", "columns": ["a", "ключ"], "cells": [cells, cells]}
+    order = {"kind": "order", "columns": ["a", "b"], "within": 0.0}
+    counts = {json.dumps(association): table, json.dumps(order): (len(rows), int((rows < 0).sum()))}
+    return Pairs.of(counts)
+
+
 def column_metric_of(name: str, rows: np.ndarray) -> State:
     builder = ColumnMetricBuilder(name)
     builder.update(finite(rows))
@@ -273,6 +285,7 @@ CASES = {
     "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),
     "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
     "segments": Case(segments_of, Segmented()),
+    "pairs": Case(pairs_of, Pairs()),
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }
 

@@ -6,6 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -345,9 +346,7 @@ class RowRunsGatherer:
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(
-            tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes) for rank, run in enumerate(self._runs))
-        )
+        yield RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(self._runs)))
 
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
@@ -367,11 +366,15 @@ class RowRunsGatherer:
                 numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         is_number = ~np.isnan(numbers)
         kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
+        there = is_present[places]
+        if hashes is None:
+            there[there] = is_number
+        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
             if bytes_of_hashes is None:
-                yield Run(lot, rows, bytes_of[first:last])
+                yield Run(lot, rows, bytes_of[first:last], present=bits[place])
             else:  # texts are numbers if all of them are
                 of_run = bytes_of[first:last] if last - first == end - start else b""
-                yield Run(lot, rows, of_run, bytes_of_hashes[start:end])
+                yield Run(lot, rows, of_run, bytes_of_hashes[start:end], bits[place])

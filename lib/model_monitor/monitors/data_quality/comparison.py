@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -214,6 +214,7 @@ class QualityBaseline(StoredBaseline):
 # The current data beside its baseline: what every data-quality check looks at.
 
 
+PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""
@@ -448,6 +449,15 @@ class Comparison:
     def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
         return tuple(self._features())
+
+    @cached_property
+    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], Sequence[int], Sequence[int]]]:
+        """What is counted of several columns on both sides; as `pairs.counted` has it."""
+        if self.before is None or all(PAIRS not in each.states for each in self.before.features):
+            return ()
+        from model_monitor.monitors.data_quality.pairs import counted
+
+        return tuple(counted(self))
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

@@ -27,6 +27,7 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
 from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import (
+    BETWEEN,
     COMPLETENESS,
     CONTENTS,
     DRIFT,
@@ -86,11 +87,8 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
         comparison.known.append(_calibration_of(comparison))
     of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
     violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
-    return (
-        *_of_data_set(comparison),
-        *of_whole,
-        *(result for feature in comparison.features for result in _of(feature, violated)),
-    )
+    of_features = [result for feature in comparison.features for result in _of(feature, violated)]
+    return (*_of_data_set(comparison), *of_whole, *of_features, *_of_pairs(comparison, of_features))
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -190,6 +188,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     tests[CONTENTS] += repeated_rows(comparison) is not None
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
+    tests[BETWEEN] = len(comparison.pairs)
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     if comparison.memory is not None and comparison.memory.says_something:
         tests[LASTING] = sum(each.is_drift_calibrated for each in features)
@@ -220,6 +219,15 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         if each.p is not None and each.p <= level / tests:
             each = replace(each, status=CheckStatus.VIOLATED, description=description)
         yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
+
+
+def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    if comparison.pairs and (calibration := comparison.known[0]) is not None:
+        from model_monitor.monitors.data_quality.pairs import judged
+
+        yield from judged(
+            comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)
+        )
 
 
 def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:

@@ -26,7 +26,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
-from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
+from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     Variation,
@@ -77,6 +77,13 @@ if TYPE_CHECKING:
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
 
 _DRIFT = "baseline_drift_check"
+
+
+def _with_pairs(measures: Measures, known: Profile) -> Measures:
+    """The measures with what a baseline counts of several columns."""
+    states = (each.states.get(PAIRS) for each in known.features)
+    found = tuple(what for state in states if state is not None for what in getattr(state, "counts", ()))
+    return replace(measures, pairs=found) if found else measures
 
 
 def published_metrics(
@@ -225,8 +232,13 @@ class DataQualityMonitor(Monitor):
         The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
         time. By default from neighbours as they stand.
     find_causes : bool, default True
-        Whether the data is read again where something is violated, to say in which segment the change is, and from which files,
-        times or clients its rows are.
+        Whether data that alarms is read again, to say in which segment the change is, and from which files, times or clients.
+    keep_examples : int, default 0
+        Ids of rows behind each violated feature that examples.parquet has, if causes are found.
+    id_column : str, optional
+        The column with these ids. By default the ids of captured events.
+    pairs : bool, default True
+        Whether columns that have to do with each other are found in a baseline, and judged in a window.
 
     Examples
     --------
@@ -253,6 +265,9 @@ class DataQualityMonitor(Monitor):
     hide_values: bool = False
     time_column: str | None = None
     find_causes: bool = True
+    pairs: bool = True
+    keep_examples: int = 0
+    id_column: str | None = None
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -285,6 +300,8 @@ class DataQualityMonitor(Monitor):
             from model_monitor.monitors.data_quality.segments import as_cut
 
             measures = as_cut(measures, known, dataset.names)
+        if self.pairs and known is not None and known.profile is not None:
+            measures = _with_pairs(measures, known.profile)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -309,7 +326,9 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        return replace(self.measures(), run_rows=0 if self.as_service else FEWEST_ROWS, segments=segments)
+        pairs = self.pairs and not self.as_service
+        rows = 0 if self.as_service else FEWEST_ROWS
+        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -411,13 +430,19 @@ class DataQualityMonitor(Monitor):
         return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
 
     def pinned_down(
-        self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline, dataset: Dataset
+        self,
+        results: tuple[CheckResult, ...],
+        profile: Profile,
+        known: QualityBaseline,
+        data: Dataset,
+        path: str | None,
     ) -> tuple[CheckResult, ...]:
         if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
             return results
-        from model_monitor.monitors.data_quality.causes import pinned_down
+        from model_monitor.monitors.data_quality.causes import Examples, pinned_down
 
-        return pinned_down(results, profile, known, dataset, self.time_column, hide_values=self.hide_values)
+        examples = Examples(path, self.keep_examples, self.id_column) if path is not None else None
+        return pinned_down(results, profile, known, data, examples, self.time_column, hide_values=self.hide_values)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)

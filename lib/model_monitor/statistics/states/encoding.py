@@ -344,6 +344,7 @@ LATER: Mapping[str, str] = {
     "estimated_outcomes": "estimated",
     "offences": "offences",
     "outcomes": "outcomes",
+    "pairs": "pairs",
     "regression": "blocks",
     "scores": "scores",
     "segments": "segments",
