@@ -146,7 +146,7 @@ def test_the_readme_is_short():
 
 
 def test_the_figures_of_scale_are_those_of_its_benchmark():
-    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    page, _, many = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8").partition("\n## Many models")
     readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     measured = readme.partition("## scale.py")[2].partition("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ")]
@@ -156,6 +156,10 @@ def test_the_figures_of_scale_are_those_of_its_benchmark():
     assert len(constants) == 4
     assert [row for row in rows if row not in measured.splitlines()] == []
     assert [constant for constant in constants if f" {constant} " not in measured] == []
+    of_fleets = readme.partition("## fleet.py")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [\d,]+ \|.*", many, re.MULTILINE)
+    assert len(rows) > 2
+    assert [row for row in rows if row not in of_fleets.splitlines()] == []
 
 
 def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
