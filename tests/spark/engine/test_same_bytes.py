@@ -117,6 +117,21 @@ def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
     require_same(*both)
 
 
+def test_between_columns(spark, tmp_path):
+    """What columns have to do with each other, of texts, numbers and times, with missing cells; as a frame and as CSV."""
+    frame = frame_of(3_000)[["number", "small", "word", "digits", "flag", "day", "price"]]
+    frame["half"] = frame["number"] / 2
+    frame["both"] = frame["number"] + frame["small"]
+    frame["code"] = frame["word"].str.len()
+    frame["level"] = frame["small"].astype(str) + "x"
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for data in (frame, str(tmp_path / "rows.csv")):
+        local, of_spark = made(data, spark)
+        require_same(local, of_spark)
+        checks = json.loads(local["monitor/checks.json"])["checks"]
+        assert {"relation_check", "association_check"} <= {each["check"] for each in checks}
+
+
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
