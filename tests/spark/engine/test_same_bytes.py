@@ -22,6 +22,7 @@ from model_monitor import (
     BiasMeasures,
     BiasMonitor,
     DataQualityMonitor,
+    ErrorModel,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
     MonitoringSettings,
@@ -366,6 +367,29 @@ def test_of_estimated_quality(spark, tmp_path, kind):
         with outcomes(
             data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
         ) as found:
+            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
+    require_same(*both)
+
+
+@pytest.mark.parametrize("problem", ["MULTICLASS_CLASSIFICATION", "REGRESSION"])
+def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
+    random = np.random.default_rng(3)
+    shares = random.dirichlet([1, 1, 1], 300).round(3)
+    told = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
+    data = pd.DataFrame({"prediction": [*"abc"] * 100, "probability": told, "label": random.choice([*"abc"], 300)})
+    plan, errors = OutcomePlan(ProblemType[problem], with_scores=True), None
+    if problem == "REGRESSION":
+        data = pd.DataFrame({"place": [*"abc"] * 100, "prediction": random.uniform(size=300), "label": shares[:, 0]})
+        plan, errors = (
+            OutcomePlan(ProblemType[problem]),
+            ErrorModel.learnt(data, label="label", prediction="prediction"),
+        )
+    data.to_csv(tmp_path / "rows.csv", index=False)
+    known = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        with outcomes(str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where) as found:
             both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
     require_same(*both)
 
