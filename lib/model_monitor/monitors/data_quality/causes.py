@@ -61,7 +61,7 @@ MOST_TEXTS = 500  # different ones under a name: more of them tell records apart
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 OTHER_ROWS = 0.2  # sum of what shares of bins differ by: no two samples of one baseline do
 LARGEST_EXPONENT = 600.0
-ORDER = 1.05  # what is from one time on may be the same as from so many files, and says more
+ORDER = 1.25  # what is from one time on may be the same as from so many files, and says more
 NEARLY_ALL = 0.95
 MINUTE = 60_000_000
 TIME, ID, FOLDER, FILE, POSITION = "time", "id", "folder", "file", "position"
@@ -500,8 +500,10 @@ def _cause(key: Key, named: Named) -> Cause:
 
 
 def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | None:
-    """The bins of a violated feature; None if it has neither numbers nor categories in the baseline."""
-    position = next(place for place, feature in enumerate(profile.features) if feature.name == name)
+    """The bins of a violated feature; None if it is not in the data, or the baseline has neither numbers nor categories of it."""
+    position = next((place for place, feature in enumerate(profile.features) if feature.name == name), None)
+    if position is None:
+        return None
     feature, before = profile.features[position], known.distributions[name]
     now = from_feature_profile(feature)
     if before.numbers is not None:
