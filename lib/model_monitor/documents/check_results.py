@@ -78,7 +78,8 @@ class CheckResult(Section):
 
     Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what
     was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
-    first of the windows in a row that had it began; None if that is this one.
+    first of the windows in a row that had it began; None if that is this one. Where the status is another one, the alarm of the
+    window before is not over.
 
     change: of a violated one what changed, in words that follow the name; of another of drift `smallest_change` in words.
 
@@ -333,7 +334,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
     def told(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
-            return result
+            return result.model_copy(update={"since": since.get(cause(result))}) if result.since else result
         known = [time for time in (since.get(cause(result)), result.since) if time]
         members: dict[str, Any] = {"since": min(known, default=None)}
         if id(result) in numbers:
@@ -345,7 +346,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
 def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """Since when each cause is there, the largest alarm first, for the window that follows one which `began` then."""
-    found = (each for each in results if each.status is CheckStatus.VIOLATED)
+    found = (each for each in results if each.status is CheckStatus.VIOLATED or each.since)
     return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
 
 

@@ -32,7 +32,8 @@ NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
-OF_ALL = (OF_THE_WINDOW, *DATA_SET)
+BETWEEN_COLUMNS = ("association_check", "relation_check")  # of several columns together, which are no feature
+OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
     "feature": "look{s} as {they} did",
     "attribution": "move{s} them as {they} did",
@@ -108,7 +109,7 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     found = _beside(results) if unit == "attribution" else []
     found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
     bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
-    keys = {_key(each) for each in (*_judged(results, unit), *bad)}
+    keys = {_key(each) for each in (*_judged(results, unit), *bad) if each.check not in BETWEEN_COLUMNS}
     return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
 
 

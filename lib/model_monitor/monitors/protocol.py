@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from model_monitor.documents.check_results import (
     BudgetLedger,
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from model_monitor.documents.expectations import Expectations
     from model_monitor.monitors.user_checks.checks import CheckPlan
     from model_monitor.monitors.user_checks.suite import SuiteResults
+
+Violated: TypeAlias = "str | tuple[str, str]"
+"""A feature that was an alarm, or one that was so beside a reference: the reference and the feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +106,12 @@ class StoredBaseline:
         return self
 
     def raw_statistics(
-        self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
+        self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that; None if it leaves nothing.
 
-        violated: features with a violation, if it is known. age: of the newest row at the window's end, if it is.
+        violated: features with a violation, if it is known, and those that are so beside a reference. age: of the newest row at
+        the window's end, if it is.
         """
         return None
 
@@ -184,6 +188,10 @@ class Monitor(ABC):
     def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
         """How the parts of a baseline vary. runs: of its rows, of every feature. None if nothing is learnt from them."""
         return None
+
+    def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """The baseline beside a window whose rows may come in groups, as runs of them tell."""
+        return known
 
     @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:

@@ -73,6 +73,7 @@ def _data_quality(config: JobConfig) -> Monitor:
             segments=config.segments,
         ),
         with_sketches=config.with_sketches,
+        pairs=config.with_pairs,
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,

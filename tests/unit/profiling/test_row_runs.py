@@ -10,15 +10,15 @@ from model_monitor.data.engine.protocol import PARTITION
 from model_monitor.data.profiling.partition import states_of_partition
 from model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from model_monitor.statistics.states import ColumnType, RowRuns
-from model_monitor.statistics.states.rows import values_of
+from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
 
 
-def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), keeps_runs=True, texts=str):
+def runs_of(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS, texts=str):
     """The runs of a partition whose cells are the numbers of its rows. texts: what the text column has of each."""
-    plan = ScanPlan(columns, 10, keeps_runs=keeps_runs, all_columns=len(columns))
+    plan = ScanPlan(columns, 10, run_rows=run_rows, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
     batch = pa.RecordBatch.from_arrays([pa.array(each) for each in cells], names=[PARTITION, f"{VALUE}0", f"{VALUE}1"])
     found = states_of_partition(plan, None, [batch])
@@ -73,6 +73,6 @@ def test_missing_cells_are_rows_without_a_value():
 
 
 def test_nobody_else_keeps_runs():
-    assert runs_of(range(1000), keeps_runs=False) == {}
+    assert runs_of(range(1000), run_rows=0) == {}
     vector = ColumnPlan(0, ColumnType.NESTED, hashed_by_spark=False)
-    assert ScanPlan((vector,), 10, keeps_runs=True).run_columns == ()
+    assert ScanPlan((vector,), 10, run_rows=FEWEST_ROWS).run_columns == ()

@@ -16,6 +16,7 @@ from model_monitor.statistics.verdicts.variation import (
     group_size,
     of_categories,
     phi,
+    rows_as_one,
     unseen,
 )
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
@@ -205,3 +206,38 @@ def test_the_variance_between_parts_is_that_of_their_means_less_that_of_their_ha
     values = np.array([1.0, 1.0, 4.0, 6.0, 7.0, 1.0, 5.0])
 
     assert between_share(values, np.array([2, 2, 1, 2])) == pytest.approx((4 - 20 / 12) / values.var())
+
+
+def ranks_of(values):
+    return (values.argsort().argsort() / len(values) - 0.5)[None, :]
+
+
+@pytest.mark.parametrize("size", [4, 10, 20])
+def test_equal_neighbours_count_as_one(size):  # Kish 1965: the design effect of clusters of equal rows is their size
+    values = np.repeat(np.random.default_rng(size).standard_normal(4000 // size), size)
+
+    found, certain = rows_as_one(ranks_of(values), np.full(31, 128))
+    assert found == pytest.approx(size, rel=0.3)
+    assert certain > 10
+
+
+def test_rows_of_which_a_third_of_the_variance_is_that_of_their_user_count_as_their_design_effect():
+    random = np.random.default_rng(5)
+    values = np.repeat(random.standard_normal(400), 10) * (1 / 3) ** 0.5 + random.standard_normal(4000) * (2 / 3) ** 0.5
+
+    assert rows_as_one(ranks_of(values), np.full(31, 128))[0] == pytest.approx(
+        1 + 9 / 3, rel=0.3
+    )  # Kish: 1 + (m - 1) rho
+
+
+def test_neither_rows_by_themselves_nor_a_change_on_the_way_look_like_groups():
+    random = np.random.default_rng(6)
+    for place in range(20):
+        values = random.standard_normal(1024)
+        values[512 if place % 2 else 1024 :] += 3
+        assert rows_as_one(ranks_of(values), np.full(8, 128))[1] < 5
+
+
+def test_too_few_rows_say_nothing_of_groups():
+    assert rows_as_one(np.zeros((1, 7)), np.array([7])) == (0.0, 0.0)
+    assert rows_as_one(ranks_of(np.arange(6.0)), np.array([6])) == (0.0, 0.0)

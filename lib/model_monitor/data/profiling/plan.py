@@ -74,15 +74,16 @@ class ScanPlan:
     """What one scan gathers.
 
     frequency_limit: most values that are counted apart in one column.
-    accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how
-    many boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by
-    number. metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows
-    themselves are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for.
-    keeps_runs: whether runs of rows are kept. time_position: of the column that orders the rows of a block for them, None for the
-    order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
+    accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how many
+    boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by number.
+    metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows themselves
+    are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for. run_rows: of the
+    shortest run of rows that is kept; 0: none are. time_position: of the column that orders the rows of a block for them, None
+    for the order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
     since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
     offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
-    (`segments.Cut`), in each of which the columns are gathered, too.
+    (`segments.Cut`), in each of which the columns are gathered, too. pairs: what is counted of several columns, and their
+    positions (`pairs.pairs_of`).
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -94,12 +95,13 @@ class ScanPlan:
     metadata: LineMetadata | None = None
     counts_rows: bool = True
     column_metrics: tuple[str, ...] = ()
-    keeps_runs: bool = False
+    run_rows: int = 0
     time_position: int | None = None
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
     rules: Any = None
     cuts: tuple[Any, ...] = ()
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def whole_texts(self) -> frozenset[int]:
@@ -116,7 +118,7 @@ class ScanPlan:
     def run_columns(self) -> tuple[ColumnPlan, ...]:
         """Those of whose rows runs are kept."""
         of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
-        return tuple(column for column in self.columns if self.keeps_runs and column.column_type in of_values)
+        return tuple(column for column in self.columns if self.run_rows and column.column_type in of_values)
 
     @property
     def time_column(self) -> ColumnPlan | None:

@@ -75,11 +75,12 @@ def scan(
     decode: Decode | None = None,
     metadata: LineMetadata | None = None,
     column_metrics: tuple[str, ...] = (),
-    keeps_runs: bool = False,
+    run_rows: int = 0,
     time_column: str | None = None,
     newest: Callable[[pa.Array], int] | None = None,
     rules: Rules | None = None,
     cuts: Sequence[Cut] = (),
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -97,11 +98,11 @@ def scan(
     decode: makes the features, `reason` and `cells` of lines on the executors; None if they are columns.
     metadata: how to tell the requests behind captured lines, whose cells are counted.
     column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
-    keeps_runs: whether runs of neighbouring rows are kept.
+    run_rows: of the shortest run of neighbouring rows that is kept; 0: none are.
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     newest: the latest time of lines or texts, as in `ScanPlan`.
     rules: a person's own, over any columns, which are read in one group then.
-    cuts: ways to cut the rows into segments; likewise.
+    cuts: ways to cut the rows into segments; likewise. pairs: what is counted of several columns; likewise.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -116,16 +117,17 @@ def scan(
         counts_cells=cells is not None,
         metadata=metadata,
         column_metrics=column_metrics,
-        keeps_runs=keeps_runs,
+        run_rows=run_rows,
         time_position=None if time_column is None else list(names).index(time_column),
         all_columns=len(names),
         newest=newest,
         rules=rules,
         cuts=tuple(cuts),
+        pairs=pairs,
     )
     if decode is None:
         plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
-        groups = positions_of_groups(len(names), 1 if rules or cuts else column_groups)
+        groups = positions_of_groups(len(names), 1 if rules or cuts or pairs else column_groups)
         plans = [plan(plans_of(names, counted, positions)) for positions in groups]
         require_values(plans[0])
         counting = next((each for each in plans if each.time_column), plans[0])

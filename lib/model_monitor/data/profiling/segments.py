@@ -32,6 +32,7 @@ from model_monitor.statistics.states import (
 )
 from model_monitor.statistics.states.data_types import parse_numbers
 from model_monitor.statistics.states.frequencies import texts_of
+from model_monitor.statistics.states.rows import FEWEST_ROWS
 from model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, rest_of
 
 Codes = NDArray[np.int64]  # shape (rows,): of each row which segment it is in
@@ -202,7 +203,7 @@ class SegmentsGatherer:
         many = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
         self.size = sketch_size(plan.all_columns, many)
         self.held_at_most = 16 * self.size
-        self._keeps_runs = column in plan.run_columns
+        self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # of a baseline
         self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
         self._too_many = False
         self._found: list[list[_InSegment]] = [[] for _ in plan.cuts]

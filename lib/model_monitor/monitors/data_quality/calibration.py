@@ -37,7 +37,7 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import Raw, allowed_for, comparable, phi, unseen
+from model_monitor.statistics.verdicts.variation import ALONE, Groups, Raw, allowed_for, comparable, phi, unseen
 
 if TYPE_CHECKING:
     from model_monitor.statistics.verdicts.memory import Lasting
@@ -51,7 +51,8 @@ NEVER_ENOUGH = "so few can't show it"
 class Column:
     """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
     most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
-    varies; phi: by how much more than independent rows do. unfit: why there are none. family: whose level it shares.
+    varies; phi: by how much more than independent rows do. groups: how many rows count as one. unfit: why there are no windows.
+    family: whose level it shares.
     """
 
     components: tuple[Component, ...]
@@ -61,6 +62,7 @@ class Column:
     adjusted_p: float = 1.0
     windows: int = 0
     phi: float = 1.0
+    groups: float = 1.0
     unfit: str | None = None
     family: str = DRIFT
 
@@ -92,17 +94,23 @@ class Calibration:
         """A family's level, and how many tests share it."""
         return next((each.level, each.tests) for each in self.ledger.families if each.family == family)
 
-    def allowed_for(self, finding: Finding, family: str, lacking: int, rows: int) -> Finding:
+    def allowed_for(
+        self, finding: Finding, family: str, lacking: int, rows: int, *, groups: float = 1.0, least: float = 0.0
+    ) -> Finding:
         """A finding of a suggested limit: a violation only if the window's own test says so, too.
 
-        lacking, rows: of the baseline.
+        lacking, rows: of the baseline. groups: how many rows count as one. least: a p-value that others know to be possible.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
         level, tests = self.share_of(family)
-        p = chance_of_more(lacking, rows, round((1 - finding.observed) * finding.m), finding.m)
+        now = round((1 - finding.observed) * finding.m)
+        sides = (math.ceil(lacking / groups), int(rows / groups)), (int(now / groups), int(finding.m / groups))
+        p = max(chance_of_more(*sides[0], *sides[1]), least)
         if p <= level / tests:
             return replace(finding, p=p)
+        if p > chance_of_more(lacking, rows, now, finding.m):
+            return replace(finding, status=CheckStatus.CANNOT_TELL, p=p, reason=GROUPED, description=None)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
         reason = MAY_BE_CHANCE.format(rows=finding.m, enough=enough)
@@ -110,25 +118,36 @@ class Calibration:
 
 
 def column_of(
-    baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool, past: Raw | None = None
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    *,
+    tested: bool,
+    past: Raw | None = None,
+    groups: Groups = ALONE,
 ) -> Column | None:
     """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count.
 
     past: the raw statistics of earlier windows, if there are enough; the tests allow for them then, where rows are not
-    independent.
+    independent. groups: how many rows of the window count as one.
     """
     column = _tested(baseline, current, tested=tested or past is not None)
     if tested or past is None or column is None:
-        return column
+        return column if tested or column is None else replace(column, phi=groups.of_values, groups=groups.of_values)
     now = of_window(baseline, current)
     if now is None or column.samples is None:
         return replace(column, components=())
     past = comparable(now, past)
-    components = [allowed_for(component, now, past) for component in column.components]
+    components = [allowed_for(component, now, past, groups) for component in column.components]
     if not math.isnan(now["unseen"]):
-        components.append(unseen(now, past, column.samples.share))
-    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past)
-    return replace(column, components=tuple(components), windows=len(past["rows"]), phi=widest)
+        components.append(unseen(now, past, column.samples.share, groups))
+    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past, groups.of_values)
+    return replace(
+        column,
+        components=tuple(components),
+        windows=len(past["rows"]),
+        phi=max(widest, groups.new_values),
+        groups=groups.of_values,
+    )
 
 
 def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
@@ -171,7 +190,9 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
 
 
 NO_HISTORY = "no earlier windows: how much this column varies from window to window is not known"
+GROUPED = "its rows come in groups, so that the window says less than so many rows by themselves would"
 INDEPENDENT = "rows assumed independent"
+IN_GROUPS = "; about {rows:.0f} neighbouring rows of this window count as one"
 LEARNT = "as {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations is not seen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
@@ -193,6 +214,10 @@ def verdict(finding: Finding, threshold: float, column: Column, calibration: Cal
         seen["change"] = change
     if calibration.rows_are_independent or column.windows:
         return replace(finding, **_by_tests(finding, seen, threshold, column, calibration))
+    if column.phi > 1 and column.samples is not None and column.distance is not None:
+        low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
+        if finding.status is CheckStatus.VIOLATED and low <= threshold:
+            return replace(finding, **known, status=CheckStatus.CANNOT_TELL, reason=GROUPED, description=None)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
         return replace(finding, **known)  # beside what was seen, it is another number for the same
     reason = f"{column.unfit or NO_HISTORY}; {_unseen(seen, column)}"
@@ -206,6 +231,7 @@ def _by_tests(
     level, _ = calibration.share_of(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
+    why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
     tested = {**seen, "p": column.p, "adjusted_p": column.adjusted_p}
     low = high = None
     if distance is not None and samples is not None:

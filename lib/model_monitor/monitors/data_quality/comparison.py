@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -28,13 +29,25 @@ from model_monitor.monitors.data_quality.distributions import (
 )
 from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from model_monitor.monitors.protocol import StoredBaseline
+from model_monitor.monitors.protocol import StoredBaseline, Violated
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, Raw, group_size
+from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
+from model_monitor.statistics.verdicts.components import Component
+from model_monitor.statistics.verdicts.variation import (
+    ALONE,
+    FEWEST_WINDOWS,
+    LARGEST_GROWTH,
+    Groups,
+    Raw,
+    allowed_for,
+    comparable,
+    group_size,
+)
 
 if TYPE_CHECKING:
     from model_monitor.data.reading.dataset import Dataset
+    from model_monitor.statistics.verdicts.clock import Season
     from model_monitor.statistics.verdicts.memory import Memory
     from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
@@ -46,7 +59,9 @@ class QualityBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
-    attributions: the share of each feature in what moves the model. source: opens its rows again; None if nobody knows how.
+    seasons: what is known of features that may follow the clock.
+    attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
+    source: opens its rows again; None if nobody knows how.
     beside: the window that was last held against it, for all that look at the two.
     """
 
@@ -58,7 +73,9 @@ class QualityBaseline(StoredBaseline):
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
+    seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, float] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -99,22 +116,31 @@ class QualityBaseline(StoredBaseline):
         """What a window is to be compared with beside the baseline."""
         everywhere = [self.constraints.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
-        if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
+        if self.follows_the_clock:
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
 
+    @property
+    def follows_the_clock(self) -> bool:
+        """Whether earlier windows are references that nobody has to name."""
+        return self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None
+
     def with_history(
-        self, references: Mapping[str, Profile], past: Mapping[str, Past], memory: Memory | None = None
+        self,
+        references: Mapping[str, Profile],
+        past: Mapping[str, Past],
+        memory: Memory | None = None,
+        seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference.
-        memory: those beside the baseline, in their order.
+        memory: those beside the baseline, in their order. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
         distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history, memory=memory)
+        return replace(self, references=distributions, history=history, memory=memory, seasons=seasons or {})
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
@@ -125,7 +151,7 @@ class QualityBaseline(StoredBaseline):
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
-        self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
+        self, profile: Profile, violated: Collection[Violated] | None = None, age: timedelta | None = None
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
         age of the newest one at its end, if it is known. What was not violated is an example to later windows, whatever else was.
@@ -133,12 +159,14 @@ class QualityBaseline(StoredBaseline):
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
 
-        def alarmed(name: str) -> dict[str, Any]:
-            return {} if violated is None else {"alarmed": name in violated}
+        def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+            key = (reference, feature) if reference == CLOCK_DAY else feature
+            return {} if violated is None else {"alarmed": key in violated}
 
         beside = (
-            (name, feature, {**raw, **alarmed(feature)})
+            (name, feature, {**raw, **alarmed(feature, name)})
             for name, side in sides.items()
+            if name not in CLOCK or name == CLOCK_DAY
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
         )
@@ -149,6 +177,10 @@ class QualityBaseline(StoredBaseline):
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
+
+    def with_groups(self, groups: Mapping[str, float]) -> QualityBaseline:
+        """The same beside a window of which so many rows count as one, by feature."""
+        return replace(self, groups=groups) if groups else self
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
@@ -182,6 +214,7 @@ class QualityBaseline(StoredBaseline):
 # The current data beside its baseline: what every data-quality check looks at.
 
 
+PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""
@@ -228,11 +261,20 @@ class FeatureComparison:
         """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
         if not self.is_drift_calibrated:
             return ()
+        if self.season is not None:
+            return (BASELINE, *(name for name in self.references if name in CLOCK))
         return (BASELINE, *(name for name in self.references if self.past(name) is not None))
 
+    @property
+    def season(self) -> Season | None:
+        """What is known of it at this hour; None if it doesn't look as if it followed the clock."""
+        return self.whole.seasons.get(self.constraints.name)
+
     def past(self, reference: str) -> Raw | None:
-        """The raw statistics of enough earlier windows beside a reference; None if there are fewer."""
-        variation = self.whole.history.get(reference)
+        """The raw statistics of enough earlier windows beside a reference; None if there are fewer. Those beside one hour say it
+        of all hours.
+        """
+        variation = self.whole.history.get(CLOCK_DAY if reference in CLOCK else reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
@@ -269,7 +311,38 @@ class FeatureComparison:
     def rows_stand_alone(self) -> bool:
         """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
         past = self.past(BASELINE)
-        return past is not None and group_size(past) == 1
+        return past is not None and group_size(past) == 1 and not self.whole.groups
+
+    @cached_property
+    def new_groups(self) -> float:
+        """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
+        past, found = self.past(BASELINE), self.whole.groups.get(self.constraints.name, 1.0)
+        shown = group_size(past) if past is not None else 1.0
+        return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
+
+    @cached_property
+    def groups(self) -> Groups:
+        """How many rows of the window count as one."""
+        found = self.whole.groups
+        if not found:
+            return ALONE
+        own, most = found.get(self.constraints.name, 1.0), max(found.values())
+        return Groups(own, most, self.new_groups, self.whole.new_groups)
+
+    @cached_property
+    def chance_of_missing(self) -> float:
+        """How likely so many missing values are as windows vary, or rows in groups do; 0 of rows by themselves."""
+        past, now = self.past(BASELINE), of_window(self.baseline, self.now)
+        if past is None or now is None:
+            return 0.0
+        return allowed_for(Component("missing", 0.0, 1.0), now, comparable(now, past), self.groups).p
+
+    @cached_property
+    def row_groups(self) -> float:
+        """How many rows count as one, by whatever shows it."""
+        past = self.past(BASELINE)
+        shown = group_size(past) if past is not None else 1.0
+        return max(self.new_groups, 1.0 if math.isnan(shown) else shown)
 
     @property
     def family(self) -> str:
@@ -323,11 +396,12 @@ class Comparison:
     current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
     (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
     `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
-    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a
-    type holds what fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows.
-    before: the baseline's states, for the guard. references: what else it is compared with, by name, as `previous:8`.
-    history: how features varied beside each reference. volume: rows of earlier windows; None if nobody knows. settings: those in
-    force for each feature, if they are at hand. known: what chance may do to the run, once it is found.
+    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a type holds what
+    fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows. before: the baseline's
+    states, for the guard. references: what else it is compared with, by name, as `previous:8`. history: how features varied
+    beside each reference. volume: rows of earlier windows; None if nobody knows. groups: how many rows of the window count as
+    one, by feature, where they are more. settings: those in force for each feature, if they are at hand. known: what chance may
+    do to the run, once it is found.
     """
 
     constraints: Constraints
@@ -343,6 +417,8 @@ class Comparison:
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
+    groups: Mapping[str, float] = field(default_factory=dict)
+    seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
 
@@ -365,9 +441,23 @@ class Comparison:
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
     @cached_property
+    def new_groups(self) -> float:
+        """The most rows that count as one in a feature, where its baseline's parts don't show it; else 1."""
+        return max((feature.new_groups for feature in self.features), default=1.0) if self.groups else 1.0
+
+    @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
         return tuple(self._features())
+
+    @cached_property
+    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], Sequence[int], Sequence[int]]]:
+        """What is counted of several columns on both sides; as `pairs.counted` has it."""
+        if self.before is None or all(PAIRS not in each.states for each in self.before.features):
+            return ()
+        from model_monitor.monitors.data_quality.pairs import counted
+
+        return tuple(counted(self))
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

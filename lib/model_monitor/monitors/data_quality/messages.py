@@ -7,6 +7,8 @@ Source: C4.4, C11.2, C11.3, C11.4, C11.23, G14, G15, G16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from model_monitor.documents.json_text import java_double
 
 
@@ -62,6 +64,11 @@ NEWEST_ROW = "Newest row"
 REPEATED_ROWS = "Repeated rows"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"  # what violations of the whole data set have for a `feature_name`
+
+
+def together(names: Sequence[str]) -> str:
+    """What several columns are called: `price, count and total`."""
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def data_type(expected: str, threshold: float, share: float) -> str:

@@ -26,8 +26,14 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
-from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, from_profile, of_parts
+from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
+from model_monitor.monitors.data_quality.distributions import (
+    FeatureDistribution,
+    Variation,
+    from_profile,
+    groups_of,
+    of_parts,
+)
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
@@ -60,6 +66,7 @@ from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from model_monitor.statistics.states.columns import chosen
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+from model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,6 +77,13 @@ if TYPE_CHECKING:
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
 
 _DRIFT = "baseline_drift_check"
+
+
+def _with_pairs(measures: Measures, known: Profile) -> Measures:
+    """The measures with what a baseline counts of several columns."""
+    states = (each.states.get(PAIRS) for each in known.features)
+    found = tuple(what for state in states if state is not None for what in getattr(state, "counts", ()))
+    return replace(measures, pairs=found) if found else measures
 
 
 def published_metrics(
@@ -180,6 +194,12 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
 
 
+def _listed(document: Any) -> Any:
+    from model_monitor.monitors.data_quality.map_order import listed_as_service
+
+    return listed_as_service(document)
+
+
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
@@ -196,7 +216,7 @@ class DataQualityMonitor(Monitor):
     accept_exponents : bool, default True
         Whether the text `1e-5` is a number.
     as_service : bool, default False
-        Check as the service did: exact classes of types, its distance that loses ties.
+        Check as the service did: exact classes of types, its distance that loses ties. Categories are listed in its order.
     window_rows : int, optional
         Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
     column_metrics : tuple of str, optional
@@ -217,6 +237,8 @@ class DataQualityMonitor(Monitor):
         Ids of rows behind each violated feature that examples.parquet has, if causes are found.
     id_column : str, optional
         The column with these ids. By default the ids of captured events.
+    pairs : bool, default True
+        Whether columns that have to do with each other are found in a baseline, and judged in a window.
 
     Examples
     --------
@@ -243,6 +265,7 @@ class DataQualityMonitor(Monitor):
     hide_values: bool = False
     time_column: str | None = None
     find_causes: bool = True
+    pairs: bool = True
     keep_examples: int = 0
     id_column: str | None = None
 
@@ -257,7 +280,8 @@ class DataQualityMonitor(Monitor):
     def measures(self) -> Measures:
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
         metrics = chosen(self.column_metrics)
-        return Measures(accept_exponents=self.accept_exponents, column_metrics=metrics, time_column=self.time_column)
+        rows = 0 if self.as_service else ROWS_OF_A_WINDOW
+        return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
 
     def expecting(
         self,
@@ -276,6 +300,8 @@ class DataQualityMonitor(Monitor):
             from model_monitor.monitors.data_quality.segments import as_cut
 
             measures = as_cut(measures, known, dataset.names)
+        if self.pairs and known is not None and known.profile is not None:
+            measures = _with_pairs(measures, known.profile)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -300,7 +326,9 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        return replace(self.measures(), keeps_runs=not self.as_service, segments=segments)
+        pairs = self.pairs and not self.as_service
+        rows = 0 if self.as_service else FEWEST_ROWS
+        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -308,6 +336,9 @@ class DataQualityMonitor(Monitor):
 
             profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
+
+    def grouped(self, known: QualityBaseline, profile: Profile, runs: Sequence[RowRuns]) -> QualityBaseline:
+        return known.with_groups(groups_of(profile, runs))
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from model_monitor.monitors.data_quality.scan import scanned
@@ -321,20 +352,16 @@ class DataQualityMonitor(Monitor):
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        with_sketches = self.with_sketches
-        if with_sketches is None:
-            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        with_sketches = few if self.with_sketches is None else self.with_sketches
+        found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        return _listed(found) if self.as_service else found
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        return suggest(
-            profile,
-            settings,
-            max_domain_size=self.max_domain_size,
-            window_rows=self.window_rows,
-            predictions=self.predictions,
-        )
+        size, rows = self.max_domain_size, self.window_rows
+        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
+        return _listed(found) if self.as_service else found
 
     def known(
         self,
@@ -389,6 +416,8 @@ class DataQualityMonitor(Monitor):
                 history=known.history,
                 volume=volume,
                 memory=known.memory,
+                groups=known.groups,
+                seasons=known.seasons,
                 settings=known.settings,
             )
         ]

@@ -15,6 +15,7 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.protocol import Judged, Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
+from model_monitor.statistics.states.rows import FEWEST_ROWS
 
 if TYPE_CHECKING:
     from model_monitor.data.profiling.segments import Cut
@@ -27,7 +28,8 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     engine = dataset.engine
     deequ = engine.deequ  # told before the rows are read
     asked = dict(checks.predicates) if checks else {}
-    time = measures.time_column if measures.keeps_runs or measures.time_column in dataset.names else None
+    is_baseline = measures.run_rows == FEWEST_ROWS
+    time = measures.time_column if is_baseline or measures.time_column in dataset.names else None
     lines = None if asked else dataset.lines
     rows: Partitions = lines.raw if lines else dataset.table
     predicates: dict[str, Any] = {}
@@ -43,20 +45,21 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
         accept_exponents=measures.accept_exponents,
         partitions_at_most=dataset.partitions_at_most,
-        column_groups=dataset.column_groups if time is None or not measures.keeps_runs else 1,
+        column_groups=dataset.column_groups if time is None or not measures.run_rows else 1,
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
         column_metrics=measures.column_metrics,
-        keeps_runs=measures.keeps_runs,
+        run_rows=measures.run_rows,
         time_column=time,
-        newest=newest_of_lines
-        if dataset.tells_times
-        else None
-        if dataset.metadata or measures.keeps_runs
-        else newest_time,
+        newest=newest_of_lines if dataset.tells_times else None if dataset.metadata or is_baseline else newest_time,
         rules=measures.expected.rules if measures.expected else None,
         cuts=_cuts(measures, dataset.names) if measures.segments else (),
+        pairs=_pairs(measures, dataset.names) if measures.pairs else (),
     )
+    if measures.finds_pairs:
+        from model_monitor.monitors.data_quality.pairs import with_pairs
+
+        found = replace(found, profile=with_pairs(found.profile, found.runs))
     counts = found.rows
     if time is not None:
         counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
@@ -74,6 +77,12 @@ def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
     from model_monitor.data.profiling.segments import cuts_of
 
     return cuts_of(measures.segments, names, measures.labels)
+
+
+def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    from model_monitor.data.profiling.pairs import pairs_of
+
+    return pairs_of(measures.pairs, names)
 
 
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:

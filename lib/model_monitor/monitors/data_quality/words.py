@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
-from model_monitor.documents.headline import DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
+from model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
@@ -132,6 +132,8 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     name = result.feature or ""
     if result.check == EXPECTATION:
         return Said(plain_words(result), change=result.change, short=result.reason or "")
+    if result.check in BETWEEN_COLUMNS:
+        return _together(result)
     before, now = sides(result, current, known)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:
@@ -162,6 +164,16 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     was, is_now = shown(result.threshold), shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+
+
+def _together(result: CheckResult) -> Said:
+    """What became of columns that have to do with each other. change: of a relation how it was."""
+    was, now = result.threshold or 0.0, result.observed or 0.0
+    if result.change is not None:
+        change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
+        return Said(f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}")
+    change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
+    return Said(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
 
 
 def _drifted(result: CheckResult) -> str:

@@ -111,7 +111,7 @@ def of_files(
     storage = storage_of(statistics_path, spark)
     statistics = _document(monitor.STATISTICS, storage, statistics_path)
     folder = statistics_path.rpartition("/")[0] or "."
-    known = monitor.known(constraints, statistics, _state_below(folder, storage, monitor), suggested)
+    known = monitor.known(constraints, statistics, state_below(folder, storage, monitor), suggested)
     return _with_parts(known, run, spark) if run is not None else known
 
 
@@ -137,7 +137,7 @@ def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Moni
         )
     edited = edited_file(name, path, run, spark) if edits else None
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
-    known = monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
+    known = monitor.known(constraints, None, state_below(run.folder, storage, monitor), suggested)
     return _with_parts(known.with_source(partial(_rows_of, run, known.names, spark)), run, spark)
 
 
@@ -183,7 +183,8 @@ def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | No
     return statistics if storage.exists(statistics) else None
 
 
-def _state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+    """The state that a run left in its folder; None if it left none."""
     path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
     return from_parquet(storage.read(path), path) if storage.exists(path) else None
 

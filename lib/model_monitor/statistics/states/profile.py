@@ -33,20 +33,23 @@ class Measures:
     accept_exponents: whether a text like `1e-5` is a number.
     counted: numeric features whose values are counted one by one, as those of text features always are.
     column_metrics: names of the metrics of numeric columns to gather (columns/).
-    keeps_runs: whether runs of neighbouring rows are kept, as of a baseline.
+    run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     expected: the plan of a person's own rules; None without any.
     segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
+    finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
     """
 
     accept_exponents: bool = True
     counted: frozenset[str] = frozenset()
     column_metrics: tuple[str, ...] = ()
-    keeps_runs: bool = False
+    run_rows: int = 0
     time_column: str | None = None
     expected: Any = None
     segments: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    finds_pairs: bool = False
+    pairs: tuple[str, ...] = ()
 
 
 S = TypeVar("S", bound=State)

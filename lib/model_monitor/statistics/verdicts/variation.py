@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts
 from model_monitor.statistics.drift.special_functions import (
+    chi_square_above,
     kolmogorov_above,
     normal_above,
     normal_quantile,
@@ -144,18 +146,43 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
     )
 
 
-def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Component:
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """How many rows of a window count as one, as neighbours in it show. of_values: of the feature. of_all: of whichever feature
+    has the most, as missing values may have. new_values, new_of_all: the same where past windows don't show it; else 1.
+    """
+
+    of_values: float = 1.0
+    of_all: float = 1.0
+    new_values: float = 1.0
+    new_of_all: float = 1.0
+
+    def of(self, component: str) -> float:
+        return self.of_all if component == "missing" else self.of_values
+
+    def new(self, component: str) -> float:
+        return self.new_of_all if component == "missing" else self.new_values
+
+
+ALONE = Groups()
+
+
+def allowed_for(component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE) -> Component:
     """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics."""
+    return _in_groups(_as_past_ones(component, now, past, groups.of(component.name)), now, groups.new(component.name))
+
+
+def _as_past_ones(component: Component, now: Mapping[str, float], past: Raw, groups: float) -> Component:
     name = component.name
     if component.p >= 1:
         return component
     if name == "range":
         p = _of_range(now, past)
     elif name == "chi2":
-        p = _of_chi_square(now, past)
+        p = _of_chi_square(now, past, groups)
     else:
         tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
-        factor = phi(name, now, past)
+        factor = phi(name, now, past, groups)
         p = (
             tests * student_above(abs(now[name]) / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
             if factor > 1
@@ -164,7 +191,22 @@ def allowed_for(component: Component, now: Mapping[str, float], past: Raw) -> Co
     return Component(name, min(1.0, max(component.p, p)), component.effect)
 
 
-def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
+def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> Component:
+    """The component with the p-value that it has if so many rows of the window count as one."""
+    if groups <= 1 or component.p >= 1:
+        return component
+    name, rows = component.name, now["rows"]
+    if name in ("range", "unseen"):
+        p = 2 * (1 - now["effective"] / rows) ** (component.effect * rows / groups)  # the window's share of all values
+    elif name == "chi2":
+        p = _of_cells_of_groups(now, groups)
+    else:
+        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
+        p = tests * student_above(abs(now[name]) / math.sqrt(groups), max(rows / groups - 1, 1.0)) * 2
+    return Component(name, min(1.0, max(component.p, p)), component.effect)
+
+
+def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE) -> Component:
     """The test of categories that the reference has not: without it a wobbling share of one hides a new one.
 
     share: the window's share of all values.
@@ -173,7 +215,8 @@ def unseen(now: Mapping[str, float], past: Raw, share: float) -> Component:
     if found < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
     by_noise = share ** (found * now["rows"])
-    return Component("unseen", max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"])), found)
+    p = max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"]))
+    return _in_groups(Component("unseen", p, found), now, groups.new_values)
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
@@ -182,14 +225,16 @@ def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
 
 
-def phi(name: str, now: Mapping[str, float], past: Raw) -> float:
+def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0) -> float:
     """By how much a score's variance is larger than that of independent rows; 1 or more.
 
-    A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: whichever is larger
-    counts.
+    A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
+    window's rows explain is theirs.
     """
-    expected = _largest_squared(past["cells"]) if name == "cell" else 1.0
-    return 1 + max(0.0, _mean(past[name] ** 2 - expected, now, past))
+    expected = _largest_squared(past["cells"]) if name == "cell" else np.ones(len(past[name]))
+    excess = past[name] ** 2 - expected
+    of_groups = min(max(0.0, float(excess.mean() / expected.mean())), groups - 1)
+    return 1 + of_groups + max(0.0, _mean(excess - of_groups * expected, now, past))
 
 
 def group_size(past: Raw) -> float:
@@ -200,6 +245,37 @@ def group_size(past: Raw) -> float:
     freedom = float(past["freedom"].sum())
     found = float(past["chi2"].sum()) / freedom if freedom else math.nan
     return 1.0 if found <= MOST_DISPERSED else found
+
+
+BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
+ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
+
+
+def rows_as_one(scores: Values, sizes: NDArray[np.int64]) -> tuple[float, float]:
+    """How many rows count as one where neighbours are alike, about 1 of rows by themselves; and in how many standard deviations
+    that is more than by chance.
+
+    scores: of each value of some runs, run after run, shape (scores, values), which make one answer. sizes: of the runs.
+    Blocks of neighbours are held against others of the same run: what differs from run to run is a change, and no group.
+    Source: D4.16; Kish 1965, "Survey Sampling".
+    """
+    variance, kinds = float(scores.var(axis=1).sum()), max(len(scores) - 1, 1)
+    upto = np.concatenate((np.zeros((len(scores), 1)), np.cumsum(scores, axis=1)), axis=1)
+    starts = np.cumsum(sizes) - sizes
+    found = certain = 0.0
+    for block in BLOCKS if variance else ():
+        blocks = sizes // block
+        starts, sizes, blocks = starts[blocks > 1], sizes[blocks > 1], blocks[blocks > 1]
+        freedom = int((blocks - 1).sum())
+        if freedom < 2:
+            break
+        ends = np.cumsum(blocks)
+        first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
+        sums = upto[:, first + block] - upto[:, first]
+        of_runs = np.add.reduceat(sums, ends - blocks, axis=1)
+        apart = float((sums**2).sum() - (of_runs**2 / blocks).sum()) / freedom / block / variance
+        found, certain = max(found, apart), max(certain, (apart - 1) / math.sqrt(2 / (freedom * kinds)))
+    return found, certain
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
@@ -324,18 +400,27 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _of_chi_square(now: Mapping[str, float], past: Raw) -> float:
+def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    statistic, freedom = now["chi2"], now["freedom"]
-    noncentral = max(0.0, _mean(past["chi2"] - past["freedom"], now, past))
+    dispersed = min(max(1.0, group_size(past)), groups)  # as much as groups of rows explain
+    statistic, freedom = now["chi2"] / dispersed, now["freedom"]
+    noncentral = max(0.0, _mean(past["chi2"] / dispersed - past["freedom"], now, past))
+    of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
-        return 0.0
+        return of_groups
     n = _weights(now, past).sum() - 1
     weights = 2 * student_densities(_NODES, n) * np.gradient(_NODES)
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
-    return min(1.0, float(weights @ tails))
+    return min(1.0, max(of_groups, float(weights @ tails)))
+
+
+def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
+    """The tail of the chi-square statistic of groups of rows, of which a cell holds few."""
+    z = -normal_quantile(max(chi_square_above(now["chi2"] / groups, int(now["freedom"])), 1e-300))
+    rare = math.sqrt(groups * (now["freedom"] + 1) / now["rows"])
+    return student_above(z / math.sqrt(1 + max(z, 0.0) * rare / 3), max(now["rows"] / groups - 1, 1.0))
 
 
 MOST_DISPERSED = (

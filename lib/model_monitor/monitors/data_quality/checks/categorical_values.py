@@ -10,7 +10,7 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.distributions import as_counted, seen_once, why_lacking
+from model_monitor.monitors.data_quality.distributions import as_counted, why_lacking
 from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import NO_VALUES, Finding
 from model_monitor.statistics.states import DataTypeCounts, Frequencies
@@ -52,7 +52,10 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or not feature.is_suggested("domain_content_threshold"):
             return finding
-        return feature.calibration.allowed_for(finding, CONTENTS, seen_once(counts), feature.baseline.present)
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
+        lacking, rows = round(rare * groups), feature.baseline.present
+        return feature.calibration.allowed_for(finding, CONTENTS, lacking, rows, groups=groups)
     if least >= threshold:
         reason = AT_LEAST if least < most else None
         return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)

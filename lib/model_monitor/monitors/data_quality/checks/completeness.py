@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -29,4 +30,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if feature.calibration is None or not feature.is_suggested("completeness"):
         return finding
-    return feature.calibration.allowed_for(finding, COMPLETENESS, baseline.rows - baseline.present, baseline.rows)
+    lacking, least = baseline.rows - baseline.present, 0.0
+    if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
+        least = feature.chance_of_missing
+    return feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.rows, least=least)

@@ -46,7 +46,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, expected.value, threshold),
     )
     if feature.calibration is not None and feature.is_suggested("datatype_check_threshold"):
-        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present)
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present, groups=groups)
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):
             return replace(finding, status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
