@@ -90,6 +90,13 @@ def test_a_change_that_is_everywhere_alike_names_no_segment(baseline, change):
     assert segments(findings) == {None}
 
 
+def test_a_column_that_is_away_or_of_another_type_leaves_the_others_looked_at(baseline):
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+    for other in (data.drop(columns="city"), data.assign(city=range(5_000)), data.assign(age=None, more=1)):
+        assert segments(monitored(baseline, other)) == {"plan=business"}
+
+
 def test_without_the_baselines_rows_no_segment_is_named(baseline):
     """A stream can't be read again; what a segment was is then unknown, and business has always paid more."""
     import pyarrow as pa

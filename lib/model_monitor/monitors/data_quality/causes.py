@@ -5,7 +5,7 @@ each part adds to the change is w (F_W - F_B), as in `segments`: w is its share 
 baseline is, in that part if the baseline's rows can be read. Parts that add most of the change and have few of the rows are
 named, if chance alone would not do that in any key that was looked at.
 
-Source: D4.16.
+Source: D4.18.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ MOST_VALUES = 50  # of such a column
 QUARTILES = (0.25, 0.5, 0.75)
 BINS = 20  # of a violated feature that has numbers, of equal shares on each side
 FEWEST = 10  # rows of a part that can be named
-BEYOND = 0.25  # how much more of the change than of the rows a named part has
+BEYOND, BEYOND_IN_ORDER = 0.25, 0.1  # how much more of the change than of the rows a named part has
+ORDER = 0.05  # what is from one time on may be from so many files as well, and says more
 STRETCHES = 200  # that rows in an order are cut into
 FEW_PARTS = 5  # with fewer, nobody can tell how much parts differ anyway
 LOWER_QUARTILE = 0.1015  # of the square of a normal number
@@ -61,7 +62,6 @@ MOST_TEXTS = 500  # different ones under a name: more of them tell records apart
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 OTHER_ROWS = 0.2  # sum of what shares of bins differ by: no two samples of one baseline do
 LARGEST_EXPONENT = 600.0
-ORDER = 1.05  # what is from one time on may be the same as from so many files, and says more
 NEARLY_ALL = 0.95
 MINUTE = 60_000_000
 TIME, ID, FOLDER, FILE, POSITION = "time", "id", "folder", "file", "position"
@@ -80,9 +80,9 @@ class Named:
     p: float
 
     @property
-    def stands_out(self) -> bool:
-        """Whether they have most of the change, and far fewer of the rows."""
-        return self.share >= MOST and self.share - self.rows >= BEYOND
+    def beyond(self) -> float:
+        """How much more of the change than of the rows they have."""
+        return self.share - self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,13 +461,14 @@ def _read(
 
 def _named(change: Change, keys: Sequence[Key], tests: int, level: float) -> list[tuple[Key, Named]]:
     """The keys whose parts stand out, by no chance."""
-    found = ((key, change.search(key, tests)) for key in keys)
-    return [(key, each) for key, each in found if each is not None and each.stands_out and each.p <= level]
+    found = ((key, each) for key in keys if (each := change.search(key, tests)) is not None)
+    least = (BEYOND, BEYOND_IN_ORDER)
+    return [of for of in found if of[1].share >= MOST and of[1].beyond >= least[of[0].is_ordered] and of[1].p <= level]
 
 
 def _members(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> dict[str, Any]:
     """What checks.json has of them."""
-    causes = sorted(origins, key=lambda of: -of[1].z * (ORDER if of[0].is_ordered else 1))
+    causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered)
     found: dict[str, Any] = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
     if (best := _clearest(segments)) is not None:
         key, named = best
@@ -482,7 +483,7 @@ def _clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None
     sides: tuple[list[tuple[Key, Named]], ...] = ([], [])
     for each in segments:
         sides[AND in each[0].labels[0]].append(each)
-    one, two = (max(side, key=lambda of: of[1].share - of[1].rows, default=None) for side in sides)
+    one, two = (max(side, key=lambda of: of[1].beyond, default=None) for side in sides)
     if one is None or two is None:
         return one or two
     share, rows = two[1].share / one[1].share, two[1].rows / one[1].rows
@@ -500,8 +501,10 @@ def _cause(key: Key, named: Named) -> Cause:
 
 
 def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | None:
-    """The bins of a violated feature; None if it has neither numbers nor categories in the baseline."""
-    position = next(place for place, feature in enumerate(profile.features) if feature.name == name)
+    """The bins of a violated feature; None if it is not in the data, or the baseline has neither numbers nor categories of it."""
+    position = next((place for place, feature in enumerate(profile.features) if feature.name == name), None)
+    if position is None:
+        return None
     feature, before = profile.features[position], known.distributions[name]
     now = from_feature_profile(feature)
     if before.numbers is not None:
