@@ -278,6 +278,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "model_monitor.reports.derivation.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
+    monkeypatch.setattr("model_monitor.reports.examples.rows_behind", lambda *given: understood.append(given) or [])
     monkeypatch.setattr(
         "model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
     )
