@@ -1,7 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full]
-    [--only budget|limits|columns|coverage|found|clustered|groups|few|kinds|free|between|memory|clock]
+python benchmarks/verdicts.py [--full] [--only PART]
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
 is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
@@ -42,6 +41,7 @@ from model_monitor.monitors.data_quality.calibration import column_of
 from model_monitor.monitors.data_quality.clock import examples_lost
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import NumericDistribution
@@ -59,6 +59,7 @@ from model_monitor.statistics.states import (
 )
 from model_monitor.statistics.states.frequencies import LIMIT
 from model_monitor.statistics.states.kll import KllBuilder
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
 from model_monitor.statistics.verdicts.components import (
     Component,
@@ -479,6 +480,37 @@ def groups(full: bool) -> Iterator[Mark]:
                         print(f"        {what}: {wrong} is found in {seen} of {tries}")
                         continue
                     yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+
+
+def groups_of_outcomes(full: bool) -> Iterator[Mark]:
+    """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error."""
+    windows, tries = (720, 60) if full else (60, 20)
+    monitor, most = ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION)), within(windows, BUDGET)
+    for size, rows in ((1, 500), (1, 2_000), (10, 500), (10, 2_000)):
+        random = np.random.default_rng(SEED)
+
+        def table(count: int, error: float = 1.0) -> pa.Table:
+            value = random.standard_normal(count)  # noqa: B023
+            label = value + error * random.standard_normal(count)  # noqa: B023
+            return pa.table({"label": label.repeat(size), "prediction": value.repeat(size)})  # noqa: B023
+
+        healthy = seen = 0
+        for _ in range(windows // 20):
+            baseline = run_baseline(table(20_000 // size), monitor, engine="local")
+            for _ in range(20):
+                healthy += bool(
+                    run_monitoring(table(rows // size), monitor, baseline, engine="local").violations.violations
+                )
+            for _ in range(tries * 20 // windows):
+                worse = run_monitoring(table(rows // size, 2.0), monitor, baseline, engine="local")
+                seen += bool(worse.violations.violations)
+        what = f"outcomes in groups of {size}, {rows:,} rows"
+        yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+        of = windows // 20 * (tries * 20 // windows)
+        if rows // size < 100:
+            print(f"        {what}: twice the error is found in {seen} of {of}")
+        else:
+            yield Mark(f"{what}: twice the error, found of {of}", seen, ">= 95 %", seen >= 0.95 * of)
 
 
 def few(full: bool) -> Iterator[Mark]:
@@ -1167,6 +1199,7 @@ PARTS = {
         found,
         clustered,
         groups,
+        groups_of_outcomes,
         few,
         kinds,
         free,
