@@ -247,7 +247,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         challenger=sides[1].account(),
         unfair=() if is_shadow else tuple(_unfair(list(named.values()), sides, trial)),
         disagreement=disagreement(*answers) if is_shadow else None,
-        metrics=tuple(comparison.differences.values()),
+        metrics=tuple(sorted(comparison.differences.values(), key=lambda each: each.name != metric)),
     )
     return TrialResult(document, comparison)
 
@@ -257,7 +257,7 @@ def in_words(document: Challenge) -> str:
     titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
     rows = [
         [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
-        for each in sorted(document.metrics, key=lambda each: each.name != document.metric)
+        for each in document.metrics
     ]
     return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
 

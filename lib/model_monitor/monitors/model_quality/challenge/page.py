@@ -46,11 +46,11 @@ def sentence_of(document: Challenge) -> str:
 
 def page_of(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
-    found, *rest = sorted(document.metrics, key=lambda each: each.name != document.metric)
+    found = document.metrics[0]
     said = sentence_of(document).replace(Verdict.CANNOT_TELL.value, "not told yet")
     beside = f"{found.name} {number_text(found.challenger)}, beside the champion's {number_text(found.champion)}"
     sections = [PageSection("Not a fair trial", document.unfair)] if document.unfair else []
-    table = PageTable(COLUMNS, tuple(map(_line, (found, *rest))))
+    table = PageTable(COLUMNS, tuple(map(_line, document.metrics)))
     sections += [
         PageSection("Side by side", (*_chart(found), table), note=f"{document.metric} decides"),
         PageSection("What both answered", tuple(_answers(document, wholes))),
