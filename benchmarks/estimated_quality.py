@@ -1,7 +1,7 @@
-"""Is an estimate without labels what NannyML's CBPE says, does its interval hold, and what does it cost?
+"""Is an estimate without labels what NannyML's CBPE and DLE say, does its interval hold, and what does it cost?
 
 python -m venv .venv-nannyml && .venv-nannyml/bin/pip install -r benchmarks/requirements-nannyml.txt
-python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|coverage|drift|speed]
+python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|classes|numbers|story|coverage|drift|speed]
 
 Car loan, remote work, housing, credit cards (upmarket or not) and employment (US census) come with NannyML; electricity prices
 are read from ../shared/data, if they are there. For the coverage each window has a baseline of its own, a random half of the
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -26,21 +27,24 @@ import pandas as pd
 
 from model_monitor import (
     DataQualityMonitor,
+    ErrorModel,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
     OutcomePlan,
     ProblemType,
+    loss_by_feature,
     outcomes,
     run_baseline,
     run_monitoring,
 )
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
-PEER = Path(__file__).with_name("nannyml_cbpe.py")
+PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name in ("cbpe", "dle"))
 ELECTRICITY = Path(__file__).parents[2] / "shared" / "data" / "elec.csv"
 PARITY = ("auc", "f1", "accuracy")
 COVERED = ("auc", "f1", "accuracy", "recall", "precision", "au_prc", "brier_score")
 SEED, ROWS = 7, 1_000
+SILENT = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}
 
 
 @dataclass
@@ -118,7 +122,7 @@ def parity(data: Path, python: Path) -> Iterator[str]:
                 frame.reset_index(drop=True).to_parquet(file)
             command = [str(python), str(PEER), *map(str, files), *columns, str(size)]
             theirs = json.loads(
-                subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+                subprocess.run(command, check=True, capture_output=True, text=True, env=SILENT).stdout.splitlines()[-1]
             )
         began = time.process_time()
         baseline = baseline_of(named(reference, *columns))
@@ -138,6 +142,148 @@ def parity(data: Path, python: Path) -> Iterator[str]:
             f"ours {fitted - began:.2f} s for the baseline and {(ended - fitted) / len(ours):.2f} s a chunk, NannyML "
             f"{theirs['fit']:.2f} s and {theirs['estimate'] / len(ours):.2f} s; it calibrates: {theirs['calibrates']}"
         )
+
+
+CARDS = ("prepaid_card", "highstreet_card", "upmarket_card")
+MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True)
+OF_MANY = {"macro_auc": "auc", "macro_f1": "f1", "accuracy": "accuracy"}
+
+
+def cards(data: Path, part: str) -> pd.DataFrame:
+    """Credit cards of three classes, with the probabilities of all; the labels of the analysis are in a file of their own."""
+    frame = read(data / f"mc_{part}.csv")
+    if part == "analysis":
+        frame["y_true"] = read(data / "mc_analysis_gt.csv").set_index("id").loc[frame["id"], "y_true"].to_numpy()
+    scores = frame[[f"y_pred_proba_{name}" for name in CARDS]].set_axis(list(CARDS), axis=1)
+    told = [json.dumps(dict(zip(CARDS, row, strict=True))) for row in scores.to_numpy().tolist()]
+    return frame.assign(label=frame["y_true"], prediction=frame["y_pred"], probability=told)
+
+
+def many_classes(data: Path, python: Path, windows: int, size: int = 6_000) -> Iterator[str]:
+    """Both beside CBPE and beside the labels: credit cards by chunks of 6,000, and the coverage over windows."""
+    known, later = cards(data, "reference"), cards(data, "analysis")
+    later = later[: len(later) // size * size]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, f"{part}.parquet") for part in ("reference", "analysis")]
+        for file, frame in zip(files, (known, later), strict=True):
+            frame.reset_index(drop=True).to_parquet(file)
+        score = json.dumps({name: f"y_pred_proba_{name}" for name in CARDS})
+        command = [str(python), str(PEER), *map(str, files), "y_true", "y_pred", score, str(size)]
+        theirs = json.loads(
+            subprocess.run(command, check=True, capture_output=True, text=True, env=SILENT).stdout.splitlines()[-1]
+        )
+    baseline = run_baseline(outcomes(known, MANY, engine="local"), ModelQualityMonitor(MANY))
+    chunks = [later[start : start + size] for start in range(0, len(later), size)]
+    ours, real = zip(*(both_of(chunk, baseline) for chunk in chunks), strict=True)
+    for name, theirs_name in OF_MANY.items():
+        apart = max(abs(each[name].value - value) for each, value in zip(ours, theirs[theirs_name], strict=True))
+        errors = [
+            np.mean([abs(value - each[name]) for value, each in zip(values, real, strict=True)])
+            for values in ([each[name].value for each in ours], theirs[theirs_name])
+        ]
+        yield (
+            f"credit cards, {len(chunks)} chunks of {size:,}, {name}: from CBPE at most {apart:.1e}; mean distance from labels "
+            f"ours {errors[0]:.4f}, CBPE {errors[1]:.4f}"
+        )
+    inside = dict.fromkeys(
+        ("accuracy", "macro_auc", "macro_f1", "weighted_f1", "weighted_precision", "macro_recall"), 0
+    )
+    random = np.random.default_rng(SEED)
+    for number in range(windows):
+        rows = known.sample(frac=1, random_state=number)
+        half = run_baseline(outcomes(rows[:3_000], MANY, engine="local"), ModelQualityMonitor(MANY))
+        rest = rows[len(rows) // 2 :]
+        weights = np.exp((number % 3 - 1) * 2 * rest[f"y_pred_proba_{CARDS[0]}"].to_numpy())
+        window = rest.iloc[random.choice(len(rest), ROWS, replace=False, p=weights / weights.sum())]
+        told, real_values = both_of(window, half)
+        for name in inside:
+            low, high = told[name].interval
+            inside[name] += low <= real_values[name] <= high
+    yield f"{windows} windows of {ROWS:,}: " + ", ".join(
+        f"{name} {hits / windows:.1%}" for name, hits in inside.items()
+    )
+
+
+def both_of(rows: pd.DataFrame, baseline) -> tuple[dict[str, dict], dict[str, float]]:
+    """Estimated and realised metrics of a window of many classes."""
+    columns = rows[["label", "prediction", "probability"]]
+    without = outcomes(columns.drop(columns="label"), MANY, label=None, engine="local")
+    told = run_monitoring(without, EstimatedQualityMonitor(MANY), baseline).current.documents[0].metrics
+    real = run_baseline(outcomes(columns, MANY, engine="local"), ModelQualityMonitor(MANY)).documents[2].metrics
+    return {each.name: each for each in told}, {each.name: each.value for each in real}
+
+
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+
+
+def numbers(data: Path, python: Path, size: int = 6_000) -> Iterator[str]:
+    """The mean absolute error of car prices by chunks of 6,000, beside DLE and beside the labels."""
+    known, later = (read(data / f"regression_synthetic_{part}.csv") for part in ("reference", "analysis"))
+    labels = read(data / "regression_synthetic_analysis_targets.csv").set_index("id").loc[later["id"], "y_true"]
+    known, later = (frame.drop(columns=["id", "timestamp"]) for frame in (known, later))
+    features = [name for name in known if name not in ("y_true", "y_pred")]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, f"{part}.parquet") for part in ("reference", "analysis")]
+        for file, frame in zip(files, (known, later), strict=True):
+            frame.to_parquet(file)
+        command = [str(python), str(PEER_OF_NUMBERS), *map(str, files), "y_true", "y_pred", str(size), *features]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, env=SILENT).stdout
+        theirs = json.loads(told.splitlines()[-1])
+    places = {"prediction": "y_pred", "engine": "local"}
+    began = time.process_time()
+    baseline = run_baseline(outcomes(known, NUMBERS, label="y_true", **places), ModelQualityMonitor(NUMBERS))
+    errors = ErrorModel.learnt(known, label="y_true", prediction="y_pred")
+    learnt = time.process_time()
+    found = []
+    for start in range(0, len(later), size):
+        window = outcomes(later[start : start + size], NUMBERS, label=None, errors=errors, **places)
+        table = run_monitoring(window, EstimatedQualityMonitor(NUMBERS), baseline).current.to_pandas()
+        found.append(table.loc["mae"])
+    ended = time.process_time()
+    off = np.abs(labels.to_numpy() - later["y_pred"].to_numpy())
+    real = [off[start : start + size].mean() for start in range(0, len(off), size)]
+    ours, dle = (np.mean(np.abs(np.subtract(each, real))) for each in ([one["value"] for one in found], theirs["mae"]))
+    verdict = "reached" if ours <= 1.1 * dle else "missed"
+    inside = sum(
+        low <= value <= high for value, (low, high) in zip(real, (one["interval"] for one in found), strict=True)
+    )
+    yield (
+        f"car price, {len(real)} chunks of {size:,}: mean distance from the labels' mean absolute error ours {ours:.2f}, DLE "
+        f"{dle:.2f}; {ours / dle:.2f} times, wanted 1.1: {verdict}; {inside} of {len(real)} inside the interval"
+    )
+    yield (
+        f"  processor time: ours {learnt - began:.1f} s to learn and {(ended - learnt) / len(real):.2f} s a chunk, DLE "
+        f"{theirs['fit']:.1f} s and {theirs['estimate'] / len(real):.2f} s"
+    )
+
+
+def story(data: Path, size: int = 5_000) -> Iterator[str]:
+    """Car loan by chunks: what drifted, what was estimated, what became of it, and which kind of change it was."""
+    known, later = (read(data / f"synthetic_car_loan_{part}.csv") for part in ("reference", "analysis"))
+    labels = read(data / "synthetic_car_loan_analysis_target.csv").set_index("id").loc[later["id"], "repaid"]
+    later["repaid"] = labels.to_numpy()
+    features = [name for name in known if name not in ("id", "timestamp", "repaid", "y_pred", "y_pred_proba")]
+    columns = ("repaid", "y_pred", "y_pred_proba")
+    baseline, inputs = (
+        baseline_of(named(known, *columns)),
+        run_baseline(known[features], DataQualityMonitor(), engine="local"),
+    )
+    wrong = known[features].assign(wrong=(known["repaid"] != known["y_pred"]) * 1)
+    for start in range(0, len(later), size):
+        chunk = later[start : start + size]
+        rows = named(chunk, *columns)
+        told = estimate_of(rows, baseline)
+        realised = run_monitoring(outcomes(rows, PLAN, engine="local"), ModelQualityMonitor(PLAN), baseline)
+        real = realised.current.to_pandas()["value"]
+        drifted = run_monitoring(chunk[features], DataQualityMonitor(), inputs, engine="local").results
+        moved = sorted({each.feature for each in drifted if each.is_violation and "drift" in each.check})
+        check = next(each for each in realised.results if each.metric == "label_given_score")
+        yield (
+            f"{chunk['timestamp'].iloc[0][:10]}: AUC {told['auc'].value:.3f} estimated, {real['auc']:.3f} realised; accuracy "
+            f"{told['accuracy'].value:.3f}, {real['accuracy']:.3f}; drifted: {', '.join(moved) or 'nothing'}"
+        )
+        parts = loss_by_feature(wrong, chunk[features], "wrong", after=1 - told["accuracy"].value)
+        yield f"  {check.status.value}: {parts.sentence(check.reason)}"
 
 
 def coverage(data: Path, windows: int) -> Iterator[str]:
@@ -243,11 +389,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", type=Path)
     parser.add_argument("--windows", type=int, default=120)
-    parser.add_argument("--only", choices=("parity", "coverage", "drift", "speed"))
+    parser.add_argument("--only", choices=("parity", "classes", "numbers", "story", "coverage", "drift", "speed"))
     asked = parser.parse_args()
     data = next(asked.environment.glob("lib/python3*/site-packages/nannyml/datasets/data"))
     parts = {
         "parity": lambda: parity(data, asked.environment / "bin" / "python"),
+        "classes": lambda: many_classes(data, asked.environment / "bin" / "python", asked.windows),
+        "numbers": lambda: numbers(data, asked.environment / "bin" / "python"),
+        "story": lambda: story(data),
         "coverage": lambda: coverage(data, asked.windows),
         "drift": lambda: drift(asked.windows),
         "speed": lambda: speed(data),

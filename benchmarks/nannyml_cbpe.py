@@ -1,6 +1,8 @@
 """NannyML's CBPE over chunks of a table. Needs nothing of ours.
 
 python nannyml_cbpe.py REFERENCE ANALYSIS LABEL PREDICTION SCORE ROWS     prints estimates by chunk, and the seconds of each step
+
+SCORE: a column, or of many classes the columns of all by class, as a JSON object.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ METRICS = {"auc": "roc_auc", "f1": "f1", "accuracy": "accuracy"}
 def main(reference: str, analysis: str, label: str, prediction: str, score: str, rows: str) -> None:
     warnings.simplefilter("ignore")
     known, later = (pd.read_parquet(each) for each in (reference, analysis))
+    of_classes = json.loads(score) if score.startswith("{") else None
     began = time.process_time()
     estimator = nannyml.CBPE(
         metrics=list(METRICS.values()),
         y_true=label,
         y_pred=prediction,
-        y_pred_proba=score,
-        problem_type="classification_binary",
+        y_pred_proba=of_classes or score,
+        problem_type="classification_multiclass" if of_classes else "classification_binary",
         chunk_size=int(rows),
     )
     estimator.fit(known)

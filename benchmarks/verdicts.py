@@ -2,9 +2,9 @@
 
 python benchmarks/verdicts.py [--full] [--only PART]
 
-Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark is
-a bound of
-probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed. --full takes an hour.
+Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
+is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
+--full takes an hour.
 """
 
 from __future__ import annotations
@@ -13,28 +13,36 @@ import argparse
 import functools
 import math
 import os
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
+from side_by_side import Contestant, own_process, race
+from sklearn import datasets
 
 from model_monitor.data.profiling.gathering import gatherer_of
 from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
+from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.calibration import column_of
+from model_monitor.monitors.data_quality.clock import examples_lost
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.history.variation import Entry, new_history, read_history, write_history
+from model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
@@ -647,6 +655,223 @@ def kinds(full: bool) -> Iterator[Mark]:
         yield Mark(f"found: 10 of 2,000 of {name}, windows of {windows // each}", seen, "all", seen == windows // each)
 
 
+def free(full: bool) -> Iterator[Mark]:
+    """Free texts, ids, whole rows and times: healthy windows of 1,000 rows are silent, and planted faults are found."""
+    windows, each = (2_000, 100) if full else (200, 50)
+    random = np.random.default_rng()
+    alarms, seen = 0, dict.fromkeys(FREE, 0)
+    for _ in range(windows // each):
+        baseline = run_baseline(free_columns(random, 10_000), DataQualityMonitor(), engine="local")
+
+        def violated_by(window: pd.DataFrame, baseline: Any = baseline) -> set[str]:
+            results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+            return {each.check for each in results if each.is_violation}
+
+        for place in range(each):
+            alarms += bool(violated_by(free_columns(random, 1_000)))
+            if place < each // 10:
+                for name, (check, fault) in FREE.items():
+                    seen[name] += check in violated_by(fault(free_columns(random, 1_000)))
+    most, tries = within(windows, BUDGET), windows // each * (each // 10)
+    yield Mark(f"windows of {windows:,} free columns with an alarm", alarms, f"<= {most}", alarms <= most)
+    for name, found in seen.items():
+        yield Mark(f"found: {name}, windows of {tries}", found, ">= 95 %", found >= 0.95 * tries)
+
+
+def free_columns(random: np.random.Generator, rows: int) -> pd.DataFrame:
+    drawn = random.integers(0, 10**6, (rows, 30))
+    notes = [
+        " ".join(f"w{word:x}" for word in of[:size]) for of, size in zip(drawn, random.poisson(8, rows), strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "id": [f"{number:012x}" for number in random.integers(0, 2**48, rows)],
+            "number": random.permutation(10**6)[:rows],
+            "note": notes,
+            "seen": random.integers(1_700_000_000, 1_700_003_600, rows),
+            "spend": random.lognormal(3, 1, rows),
+        }
+    )
+
+
+def with_words(column: str, change: Callable[[str], str]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda frame: frame.assign(**{column: frame[column].map(change)})
+
+
+def twice(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """2 % of the rows are there twice, as far as these columns go."""
+    frame.loc[:19, columns] = frame.loc[20:39, columns].to_numpy()
+    return frame
+
+
+FREE: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "8 words become 3": ("text_length_check", with_words("note", lambda text: " ".join(text.split()[:3]))),
+    "words are joined": ("text_words_check", with_words("note", lambda text: text.replace(" ", "_"))),
+    "letters become digits": ("text_letters_check", with_words("note", lambda text: re.sub("[a-f]", "7", text))),
+    "2 % of the ids twice": ("repeated_value_check", lambda frame: twice(frame, ["id"])),
+    "2 % of the whole numbers twice": ("repeated_value_check", lambda frame: twice(frame, ["number"])),
+    "2 % of the rows twice": ("repeated_rows_check", lambda frame: twice(frame, [*frame])),
+    "seconds become milliseconds": ("time_unit_check", lambda frame: frame.assign(seen=frame["seen"] * 1_000)),
+}
+
+
+def between(full: bool) -> Iterator[Mark]:
+    """Between columns: healthy windows and halves of public tables are silent, what is planted is found, and what it costs."""
+    random, tries, windows = np.random.default_rng(), 100 if full else 20, 1_000 if full else 100
+    for rows in ("clustered", "independent"):
+        alarms = 0
+        seen = dict.fromkeys((*PLANTED, *(f"{name}, alone" for name in PLANTED)), 0)
+        for place in range(windows):
+            if place % 25 == 0:
+                judge = judge_of(orders(random, 10_000), rows)
+            alarms += bool(judge(orders(random, 1_000)))
+            if place < tries:
+                for name, (check, fault) in PLANTED.items():
+                    window = orders(random, 1_000)
+                    fault(window, random)
+                    found = judge(window)
+                    seen[name] += check in found
+                    seen[f"{name}, alone"] += found == [check]
+        most = within(windows, BUDGET)
+        yield Mark(f"{rows}: windows of {windows} of orders with an alarm", alarms, f"<= {most}", alarms <= most)
+        for name in PLANTED:
+            yield Mark(f"{rows}: found: {name}, windows of {tries}", seen[name], ">= 95 %", seen[name] >= 0.95 * tries)
+            print(f"        the only violation: {seen[f'{name}, alone']}")
+        halves, alarms = 200 if full else 20, 0
+        tables = [
+            getattr(datasets, f"load_{name}")(as_frame=True).frame for name in ("breast_cancer", "diabetes", "digits")
+        ]
+        for table in tables:
+            for _ in range(halves):
+                mixed = table.sample(frac=1, random_state=random).reset_index(drop=True)
+                half = len(mixed) // 2
+                alarms += bool(PAIRED & {*judge_of(mixed[:half], rows)(mixed[half:].reset_index(drop=True))})
+        most = within(halves * len(tables), BUDGET)
+        what = f"{rows}: halves of public tables, {halves * len(tables)}, with an alarm between columns"
+        yield Mark(what, alarms, f"<= {most}", alarms <= most)
+    yield from cost_of_pairs()
+
+
+PAIRED = {"association_check", "relation_check"}
+
+
+def judge_of(data: pd.DataFrame, rows: str) -> Callable[[pd.DataFrame], list[str]]:
+    """What a window is violated by beside a baseline."""
+    settings = MonitoringSettings(rows=rows)
+    baseline = run_baseline(data, DataQualityMonitor(settings=settings), engine="local")
+
+    def judge(window: pd.DataFrame) -> list[str]:
+        results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+        return [each.check for each in results if each.is_violation]
+
+    return judge
+
+
+def orders(random: np.random.Generator, rows: int, rho: float = 0.8) -> pd.DataFrame:
+    """Columns that have to do with each other: numbers, texts, sums and products; and some that have not."""
+    common, cities = random.normal(size=rows), ["Graz", "Linz", "Wien", "Salzburg", "Villach"]
+    price, count = np.round(random.lognormal(2, 0.5, rows), 2), random.integers(1, 9, rows)
+    place, start = random.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05]), random.uniform(0, 10, rows)
+    frame = pd.DataFrame(
+        {
+            "a": common,
+            "b": rho * common + np.sqrt(1 - rho**2) * random.normal(size=rows),
+            "price": price,
+            "count": count,
+            "total": np.round(price * count, 2),
+            "city": np.array(cities)[place],
+            "zip": np.array(["8010", "4020", "1010", "5020", "9500"])[place],
+            "start": start,
+            "end": start + random.exponential(2, rows),
+            "visits": random.poisson(3 + 2 * (place == 0)),
+            "heavy": random.pareto(1.2, rows) * (1 + (common > 0)),
+            "alone": random.normal(size=rows),
+        }
+    )
+    frame["sum"] = frame["total"] + frame["visits"]
+    frame.loc[random.random(rows) < 0.1, "visits"] = np.nan
+    return frame
+
+
+def weaker(frame: pd.DataFrame, random: np.random.Generator) -> None:
+    """Of a and b alone: the others go with a as they did."""
+    a = frame["a"].to_numpy()
+    frame["b"] = 0.5 * a + np.sqrt(0.75) * random.normal(size=len(a))
+
+
+def swapped(first: str, second: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+    def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
+        frame.loc[:9, [first, second]] = frame.loc[:9, [second, first]].to_numpy()
+
+    return fault
+
+
+def plus_one(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+    def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
+        frame.loc[:9, column] += 1
+
+    return fault
+
+
+def of_another(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+    """The next one of the column's values, in 1 % of the rows."""
+
+    def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
+        values = sorted(frame[column].unique())
+        frame.loc[:9, column] = [values[values.index(value) - 1] for value in frame.loc[:9, column]]
+
+    return fault
+
+
+PLANTED: dict[str, tuple[str, Callable[[pd.DataFrame, np.random.Generator], None]]] = {
+    "a correlation of 0.5 for 0.8": ("association_check", weaker),
+    "a product broken in 1 %": ("relation_check", plus_one("price")),
+    "a sum broken in 1 %": ("relation_check", plus_one("sum")),
+    "an order broken in 1 %": ("relation_check", swapped("start", "end")),
+    "codes that don't fit in 1 %": ("relation_check", of_another("zip")),
+}
+
+
+def cost_of_pairs() -> Iterator[Mark]:
+    """Core seconds of a window of 200,000 rows and 100 columns beside the same without pairs, in turns."""
+    random = np.random.default_rng()
+    with tempfile.TemporaryDirectory() as folder:
+        common = random.normal(size=(220_000, 10))
+        table = {f"x{at}": 0.8 * common[:, at % 10] + 0.6 * random.normal(size=len(common)) for at in range(70)}
+        table |= {f"k{at}": random.poisson(3 + np.abs(common[:, at])) for at in range(10)}
+        cells = [np.clip(2 * common[:, at % 10] + 4 + random.normal(size=len(common)), 0, 7) for at in range(20)]
+        frame = pd.DataFrame(table | {f"t{at}": np.array([*"abcdefgh"])[of.astype(int)] for at, of in enumerate(cells)})
+        frame[:20_000].to_parquet(f"{folder}/baseline.parquet")
+        frame[20_000:].to_parquet(f"{folder}/window.parquet")
+        frame[20_000:].to_csv(f"{folder}/window.csv", index=False)
+        for kind in ("parquet", "csv"):
+            ways = [
+                Contestant(name, partial(own_process, [sys.executable, "-c", COST, folder, kind, pairs]), rounds=3)
+                for name, pairs in (("without", ""), ("with", "1"))
+            ]
+            race(ways)
+            without, with_pairs = (way.core_seconds for way in ways)
+            ratio = with_pairs / without
+            yield Mark(
+                f"pairs of 100 columns, {kind}: {with_pairs:.2f} for {without:.2f} core s",
+                ratio,
+                "<= 1.3",
+                ratio <= 1.3,
+            )
+
+
+COST = """
+import os, sys, time
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+folder, kind, pairs = sys.argv[1:]
+monitor = DataQualityMonitor(pairs=bool(pairs))
+baseline = run_baseline(f"{folder}/baseline.parquet", monitor, engine="local")
+began, cores = time.monotonic(), sum(os.times()[:4])
+run_monitoring(f"{folder}/window.{kind}", monitor, baseline, engine="local")
+print(time.monotonic() - began, sum(os.times()[:4]) - cores)
+"""
+
+
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
     return [pattern.format(number) for number in random.integers(0, 99_999, rows)]
 
@@ -855,6 +1080,172 @@ def beside_the_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iter
             raws.append({field: np.array([value]) for field, value in found.items()})
 
 
+# 1: three weeks of hourly windows of columns that follow the clock, beside some that don't.
+
+
+Hours: TypeAlias = "NDArray[np.int64]"  # since a Monday's midnight, of each row
+ROWS_AN_HOUR = 300
+
+
+def sine(of: float) -> Callable[[np.random.Generator, Hours], Cells]:
+    return lambda random, hours: of * np.sin(2 * np.pi * hours / 24) + random.standard_normal(len(hours))
+
+
+def at_night(hours: Hours) -> NDArray[np.bool_]:
+    return hours % 24 < 7
+
+
+def at_the_weekend(hours: Hours) -> NDArray[np.bool_]:
+    return hours // 24 % 7 > 4
+
+
+def shares_by(random: np.random.Generator, share: Values, names: tuple[str, str]) -> list[str]:
+    return np.where(random.random(len(share)) < share, *names).tolist()  # type: ignore[no-any-return]
+
+
+SEASONS: dict[str, Callable[[np.random.Generator, Hours], Cells]] = {
+    "hour_of_day": lambda random, hours: (hours % 24).astype(float),
+    "weekday": lambda random, hours: (hours // 24 % 7).astype(float),
+    "hour as a text": lambda random, hours: [f"{hour % 24:02d}h" for hour in hours],
+    "sine of 5 sd": sine(5.0),
+    "sine of 1 sd": sine(1.0),
+    "sine of .3 sd": sine(0.3),
+    "level at night": lambda random, hours: 2.0 * at_night(hours) + random.standard_normal(len(hours)),
+    "level at the weekend": lambda random, hours: 2.0 * at_the_weekend(hours) + random.standard_normal(len(hours)),
+    "hour and weekday": lambda random, hours: (
+        2 * np.sin(2 * np.pi * hours / 24) + 1.5 * at_the_weekend(hours) + random.standard_normal(len(hours))
+    ),
+    "scale": lambda random, hours: np.exp(np.sin(2 * np.pi * hours / 24)) * random.standard_normal(len(hours)),
+    "lognormal": lambda random, hours: np.exp(np.sin(2 * np.pi * hours / 24) + random.standard_normal(len(hours))),
+    "counts": lambda random, hours: random.poisson(4 + 3 * np.cos(2 * np.pi * hours / 24)).astype(float),
+    "zeros at night": lambda random, hours: (
+        random.lognormal(size=len(hours)) * (random.random(len(hours)) > 0.6 * at_night(hours))
+    ),
+    "nulls at night": lambda random, hours: np.where(
+        random.random(len(hours)) < 0.3 * at_night(hours), np.nan, random.standard_normal(len(hours))
+    ),
+    "share by hour": lambda random, hours: shares_by(random, 0.5 + 0.4 * np.sin(2 * np.pi * hours / 24), ("a", "b")),
+    "share at the weekend": lambda random, hours: shares_by(random, 0.2 + 0.4 * at_the_weekend(hours), ("a", "b")),
+    "flag by hour": lambda random, hours: (
+        random.random(len(hours)) < 0.3 + 0.2 * np.cos(2 * np.pi * hours / 24)
+    ).astype(float),
+}
+SEASONLESS: dict[str, Callable[[np.random.Generator, Hours], Cells]] = {
+    "normal": lambda random, hours: random.standard_normal(len(hours)),
+    "exponential": lambda random, hours: random.exponential(size=len(hours)),
+    "Poisson": lambda random, hours: random.poisson(4, len(hours)).astype(float),
+    "text": lambda random, hours: shares_by(random, np.full(len(hours), 0.4), ("a", "b")),
+}
+FOLLOW = {**SEASONS, **SEASONLESS}
+
+
+class Remembered(History):
+    """A history whose runs are kept in memory."""
+
+    profiles_of: ClassVar[dict[str, Profile]] = {}
+
+    def _profile(self, entry: Entry, spark: object) -> Profile | None:
+        return self.profiles_of[entry.folder]
+
+    def _features(self, entry: Entry, names: object, spark: object) -> dict[str, FeatureProfile]:
+        return {feature.name: feature for feature in self.profiles_of[entry.folder].features}
+
+
+def hour_of(random: np.random.Generator, hours: Hours, fault: Mapping[str, float]) -> Profile:
+    """A window in which some columns have a fault: a shift in standard deviations, of texts a third value in as large a share."""
+    features = []
+    for name, drawn in FOLLOW.items():
+        cells = drawn(random, hours)
+        if by := fault.get(name):
+            if isinstance(cells, list):
+                cells = [cell if random.random() > by / 5 else "c" for cell in cells]
+            else:
+                cells = cells + by * float(np.nanstd(cells) or 1.0)
+        features.append(replace(gathered(cells), name=name))
+    return Profile(len(hours), tuple(features))
+
+
+def clock(full: bool) -> Iterator[Mark]:
+    """What follows the hour or the weekday is told once, and is no alarm from the eighth day on; faults are found beside it."""
+    for seed in range(SEED + 74, SEED + (77 if full else 75)):
+        yield from clock_of(np.random.default_rng(seed))
+
+
+def clock_of(random: np.random.Generator) -> Iterator[Mark]:
+    monitor = DataQualityMonitor()
+    before = hour_of(random, random.integers(0, 28 * 24, 20_000), {})
+    constraints = monitor.constraints(before)
+    known = monitor.known(constraints, None, before, constraints).with_parts(parts_of_hours(random, before))
+    history: History = Remembered("", new_history("").table)
+    start, alarms, notices = datetime(2026, 6, 1), defaultdict(list), Counter[str]()  # type: ignore[var-annotated]
+    open_since: dict[str, int] = {}
+    found = {name: [0, 0] for name in FOLLOW}
+    for place in range(21 * 24):
+        ended = f"{start + timedelta(hours=place + 1):%Y-%m-%dT%H:%M:%SZ}"
+        beside = history.beside(known, ended, "b")
+        hours = np.full(ROWS_AN_HOUR, place)
+        if place >= 14 * 24:
+            pair = list(SEASONS)[place % len(SEASONS)], list(SEASONLESS)[place % len(SEASONLESS)]
+            seen = judged(monitor, hour_of(random, hours, dict.fromkeys(pair, 0.5)), beside)
+            for name in pair:
+                found[name][0] += name in seen
+                found[name][1] += 1
+        window = hour_of(random, hours, {})
+        results = monitor.check(window, {}, beside)
+        violated = {each.feature or "" for each in results if each.is_violation}
+        for name in violated:
+            alarms[name].append(place)
+            notices[name] += name not in open_since or place - open_since[name] > 24
+            open_since[name] = place
+        Remembered.profiles_of[ended] = window
+        entry = Entry(ended, ended, "0", ended, "b", bool(violated))
+        history = history.with_window(entry, beside.raw_statistics(window, examples_lost(results)))
+    for name, (seen_, tries) in found.items():
+        late = sum(place >= 7 * 24 for place in alarms[name])
+        first = len(alarms[name]) - late
+        print(
+            f"        {name}: alarms in 168 hours {first}, in 336 later ones {late}; {notices[name]} notices, "
+            f"faults found {seen_} of {tries}"
+        )
+    late = len({place for name in SEASONS for place in alarms[name] if place >= 7 * 24})
+    most = 2 + int(14 * 24 * BUDGET)
+    yield Mark("windows of 336 from the eighth day on, a column with a season alarms", late, f"<= {most}", late <= most)
+    told = max(notices[name] for name in SEASONS)
+    yield Mark("notices of a column with a season, at most", told, "<= 1", told <= 1)
+    power, alike = (
+        sum(found[name][0] for name in group) / sum(found[name][1] for name in group) for group in (SEASONS, SEASONLESS)
+    )
+    what = "share found of faults of .5 sd, one in each hour of the third week"
+    yield Mark(what, power, f">= {0.85 * alike:.3f}, of {alike:.3f} without a season", power >= 0.85 * alike)
+
+
+def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
+    """How parts of the baseline vary, whose rows are in no order, as its scan would say."""
+    runs = []
+    for drawn in FOLLOW.values():
+        cells = [drawn(random, random.integers(0, 28 * 24, 512)) for _ in range(32)]
+        numbers = [np.zeros(512) if isinstance(part, list) else part for part in cells]
+        hashes = [np.array([hash(cell) for cell in part]) for part in cells]
+        runs.append(
+            RowRuns(
+                tuple(
+                    Run(
+                        float(lot),
+                        512,
+                        found[~np.isnan(found)].tobytes(),
+                        codes.astype(np.int64).astype(np.uint64).tobytes(),
+                    )
+                    for lot, (found, codes) in enumerate(zip(numbers, hashes, strict=True))
+                )
+            )
+        )
+    return of_parts(profile, runs)
+
+
+def judged(monitor: DataQualityMonitor, window: Profile, beside: Any) -> set[str]:
+    return {each.feature or "" for each in monitor.check(window, {}, beside) if each.is_violation}
+
+
 def wobbling(random: np.random.Generator, rows: int, _: object = None) -> Values:
     """Rows whose mean is another one every 500 rows."""
     moved: Values = random.standard_normal(rows) + np.repeat(random.normal(0, 0.08, rows // 500 + 1), 500)[:rows]
@@ -880,7 +1271,10 @@ PARTS = {
         oracle,
         few,
         kinds,
+        free,
+        between,
         memory,
+        clock,
         elec2,
         speed,
         parts,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from model_monitor.monitors.protocol import Monitor
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.outputs.sql_tables import write_results_table
 from model_monitor.running.inputs.run_inputs import (
@@ -20,11 +21,12 @@ from model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from model_monitor.running.kinds import monitor_for, read_source
+from model_monitor.running.runs.looks import look, with_budget
 from model_monitor.running.runs.run import read_expectations, run_monitoring
-from model_monitor.running.runtime.job import started
+from model_monitor.running.runtime.job import Job, started
 from model_monitor.running.runtime.publishing import (
     notify,
-    remember,
+    put_in_place,
     require_sinks,
     run_postprocessor,
     write_junit,
@@ -37,36 +39,50 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        rules = read_expectations(job.config.expectations, job.spark)
-        baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
-        with read_source(job.engine, job.config, baseline) as data:
-            checks = planned_checks(job.config, data)
-            findings = run_monitoring(
-                data,
-                monitor,
-                compared_with(baseline, job.config),
-                checks=checks,
-                max_quarantined_share=job.config.max_quarantined_share,
-                output_path=job.config.output_path,
-                context=context_of(job.config),
-                decisions=decisions_for(job.config, job.spark),
-                since=violated_since(job.config, job.spark),
-                expectations=rules,
-            )
-        job.lift_time_limit()
-        reference = reference_to_baseline(job.spark, job.config, monitor)
-        as_service = job.config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
-        omit_empty = job.config.omit_empty_violations or as_service
-        run = findings.write(job.config.output_path, job.spark, omit_empty=omit_empty, baseline=reference)
-        remember(findings, run, job.config, job.spark, reference)
-        write_results_table(run, job.config.results_table, job.spark)
-        write_metrics(findings, job.config, job.spark)
-        write_junit(findings, job.config, job.spark)
-        notify(findings, run, job.config, job.spark)
-        run_postprocessor(job.config.post_analytics_processor_script, job.spark)
-        said = printable(str(findings.headline(with_values=False)))
-        job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations), said=said)
+        looks = each_commit if job.config.each_commit else part_of_window if job.config.look_until else one_window
+        looks(job, monitor)
     return job.exit_status
+
+
+def one_window(job: Job, monitor: Monitor) -> None:
+    rules = read_expectations(job.config.expectations, job.spark)
+    baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
+    if job.config.look_every:
+        baseline = with_budget(baseline, job.config)
+    with read_source(job.engine, job.config, baseline) as data:
+        checks = planned_checks(job.config, data)
+        findings = run_monitoring(
+            data,
+            monitor,
+            compared_with(baseline, job.config),
+            checks=checks,
+            max_quarantined_share=job.config.max_quarantined_share,
+            output_path=job.config.output_path,
+            context=context_of(job.config),
+            decisions=decisions_for(job.config, job.spark),
+            since=violated_since(job.config, job.spark),
+            expectations=rules,
+        )
+    job.lift_time_limit()
+    reference = reference_to_baseline(job.spark, job.config, monitor)
+    run = put_in_place(findings, job.config, job.spark, reference)
+    write_results_table(run, job.config.results_table, job.spark)
+    write_metrics(findings, job.config, job.spark)
+    write_junit(findings, job.config, job.spark)
+    notify(findings, run, job.config, job.spark)
+    run_postprocessor(job.config.post_analytics_processor_script, job.spark)
+    said = printable(str(findings.headline(with_values=False)))
+    job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations), said=said)
+
+
+def each_commit(job: Job, monitor: Monitor) -> None:
+    from model_monitor.running.runs.commits import monitor_commits
+
+    job.finish(*monitor_commits(job, monitor))
+
+
+def part_of_window(job: Job, monitor: Monitor) -> None:
+    job.finish(*look(job, monitor))
 
 
 if __name__ == "__main__":

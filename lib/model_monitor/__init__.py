@@ -53,12 +53,15 @@ if TYPE_CHECKING:
     from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
     from model_monitor.monitors.explainability.measures import AttributionMeasures
     from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+    from model_monitor.monitors.model_quality.estimated.loss import loss_by_feature, retraining
     from model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from model_monitor.monitors.model_quality.measurement import Tolerance
     from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+    from model_monitor.monitors.predictors.errors import ErrorModel
     from model_monitor.reports.history.baselines import read_baseline
     from model_monitor.reports.history.decisions import accept
     from model_monitor.reports.history_page.command import report
+    from model_monitor.running.runs.challenge import Trial, TrialResult, challenge
     from model_monitor.running.runs.merging import merge_runs, read_state
     from model_monitor.running.runs.results import Baseline, Findings
     from model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -86,9 +89,12 @@ else:
         "model_monitor.reports.history.baselines": ["read_baseline"],
         "model_monitor.reports.history.decisions": ["accept"],
         "model_monitor.reports.history_page.command": ["report"],
+        "model_monitor.running.runs.challenge": ["Trial", "TrialResult", "challenge"],
         "model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
+        "model_monitor.monitors.model_quality.estimated.loss": ["loss_by_feature", "retraining"],
+        "model_monitor.monitors.predictors.errors": ["ErrorModel"],
         "model_monitor.monitors.model_quality.measurement": ["Tolerance"],
         "model_monitor.data.reading.data": ["read_data"],
         "model_monitor.data.reading.dataset": ["Dataset"],
@@ -114,6 +120,9 @@ __all__ = [
     "MonitoringSettings",
     "ModelQualityMonitor",
     "EstimatedQualityMonitor",
+    "ErrorModel",
+    "loss_by_feature",
+    "retraining",
     "OutcomePlan",
     "ProblemType",
     "Tolerance",
@@ -136,6 +145,9 @@ __all__ = [
     "Baseline",
     "Findings",
     "read_baseline",
+    "challenge",
+    "Trial",
+    "TrialResult",
     "merge_runs",
     "accept",
     "report",

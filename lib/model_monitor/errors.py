@@ -32,6 +32,10 @@ class MissingDependency(BadConfiguration):
     """A library or JAR that this run needs is not there, or has the wrong version."""
 
 
+class NotRecorded(BadConfiguration):
+    """A table keeps no record of what was appended to it."""
+
+
 class NeedsSpark(BadConfiguration):
     """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
 

@@ -7,9 +7,6 @@ import json
 import pytest
 from tests.running_jobs import JobsHere
 
-UNORDERED = ("buckets", "domains")
-"""Lists of categories are compared as sets: the service's order is that of a Scala map (G9)."""
-
 
 @pytest.fixture(scope="module")
 def baseline_of(spark, golden, tmp_path_factory):
@@ -33,18 +30,15 @@ def loaded(path):
 
 
 def assert_holds(ours, theirs, place):
-    """Every member of `theirs` is in `ours`: equal, categories as sets, and std_dev to 1e-12 relative."""
+    """Every member of `theirs` is in `ours`: equal, and std_dev to 1e-12 relative."""
     if isinstance(theirs, dict):
         for name, value in theirs.items():
             assert name in ours, f"{place}.{name} is missing"
             assert_holds(ours[name], value, f"{place}.{name}")
     elif isinstance(theirs, list):
         assert len(ours) == len(theirs), f"{place} has {len(ours)} entries for {len(theirs)}"
-        if place.endswith(("categorical.buckets", ".domains")):
-            assert sorted(ours, key=str) == sorted(theirs, key=str), place
-        else:
-            for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-                assert_holds(mine, other, f"{place}[{index}]")
+        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            assert_holds(mine, other, f"{place}[{index}]")
     elif place.endswith(".std_dev"):
         assert ours == pytest.approx(theirs, rel=1e-12), place
     else:
@@ -66,7 +60,7 @@ def assert_holds_no_more(ours, theirs, place):
         assert list(ours) == list(theirs), place
         for name, value in ours.items():
             assert_holds_no_more(value, theirs[name], f"{place}.{name}")
-    elif isinstance(ours, list) and not place.endswith(UNORDERED):
+    elif isinstance(ours, list):
         for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
             assert_holds_no_more(mine, other, f"{place}[{index}]")
 

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
 from tests.unit.records.merged_lines import line_of, merged
+
+from model_monitor import ErrorModel
 
 ROOT = Path(__file__).resolve().parents[2]
 QUALITY = ("--analysis-type", "MODEL_QUALITY")
@@ -142,6 +145,34 @@ def test_what_can_not_be_estimated_is_one_sentence(jobs, baseline, captures, fla
     )
 
     assert sentence in error_of(finished, 2)
+
+
+def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
+    """By hand: predictions of a are off by 4, those of b by 20; the baseline has as many of both, the window three of four b."""
+    known = pd.DataFrame({"kind": ["a", "b"] * 150, "predicted": 50.0, "price": [54.0, 70.0] * 150})
+    known.to_csv(jobs.folder / "priced.csv", index=False)
+    today = pd.DataFrame({"kind": ["a", "b", "b", "b"] * 50, "predicted": 50.0})
+    today.to_csv(jobs.folder / "today.csv", index=False)
+    ErrorModel.learnt(known, label="price", prediction="predicted").write(str(jobs.folder / "errors.skops"))
+    numbers = ("--problem-type", "Regression", "--dataset-format", "csv", "--inference-attribute", "predicted")
+    jobs(
+        *("baseline", "--analysis-type", "MODEL_QUALITY", "--dataset-source", "priced.csv", "--output-path", "priced"),
+        *(*numbers, "--ground-truth-attribute", "price"),
+    )
+    asked = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
+    finished = jobs(*asked, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today")
+
+    assert finished.status == 0, finished.said
+    [metric] = json.loads((jobs.folder / "today" / "estimated_quality.json").read_text())["metrics"]
+    assert metric["name"] == "mae"
+    assert metric["value"] == pytest.approx((4 + 3 * 20) / 4, abs=0.01)
+    without = jobs(*asked, "--dataset-source", "today.csv", "--output-path", "none")
+    assert "error_model is missing; the quality of predicted numbers" in error_of(without, 2)
+    captured = jobs(
+        *(*asked, "--dataset-source", "today.csv", "--output-path", "none", "--error-model", "errors.skops"),
+        *("--dataset-format", "capture"),
+    )
+    assert "an estimate of predicted numbers takes a table" in error_of(captured, 2)
 
 
 def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_path):

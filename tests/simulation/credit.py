@@ -85,7 +85,7 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
             there.append(f'{{"groundTruthData": "{MARK}')
         files = {CAPTURES: captured, LABELS: [*there, *late]}
         late = later
-        yield Step("captures", at, partial(_delivered, hour, files))
+        yield Step("labels", at, partial(_delivered, hour, files))  # what came before was merged without them
         if is_scheduled:
             yield Step(
                 "run-due", at, partial(run_due_of, "credit", at), hour, 1 + (random.random() < 0.3), schedule="credit"

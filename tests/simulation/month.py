@@ -44,7 +44,7 @@ from model_monitor.reports.history_page import command as pages
 from model_monitor.storage import LocalStorage, holding
 
 LAST = "last run-due"
-IN_PEACE = "captures", "late captures", LAST
+IN_PEACE = "captures", "late captures", "labels", LAST
 HOURS, ROWS, BASELINE_ROWS = 6, 20, 60
 BEGINNINGS = tuple(
     datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))

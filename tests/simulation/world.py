@@ -255,7 +255,7 @@ class World:
         process = self.current
         if process is None or not isinstance(given[0], str | bytes | os.PathLike):
             return
-        path = os.path.abspath(os.fsdecode(given[0]))
+        path = os.path.abspath(os.path.join(_folder_of(event, given), os.fsdecode(given[0])))
         if not f"{path}/".startswith(f"{self.folder}/"):
             return
         is_write = event == "open" and takes_room(event, given)
@@ -331,7 +331,7 @@ class World:
         elif fault is Fault.LATE_ERROR:
             with self._alone(), suppress(OSError):
                 {"os.rename": os.replace, "os.remove": os.remove, "os.rmdir": os.rmdir}.get(event, _nothing)(
-                    *given[: 2 if event == "os.rename" else 1]
+                    *(given[:2] if event == "os.rename" else [os.path.join(_folder_of(event, given), given[0])])
                 )
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         elif fault is Fault.FULL:
@@ -365,6 +365,13 @@ class World:
             yield
         finally:
             self._is_striking = False
+
+
+def _folder_of(event: str, given: tuple[Any, ...]) -> str:
+    """Where a path that is not absolute begins: `rmtree` names what is in a folder that it has opened."""
+    if event in ("os.remove", "os.rmdir") and given[1] >= 0:
+        return os.readlink(f"/proc/self/fd/{given[1]}")
+    return os.getcwd()
 
 
 def _nothing(*given: object) -> None:

@@ -26,7 +26,8 @@ class MonitoredWindow(Section):
     window: what identifies it: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended,
     by which windows are ordered. violations: how many the run found. records: how many the run kept; None of a run before they
     were noted. told: sinks that have this run's numbers and must not get them twice. since: by an alarm's cause when the first
-    of the windows in a row that had it began.
+    of the windows in a row that had it began. recurring: whether all of its alarms came at the same hour of earlier days, too.
+    lasting: whether an alarm of the window before is not over, though this one alone shows none.
     """
 
     window: Name
@@ -36,6 +37,8 @@ class MonitoredWindow(Section):
     records: Count | None = None
     told: tuple[Name, ...] = ()
     since: Mapping[str, Name] | None = None
+    recurring: bool | None = None
+    lasting: bool | None = None
 
 
 class Transition(Section):
@@ -203,7 +206,8 @@ def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str |
     judged: dict[str, bool] = {}
     for each in results:
         if each.status is not CheckStatus.NOT_JUDGED and since:
-            judged[cause(each)] = judged.get(cause(each), True) and each.status is not CheckStatus.VIOLATED
+            is_over = each.status is not CheckStatus.VIOLATED and each.since is None
+            judged[cause(each)] = judged.get(cause(each), True) and is_over
     return tuple(
         Hint(
             hint="alarm_ended",

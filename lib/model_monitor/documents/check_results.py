@@ -42,6 +42,21 @@ class SegmentPart(Section):
     mix: Number
 
 
+class Cause(Section):
+    """What is the same about the rows behind a change. key: what tells them from others, as file, time, or a member of captures.
+
+    words: without a value of any record. value: the one that all of them have. share: of the change. rows: their share of all.
+    p: by chance alone, for all keys that were looked at.
+    """
+
+    key: Name
+    words: Name
+    value: Name | None = None
+    share: Number
+    rows: Number
+    p: Number
+
+
 class CheckResult(Section):
     """One check of one feature or metric.
 
@@ -63,7 +78,8 @@ class CheckResult(Section):
 
     Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what
     was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
-    first of the windows in a row that had it began; None if that is this one.
+    first of the windows in a row that had it began; None if that is this one. Where the status is another one, the alarm of the
+    window before is not over.
 
     change: of a violated one what changed, in words that follow the name; of another of drift `smallest_change` in words.
 
@@ -73,7 +89,8 @@ class CheckResult(Section):
 
     segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
 
-    guess: of a violated one what it may have become, as a person would guess first.
+    guess: of a violated one what it may have become, as a person would guess first. cause: what is the same about its rows, the
+    clearest first.
     """
 
     feature: Name | None = None
@@ -115,6 +132,7 @@ class CheckResult(Section):
     where: Name | None = None
     parts: tuple[SegmentPart, ...] | None = None
     guess: Name | None = None
+    cause: tuple[Cause, ...] | None = None
 
     @property
     def is_violation(self) -> bool:
@@ -316,7 +334,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
     def told(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
-            return result
+            return result.model_copy(update={"since": since.get(cause(result))}) if result.since else result
         known = [time for time in (since.get(cause(result)), result.since) if time]
         members: dict[str, Any] = {"since": min(known, default=None)}
         if id(result) in numbers:
@@ -328,7 +346,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
 def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """Since when each cause is there, the largest alarm first, for the window that follows one which `began` then."""
-    found = (each for each in results if each.status is CheckStatus.VIOLATED)
+    found = (each for each in results if each.status is CheckStatus.VIOLATED or each.since)
     return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
 
 

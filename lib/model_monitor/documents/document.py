@@ -62,7 +62,7 @@ def _number(value: Any) -> float:
 
 
 def _number_or_undefined(value: Any) -> float | None:
-    if value is None or value == "NaN" or (isinstance(value, float) and not math.isfinite(value)):
+    if value in (None, "NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return _number(value)
 
@@ -97,7 +97,7 @@ UndefinableNumber = Annotated[
     BeforeValidator(_number_or_undefined),
     Expected("a number, or null if it is not defined", of_data=True),
 ]
-"""None means not computable. NaN, infinities and the text "NaN" are read as None (C11e)."""
+"""None means not computable. NaN, infinities and their texts are read as None (C11e), and written as they stood."""
 
 SketchLevel = Annotated[
     tuple[Annotated[float, Strict(), Field(allow_inf_nan=False), Expected("a number", of_data=True)], ...],
@@ -153,10 +153,11 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, and those that were null."""
+    """What a file had: the members in its order, what stood in those that are None, and integers in the place of doubles."""
 
     order: tuple[str, ...]
-    nulls: frozenset[str]
+    nulls: Mapping[str, Any]
+    integers: Mapping[str, int]
 
 
 class Section(BaseModel):
@@ -181,6 +182,8 @@ class Section(BaseModel):
             # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
             stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
+            members |= {name: stood for name, stood in as_read.nulls.items() if members[name] is None}
+            members |= {name: stood for name, stood in as_read.integers.items() if members[name] == stood}
         return {
             name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name, as_read)
         }
@@ -271,13 +274,16 @@ def _remember_the_file(made: Any, given: Any) -> None:
     if isinstance(made, Section):
         members = made._members()
         stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
-        nulls = frozenset(name for name in stated if members.get(name) is None)
-        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls))
+        nulls = {name: value for name, value in stated.items() if members.get(name) is None}
+        ints = {name: each for name, each in stated.items() if type(each) is int and type(members.get(name)) is float}
+        object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
             _remember_the_file(members.get(name), value)
     elif isinstance(made, dict) and isinstance(given, Mapping):
         for name, value in given.items():
             _remember_the_file(made.get(name), value)
+            if type(value) is int and type(made.get(name)) is float:
+                made[name] = value
     elif isinstance(made, tuple | list) and not set(map(type, made)) <= _SCALARS:
         for item, value in zip(made, given if isinstance(given, list) else [given], strict=False):
             _remember_the_file(item, value)

@@ -32,7 +32,8 @@ NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
-OF_ALL = (OF_THE_WINDOW, *DATA_SET)
+BETWEEN_COLUMNS = ("association_check", "relation_check")  # of several columns together, which are no feature
+OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
     "feature": "look{s} as {they} did",
     "attribution": "move{s} them as {they} did",
@@ -108,7 +109,7 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     found = _beside(results) if unit == "attribution" else []
     found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
     bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
-    keys = {_key(each) for each in (*_judged(results, unit), *bad)}
+    keys = {_key(each) for each in (*_judged(results, unit), *bad) if each.check not in BETWEEN_COLUMNS}
     return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
 
 
@@ -193,12 +194,19 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
 
 
 def place_of(result: CheckResult, *, with_values: bool = True) -> str:
-    """In which segment a change is, in words; empty where that is not known, or in all of them."""
+    """In which segment a change is, and where its rows are from, in words; empty where that is not known, or all alike."""
     where = result.where or ""
     before, _, after = where.partition(ONE_SEGMENT)
     told = after.partition(": ")[2]
     named = f"{before}{result.segment}{told and f': {told}'}"
-    return named if with_values and after and result.segment else where
+    where = named if with_values and after and result.segment else where
+    first = result.cause[0] if result.cause else None
+    value = first.value if first is not None and with_values else None
+    said = "" if first is None else first.words
+    said = (
+        said if value is None or first is None else said.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {value}")
+    )
+    return "; ".join(filter(None, (where, said)))
 
 
 def change_of(result: CheckResult, *, with_values: bool = True) -> str:

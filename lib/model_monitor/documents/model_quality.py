@@ -232,7 +232,8 @@ class CalibrationNote(Section):
 
 class EstimatedQuality(Document):
     """estimated_quality.json. confidence: of the intervals, in which the metric will lie once the labels have come. metrics: as
-    in metrics.json. confusion_matrix: rows to be expected, by label, then by prediction; None without an estimate.
+    in metrics.json. confusion_matrix: rows to be expected, by label, then by prediction; None without an estimate, and of many
+    classes. classes: of each of many its rows that are right, its labels and its predictions; None of two.
     """
 
     FILE_NAME: ClassVar[str] = "estimated_quality.json"
@@ -246,3 +247,4 @@ class EstimatedQuality(Document):
     calibration: CalibrationNote
     metrics: tuple[MeasuredMetric, ...] = ()
     confusion_matrix: Mapping[str, Mapping[str, Number]] | None = None
+    classes: Mapping[str, Mapping[str, Number]] | None = None

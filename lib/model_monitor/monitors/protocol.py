@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from model_monitor.documents.check_results import (
     BudgetLedger,
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from model_monitor.documents.expectations import Expectations
     from model_monitor.monitors.user_checks.checks import CheckPlan
     from model_monitor.monitors.user_checks.suite import SuiteResults
+
+Violated: TypeAlias = "str | tuple[str, str]"
+"""A feature that was an alarm, or one that was so beside a reference: the reference and the feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,17 @@ class StoredBaseline:
         """The same, knowing how its own parts vary (`Monitor.variation`)."""
         return self
 
+    def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
+        """The same, knowing how to open its rows again."""
+        return self
+
     def raw_statistics(
-        self, state: Any, violated: Collection[str] | None = None, age: timedelta | None = None, /
+        self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that; None if it leaves nothing.
 
-        violated: features with a violation, if it is known. age: of the newest row at the window's end, if it is.
+        violated: features with a violation, if it is known, and those that are so beside a reference. age: of the newest row at
+        the window's end, if it is.
         """
         return None
 
@@ -199,6 +207,12 @@ class Monitor(ABC):
 
     def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
         """The results of a window, violated ones in words."""
+        return results
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
+    ) -> tuple[CheckResult, ...]:
+        """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
         return results
 
     def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:

@@ -145,8 +145,12 @@ class AlertRule:
     evaluation_period: int = 1
 
     def violated(self, windows: Iterable[MonitoredWindow]) -> int:
-        """How many of the last windows had violations."""
-        return sum(window.violations > 0 for window in list(windows)[-self.evaluation_period :])
+        """How many of the last windows had violations: news, or an alarm that goes on."""
+        found = [False]
+        for window in windows:
+            is_news = window.violations > 0 and not window.recurring
+            found.append(is_news or (found[-1] and bool(window.violations or window.lasting)))
+        return sum(found[1:][-self.evaluation_period :])
 
     def status(self, windows: Iterable[MonitoredWindow]) -> AlertStatus:
         """Whether there is an alert; also while there are fewer windows than the period has."""

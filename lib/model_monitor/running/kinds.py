@@ -73,6 +73,7 @@ def _data_quality(config: JobConfig) -> Monitor:
             segments=config.segments,
         ),
         with_sketches=config.with_sketches,
+        pairs=config.with_pairs,
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
@@ -82,6 +83,9 @@ def _data_quality(config: JobConfig) -> Monitor:
         predictions=config.predictions,
         hide_values=config.hide_values,
         time_column=config.time_column,
+        find_causes=config.find_causes,
+        keep_examples=config.keep_examples,
+        id_column=config.id_column,
     )
 
 

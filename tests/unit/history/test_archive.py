@@ -211,12 +211,12 @@ def test_what_a_later_release_added_is_left_out_and_named(kind, version, caplog)
 
 
 def test_a_state_of_a_run_that_a_later_release_changed_is_refused():
-    table = pa.Table.from_pylist([{"kind": "outcomes", "state": pack("outcomes", 3, {}, b"")}])
+    table = pa.Table.from_pylist([{"kind": "outcomes", "state": pack("outcomes", 4, {}, b"")}])
     header = json.dumps({"version": 1, "kind": "outcomes"})
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata({METADATA: header}), sink)
 
-    with pytest.raises(BadState, match="'outcomes' has version 3, which a later release wrote"):
+    with pytest.raises(BadState, match="'outcomes' has version 4, which a later release wrote"):
         from_parquet(sink.getvalue().to_pybytes(), "states/outcomes.parquet")
 
 

@@ -31,7 +31,7 @@ from model_monitor.reports.history_page.over_time import tracks_of
 from model_monitor.reports.page.svg import line_of, words_of
 from model_monitor.statistics.states.scores import ScoreCounts
 
-from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, SCORED
 
 REFERENCE = ScoreCounts(np.array([0.2, 0.8]), np.array([75, 25]), np.array([25, 75]))
 WINDOW = ScoreCounts(np.array([0.2, 0.8]), np.array([40, 0]), np.array([0, 40]))
@@ -193,8 +193,7 @@ def test_thirty_rows_of_a_window_have_a_wide_interval_and_no_alarm():
     ("plan", "said"),
     [
         (BINARY, "probability_attribute is missing; an estimate is made of scores"),
-        (REGRESSION, "problem_type is Regression; without labels"),
-        (MULTICLASS, "problem_type is MulticlassClassification; without labels"),
+        (MULTICLASS, "probability_attribute is missing; an estimate is made of scores"),
         (OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, values=("gain",)), "need labels"),
     ],
 )

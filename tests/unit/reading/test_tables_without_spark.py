@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
+from itertools import pairwise
 
 import deltalake
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.utils.config import Config
@@ -14,7 +17,8 @@ from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.data import why_spark
 from model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
 from model_monitor.data.reading.paths import read_path
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData
+from model_monitor.data.reading.tables import commits_of
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
 
 RECORDED = {"delta.enableChangeDataFeed": "true"}
 
@@ -101,12 +105,48 @@ def test_values_of_partitions_may_hold_any_sign(tmp_path):
     assert sorted(zip(*columns.values(), strict=True)) == [(1, "a b/ü%"), (2, "c=d")]
 
 
-def test_without_a_record_of_changes_nobody_can_tell_what_was_appended(tmp_path):
-    deltalake.write_deltalake(tmp_path, numbers(1))
-    deltalake.write_deltalake(tmp_path, numbers(2), mode="append")
+def test_without_a_record_of_changes_appends_can_be_told_and_updates_can_not(tmp_path):
+    deltalake.write_deltalake(tmp_path, numbers(1, day=["a"]), partition_by=["day"])
+    deltalake.write_deltalake(tmp_path, numbers(2, 3, day=["a", "b c"]), mode="append", partition_by=["day"])
+    columns, _ = read(DELTA, tmp_path, since=0)
+    assert sorted(zip(*columns.values(), strict=True)) == [(2, "a"), (3, "b c")]
+    deltalake.DeltaTable(tmp_path).update(updates={"id": "9"}, predicate="id = 2")
 
-    with pytest.raises(BadConfiguration, match="while the table's property delta.enableChangeDataFeed is true"):
+    with pytest.raises(NotRecorded, match="version 2: can't be told .* delta.enableChangeDataFeed is true"):
         read(DELTA, tmp_path, since=0)
+
+
+def test_commits_are_told_with_what_they_follow_and_one_second_apart_at_least(delta, iceberg):
+    table = f"delta.`{delta}`"
+    deltalake.write_deltalake(delta, numbers(7), mode="overwrite")
+    told = commits_of(table)
+
+    assert [(each.version, each.since) for each in told] == [(0, None), (1, 0), (2, 1), (3, 2), (4, None)]
+    assert all((after.time - before.time).total_seconds() >= 1 for before, after in pairwise(told))
+    snapshots = [each.snapshot_id for each in iceberg.history()]
+    assert [(each.version, each.since) for each in commits_of("shop.db.events")] == [
+        (snapshots[0], None),
+        (snapshots[1], snapshots[0]),
+        (snapshots[2], snapshots[1]),
+    ]
+
+
+def test_files_of_parquet_that_were_written_together_are_a_version(tmp_path):
+    for place, (name, minutes) in enumerate([("1/a", 0), ("1/b", 5), ("2/c", 60), ("x/d", 120)]):
+        file = tmp_path / f"day={name}.parquet"
+        file.parent.mkdir(exist_ok=True)
+        pq.write_table(numbers(place), file)
+        os.utime(file, (minutes * 60,) * 2)
+    table = TableFormat(f"parquet.`{tmp_path}`")
+
+    told = commits_of(table.name)
+    assert [(each.version, each.since) for each in told] == [
+        (300_000, None),
+        (3_600_000, 300_000),
+        (7_200_000, 3_600_000),
+    ]
+    assert read(table, as_of=3_600_000)[0] == {"id": [0, 1, 2], "day": [1, 1, 2]}
+    assert read(table, since=3_600_000)[0] == {"id": [3], "day": ["x"]}
 
 
 @pytest.fixture

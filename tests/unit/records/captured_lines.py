@@ -55,7 +55,9 @@ def _good(rng: random.Random) -> bytes:
     event = f"{rng.randrange(2**64):016x}"
     # the first cell of a row is a number, so that a row is never empty
     data = "\n".join(f"7,{_number(rng)}" for _ in range(rows))
-    return line_of(captured(data, output, time=text, eventId=event, customAttributes=["captureData", "x"]))
+    model = {"0": None, "1": 1}.get(event[0], f"{int(event[1], 16) % 2}.tar.gz")
+    attributes = ["captureData", "x"]
+    return line_of(captured(data, output, time=text, eventId=event, customAttributes=attributes, targetModel=model))
 
 
 def _cut(rng: random.Random) -> bytes:

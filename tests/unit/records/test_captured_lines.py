@@ -54,6 +54,7 @@ def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
         encoding=None if seed % 8 == 7 else "JSON" if is_json else "CSV",
         window=WINDOW if seed % 4 else None,
         sample=0.4 if seed % 5 == 4 else None,
+        target_model="1.tar.gz" if seed % 7 == 1 else None,
     )
 
     assert decoded(lines, reading) == one_by_one(lines, reading)

@@ -180,6 +180,13 @@ def test_without_a_baseline_each_cell_has_the_name_it_came_with():
     assert of(line, replace(JSON_READING, names=found.keys, columns=4)).rows == found.rows
 
 
+def test_an_answer_whose_members_are_columns_is_a_table():
+    line = captured('[{"a": 1}, {"a": 3}]', '{"labels": [0, 1], "scores": [0.25, 0.75]}', encoding="JSON")
+    found = of(line, replace(JSON_READING, names=(), columns=None))
+
+    assert (found.keys, found.rows) == (("labels", "scores", "a"), (("0", "0.25", "1"), ("1", "0.75", "3")))
+
+
 def test_one_row_of_scores_answers_all_rows():
     """As the built-in XGBoost does."""
     answered = captured("1,2\n3,4\n5,6", "0.1,0.2,0.3")
@@ -194,7 +201,8 @@ def test_one_row_of_scores_answers_all_rows():
     ("data", "output", "reason"),
     [
         ('{"a": {"inner": 1}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
-        ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [0.5]}', Refusal.NESTED_JSON),
+        ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [0.5, 0.1]}', Refusal.NESTED_JSON),
+        ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [[0.5]]}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [[3.5, [1]]]}', Refusal.NESTED_JSON),
         ("[1, [2]]", '{"p": 1}', Refusal.NESTED_JSON),
         ("[1, 2, 3]", '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),

@@ -92,7 +92,7 @@ def test_the_label_of_the_largest_probability_wins():
     output = in_json({"labels": ["cat", "dog", "fish"], "probabilities": [0.1, 0.7, 0.2]})
 
     assert outcomes_of(csv("dog"), output, reading(prediction="labels", probability="probabilities")) == [
-        ("dog", "dog", "0.7")
+        ("dog", "dog", '{"cat": 0.1, "dog": 0.7, "fish": 0.2}')
     ]
 
 
@@ -107,7 +107,7 @@ def test_lists_in_csv_cells_are_lists_of_classes():
     output = csv("\"['cat', 'dog']\",\"[0.75, 0.25]\"\n\"['cat', 'dog']\",\"[0.25, 0.75]\"")
     rows = outcomes_of(csv("cat\ncat"), output, reading(prediction="0", probability="1"))
 
-    assert rows == [("cat", "cat", "0.75"), ("cat", "dog", "0.75")]
+    assert rows == [("cat", "cat", '{"cat": 0.75, "dog": 0.25}'), ("cat", "dog", '{"cat": 0.25, "dog": 0.75}')]
 
 
 def test_a_list_beside_several_labels_is_one_prediction_for_each():

@@ -88,6 +88,36 @@ def test_a_file_of_yaml_says_the_same(watch):
     assert watch.fleet().entries[0].plan.entry.tags == ("eu", "cards")
 
 
+def test_models_of_a_multi_model_endpoint_are_entries_of_their_own(watch):
+    lines = {
+        "churn/blue/2024/03/04/18": ["a.tar.gz", "b/c.tar.gz"],
+        "churn/blue/2024/03/04/19": ["a.tar.gz"],
+        "churn/AllTraffic/2024/03/04/19": [None],
+        "fraud/2024/03/04/19": ["b.tar.gz"],
+    }
+    for folder, models in lines.items():
+        place = watch.folder / "captures" / folder
+        place.mkdir(parents=True)
+        events = [{"eventMetadata": {"eventId": "1", **({"targetModel": each} if each else {})}} for each in models]
+        (place / "0.jsonl").write_text("".join(json.dumps(each) + "\n" for each in events))
+    own = {"target_model": "other.tar.gz"}
+    watch.write(
+        {"name": "churn"}, {"name": "fraud"}, {"name": "own", "variables": own | {"dataset_source": "captures/fraud"}}
+    )
+    watch.run(at(4, 20, 5))
+
+    read = {job.flags["--sagemaker-monitoring-schedule-name"]: job.flags for job in watch.jobs.commands}
+    assert {name: flags.get("--target-model") for name, flags in read.items()} == {
+        "churn": None,
+        "churn-blue-a.tar.gz": "a.tar.gz",
+        "churn-blue-b-c.tar.gz": "b/c.tar.gz",
+        "fraud-b.tar.gz": "b.tar.gz",
+        "own": "other.tar.gz",
+    }
+    assert read["churn-blue-b-c.tar.gz"]["--output-path"] == "reports/churn/blue/b-c.tar.gz/2024/03/04/20"
+    assert read["churn-blue-b-c.tar.gz"]["--dataset-source"] == "captures/churn/blue"
+
+
 def test_variants_of_an_endpoint_are_entries_of_their_own(watch):
     """Their folders lie above the years (C3.1); the usual one stays the endpoint's when another comes beside it."""
     for variant in ("AllTraffic", "blue"):

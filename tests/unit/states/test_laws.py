@@ -6,6 +6,7 @@ test_column_metrics.py, since they are exact up to rounding only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -52,7 +53,8 @@ from model_monitor.statistics.states.estimated import EstimatedOutcomes
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.offences import Offences
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.pairs import Pairs
+from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from model_monitor.statistics.states.segments import Segmented
 
 
@@ -147,6 +149,12 @@ def scores_of(rows: np.ndarray) -> ScoreCounts:
     return ScoreCounts.of(np.abs(finite(rows)) / 40, finite(rows) > 0)
 
 
+def class_scores_of(rows: np.ndarray) -> ClassScores:
+    numbers = finite(rows)
+    sides = {"a": numbers[numbers > 0], "ключ": numbers[numbers <= 0]}
+    return ClassScores({name: scores_of(side) for name, side in sides.items() if len(side)})
+
+
 def regression_of(rows: np.ndarray) -> RegressionSums:
     numbers = finite(rows)
     blocks = np.abs(numbers).astype(np.int64)  # a number and its negative are in one block, whose mean is 0
@@ -166,7 +174,7 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
 
 
 def estimated_of(rows) -> EstimatedOutcomes:
-    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS))
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS))
 
 
 def contingency_of(rows: np.ndarray) -> Contingency:
@@ -209,6 +217,16 @@ def segments_of(rows: np.ndarray) -> Segmented:
     return Segmented({"sign": {label: feature_of(chosen, label) for label, chosen in sorted(signs.items())}})
 
 
+def pairs_of(rows: np.ndarray) -> Pairs:
+    """Rows of each sign beside missing ones, and negative rows that break an order."""
+    cells = {"cuts": [0.0]}
+    table = (int((rows < 0).sum()), 0, 0, 0, int((rows >= 0).sum()), 0, 0, 0, int(np.isnan(rows).sum()))
+    association = {"kind": "association", "columns": ["a", "ключ"], "cells": [cells, cells]}
+    order = {"kind": "order", "columns": ["a", "b"], "within": 0.0}
+    counts = {json.dumps(association): table, json.dumps(order): (len(rows), int((rows < 0).sum()))}
+    return Pairs.of(counts)
+
+
 def column_metric_of(name: str, rows: np.ndarray) -> State:
     builder = ColumnMetricBuilder(name)
     builder.update(finite(rows))
@@ -247,6 +265,7 @@ CASES = {
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(scores_of, ScoreCounts(), ScoreCounts(limit=10)),
+    "class_scores": Case(class_scores_of, ClassScores()),
     "regression": Case(regression_of, RegressionSums()),
     "block_sums": Case(block_sums_of, BlockSums(), BlockSums.zero(("other",))),
     "outcomes": Case(
@@ -256,13 +275,17 @@ CASES = {
     ),
     "estimated_outcomes": Case(
         estimated_of,
-        EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), scores_of(ROWS)),
+        EstimatedOutcomes(
+            Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
+            *(scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS)),
+        ),
         EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),
     "contingency": Case(contingency_of, Contingency(), Contingency(({(1, 0, None, None): 1},), plan="another")),
     "attributions": Case(attributions_of, Attributions(), Attributions(("other",), ("label0",))),
     "feature": Case(feature_of, FeatureProfile("Day Mins"), FeatureProfile("Eve Mins")),
     "segments": Case(segments_of, Segmented()),
+    "pairs": Case(pairs_of, Pairs()),
     "profile": Case(profile_of, Profile(), Profile(1, (FeatureProfile("c"),))),
 }
 

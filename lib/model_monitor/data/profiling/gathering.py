@@ -6,6 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +44,8 @@ from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of
 from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
+
+MOST_TEXTS = 2048  # of a block that are looked into one by one
 
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
@@ -148,7 +151,7 @@ class TextGatherer:
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
             hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
-            found = Texts(present, None, self._kinds, numbers, hashes)
+            found, counts = Texts(present, None, self._kinds, numbers, hashes), None
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
         else:
@@ -164,6 +167,8 @@ class TextGatherer:
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         block.found[self._column.position] = found
+        if self._column.column_type is ColumnType.TEXT:
+            self._shapes += _shapes_of(found, counts)
         if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -195,8 +200,6 @@ class TextGatherer:
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
-        if found.text:
-            self._shapes += _shapes_of(texts.filter(pa.array(kinds == DataType.TEXT)), counts, kinds)
         if found.fractional > found.text + found.integral:  # measured numbers; an id may look like one
             self._repeats.give_up()
         return parse_numbers(texts, kinds) if found.integral or found.fractional else None
@@ -211,13 +214,17 @@ class TextGatherer:
         yield self._frequencies.state()
 
 
-def _shapes_of(texts: pa.Array, counts: NDArray[np.int64] | None, kinds: NDArray[np.int8]) -> TextShapes:
-    """What texts are made of. counts, kinds: of all, among which these are."""
+def _shapes_of(found: Texts, counts: NDArray[np.int64] | None) -> TextShapes:
+    """What the different texts of a block are made of; of many each fourth, by its hash. counts: how often each occurs; once if
+    absent.
+    """
+    wanted = found.kinds == DataType.TEXT
+    if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
+        wanted &= (found.hashes & np.uint64(3)) == 0
+    texts = found.dictionary.filter(pa.array(wanted))
     are_long = np.zeros(len(texts), bool)
     are_long[[*hashes_of_cut(texts)]] = True
-    return TextShapes.of(
-        texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[kinds == DataType.TEXT]
-    )
+    return TextShapes.of(texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted])
 
 
 class RowRepeatsGatherer:
@@ -339,9 +346,7 @@ class RowRunsGatherer:
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(
-            tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes) for rank, run in enumerate(self._runs))
-        )
+        yield RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(self._runs)))
 
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
@@ -361,11 +366,15 @@ class RowRunsGatherer:
                 numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         is_number = ~np.isnan(numbers)
         kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
+        there = is_present[places]
+        if hashes is None:
+            there[there] = is_number
+        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
             if bytes_of_hashes is None:
-                yield Run(lot, rows, bytes_of[first:last])
+                yield Run(lot, rows, bytes_of[first:last], present=bits[place])
             else:  # texts are numbers if all of them are
                 of_run = bytes_of[first:last] if last - first == end - start else b""
-                yield Run(lot, rows, of_run, bytes_of_hashes[start:end])
+                yield Run(lot, rows, of_run, bytes_of_hashes[start:end], bits[place])

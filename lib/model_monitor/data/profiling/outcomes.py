@@ -37,6 +37,9 @@ class Rows(Protocol):
     def scores(self) -> Any: ...
 
     @property
+    def of_classes(self) -> Any: ...
+
+    @property
     def sources(self) -> NDArray[np.int64]: ...
 
     @property
@@ -131,6 +134,7 @@ def _take(builder: OutcomeBuilder, rows: Rows, block: pa.RecordBatch, task: Outc
         rows.scores if plan.with_scores else None,
         keys,
         _values(rows, task.metrics) if task.metrics else None,
+        rows.of_classes if plan.with_scores else None,
     )
 
 

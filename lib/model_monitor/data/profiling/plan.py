@@ -82,7 +82,8 @@ class ScanPlan:
     for the order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
     since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
     offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
-    (`segments.Cut`), in each of which the columns are gathered, too.
+    (`segments.Cut`), in each of which the columns are gathered, too. pairs: what is counted of several columns, and their
+    positions (`pairs.pairs_of`).
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -100,6 +101,7 @@ class ScanPlan:
     newest: Callable[[pa.Array], int] | None = None
     rules: Any = None
     cuts: tuple[Any, ...] = ()
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def whole_texts(self) -> frozenset[int]:

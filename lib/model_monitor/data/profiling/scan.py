@@ -80,6 +80,7 @@ def scan(
     newest: Callable[[pa.Array], int] | None = None,
     rules: Rules | None = None,
     cuts: Sequence[Cut] = (),
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
     are added on executors).
@@ -101,7 +102,7 @@ def scan(
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     newest: the latest time of lines or texts, as in `ScanPlan`.
     rules: a person's own, over any columns, which are read in one group then.
-    cuts: ways to cut the rows into segments; likewise.
+    cuts: ways to cut the rows into segments; likewise. pairs: what is counted of several columns; likewise.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -122,10 +123,11 @@ def scan(
         newest=newest,
         rules=rules,
         cuts=tuple(cuts),
+        pairs=pairs,
     )
     if decode is None:
         plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
-        groups = positions_of_groups(len(names), 1 if rules or cuts else column_groups)
+        groups = positions_of_groups(len(names), 1 if rules or cuts or pairs else column_groups)
         plans = [plan(plans_of(names, counted, positions)) for positions in groups]
         require_values(plans[0])
         counting = next((each for each in plans if each.time_column), plans[0])

@@ -89,6 +89,7 @@ def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
         halves,
         window=None if options.lenient_window else options.window,
         sample=options.sample,
+        target_model=options.target_model,
         exact_keys=options.as_service,
         escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
         opens_base64=not options.as_service,

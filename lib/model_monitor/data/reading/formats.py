@@ -159,10 +159,10 @@ class SparkFormat:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg"}
+LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
 """What reads a table without Spark, by who keeps it."""
 
-_AT_A_PATH = re.compile(r"(delta|iceberg)\.`(.+)`", re.IGNORECASE)
+_AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
 
 
 def keeper_at(table: str) -> tuple[str, str] | None:
@@ -186,6 +186,7 @@ class ReadOptions:
     window: the times of captured records, and of a batch transform's outputs, that are taken; None for all.
     lenient_window: whether the window's own hour folders are taken whole, whatever their records say (C11.16).
     sample: the fraction of captured events to take, the same ones in every run; None for all.
+    target_model: the model of a multi-model endpoint whose captured events are taken; None for all.
     script: a preprocessor, run on every line, or on every captured record in the window and the sample.
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64 by
         scripts only, and the first script error fails.
@@ -201,6 +202,7 @@ class ReadOptions:
     window: Window | None = None
     lenient_window: bool = False
     sample: float | None = None
+    target_model: str | None = None
     script: Script | None = None
     as_service: bool = False
     flatten_json: bool = False

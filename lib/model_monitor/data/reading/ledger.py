@@ -348,8 +348,8 @@ MEND = "mend them"
 
 REMEDIES = {
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
-    Refusal.BASE64_WITHOUT_SCRIPT: "decode BASE64 of other content types than CSV and JSON, or all of it under --compat "
-    "service, by a --record-preprocessor-script",
+    Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
+    "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",

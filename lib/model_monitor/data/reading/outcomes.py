@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
 from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
-from model_monitor.data.reading.dataset import Dataset, DecodedLines
+from model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from model_monitor.data.reading.formats import DatasetFormat
 from model_monitor.data.reading.headers import head_of
 from model_monitor.data.reading.lines import long_lines_of
@@ -26,6 +28,7 @@ from model_monitor.data.records.decoding import Reading
 from model_monitor.data.records.locations import FILE_KEY, NO_FILES, PLACE_FIELDS, PLACES
 from model_monitor.data.records.outcome_payloads import index_of
 from model_monitor.data.records.outcome_records import (
+    IDENTITY,
     LABEL,
     PREDICTION,
     PROBABILITY,
@@ -41,6 +44,7 @@ from model_monitor.data.records.outcome_records import (
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.statistics.states.blocks import RegressionSums
 from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 
 if TYPE_CHECKING:
@@ -48,6 +52,19 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+
+class Errors(Protocol):
+    """What tells how far a predicted number is likely to be off (`predictors.errors.ErrorModel`)."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def worth(self) -> RegressionSums: ...
+
+    def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
+
 
 LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"  # what these columns are called if no header names them
 
@@ -146,13 +163,14 @@ class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
 
     raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
-    an executor makes of it. metrics: the user's own, by name.
+    an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
     placed: Partitions = field(kw_only=True, repr=False)
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+    errors: Errors | None = field(default=None, repr=False)
 
     def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same, with records of other classes refused."""
@@ -168,7 +186,9 @@ def outcomes(
     prediction: str = PREDICTION,
     probability: str = PROBABILITY,
     metrics: Mapping[str, OutcomeMetric] | None = None,
+    errors: Errors | None = None,
     dataset_format: str | DatasetFormat | None = None,
+    identity: str | None = None,
     spark: SparkSession | None = None,
     engine: str = "auto",
 ) -> OutcomeDataset:
@@ -186,8 +206,13 @@ def outcomes(
     metrics : mapping of str to callable, optional
         The user's own, by name: each gets a pandas frame with the columns label, prediction and probability, and gives one
         number for each row.
+    errors : ErrorModel, optional
+        Of predicted numbers without labels: a label is as far from its prediction as is to be expected then. It takes the columns
+        that it has learnt from.
     dataset_format : str or format, optional
         Of a path, as in `read_data`.
+    identity : str, optional
+        The column that says which row is which, for who compares models row by row (`challenge`).
     spark : pyspark.sql.SparkSession, optional
         As in `read_data`.
     engine : str, default "auto"
@@ -217,14 +242,18 @@ def outcomes(
     0.5
     """
     dataset = read_data(data, dataset_format, spark=spark, engine=engine)
+    if errors is not None:
+        dataset, label = _with_errors(dataset, errors, prediction), EXPECTED
     reading = reading_of(plan, label, prediction, probability, with_label=label is not None)
     asked = {} if label is None else {LABEL: ("ground_truth_attribute", label)}
     if reading.prediction is not None:
         asked[PREDICTION] = ("inference_attribute", prediction)
     if reading.probability is not None:
         asked[PROBABILITY] = ("probability_attribute", probability)
+    if identity is not None:
+        asked[IDENTITY] = ("id_attribute", identity)
     columns = {
-        name: (_position(dataset, option, address), reading.numeric or name == PROBABILITY)
+        name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
     reason = REASON if dataset.refusable else None
@@ -233,7 +262,37 @@ def outcomes(
     placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
-    return _dataset(table, raw, placed, decoder, metrics)
+    return replace(_dataset(table, raw, placed, decoder, metrics), errors=errors)
+
+
+EXPECTED = "prediction and expected error"  # what the column in the place of labels is called
+
+
+def _with_errors(dataset: Dataset, errors: Errors, prediction: str) -> Dataset:
+    """The data set with a last column: the predictions, each with the error that is to be expected added.
+
+    Raises BadInput naming the columns that the errors were learnt from and that are not there.
+    """
+    absent = [name for name in errors.names if name not in dataset.names]
+    if absent:
+        raise BadInput(
+            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:NAMES_LISTED]))}, which the model of "
+            "errors has learnt from; give the columns that were there then, or learn it anew"
+        )
+    table, places = dataset.table, {name: f"c{dataset.names.index(name)}" for name in errors.names}
+    of_prediction, called = f"c{_position(dataset, 'inference_attribute', prediction)}", f"c{len(dataset.names)}"
+    schema = table.schema.append(pa.field(called, pa.float64()))
+    rows = table.mapped(partial(_off, errors, places, of_prediction, schema), schema)
+    return replace(dataset, rows=rows, names=(*dataset.names, EXPECTED))
+
+
+def _off(
+    errors: Errors, places: dict[str, str], of_prediction: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        predictions = double_of(without_nan(batch.column(of_prediction)))
+        off = errors({name: batch.column(place) for name, place in places.items()}) if batch.num_rows else np.zeros(0)
+        yield pa.RecordBatch.from_arrays([*batch.columns, pc.add(predictions, pa.array(off))], schema=schema)
 
 
 def reading_of(

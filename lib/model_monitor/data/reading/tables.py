@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -25,8 +25,8 @@ from model_monitor.data.engine.local_tables import TableFiles
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import LIBRARIES, keeper_at
 from model_monitor.data.reading.ledger import TableVersion, Version
-from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData
-from model_monitor.storage import is_local, join, local_path, storage_of
+from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
+from model_monitor.storage import StoredFile, is_local, join, local_path, storage_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -78,11 +78,45 @@ def _version_at(asked: Version, versions: Versions, where: str) -> int:
 # The same without Spark.
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What was written to a table at once. since: the version behind which its rows count; None if they are all that the table
+    has then. time: when, to the second, and later than that of the commit before.
+    """
+
+    version: int
+    since: int | None
+    time: datetime
+
+
+def commits_of(name: str) -> list[Commit]:
+    """The commits that a table remembers, the oldest first; of some of them nobody may be able to tell the rows.
+
+    Raises as `rows_of_catalog`.
+    """
+    table = _opened(name)
+    oldest_first, found = [*reversed(table.versions)], list[Commit]()
+    for place, (version, micros) in enumerate(oldest_first):
+        time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
+        if found and time <= found[-1].time:
+            time = found[-1].time + timedelta(seconds=1)
+        if place or table.is_first(version):  # else it is what is left of many commits that were cleaned away
+            since = None if table.is_whole(version) else oldest_first[place - 1][0]
+            found.append(Commit(version, since, time))
+    return found
+
+
 class _Keeper(Protocol):
     """A table as its library tells it."""
 
     @property
     def versions(self) -> Versions: ...
+
+    def is_first(self, version: int) -> bool:
+        """Whether the table began with a version."""
+
+    def is_whole(self, version: int) -> bool:
+        """Whether a version took the place of all that was there."""
 
     def rows_of(self, version: int) -> TableFiles:
         """The files of a version. Raises NeedsSpark for what can't be told by whole files."""
@@ -117,6 +151,8 @@ def _opened(name: str) -> _Keeper:
         )
     if path is None:
         return _Iceberg(name, _table_of_catalog(name))
+    if kind == "parquet":
+        return _Files(name, path)
     return _Delta(name, path) if kind == "delta" else _Iceberg(name, _table_at(path))
 
 
@@ -126,8 +162,19 @@ class _Delta:
     path: str
 
     @cached_property
+    def _history(self) -> dict[int, Mapping[str, Any]]:
+        return {made["version"]: made for made in self._at(None).history()}
+
+    @property
     def versions(self) -> Versions:
-        return [(made["version"], made["timestamp"] * 1000) for made in self._at(None).history()]
+        return [(version, made["timestamp"] * 1000) for version, made in self._history.items()]
+
+    def is_first(self, version: int) -> bool:
+        return version == 0
+
+    def is_whole(self, version: int) -> bool:
+        told = self._history[version].get("operationParameters") or {}
+        return version == 0 or (told.get("mode") == "Overwrite" and told.get("predicate") in (None, "", "[]"))
 
     def rows_of(self, version: int) -> TableFiles:
         table = self._at(version)
@@ -146,17 +193,15 @@ class _Delta:
 
     def appended(self, start: int, version: int) -> TableFiles:
         table = self._at(version)
-        if table.metadata().configuration.get("delta.enableChangeDataFeed") != "true":
-            raise BadConfiguration(
-                f"since: {self.name}, versions after {start}: can't be told what was appended; {NOT_RECORDED}"
-            )
-        if table.metadata().partition_columns:
-            raise NeedsSpark(f"{self.name}: what was appended to a table with partitions")
-        added = [each for number in range(start + 1, version + 1) for each in self._added(number)]
-        return self._files(table, {each["path"]: each["size"] for each in added}, {})
+        recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
+        added = [each for number in range(start + 1, version + 1) for each in self._added(number, recorded=recorded)]
+        values = {each["path"]: each.get("partitionValues") or {} for each in added}
+        return self._files(table, {each["path"]: each["size"] for each in added}, values)
 
-    def _added(self, version: int) -> list[Mapping[str, Any]]:
-        """The files that a commit inserted rows by: those of its changes, if it lists them, else those it added."""
+    def _added(self, version: int, *, recorded: bool) -> list[Mapping[str, Any]]:
+        """The files that a commit inserted rows by: those of its changes, if it lists them, else those it added, which are new
+        rows where it removed none or changes are recorded.
+        """
         path = join(self.path, "_delta_log", f"{version:020}.json")
         try:
             actions = [json.loads(line) for line in storage_of(path).read(path).splitlines()]
@@ -165,6 +210,8 @@ class _Delta:
         if changes := [each["cdc"] for each in actions if "cdc" in each]:
             return [each for each in changes if self._inserts(each)]
         added = [each["add"] for each in actions if each.get("add", {}).get("dataChange")]
+        if added and not recorded and any(each.get("remove", {}).get("dataChange") for each in actions):
+            raise NotRecorded(f"since: {self.name}, version {version}: can't be told what was appended; {NOT_RECORDED}")
         if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is told again
             raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
         return added
@@ -208,6 +255,12 @@ class _Iceberg:
         ancestors = {snapshot.snapshot_id for snapshot in self._ancestors()}
         made = [each for each in self.table.history() if each.snapshot_id in ancestors]
         return [(each.snapshot_id, each.timestamp_ms * 1000) for each in reversed(made)]
+
+    def is_first(self, version: int) -> bool:
+        snapshot = self.table.metadata.snapshot_by_id(version)
+        return snapshot is not None and snapshot.parent_snapshot_id is None
+
+    is_whole = is_first
 
     def rows_of(self, version: int) -> TableFiles:
         tasks = list(self.table.scan(snapshot_id=version).plan_files())
@@ -253,6 +306,69 @@ class _Iceberg:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
         return TableFiles(tuple(File(_resolved(file.file_path), file.file_size_in_bytes) for file in files), schema)
+
+
+PAUSE_MS = 600_000  # files of Parquet between which less time lies were written together
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_FOLDER_OF_VALUE = re.compile(r"([^/=]+)=([^/]*)/")
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Files of Parquet in a folder, and in folders such as `day=2026-01-01` below it. Those that were written together are a
+    version, called by the time of the last one.
+    """
+
+    name: str
+    path: str
+
+    @cached_property
+    def files(self) -> list[StoredFile]:
+        found = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
+        return sorted(found, key=lambda file: (file.modified_ms, file.path))
+
+    @property
+    def versions(self) -> Versions:
+        later = [*self.files[1:], None]
+        ends = [
+            file.modified_ms
+            for file, after in zip(self.files, later, strict=False)
+            if after is None or after.modified_ms - file.modified_ms >= PAUSE_MS
+        ]
+        return [(end, end * 1000) for end in reversed(ends)]
+
+    def is_first(self, version: int) -> bool:
+        return True
+
+    def is_whole(self, version: int) -> bool:
+        return bool(version == self.versions[-1][0])
+
+    def rows_of(self, version: int) -> TableFiles:
+        return self.appended(-1, version)
+
+    def appended(self, start: int, version: int) -> TableFiles:
+        files = [file for file in self.files if start < file.modified_ms <= version]
+        top = len(join(storage_of(self.path).resolved(self.path), ""))
+        values = {
+            _resolved(file.path): {
+                name: None if text == NO_VALUE else unquote(text)
+                for name, text in _FOLDER_OF_VALUE.findall(_resolved(file.path)[top:])
+            }
+            for file in files
+        }
+        told = pq.ParquetFile(source_of(files[-1].path)).schema_arrow if files else pa.schema([])
+        own = [pa.field(each.name, each.type) for each in told]
+        folders = [
+            pa.field(name, _type_of([each.get(name) for each in values.values()]))
+            for name in next(iter(values.values()), ())
+        ]
+        found = tuple(File(path, file.size_bytes) for path, file in zip(values, files, strict=True))
+        return TableFiles(found, pa.schema([*own, *folders]), values)
+
+
+def _type_of(texts: Sequence[str | None]) -> pa.DataType:
+    """The type of a column whose values are in folders' names."""
+    return pa.int64() if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts) else pa.string()
 
 
 def _table_of_catalog(name: str) -> Table:

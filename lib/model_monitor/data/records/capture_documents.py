@@ -168,7 +168,7 @@ class Documents:
 
     are_known: whether the line is one JSON object with an object `captureData`; nothing else holds for the others.
     halves: those of the reading, by name, in the order of their columns. truth: the ground truth, null unless it is asked for.
-    times, event_ids: null unless the reading asks for them.
+    times, event_ids, models: null unless the reading asks for them.
     """
 
     are_known: Flags
@@ -176,6 +176,7 @@ class Documents:
     truth: Payloads
     times: pa.StringArray
     event_ids: pa.StringArray
+    models: pa.StringArray
 
     def are_of(self, encoding: str) -> Flags:
         """Whether a half was captured, and all that were are of this encoding."""
@@ -204,6 +205,9 @@ class Documents:
             are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
             sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
             left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
+        if reading.target_model is not None:
+            are_others = ~np.asarray(pc.fill_null(pc.equal(self.models, reading.target_model), False))
+            left_out[are_known & are_others] = Refusal.SAMPLED_OUT
         return are_known, left_out * are_known
 
 
@@ -212,13 +216,14 @@ def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = 
     table = table_of(lines, _schema(reading, with_truth=with_truth))
     captured = member_of(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
-    event = member_of(table, "eventMetadata") if reading.window is not None or reading.sample is not None else None
+    event = member_of(table, "eventMetadata") if _of_events(reading) else None
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
         {half: _payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
         _payloads(member_of(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
         nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
         nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
+        nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
     )
 
 
@@ -286,10 +291,15 @@ def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
     members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
     if with_truth:
         members.append((GROUND_TRUTH, _HALF))
-    asked = ["inferenceTime"] * (reading.window is not None) + ["eventId"] * (reading.sample is not None)
-    if asked:
+    if asked := _of_events(reading):
         members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))
     return pa.schema(members)
+
+
+def _of_events(reading: Reading) -> list[str]:
+    """The members of a record's event that the reading asks for."""
+    asked = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
+    return [name for name, by in asked.items() if by is not None]
 
 
 def _look_like_objects(lines: pa.StringArray) -> Flags:

@@ -61,7 +61,8 @@ class Reading:
     a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
     exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, JSON
     arrays are no rows, and a row of scores is no score for each row. escape: what stands before a quote within quotes of
-    CSV. opens_base64: whether BASE64 whose content type is CSV or JSON is read as that.
+    CSV. opens_base64: whether BASE64 whose content type is CSV or JSON is read as that. target_model: of a multi-model endpoint;
+    records of its other models are left out.
     """
 
     halves: tuple[str, ...]
@@ -74,6 +75,7 @@ class Reading:
     exact_keys: bool = False
     escape: str = RFC_4180_ESCAPE
     opens_base64: bool = True
+    target_model: str | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -231,7 +233,8 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
     """The rows of a JSON payload: an object, an array of objects, or one object a line.
 
     with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one. opens_members: an object
-    whose one member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` a line.
+    whose one member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` a line; one with
+    several arrays of as many values is a table by its columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
     is_array = LEADING_BRACKET.match(data) is not None
     text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
@@ -249,9 +252,15 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
 
 
 def _opened_rows(item: Any) -> list[Any]:
-    """The rows that a row stands for whose one member is an array of values, of arrays or of objects; else itself."""
-    if not isinstance(item, _Object) or len(item) != 1 or type(item[0][1]) is not list or not item[0][1]:
+    """The rows that a row stands for whose one member is an array of values, of arrays or of objects, or whose members are
+    columns; else itself."""
+    if not isinstance(item, _Object) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
+    if len(item) > 1:
+        columns = [value for _, value in item]
+        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for values in columns for cell in values):
+            return [item]
+        return [_Object(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
     [(_, values)] = item
     if all(isinstance(value, _Object) for value in values):
         return [row for value in values for row in _opened_rows(value)]
@@ -284,9 +293,11 @@ def _plain(value: Any) -> Any:
 
 
 def _require_time_and_sample(document: Any, reading: Reading, path: str, line: bytes) -> None:
-    if reading.window is None and reading.sample is None:
+    if reading.window is None and reading.sample is None and reading.target_model is None:
         return
     metadata = _object_in(document, "eventMetadata") or {}
+    if reading.target_model is not None and metadata.get("targetModel") != reading.target_model:
+        raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
         text = metadata.get("inferenceTime")
         time = hour_of_path(path) if text is None else parse_time(json_text(text))

@@ -162,7 +162,8 @@ def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> 
 
 
 def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[str | None, str | None]:
-    """Prediction and probability of one row, as texts: of the labels of all classes the one of the largest probability.
+    """Prediction and probability of one row, as texts: of the labels of all classes the one of the largest probability. Of
+    many classes the probabilities are an object of all.
 
     Raises RecordRefused if labels and probabilities of all classes don't fit.
     """
@@ -172,8 +173,9 @@ def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[
             raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
         best = numbers.index(max(numbers))
         names = [json_text(name) for name in prediction]
-        counts = _positive(names, reading.positive_label) if reading.binary else best
-        return names[best], repr(numbers[counts])
+        if not reading.binary:
+            return names[best], json.dumps(dict(zip(names, numbers, strict=True)))
+        return names[best], repr(numbers[_positive(names, reading.positive_label)])
     if isinstance(prediction, list):
         raise RecordRefused(Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES)
     return text_or_none(prediction), text_or_none(probability)

@@ -157,6 +157,7 @@ def rows_of(found: Sequence[Decoded], sources: Indices, reading: OutcomeReading)
 
 
 LABEL, PREDICTION, PROBABILITY = "label", "prediction", "probability"  # the columns of a frame of outcomes
+IDENTITY = "id"  # beside them, what says which row is which
 
 
 def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:

@@ -6,6 +6,8 @@ Runs on executors: numpy and pyarrow only.
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -30,6 +32,9 @@ MISSING_TEXTS = pa.array(["", "NaN", "nan"])
 DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 """A number as people and programs write it; neither `0x1` nor Java's `1d`."""
 
+
+OF_CLASSES = pa.list_(pa.struct({"name": pa.string(), "share": pa.float64()}.items()))
+"""The probability of each class by its name."""
 
 OUTCOMES = 3  # label, prediction and probability, the first columns of what is found
 ROWS_AT_ONCE = 2**17  # rows that are judged together: a record may have millions
@@ -91,7 +96,8 @@ class OutcomeRows:
 
     Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources: index of the record
     that a row is of; the rows of a record are consecutive. features: texts, as many as are asked for. Where an outcome may lack
-    its label or prediction, that is null, and a score NaN. predictions, scores: None if they are not asked for.
+    its label or prediction, that is null, and a score NaN. predictions, scores: None if they are not asked for. of_classes: the
+    probability of each class by its name, null where only that of the predicted one is known; None unless there are many.
     """
 
     labels: pa.Array
@@ -100,6 +106,7 @@ class OutcomeRows:
     sources: Indices
     reasons: Reasons
     features: tuple[pa.Array, ...] = ()
+    of_classes: pa.ListArray | None = None
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -143,7 +150,7 @@ def _judged(
     reading: OutcomeReading,
 ) -> OutcomeRows:
     """The outcomes of some rows, without their features, and the first error of each."""
-    scores = None
+    scores = of_classes = None
     if reading.numeric:
         numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
         labels, reasons = pa.array(numbers), _first(reasons, faults) if reading.with_label else reasons
@@ -162,6 +169,8 @@ def _judged(
             for column in asked:
                 reasons = _first(reasons, _of_other_classes(column, reading.classes))
     if reading.probability is not None:
+        if not reading.numeric and not reading.binary:
+            probabilities, of_classes = _of_classes(probabilities, predictions)
         scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
         if reading.keeps_missing:
             is_missing = faults == Refusal.NO_PROBABILITY
@@ -169,7 +178,31 @@ def _judged(
         reasons = _first(reasons, faults)
         outside = (scores < 0) | (scores > 1)
         reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
-    return OutcomeRows(labels, None if reading.prediction is None else predictions, scores, sources, reasons)
+    told = None if reading.prediction is None else predictions
+    return OutcomeRows(labels, told, scores, sources, reasons, of_classes=of_classes)
+
+
+def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.ListArray]:
+    """The probability of the predicted class, and, where the column has an object of them, those of all.
+
+    Where another one is outside 0 to 1 it takes the place of the first, so that the row is refused for it.
+    """
+    nothing = pa.nulls(len(column), OF_CLASSES)
+    if pa.types.is_floating(column.type) or not pc.any(pc.starts_with(column, "{"), min_count=0).as_py():
+        return column, nothing
+    texts, found = column.to_pylist(), nothing.to_pylist()
+    for row, (text, prediction) in enumerate(zip(texts, predictions.to_pylist(), strict=True)):
+        if text is None or not text.startswith("{"):
+            continue
+        try:
+            shares = {name.strip(): float(share) for name, share in json.loads(text).items()}
+        except (ValueError, TypeError, RecursionError, OverflowError):
+            continue
+        wrong = [share for share in shares.values() if not 0 <= share <= 1]
+        told = wrong[0] if wrong else shares.get(prediction or "", max(shares.values(), default=math.nan))
+        texts[row] = repr(told)
+        found[row] = None if wrong else [{"name": name, "share": share} for name, share in shares.items()]
+    return pa.array(texts, pa.string()), pa.array(found, OF_CLASSES)
 
 
 def _first(reasons: Reasons, faults: Reasons) -> Reasons:

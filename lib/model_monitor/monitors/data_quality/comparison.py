@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -29,9 +29,10 @@ from model_monitor.monitors.data_quality.distributions import (
 )
 from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from model_monitor.monitors.protocol import StoredBaseline
+from model_monitor.monitors.protocol import StoredBaseline, Violated
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
 from model_monitor.statistics.verdicts.components import Component
 from model_monitor.statistics.verdicts.variation import (
     ALONE,
@@ -45,6 +46,8 @@ from model_monitor.statistics.verdicts.variation import (
 )
 
 if TYPE_CHECKING:
+    from model_monitor.data.reading.dataset import Dataset
+    from model_monitor.statistics.verdicts.clock import Season
     from model_monitor.statistics.verdicts.memory import Memory
     from model_monitor.statistics.verdicts.volume import Earlier, Volume
 
@@ -56,7 +59,9 @@ class QualityBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
     profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
     history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
+    seasons: what is known of features that may follow the clock.
     attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
+    source: opens its rows again; None if nobody knows how.
     beside: the window that was last held against it, for all that look at the two.
     """
 
@@ -68,8 +73,10 @@ class QualityBaseline(StoredBaseline):
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
+    seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
@@ -109,22 +116,31 @@ class QualityBaseline(StoredBaseline):
         """What a window is to be compared with beside the baseline."""
         everywhere = [self.constraints.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
-        if self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None:
+        if self.follows_the_clock:
             found |= {PREVIOUS: None}
         return tuple(name for name in found if name != BASELINE)
 
+    @property
+    def follows_the_clock(self) -> bool:
+        """Whether earlier windows are references that nobody has to name."""
+        return self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None
+
     def with_history(
-        self, references: Mapping[str, Profile], past: Mapping[str, Past], memory: Memory | None = None
+        self,
+        references: Mapping[str, Profile],
+        past: Mapping[str, Past],
+        memory: Memory | None = None,
+        seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference.
-        memory: those beside the baseline, in their order.
+        memory: those beside the baseline, in their order. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
         distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history, memory=memory)
+        return replace(self, references=distributions, history=history, memory=memory, seasons=seasons or {})
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
@@ -135,7 +151,7 @@ class QualityBaseline(StoredBaseline):
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
-        self, profile: Profile, violated: Collection[str] | None = None, age: timedelta | None = None
+        self, profile: Profile, violated: Collection[Violated] | None = None, age: timedelta | None = None
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
         age of the newest one at its end, if it is known. What was not violated is an example to later windows, whatever else was.
@@ -143,12 +159,14 @@ class QualityBaseline(StoredBaseline):
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
 
-        def alarmed(name: str) -> dict[str, Any]:
-            return {} if violated is None else {"alarmed": name in violated}
+        def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+            key = (reference, feature) if reference == CLOCK_DAY else feature
+            return {} if violated is None else {"alarmed": key in violated}
 
         beside = (
-            (name, feature, {**raw, **alarmed(feature)})
+            (name, feature, {**raw, **alarmed(feature, name)})
             for name, side in sides.items()
+            if name not in CLOCK or name == CLOCK_DAY
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
         )
@@ -167,6 +185,9 @@ class QualityBaseline(StoredBaseline):
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
         return replace(self, attributions=shares)
+
+    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
+        return replace(self, source=source)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same with how its parts vary."""
@@ -193,6 +214,7 @@ class QualityBaseline(StoredBaseline):
 # The current data beside its baseline: what every data-quality check looks at.
 
 
+PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""
@@ -239,11 +261,20 @@ class FeatureComparison:
         """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
         if not self.is_drift_calibrated:
             return ()
+        if self.season is not None:
+            return (BASELINE, *(name for name in self.references if name in CLOCK))
         return (BASELINE, *(name for name in self.references if self.past(name) is not None))
 
+    @property
+    def season(self) -> Season | None:
+        """What is known of it at this hour; None if it doesn't look as if it followed the clock."""
+        return self.whole.seasons.get(self.constraints.name)
+
     def past(self, reference: str) -> Raw | None:
-        """The raw statistics of enough earlier windows beside a reference; None if there are fewer."""
-        variation = self.whole.history.get(reference)
+        """The raw statistics of enough earlier windows beside a reference; None if there are fewer. Those beside one hour say it
+        of all hours.
+        """
+        variation = self.whole.history.get(CLOCK_DAY if reference in CLOCK else reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
@@ -386,6 +417,7 @@ class Comparison:
     volume: Volume | None = None
     memory: Memory | None = None
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
 
@@ -416,6 +448,15 @@ class Comparison:
     def features(self) -> tuple[FeatureComparison, ...]:
         """Every feature of constraints.json, in its order."""
         return tuple(self._features())
+
+    @cached_property
+    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], Sequence[int], Sequence[int]]]:
+        """What is counted of several columns on both sides; as `pairs.counted` has it."""
+        if self.before is None or all(PAIRS not in each.states for each in self.before.features):
+            return ()
+        from model_monitor.monitors.data_quality.pairs import counted
+
+        return tuple(counted(self))
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

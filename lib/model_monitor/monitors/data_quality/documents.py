@@ -214,7 +214,7 @@ def _vector(feature: FeatureProfile, common: Common) -> VectorStatistics:
 
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
-VOLUME, SEGMENTS = "volume", "segments"
+VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
 LASTING = "lasting drift"  # what earlier windows and this one say together
 
 

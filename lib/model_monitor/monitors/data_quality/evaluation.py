@@ -27,6 +27,7 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
 from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.documents import (
+    BETWEEN,
     COMPLETENESS,
     CONTENTS,
     DRIFT,
@@ -38,6 +39,7 @@ from model_monitor.monitors.data_quality.documents import (
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import import_all
+from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from model_monitor.statistics.verdicts.multiplicity import shared
 
 if TYPE_CHECKING:
@@ -85,11 +87,8 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
         comparison.known.append(_calibration_of(comparison))
     of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
     violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
-    return (
-        *_of_data_set(comparison),
-        *of_whole,
-        *(result for feature in comparison.features for result in _of(feature, violated)),
-    )
+    of_features = [result for feature in comparison.features for result in _of(feature, violated)]
+    return (*_of_data_set(comparison), *of_whole, *of_features, *_of_pairs(comparison, of_features))
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -189,6 +188,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     tests[CONTENTS] += repeated_rows(comparison) is not None
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
+    tests[BETWEEN] = len(comparison.pairs)
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     if comparison.memory is not None and comparison.memory.says_something:
         tests[LASTING] = sum(each.is_drift_calibrated for each in features)
@@ -219,6 +219,15 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         if each.p is not None and each.p <= level / tests:
             each = replace(each, status=CheckStatus.VIOLATED, description=description)
         yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
+
+
+def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    if comparison.pairs and (calibration := comparison.known[0]) is not None:
+        from model_monitor.monitors.data_quality.pairs import judged
+
+        yield from judged(
+            comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)
+        )
 
 
 def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
@@ -267,18 +276,33 @@ def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[Check
         else:
             finding = _if_switched_on(check(feature, threshold), feature.settings)
         findings[check.name] = finding
+    references = feature.judged_references[1:] if feature.calibration is not None else ()
+    beside = {reference: against(feature, reference) for reference in references}
+    usual = False
+    season, lasts = feature.season, feature.calibration is not None and bool(feature.calibration.lasting)
+    if season is not None and DRIFT_CHECK in findings:
+        from model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
+        from model_monitor.monitors.data_quality.clock import beside_the_clock, excused, is_usual
+
+        usual, beside = is_usual(beside), beside_the_clock(beside, season)
+        if usual:
+            findings = excused(findings, feature, season)
+        elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
+            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR)
     if DRIFT_CHECK in findings:
-        if feature.calibration is not None and feature.calibration.lasting:
+        if lasts:
             from model_monitor.monitors.data_quality.lasting import with_lasting
 
-            findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
+            if season is None or not season.learnt:
+                findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
+            elif CLOCK_DAY in beside:
+                beside[CLOCK_DAY] = with_lasting(beside[CLOCK_DAY], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
         result = finding.result(name, feature=feature.constraints.name)
         yield result if not feature.segments else segments.with_parts(result, feature)
     has_drifted = DRIFT_CHECK in findings and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED
-    for reference in feature.judged_references[1:] if feature.calibration is not None else ():
-        finding = against(feature, reference)
+    for finding in beside.values():
         if has_drifted and finding.status is CheckStatus.VIOLATED:  # one change is one violation
             finding = finding.unjudged(DRIFT_SAYS_IT)
         has_drifted |= finding.status is CheckStatus.VIOLATED
@@ -289,6 +313,8 @@ def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[Check
         violated |= {*of_whole}
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
+            if usual and season is not None:
+                finding = excused({name: finding}, feature, season)[name]
             said = next((each for each in guard.GUARDS.get(name).facts.get("same_as", ()) if each in violated), None)
             if finding.status is CheckStatus.VIOLATED and said is not None:
                 finding = finding.unjudged(SAID.format(check=said))

@@ -8,10 +8,11 @@ from dataclasses import replace
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.monitors.data_quality.distributions import of_window
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_window
 from model_monitor.monitors.data_quality.documents import LASTING
 from model_monitor.monitors.protocol import Finding
-from model_monitor.statistics.verdicts.memory import AWAY, LONG_AWAY, Lasting, Memory
+from model_monitor.statistics.verdicts.clock import CLOCK_DAY
+from model_monitor.statistics.verdicts.memory import AWAY, LONG_AWAY, SUSPECT, Lasting, Memory
 
 THIS_WINDOW = "this window"
 AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, by {shift:+.2g} standard deviations"
@@ -20,11 +21,17 @@ AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, 
 def lasting(comparison: Comparison, memory: Memory) -> Mapping[str, Lasting]:
     """What the windows before and this one say together, of the features whose drift is calibrated."""
     features = {each.constraints.name: each for each in comparison.features if each.is_drift_calibrated}
-    found = {name: of_window(each.baseline, each.now) for name, each in features.items()}
+    found = {name: of_window(_before(each), each.now) for name, each in features.items()}
     now = {name: raw for name, raw in found.items() if raw is not None}
     limits = {name: each.settings.comparison_threshold for name, each in features.items()}
     told = memory.with_window(THIS_WINDOW, now).lasting(limits)
     return {name: each for name, each in told.items() if name in now}
+
+
+def _before(feature: FeatureComparison) -> FeatureDistribution:
+    """What its windows are held against: the baseline, or its hours once they are known."""
+    is_known = feature.season is not None and feature.season.learnt
+    return feature.references.get(CLOCK_DAY, feature.baseline) if is_known else feature.baseline
 
 
 def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
@@ -46,5 +53,7 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
             p, component = found.p, found.component
             return replace(moved, p=p, adjusted_p=adjusted, component=component, change=None, smallest_change=None)
         if found.away >= AWAY:
-            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=words)
+            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=words, since=found.since)
+        if found.p * SUSPECT <= 1:  # an alarm of the window before is not over
+            return replace(finding, since=found.since)
     return finding

@@ -7,6 +7,8 @@ Source: C4.4, C11.2, C11.3, C11.4, C11.23, G14, G15, G16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from model_monitor.documents.json_text import java_double
 
 
@@ -56,11 +58,17 @@ CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
 """What TFDV calls both sides, by the one that is compared with. Source: D3.6."""
 
+HIDDEN = "(hidden)"  # what stands in the place of a value
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
 REPEATED_ROWS = "Repeated rows"
 MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"  # what violations of the whole data set have for a `feature_name`
+
+
+def together(names: Sequence[str]) -> str:
+    """What several columns are called: `price, count and total`."""
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def data_type(expected: str, threshold: float, share: float) -> str:

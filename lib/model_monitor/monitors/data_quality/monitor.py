@@ -26,7 +26,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
-from model_monitor.monitors.data_quality.comparison import COLUMNS, Comparison, QualityBaseline
+from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     Variation,
@@ -79,15 +79,11 @@ LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch take
 _DRIFT = "baseline_drift_check"
 
 
-def _as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
-    """The measures with the segments of a baseline, by those columns that the data has."""
-    from model_monitor.statistics.states.segments import Segmented, fits
-
-    assert known.profile is not None
-    found = known.profile.features[0].state(Segmented) if known.profile.features else None
-    labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
-    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
-    return replace(measures, segments=fitting, labels=labels)
+def _with_pairs(measures: Measures, known: Profile) -> Measures:
+    """The measures with what a baseline counts of several columns."""
+    states = (each.states.get(PAIRS) for each in known.features)
+    found = tuple(what for state in states if state is not None for what in getattr(state, "counts", ()))
+    return replace(measures, pairs=found) if found else measures
 
 
 def published_metrics(
@@ -198,6 +194,12 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
 
 
+def _listed(document: Any) -> Any:
+    from model_monitor.monitors.data_quality.map_order import listed_as_service
+
+    return listed_as_service(document)
+
+
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
     """Watches what the data looks like: types, completeness, domains, distributions.
@@ -214,7 +216,7 @@ class DataQualityMonitor(Monitor):
     accept_exponents : bool, default True
         Whether the text `1e-5` is a number.
     as_service : bool, default False
-        Check as the service did: exact classes of types, its distance that loses ties.
+        Check as the service did: exact classes of types, its distance that loses ties. Categories are listed in its order.
     window_rows : int, optional
         Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
     column_metrics : tuple of str, optional
@@ -229,6 +231,14 @@ class DataQualityMonitor(Monitor):
     time_column : str, optional
         The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
         time. By default from neighbours as they stand.
+    find_causes : bool, default True
+        Whether data that alarms is read again, to say in which segment the change is, and from which files, times or clients.
+    keep_examples : int, default 0
+        Ids of rows behind each violated feature that examples.parquet has, if causes are found.
+    id_column : str, optional
+        The column with these ids. By default the ids of captured events.
+    pairs : bool, default True
+        Whether columns that have to do with each other are found in a baseline, and judged in a window.
 
     Examples
     --------
@@ -254,6 +264,10 @@ class DataQualityMonitor(Monitor):
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
     time_column: str | None = None
+    find_causes: bool = True
+    pairs: bool = True
+    keep_examples: int = 0
+    id_column: str | None = None
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -283,7 +297,11 @@ class DataQualityMonitor(Monitor):
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
         if known is not None and known.profile is not None and known.constraints.monitoring.segments:
-            measures = _as_cut(measures, known, dataset.names)
+            from model_monitor.monitors.data_quality.segments import as_cut
+
+            measures = as_cut(measures, known, dataset.names)
+        if self.pairs and known is not None and known.profile is not None:
+            measures = _with_pairs(measures, known.profile)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:
@@ -308,7 +326,9 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        return replace(self.measures(), run_rows=0 if self.as_service else FEWEST_ROWS, segments=segments)
+        pairs = self.pairs and not self.as_service
+        rows = 0 if self.as_service else FEWEST_ROWS
+        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -332,20 +352,16 @@ class DataQualityMonitor(Monitor):
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
-        with_sketches = self.with_sketches
-        if with_sketches is None:
-            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
-        return statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+        with_sketches = few if self.with_sketches is None else self.with_sketches
+        found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        return _listed(found) if self.as_service else found
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        return suggest(
-            profile,
-            settings,
-            max_domain_size=self.max_domain_size,
-            window_rows=self.window_rows,
-            predictions=self.predictions,
-        )
+        size, rows = self.max_domain_size, self.window_rows
+        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
+        return _listed(found) if self.as_service else found
 
     def known(
         self,
@@ -401,6 +417,7 @@ class DataQualityMonitor(Monitor):
                 volume=volume,
                 memory=known.memory,
                 groups=known.groups,
+                seasons=known.seasons,
                 settings=known.settings,
             )
         ]
@@ -411,6 +428,21 @@ class DataQualityMonitor(Monitor):
     ) -> tuple[CheckResult, ...]:
         size, hide = self.max_domain_size, self.hide_values
         return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
+
+    def pinned_down(
+        self,
+        results: tuple[CheckResult, ...],
+        profile: Profile,
+        known: QualityBaseline,
+        data: Dataset,
+        path: str | None,
+    ) -> tuple[CheckResult, ...]:
+        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
+            return results
+        from model_monitor.monitors.data_quality.causes import Examples, pinned_down
+
+        examples = Examples(path, self.keep_examples, self.id_column) if path is not None else None
+        return pinned_down(results, profile, known, data, examples, self.time_column, hide_values=self.hide_values)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)

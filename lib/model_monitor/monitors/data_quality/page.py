@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
@@ -32,7 +32,6 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.pictures import overlay_of
 from model_monitor.monitors.data_quality.words import (
     DOMAIN,
-    HIDDEN,
     Said,
     Side,
     said_of,
@@ -50,8 +49,6 @@ READING = (
     "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "
     "checks.json has all numbers.",
 )
-PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
-MOST_SEGMENTS_SHOWN = 12
 
 
 def page_of(
@@ -157,19 +154,16 @@ def _card(
     evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
     more: tuple[Block, ...] = (
         PageTable(columns, tuple(map(Line, rows))),
-        *_parts_table(first),
+        *_tables(first),
         EXPLAIN.format(name=quote(name)),
     )
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
-def _parts_table(result: CheckResult) -> Iterator[PageTable]:
-    """What each segment adds to the change, those with the most first."""
-    if result.parts and result.parts[0].segment != HIDDEN:
-        titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
-        parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
-        numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
-        yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
+def _tables(result: CheckResult) -> Iterable[PageTable]:
+    from model_monitor.monitors.data_quality.segments import tables_of
+
+    return tables_of(result)
 
 
 _CALM = (

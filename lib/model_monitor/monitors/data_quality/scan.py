@@ -54,7 +54,12 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         newest=newest_of_lines if dataset.tells_times else None if dataset.metadata or is_baseline else newest_time,
         rules=measures.expected.rules if measures.expected else None,
         cuts=_cuts(measures, dataset.names) if measures.segments else (),
+        pairs=_pairs(measures, dataset.names) if measures.pairs else (),
     )
+    if measures.finds_pairs:
+        from model_monitor.monitors.data_quality.pairs import with_pairs
+
+        found = replace(found, profile=with_pairs(found.profile, found.runs))
     counts = found.rows
     if time is not None:
         counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
@@ -72,6 +77,12 @@ def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
     from model_monitor.data.profiling.segments import cuts_of
 
     return cuts_of(measures.segments, names, measures.labels)
+
+
+def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    from model_monitor.data.profiling.pairs import pairs_of
+
+    return pairs_of(measures.pairs, names)
 
 
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:

@@ -8,20 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, SegmentPart
 from model_monitor.documents.headline import DRIFT, ONE_SEGMENT, SEGMENT_DRIFT
-from model_monitor.documents.page import percent
+from model_monitor.documents.page import Column, Line, PageTable, number_text, percent
 from model_monitor.monitors.data_quality.calibration import NO_HISTORY
 from model_monitor.monitors.data_quality.checks.baseline_drift import baseline_drift, threshold_of
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.monitors.data_quality.messages import HIDDEN
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import FeatureProfile
-from model_monitor.statistics.states.segments import Segmented, sides_of
+from model_monitor.statistics.states.segments import Segmented, fits, sides_of
+
+if TYPE_CHECKING:
+    from model_monitor.monitors.data_quality.comparison import QualityBaseline
+    from model_monitor.statistics.states.profile import Measures
 
 ALONE, MOST = 0.8, 0.5  # from which shares of a change on it is `only` in a segment, and `mostly`
 Measure = Callable[[FeatureProfile], tuple[float, float]]
@@ -178,3 +183,57 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
             why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
             finding = finding.unjudged(why)
         yield finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=label)
+
+
+def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
+    """The measures with the segments of a baseline, by those columns that the data has."""
+    assert known.profile is not None
+    found = known.profile.features[0].state(Segmented) if known.profile.features else None
+    labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
+    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
+    return replace(measures, segments=fitting, labels=labels)
+
+
+def without_segments(result: CheckResult) -> CheckResult:
+    """The result without the names of segments, which are values of the data, and without those that causes have."""
+    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
+    causes = result.cause and tuple(each.model_copy(update={"value": None}) for each in result.cause)
+    return result.model_copy(update={"segment": None, "parts": parts, "cause": causes})
+
+
+# What a page has of it.
+
+
+PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
+CAUSES = "What the changed rows have in common, the clearest first."
+MOST_SEGMENTS_SHOWN = 12
+
+
+def tables_of(result: CheckResult) -> Iterator[PageTable]:
+    """What each segment adds to a change, and what is the same about its rows."""
+    yield from _parts_table(result)
+    yield from _causes_table(result)
+
+
+def _parts_table(result: CheckResult) -> Iterator[PageTable]:
+    """What each segment adds to the change, those with the most first."""
+    if result.parts and result.parts[0].segment != HIDDEN:
+        titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
+        parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
+        numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
+        yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
+
+
+def _causes_table(result: CheckResult) -> Iterator[PageTable]:
+    """What is the same about the rows of the change."""
+    if result.cause:
+        numbers = (
+            (each.key, each.words, each.value or "", percent(each.share), percent(each.rows)) for each in result.cause
+        )
+        yield PageTable(_CAUSES, tuple(map(Line, numbers)), CAUSES).without_empty()
+
+
+_CAUSES = (
+    *(Column("what", is_name=True), Column("where from"), Column("value", is_name=True)),
+    *(Column("of the change", is_number=True), Column("of the rows", is_number=True)),
+)

@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 
 from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
-from model_monitor.documents.headline import DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
+from model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
 from model_monitor.monitors.data_quality.documents import domain_of
-from model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, EXTRA_COLUMNS, MISSING_COLUMNS, negative
+from model_monitor.monitors.data_quality.messages import (
+    COMPARATOR_VALUE,
+    EXTRA_COLUMNS,
+    HIDDEN,
+    MISSING_COLUMNS,
+    negative,
+)
 from model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -24,7 +30,7 @@ from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 MOST_VALUES, LONGEST = 5, 60
 MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
 
-DOMAIN, HIDDEN = "categorical_values_check", "(hidden)"
+DOMAIN = "categorical_values_check"
 _PLAIN = {
     "missing_column_check": "{name} is not in the data any more",
     "extra_column_check": "{name} is in the data, and was not in the baseline",
@@ -94,17 +100,15 @@ def with_words(
         return result.model_copy(update=members)
 
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
-    return tuple(map(without_segments, found)) if hide_values else found
+    if not hide_values:
+        return found
+    from model_monitor.monitors.data_quality.segments import without_segments
+
+    return tuple(map(without_segments, found))
 
 
 def _may_be_guessed(result: CheckResult, features: Mapping[str, FeatureProfile]) -> bool:
     return result.status is CheckStatus.VIOLATED and result.feature in features and result.check != SEGMENT_DRIFT
-
-
-def without_segments(result: CheckResult) -> CheckResult:
-    """The result without the names of segments, which are values of the data."""
-    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
-    return result.model_copy(update={"segment": None, "parts": parts})
 
 
 def sides(
@@ -128,6 +132,8 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     name = result.feature or ""
     if result.check == EXPECTATION:
         return Said(plain_words(result), change=result.change, short=result.reason or "")
+    if result.check in BETWEEN_COLUMNS:
+        return _together(result)
     before, now = sides(result, current, known)
     told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
     if told is not None:
@@ -158,6 +164,16 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     was, is_now = shown(result.threshold), shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+
+
+def _together(result: CheckResult) -> Said:
+    """What became of columns that have to do with each other. change: of a relation how it was."""
+    was, now = result.threshold or 0.0, result.observed or 0.0
+    if result.change is not None:
+        change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
+        return Said(f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}")
+    change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
+    return Said(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
 
 
 def _drifted(result: CheckResult) -> str:

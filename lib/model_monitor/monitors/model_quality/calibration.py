@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.special_functions import chi_square_above
-from model_monitor.statistics.states.scores import ScoreCounts
+from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
 
 Numbers = NDArray[np.float64]
 
@@ -43,6 +43,8 @@ class Calibration:
         Source: Barlow et al. 1972, "Statistical Inference under Order Restrictions", pool adjacent violators; Zadrozny and Elkan
         2002, "Transforming classifier scores into accurate multiclass probability estimates".
         """
+        if not len(counts.scores):
+            return cls(np.zeros(1), np.zeros(1))  # a class that never was
         blocks = np.array([*_blocks(counts)], dtype=np.int64).reshape(-1, 4)
         ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
         shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
@@ -109,6 +111,7 @@ class CalibrationCheck:
         return float(np.average(np.abs(self.expected - self.shares), weights=self.rows)) if len(self.rows) else 0.0
 
 
+TOO_MANY = "the baseline has more than {most} classes with probabilities; estimates are made of so many at most"
 NO_SCORES = "the baseline has no scores; make it with --probability-attribute"
 TOO_FEW = "the baseline has {rows:,} rows with a score; an estimate takes {needed:,}"
 ONE_CLASS = "all labels of the baseline are of one class, so that its scores say nothing of the other"
@@ -147,3 +150,19 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     if p < LEVEL and found.left > MUCH:
         return replace(found, problem=NO_PROBABILITIES.format(left=found.left, p=p))
     return found
+
+
+def check_classes(counts: ClassScores) -> CalibrationCheck:
+    """The same of many classes: the tenths are of all classes together, and what is wrong with one is wrong with all."""
+    each = tuple(counts.of_class.values())
+    rows = sum(int(one.positives.sum()) for one in each)
+    pooled = sum(each[1:], each[0]) if each else ScoreCounts()
+    checked = check_calibration(pooled)
+    if counts.overflowed:
+        return replace(checked, problem=TOO_MANY.format(most=MOST_SCORED))
+    if each and rows < FEWEST_ROWS:
+        return replace(checked, problem=TOO_FEW.format(rows=rows, needed=FEWEST_ROWS))
+    if each and sum(one.positives.any() for one in each) < 2:
+        return replace(checked, problem=ONE_CLASS)
+    problems = (check_calibration(one).problem for one in each if one.positives.any())
+    return replace(checked, problem=next((found for found in (checked.problem, *problems) if found), None))

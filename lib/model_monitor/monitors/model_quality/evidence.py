@@ -23,7 +23,7 @@ from model_monitor.statistics.states.outcomes import (
     Outcomes,
     class_key,
 )
-from model_monitor.statistics.states.scores import ConfusionCounts, ScoreCounts
+from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 
 Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
 
@@ -254,12 +254,19 @@ class BinaryEvidence:
 
 @dataclass(frozen=True, slots=True)
 class MulticlassEvidence:
-    """Of many classes. matrix: rows by label, then by prediction, in the order of `classes`."""
+    """Of many classes.
+
+    matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None unless rows
+    have the probabilities of all. estimated: of each class the rows that are right, its labels and its predictions, shape
+    (3, classes), where they are estimated; the labels of `matrix` are the predictions then.
+    """
 
     matrix: Matrix
     classes: tuple[str, ...]
     probabilities: BlockSums | None = None
     values: BlockSums = field(default_factory=BlockSums)
+    scores: tuple[ScoreCounts, ...] | None = None
+    estimated: NDArray[np.float64] | None = None
 
     @property
     def rows(self) -> int:
@@ -317,9 +324,20 @@ def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     table = class_table(outcomes.confusion, plan)
     probabilities = outcomes.probabilities if plan.with_scores else None
     if not plan.is_binary:
-        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values)
+        scored = scores_of_classes(outcomes.class_scores, table.classes)
+        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored)
     scores = outcomes.scores if plan.with_scores else None
     return BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+
+
+def scores_of_classes(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:
+    """The scores of each class against the rest; None if there are none. Of a class that has none they are empty."""
+    if not counts.of_class:
+        return None
+    found: dict[ClassKey, ScoreCounts] = {}
+    for name, scores in counts.of_class.items():
+        found[class_key(name)] = found[class_key(name)] + scores if class_key(name) in found else scores
+    return tuple(found.get(class_key(name), ScoreCounts()) for name in classes)
 
 
 def _drawn(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:

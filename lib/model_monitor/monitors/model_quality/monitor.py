@@ -26,7 +26,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, level_of, violations_of
 from model_monitor.monitors.model_quality.estimated import concept_drift
 from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence, classes_meant, evidence_of
+from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
 from model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
@@ -170,8 +170,8 @@ class ModelQualityMonitor(Monitor):
         if not judges_drift:
             return results
         level = level_of(self.budget(outcomes, known))
-        assert isinstance(known.evidence, BinaryEvidence)  # as `can_be_judged` says
-        assert isinstance(measurement.evidence, BinaryEvidence)
+        assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
+        assert isinstance(measurement.evidence, concept_drift.Scored)
         return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, known.groups))
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:

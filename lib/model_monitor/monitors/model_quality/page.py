@@ -31,7 +31,7 @@ from model_monitor.documents.page import (
     number_text,
 )
 from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence, RegressionEvidence
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
@@ -40,6 +40,8 @@ from model_monitor.statistics.states.scores import ScoreCounts, calibration
 CONCEPT_DRIFT = "concept_drift_check"
 """The check of labels beside what their scores promise (`estimated.concept_drift`)."""
 
+PARTS_OF_A_CLASS = ("right", "labels", "predictions")
+"""What is said of each of many classes: its rows that are right, and those that have it as a label and as a prediction."""
 MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
 MOST_POINTS = 200  # of a curve; so many are more than its pixels show
 
@@ -125,24 +127,40 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
         if evidence.residuals is not None and evidence.residuals.count:
             yield _residuals(evidence.residuals)
         return
-    if len(evidence.classes) <= MOST_CLASSES:
-        places = [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
-        names = places if hide_values else evidence.classes
-        columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
-        counts = evidence.matrix.tolist()
-        lines = tuple(Line((name, *map(count_text, row))) for name, row in zip(names, counts, strict=True))
-        shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
+    if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
+        names = _class_names(evidence, hide_values=hide_values)
+        columns = (Column("class", is_name=True), *(Column(part, is_number=True) for part in PARTS_OF_A_CLASS))
+        rows = zip(names, evidence.estimated.T.round().astype(int).tolist(), strict=True)
         yield PageTable(
-            columns,
-            lines,
-            "Confusion matrix: rows by label, then by prediction; the darker, the more of a label",
-            shades,
+            columns, tuple(Line((name, *map(count_text, row))) for name, row in rows), "Rows to be expected"
         )
+    else:
+        yield from confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
     scores = evidence.scores if isinstance(evidence, BinaryEvidence) else None
     if scores is not None and scores.positives.sum() and scores.negatives.sum():
         yield from _curves(scores, *(_value(measurement.metrics.get(area)) for area in ("auc", "au_prc")))
         if evidence.probabilities is not None:
             yield _calibration(evidence.probabilities, _value(measurement.metrics.get("calibration_error")))
+
+
+def confusion_tables(
+    evidence: BinaryEvidence | MulticlassEvidence, title: str, *, hide_values: bool
+) -> Iterator[PageTable]:
+    """The confusion matrix as a table, unless there are too many classes."""
+    if len(evidence.classes) > MOST_CLASSES:
+        return
+    names = _class_names(evidence, hide_values=hide_values)
+    columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
+    counts = evidence.matrix.tolist()
+    lines = tuple(Line((name, *map(count_text, row))) for name, row in zip(names, counts, strict=True))
+    shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
+    yield PageTable(
+        columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
+    )
+
+
+def _class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
+    return [f"class {place}" for place in range(1, len(evidence.classes) + 1)] if hide_values else evidence.classes
 
 
 def _residuals(sketch: KllSketch) -> CurveChart:

@@ -44,7 +44,7 @@ def of_sklearn(model: Model) -> Predict:
 
     Its labels are what it predicts.
     """
-    estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else _opened(model)
+    estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else opened(model)
     for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
         scores = getattr(estimator, name, None)
         if scores is not None:
@@ -95,7 +95,7 @@ def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
     return Tree(left.tolist(), right.tolist(), columns.tolist(), below.tolist(), missing.tolist(), values)
 
 
-def _opened(model: Model) -> Any:
+def opened(model: Model) -> Any:
     from skops import io as skops
 
     unknown = set(skops.get_untrusted_types(data=model.content)) - TRUSTED - set(model.trusted)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
@@ -85,13 +86,18 @@ def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfil
 
     Raises BadState as `from_parquet` does.
     """
+    return features_from_parquet(content, where, (name,)).get(name)
+
+
+def features_from_parquet(content: bytes, where: str, names: Collection[str]) -> dict[str, FeatureProfile]:
+    """The same of some features; of several columns of a name the first."""
     with _told(where):
         table, header = _read(content, where)
-        places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature == name]
-        if "kind" in header or not places:
-            return None
-        rows = table.slice(places[0], len(places)).to_pylist()  # the rows of a feature stand together
-        return _profile_of(rows, header, where).features[0]
+        kept = pc.is_in(table["feature"], pa.array([*names], pa.string()))
+        if "kind" in header or not pc.any(kept).as_py():
+            return {}
+        features = _profile_of(table.filter(kept).to_pylist(), header, where).features
+        return {feature.name: feature for feature in reversed(features)}
 
 
 @contextmanager

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.document import Document
-from model_monitor.documents.run_description import BaselineReference
+from model_monitor.documents.run_description import BaselineReference, RunDescription
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -23,10 +25,14 @@ from model_monitor.storage import Storage, join, storage_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from model_monitor.data.reading.dataset import Dataset
+
 
 log = logging.getLogger(__name__)
 
 HOUR_LEVELS = 4
+LEDGER = "ledger.json"
+MOST_BYTES = 2**30  # of a baseline's files that are read again for a window that alarms
 
 DATA_QUALITY = DataQualityMonitor()
 
@@ -105,7 +111,7 @@ def of_files(
     storage = storage_of(statistics_path, spark)
     statistics = _document(monitor.STATISTICS, storage, statistics_path)
     folder = statistics_path.rpartition("/")[0] or "."
-    known = monitor.known(constraints, statistics, _state_below(folder, storage, monitor), suggested)
+    known = monitor.known(constraints, statistics, state_below(folder, storage, monitor), suggested)
     return _with_parts(known, run, spark) if run is not None else known
 
 
@@ -131,8 +137,22 @@ def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Moni
         )
     edited = edited_file(name, path, run, spark) if edits else None
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
-    known = monitor.known(constraints, None, _state_below(run.folder, storage, monitor), suggested)
-    return _with_parts(known, run, spark)
+    known = monitor.known(constraints, None, state_below(run.folder, storage, monitor), suggested)
+    return _with_parts(known.with_source(partial(_rows_of, run, known.names, spark)), run, spark)
+
+
+def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
+    """The rows that a run has read. Raises BadInput if they are too many to be read again, or were read in a way of their own."""
+    from model_monitor.data.reading.data import read_data
+
+    described = document_of(run, RunDescription, spark)
+    read_by = dict((described.read_by if described is not None else None) or {})
+    path = join(run.folder, LEDGER)
+    files = json.loads(storage_of(path, spark).read(path))["files"]
+    data_format = read_by.pop("dataset_format", None)
+    if read_by or not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
+        raise BadInput(f"{path}: its files are not read again")
+    return read_data([file["path"] for file in files], data_format, names=names or None, spark=spark)
 
 
 def _with_parts(known: Any, run: Run, spark: SparkSession | None) -> Any:
@@ -163,7 +183,8 @@ def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | No
     return statistics if storage.exists(statistics) else None
 
 
-def _state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+    """The state that a run left in its folder; None if it left none."""
     path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
     return from_parquet(storage.read(path), path) if storage.exists(path) else None
 

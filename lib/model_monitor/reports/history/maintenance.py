@@ -18,6 +18,7 @@ from model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from model_monitor.documents.check_results import CheckResults
 from model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
+from model_monitor.monitors.data_quality.clock import examples_lost
 from model_monitor.reports.history import baselines
 from model_monitor.reports.history.archive import PROFILE, from_parquet
 from model_monitor.reports.history.baselines import hours_from_the_latest
@@ -69,9 +70,9 @@ def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
 def _with_run(history: History, entry: Entry, known: Any, run: Run, spark: SparkSession | None) -> History:
     where = join(run.folder, PROFILE)
     state = from_parquet(storage_of(where, spark).read(where), where)
-    beside = known.with_history(history.profiles(known.wanted_references, entry.time, spark), {})
+    beside: Any = history.beside(known, entry.time, entry.baseline, spark)
     checks = document_of(run, CheckResults, spark)
-    violated = None if checks is None else {each.feature for each in checks.checks if each.is_violation}
+    violated = None if checks is None else examples_lost(checks.checks)
     return history.with_window(entry, beside.raw_statistics(state, violated))
 
 

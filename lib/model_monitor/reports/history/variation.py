@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -28,11 +28,13 @@ from model_monitor.reports.history.archive import (
     OF_FEATURE,
     PROFILE,
     by_feature,
+    features_from_parquet,
     from_parquet,
     parts_to_parquet,
     read_table,
 )
 from model_monitor.statistics.states import FeatureProfile, Profile
+from model_monitor.statistics.verdicts.clock import CLOCK_DAY, DAY, LOOKED_BACK, Season, Told, like_this_hour
 from model_monitor.statistics.verdicts.memory import SIGNED, Memory
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
@@ -40,11 +42,14 @@ from model_monitor.storage.files import Named, is_ours
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from model_monitor.monitors.data_quality.comparison import QualityBaseline
+
 log = logging.getLogger(__name__)
 
 HISTORY = "history.parquet"
 
 MOST_WINDOWS = 336  # Source: D4.2
+FEWEST_HOURS = 2  # of a day that windows end at, for a column to follow them
 
 _HISTORY = pa.schema(
     [
@@ -104,9 +109,13 @@ class History:
             kept = pc.and_(kept, pc.invert(later))
         return by_feature(self.table.filter(kept))
 
-    def memory(self, baseline: str) -> Memory | None:
-        """What the windows that were held against a baseline say together, by their times; None if there are none."""
-        kept = pc.and_(pc.equal(self.table["reference"], BASELINE), pc.equal(self.table["baseline"], baseline))
+    def memory(self, baseline: str, seasonal: Iterable[str] = ()) -> Memory | None:
+        """What the windows that were held against a baseline say together, by their times; None if there are none. seasonal:
+        features of which the hours are known, whose windows are held against those.
+        """
+        follows = pc.is_in(self.table["feature"], pa.array([*seasonal], pa.string()))
+        references = pc.if_else(follows, CLOCK_DAY, BASELINE)
+        kept = pc.and_(pc.equal(self.table["reference"], references), pc.equal(self.table["baseline"], baseline))
         table = self.table.filter(kept).sort_by([("time", "ascending"), ("window", "ascending")])
         if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
             return None
@@ -162,6 +171,65 @@ class History:
         found = {name: self.profile(name, time, spark) for name in references}
         return {name: profile for name, profile in found.items() if profile is not None}
 
+    def beside(
+        self, known: QualityBaseline, time: str, baseline: str, spark: SparkSession | None = None
+    ) -> QualityBaseline:
+        """What the window that ends at `time` is held against: the baseline with the windows before it, and with references that
+        are made of their states.
+        """
+        before = self.before(time)
+        references = before.profiles(known.wanted_references, time, spark)
+        past = {name: before.past(name) for name in references}
+        hours, seasons = before.clock(baseline, time, spark) if known.follows_the_clock else ({}, {})
+        memory = before.memory(baseline, [name for name, season in seasons.items() if season.learnt])
+        past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
+        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline)
+        return known.with_history({**references, **hours}, past, memory, seasons)
+
+    def clock(
+        self, baseline: str, time: str, spark: SparkSession | None = None
+    ) -> tuple[dict[str, Profile], dict[str, Season]]:
+        """What features that may follow the clock were like at the hour of the window that ends at `time`: sums of their states
+        by reference, and what is known of each.
+        """
+        ended = time_of(time)
+        entries = {
+            (ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries()
+        }
+        entries = {back: entry for back, entry in entries.items() if back <= LOOKED_BACK * DAY}
+        if len({back % DAY for back in entries}) < FEWEST_HOURS:
+            return {}, {}
+        back_of = {entry.window: back for back, entry in entries.items()}
+        told, beside = (self._told(reference, baseline, back_of) for reference in (BASELINE, CLOCK_DAY))
+        may = {name: each for name, each in told.items() if each.may_be_seasonal}
+        wanted: dict[tuple[str, str], tuple[int, ...]] = {}
+        for name in may:
+            wanted |= {(of, name): back for of, back in like_this_hour(beside.get(name), ended.month).items()}
+        backs = {each for found in wanted.values() for each in found}.intersection(entries)
+        read = {back: self._features(entries[back], may, spark) for back in backs}
+        sums: dict[str, list[FeatureProfile]] = {}
+        for (reference, name), found in wanted.items():
+            parts = [read[back][name] for back in found if name in read.get(back, ())][:MOST_SEASONS]
+            whole = _sum(parts, reference)
+            if whole is not None:
+                sums.setdefault(reference, []).append(whole)
+        found_of = {feature.name: may[feature.name].season() for feature in sums.get(CLOCK_DAY, ())}
+        began = {entry_back: entry.window.partition("/")[0] for entry_back, entry in entries.items()}
+        seasons = {name: replace(each, since=began.get(each.back)) for name, each in found_of.items()}
+        return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
+
+    def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, Told]:
+        """The windows beside a reference, by feature."""
+        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
+        table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
+        table = table.sort_by("feature")
+        names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
+        ends = np.cumsum(counts)[:-1]
+        back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
+        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SIGNED]))
+        columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
+        return {str(name): Told(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
+
     def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
         """The sum of the states of the windows that a reference names of the window that ends at `time`; None if they are not all
         there. A window in which a feature was an alarm that nobody accepted is no reference of that feature: what is mended would
@@ -195,6 +263,16 @@ class History:
         return found
 
     def _profile(self, entry: Entry, spark: SparkSession | None) -> Profile | None:
+        content = self._content(entry, spark)
+        found = None if content is None else from_parquet(*content)
+        return found if isinstance(found, Profile) else None
+
+    def _features(self, entry: Entry, names: Collection[str], spark: SparkSession | None) -> dict[str, FeatureProfile]:
+        content = self._content(entry, spark)
+        return {} if content is None else features_from_parquet(*content, names)
+
+    def _content(self, entry: Entry, spark: SparkSession | None) -> tuple[bytes, str] | None:
+        """The file with a window's states, and where it is; None if there is none any more."""
         path = join(self.folder, entry.folder, PROFILE)
         if not is_ours(entry.folder, Named.BELOW):
             return None
@@ -202,8 +280,7 @@ class History:
         if not storage.exists(path):
             log.warning("%s: is gone, and with it the window %s", path, entry.window)
             return None
-        found = from_parquet(storage.read(path), path)
-        return found if isinstance(found, Profile) else None
+        return storage.read(path), path
 
     def _bounded(self) -> History:
         kept = [entry.window for entry in self.entries()[-MOST_WINDOWS:]]

@@ -68,6 +68,7 @@ class SeenWindow:
 class Watched:
     """A monitor of a model. kind: `DATA_QUALITY`, …; empty of an entry that can't be read. since: since when it stands so.
     fault: why it was not checked. windows: the last ones. page: of its last run, from the page of all. source: what it reads.
+    note: what else the last run told.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Watched:
     windows: tuple[SeenWindow, ...] = ()
     page: str = ""
     source: str = ""
+    note: str = ""
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -89,9 +91,9 @@ class Watched:
 
     @property
     def said(self) -> str:
-        """What is wrong, in a line; empty where nothing is."""
+        """What is wrong, in a line, or what else there is to tell."""
         changed = f"{_listed(self.causes)} changed" if self.causes else ""
-        return short_name("; ".join(filter(None, (changed, self.fault))), LONGEST)
+        return "; ".join(filter(None, (changed, self.fault, self.note)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,13 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     owners, tags = (
         dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
     )
-    cells += [_time(worst.since), worst.said, bars if worst.windows else "–", ", ".join(owners), ", ".join(tags)]
+    cells += [
+        _time(worst.since),
+        short_name(worst.said, LONGEST),
+        bars if worst.windows else "–",
+        ", ".join(owners),
+        ", ".join(tags),
+    ]
     return Line(tuple(cells), Mark.BAD if worst.state is State.IN_ALERT else Mark.NONE)
 
 

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 D = TypeVar("D", bound=Document)
 
-HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}/*$")
-"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5)."""
+HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}(?:/v\d+)?/*$")
+"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5); of a table's commit the version as well."""
 
 RUNS = "_runs"
 CURRENT = "_current.json"

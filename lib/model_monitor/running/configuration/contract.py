@@ -235,6 +235,22 @@ class JobConfig(BaseModel):
         None, "Only the rows that were appended to such a table after this version, or this time."
     )
 
+    each_commit: kinds.Switch = _of_columns_in_a_window(
+        False,
+        "Whether each commit of a table since the last run is a window, compared with the commits before it.",
+        opposite="whole_window",
+    )
+
+    look_every: kinds.Period | None = _of_columns_in_a_window(
+        None,
+        "How often the window is looked at before it is over, such as PT5M; all looks share its budget.",
+        default="never",
+    )
+
+    look_until: kinds.Moment | None = _of_columns_in_a_window(
+        None, "Judge what came of the window up to this time.", default="all of it"
+    )
+
     lenient_window: kinds.Switch = _of_monitoring(
         False,
         "Whether all records of the window's hour folders are taken, whatever their own time.",
@@ -243,6 +259,10 @@ class JobConfig(BaseModel):
 
     sample: kinds.Share | None = _of_monitoring(
         None, "Share of the captured events to look at, the same ones in every run."
+    )
+
+    target_model: str | None = _of_analysis(
+        None, "Of captures of a multi-model endpoint those of this targetModel.", "NAME", default="all"
     )
 
     allow_mixed_encodings: kinds.Switch = _of_monitoring(
@@ -272,6 +292,24 @@ class JobConfig(BaseModel):
         "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
         analyses=(*_DATA_QUALITY, *_OF_QUALITY),
         opposite="show_values",
+    )
+
+    find_causes: kinds.Switch = _of_monitoring(
+        True,
+        "Whether the data is read again where something is violated, to say in which segment, and from which files, times or "
+        "clients, it is.",
+        analyses=_DATA_QUALITY,
+        opposite="without_causes",
+    )
+
+    keep_examples: kinds.Whole = _of_monitoring(
+        0,
+        "So many ids of rows behind each violated feature are kept in examples.parquet, for model-monitor rows.",
+        analyses=_DATA_QUALITY,
+    )
+
+    id_column: str | None = _of_monitoring(
+        None, "Column with the ids of rows; captured events have ids of their own.", "COLUMN", analyses=_DATA_QUALITY
     )
 
     report: kinds.Switch = _of_analysis(
@@ -390,6 +428,12 @@ class JobConfig(BaseModel):
         MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones."
     )
 
+    with_pairs: kinds.Switch = _of_columns(
+        True,
+        "Whether columns that have to do with each other are looked for in a baseline, and judged in a window.",
+        opposite="without_pairs",
+    )
+
     with_sketches: kinds.Switch | None = _of_columns(
         None,
         "Whether statistics.json holds the sketches; states/ has them anyway.",
@@ -459,6 +503,13 @@ class JobConfig(BaseModel):
     cost_matrix: kinds.Costs | None = _of_monitoring(
         None,
         "What true and false positives and negatives are worth: tp=40,fp=-5,fn=-20; business_value is their mean.",
+        analyses=(AnalysisType.ESTIMATED_QUALITY,),
+    )
+
+    error_model: str | None = _of_monitoring(
+        None,
+        "File of the model that tells how far predicted numbers are off, as ErrorModel.learnt wrote it.",
+        "FILE",
         analyses=(AnalysisType.ESTIMATED_QUALITY,),
     )
 

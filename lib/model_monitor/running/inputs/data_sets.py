@@ -29,6 +29,7 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.measures import BESIDE
 from model_monitor.monitors.explainability.analysis import AttributionBaseline
+from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, ErrorModel
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.running.configuration.bias_options import read_analysis_config
 from model_monitor.running.configuration.contract import JobConfig
@@ -74,6 +75,16 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
 def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset:
     data_format = config.dataset_format
+    errors = None
+    if not with_label and outcome_plan(config).is_regression:
+        if isinstance(data_format, CaptureFormat | MergedFormat):
+            raise BadConfiguration(
+                "dataset_format: an estimate of predicted numbers takes a table, each row its features and its prediction; write "
+                "--dataset-format csv, json or parquet, not capture or merged"
+            )
+        if config.error_model is None:
+            raise BadConfiguration(NO_ERROR_MODEL)
+        errors = ErrorModel.read(config.error_model)
     where = partial(_where, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
         halves = tuple(half for half in OUTPUTS if half in data_format.index_names)
@@ -83,12 +94,17 @@ def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset
             )
         records = LineDecoder(where(records_of(halves, options_of(config))))
         return _of_lines(engine, config, _captures(engine, config), records)
-    if isinstance(data_format, JsonFormat) and data_format.lines and not config.record_preprocessor_script:
+    if (
+        errors is None
+        and isinstance(data_format, JsonFormat)
+        and data_format.lines
+        and not config.record_preprocessor_script
+    ):
         listing = list_dataset(engine, config.dataset_source)
         return _of_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     addresses = _addresses(config) | ({} if with_label else {"label": None})
-    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), **addresses)
+    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
 def _captures(engine: Engine, config: JobConfig) -> Listing:

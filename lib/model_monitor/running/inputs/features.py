@@ -51,6 +51,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
         window_of(config),
         config.lenient_window,
         config.sample,
+        target_model=config.target_model,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
         allow_mixed_encodings=config.allow_mixed_encodings,

@@ -17,7 +17,6 @@ from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.monitors.data_quality.checks.baseline_drift import DRIFT, with_thresholds
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.monitors.data_quality.distributions import BASELINE
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.reports.alerts import read_alerts
@@ -74,7 +73,7 @@ def has_window_of_table(config: JobConfig) -> bool:
 
 def unused_window(config: JobConfig) -> str | None:
     """The sentence about a window that narrows nothing; None if there is none, or it does."""
-    if config.time_column is not None or window_of(config) is None:
+    if config.time_column is not None or config.each_commit or window_of(config) is None:
         return None
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
         return None
@@ -223,16 +222,10 @@ def with_history(
         return known
     time = moment(told[1])
     history = read_history(config.output_path, spark).before(time)
-    references = history.profiles(known.wanted_references, time, spark)
-    past = {name: history.past(name) for name in references}
-    against = baseline_id(reference_to_baseline(spark, config, monitor))
-    memory = history.memory(against)
-    past[BASELINE] = history.past(BASELINE, against, memory.suspects() if memory is not None else {})
+    beside = history.beside(known, time, baseline_id(reference_to_baseline(spark, config, monitor)), spark)
     window = window_of(config)
     start = None if window is None else window.start
-    return known.with_history(references, past, memory).with_volume(
-        told[1], history.rows(), start, history.rows(NEWEST_ROW)
-    )
+    return beside.with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
 
 
 def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:

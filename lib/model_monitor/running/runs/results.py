@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
+    from model_monitor.data.reading.dataset import Dataset
     from model_monitor.monitors.user_checks.suite import SuiteResults
 
 LEDGER = "ledger.json"
@@ -67,6 +68,8 @@ class Baseline(AsTables):
         The version of the Deequ that evaluated the state. None where the state's own formulas did, with the same results.
     judged : Judged, optional
         What became of a person's own rules. None if there were none.
+    source : callable, optional
+        Opens the rows again. None of a stream, which is read once.
 
     Examples
     --------
@@ -91,6 +94,7 @@ class Baseline(AsTables):
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
     judged: Judged | None = None
+    source: Callable[[], Dataset] | None = field(default=None, compare=False)
     known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
 
     @cached_property

@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.reading.data import Data, EngineName, read_data
@@ -132,9 +133,13 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
+    again = partial(read_data, data, dataset_format, window=window, spark=spark, engine=engine)
+    source = (
+        None if isinstance(data, Dataset | Iterator) else again
+    )  # a data set is the caller's, a stream is read once
 
     def profiled(dataset: Dataset) -> Baseline:
-        baseline = run.profiled(dataset, monitor.measures_of_baseline())
+        baseline = replace(run.profiled(dataset, monitor.measures_of_baseline()), source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
         return baseline
@@ -143,7 +148,7 @@ def run_baseline(
 
 
 def run_monitoring(
-    data: Data,
+    data: Data | Baseline,
     monitor: Monitor,
     baseline: Baseline | StoredBaseline | None,
     *,
@@ -164,7 +169,8 @@ def run_monitoring(
     Parameters
     ----------
     data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
-        The later rows, as in `run_baseline`. Columns are matched by name; those without names by position.
+        The later rows, as in `run_baseline`. Columns are matched by name; those without names by position. A `Baseline` is
+        what was scanned already: no row is read again.
     monitor : Monitor
         The one that made the baseline.
     baseline : Baseline or None
@@ -224,13 +230,15 @@ def run_monitoring(
         raise TypeError(
             f"the baseline is a {type(known).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
-    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
     end = window.end if window is not None else context.end if context is not None else None
     rules = read_expectations(expectations)
 
     def compared(dataset: Dataset) -> Findings:
         matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
         current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
+        return judged(current, dataset, matched)
+
+    def judged(current: Baseline, dataset: Dataset | None, matched: Dataset | None) -> Findings:
         results: tuple[CheckResult, ...] = ()
         runs, current, beside = current.runs, replace(current, runs=()), known
         if known is not None:
@@ -244,6 +252,8 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
+        if beside is not None and matched is not None:
+            results = monitor.pinned_down(results, current.state, beside, matched, output_path)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended
@@ -252,6 +262,9 @@ def run_monitoring(
             over = ended(results, since, moment(began) if began is not None else None)
         return _findings(monitor, current, results, beside, _hinted(monitor, current, dataset, beside, over))
 
+    if isinstance(data, Baseline):
+        return judged(data, None, None)
+    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
     return run.on_an_engine(compared, spark, engine)
 
 
@@ -360,7 +373,9 @@ def read_expectations(
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
+def _layout(dataset: Dataset | None, ledger: Ledger) -> Layout:
+    if dataset is None:  # the rows were scanned before, and their columns have names
+        return Layout(newest=ledger.newest)
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit)
@@ -375,6 +390,7 @@ def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
             return known
     found: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
     found = found.with_parts(baseline.variation) if baseline.variation is not None else found
+    found = found.with_source(baseline.source) if baseline.source is not None else found
     baseline.known[:] = [(monitor, found)]
     return found
 
@@ -414,12 +430,12 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
 
 
 def _hinted(
-    monitor: Monitor, current: Baseline, dataset: Dataset, known: StoredBaseline | None, over: tuple[Hint, ...] = ()
+    monitor: Monitor, current: Baseline, data: Dataset | None, known: StoredBaseline | None, over: tuple[Hint, ...] = ()
 ) -> tuple[Hint, ...]:
     """What looks wrong with the data, and which alarms are over; the log says both as well."""
     hints = (
         *over,
-        *monitor.hints(current.state, _layout(dataset, current.ledger), known),
+        *monitor.hints(current.state, _layout(data, current.ledger), known),
         *monitor.answered(current.judged, current.checks)[1],
     )
     for hint in hints:

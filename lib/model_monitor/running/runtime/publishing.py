@@ -20,6 +20,7 @@ from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
 from model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
+from model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.reports.alerts import (
     AlertRule,
@@ -116,7 +117,21 @@ def _context(config: JobConfig, time: datetime) -> MetricContext:
     return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
-# What a monitoring job leaves to those that follow: how its window varied.
+# What a monitoring job leaves to those that follow: its files, and how its window varied.
+
+
+def put_in_place(
+    findings: Findings, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
+) -> Run:
+    """Publish the files of a window, and enter it into the history. reference: where its baseline lies.
+
+    Raises OutputFailed if they can't be written.
+    """
+    as_service = config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
+    omit_empty = config.omit_empty_violations or as_service
+    run = findings.write(config.output_path, spark, omit_empty=omit_empty, baseline=reference)
+    remember(findings, run, config, spark, reference)
+    return run
 
 
 def remember(
@@ -129,7 +144,7 @@ def remember(
     told, known = window_told(config), findings.known
     if told is None or known is None or config.replays_service:
         return
-    violated = {each.feature or "" for each in findings.results if each.status is CheckStatus.VIOLATED}
+    violated = examples_lost(findings.results)
     window, newest = window_of(config), findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
     found = known.raw_statistics(findings.current.state, violated, age)
@@ -279,6 +294,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     given = window_of(config)
     began = moment(given.start if given is not None else time)
     since = list(since_of(findings.results, began).items())[:MOST_KEPT]
+    violated = [each for each in findings.results if each.is_violation]
     return MonitoredWindow(
         window=name,
         time=moment(time),
@@ -286,6 +302,8 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         run_id=run.run_id,
         records=findings.current.ledger.kept,
         since=dict(since) or None,
+        recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
+        lasting=any(each.since and each.status is not CheckStatus.VIOLATED for each in findings.results) or None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -16,14 +16,15 @@ from typing import Any, TextIO
 from model_monitor.documents.alerts import AlertStatus
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
-from model_monitor.reports.alerts import deliver
+from model_monitor.reports.alerts import deliver, read_destinations
 from model_monitor.reports.history_page import command as reports
 from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of, trace_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
-from model_monitor.running.scheduling.fleet import Entry, read_fleet
-from model_monitor.running.scheduling.plan import Plan, model_of
+from model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
+from model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet
+from model_monitor.running.scheduling.plan import JobCommand, Plan, model_of
 from model_monitor.running.scheduling.record import (
     LISTED,
     MOST_LISTED,
@@ -43,7 +44,7 @@ from model_monitor.running.scheduling.runs import (
     start_process,
 )
 from model_monitor.running.scheduling.schedules import run_windows
-from model_monitor.running.scheduling.side_by_side import Turns, side_by_side
+from model_monitor.running.scheduling.side_by_side import Turns, cores, side_by_side
 from model_monitor.running.scheduling.watching import tell_and_show, watched_of
 
 log = logging.getLogger(__name__)
@@ -94,14 +95,16 @@ def run_due(
     launch: Launch = start_process,
     now: Now = utc_now,
     environment: Environment | None = None,
+    fleet: Fleet | None = None,
 ) -> int:
     """Run what is due of each schedule; one that can't be run keeps none of the others from it.
 
+    fleet: whose entries they are, in place of those of files.
     The exit status: of the first run that did not complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if
     runs are overdue that this call was not to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
-    fleet = read_fleet(request.files)
+    fleet = fleet or read_fleet(request.files)
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_of_entry, calls=calls)
     done = side_by_side(step, fleet.entries, request.at_once)
@@ -112,6 +115,27 @@ def run_due(
         watched = [watched_of(each.entry, each.record, now(), request.page.parent) for each in done]
         out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
     return next((each.status for each in done if each.status), int(ExitStatus.COMPLETED))
+
+
+def watch_tables(
+    pattern: str,
+    warehouse: str | None,
+    output: Path,
+    out: TextIO,
+    *,
+    sinks: str = "",
+    at_once: int | None = None,
+    now: Now = utc_now,
+) -> int:
+    """Look at what came of every table that fits, and write the page of all. Raises as `fleet_of_tables`."""
+    start_logging()
+    try:
+        fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks))
+    except ValueError as error:
+        raise BadConfiguration(f"--sink {error}") from error
+    page = output / "index.html"
+    request = Request((), output / STATE, history=True, at_once=at_once or cores(), page=page)
+    return run_due(request, out, now=now, fleet=fleet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +206,17 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
         statuses = [status for _, (_, status) in runs]
         if statuses and request.history:
             _write_history(plan)
+        if look := plan.look(now()):
+            log.info(
+                "%s: a look at the window under way ended with %d", plan.name, calls.turns.taking(_looking(calls))(look)
+            )
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return _of_process(failed), record, bool(statuses) or request.as_json
+
+
+def _looking(calls: _Calls) -> Callable[[JobCommand], int]:
+    return lambda look: calls.launch(look, lambda **members: None)
 
 
 def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:

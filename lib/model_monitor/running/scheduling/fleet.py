@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from model_monitor.reports.alerts import Destination, read_destinations
+from model_monitor.reports.history.baselines import hours_from_the_latest
 from model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, plan_of, read_plan
 from model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from model_monitor.storage.files import Named, is_ours
@@ -27,6 +29,8 @@ HOURLY_FOLDER = "%Y/%m/%d/%H"
 
 MEMBERS = ("defaults", "entries", "sinks")
 
+HOURS_LOOKED_AT, FILES_LOOKED_AT, BYTES_LOOKED_AT = 24, 4, 2**18  # for the models of a multi-model endpoint
+_TARGET_MODEL = re.compile(rb'"targetModel"\s*:\s*("[^"\\]+")')
 _YEAR = re.compile(r"\d{4}")
 
 
@@ -138,9 +142,10 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) ->
         other = f"{path}: entries[{place}] has a member of another kind than docs/schedules.md#a-fleet shows"
         yield Entry(name, fault=BadDocument(other))
         return
-    for variant in variants or [""]:
-        own = f"{name}-{variant}" if variant not in ("", USUAL_VARIANT) else name
-        told = [{**job, "variables": _of_variant(job["variables"], variant, own)} for job in jobs]
+    for variant, model in _split(variants or [""], jobs[0]["variables"], path.parent):
+        parts = (name, variant if variant != USUAL_VARIANT else "", re.sub(r"[^\w.-]", "-", model))
+        own = "-".join(filter(None, parts))
+        told = [{**job, "variables": _of_variant(job["variables"], variant, own, model)} for job in jobs]
         try:
             text = json.dumps(whole | {"name": own, "jobs": told})
             yield Entry(own, plan_of(Schedule.from_json(text, f"{path}: {own}"), path))
@@ -154,7 +159,7 @@ def _texts(variables: Mapping[str, Any], name: str) -> dict[str, str]:
     return {key: text.replace("{name}", name) for key, text in texts.items()}
 
 
-def _of_variant(variables: Mapping[str, str], variant: str, own: str) -> dict[str, str]:
+def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str) -> dict[str, str]:
     """The variables of a variant's job, whose captures and results lie in folders of its own; those of the usual one are the
     endpoint's, whoever comes beside it. own: what its entry is called, `{entry}`.
     """
@@ -166,6 +171,8 @@ def _of_variant(variables: Mapping[str, str], variant: str, own: str) -> dict[st
         texts["dataset_source"] = join(texts["dataset_source"], variant)
     if variant not in ("", USUAL_VARIANT):
         texts["output_path"] = join(texts["output_path"], variant)
+    if model:
+        texts |= {"target_model": model, "output_path": join(texts["output_path"], re.sub(r"[^\w.-]", "-", model))}
     return {MODEL: own, **texts}
 
 
@@ -180,6 +187,33 @@ def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
     except BadInput:
         return []  # which is the job's to say
     return [each for each in names if not _YEAR.fullmatch(each) and is_ours(each, Named.WORD)]
+
+
+def _split(variants: Sequence[str], variables: Mapping[str, str], folder: Path) -> Iterator[tuple[str, str]]:
+    """Each variant, with each model that a multi-model endpoint was called for in the latest hours; "" for no such models."""
+    source = variables.get("dataset_source", "")
+    top = source if "://" in source else str(folder / source)
+    is_split = variables.get("dataset_format") == "capture" and "target_model" not in variables and opens_here(top)
+    for variant in variants:
+        models = (
+            _target_models(join(top, variant) if variant else top) if is_split and "output_path" in variables else []
+        )
+        yield from ((variant, model) for model in models or [""])
+
+
+def _target_models(top: str) -> list[str]:
+    """The `targetModel` of the events in the beginnings of the latest captures."""
+    storage, found = storage_of(top), set[str]()
+    try:
+        for hour in islice(hours_from_the_latest(storage, top), HOURS_LOOKED_AT):
+            for file in storage.list_files(f"{top}{hour}")[:FILES_LOOKED_AT]:
+                lines = storage.read(file.path, BYTES_LOOKED_AT).splitlines()
+                found |= {json.loads(name) for line in lines for name in _TARGET_MODEL.findall(line)}
+            if not found:
+                return []
+    except MonitorError:
+        return []  # which is the job's to say
+    return sorted(found)
 
 
 # What entries are to each other.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from pathlib import Path
@@ -113,6 +113,11 @@ class Plan:
         """Whether a first run without data is no run: its schedule may have begun before the traffic."""
         return self.clock is not None
 
+    @property
+    def looks_at_commits(self) -> bool:
+        """Whether its runs tell of commits of a table, each a window."""
+        return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
+
     def env_file(self, job: ScheduledJob) -> Path | None:
         """Where the variables of a job are, if a file has them."""
         return None if job.env_file is None else self.folder / job.env_file
@@ -150,6 +155,20 @@ class Plan:
             given["output_path"],
             None if longest is None else longest + GRACE_SECONDS,
         )
+
+    def look(self, now: datetime) -> JobCommand | None:
+        """A look at the window that is under way; None if the entry's one job wants none (`look_every`), or none is due."""
+        text = self._given(self.entry.jobs[-1]).get("look_every")
+        if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
+            return None
+        every = read_offset(text, f"{self.file}: look_every")
+        scheduled = self.clock.latest(now) + self.clock.period(now)
+        window = self.window(scheduled)
+        until = window.start + (now - self.delay - window.start) // every * every if every > timedelta(0) else now
+        if not window.start < until < window.end:
+            return None
+        command = self.command(self.entry.jobs[-1], scheduled)
+        return replace(command, words=(*command.words, f"{flag_of('look_until')}={moment(until)}"))
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, the one that monitors.

@@ -100,11 +100,12 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
 
 def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime]:
     latest = now - plan.delay
-    if plan.clock is None:
-        if not past.executions:
-            yield plan.starts or _time(past.since)
-        return
     begun = times_of(past.executions) + [_time(time) for time in (past.without_data,) if time]
+    if plan.clock is None:
+        once = plan.starts or _time(past.since)
+        if once > max(begun, default=once - A_MOMENT):
+            yield once
+        return
     after = max(begun, default=_beginning(plan, plan.clock, past) - A_MOMENT)
     yield from plan.clock.times(after, latest)
 

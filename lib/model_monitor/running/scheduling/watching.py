@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -58,8 +59,9 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
     is_alert = alerts.status is AlertStatus.IN_ALERT
     state = State.IN_ALERT if is_alert else State.FAILED if failure or fault else State.OK if windows else State.WAITING
     since = _alert_since(alerts) if is_alert else failed_since
-    page = _page(plan, last, folder)
-    return replace(known, state=state, since=since, fault=fault or failure, windows=windows, page=page)
+    page, fault = _page(plan, last, folder), fault or failure
+    note = _in_a_line(last.exit_message or "") if last and plan.looks_at_commits and not fault else ""
+    return replace(known, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
 
 def _alerts(plan: Plan) -> tuple[Alerts, str]:
@@ -96,12 +98,13 @@ def _page(plan: Plan, last: Execution | None, folder: Path) -> str:
     """The page of a run as seen from a folder; empty where there is none, or elsewhere than on this machine."""
     if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
         return ""
-    path = os.path.abspath(plan.folder / urlparse(last.output_path).path / "report.html")
-    return os.path.relpath(path, folder.absolute()) if os.path.exists(path) else ""
+    names = ("report.html", "history.html")  # of a table, whose windows have folders of their own
+    paths = (os.path.abspath(plan.folder / urlparse(last.output_path).path / name) for name in names)
+    return next((os.path.relpath(path, folder.absolute()) for path in paths if os.path.exists(path)), "")
 
 
 def _in_a_line(text: str) -> str:
-    return " ".join(text.removeprefix("Error: ").split())
+    return " ".join(re.sub(r"^(Error|Completed\w*): ", "", text).split())
 
 
 # The page, and the messages.

@@ -206,9 +206,16 @@ def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parame
 
 
 @upgrades("outcomes", 1)
-def _without_residuals(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had no residuals."""
+@upgrades("outcomes", 2)
+def _without_last(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had no residuals, and version 2 no scores of classes."""
     return parameters, payload + joined([b""])
+
+
+@upgrades("estimated_outcomes", 1)
+def _of_two_classes(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had neither scores of many classes nor errors of numbers."""
+    return parameters, payload + joined([b"", b""])
 
 
 MAGIC = b"SMMS"
@@ -331,11 +338,13 @@ STATES: dict[str, type[State]] = {}
 LATER: Mapping[str, str] = {
     "attributions": "attributions",
     "block_sums": "blocks",
+    "class_scores": "scores",
     "confusion": "scores",
     "contingency": "contingency",
     "estimated_outcomes": "estimated",
     "offences": "offences",
     "outcomes": "outcomes",
+    "pairs": "pairs",
     "regression": "blocks",
     "scores": "scores",
     "segments": "segments",

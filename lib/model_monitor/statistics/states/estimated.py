@@ -7,39 +7,51 @@ from hashlib import sha256
 from typing import ClassVar
 
 from model_monitor.errors import BadState
+from model_monitor.statistics.states.blocks import RegressionSums
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.outcomes import Outcomes
-from model_monitor.statistics.states.scores import ScoreCounts
+from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class EstimatedOutcomes(State):
     """predictions: outcomes whose labels are their own predictions, so that `scores` has rows by score and predicted class.
-    reference: the baseline's rows by score and label, at as few scores as say the same.
+    reference: the baseline's rows by score and label, at as few scores as say the same; of_classes: those of many classes, each
+    against the rest. of_errors: of predicted numbers, whose labels are off by the error that is to be expected: errors as they
+    were, in the place of labels, beside those that were expected.
     """
 
     KIND: ClassVar[str] = "estimated_outcomes"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     predictions: Outcomes = field(default_factory=Outcomes)
     reference: ScoreCounts = field(default_factory=ScoreCounts)
+    of_classes: ClassScores = field(default_factory=ClassScores)
+    of_errors: RegressionSums = field(default_factory=RegressionSums)
 
     def __add__(self, other: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if they were estimated by unequal baselines, or their plans differ."""
-        digests = (sha256(each.reference.to_bytes()).hexdigest()[:12] for each in (self, other))
+        digests = (sha256(joined(each.known())).hexdigest()[:12] for each in (self, other))
         require_equal(self.KIND, "the baseline's digest", *digests)
-        return EstimatedOutcomes(self.predictions + other.predictions, self.reference)
+        return EstimatedOutcomes(self.predictions + other.predictions, self.reference, self.of_classes, self.of_errors)
+
+    def known(self) -> tuple[bytes, bytes, bytes]:
+        """What is known of the baseline, as bytes; none of classes and of errors that there are not."""
+        of_classes = self.of_classes.to_bytes() if self.of_classes.of_class else b""
+        return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.rows.any() else b""
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Both states, each after its length."""
-        return {}, joined([self.predictions.to_bytes(), self.reference.to_bytes()])
+        """The states, each after its length."""
+        return {}, joined([self.predictions.to_bytes(), *self.known()])
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
         blobs = split(cls.KIND, payload)
-        if len(blobs) != 2:
+        if len(blobs) != 4:
             raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no two states"
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no four states"
             )
-        return cls(Outcomes.from_bytes(blobs[0]), ScoreCounts.from_bytes(blobs[1]))
+        of_classes = ClassScores.from_bytes(blobs[2]) if blobs[2] else ClassScores()
+        of_errors = RegressionSums.from_bytes(blobs[3]) if blobs[3] else RegressionSums()
+        return cls(Outcomes.from_bytes(blobs[0]), ScoreCounts.from_bytes(blobs[1]), of_classes, of_errors)

@@ -11,20 +11,23 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.statistics.states.blocks import Blocks, BlockSums, Keys, Numbers, RegressionSums, blocks_of, summed
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
-from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
 from model_monitor.statistics.states.scores import (
+    MOST_SCORED,
     SCORE_LIMIT,
+    ClassScores,
     ConfusionCounts,
     ScoreCounts,
     ScoreCountsBuilder,
     probability_sums,
 )
+from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
 
 ClassKey: TypeAlias = float | str  # what all texts of one class have in common: a number, or a text
 DEFAULT_POSITIVES = ("1", "true")  # the positive class where none is named
@@ -142,11 +145,12 @@ class Outcomes(State):
 
     confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
     problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
-    regressions, label less prediction; of no rows where older releases scanned some.
+    regressions, label less prediction; of no rows where older releases scanned some. class_scores: of many classes,
+    where rows have the probabilities of all.
     """
 
     KIND: ClassVar[str] = "outcomes"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     plan: OutcomePlan = field(default_factory=lambda: OutcomePlan(ProblemType.REGRESSION))
     item_count: int = 0
@@ -156,6 +160,7 @@ class Outcomes(State):
     probabilities: BlockSums = field(default_factory=BlockSums)
     values: BlockSums = field(default_factory=BlockSums)
     residuals: KllSketch = field(default_factory=KllSketch)
+    class_scores: ClassScores = field(default_factory=ClassScores)
 
     @classmethod
     def zero(cls, plan: OutcomePlan) -> Outcomes:
@@ -172,7 +177,8 @@ class Outcomes(State):
 
         Raises BadState if they were made by unequal plans.
         """
-        require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
+        if self.plan != other.plan:
+            require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
         return Outcomes(
             self.plan,
             self.item_count + other.item_count,
@@ -182,6 +188,7 @@ class Outcomes(State):
             self.probabilities + other.probabilities,
             self.values + other.values,
             self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
+            self.class_scores + other.class_scores,
         )
 
     @property
@@ -193,15 +200,17 @@ class Outcomes(State):
         """Those of its states, each after its length."""
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
         residuals = self.residuals.to_bytes() if self.residuals.count else b""
-        payload = joined([*(state.to_bytes() for state in states), residuals])
+        is_scored = self.class_scores.of_class or self.class_scores.overflowed
+        of_classes = self.class_scores.to_bytes() if is_scored else b""
+        payload = joined([*(state.to_bytes() for state in states), residuals, of_classes])
         return {"plan": self.plan.to_json(), "item_count": self.item_count}, payload
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
         blobs = split(cls.KIND, payload)
-        if len(blobs) != 6 or "plan" not in parameters:
+        if len(blobs) != 7 or "plan" not in parameters:
             raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no six states"
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no seven states"
             )
         return cls(
             OutcomePlan.from_json(parameters["plan"]),
@@ -212,6 +221,7 @@ class Outcomes(State):
             BlockSums.from_bytes(blobs[3]),
             BlockSums.from_bytes(blobs[4]),
             KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
+            ClassScores.from_bytes(blobs[6]) if blobs[6] else ClassScores(),
         )
 
     def contradiction(self) -> str | None:
@@ -238,6 +248,7 @@ class OutcomeBuilder:
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()
+        self._class_scores = ClassScoresBuilder(plan.score_limit)
         self._pending: list[_Rows] = []
         self._pending_rows = 0
         self._rows = 0
@@ -249,6 +260,7 @@ class OutcomeBuilder:
         scores: Numbers | None = None,
         keys: Keys | None = None,
         values: Numbers | None = None,
+        of_classes: pa.ListArray | None = None,
     ) -> None:
         """Take rows that have all that the plan asks for; what it does not ask for may be None.
 
@@ -256,6 +268,7 @@ class OutcomeBuilder:
         scores: from 0 to 1.
         keys: a hash of what identifies each row; None: the rows are numbered.
         values: shape (rows, the user's metrics); NaN: the metric has no value for this row.
+        of_classes: of each row the probability of each class by its name, null where only one is known.
         """
         rows = len(labels)
         if not rows:
@@ -263,7 +276,7 @@ class OutcomeBuilder:
         if keys is None:
             keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
         self._rows += rows
-        batch = _Rows(labels, predictions, scores, blocks_of(keys), values)
+        batch = _Rows(labels, predictions, scores, blocks_of(keys), values, of_classes)
         start = 0
         while start < rows:
             taken = min(rows - start, _CHUNK_ROWS - self._pending_rows)
@@ -276,7 +289,8 @@ class OutcomeBuilder:
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
         self._fold()
-        return replace(self._state, scores=self._scores.state(), residuals=self._residuals.state())
+        found = replace(self._state, scores=self._scores.state(), residuals=self._residuals.state())
+        return replace(found, class_scores=self._class_scores.state())
 
     def _fold(self) -> None:
         if not self._pending:
@@ -297,6 +311,8 @@ class OutcomeBuilder:
                 part = replace(part, probabilities=probability_sums(_numbers(chunk.scores), happened, chunk.blocks))
                 if self._plan.is_binary:
                     self._scores.update(_numbers(chunk.scores), happened)
+                elif chunk.of_classes is not None:
+                    self._class_scores.update(chunk.of_classes, chunk.labels)
         if self._plan.values:
             part = replace(part, values=_value_sums(self._plan.values, _numbers(chunk.values), chunk.blocks))
         self._state += part
@@ -321,6 +337,38 @@ class OutcomeBuilder:
         return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
 
 
+class ClassScoresBuilder:
+    """Scores of classes that take rows; the result does not depend on how they are cut into calls."""
+
+    def __init__(self, limit: int = SCORE_LIMIT) -> None:
+        self._limit = limit
+        self._of_class: dict[str, ScoreCountsBuilder] = {}
+        self._overflowed = False
+
+    def update(self, of_classes: pa.ListArray, labels: Texts) -> None:
+        """Take rows: the probability of each class by name, and the label."""
+        pairs = of_classes.flatten()
+        if self._overflowed or not len(pairs):
+            return
+        names, scores = pairs.field(0).dictionary_encode(), _numbers(pairs.field(1))
+        rows, codes = pc.list_parent_indices(of_classes).to_numpy(), names.indices.to_numpy()
+        encoded = labels.dictionary_encode()
+        keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
+        of_labels = encoded.indices.to_numpy()
+        for number, name in enumerate(names.dictionary.to_pylist()):
+            here, key = codes == number, class_key(name)
+            same = np.array([each == key for each in keys], dtype=bool)
+            builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
+            builder.update(scores[here], same[of_labels[rows[here]]])
+        if len(self._of_class) > MOST_SCORED:
+            self._overflowed, self._of_class = True, {}
+
+    def state(self) -> ClassScores:
+        """The scores of all rows so far."""
+        found = {name: builder.state() for name, builder in self._of_class.items()}
+        return ClassScores.limited(found, overflowed=self._overflowed)
+
+
 class _Rows(NamedTuple):
     """Some rows: members as in `OutcomeBuilder.update`, and the block of each row."""
 
@@ -329,6 +377,7 @@ class _Rows(NamedTuple):
     scores: Any
     blocks: Blocks
     values: Any
+    of_classes: Any
 
     def part(self, start: int, end: int) -> _Rows:
         """The rows from `start` to before `end`."""

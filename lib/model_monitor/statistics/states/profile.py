@@ -37,6 +37,7 @@ class Measures:
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     expected: the plan of a person's own rules; None without any.
     segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
+    finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
     """
 
     accept_exponents: bool = True
@@ -47,6 +48,8 @@ class Measures:
     expected: Any = None
     segments: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    finds_pairs: bool = False
+    pairs: tuple[str, ...] = ()
 
 
 S = TypeVar("S", bound=State)

@@ -24,8 +24,8 @@ R = TypeVar("R", bound="Repeats")
 class Repeats(State):
     """The different hashes below 2^53 / 2^level, ascending, and how often each occurs: all of them while they are few.
 
-    Whether a hash is kept depends on itself and the level alone, and the level on the different hashes alone: states add in any
-    order. Source: Flajolet 1990, "On adaptive sampling".
+    Whether a hash is kept depends on itself and the level alone, and the level on the different hashes alone: states add in
+    any order. Source: Flajolet 1990, "On adaptive sampling".
     """
 
     KIND: ClassVar[str] = "repeats"

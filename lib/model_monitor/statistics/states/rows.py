@@ -202,12 +202,20 @@ class Run:
     """Some neighbouring rows. lot: the runs with the smallest ones are kept. rows: how many.
 
     numbers: the present cells as doubles; empty if not all of them are numbers. hashes: of the present cells of a text column.
+    present: which of the rows have a cell, a bit each; empty if all have.
     """
 
     lot: float
     rows: int
     numbers: bytes = b""
     hashes: bytes = b""
+    present: bytes = b""
+
+    def rows_present(self) -> NDArray[np.bool_]:
+        """Of each row whether it has a cell."""
+        if not self.present:
+            return np.ones(self.rows, bool)
+        return np.unpackbits(np.frombuffer(self.present, np.uint8), count=self.rows).astype(bool)
 
 
 def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -233,17 +241,21 @@ class RowRuns(State):
         return RowRuns(tuple(both[:MOST_RUNS]))
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Of each run its lot, its rows, how many numbers there are, numbers, hashes."""
+        """Of each run its lot, its rows, how many numbers there are, numbers, hashes; then of each which rows are present."""
         parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
-        return {}, joined(parts)
+        return {}, joined((*parts, *(run.present for run in self.runs)))
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
         runs = []
-        for part in split(cls.KIND, payload):
+        parts = split(cls.KIND, payload)
+        parts, present = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+        for part, bits in zip(parts, present, strict=True):
             lot, rows, numbers = _HEAD.unpack_from(part)
             end = _HEAD.size + 8 * numbers
             if not 0 <= numbers <= rows or len(part) - end not in range(0, 8 * rows + 1, 8):
                 raise BadState(f"state bytes: a part of {cls.KIND!r} has other values than rows")
-            runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:]))
+            if len(bits) not in (0, -(-rows // 8)):
+                raise BadState(f"state bytes: a part of {cls.KIND!r} has other rows")
+            runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:], bits))
         return cls(tuple(runs))

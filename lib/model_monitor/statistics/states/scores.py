@@ -5,6 +5,7 @@ Scores are counted exactly while they are few, else in fine bins.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
-from model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
+from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 
 CLASS_LIMIT = 1000  # most different labels and predictions together; more are no classes but numbers or names
 
@@ -252,6 +253,57 @@ def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
 def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
     """The counts added up by place; bincount adds doubles, which are exact up to 2^53."""
     return np.bincount(places, counts, minlength=size).astype(np.int64)
+
+
+MOST_SCORED = 30
+"""Classes of which each is counted against the rest; a state of more has up to 400 kB for each."""
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassScores(State):
+    """One class against the rest: of each class, rows by its probability, positive where the row is of it.
+
+    overflowed: whether there were more classes than MOST_SCORED; then nothing is known.
+    """
+
+    KIND: ClassVar[str] = "class_scores"
+    VERSION: ClassVar[int] = 1
+
+    of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
+    overflowed: bool = False
+
+    def __add__(self, other: ClassScores) -> ClassScores:
+        """Raises BadState if the limits of a class differ."""
+        found = dict(self.of_class)
+        for name, counts in other.of_class.items():
+            found[name] = found[name] + counts if name in found else counts
+        return ClassScores.limited(found, overflowed=self.overflowed or other.overflowed)
+
+    @classmethod
+    def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
+        """The scores of these classes, of none where there are too many."""
+        overflowed = overflowed or len(of_class) > MOST_SCORED
+        return cls({} if overflowed else of_class, overflowed)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The counts of each class after their length, in the order of the names."""
+        names = sorted(self.of_class)
+        parameters = {"classes": json.dumps(names, ensure_ascii=False), "overflowed": int(self.overflowed)}
+        return parameters, joined(self.of_class[name].to_bytes() for name in names)
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
+        names, blobs = json.loads(parameters.get("classes", "[]")), split(cls.KIND, payload)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
+            raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")
+        counts = dict(zip(names, map(ScoreCounts.from_bytes, blobs), strict=True))
+        return cls(counts, bool(parameters.get("overflowed")))
+
+    def contradiction(self) -> str | None:
+        if self.overflowed and self.of_class:
+            return "there are counts beside an overflow"
+        return "it has too many classes" if len(self.of_class) > MOST_SCORED else None
 
 
 CALIBRATION_BINS = 10

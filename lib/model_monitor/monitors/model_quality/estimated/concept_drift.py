@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.page import number_text
-from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, compact
-from model_monitor.monitors.model_quality.estimated.estimation import SEED, Cells, Numbers, differences
-from model_monitor.monitors.model_quality.estimated.estimation import values_of as values_of_metrics
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence
+from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, check_classes, compact
+from model_monitor.monitors.model_quality.estimated.estimation import (
+    SEED,
+    Cells,
+    Numbers,
+    differences,
+    expected_of,
+    of_many,
+    of_two,
+    values_of,
+)
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
 from model_monitor.monitors.model_quality.page import CONCEPT_DRIFT
 from model_monitor.monitors.protocol import Finding
-from model_monitor.statistics.states.scores import ScoreCounts
+from model_monitor.statistics.states.outcomes import class_key
+from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from model_monitor.statistics.verdicts.multiplicity import POWER
 
@@ -64,14 +73,30 @@ class ConceptDrift:
         return max(abs(self.flips), abs(self.shift))
 
 
+Scored = BinaryEvidence | MulticlassEvidence
+
+
 def can_be_judged(before: object, now: object) -> bool:
-    """Whether both sides are evidence of two classes with scores, of which the baseline's are probabilities."""
-    sides = (before, now)
-    if not all(isinstance(side, BinaryEvidence) and side.scores is not None for side in sides):
+    """Whether both sides are evidence of classes with scores, of which the baseline's are probabilities."""
+    if not isinstance(before, Scored) or type(before) is not type(now) or not isinstance(now, Scored):
         return False
-    assert isinstance(before, BinaryEvidence)
-    assert before.scores is not None
-    return check_calibration(before.scores).problem is None
+    if before.scores is None or now.scores is None:
+        return False
+    if isinstance(before.scores, ScoreCounts):
+        return check_calibration(before.scores).problem is None
+    return check_classes(ClassScores(dict(zip(before.classes, before.scores, strict=True)))).problem is None
+
+
+def sides_of(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCounts]]:
+    """The scores of both sides: those of two classes, or of each class against the rest that both sides know."""
+    assert before.scores is not None  # `can_be_judged`
+    assert now.scores is not None
+    if isinstance(before, BinaryEvidence) or isinstance(now, BinaryEvidence):
+        return [(before.scores, now.scores)]  # type: ignore[list-item]  # both are of two classes
+    known = dict(zip(map(class_key, before.classes), before.scores, strict=True))
+    here = zip(map(class_key, now.classes), now.scores, strict=True)
+    pairs = [(known[key], scores) for key, scores in here if key in known]
+    return [pair for pair in pairs if all(len(side.scores) for side in pair)]
 
 
 def drift_of(
@@ -126,20 +151,29 @@ def _sums(hits: NDArray[Any], rows: NDArray[Any], promise: Numbers) -> Numbers:
     return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])
 
 
-def judged(before: BinaryEvidence, now: BinaryEvidence, level: float, groups: float = 1.0) -> CheckResult:
+def worst_of(sides: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float = 1.0) -> ConceptDrift | None:
+    """The least likely drift of any class, its p for all classes together (Bonferroni), and what is seen of each."""
+    each_level = level / len(sides)
+    found = [drift for side in sides if (drift := drift_of(*side, each_level, groups=groups)) is not None]
+    if not found:
+        return None
+    worst = min(found, key=lambda drift: drift.p)
+    return replace(worst, p=min(1.0, worst.p * len(sides)), smallest=max(drift.smallest for drift in found))
+
+
+def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
     """The check of a window with labels, with the sentence that says which kind of change it is. groups: how many rows count as
     one."""
-    assert before.scores is not None  # `can_be_judged`
-    assert now.scores is not None
-    drift = drift_of(before.scores, now.scores, level, groups=groups)
+    sides = sides_of(before, now)
+    drift = worst_of(sides, level, groups)
     if drift is None:
-        rows = min(uncertain_rows(before.scores, side) for side in (before.scores, now.scores))
+        rows = max((min(uncertain_rows(known, side) for side in (known, here)) for known, here in sides), default=0.0)
         return _finding(
             CheckStatus.CANNOT_TELL, before, now, reason=TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN)
         )
-    metric, real, told, apart = _headline(before.scores, now)
+    metric, real, told, apart = _headline(before, now)
     words = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
-    is_moved = _moved(before.scores, now.scores)
+    is_moved = any(_moved(*side) for side in sides)
     numbers = {
         "observed": real - told,
         "interval": apart,
@@ -152,7 +186,7 @@ def judged(before: BinaryEvidence, now: BinaryEvidence, level: float, groups: fl
         return _finding(
             CheckStatus.VIOLATED, before, now, reason=said, description=said, change=CHANGED.format(**words), **numbers
         )
-    lost = values_of_metrics(before, None)[metric] - told
+    lost = values_of(before)[metric] - told
     half = (apart[1] - apart[0]) / 2
     said = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
     said = (said if is_moved else AS_IT_WAS) + UNSEEN.format(smallest=drift.smallest)
@@ -160,28 +194,39 @@ def judged(before: BinaryEvidence, now: BinaryEvidence, level: float, groups: fl
     return _finding(status, before, now, reason=said, **numbers)
 
 
-def _finding(status: CheckStatus, before: BinaryEvidence, now: BinaryEvidence, **members: object) -> CheckResult:
+def _finding(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:
     found = Finding(status, 0.0, n=before.rows, m=now.rows, **members)  # type: ignore[arg-type]
     return found.result(CONCEPT_DRIFT, metric=METRIC)
 
 
-def _headline(reference: ScoreCounts, now: BinaryEvidence) -> tuple[str, float, float, tuple[float, float]]:
+def _headline(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:
     """Accuracy, or the area where no threshold of the score tells predictions: its name, its realised and its estimated value,
-    and the 95 % interval of their difference.
+    and the 95 % interval of their difference. Of many classes it is the mean area of each against the rest.
     """
+    reference = [known for known, _ in sides_of(before, now)]
+    if isinstance(now, BinaryEvidence):
+        metric, binary = _by_threshold(now)
+        cells, believed = [binary], of_two()
+    else:
+        cells = [Cells.of(here) for _, here in sides_of(before, now)]
+        metric, believed = "macro_auc", of_many((), np.zeros(len(cells), np.int64))
+    expected = expected_of(cells, reference, believed)
+    told, real = (values_of(each)[metric] for each in (expected, now))
+    drawn = differences(cells, reference, believed, {metric: told}, None, SEED)[metric]
+    drawn = drawn[np.isfinite(drawn)]
+    middle, reach = real - told - float(drawn.mean()), 1.96 * float(drawn.std())
+    return metric, real, told, (middle - reach, middle + reach)
+
+
+def _by_threshold(now: BinaryEvidence) -> tuple[str, Cells]:
+    """What can be told of labelled scores: the accuracy where a threshold of the score tells predictions, and the cells."""
     assert now.scores is not None
     total = now.scores.negatives + now.scores.positives
     above = np.cumsum(total[::-1])[::-1] - total  # rows with a higher score
     taken = np.clip(now.matrix[:, 1].sum() - above, 0, total).astype(np.int64)
     right = float((now.scores.positives * np.divide(taken, total)).sum())
     metric = "accuracy" if abs(right - now.true_positives) < 1 + total[(taken > 0) & (taken < total)].sum() else "auc"
-    cells = Cells(now.scores.scores, np.stack([total - taken, taken]))
-    expected = cells.evidence(cells.rows * Calibration.of(reference)(cells.scores))
-    told, real = (values_of_metrics(each, None)[metric] for each in (expected, now))
-    drawn = differences(cells, reference, {metric: told}, None, SEED)[metric]
-    drawn = drawn[np.isfinite(drawn)]
-    middle, reach = real - told - float(drawn.mean()), 1.96 * float(drawn.std())
-    return metric, real, told, (middle - reach, middle + reach)
+    return metric, Cells(now.scores.scores, np.stack([total - taken, taken]))
 
 
 def _moved(before: ScoreCounts, now: ScoreCounts) -> bool:

@@ -7,7 +7,7 @@ estimate. It rests on one assumption: what a score is worth is what it was in th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from model_monitor.monitors.model_quality.calibration import GROUPS, Calibration, compact
 from model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate, JackknifeEstimate, Scale
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence
-from model_monitor.monitors.model_quality.metrics import BINARY
+from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from model_monitor.monitors.model_quality.measurement import problem_type_of
+from model_monitor.monitors.model_quality.metrics import METRICS, Metric
+from model_monitor.registry import Entry
 from model_monitor.statistics.states.blocks import BLOCKS, BlockSums
 from model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, ScoreCounts
 
@@ -27,6 +29,7 @@ REPEATS = 200  # how often labels and baseline are drawn; the error is then know
 SEED = 20
 BUSINESS_VALUE = "business_value"
 METHOD = "simulation"
+OF_ALL_ALIKE = ("macro_auc", "weighted_auc", "macro_f1", "macro_precision", "macro_recall")
 EDGES = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
 
 
@@ -45,6 +48,8 @@ class Cells:
     def pooled(self) -> Cells:
         """Fewer cells, of neighbouring scores, each at its mean score: for the error alone."""
         total = self.rows.sum(axis=0)
+        if not len(total):
+            return self
         group = (np.cumsum(total) - total) // max(1, int(total.sum()) // GROUPS)
         starts = np.flatnonzero(np.diff(group, prepend=-1))
         rows = np.add.reduceat(self.rows, starts, axis=1)
@@ -74,10 +79,14 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
 
 @dataclass(frozen=True, slots=True)
 class Estimation:
-    """estimates: by metric. evidence: what is to be expected. reference: the baseline's rows by score and label."""
+    """evidence: what is to be expected. estimates: by metric."""
 
-    evidence: BinaryEvidence
+    evidence: BinaryEvidence | MulticlassEvidence
     estimates: Mapping[str, Estimate]
+
+
+Believed = Callable[[Sequence[Cells], Sequence[NDArray[Any]]], BinaryEvidence | MulticlassEvidence]
+"""What is known if so many rows of each cell are positive; cells and positives of each class that is one against the rest."""
 
 
 def estimated(
@@ -95,48 +104,126 @@ def estimated(
     Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
     is that of repeated draws: of the baseline's labels, which its calibration is made anew of, and of the window's.
     """
-    cells, calibration = Cells.of(predictions), Calibration.of(reference)
-    expected = cells.evidence(cells.rows * calibration(cells.scores), classes)
+    return _estimated([Cells.of(predictions)], [reference], of_two(classes), costs, seed)
+
+
+def estimated_of_classes(
+    predictions: Sequence[ScoreCounts],
+    reference: Sequence[ScoreCounts],
+    classes: tuple[str, ...],
+    rows: NDArray[np.int64],
+    seed: int = SEED,
+) -> Estimation:
+    """The same of many classes, each against the rest. rows: how often each class is predicted.
+
+    Classes are drawn one by one, though a row that is of one is of no other. Of c classes alike, labels of two correlate by
+    -1/(c - 1), and scores, so that errors correlate by its square, and the variance of a mean of all is c/(c - 1) times as large.
+    """
+    together = math.sqrt(len(classes) / max(1, len(classes) - 1))
+    return _estimated([*map(Cells.of, predictions)], reference, of_many(classes, rows), None, seed, together)
+
+
+def of_two(classes: tuple[str, ...] = ("0", "1")) -> Believed:
+    return lambda cells, positives: cells[0].evidence(positives[0], classes)
+
+
+def of_many(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
+    """Each class by itself; labels of all together are as many as rows."""
+
+    def believed(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
+        labels, hits = (
+            np.array([float(part.sum()) for part in parts]) for parts in (positives, [p[1] for p in positives])
+        )
+        scores = tuple(
+            ScoreCounts(each.scores, each.rows.sum(axis=0) - part.sum(axis=0), part.sum(axis=0))
+            for each, part in zip(cells, positives, strict=True)
+        )
+        labels *= rows.sum() / (labels.sum() or 1.0)
+        return MulticlassEvidence(np.diag(rows), classes, scores=scores, estimated=np.stack([hits, labels, rows]))
+
+    return believed
+
+
+def _estimated(
+    cells: Sequence[Cells],
+    reference: Sequence[ScoreCounts],
+    believed: Believed,
+    costs: Mapping[str, float] | None,
+    seed: int,
+    together: float = 1.0,
+) -> Estimation:
+    """together: by how much the errors of a mean of classes are larger than draws of one by one say."""
+    expected = expected_of(cells, reference, believed)
     values = values_of(expected, costs)
-    apart = differences(cells, reference, values, costs, seed)
+    apart = differences(cells, reference, believed, values, costs, seed)
     names = [name for name, value in values.items() if math.isfinite(value)]
-    known = {name: _estimate(name, values[name], apart[name], expected) for name in names}
+    wider = {name: together if name in OF_ALL_ALIKE else 1.0 for name in names}
+    known = {name: _estimate(name, values[name], wider[name] * apart[name], expected) for name in names}
     return Estimation(expected, known)
 
 
+def expected_of(
+    cells: Sequence[Cells], reference: Sequence[ScoreCounts], believed: Believed
+) -> BinaryEvidence | MulticlassEvidence:
+    """What is to be expected of the cells, if scores are worth what the reference says."""
+    return believed(
+        cells, [each.rows * Calibration.of(known)(each.scores) for each, known in zip(cells, reference, strict=True)]
+    )
+
+
 def differences(
-    cells: Cells, reference: ScoreCounts, names: Mapping[str, float], costs: Mapping[str, float] | None, seed: int
+    cells: Sequence[Cells],
+    reference: Sequence[ScoreCounts],
+    believed: Believed,
+    names: Mapping[str, float],
+    costs: Mapping[str, float] | None,
+    seed: int,
 ) -> dict[str, Numbers]:
     """Realised less estimated value of each metric in each draw, if only chance parts them; NaN where one is not defined."""
-    random, few, known = np.random.default_rng(seed), cells.pooled(), compact(reference)
-    rows, truth = known.negatives + known.positives, Calibration.of(known)
-    of_reference, of_window = truth(known.scores), truth(few.scores)
+    random, few, known = np.random.default_rng(seed), [each.pooled() for each in cells], [*map(compact, reference)]
+    truths = [*map(Calibration.of, known)]
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
-        drawn = random.binomial(rows, of_reference)
-        again = Calibration.of(replace(known, negatives=rows - drawn, positives=drawn))
-        realised = values_of(few.evidence(random.binomial(few.rows, of_window)), costs)
-        told = values_of(few.evidence(few.rows * again(few.scores)), costs)
+        again = [_drawn(random, counts, truth) for counts, truth in zip(known, truths, strict=True)]
+        drawn = [random.binomial(each.rows, truth(each.scores)) for each, truth in zip(few, truths, strict=True)]
+        realised = values_of(believed(few, drawn), costs)
+        told = values_of(expected_of(few, again, believed), costs)
         for name, values in found.items():
             values.append(realised.get(name, math.nan) - told.get(name, math.nan))
     return {name: np.array(values) for name, values in found.items()}
 
 
-def values_of(evidence: BinaryEvidence, costs: Mapping[str, float] | None) -> dict[str, float]:
+def _drawn(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
+    rows = counts.negatives + counts.positives
+    hits = random.binomial(rows, truth(counts.scores))
+    return replace(counts, negatives=rows - hits, positives=hits)
+
+
+def values_of(
+    evidence: BinaryEvidence | MulticlassEvidence, costs: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Every metric of the evidence, but for those of a constant classifier, which say nothing of the model."""
     with np.errstate(all="ignore"):
-        found = {metric.name: float(metric(evidence).value) for metric in BINARY.values() if "operator" in metric.facts}
-    if costs:
+        found = {name: float(metric(evidence).value) for name, metric in _metrics_of(evidence)}
+    if costs and isinstance(evidence, BinaryEvidence):
         parts = {"tp": evidence.true_positives, "fp": evidence.false_positives}
         parts |= {"tn": evidence.true_negatives, "fn": evidence.false_negatives}
         found[BUSINESS_VALUE] = sum(worth * parts[name] for name, worth in costs.items()) / evidence.matrix.sum().item()
     return found
 
 
-def _estimate(name: str, value: float, apart: Numbers, expected: BinaryEvidence) -> Estimate:
+def _metrics_of(evidence: BinaryEvidence | MulticlassEvidence) -> list[tuple[str, Entry[Metric]]]:
+    return [
+        (each.name, each)
+        for each in METRICS[problem_type_of(evidence)].values()
+        if "operator" in each.facts and each.facts.get("given", lambda _: True)(evidence)
+    ]
+
+
+def _estimate(name: str, value: float, apart: Numbers, expected: BinaryEvidence | MulticlassEvidence) -> Estimate:
     drawn = apart[np.isfinite(apart)]
     error = float(np.sqrt(np.mean(drawn * drawn))) if len(drawn) > REPEATS / 2 else math.nan
-    usual = BINARY.get(name)(expected) if name != BUSINESS_VALUE else None
+    usual = METRICS[problem_type_of(expected)].get(name)(expected) if name != BUSINESS_VALUE else None
     if isinstance(usual, FractionEstimate):
         certain = not error or not 0 < value < 1
         trials = usual.trials if certain else value * (1 - value) / error**2

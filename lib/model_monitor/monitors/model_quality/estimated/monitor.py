@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -25,28 +26,63 @@ from model_monitor.documents.model_quality import (
 from model_monitor.documents.page import CurveChart, Page, PageSection
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.calibration import CalibrationCheck, check_calibration, compact
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.monitors.model_quality.calibration import (
+    FEWEST_ROWS,
+    CalibrationCheck,
+    check_calibration,
+    check_classes,
+    compact,
+)
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
-from model_monitor.monitors.model_quality.estimated.estimation import BUSINESS_VALUE, estimated
-from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence, class_table
+from model_monitor.monitors.model_quality.estimated.estimation import (
+    BUSINESS_VALUE,
+    Estimation,
+    estimated,
+    estimated_of_classes,
+)
+from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, interval_of
+from model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    Evidence,
+    MulticlassEvidence,
+    RegressionEvidence,
+    class_table,
+    scores_of_classes,
+)
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement, metrics_of
-from model_monitor.monitors.model_quality.metrics import BINARY
-from model_monitor.monitors.model_quality.page import page_of
+from model_monitor.monitors.model_quality.metrics import METRICS
+from model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
+from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
 from model_monitor.monitors.protocol import TOLD, Finding, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
+from model_monitor.statistics.states.blocks import RegressionSums
 from model_monitor.statistics.states.estimated import EstimatedOutcomes
-from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType
+from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
+from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 PREFIX = "estimated_"
 """What the names of estimates begin with, wherever a metric that rests on labels might stand beside them."""
 
+KINDS_OF_EVIDENCE: Mapping[ProblemType, tuple[type[Evidence], str]] = {
+    ProblemType.BINARY_CLASSIFICATION: (BinaryEvidence, "binary problem"),
+    ProblemType.MULTICLASS_CLASSIFICATION: (MulticlassEvidence, "problem of many classes"),
+    ProblemType.REGRESSION: (RegressionEvidence, "problem of numbers"),
+}
+FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
+MAE, DIRECT = "mae", "model of errors"
+
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
     "lie 95 times in 100 once the labels have come, if a score is still worth the same. Whether it is, labels alone tell.",
+)
+
+READING_NUMBERS = (
+    "A model that has learnt errors where labels were known says what to expect of each row. The interval is where the mean "
+    "absolute error will lie 95 times in 100 once the labels have come, if errors are what they were for such rows. Whether they "
+    "are, labels alone tell.",
 )
 
 
@@ -61,19 +97,20 @@ class EstimatedMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class EstimatedQualityMonitor(Monitor):
-    """Estimates how good predictions are before their labels come, of a binary problem with scores.
+    """Estimates how good predictions are before their labels come, by their scores or by a model of their errors.
 
     Parameters
     ----------
     plan : OutcomePlan
-        The problem, and what its rows have but for the label. Scores are needed.
+        The problem, and what its rows have but for the label. Scores are needed, of many classes those of all; of numbers a data
+        set with `errors`.
     false_alarm_budget : float, default 1/720
         Share of the healthy windows in which any metric may be violated.
     min_samples : int, default 0
         Rows that a metric has to rest on to be judged.
     costs : mapping of str to float, optional
         What a true positive, a false positive, a true and a false negative is worth, by `tp`, `fp`, `tn`, `fn`. With it there
-        is a metric more, `business_value`, a row.
+        is a metric more, `business_value`, a row. Of two classes.
     hide_values : bool, default False
         Say nowhere but in the documents what classes are called.
 
@@ -112,18 +149,15 @@ class EstimatedQualityMonitor(Monitor):
     hide_values: bool = False
 
     def __post_init__(self) -> None:
-        if not self.plan.is_binary:
-            raise BadConfiguration(
-                f"problem_type is {self.plan.problem_type.value}; without labels the quality of a "
-                f"{ProblemType.BINARY_CLASSIFICATION.value} alone can be estimated"
-            )
-        if not self.plan.with_scores:
+        if not self.plan.with_scores and not self.plan.is_regression:
             raise BadConfiguration(
                 "probability_attribute is missing; an estimate is made of scores: name their column, index or JSON path"
             )
         unknown = sorted(set(self.costs or {}) - {"tp", "fp", "tn", "fn"})
         if unknown:
             raise BadConfiguration(f"cost_matrix names {unknown[0]!r}; write tp, fp, tn and fn, such as tp:40,fp:-5")
+        if self.costs and not self.plan.is_binary:
+            raise BadConfiguration("cost_matrix is of two classes; leave it out for many")
         if self.plan.values:
             raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
 
@@ -143,71 +177,108 @@ class EstimatedQualityMonitor(Monitor):
         """The measures with the baseline's rows by score and label."""
         Monitor.expecting(self, measures, expectations, dataset, known, None)
         evidence = known.evidence if isinstance(known, ModelBaseline) else None
-        if not isinstance(evidence, BinaryEvidence):
+        wanted, called = KINDS_OF_EVIDENCE[self.plan.problem_type]
+        if not isinstance(evidence, wanted):
             raise BadConfiguration(
-                "the baseline has no states of a binary problem with labels; name the output path of a baselining job of "
+                f"the baseline has no states of a {called} with labels; name the output path of a baselining job of "
                 "MODEL_QUALITY"
             )
-        if evidence.scores is None:
+        if not isinstance(evidence, RegressionEvidence) and evidence.scores is None:
             raise BadConfiguration(
                 "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
+                if evidence.probabilities is None or self.plan.is_binary
+                else f"the baseline has no probabilities of all classes, or more than {MOST_SCORED} classes; make it anew where "
+                "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
             )
         return self.plan, evidence
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
         plan, evidence = measures
-        assert evidence is not None  # `expecting` saw to it
+        assert evidence is not None  # `expecting` saw to it, and to the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
+        if isinstance(evidence, RegressionEvidence):
+            if data.errors is None:
+                raise BadConfiguration(NO_ERROR_MODEL)
+            found = scan_outcomes(
+                data.raw, OutcomeTask(plan, data.decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
+            )
+            return Scanned(EstimatedOutcomes(found.outcomes, of_errors=data.errors.worth), found.rows)
         decoder = Unlabelled(data.decoder, plan.threshold, evidence.classes)
         found = scan_outcomes(
             data.raw, OutcomeTask(plan, decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
         )
-        return Scanned(EstimatedOutcomes(found.outcomes, compact(evidence.scores)), found.rows)
+        assert evidence.scores is not None
+        if isinstance(evidence, BinaryEvidence):
+            return Scanned(EstimatedOutcomes(found.outcomes, compact(evidence.scores)), found.rows)
+        if found.outcomes.item_count and not found.outcomes.class_scores.of_class:
+            raise BadInput(
+                f"the window has the probability of one class a row, or of more than {MOST_SCORED} classes; an estimate takes "
+                "those of all: give arrays of labels and of probabilities, or an object by class"
+            )
+        known = {name: compact(each) for name, each in zip(evidence.classes, evidence.scores, strict=True)}
+        return Scanned(EstimatedOutcomes(found.outcomes, of_classes=ClassScores(known)), found.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
-        reference, predictions = state.reference, state.predictions
+        predictions = state.predictions
+        if self.plan.is_regression:
+            return _of_numbers(state)
         classes = class_table(predictions.confusion, predictions.plan).classes
-        checked = check_calibration(reference)
-        rows = int((reference.negatives + reference.positives).sum())
-        if checked.problem is not None or not len(predictions.scores.scores):
-            nothing = BinaryEvidence(np.zeros((2, 2), np.int64), classes)
+        if self.plan.is_binary:
+            checked = check_calibration(state.reference)
+            rows = int((state.reference.negatives + state.reference.positives).sum())
+        else:
+            checked = check_classes(state.of_classes)
+            rows = sum(int(each.positives.sum()) for each in state.of_classes.of_class.values())
+        if checked.problem is not None or not predictions.item_count:
+            nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
+            empty = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
             return EstimatedMeasurement(
-                Measurement(self.plan.problem_type, nothing, predictions.item_count, {}), checked, rows
+                Measurement(self.plan.problem_type, empty, predictions.item_count, {}), checked, rows
             )
-        found = estimated(predictions.scores, reference, classes, self.costs)
+        found = (
+            _of_classes(state)
+            if not self.plan.is_binary
+            else estimated(predictions.scores, state.reference, classes, self.costs)
+        )
         named = {
-            PREFIX + name: Measured(PREFIX + name, estimate, ours=_is_ours(name))
+            PREFIX + name: Measured(PREFIX + name, estimate, ours=self._is_ours(name))
             for name, estimate in found.estimates.items()
         }
-        evidence = replace(found.evidence, probabilities=None)
+        evidence: Evidence = replace(found.evidence, probabilities=None)
         measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
         return EstimatedMeasurement(measurement, checked, rows)
 
+    def _is_ours(self, name: str) -> bool:
+        return name == BUSINESS_VALUE or bool(METRICS[self.plan.problem_type].get(name).facts.get("ours", False))
+
     def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
         check, matrix = found.calibration, found.measurement.evidence
-        assert isinstance(matrix, BinaryEvidence)  # as `metrics` made it
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
             rows=found.reference_rows,
-            error=check.error,
+            error=check.error if not self.plan.is_regression else _mean_distance(state.of_errors),
             left=check.left,
             tenths=tuple(map(tuple, tenths)),
             problem=check.problem,
         )
         members = metrics_of(found.measurement)
         names = (each.model_copy(update={"name": each.name.removeprefix(PREFIX)}) for each in members.metrics)
-        by_label = {
-            label: dict(zip(matrix.classes, row, strict=True))
-            for label, row in zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
-        }
+        by_label, by_class = {}, {}
+        if isinstance(matrix, MulticlassEvidence) and matrix.estimated is not None:
+            parts = zip(matrix.classes, matrix.estimated.T.tolist(), strict=True)
+            by_class = {name: dict(zip(PARTS_OF_A_CLASS, each, strict=True)) for name, each in parts}
+        elif isinstance(matrix, BinaryEvidence) and found.measurement.metrics:
+            cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
+            by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
         document = EstimatedQuality(
             problem_type=members.problem_type,
             item_count=members.item_count,
             confidence=members.confidence,
             calibration=note,
             metrics=tuple(names),
-            confusion_matrix=by_label if found.measurement.metrics else None,
+            confusion_matrix=by_label or None,
+            classes=by_class or None,
         )
         return (document,)
 
@@ -223,6 +294,8 @@ class EstimatedQualityMonitor(Monitor):
     def check(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
+        if self.plan.is_regression:
+            known = _of_mae(known)
         if found.calibration.problem is not None:
             return tuple(
                 Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
@@ -241,6 +314,7 @@ class EstimatedQualityMonitor(Monitor):
         return tuple(_as_estimate(result) for result in results)
 
     def budget(self, state: EstimatedOutcomes, known: ModelBaseline) -> BudgetLedger | None:
+        known = _of_mae(known) if self.plan.is_regression else known
         return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
@@ -272,7 +346,8 @@ class EstimatedQualityMonitor(Monitor):
                 "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
             )
             sections.append(PageSection("What a score is worth", (chart,)))
-        reading = PageSection("How to read this", READING, folded=True)
+        how = READING_NUMBERS if self.plan.is_regression else READING
+        reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
     def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
@@ -291,6 +366,11 @@ class EstimatedQualityMonitor(Monitor):
         return Table("metrics", "metric", rows)
 
 
+def _of_mae(known: ModelBaseline) -> ModelBaseline:
+    """The baseline without what nobody estimates."""
+    return known.without(set(known.of(ProblemType.REGRESSION)) - {MAE})
+
+
 def _as_estimate(result: CheckResult) -> CheckResult:
     """The result under the estimate's name."""
     name = result.metric or ""
@@ -299,5 +379,39 @@ def _as_estimate(result: CheckResult) -> CheckResult:
     return result.model_copy(update={"metric": PREFIX + name, "description": told or None, "same_as": twin})
 
 
-def _is_ours(name: str) -> bool:
-    return name == BUSINESS_VALUE or bool(BINARY.get(name).facts.get("ours", False))
+def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
+    """The mean absolute error to be expected. Its error is that of the errors about their expectations, in the window and in the
+    rows that tell what the model of errors is worth.
+    """
+    worth, window = state.of_errors, state.predictions.regression
+    known, rows = float(worth.rows.sum()), float(window.rows.sum())
+    nothing = np.zeros(0)
+    here = RegressionEvidence(window)
+    checked = CalibrationCheck(nothing, nothing, nothing, nothing)
+    named = {}
+    if known < FEWEST_ROWS:
+        checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
+    elif rows:
+        spread = float(worth.squared.sum()) / known
+        error, value = math.sqrt(spread * (1 / rows + 1 / known)), float(window.absolute.sum()) / rows
+        estimate = JackknifeEstimate(value, int(rows), error, known - 1, Scale.LOG, DIRECT)
+        named = {PREFIX + MAE: Measured(PREFIX + MAE, estimate)}
+    measurement = Measurement(ProblemType.REGRESSION, here, state.predictions.item_count, named)
+    return EstimatedMeasurement(measurement, checked, int(known))
+
+
+def _mean_distance(worth: RegressionSums) -> float:
+    """By how much errors were off what was expected of them, on average."""
+    return float(worth.absolute.sum()) / max(float(worth.rows.sum()), 1.0)
+
+
+def _of_classes(state: EstimatedOutcomes) -> Estimation:
+    """The estimates of many classes: those of the baseline, and of the window."""
+    predictions = state.predictions
+    table = class_table(predictions.confusion, predictions.plan)
+    keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
+    classes = tuple(keys.values())
+    predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}
+    here, known = (scores_of_classes(each, classes) for each in (predictions.class_scores, state.of_classes))
+    rows = np.array([predicted.get(key, 0) for key in keys], np.int64)
+    return estimated_of_classes(here or (), known or (), classes, rows)

@@ -26,6 +26,8 @@ Numbers = NDArray[np.float64]
 @MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
 def accuracy(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of the rows that were predicted right."""
+    if evidence.estimated is not None:
+        return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
     return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
 
 
@@ -74,7 +76,7 @@ def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean of the F1 of each class that is a label or a prediction, however rare."""
     hits, labels, predictions = _shares(evidence)
     whole = labels + predictions
-    weights = (whole > 0) / max(np.count_nonzero(whole), 1)
+    weights = _of_equal_weight(labels, predictions)
     of_class = _divided(2 * hits, whole)
     at_either = -_divided(weights * of_class, whole)
     return _weighted(
@@ -85,6 +87,32 @@ def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
         at_hit=_divided(2 * weights, whole),
         at_prediction=at_either,
     )
+
+
+@MULTICLASS.register("macro_precision", operator=LESS, family="macro_precision", ours=True)
+def macro_precision(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean of the precision of each class that is a label or a prediction, however rare."""
+    hits, labels, predictions = _shares(evidence)
+    weights = _of_equal_weight(labels, predictions)
+    of_class, at_hit = _divided(hits, predictions), _divided(weights, predictions)
+    of_none = np.zeros_like(at_hit)
+    return _weighted(evidence, weights, of_class, at_label=of_none, at_hit=at_hit, at_prediction=-of_class * at_hit)
+
+
+@MULTICLASS.register("macro_recall", operator=LESS, family="macro_recall", ours=True)
+def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean of the recall of each class that is a label or a prediction, however rare."""
+    hits, labels, predictions = _shares(evidence)
+    weights = _of_equal_weight(labels, predictions)
+    of_class, at_hit = _divided(hits, labels), _divided(weights, labels)
+    of_none = np.zeros_like(at_hit)
+    return _weighted(evidence, weights, of_class, at_label=-of_class * at_hit, at_hit=at_hit, at_prediction=of_none)
+
+
+def _of_equal_weight(labels: Numbers, predictions: Numbers) -> Numbers:
+    there = labels + predictions > 0
+    weights: Numbers = there / max(np.count_nonzero(there), 1)
+    return weights
 
 
 def _weighted_f_score(evidence: MulticlassEvidence, beta: float) -> FractionEstimate:
@@ -130,6 +158,9 @@ def _weighted(
 
 def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
     """Of each class the shares of all rows that are right, have it as a label, have it as a prediction."""
+    if evidence.estimated is not None:
+        hits, labels, predictions = evidence.estimated / max(evidence.rows, 1)
+        return hits, labels, predictions
     shares = evidence.matrix / max(evidence.rows, 1)
     return np.diagonal(shares), shares.sum(axis=1), shares.sum(axis=0)
 

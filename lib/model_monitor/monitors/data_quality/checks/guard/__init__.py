@@ -91,9 +91,9 @@ class Evidence:
     is_alien: bool = False
     share: tuple[int, float] | None = None
 
-    def judged(self, calibration: Calibration) -> Finding:
+    def judged(self, calibration: Calibration, family: str = CONTENTS) -> Finding:
         """The verdict at the level of the family's tests."""
-        level, tests = calibration.share_of(CONTENTS)
+        level, tests = calibration.share_of(family)
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
         finding = Finding(

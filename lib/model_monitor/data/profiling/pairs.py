@@ -1,0 +1,171 @@
+"""What columns have to do with each other, counted in every block: rows by cells of two columns, and rows that break a relation.
+
+What is counted is a mapping, written as JSON: `kind`, `columns` by name, and what the kind needs. `association`: `cells`, of each
+column its cuts, or the hashes of its values. `key`: `known`, hashes of values of the first column beside those of the second that
+they tell. `equal`, `order` (the first is at most the second), `sum` and `product` (of the first two) ask for numbers, and have
+`within`, by how much they may be off. Runs on executors, and on the driver of a baseline's sample.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
+from model_monitor.statistics.states import State
+from model_monitor.statistics.states.data_types import parse_numbers
+from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.pairs import Pairs, size_of
+
+Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN where one is missing, or hashes of texts, 0 where one is
+
+ROUNDING = 1e-6  # the relative error of numbers that are equal
+
+
+def counts_of(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[int, ...]:
+    """The rows of some columns by kind; as `Pairs` has them."""
+    if what["kind"] == "association":
+        first, second = (codes_of(cells, values) for cells, values in zip(what["cells"], columns, strict=True))
+        return table_of(what, first, second)
+    about, broken = broken_by(what, columns)
+    return int(about.sum()), int(broken.sum())
+
+
+def table_of(what: Mapping[str, Any], first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
+    """The rows of each pair of cells, row after row of the table. first, second: the cells of each row."""
+    rows, columns = map(size_of, what["cells"])
+    return tuple(np.bincount(first * columns + second, minlength=rows * columns).tolist())
+
+
+def codes_of(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
+    """Which cell each row is in; the last one is of those without a value."""
+    if "cuts" in cells:
+        codes = np.zeros(len(values), np.intp)
+        for cut in cells["cuts"]:
+            codes += values >= cut
+        codes[np.isnan(values)] = len(cells["cuts"]) + 1
+        return codes
+    known = np.array(cells["values"], np.uint64)
+    places: NDArray[np.intp] = np.minimum(known.searchsorted(values), len(known) - 1)
+    places[known[places] != values] = len(known)
+    places[values == 0] = len(known) + 1
+    return places
+
+
+def broken_by(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The rows that a relation is about, and those that break it."""
+    kind, (first, second, *third) = what["kind"], columns
+    if kind == "key":
+        keys, values = hashes_of_values(first), hashes_of_values(second)
+        known, expected = np.array(what["known"], np.uint64).T
+        places = np.minimum(known.searchsorted(keys), len(known) - 1)
+        about = (known[places] == keys) & (values != 0)
+        return about, about & (expected[places] != values)
+    about = ~np.isnan(np.sum(columns, axis=0))
+    with np.errstate(invalid="ignore", over="ignore"):
+        if kind == "order":
+            return about, about & (first > second)
+        made = {"sum": np.add, "product": np.multiply}[kind](first, second) if third else first
+        goal = third[0] if third else second
+        near = np.isfinite(goal) & (np.abs(made - goal) <= ROUNDING * np.abs(goal) + what["within"])
+        return about, about & ~(near | (made == goal))
+
+
+def hashes_of_values(values: Values) -> NDArray[np.uint64]:
+    """What tells values apart; 0 where one is missing."""
+    if values.dtype == np.uint64:
+        return values
+    hashes = xxhash64_of(values + 0.0)
+    hashes[np.isnan(values)] = 0
+    return hashes
+
+
+class PairedColumns:
+    """Columns of a block as pairs want them; found once for all pairs."""
+
+    def __init__(self, accept_exponents: bool) -> None:
+        self._accept_exponents = accept_exponents
+        self._block: Block | None = None
+        self._found: dict[Any, Any] = {}
+
+    def once(self, block: Block, name: Any, make: Callable[[], Values]) -> Values:
+        """What was made of this block under a name."""
+        if self._block is not block:
+            self._block, self._found = block, {}
+        if name not in self._found:
+            self._found[name] = make()
+        found: Values = self._found[name]
+        return found
+
+    def values(self, block: Block, column: ColumnPlan, *, numeric: bool) -> Values:
+        """Of each row the number, or the hash of the text."""
+        return self.once(block, (column.position, numeric), lambda: self._values(block, column, numeric))
+
+    def _values(self, block: Block, column: ColumnPlan, numeric: bool) -> Values:
+        cells = block.cells(column)
+        if not column.is_text:
+            numbers = cells.cast(pa.float64(), safe=False)
+            whole: Values = (numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(
+                zero_copy_only=False
+            )
+            return whole if numeric else hashes_of_values(whole)
+        found = block.found[column.position]
+        assert found.hashes is not None  # the gatherer's are
+        present: Values | None
+        if not numeric:
+            present = found.hashes if found.codes is None else found.hashes[found.codes]
+        elif column.hashed_by_spark:
+            present = parse_numbers(cells.drop_null(), accept_exponents=self._accept_exponents)
+        else:
+            present = found.numbers_of_cells
+        values: Values = np.full(len(cells), np.nan) if numeric else np.zeros(len(cells), np.uint64)
+        if present is not None:
+            values[cells.is_valid().to_numpy(zero_copy_only=False)] = present
+        return values
+
+
+class PairsGatherer:
+    """Counts what begins with one column. It has its turn behind the gatherers of the columns."""
+
+    def __init__(self, plan: ScanPlan, position: int, paired: PairedColumns) -> None:
+        columns = {column.position: column for column in plan.columns}
+        mine = [(what, places) for what, places in plan.pairs if places[0] == position]
+        self._pairs = [(what, json.loads(what), [columns[at] for at in places]) for what, places in mine]
+        self._names = {what: [str(cells) for cells in told.get("cells", ())] for what, told, _ in self._pairs}
+        self._paired = paired
+        self._counts: dict[str, NDArray[np.int64]] = {}
+
+    def update(self, block: Block) -> None:
+        for text, what, columns in self._pairs:
+            if what["kind"] == "association":
+                counts = table_of(what, *self._codes(block, what, columns, self._names[text]))
+            else:
+                counts = counts_of(what, [self._values(block, column, what, at) for at, column in enumerate(columns)])
+            self._counts[text] = self._counts.get(text, np.zeros(len(counts), np.int64)) + counts
+
+    def states(self) -> Iterator[State]:
+        yield Pairs.of({what: tuple(counts.tolist()) for what, counts in self._counts.items()})
+
+    def _values(self, block: Block, column: ColumnPlan, what: Mapping[str, Any], at: int) -> Values:
+        return self._paired.values(block, column, numeric=what["numeric"][at])
+
+    def _codes(
+        self, block: Block, what: Mapping[str, Any], columns: Sequence[ColumnPlan], names: Sequence[str]
+    ) -> Iterator[Values]:
+        for at, column in enumerate(columns):
+
+            def codes(at: int = at, column: ColumnPlan = column) -> Values:
+                return codes_of(what["cells"][at], self._values(block, column, what, at))
+
+            yield self._paired.once(block, (column.position, names[at]), codes)
+
+
+def pairs_of(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """What to count, with the positions of its columns; of those that are there."""
+    told = ((what, json.loads(what)["columns"]) for what in written)
+    return tuple((what, tuple(map(names.index, columns))) for what, columns in told if {*columns} <= {*names})

@@ -1,0 +1,79 @@
+"""Drift of columns that follow the clock: what a window is beside its hour on earlier days, and what is excused by that. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.monitors.protocol import Finding, Violated
+from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
+
+SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
+EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_check", "distinct_share_check", *SUGGESTED)
+"""Checks of what the tests of drift see, too; of limits that somebody wrote none."""
+
+AS_USUAL = "as usual at this hour: so {how}"
+NOT_ACCEPTED = "so at this hour {how}; accept it or mend it"
+ON_DAYS = "on {days} earlier days since {since}"
+A_WEEK_AGO, ON_EARLIER_DAYS = "a week ago", "on earlier days"
+NOT_KNOWN = "its hours are known for less than a week"
+SAID = "beside this hour of earlier days it is violated, and this is the same change"
+OTHERWISE = "another hour or weekday is like it"
+UNTOLD = (NOT_KNOWN, OTHERWISE)
+
+
+def is_usual(beside: Mapping[str, Finding]) -> bool:
+    """Whether a window is like its hour on the days before or a week ago, or like the hour beside it after clocks changed."""
+    return any(name in CLOCK and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
+
+
+def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season: Season) -> dict[str, Finding]:
+    """The findings, of which those that the hour explains are no violations, or are told as one that began days ago."""
+    if not season.stands_out:
+        return dict(findings)
+    how = A_WEEK_AGO if season.weekly else ON_EARLIER_DAYS
+    if season.days:
+        how = ON_DAYS.format(days=season.days, since=season.since)
+
+    def told(check: str, finding: Finding) -> Finding:
+        asked = check in SUGGESTED and not feature.is_suggested(SUGGESTED[check])
+        if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or asked:
+            return finding
+        if season.learnt or season.weekly:
+            return finding.unjudged(AS_USUAL.format(how=how))
+        return replace(finding, reason=NOT_ACCEPTED.format(how=how), since=season.since)
+
+    return {check: told(check, finding) for check, finding in findings.items()}
+
+
+def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
+    """What the hour says is an alarm once the column is known for a week, if nothing else is like the window."""
+
+    def told(name: str, finding: Finding) -> Finding:
+        if finding.status is not CheckStatus.VIOLATED:
+            return finding
+        if not season.learnt:
+            return finding.unjudged(NOT_KNOWN)
+        return finding if name == CLOCK_DAY and not is_usual(beside) else finding.unjudged(OTHERWISE)
+
+    return {name: told(name, finding) for name, finding in beside.items()}
+
+
+def is_recurring(result: CheckResult) -> bool:
+    """Whether it is an alarm that came at the same hour of earlier days, too."""
+    return (result.reason or "").startswith(NOT_ACCEPTED.partition("{")[0])
+
+
+def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
+    """What was an alarm, or would have been without its hour, and what was one beside that: no example to later windows."""
+    found: set[Violated] = set()
+    for each in results:
+        name, violated = each.feature or "", each.status is CheckStatus.VIOLATED
+        if each.against in CLOCK:
+            if each.against == CLOCK_DAY and (violated or each.reason in UNTOLD):
+                found.add((CLOCK_DAY, name))
+        elif violated or (each.reason or "").startswith(AS_USUAL.partition("{")[0]) or each.reason == SAID:
+            found.add(name)
+    return found

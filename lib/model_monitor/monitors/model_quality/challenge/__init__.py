@@ -1,0 +1,1 @@
+"""A challenger beside the champion: which of two models answers better. Pure."""

@@ -1,0 +1,221 @@
+"""A model of the error of another one: how far its predictions are likely to be off, by what they were made of.
+
+Learnt where labels are known, on the driver; asked for each row of a window by whoever scans it, without labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from model_monitor.monitors.predictors import Model
+from model_monitor.statistics.states.blocks import RegressionSums, blocks_of
+from model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Numbers = NDArray[np.float64]
+
+FEWEST_ROWS = 100  # that errors are learnt of
+MOST_ROWS = 100_000  # more teach it little, and take time on the driver
+MOST_TEXTS = 200  # different texts of a feature that are told apart; histograms have 255 bins
+SEED = 20
+NO_ERROR_MODEL = (
+    "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: learn one by "
+    "ErrorModel.learnt where labels are known, and name its file"
+)
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """How far predictions of numbers are likely to be off, learnt from rows whose labels are known.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The columns that it looks at: features, and the prediction.
+    texts : mapping of str to tuple of str
+        Of the columns that are texts, those that are told apart, in the order of their errors.
+    content : bytes
+        The fitted model, a skops file, which runs no code.
+    worth : RegressionSums
+        Errors as they were beside those that were expected, of rows that were not learnt from.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from model_monitor import ErrorModel
+    >>> known = pd.DataFrame({"rooms": np.arange(400) % 5, "price": 0.0, "predicted": np.arange(400) % 5 * 10.0})
+    >>> errors = ErrorModel.learnt(known, label="price", prediction="predicted")
+    >>> errors.names
+    ('rooms', 'predicted')
+    """
+
+    names: tuple[str, ...]
+    texts: Mapping[str, tuple[str, ...]]
+    content: bytes = field(repr=False)
+    worth: RegressionSums = field(repr=False)
+
+    @classmethod
+    def learnt(cls, rows: pd.DataFrame, *, label: str, prediction: str) -> ErrorModel:
+        """Learn errors from rows with labels, of the validation set rather than of the training data.
+
+        rows: a column each; those that are no numbers are taken as texts. Of more than 100,000 rows as many are drawn.
+
+        Returns
+        -------
+        ErrorModel
+            Half of the rows are kept apart for each half, to know what it is worth; the model itself has learnt from all.
+
+        Raises
+        ------
+        BadConfiguration
+            If there is no such column.
+        BadInput
+            If a label or a prediction is no number, or there are fewer than 100 rows.
+        MissingDependency
+            Without scikit-learn and skops, which the extra `sklearn` installs.
+        """
+        for option, name in (("label", label), ("prediction", prediction)):
+            if name not in rows.columns:
+                raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
+        rows = rows.sample(MOST_ROWS, random_state=SEED) if len(rows) > MOST_ROWS else rows
+        if len(rows) < FEWEST_ROWS:
+            raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
+        columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
+        off = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
+        if not np.isfinite(off).all():
+            raise BadInput(
+                f"{int((~np.isfinite(off)).sum()):,} labels or predictions are no numbers; leave these rows out"
+            )
+        texts = {name: _texts_of(column, off) for name, column in columns.items() if not _is_number(column)}
+        cells = _cells(columns, tuple(columns), texts)
+        half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
+        expected = np.empty(len(off))
+        for learns in (half, ~half):
+            expected[~learns] = _fitted(cells[learns], off[learns]).predict(cells[~learns])
+        blocks = blocks_of(np.arange(len(off), dtype=np.uint64))
+        return cls(
+            tuple(columns),
+            texts,
+            _saved(_fitted(cells, off)),
+            RegressionSums.of(off, np.maximum(expected, 0.0), blocks),
+        )
+
+    def write(self, path: str) -> None:
+        """Write it to a file that ends in .skops, wherever runs read from."""
+        parts = {"names": list(self.names), "texts": {name: list(each) for name, each in self.texts.items()}}
+        storage_of(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
+
+    @classmethod
+    def read(cls, path: str) -> ErrorModel:
+        """Read what `write` wrote. Raises BadConfiguration if the file is another one."""
+        found = _opened(path, storage_of(path).read(path))
+        if not isinstance(found, dict) or set(found) != {"names", "texts", "model", "worth"}:
+            raise BadConfiguration(
+                f"error_model is {path!r}, which is no model of errors; write one by ErrorModel.learnt"
+            )
+        texts = {name: tuple(each) for name, each in found["texts"].items()}
+        return cls(tuple(found["names"]), texts, found["model"], RegressionSums.from_bytes(found["worth"]))
+
+    def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
+        """The error to be expected of each row, 0 or more. columns: by name, at least those of `names`."""
+        estimator = _loaded(self.content)
+        expected: Numbers = estimator.predict(_cells(columns, self.names, self.texts))
+        return np.maximum(expected, 0.0)
+
+
+def _fitted(cells: Numbers, off: Numbers) -> Any:
+    try:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise MissingDependency(
+            "errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"
+        ) from error
+    with threadpool_limits(1):  # threads that wait for each other take longer than one, where others work beside
+        return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
+
+
+def _saved(what: Any) -> bytes:
+    try:
+        from skops import io
+    except ImportError as error:
+        raise MissingDependency(
+            "models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"
+        ) from error
+    saved: bytes = io.dumps(what)
+    return saved
+
+
+def _opened(name: str, content: bytes) -> Any:
+    from model_monitor.monitors.predictors.sklearn import opened  # flavours are told in the order of their imports
+
+    try:
+        return opened(Model("sklearn", name, content))
+    except ImportError as error:
+        raise MissingDependency(
+            f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"
+        ) from error
+    except BadConfiguration:
+        raise
+    except Exception as error:
+        raise BadConfiguration(
+            f"error_model is {name!r}, which is no model of errors ({type(error).__name__}); write one by ErrorModel.learnt"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _loaded(content: bytes) -> Any:
+    return _opened("the model of errors", content)
+
+
+def _is_number(column: pa.Array) -> bool:
+    kind = column.type
+    return bool(
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    )
+
+
+def _as_numbers(column: pa.Array) -> Numbers:
+    """Numbers, NaN where a cell is none."""
+    if not _is_number(column):
+        texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+        decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
+        column = pc.utf8_ltrim(pc.if_else(decimal, texts, None), characters="+")
+    numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _texts_of(column: pa.Array, off: Numbers) -> tuple[str, ...]:
+    """The most frequent texts of a column, in the order of their mean errors, so that a tree parts them by one threshold."""
+    encoded = pc.cast(column, pa.string()).dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
+    rows, sums = np.bincount(codes)[1:], np.bincount(codes, off)[1:]
+    kept = np.argsort(-rows, kind="stable")[:MOST_TEXTS]
+    ordered = kept[np.argsort(sums[kept] / rows[kept], kind="stable")]
+    return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())
+
+
+def _cells(columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]) -> Numbers:
+    """Shape (rows, columns): numbers, and the places of texts; NaN for what is missing or was never seen."""
+    found = []
+    for name in names:
+        if name in texts:
+            places = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
+            found.append(_as_numbers(places))
+        else:
+            found.append(_as_numbers(columns[name]))
+    return np.column_stack(found)

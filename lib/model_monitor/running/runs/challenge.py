@@ -1,0 +1,446 @@
+"""A challenger beside the champion: the answers of two models are read, met by their ids, and judged however often one looks.
+
+    from model_monitor import OutcomePlan, ProblemType, Trial, challenge
+
+    trial = Trial(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True), planned_rows=20_000)
+    found = challenge("captures/churn/blue", "captures/churn/green", trial, ground_truth="labels/")
+    found.verdict
+
+Pairs and their ranks take all rows at once, so this machine reads them; no session of Spark is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.data.engine.local import LocalEngine, LocalPartitions
+from model_monitor.data.reading.captures import list_captures, records_of
+from model_monitor.data.reading.data import Data, read_data
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
+from model_monitor.data.reading.headers import format_word_of
+from model_monitor.data.reading.ledger import remedy
+from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
+from model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
+from model_monitor.data.records.refusals import LEFT_OUT, Refusal
+from model_monitor.data.records.windows import Window, parse_time
+from model_monitor.documents.challenge import Challenge, ChallengeSide, Design
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.challenge.comparison import (
+    Answers,
+    Comparison,
+    alike,
+    compared,
+    decided,
+    disagreement,
+)
+from model_monitor.monitors.model_quality.challenge.page import page_of, sentence_of
+from model_monitor.monitors.protocol import violated
+from model_monitor.reports.outputs.printable import printable, text_table
+from model_monitor.reports.page.files import Report
+from model_monitor.running.merging.captured import with_ids
+from model_monitor.running.merging.request import MergeRequest
+from model_monitor.running.merging.run import merge
+from model_monitor.running.merging.sources import hour_of
+from model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
+from model_monitor.statistics.drift.special_functions import normal_above
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from model_monitor.statistics.states.outcomes import OutcomePlan
+from model_monitor.statistics.verdicts.sequential import ERROR
+from model_monitor.storage import join, storage_of
+from model_monitor.storage.files import TemporaryFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+MET = 0.5  # share of the smaller side's ids that the other side has too where both models answered the same rows
+UNEVEN = 0.001  # chance below which a split is not the planned one
+OF_CAPTURES = ("capture", "merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a trial is, fixed before anybody looks at it.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem, and what rows have.
+    metric : str, optional
+        The one that decides. By default auc, else accuracy, else mae.
+    planned_rows : int, default 10000
+        Rows with labels that the trial is to have, of a split both sides together. The intervals hold beyond them, too.
+    least_gain : float, default 0
+        In the metric's unit: a challenger that surely gains less is not promoted (`keep`).
+    design : str, optional
+        `"shadow"` if both models answered the same rows, `"split"` if each had its own. By default what the ids say.
+    share : float, optional
+        Of a split the planned share of the challenger's rows, 0 to 1; one that isn't kept is said.
+    start : str, optional
+        Of captures: when the trial began, such as 2026-03-01T00:00:00Z.
+    identity, label, prediction, probability : str, optional
+        As in `outcomes`. The ids of captures are their inference ids, else their event ids.
+
+    Examples
+    --------
+    >>> from model_monitor import OutcomePlan, ProblemType, Trial
+    >>> Trial(OutcomePlan(ProblemType.REGRESSION), metric="rmse").planned_rows
+    10000
+    """
+
+    plan: OutcomePlan
+    metric: str | None = None
+    planned_rows: int = 10_000
+    least_gain: float = 0.0
+    design: str | None = None
+    share: float | None = None
+    start: str | None = None
+    identity: str | None = None
+    label: str | None = None
+    prediction: str | None = None
+    probability: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.planned_rows < 1:
+            raise BadConfiguration(f"planned_rows is {self.planned_rows}; it has to be a number of rows, such as 10000")
+        if self.design not in (None, *(design.value for design in Design)):
+            raise BadConfiguration(f"design is {self.design!r}; write shadow or split")
+        if self.share is not None and not 0 < self.share < 1:
+            raise BadConfiguration(f"share is {self.share}; it has to be above 0 and below 1 (a tenth is 0.1)")
+        if self.start is not None and parse_time(self.start) is None:
+            raise BadConfiguration(f"start is {self.start!r}; it has to be a time such as 2026-03-01T00:00:00Z")
+
+    @property
+    def window(self) -> Window | None:
+        """From the start up to now."""
+        start = None if self.start is None else parse_time(self.start)
+        return None if start is None else Window(start, datetime.now(timezone.utc))
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial says so far, as `challenge` gives it.
+
+    Parameters
+    ----------
+    document : Challenge
+        challenge.json.
+    comparison : Comparison
+        What it is made of.
+
+    Examples
+    --------
+    >>> from model_monitor import TrialResult
+    >>> TrialResult.verdict.__doc__
+    '`promote`, `keep` or `cannot tell`.'
+    """
+
+    document: Challenge
+    comparison: Comparison
+
+    @property
+    def verdict(self) -> str:
+        """`promote`, `keep` or `cannot tell`."""
+        return self.document.verdict.value
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each metric."""
+        import pandas as pd
+
+        return pd.DataFrame([each.plain() for each in self.document.metrics]).set_index("name")
+
+    def report(self) -> Report:
+        """The page with both side by side."""
+        return Report(page_of(self.document, self.comparison.wholes))
+
+    def write(self, output_path: str) -> None:
+        """Write challenge.json and challenge.html.
+
+        Raises BadConfiguration if a trial with another plan is there.
+        """
+        storage, path = storage_of(output_path), join(output_path, Challenge.FILE_NAME)
+        before = Challenge.from_json(storage.read(path), path).plain() if storage.exists(path) else {}
+        now = self.document.plain()
+        for name in ("metric", "planned_rows", "least_gain", "design"):
+            if before and before[name] != now[name]:
+                raise BadConfiguration(
+                    f"{path}: the trial there has {name} {before[name]}, this one {now[name]}; a plan that changes after a look "
+                    "promises nothing: write the same, or another output path for a new trial"
+                )
+        storage.write(path, self.document.to_json().encode())
+        self.report().save(join(output_path, "challenge.html"))
+
+
+def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: Data | None = None) -> TrialResult:
+    """Which of two models answers better, with intervals that hold however often you look.
+
+    Parameters
+    ----------
+    champion, challenger : path or table
+        What each model answered: a variant's folder of captures, merged captures, or a table as in `read_data`, but for frames
+        of Spark.
+    trial : Trial
+        The plan.
+    ground_truth : path or table, optional
+        The labels, where the answers have none: ground-truth records as the merge takes them (of captures), or a table with the
+        columns `trial.identity` and `trial.label`.
+
+    Returns
+    -------
+    TrialResult
+        The verdict and all numbers.
+
+    Raises
+    ------
+    BadConfiguration
+        If the plan makes no sense, or names what isn't there.
+    BadInput
+        If the answers can't be read, or can't be compared.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from model_monitor import OutcomePlan, ProblemType, Trial, challenge
+    >>> plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    >>> blue = pd.DataFrame({"id": range(400), "label": [0, 1] * 200, "prediction": [0, 1, 1, 0] * 100})
+    >>> green = blue.assign(prediction=blue["label"])
+    >>> challenge(blue, green, Trial(plan, planned_rows=400, identity="id")).verdict
+    'promote'
+    """
+    named = {"the champion's table": champion, "the challenger's table": challenger}
+    sides = [_rows(data, name, trial, ground_truth) for name, data in named.items()]
+    design, sides = _met(sides, trial)
+    answers = [side.answers(trial.plan) for side in sides]
+    is_shadow = design is Design.SHADOW
+    if is_shadow:
+        _require_same_labels(answers, sides)
+    comparison = compared(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    metric, verdict, reason, rows_to_tell = decided(comparison, trial.metric, trial.planned_rows, trial.least_gain)
+    log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
+    document = Challenge(
+        verdict=verdict,
+        reason=reason,
+        metric=metric,
+        problem_type=trial.plan.problem_type.value,
+        design=design,
+        rows=comparison.rows,
+        planned_rows=trial.planned_rows,
+        rows_to_tell=rows_to_tell,
+        least_gain=trial.least_gain,
+        confidence=1 - ERROR,
+        champion=sides[0].account(),
+        challenger=sides[1].account(),
+        unfair=() if is_shadow else tuple(_unfair(list(named.values()), sides, trial)),
+        disagreement=disagreement(*answers) if is_shadow else None,
+        metrics=tuple(comparison.differences.values()),
+    )
+    return TrialResult(document, comparison)
+
+
+def in_words(document: Challenge) -> str:
+    """The verdict and every metric, for a terminal."""
+    titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
+    rows = [
+        [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
+        for each in sorted(document.metrics, key=lambda each: each.name != document.metric)
+    ]
+    return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What one side answered, a row each with `id`, `label`, `prediction` and `score`."""
+
+    path: str
+    frame: pd.DataFrame
+    refused: int = 0
+    repeated: int = 0
+    unmatched: int = 0
+
+    def answers(self, plan: OutcomePlan) -> Answers:
+        def column(name: str) -> Any:
+            return self.frame[name].to_numpy() if plan.is_regression else pa.array(self.frame[name], pa.string())
+
+        keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
+        scores = self.frame["score"].to_numpy() if plan.with_scores else None
+        return Answers(plan, column("label"), column("prediction") if plan.with_predictions else None, scores, keys)
+
+    def account(self) -> ChallengeSide:
+        counts = {"refused": self.refused, "unmatched": self.unmatched, "repeated": self.repeated}
+        return ChallengeSide(path=self.path, rows=len(self.frame), **counts)
+
+    def of(self, frame: pd.DataFrame) -> _Rows:
+        """The same with some of the rows."""
+        return replace(self, frame=frame, unmatched=self.unmatched + len(self.frame) - len(frame))
+
+
+def _rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
+    """The rows of one side that have a label."""
+    path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else name
+    word, truth = _word_of(data), None if ground_truth is None else _word_of(ground_truth)
+    in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge takes them
+    with_label = ground_truth is None or in_records
+    if word in OF_CAPTURES:
+        if word == "capture" and ground_truth is None:
+            raise BadInput(f"{path}: captures have no labels; name them with --ground-truth, or give what a merge left")
+        folder = TemporaryFolder()
+        source = _merged(path, ground_truth, str(folder.path), trial) if in_records else path
+        found = _identified(_captured(source, trial, with_label=with_label), path, trial)
+    elif in_records:
+        raise BadInput(f"{path}: ground-truth records meet captures; give a table of labels with the ids of this table")
+    else:
+        found = _identified(_table(data, trial, with_label=with_label), path, trial)
+    if with_label:
+        return found
+    if trial.identity is None or trial.label is None:
+        raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
+    of_labels = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
+    labels = _rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
+    labelled = found.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
+    if labelled.empty:
+        raise BadInput(f"{path}: none of its {len(found.frame):,} ids has a label; the labels need the same ids")
+    return found.of(labelled)
+
+
+def _word_of(data: Data) -> str | None:
+    """The format of files, None of tables at hand."""
+    of_spark = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
+    if of_spark or type(data).__module__.startswith("pyspark."):
+        raise BadConfiguration(
+            "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
+        )
+    return format_word_of(LocalEngine(), os.fspath(data)) if isinstance(data, (str, os.PathLike)) else None
+
+
+def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
+    if trial.identity is None and trial.design != Design.SPLIT.value:
+        raise BadConfiguration(
+            "id_attribute is missing; name the column that says which row is which, or write --design split"
+        )
+    named = {"prediction": trial.prediction, "probability": trial.probability, "label": trial.label}
+    addresses: dict[str, Any] = {name: address for name, address in named.items() if address is not None}
+    addresses |= {} if with_label else {"label": None}
+    return outcomes(data, trial.plan, identity=trial.identity, engine="local", **addresses)
+
+
+def _captured(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
+    engine, records = LocalEngine(), records_of(OUTPUTS, ReadOptions(window=trial.window))
+    addresses = trial.label, trial.prediction, trial.probability
+    decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
+    return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
+
+
+def _merged(captures: str, labels: Any, output_path: str, trial: Trial) -> str:
+    request, window = MergeRequest(captures, os.fspath(labels), output_path), trial.window
+    if window is not None:
+        request = replace(request, first=hour_of(window.start), last=hour_of(window.end))
+    merge(LocalEngine(), request)
+    return output_path
+
+
+def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
+    """The rows with their ids, each id once. Raises BadInput if too many are refused, or an id has two answers."""
+    value = pa.float64() if trial.plan.is_regression else pa.string()
+    types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
+    schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32()})
+    raw: Any = dataset.raw.mapped(partial(with_ids, dataset.decoder, schema), schema)
+    frame = pa.Table.from_batches(raw.batches(), schema).to_pandas()
+    if not {IDENTITY, LINE} & set(dataset.raw.columns):
+        frame["id"] = path + frame.index.astype(str)
+    frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
+    counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
+    refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
+    frame, bad = frame[frame["reason"] == 0], sum(refused.values())
+    if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
+        told = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
+        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({told}); {remedy(refused)}")
+    if frame.empty:
+        raise NoData(f"{path}: there are no answers to compare")
+    frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
+    frame = frame[["id", "label", "prediction", "score"]]
+    again, same = frame.duplicated("id"), frame.duplicated()
+    if odd := int((again & ~same).sum()):
+        raise BadInput(
+            f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
+        )
+    frame = frame[~again].sort_values("id", ignore_index=True)  # sums are the same then, however rows were ordered
+    return _Rows(path, frame, bad, int(again.sum()))
+
+
+def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
+    """How both models came by their rows, and these rows: of a shadow the same ones in the same order.
+
+    Raises BadInput if the ids don't say, or say something else than the trial.
+    """
+    common = sides[0].frame[["id"]].merge(sides[1].frame[["id"]], on="id")["id"].sort_values()
+    fewer = min(len(side.frame) for side in sides)
+    if trial.design is None and 0 < len(common) < MET * fewer:
+        raise BadInput(
+            f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
+            "the same rows; write --design shadow or --design split"
+        )
+    if trial.design == Design.SHADOW.value and common.empty:
+        raise BadInput(
+            f"{sides[0].path} and {sides[1].path}: no id is on both sides, so there are no pairs; if each model had its own "
+            "traffic, write --design split"
+        )
+    if trial.design == Design.SPLIT.value or common.empty:
+        return Design.SPLIT, sides
+    return Design.SHADOW, [side.of(side.frame.set_index("id").loc[common].reset_index()) for side in sides]
+
+
+def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:
+    one, other = (each.labels for each in answers)
+    same = one == other if answers[0].plan.is_regression else alike(one, other)
+    if apart := int((~same).sum()):
+        raise BadInput(
+            f"{apart:,} ids have one label at {sides[0].path} and another at {sides[1].path}; what was true is the same for both"
+        )
+
+
+def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str]:
+    """What differs between what both were asked, in sentences."""
+    rows, of_all = len(sides[1].frame), sum(len(side.frame) for side in sides)
+    if trial.share is not None:
+        apart = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
+        if 2 * normal_above(apart) < UNEVEN:
+            yield f"the challenger has {rows / of_all:.1%} of the rows, and {trial.share:.1%} were planned"
+    try:
+        inputs = [_inputs(data, trial) for data in given]
+        if inputs[0].names:
+            baseline = run_baseline(inputs[0], DataQualityMonitor())
+            findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
+            yield from (f"{each.feature} {each.change or each.description}" for each in violated(findings.results))
+        else:
+            yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
+    except MonitorError as error:
+        yield f"the inputs can't be compared: {error}"
+
+
+def _inputs(data: Data, trial: Trial) -> Dataset:
+    """What a model was asked: the inputs of captures, the other columns of tables."""
+    if _word_of(data) in OF_CAPTURES:
+        return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
+    table = read_data(data, engine="local")
+    taken = {
+        trial.identity,
+        trial.label or "label",
+        trial.prediction or "prediction",
+        trial.probability or "probability",
+    }
+    return table.of_features([name for name in table.names if name not in taken])

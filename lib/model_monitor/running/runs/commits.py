@@ -1,0 +1,354 @@
+"""The commits of a table as windows: each is scanned once, and compared with those before it.
+
+    told = monitor_commits(job, monitor)
+
+The first commits make the baseline. Each of them is held against the sum of the others, which the states give without a row
+read again; how they differ says how much a healthy commit varies. One that stands out is no part of the baseline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from functools import cached_property, reduce
+from itertools import accumulate, pairwise
+from operator import add
+
+import numpy as np
+
+from model_monitor.data.reading.formats import DELTA, TableFormat
+from model_monitor.data.reading.ledger import Ledger
+from model_monitor.data.reading.tables import Commit, commits_of
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.run_description import RunDescription, moment
+from model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.distributions import BASELINE, Past, together
+from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.reports.alerts import read_alerts
+from model_monitor.reports.history.variation import MOST_WINDOWS, read_history
+from model_monitor.reports.outputs.files import document_of, run_before
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.inputs.run_inputs import (
+    context_of,
+    decisions_for,
+    read_baseline,
+    reference_to_baseline,
+    violated_since,
+    with_history,
+)
+from model_monitor.running.kinds import read_source
+from model_monitor.running.runs.results import Baseline, Findings
+from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runtime.job import Job
+from model_monitor.running.runtime.publishing import notify, put_in_place
+from model_monitor.running.runtime.status import ExitStatus
+from model_monitor.statistics.states import Profile
+from model_monitor.statistics.verdicts.variation import FIELDS, Raw
+from model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+LEAST, FEWEST, PART, MOST = 9, 16, 3, 64
+"""Commits of a baseline: below the least eight others don't tell which is odd; all up to twice the fewest, else a third, and so
+many at most. Source: D4.2."""
+
+SET_ASIDE = 2  # of the other commits, the furthest away of each feature, while it is asked which stand out
+STRAYING = ("missing", "ks", "location", "spread", "cell")  # normal scores
+GAPS, LATE = 8, 2  # a commit is late after twice the longest gap between commits, if so many gaps are known
+NAMED = 5
+FEWEST_VALUES = 3  # of a column that has one in each commit, and others in others
+NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
+LEFT_OUT = "exclude_features_attribute"
+OWN_BASELINE = "_baseline"  # below the output of a table, whose history shows windows alone
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A commit that was scanned. config: of its run."""
+
+    commit: Commit
+    config: JobConfig
+    rows: Baseline
+
+
+def monitor_commits(job: Job, monitor: Monitor, now: datetime | None = None) -> tuple[str, int]:
+    """Compare each commit of a table since the last run with those before it; the exit message and status.
+
+    While few commits are known, the baseline is made anew with those that came; the very first ones are not judged.
+    Raises BadConfiguration if the data is no table that keeps versions; NoData if none has rows, or if none has come for long;
+    what a scan raises.
+    """
+    name = _name_of(job.config)
+    if not isinstance(monitor, DataQualityMonitor):
+        raise BadConfiguration(NO_TABLE)
+    commits = commits_of(name)[-MOST_WINDOWS:]
+    if not commits:
+        raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
+    above = join(job.config.output_path, "2000/01/01/00")
+    last = max((window.time for window in read_alerts(above, job.spark).windows), default="")
+    found: list[tuple[_Window, Findings]] = []
+    learnt = _learnt(job)
+    until = learnt.window.end if learnt is not None and learnt.window is not None else ""
+    is_young = len(read_history(above, job.spark).entries()) < FEWEST and moment(commits[-1].time) > last
+    if job.config.baseline is None and (last < until or is_young):
+        first = (
+            [each for each in commits if moment(each.time) <= until] if last < until else commits[: _enough(commits)]
+        )
+        windows = [*_scanned(first, commits, job, monitor, job.config.exclude_features_attribute)]
+        if not windows:
+            raise NoData(f"{NO_DATA}: no commit of {name} added rows")
+        found += _learn(windows, job, monitor)
+        last = moment(first[-1].time)
+    known: StoredBaseline | None = None
+    learnt = _learnt(job)
+    named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
+    left_out = tuple(filter(None, named.split(","))) or job.config.exclude_features_attribute
+    new = [each for each in commits if moment(each.time) > last]
+    for window in _scanned(new, commits, job, monitor, left_out):
+        known = known or read_baseline(job.spark, window.config, monitor)
+        found.append((window, _judged(window, with_history(known, job.spark, window.config, monitor), job, monitor)))
+    if not found:
+        _require_fresh(commits, now or datetime.now(timezone.utc))
+    return _in_a_line(found, commits, job.config)
+
+
+def _name_of(config: JobConfig) -> str:
+    """The table, as its format or its folder says."""
+    if config.dataset_format == DELTA:
+        return f"delta.`{storage_of(config.dataset_source).resolved(config.dataset_source)}`"
+    if not isinstance(config.dataset_format, TableFormat):
+        raise BadConfiguration(NO_TABLE)
+    return config.dataset_format.name
+
+
+def _enough(commits: Sequence[Commit]) -> int:
+    """How many of the first commits make the baseline."""
+    return len(commits) if len(commits) < 2 * FEWEST else min(MOST, max(FEWEST, len(commits) // PART))
+
+
+def _baseline_path(config: JobConfig) -> str:
+    return config.baseline or join(config.output_path, OWN_BASELINE)
+
+
+def _learnt(job: Job) -> RunDescription | None:
+    """What the baseline of a table's own commits says of itself; None without one."""
+    run = run_before(_baseline_path(job.config), job.spark) if job.config.baseline is None else None
+    return document_of(run, RunDescription, job.spark) if run is not None else None
+
+
+def _scanned(
+    some: Sequence[Commit], commits: Sequence[Commit], job: Job, monitor: Monitor, left_out: Sequence[str]
+) -> Iterator[_Window]:
+    """Those commits that have rows. commits: all of the table. left_out: columns."""
+    began = {after.version: before.time for before, after in pairwise(commits)}
+    for commit in some:
+        folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
+        config = job.config.model_copy(
+            update={
+                "as_of": commit.version,
+                "since": commit.since,
+                "start_time": began.get(commit.version, commit.time - timedelta(hours=1)),
+                "end_time": commit.time,
+                "scheduled_time": None,
+                "baseline": _baseline_path(job.config),
+                "output_path": join(job.config.output_path, folder),
+                LEFT_OUT: left_out,
+                "sink": job.config.sink if commit is commits[-1] else (),  # nobody is notified of what is long over
+            }
+        )
+        try:
+            with read_source(job.engine, config) as data:
+                share, context = config.max_quarantined_share, context_of(config)
+                rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
+        except (NoData, NotRecorded) as nothing:
+            log.info("version %d: %s", commit.version, nothing)
+            continue
+        yield _Window(commit, config, rows)
+
+
+def _judged(window: _Window, known: StoredBaseline | None, job: Job, monitor: Monitor) -> Findings:
+    """The verdict on a commit, in place and in the history."""
+    config, spark = window.config, job.spark
+    decisions, since = decisions_for(config, spark), violated_since(config, spark)
+    findings = run_monitoring(window.rows, monitor, known, context=context_of(config), decisions=decisions, since=since)
+    run = put_in_place(findings, config, spark, reference_to_baseline(spark, config, monitor))
+    notify(findings, run, config, spark)
+    return findings
+
+
+# The first commits: what they have in common is the baseline, and how they differ its variation.
+
+
+def _learn(windows: Sequence[_Window], job: Job, monitor: DataQualityMonitor) -> Iterator[tuple[_Window, Findings]]:
+    """Publish the baseline, and the verdict on each of its commits beside the others."""
+    smallest = min(window.rows.state.item_count for window in windows)
+    monitor = monitor if monitor.window_rows else replace(monitor, window_rows=max(1, smallest))
+    context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
+    if names := _names_of_commits([window.rows.state for window in windows]):
+        log.info("%s: another value in each commit, so left out", ", ".join(names))
+        left_out = ",".join([*job.config.exclude_features_attribute, *names])
+        context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
+        windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
+    together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)
+    kept = sum(windows[place].rows.ledger.kept for place in together.commits)
+    total = together.total
+    Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context).write(
+        _baseline_path(job.config), job.spark
+    )
+    for place, window in enumerate(windows):
+        known, end = together.beside(place) if len(windows) >= LEAST else None, window.config.end_time
+        if known is not None and end is not None:
+            earlier = read_history(window.config.output_path, job.spark).before(moment(end)).rows()
+            known = known.with_volume(end, earlier, window.config.start_time)
+        yield window, _judged(window, known, job, monitor)
+
+
+def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
+    """The columns that tell commits apart, as partitions, keys and times do: each commit has one value, or a mean that is never
+    below that of the commit before.
+    """
+    by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
+    found = []
+    for name in by_name[-1]:
+        features = [each[name] for each in by_name if name in each and each[name].num_present]
+        single = all(each.distinct is not None and round(each.distinct.estimate()) == 1 for each in features)
+        means = [each.moments.average for each in features if each.moments and each.moments.count]
+        rises = len(means) == len(features) and all(one <= other for one, other in pairwise(means))
+        texts = {tuple(each.exact_domain or ()) for each in features}
+        if len(features) >= LEAST and ((rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)):
+            found.append(name)
+    return found
+
+
+def _without(rows: Baseline, names: Sequence[str]) -> Baseline:
+    kept = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
+    features, runs = (tuple(each[place] for place in kept) if each else () for each in (rows.state.features, rows.runs))
+    return replace(rows, state=replace(rows.state, features=features), runs=runs)
+
+
+def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Together:
+    """Those that don't stand out: first among others of which the furthest away are set aside, since one that stands out
+    hides another, then once more among all that are left, so that nothing healthy goes.
+    """
+    last = commits[max(commits)].state
+    fitting = _Together({place: each for place, each in commits.items() if _adds(each.state, last)}, monitor)
+    suspects = [place for place in fitting.commits if fitting.has_odd(place, aside=SET_ASIDE)]
+    left = {place: each for place, each in fitting.commits.items() if place not in suspects}
+    if len(left) < len(suspects):
+        return fitting
+    once_more = _Together(left, monitor)
+    back = {place: commits[place] for place in suspects if not once_more.has_odd(place, rows=commits[place])}
+    return _Together(dict(sorted({**left, **back}.items())), monitor) if back else once_more
+
+
+def _adds(profile: Profile, other: Profile) -> bool:
+    try:
+        return bool((profile + other).features)
+    except BadState:
+        return False
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Commits that are compared with each other, by their place."""
+
+    commits: Mapping[int, Baseline]
+    monitor: DataQualityMonitor
+
+    @cached_property
+    def total(self) -> Profile:
+        states: list[Profile] = [each.state for each in self.commits.values()]
+        return reduce(add, states)
+
+    @cached_property
+    def others(self) -> Mapping[int, QualityBaseline]:
+        """What all but one are together, for each of them."""
+        states = [each.state for each in self.commits.values()]
+        before, after = list(accumulate(states, add)), list(accumulate(reversed(states), add))[::-1]
+        found = {}
+        for at, place in enumerate(self.commits):
+            sides = [*before[at - 1 : at][:1], *after[at + 1 : at + 2]]
+            if sides:
+                found[place] = self._known(reduce(add, sides))
+        return found
+
+    @cached_property
+    def raw(self) -> Mapping[int, Past]:
+        """The raw statistics of each beside the others."""
+        told = {place: known.raw_statistics(self.commits[place].state) for place, known in self.others.items()}
+        return {
+            place: {
+                name: {key: np.array([raw.get(key, np.nan)], float) for key in FIELDS}
+                for side, name, raw in found
+                if side == BASELINE
+            }
+            for place, found in told.items()
+        }
+
+    def beside(self, place: int, aside: int = 0) -> QualityBaseline | None:
+        """The others as a baseline, with how they vary; None if there are none. aside: how many of the furthest away tell nothing
+        of that, by feature.
+        """
+        known = self.others.get(place) if place in self.commits else self._known(self.total)
+        if known is None:
+            return None
+        past: Past = reduce(together, (raw for each, raw in self.raw.items() if each != place), {})
+        return known.with_history({}, {BASELINE: {name: _nearer(raw, aside) for name, raw in past.items()}})
+
+    def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
+        """Whether one of them, or another, violates what the others suggest."""
+        known, rows = self.beside(place, aside), rows or self.commits[place]
+        if known is None:
+            return False
+        results = self.monitor.check(rows.state, rows.metrics, self.monitor.grouped(known, rows.state, rows.runs))
+        return any(each.status is CheckStatus.VIOLATED for each in results)
+
+    def _known(self, profile: Profile) -> QualityBaseline:
+        constraints = self.monitor.constraints(profile)
+        return self.monitor.known(constraints, None, profile, constraints)
+
+
+def _nearer(raw: Raw, aside: int) -> Raw:
+    """Raw statistics without so many windows, the furthest away ones."""
+    if not aside:
+        return raw
+    scores = np.abs(np.array([raw[name] for name in STRAYING]))
+    furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
+    return {name: values[np.sort(furthest)] for name, values in raw.items()}
+
+
+# What is said of it.
+
+
+def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
+    gaps = [after.time - before.time for before, after in pairwise(commits)]
+    if len(gaps) >= GAPS and now - commits[-1].time > LATE * max(gaps):
+        raise NoData(
+            f"{NO_DATA}: no commit has come since {moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
+        )
+
+
+def _in_a_line(
+    found: Sequence[tuple[_Window, Findings]], commits: Sequence[Commit], config: JobConfig
+) -> tuple[str, int]:
+    if not found:
+        return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
+    odd = [(window.commit, findings) for window, findings in found if findings.count]
+    told = [f"{moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
+    more = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
+    counted = f"{len(found)} commit{'s' if len(found) > 1 else ''}, {len(odd)} with violations"
+    if not odd:
+        learning = f"; verdicts begin with {LEAST}" if len(found) < LEAST and found[0][1].known is None else ""
+        return f"Completed: {counted}{learning}.", ExitStatus.COMPLETED
+    status = ExitStatus.VIOLATIONS if config.fail_on_violations else ExitStatus.COMPLETED
+    return f"CompletedWithViolations: {counted}: {', '.join(told[:NAMED])}{more}.", status
+
+
+def _changed(findings: Findings) -> list[str]:
+    """The features that violations are of, or the check that is of none."""
+    violated = [each for each in findings.results if each.status is CheckStatus.VIOLATED]
+    return list(dict.fromkeys(each.feature or each.check for each in violated))[:NAMED]

@@ -1,0 +1,118 @@
+"""Looks at a window that is not over: what came since the look before is scanned, and its states are added to that one's.
+
+All looks of a window share a part of its budget of false alarms equally, whatever they find; the rest is the whole window's. So
+no window has more of them than one that is looked at once. Source: Bonferroni's inequality.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.run_description import RunDescription, moment, time_of
+from model_monitor.errors import BadConfiguration, BadState, NoData
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.reports.history.baselines import state_below
+from model_monitor.reports.outputs.files import document_of, run_before
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.inputs.run_inputs import (
+    compared_with,
+    context_of,
+    decisions_for,
+    read_baseline,
+    reference_to_baseline,
+    violated_since,
+    window_of,
+    with_history,
+)
+from model_monitor.running.kinds import read_source
+from model_monitor.running.runs.results import Baseline
+from model_monitor.running.runs.run import run_baseline, run_monitoring
+from model_monitor.running.runtime.job import Job
+from model_monitor.running.runtime.publishing import notify
+from model_monitor.running.runtime.status import ExitStatus, completed, outcome_of
+from model_monitor.statistics.states import State
+from model_monitor.storage import join, storage_of
+
+SHARE = 0.25  # of a window's budget, which all looks but the last have together
+FOLDER = "_look"  # below the window's output; its pages are of whole windows
+
+
+def looks_of(length: timedelta, every: timedelta) -> int:
+    """How many looks come before a window is over."""
+    return max(0, -(-length // every) - 1)
+
+
+def share_of_look(length: timedelta, every: timedelta, *, is_last: bool) -> float:
+    """The part of the window's budget that one look has, or the verdict on all of it."""
+    looks = looks_of(length, every)
+    return 1.0 if not looks else 1 - SHARE if is_last else SHARE / looks
+
+
+def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
+    """The baseline with the budget that a look has; as it is where the window is looked at once."""
+    window = window_of(config)
+    if config.look_every is None or window is None or not isinstance(known, QualityBaseline):
+        return known
+    share = share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
+    budget = known.constraints.monitoring.false_alarm_budget * share
+    own = (known.constraints.monitoring_config or MonitoringConfig()).model_copy(update={"false_alarm_budget": budget})
+    return replace(known, constraints=known.constraints.model_copy(update={"monitoring_config": own}))
+
+
+def look(job: Job, monitor: Monitor) -> tuple[str, int]:
+    """Judge what came of a window so far; the exit message and status. Nothing of it enters the history.
+
+    Raises BadConfiguration without a window around the look; what a scan raises.
+    """
+    config, window, until = job.config, window_of(job.config), job.config.look_until
+    if window is None or until is None or config.look_every is None or not window.start < until < window.end:
+        raise BadConfiguration("look_until has to be a time within a window, and look_every how often it is looked at")
+    known = with_budget(with_history(read_baseline(job.spark, config, monitor), job.spark, config, monitor), config)
+    if not isinstance(known, QualityBaseline):
+        raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
+    known = replace(known, volume=None, memory=None)  # a part of a window has fewer rows, and adds no evidence
+    folder = join(config.output_path, FOLDER)
+    context = replace(context_of(config), end=until)
+    since, state = _look_before(folder, window.start, job, monitor)
+    if since >= moment(until):
+        return completed(), ExitStatus.COMPLETED
+    try:
+        rows = _scanned(job, monitor, known, time_of(since) if since else window.start, until)
+        state = rows.state if state is None else state + rows.state
+    except NoData:
+        return completed(), ExitStatus.COMPLETED
+    except BadState:  # the columns have changed since
+        rows = _scanned(job, monitor, known, window.start, until)
+        state = rows.state
+    current = Baseline(monitor, state, monitor.metrics(state), rows.ledger, context=context, runs=rows.runs)
+    findings = run_monitoring(
+        current,
+        monitor,
+        compared_with(known, config),
+        context=context,
+        decisions=decisions_for(config, job.spark),
+        since=violated_since(config, job.spark),
+    )
+    run = findings.write(folder, job.spark, baseline=reference_to_baseline(job.spark, config, monitor))
+    if findings.count:
+        notify(findings, run, config, job.spark)
+    return outcome_of(findings.count, fails=config.fail_on_violations)
+
+
+def _look_before(folder: str, start: datetime, job: Job, monitor: Monitor) -> tuple[str, State | None]:
+    """Until when the last look at the window that starts then was, and the states up to then; nothing of none."""
+    run = run_before(folder, job.spark)
+    described = document_of(run, RunDescription, job.spark) if run is not None else None
+    if run is None or described is None or described.window is None or described.window.start != moment(start):
+        return "", None
+    return described.window.end, state_below(run.folder, storage_of(run.folder, job.spark), monitor)
+
+
+def _scanned(job: Job, monitor: Monitor, known: StoredBaseline, start: datetime, end: datetime) -> Baseline:
+    part = {"start_time": start, "end_time": end, "scheduled_time": None}
+    with read_source(job.engine, job.config.model_copy(update=part), known) as data:
+        matched = data.matching(known.names, exact=monitor.exact_columns)
+        return run_baseline(matched, monitor, max_quarantined_share=job.config.max_quarantined_share)

@@ -1,0 +1,124 @@
+"""The tables of a warehouse or a catalog as entries of a fleet: nobody writes a schedule for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from model_monitor.documents.run_description import moment
+from model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
+from model_monitor.reports.alerts import Destination
+from model_monitor.running.scheduling.fleet import Entry, Fleet
+from model_monitor.running.scheduling.plan import MODEL, plan_of
+from model_monitor.running.scheduling.schedules import NOW
+from model_monitor.storage import Storage, join, storage_of
+
+EXECUTIONS = f".{Executions.FILE_NAME}"  # a record's name begins with the table's
+STATE = "state"  # below the output: of the records of runs
+HIVE = ".db"  # how Hive ends the name of a schema's folder
+
+
+def fleet_of_tables(
+    pattern: str, warehouse: str | None, output: Path, now: datetime, sinks: tuple[Destination, ...] = ()
+) -> Fleet:
+    """Every table whose name fits, each an entry that is due now.
+
+    pattern: `sales.*` of folders below a warehouse, `CATALOG.sales.*` of a catalog that pyiceberg's settings name.
+    Raises BadConfiguration for a pattern that is none, or that fits no table; BadInput if the warehouse can't be listed.
+    """
+    listed = dict(_below(warehouse, pattern) if warehouse else _of_catalog(pattern))
+    gone = {
+        path.name.removesuffix(EXECUTIONS): BadInput(
+            "the table is not there any more; restore it, or remove its record"
+        )
+        for path in sorted((output / STATE).glob(f"*{EXECUTIONS}"))
+    }
+    found = {name: fault for name, fault in gone.items() if fnmatchcase(name, pattern)} | listed
+    if not found:
+        where = warehouse or "the catalog"
+        raise BadConfiguration(
+            f"{pattern!r} fits no table of {where}; write SCHEMA.TABLE, with * for any, such as 'sales.*'"
+        )
+    entries = (
+        Entry(name, fault=told) if isinstance(told, MonitorError) else _entry(name, told, output, now)
+        for name, told in sorted(found.items())
+    )
+    return Fleet(pattern, tuple(entries), sinks)
+
+
+def _entry(name: str, table: str, output: Path, now: datetime) -> Entry:
+    variables = {
+        "dataset_format": f"table:{table}",
+        "output_path": str((output / name).absolute()),
+        "each_commit": "true",
+        MODEL: name,
+    }
+    told = Schedule(
+        name=name,
+        monitoring_type="DataQuality",
+        schedule_expression=NOW,
+        starts=moment(now),
+        jobs=(ScheduledJob(job="monitor", variables=variables),),
+    )
+    try:
+        return Entry(name, plan_of(told, output / name))
+    except MonitorError as fault:
+        return Entry(name, fault=fault)
+
+
+def _below(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
+    """The tables in folders of schemas, by name: what jobs call each, or why it can't be looked at."""
+    storage = storage_of(warehouse)
+    for folder in storage.list_folders(warehouse):
+        schema = folder.removesuffix(HIVE)
+        if not fnmatchcase(schema, pattern.partition(".")[0]):
+            continue
+        try:
+            tables = storage.list_folders(join(warehouse, folder))
+        except MonitorError as fault:
+            yield schema, fault
+            continue
+        for table in tables:
+            if fnmatchcase(name := f"{schema}.{table}", pattern):
+                yield name, _kept(storage, join(warehouse, f"{folder}/{table}"))
+
+
+def _kept(storage: Storage, path: str) -> str | MonitorError:
+    """A folder as the table of who keeps it."""
+    try:
+        within = storage.list_folders(path)
+    except MonitorError as fault:
+        return fault
+    place = storage.resolved(path)
+    if storage.exists(join(path, "_delta_log")):
+        return f"delta.`{place}`"
+    return f"iceberg.`{place}`" if "metadata" in within and "data" in within else f"parquet.`{place}`"
+
+
+def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:
+    catalog, _, rest = pattern.partition(".")
+    schema, _, _ = rest.rpartition(".")
+    if not schema:
+        raise BadConfiguration(
+            f"{pattern!r} has no catalog; write CATALOG.SCHEMA.TABLE of one that pyiceberg's settings name, or --warehouse "
+            "and the folder above the schemas"
+        )
+    try:
+        from pyiceberg.catalog import load_catalog
+    except ImportError as fault:
+        raise MissingDependency(
+            "a catalog needs pyiceberg: pip install 'spark-model-monitor[iceberg]'; or write --warehouse"
+        ) from fault
+    try:
+        opened = load_catalog(catalog)
+        for namespace in opened.list_namespaces():
+            if fnmatchcase(".".join(namespace), schema):
+                for each in opened.list_tables(namespace):
+                    name = ".".join((catalog, *each))
+                    if fnmatchcase(name, pattern):
+                        yield name, name
+    except Exception as fault:
+        raise BadInput(f"the catalog {catalog!r} can't be listed ({type(fault).__name__}: {fault})") from fault

@@ -1,0 +1,72 @@
+"""What columns have to do with each other: of pairs, or relations, that a baseline chose the counts of each kind of row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from model_monitor.statistics.states.encoding import Parameters, State, registered
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Pairs(State):
+    """Rows by kind, of what begins with this feature: by what is counted, as `data.profiling.pairs` has it, in JSON.
+
+    Of an association the rows of each pair of cells, row after row of the table. Of a relation the rows that it is about, and
+    those that break it. A baseline has the counts of a sample of its rows, a window those of all.
+    """
+
+    KIND: ClassVar[str] = "pairs"
+    VERSION: ClassVar[int] = 1
+
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, counts: Mapping[str, tuple[int, ...]]) -> Pairs:
+        return cls(dict(sorted(counts.items())))
+
+    def __add__(self, other: Pairs) -> Pairs:
+        """What a side has not counted is what the other has."""
+        both = dict(self.counts)
+        for what, counts in other.counts.items():
+            mine = both.get(what, (0,) * len(counts))
+            both[what] = tuple(a + b for a, b in zip(mine, counts, strict=True))
+        return Pairs.of(both)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """How many numbers each has, then all of them as 64-bit integers."""
+        numbers = [number for counts in self.counts.values() for number in counts]
+        return {"counted": [[what, len(of)] for what, of in self.counts.items()]}, np.array(numbers, "<i8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Pairs:
+        numbers = np.frombuffer(payload, "<i8").tolist()
+        counts: dict[str, tuple[int, ...]] = {}
+        for what, size in parameters.get("counted", ()):
+            counts[what], numbers = tuple(numbers[:size]), numbers[size:]
+        return cls.of(counts) if not numbers else cls({"": (-1,)})
+
+    def contradiction(self) -> str | None:
+        try:
+            sound = all(is_sound(json.loads(what), len(of)) for what, of in self.counts.items())
+        except (ValueError, RecursionError):
+            sound = False
+        return None if sound else "it counts what nobody can"
+
+
+def is_sound(what: Any, numbers: int) -> bool:
+    """Whether something that was read says what is counted, by so many numbers."""
+    columns = what["columns"]
+    if what["kind"] != "association":
+        return numbers == 2 and 2 <= len(columns) <= 3
+    return len(columns) == 2 and numbers == int(np.prod([size_of(cells) for cells in what["cells"]]))
+
+
+def size_of(cells: Mapping[str, Any]) -> int:
+    """How many cells a column has: between its cuts, or its values and all others; and one for what is missing."""
+    return len(cells["cuts"]) + 2 if "cuts" in cells else len(cells["values"]) + 2

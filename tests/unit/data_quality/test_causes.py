@@ -1,0 +1,336 @@
+"""Which segment a change is in without being told, and what is the same about its rows; a change of all rows names nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, read_baseline, read_data, run_baseline, run_monitoring
+from model_monitor.errors import BadInput
+from model_monitor.reports.examples import rows_behind
+
+PLANS, CITIES = ["basic", "business", "student"], ["Graz", "Linz", "Wien"]
+MONITOR = DataQualityMonitor()
+BEGAN = datetime(2024, 3, 4, 14, tzinfo=timezone.utc)
+
+
+def users(rows, seed):
+    """Business pays more, healthy or not."""
+    random = np.random.default_rng(seed)
+    plan = random.choice(PLANS, rows, p=[0.6, 0.06, 0.34])
+    spend = random.normal(20, 5, rows) + np.where(plan == "business", 15, 0)
+    return pd.DataFrame(
+        {"plan": plan, "city": random.choice(CITIES, rows), "age": random.integers(18, 80, rows), "spend": spend}
+    )
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return run_baseline(users(20_000, seed=1), MONITOR, engine="local")
+
+
+def monitored(baseline, data, **monitor):
+    return run_monitoring(data, DataQualityMonitor(**monitor), baseline, engine="local")
+
+
+def segments(findings):
+    return {each.segment for each in findings.results if each.is_violation and each.feature == "spend"}
+
+
+def in_business(data):
+    return data.plan == "business"
+
+
+def in_linz_and_old(data):
+    return (data.city == "Linz") & (data.plan == "student")
+
+
+@pytest.mark.parametrize(
+    ("places", "segment"),
+    [
+        pytest.param(in_business, "plan=business", id="a value of few rows"),
+        pytest.param(in_linz_and_old, "plan=student & city=Linz", id="a pair of values"),
+        pytest.param(lambda data: data.age >= 64, "age>=64", id="a range of numbers"),
+    ],
+)
+def test_the_segment_of_a_change_is_named(baseline, places, segment):
+    data = users(5_000, seed=2)
+    data.loc[places(data), "spend"] *= 100
+    found = segments(monitored(baseline, data))
+
+    assert {str(each).split(">=")[0] for each in found} == {segment.split(">=")[0]}
+
+
+def test_rows_that_lack_a_value_have_their_segment_named(baseline):
+    data = users(5_000, seed=2)
+    data.loc[data.city == "Wien", "spend"] = np.nan
+
+    assert segments(monitored(baseline, data)) == {"city=Wien"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda data, some: data.spend + 30, id="all rows"),
+        pytest.param(lambda data, some: data.spend.where(some, data.spend * 100), id="a third of the rows"),
+        pytest.param(lambda data, some: data.spend.where(some), id="missing in a third"),
+    ],
+)
+def test_a_change_that_is_everywhere_alike_names_no_segment(baseline, change):
+    data = users(5_000, seed=3)
+    data["spend"] = change(data, np.random.default_rng(4).random(5_000) < 2 / 3)
+    findings = monitored(baseline, data)
+
+    assert findings.count
+    assert segments(findings) == {None}
+
+
+def test_without_the_baselines_rows_no_segment_is_named(baseline):
+    """A stream can't be read again; what a segment was is then unknown, and business has always paid more."""
+    import pyarrow as pa
+
+    stream = pa.Table.from_pandas(users(20_000, seed=1), preserve_index=False).to_reader()
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+
+    assert segments(monitored(run_baseline(stream, MONITOR, engine="local"), data)) == {None}
+
+
+def test_a_baseline_on_disk_is_read_again_where_it_lies(baseline, tmp_path):
+    users(20_000, seed=1).to_csv(tmp_path / "orders.csv", index=False)
+    run_baseline(str(tmp_path / "orders.csv"), MONITOR, engine="local").write(str(tmp_path / "baseline"))
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+
+    assert segments(monitored(read_baseline(str(tmp_path / "baseline")), data)) == {"plan=business"}
+    (tmp_path / "orders.csv").unlink()
+    assert segments(monitored(read_baseline(str(tmp_path / "baseline")), data)) == {None}
+
+
+def test_nothing_is_read_again_by_healthy_windows_or_when_nobody_wants_it(baseline):
+    broken = users(5_000, seed=2)
+    broken.loc[in_business(broken), "spend"] *= 100
+    for data, monitor in ((users(5_000, seed=9), {}), (broken, {"find_causes": False}), (broken, {"as_service": True})):
+        with read_data(data, engine="local") as dataset:
+            asked = Counted(dataset.rows)
+            object.__setattr__(dataset, "rows", asked)
+            findings = monitored(baseline, dataset, **monitor)
+        assert segments(findings) <= {None}
+        assert asked.selections == 0
+
+
+class Counted:
+    """Rows that count how often some of their columns are selected, as the second reading does."""
+
+    def __init__(self, rows):
+        self._rows, self.selections = rows, 0
+
+    def __getattr__(self, name):
+        return getattr(self._rows, name)
+
+    def selected(self, names, called):
+        self.selections += 1
+        return self._rows.selected(names, called)
+
+
+def test_names_of_segments_are_values_of_the_data(baseline, caplog):
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+    with caplog.at_level(logging.INFO):
+        findings = monitored(baseline, data)
+    hidden = monitored(baseline, data, hide_values=True)
+
+    assert "only in plan=business" in findings.summary()
+    assert "business" not in str(findings.headline(with_values=False))
+    assert "business" not in caplog.text
+    assert b"business" not in hidden.files()["checks.json"]
+    assert "only in one segment of plan" in hidden.summary()
+
+
+# Where the rows of a change are from.
+
+
+def captures(folder, is_bad, seed=5, files=40, rows=30, client=("2.3.0", "2.3.1", "2.2.9")):
+    """An hour of records that know when they came, and from which client."""
+    random, place = np.random.default_rng(seed), folder / "shop" / "AllTraffic" / "2024" / "03" / "04" / "14"
+    place.mkdir(parents=True)
+    for file in range(files):
+        lines = []
+        for row in range(rows):
+            time = BEGAN + timedelta(seconds=3600 * (file * rows + row) // (files * rows))
+            whose = str(random.choice(client, p=[0.6, 0.1, 0.3]))
+            numbers = random.normal(10, 2, 2)
+            numbers[0] *= 100 if is_bad(file=file, row=row, time=time, client=whose) else 1
+            lines.append(json.dumps(record(numbers, time, [f"client={whose}", f"trace={seed}-{file}-{row}"])))
+        (place / f"{file:03d}.jsonl").write_text("\n".join(lines) + "\n")
+    return str(folder)
+
+
+def record(numbers, time, attributes):
+    half = {"observedContentType": "text/csv", "encoding": "CSV"}
+    return {
+        "captureData": {
+            "endpointInput": {**half, "mode": "INPUT", "data": ",".join(f"{number:.3f}" for number in numbers)},
+            "endpointOutput": {**half, "mode": "OUTPUT", "data": "1"},
+        },
+        "eventMetadata": {
+            "eventId": attributes[1],
+            "customAttributes": attributes,
+            "inferenceTime": f"{time:%Y-%m-%dT%H:%M:%SZ}",
+        },
+        "eventVersion": "0",
+    }
+
+
+@pytest.fixture(scope="module")
+def traffic(tmp_path_factory):
+    folder = captures(tmp_path_factory.mktemp("baseline"), lambda **_: False, seed=6)
+    return run_baseline(folder, MONITOR, dataset_format="capture", engine="local")
+
+
+@pytest.mark.parametrize(
+    ("is_bad", "sentence"),
+    [
+        pytest.param(lambda client, **_: client == "2.3.1", "all of it comes from client 2.3.1", id="a client"),
+        pytest.param(
+            lambda file, **_: file in (5, 8, 30), "all of it comes from 3 of 40 files, the first at 14:07", id="files"
+        ),
+        pytest.param(lambda time, **_: time.minute >= 45, "all of it comes from 14:45 on", id="from a time on"),
+        pytest.param(lambda row, **_: row % 3 == 0, None, id="everywhere"),
+    ],
+)
+def test_what_is_the_same_about_the_rows_is_said(traffic, tmp_path, is_bad, sentence):
+    findings = run_monitoring(captures(tmp_path, is_bad), MONITOR, traffic, dataset_format="capture", engine="local")
+    causes = [each.cause for each in findings.results if each.is_violation and each.feature == "_c1"]
+
+    assert causes
+    if sentence is None:
+        assert causes == [None] * len(causes)
+    else:
+        assert sentence in findings.summary()
+        assert sentence.partition(" comes")[0] in findings.report().html
+
+
+def test_the_value_that_records_have_in_common_is_hidden_like_others(traffic, tmp_path):
+    path = captures(tmp_path, lambda client, **_: client == "2.3.1")
+    monitor = DataQualityMonitor(hide_values=True)
+    findings = run_monitoring(path, monitor, traffic, dataset_format="capture", engine="local")
+
+    assert "all of it comes from one value of client" in findings.summary()
+    assert b"2.3.1" not in findings.files()["checks.json"]
+
+
+def test_a_file_says_from_which_row_on(tmp_path):
+    users(6_000, seed=1).to_csv(tmp_path / "before.csv", index=False)
+    data = users(6_000, seed=2)
+    data.loc[4_500:, "spend"] *= 100
+    data.to_csv(tmp_path / "now.csv", index=False)
+    baseline = run_baseline(str(tmp_path / "before.csv"), MONITOR, engine="local")
+
+    assert "all of it comes from row 4,500 of the file on" in monitored(baseline, str(tmp_path / "now.csv")).summary()
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param([None, 3, {"a": 1}], id="of other types"),
+        pytest.param("x" * 1_000, id="endless"),
+        pytest.param(["<b>&", "\u202e\x00=\x1b[31m"], id="hostile"),
+        pytest.param(None, id="absent"),
+    ],
+)
+def test_what_records_say_of_themselves_may_be_anything(traffic, tmp_path, attributes):
+    path = captures(tmp_path, lambda row, **_: row < 12)
+    for file in tmp_path.rglob("*.jsonl"):
+        records = [json.loads(line) for line in file.read_text().splitlines()]
+        for each in records[::2]:
+            each["eventMetadata"]["customAttributes"] = attributes
+        file.write_text("\n".join(map(json.dumps, records)) + "\n")
+
+    assert run_monitoring(path, MONITOR, traffic, dataset_format="capture", engine="local").count
+
+
+# The rows themselves.
+
+
+def kept(run, feature="spend", **source):
+    return [line.split("\t") for line in rows_behind(str(run), feature, **source)]
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A file of rows with ids, of which those of business are a hundred times too large; and a run that kept five of them."""
+    for name, seed in (("before", 1), ("now", 2)):
+        data = users(3_000, seed).assign(order=[f"o-{row}" for row in range(3_000)])
+        if name == "now":
+            data.loc[in_business(data), "spend"] *= 100
+        data.to_csv(tmp_path / f"{name}.csv", index=False)
+    monitor = DataQualityMonitor(keep_examples=5, id_column="order")
+    baseline = run_baseline(str(tmp_path / "before.csv"), MONITOR, engine="local")
+    run = tmp_path / "run"
+    findings = run_monitoring(str(tmp_path / "now.csv"), monitor, baseline, engine="local", output_path=str(run))
+    findings.write(str(run))
+    return tmp_path
+
+
+def test_the_ids_of_the_first_rows_behind_a_violation_are_kept(broken):
+    data = pd.read_csv(broken / "now.csv")
+    first = data[in_business(data)].order.head(5).tolist()
+
+    assert [line[0] for line in kept(broken / "run")] == first
+    assert (broken / "run" / "examples.parquet").stat().st_mode & 0o077 == 0
+
+
+def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(broken):
+    data = pd.read_csv(broken / "now.csv", dtype=str)
+    rows = kept(broken / "run", source=str(broken / "now.csv"))
+    expected = data[in_business(data)].head(5)
+
+    assert [cells for _, cells in rows] == [
+        f"plan=business, city={row.city}, age={row.age}, spend=>{row.spend}<, order={row.order}"
+        for row in expected.itertuples()
+    ]
+
+
+def test_what_was_not_kept_is_said(broken):
+    with pytest.raises(BadInput, match=r"has no row of 'age'; it has rows of: spend"):
+        kept(broken / "run", "age")
+    with pytest.raises(BadInput, match="--keep-examples 20"):
+        kept(broken, "spend")
+    others = {"has none of the 5 rows": users(10, 3).assign(order="?"), "has no column 'order'": users(10, 3)}
+    for told, frame in others.items():
+        frame.to_csv(broken / "other.csv", index=False)
+        with pytest.raises(BadInput, match=told):
+            kept(broken / "run", source=str(broken / "other.csv"))
+
+
+def test_captured_events_have_ids_of_their_own(traffic, tmp_path):
+    path = captures(tmp_path / "now", lambda client, **_: client == "2.3.1")
+    monitor = DataQualityMonitor(keep_examples=3)
+    run = run_monitoring(
+        path, monitor, traffic, dataset_format="capture", engine="local", output_path=str(tmp_path / "run")
+    )
+    run.write(str(tmp_path / "run"))
+    lines = [line for file in sorted((tmp_path / "now").rglob("*.jsonl")) for line in file.read_text().splitlines()]
+    behind = {json.loads(line)["eventMetadata"]["eventId"] for line in lines if '"client=2.3.1"' in line}
+    ids = [line[0] for line in kept(tmp_path / "run", "_c1")]
+
+    assert len(set(ids)) == 3
+    assert behind.issuperset(ids)
+
+
+@pytest.mark.parametrize("column", ["nobody", "city"])
+def test_ids_that_repeat_or_lack_are_no_error(baseline, tmp_path, column, caplog):
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+    data.loc[in_business(data), "city"] = None
+    monitor = DataQualityMonitor(keep_examples=5, id_column=column)
+    findings = run_monitoring(data, monitor, baseline, engine="local", output_path=str(tmp_path))
+
+    assert findings.count
+    assert ("have no id" if column == "city" else "is no column of the data") in caplog.text

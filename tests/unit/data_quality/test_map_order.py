@@ -1,0 +1,34 @@
+"""The order of categories in the service's files.
+
+Each list stands so in a public file: age_group to bmi_category in oxayavongsa/aai-540-mlops-final-group-4, state in
+ScottReidux/aai-540 (its first six).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from model_monitor.monitors.data_quality.map_order import in_order_of_service
+
+
+@pytest.mark.parametrize(
+    ("feature", "listed"),
+    [
+        pytest.param("age_group", ["40s", "30s", "60s", "50s", "<30"], id="five, by their hashes"),
+        pytest.param("cholesterol_label", ["Well Above Normal", "Normal", "Above Normal"], id="three, by the pairs'"),
+        pytest.param("bp_category", ["stage2", "normal", "stage1", "elevated"], id="four, by the pairs'"),
+        pytest.param("bmi_category", ["normal", "obese", "overweight", "underweight"], id="four more"),
+        pytest.param(
+            "state", ["New Mexico", "Connecticut", "California", "Nevada", "Hawaii", "Washington"], id="states"
+        ),
+    ],
+)
+def test_categories_are_listed_as_in_public_files(feature, listed):
+    assert in_order_of_service(feature, sorted(listed)) == listed
+    assert in_order_of_service(feature, sorted(listed, reverse=True)) == listed
+
+
+def test_letters_beyond_ascii_have_a_place():
+    values = ["é", "日本", "😀", "a", "b", "\ud800"]
+
+    assert sorted(in_order_of_service("c", values)) == sorted(values)

@@ -1,0 +1,221 @@
+"""Two models beside each other, held against scikit-learn, scipy and definitions."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from model_monitor.documents.challenge import Verdict
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.model_quality.challenge.comparison import (
+    Answers,
+    compared,
+    decided,
+    delong,
+    disagreement,
+    mcnemar,
+)
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from model_monitor.statistics.verdicts.sequential import boundary
+
+SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION)
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+
+
+def texts(values):
+    return pa.array([str(value) for value in values], pa.string())
+
+
+def scored(labels, scores, first=0):
+    keys = np.arange(first, first + len(labels), dtype=np.uint64)
+    return Answers(SCORED, texts(labels), texts((scores > 0.5).astype(int)), scores, keys)
+
+
+def made(rows, better, seed=5, first=0):
+    """Labels and scores of two models, of which the second one is better by so much."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(rows) < 0.4).astype(int)
+    signal = labels + random.normal(0, 1, rows)
+    scores = [1 / (1 + np.exp(-2 * (signal + random.normal(0, noise, rows) - 0.5))) for noise in (1.0, 1.0 - better)]
+    return scored(labels, np.round(scores[0], 2), first), scored(labels, np.round(scores[1], 2), first)
+
+
+def placements(positive, scores):
+    """DeLong's components by their definition: of each row the share of the other class that it beats, ties half."""
+    wins = (scores[positive][:, None] > scores[~positive][None, :]) + 0.5 * (
+        scores[positive][:, None] == scores[~positive][None, :]
+    )
+    return wins.mean(axis=1), wins.mean(axis=0)
+
+
+def test_delong_is_what_its_definition_says_row_by_row_with_ties():
+    champion, challenger = made(400, 0.4)
+    positive = champion.positive
+
+    areas, covariance = delong(positive, champion.scores, challenger.scores)
+
+    of_positives, of_negatives = zip(
+        *(placements(positive, each.scores) for each in (champion, challenger)), strict=True
+    )
+    expected = np.cov(of_positives) / positive.sum() + np.cov(of_negatives) / (~positive).sum()
+    assert covariance == pytest.approx(expected, abs=1e-12)
+    assert areas == pytest.approx(
+        [metrics.roc_auc_score(positive, each.scores) for each in (champion, challenger)], abs=1e-12
+    )
+
+
+def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_of_them_got_right():
+    for gained, lost in [(0, 0), (3, 0), (12, 5), (700, 810), (9, 9)]:
+        expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+        assert mcnemar(gained, lost) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_metrics_of_both_are_those_of_scikit_learn():
+    champion, challenger = made(3_000, 0.4)
+    found = compared(champion, challenger, paired=True, planned_rows=3_000).differences
+    truth = champion.positive
+    expected = {
+        "auc": lambda each: metrics.roc_auc_score(truth, each.scores),
+        "accuracy": lambda each: metrics.accuracy_score(truth, each.scores > 0.5),
+        "f1": lambda each: metrics.f1_score(truth, each.scores > 0.5),
+        "precision": lambda each: metrics.precision_score(truth, each.scores > 0.5),
+        "recall": lambda each: metrics.recall_score(truth, each.scores > 0.5),
+        "brier_score": lambda each: metrics.brier_score_loss(truth, each.scores),
+        "log_loss": lambda each: metrics.log_loss(truth, each.scores),
+    }
+
+    for name, metric in expected.items():
+        assert found[name].champion == pytest.approx(metric(champion), abs=1e-9), name
+        assert found[name].challenger == pytest.approx(metric(challenger), abs=1e-9), name
+        assert found[name].difference == pytest.approx(metric(challenger) - metric(champion), abs=1e-9), name
+
+
+def test_metrics_of_numbers_and_of_many_classes_are_those_of_scikit_learn():
+    random = np.random.default_rng(3)
+    keys = np.arange(2_000, dtype=np.uint64)
+    labels = random.normal(10, 3, 2_000)
+    answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.8)]
+    found = compared(*answers, paired=True, planned_rows=2_000).differences
+    for name, metric in [
+        ("mae", metrics.mean_absolute_error),
+        ("rmse", lambda *both: math.sqrt(metrics.mean_squared_error(*both))),
+        ("r2", metrics.r2_score),
+    ]:
+        assert found[name].challenger == pytest.approx(metric(labels, answers[1].predictions), abs=1e-9)
+
+    classes = random.choice(list("abc"), 2_000)
+    guesses = [
+        np.where(random.random(2_000) < right, classes, random.choice(list("abc"), 2_000)) for right in (0.6, 0.8)
+    ]
+    many = [Answers(MANY, texts(classes), texts(each), None, keys) for each in guesses]
+    found = compared(*many, paired=True, planned_rows=2_000).differences
+    assert found["macro_f1"].champion == pytest.approx(metrics.f1_score(classes, guesses[0], average="macro"), abs=1e-9)
+    assert found["accuracy"].challenger == pytest.approx(metrics.accuracy_score(classes, guesses[1]), abs=1e-12)
+
+
+def test_pairs_say_more_than_two_samples_of_the_same_rows():
+    champion, challenger = made(3_000, 0.2)
+    pairs, samples = (
+        compared(champion, challenger, paired=paired, planned_rows=3_000).differences for paired in (True, False)
+    )
+
+    for name in ("auc", "accuracy", "f1", "brier_score"):
+        assert pairs[name].standard_error < samples[name].standard_error, name
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_error_of_blocks_is_that_of_the_rows_for_a_mean(paired):
+    # The mean absolute error is a mean, so its standard error is known: that of the differences, or of both.
+    random = np.random.default_rng(8)
+    keys, labels = np.arange(20_000, dtype=np.uint64), random.normal(0, 1, 20_000)
+    answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 20_000), None, keys) for noise in (1.0, 0.9)]
+
+    found = compared(*answers, paired=paired, planned_rows=20_000).differences["mae"]
+
+    errors = [np.abs(each.predictions - labels) for each in answers]
+    spread = np.var(errors[1] - errors[0]) if paired else np.var(errors[0]) + np.var(errors[1])
+    assert found.standard_error == pytest.approx(math.sqrt(spread / 20_000), rel=0.25)  # 64 blocks know it to 9 %
+
+
+def test_an_interval_is_as_wide_as_its_boundary_says():
+    found = compared(*made(3_000, 0.3), paired=True, planned_rows=6_000).differences["auc"]
+    half = (found.interval[1] - found.interval[0]) / 2
+
+    assert half / found.standard_error == pytest.approx(
+        boundary(3_000, 6_000), rel=0.02
+    )  # Student's with 1,100 degrees
+
+
+def verdict(comparison, **given):
+    return decided(comparison, given.get("metric"), given.get("planned", 3_000), given.get("least_gain", 0.0))[1:]
+
+
+def test_the_better_model_is_promoted_and_the_worse_one_is_not():
+    champion, challenger = made(3_000, 0.6)
+
+    assert verdict(compared(champion, challenger, paired=True, planned_rows=3_000))[0] is Verdict.PROMOTE
+    assert verdict(compared(challenger, champion, paired=True, planned_rows=3_000))[0] is Verdict.KEEP
+
+
+def test_errors_that_fall_are_a_gain():
+    random = np.random.default_rng(3)
+    keys, labels = np.arange(2_000, dtype=np.uint64), random.normal(10, 3, 2_000)
+    answers = [Answers(NUMBERS, labels, labels + random.normal(0, noise, 2_000), None, keys) for noise in (1.0, 0.7)]
+
+    assert verdict(compared(*answers, paired=True, planned_rows=2_000), planned=2_000)[0] is Verdict.PROMOTE
+
+
+def test_a_gain_that_is_not_worth_it_keeps_the_champion():
+    comparison = compared(*made(3_000, 0.02), paired=True, planned_rows=3_000)
+
+    assert verdict(comparison)[0] is Verdict.CANNOT_TELL
+    assert verdict(comparison, least_gain=0.2)[:2] == (Verdict.KEEP, "the challenger gains less than 0.2 of auc")
+
+
+def test_what_cannot_be_told_says_how_many_rows_would_tell():
+    found, _, rows = verdict(compared(*made(400, 0.4), paired=True, planned_rows=3_000))
+
+    assert found is Verdict.CANNOT_TELL
+    assert rows is not None
+    assert 400 < rows <= 3_000
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        pytest.param(made(30, 0.3), "30 rows with labels are too few for an interval; it takes 100", id="30 rows"),
+        pytest.param(
+            (scored(np.ones(200, int), np.linspace(0, 1, 200)),) * 2,
+            "all labels of one side are of one class, so nothing says how well the other one is told",
+            id="one class",
+        ),
+        pytest.param(
+            (scored((np.arange(200) < 3).astype(int), np.linspace(0, 1, 200)),) * 2,
+            "3 rows of one class are too few for an interval; it takes 10",
+            id="three rows of a class",
+        ),
+        pytest.param((made(200, 0.3)[0],) * 2, "both answer alike", id="the same model"),
+    ],
+)
+def test_where_nobody_can_tell_there_is_a_sentence(answers, reason):
+    comparison = compared(*answers, paired=True, planned_rows=1_000)
+
+    assert verdict(comparison) == (Verdict.CANNOT_TELL, reason, None)
+
+
+def test_a_metric_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(
+        BadConfiguration, match="metric is 'rmse', which these answers don't give; write one of recall, "
+    ):
+        verdict(compared(*made(200, 0.3), paired=True, planned_rows=200), metric="rmse")
+
+
+def test_disagreement_is_the_share_of_pairs_that_both_answer_differently():
+    labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.2, 0.8])
+
+    assert disagreement(scored(labels, scores), scored(labels, scores[::-1])) == 1.0
+    assert disagreement(scored(labels, scores), scored(labels, np.array([0.1, 0.9, 0.7, 0.8]))) == 0.25

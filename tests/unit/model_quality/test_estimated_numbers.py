@@ -1,0 +1,172 @@
+"""How far predicted numbers are off before labels: the mean error by hand, its interval, and what can't be estimated."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import (
+    ErrorModel,
+    EstimatedQualityMonitor,
+    ModelQualityMonitor,
+    merge_runs,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.run_description import RunContext
+from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from model_monitor.reports.history_page.history import read_history
+from model_monitor.reports.history_page.over_time import tracks_of
+from model_monitor.statistics.states.estimated import EstimatedOutcomes
+
+from .outcomes_made import REGRESSION
+
+
+def rows(count, *, seed=3, hard=0.5):
+    """Prices of houses, off by 10 on average in a town and by 40 elsewhere. hard: the share of those elsewhere."""
+    random = np.random.default_rng(seed)
+    elsewhere = random.random(count) < hard
+    predicted = random.uniform(100, 900, count).round()
+    off = np.where(elsewhere, random.uniform(20, 60, count), random.uniform(0, 20, count))
+    place = np.where(elsewhere, "village", "town")
+    label = predicted + off * random.choice([-1, 1], count)
+    return pd.DataFrame(
+        {"place": place, "rooms": random.integers(1, 6, count), "prediction": predicted, "label": label}
+    )
+
+
+@pytest.fixture(scope="module")
+def errors():
+    return ErrorModel.learnt(rows(1_000), label="label", prediction="prediction")
+
+
+@pytest.fixture(scope="module")
+def known():
+    return run_baseline(outcomes(rows(1_000), REGRESSION, engine="local"), ModelQualityMonitor(REGRESSION))
+
+
+def found_in(frame, known, errors):
+    data = outcomes(frame.drop(columns="label"), REGRESSION, label=None, errors=errors, engine="local")
+    return run_monitoring(data, EstimatedQualityMonitor(REGRESSION), known)
+
+
+def test_the_mean_error_is_that_of_the_rows_that_there_are(known, errors):
+    found = found_in(rows(900, seed=9, hard=0.9), known, errors)
+
+    # by hand: nine tenths of the rows are off by 40 on average, the rest by 10
+    assert found.current.to_pandas().loc["mae", "value"] == pytest.approx(0.9 * 40 + 0.1 * 10, abs=2)
+    low, high = found.current.to_pandas().loc["mae", "interval"]
+    # errors are uniform about their expectation: variance 40²/12 and 20²/12, in the window and in the rows learnt from
+    spread = 0.5 * 40**2 / 12 + 0.5 * 20**2 / 12
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(spread * (1 / 900 + 1 / 1_000)), rel=0.25)
+
+
+def test_more_hard_rows_are_a_violation_before_their_labels_come(known, errors):
+    found = found_in(rows(900, seed=9, hard=0.9), known, errors)
+
+    [result] = found.results
+    assert (result.metric, result.status) == ("estimated_mae", CheckStatus.VIOLATED)
+    assert "estimated_mae" in {metric.name for metric in found.published}
+    assert "A model that has learnt errors" in found.report().html
+
+
+def test_a_window_like_the_baseline_is_silent(known, errors):
+    assert [found_in(rows(600, seed=seed), known, errors).count for seed in (5, 6, 7)] == [0, 0, 0]
+
+
+def test_hours_add_up_to_their_day_and_have_a_sketch_of_the_errors(tmp_path, known, errors):
+    later = rows(400, seed=9)
+    for number, part in enumerate((later[:150], later[150:])):
+        found_in(part, known, errors).write(tmp_path / str(number))
+    merge_runs([str(tmp_path / "0"), str(tmp_path / "1")], str(tmp_path / "day"))
+
+    day = json.loads((tmp_path / "day" / "estimated_quality.json").read_text())
+    whole = found_in(later, known, errors)
+    assert day["metrics"][0]["value"] == pytest.approx(whole.current.to_pandas().loc["mae", "value"])
+    residuals = whole.current.state.predictions.residuals
+    assert residuals.count == 400
+    assert residuals.quantile(0.1) < 15 < 35 < residuals.quantile(0.9)  # towns, then villages
+
+
+def test_the_history_has_a_dashed_line_of_the_mean_error_before_the_labels(tmp_path, known, errors):
+    for hour in (0, 1):
+        start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
+        context = RunContext(start, start + timedelta(hours=1), model="houses")
+        window = rows(200, seed=20 + hour)
+        data = outcomes(window.drop(columns="label"), REGRESSION, label=None, errors=errors, engine="local")
+        found = run_monitoring(data, EstimatedQualityMonitor(REGRESSION), known, context=context)
+        found.write(tmp_path / f"estimated/{hour}")
+        if hour == 0:  # later labels have not come yet
+            labelled = outcomes(window, REGRESSION, engine="local")
+            real = run_monitoring(labelled, ModelQualityMonitor(REGRESSION), known, context=context)
+            real.write(tmp_path / "quality/0")
+
+    history = read_history([str(tmp_path)])
+    [track] = [each for each in tracks_of(history, history.labels, {}).tracks if each.title == "mae"]
+    first = rows(200, seed=20)
+    assert track.values == (pytest.approx((first["label"] - first["prediction"]).abs().mean()), None)
+    assert len(track.expected) == 2
+    assert None not in track.expected
+
+
+def test_a_model_of_errors_is_written_and_read(tmp_path, known, errors):
+    errors.write(str(tmp_path / "errors.skops"))
+    read = ErrorModel.read(str(tmp_path / "errors.skops"))
+    later = rows(200, seed=9)
+
+    assert found_in(later, known, read).current.state == found_in(later, known, errors).current.state
+    assert isinstance(found_in(later, known, read).current.state, EstimatedOutcomes)
+
+
+def test_texts_that_were_never_seen_and_missing_cells_have_an_error_too(known, errors):
+    later = rows(200, seed=9)
+    later.loc[:99, "place"] = None
+    later.loc[100:, "place"] = "at sea"
+
+    assert 0 < found_in(later, known, errors).current.to_pandas().loc["mae", "value"] < 60
+
+
+def test_another_file_is_no_model_of_errors(tmp_path):
+    (tmp_path / "errors.skops").write_bytes(b"something else")
+
+    with pytest.raises(BadConfiguration, match=r"errors.skops', which is no model of errors \(BadZipFile\)"):
+        ErrorModel.read(str(tmp_path / "errors.skops"))
+
+
+def test_a_window_without_a_column_that_was_learnt_from_names_it(known, errors):
+    with pytest.raises(BadInput, match="has no 'place', which the model of errors has learnt from"):
+        found_in(rows(50).drop(columns="place"), known, errors)
+
+
+def test_without_a_model_of_errors_the_run_says_how_to_make_one(known):
+    with pytest.raises(BadConfiguration, match="error_model is missing"):
+        found_in(rows(50), known, None)
+
+
+@pytest.mark.parametrize(
+    ("frame", "label", "error", "said"),
+    [
+        (rows(30), "label", BadInput, "the data has 30 rows; to learn errors takes 100"),
+        (rows(200), "price", BadConfiguration, "label is 'price', which is no column of the data"),
+        (rows(200).assign(label="dear"), "label", BadInput, "200 labels or predictions are no numbers"),
+    ],
+    ids=["30 rows", "no such column", "labels of another type"],
+)
+def test_what_errors_cannot_be_learnt_from_is_a_sentence(frame, label, error, said):
+    with pytest.raises(error, match=said):
+        ErrorModel.learnt(frame, label=label, prediction="prediction")
+
+
+@pytest.mark.parametrize("library", ["sklearn.ensemble", "skops"])
+def test_without_the_extra_a_sentence_says_what_to_install(library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+
+    with pytest.raises(MissingDependency, match=r"install spark-model-monitor\[sklearn\]"):
+        ErrorModel.learnt(rows(120), label="label", prediction="prediction")

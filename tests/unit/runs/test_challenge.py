@@ -1,0 +1,287 @@
+"""Two models' answers, read, met by their ids, and told."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import OutcomePlan, ProblemType, Trial, challenge
+from model_monitor.cli import main
+from model_monitor.documents.challenge import Challenge
+from model_monitor.errors import BadConfiguration, BadInput, NoData
+
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+ROWS = 600
+
+
+def answers(noise: float = 1.0, rows: int = ROWS, seed: int = 4) -> pd.DataFrame:
+    """A table of answers to the same rows, whatever the noise."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(rows) < 0.4).astype(int)
+    signal = labels + random.normal(0, 0.7, rows)
+    amount = random.normal(0, 1, rows)
+    score = 1 / (1 + np.exp(-3 * (signal + random.normal(0, noise, rows) - 0.5)))
+    return pd.DataFrame(
+        {
+            "id": [f"i{number}" for number in range(rows)],
+            "label": labels,
+            "prediction": (score > 0.5).astype(int),
+            "probability": score.round(4),
+            "amount": amount,
+        }
+    )
+
+
+BLUE, GREEN = answers(3.0), answers(0.1)
+TRIAL = Trial(BINARY, planned_rows=ROWS, identity="id")
+WITH_SCORES = Trial(SCORED, planned_rows=ROWS, identity="id")
+
+
+def test_models_that_answered_the_same_ids_are_compared_pair_by_pair_in_any_order():
+    found = challenge(BLUE, GREEN.sample(frac=1, random_state=2), TRIAL).document
+
+    assert (found.design.value, found.rows, found.verdict.value, found.unfair) == ("shadow", ROWS, "promote", ())
+    assert found.disagreement == pytest.approx((BLUE["prediction"] != GREEN["prediction"]).mean())
+    assert challenge(GREEN, BLUE, TRIAL).verdict == "keep"
+
+
+def test_rows_without_a_partner_are_counted_and_left_out():
+    found = challenge(BLUE[:500], GREEN[100:], TRIAL).document
+
+    assert (found.rows, found.champion.unmatched, found.challenger.unmatched) == (400, 100, 100)
+
+
+def test_models_that_have_no_id_in_common_had_split_traffic():
+    later = answers(0.1, seed=5).assign(id=[f"j{number}" for number in range(ROWS)])
+
+    found = challenge(BLUE, later, TRIAL).document
+
+    assert (found.design.value, found.rows, found.disagreement, found.unfair) == ("split", 2 * ROWS, None, ())
+
+
+def test_a_split_that_is_not_fair_is_said_first():
+    later = answers(0.1, seed=5).assign(id=[f"j{number}" for number in range(ROWS)])
+    later["amount"] += 3
+    result = challenge(BLUE, later[:500], Trial(BINARY, planned_rows=ROWS, identity="id", share=0.1))
+
+    assert result.document.unfair[0] == "the challenger has 45.5% of the rows, and 10.0% were planned"  # 500 of 1,100
+    assert result.document.unfair[1].startswith("amount is 3.")  # three were added, and the deviation is about one
+    assert result.document.unfair[1].endswith("standard deviations higher")
+    assert str(result.report().page.headline).startswith("Not a fair trial: the challenger has 45.5%")
+
+
+def test_labels_may_be_a_table_of_their_own():
+    labels = BLUE[["id", "label"]].rename(columns={"label": "churned"})[:550]
+    trial = Trial(BINARY, planned_rows=ROWS, identity="id", label="churned")
+    blue, green = (each.drop(columns="label") for each in (BLUE, GREEN))
+
+    found = challenge(blue, green, trial, ground_truth=labels).document
+
+    beside = challenge(BLUE[:550], GREEN[:550], TRIAL).document
+    assert found.metrics == beside.metrics
+    assert found.champion.unmatched == 50
+
+
+def captured(folder, frame, hour="2026/03/01/10"):
+    """A variant's captures: prediction and score, asked with an amount."""
+    place = folder / hour
+    place.mkdir(parents=True)
+    lines = []
+    for row in frame.itertuples():
+        halves = {
+            name: {"data": data, "encoding": "CSV", "mode": mode, "observedContentType": "text/csv"}
+            for name, mode, data in [
+                ("endpointInput", "INPUT", f"{row.amount:.3f}"),
+                ("endpointOutput", "OUTPUT", f"{row.prediction},{row.probability}"),
+            ]
+        }
+        event = {
+            "eventId": f"{folder.name}-{row.id}",
+            "inferenceId": row.id,
+            "inferenceTime": f"{hour[:10].replace('/', '-')}T{hour[-2:]}:05:00Z",
+        }
+        lines.append(json.dumps({"captureData": halves, "eventMetadata": event, "eventVersion": "0"}))
+    (place / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return str(folder)
+
+
+def labelled(folder, frame):
+    """Ground truth of captures, as the merge takes it."""
+    place = folder / "2026/03/01/10"
+    place.mkdir(parents=True)
+    lines = [
+        json.dumps(
+            {
+                "groundTruthData": {"data": str(row.label), "encoding": "CSV"},
+                "eventMetadata": {"eventId": row.id},
+                "eventVersion": "0",
+            }
+        )
+        for row in frame.itertuples()
+    ]
+    (place / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return str(folder)
+
+
+def test_variants_of_an_endpoint_give_what_the_same_answers_in_tables_give(tmp_path):
+    variants = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", GREEN))]
+    trial = Trial(SCORED, planned_rows=ROWS, prediction="0", probability="1")
+
+    found = challenge(*variants, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document
+
+    beside = challenge(BLUE, GREEN, WITH_SCORES).document
+    assert found.design.value == "shadow"
+    assert found.metrics == beside.metrics
+
+
+def test_a_trial_begins_when_it_says(tmp_path):
+    captured(tmp_path / "blue", BLUE, "2026/02/01/10")
+    variants = [captured(tmp_path / "blue", BLUE), captured(tmp_path / "green", GREEN)]
+    trial = Trial(BINARY, planned_rows=ROWS, prediction="0", start="2026-03-01T00:00:00Z")
+
+    assert challenge(*variants, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document.champion.repeated == 0
+
+
+def test_the_command_prints_the_verdict_writes_both_files_and_ends_with_its_status(tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in ("blue.csv", "green.csv")]
+    for path, frame in zip(paths, (BLUE, GREEN), strict=True):
+        frame.to_csv(path, index=False)
+    places = ["--ground-truth-attribute", "label", "--inference-attribute", "prediction"]
+    words = ["--problem-type", "BinaryClassification", "--id-attribute", "id", *places, "--gate"]
+    rest = [*words, "--planned-rows", str(ROWS), "--output-path", str(tmp_path / "trial")]
+
+    assert main(["challenge", *paths, *rest]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("promote: the challenger's accuracy is better, 600 of 600 planned pairs checked.\n\nmetric")
+    document = Challenge.from_json((tmp_path / "trial/challenge.json").read_bytes())
+    assert document.verdict.value == "promote"
+    assert "Champion and challenger" in (tmp_path / "trial/challenge.html").read_text(encoding="utf-8")
+    assert main(["challenge", *paths[::-1], *words, "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["verdict"] == "keep"
+    assert main(["challenge", paths[0], paths[0], *words]) == 5
+    assert main(["challenge", *paths, *rest, "--least-gain", "0.1"]) == 2
+    assert (
+        "the trial there has least_gain 0.0, this one 0.1; a plan that changes after a look" in capsys.readouterr().err
+    )
+
+
+TWICE = pd.concat([BLUE, BLUE[:3].assign(prediction=1 - BLUE["prediction"][:3])])
+OTHER_IDS = GREEN.assign(id=[f"k{number}" for number in range(ROWS)])
+SOME_IDS = GREEN.assign(id=[f"i{number + 500}" for number in range(ROWS)])
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "trial", "error", "sentence"),
+    [
+        pytest.param(
+            BLUE.drop(columns="probability"),
+            GREEN,
+            WITH_SCORES,
+            BadConfiguration,
+            "probability_attribute is 'probability', which is no column of the data",
+            id="no scores",
+        ),
+        pytest.param(
+            BLUE.assign(probability=np.nan),
+            GREEN,
+            WITH_SCORES,
+            BadInput,
+            "600 of 600 records .*no probability: 600",
+            id="scores that lack",
+        ),
+        pytest.param(
+            BLUE.assign(probability=BLUE["probability"] * 100),
+            GREEN,
+            WITH_SCORES,
+            BadInput,
+            "probability outside 0 to 1: ",
+            id="scores outside 0 to 1",
+        ),
+        pytest.param(
+            BLUE.assign(label=BLUE["label"].map({0: "stays", 1: "goes"})),
+            GREEN,
+            TRIAL,
+            BadInput,
+            "600 ids have one label at the champion's table and another at the challenger's table",
+            id="labels of another type at one side",
+        ),
+        pytest.param(
+            *(each.assign(label=BLUE["label"].map({0: "stays", 1: "goes"})) for each in (BLUE, GREEN)),
+            TRIAL,
+            BadInput,
+            "the labels are 2 texts of 4 to 5 letters and the predictions 2 numbers: nothing is in both",
+            id="labels of another type than the answers",
+        ),
+        pytest.param(
+            BLUE.assign(label="dear"),
+            GREEN,
+            Trial(NUMBERS, identity="id"),
+            BadInput,
+            "600 of 600 records can't be used .label is not a number: 600",
+            id="labels of a regression that are texts",
+        ),
+        pytest.param(
+            TWICE,
+            GREEN,
+            TRIAL,
+            BadInput,
+            "3 ids are there twice with different answers; keep one row of each",
+            id="ids twice",
+        ),
+        pytest.param(
+            BLUE,
+            OTHER_IDS,
+            Trial(BINARY, identity="id", design="shadow"),
+            BadInput,
+            "no id is on both sides, so there are no pairs; .* write --design split",
+            id="a shadow without common ids",
+        ),
+        pytest.param(
+            BLUE,
+            SOME_IDS,
+            TRIAL,
+            BadInput,
+            "100 of 600 ids are on both sides: too many for split",
+            id="some ids in common",
+        ),
+        pytest.param(BLUE, GREEN, Trial(BINARY), BadConfiguration, "id_attribute is missing", id="no ids"),
+        pytest.param(BLUE[:0], GREEN, TRIAL, NoData, "there are no answers to compare", id="no rows"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_sentence(champion, challenger, trial, error, sentence):
+    with pytest.raises(error, match=sentence):
+        challenge(champion, challenger, trial)
+
+
+def test_answers_that_came_twice_alike_count_once():
+    again = pd.concat([BLUE, BLUE[:5]])
+
+    assert challenge(again, GREEN, TRIAL).document.champion.repeated == 5
+
+
+def test_thirty_rows_cannot_tell():
+    assert challenge(BLUE[:30], GREEN[:30], TRIAL).document.reason.startswith("30 rows with labels are too few")
+
+
+def test_captures_without_labels_say_where_labels_come_from(tmp_path):
+    variants = [captured(tmp_path / name, BLUE[:5]) for name in ("blue", "green")]
+
+    with pytest.raises(BadInput, match="captures have no labels; name them with --ground-truth"):
+        challenge(*variants, Trial(BINARY, prediction="0", probability="1"))
+
+
+def test_labels_of_other_ids_are_a_sentence():
+    labels = BLUE[["id", "label"]].assign(id=lambda each: "x" + each["id"])
+
+    with pytest.raises(BadInput, match="none of its 600 ids has a label"):
+        challenge(BLUE, GREEN, Trial(BINARY, identity="id", label="label"), ground_truth=labels)
+
+
+def test_a_frame_of_spark_is_refused_in_words():
+    spark_frame = type("DataFrame", (), {"__module__": "pyspark.sql.dataframe"})()
+
+    with pytest.raises(BadConfiguration, match="takes no frame of Spark; write frame.toPandas()"):
+        challenge(spark_frame, GREEN, TRIAL)

@@ -1,0 +1,200 @@
+"""`--each-commit`: the commits of a table of Delta, Iceberg or Parquet, each a window, from what the table remembers."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shutil
+
+import deltalake
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+
+from model_monitor.documents.alerts import Alerts
+from model_monitor.running.layout import Layout
+
+DAY = 86_400
+AT_FIRST = 1_767_225_600  # 2026-01-01T00:00:00Z
+
+
+def orders(rng, rows=150, fault=None, at=0):
+    """What is written at once; of a faulty commit the amounts are in cents, or most discounts are missing."""
+    amount, discount = rng.gamma(3, 20, rows), rng.random(rows)
+    lacks = rng.random(rows) < (0.7 if fault == "missing" else 0.1)
+    table = {
+        "amount": amount * 100 if fault == "unit" else amount,
+        "discount": pa.array(discount, mask=lacks),
+        "order": np.arange(rows) + rng.integers(10) + 1_000 * at,
+        "country": rng.choice(["DE", "FR", "XX"], rows, p=[0.4, 0.2, 0.4] if fault == "new" else [0.6, 0.4, 0]),
+    }
+    return pa.table(table)
+
+
+def commits(seed, count, faults, rows=150, first=0):
+    rng = np.random.default_rng(seed)
+    return [orders(rng, rows, faults.get(number), first + number) for number in range(count)]
+
+
+def write_delta(path, seed, count, faults, rows=150, first=0):
+    for table in commits(seed, count, faults, rows, first):
+        deltalake.write_deltalake(path, table, mode="append")
+
+
+def write_iceberg(path, seed, count, faults, rows=150):
+    path.parent.mkdir(parents=True)
+    catalog = SqlCatalog("shop", uri=f"sqlite:///{path.parent}/catalog.db", warehouse=f"file://{path.parent.parent}")
+    catalog.create_namespace(path.parent.name)
+    tables = commits(seed, count, faults, rows)
+    kept = catalog.create_table(f"{path.parent.name}.{path.name}", schema=tables[0].schema)
+    for table in tables:
+        kept.append(table)
+
+
+def write_parquet(path, seed, count, faults, rows=150):
+    for number, table in enumerate(commits(seed, count, faults, rows)):
+        file = path / f"day={number}" / "part.parquet"
+        file.parent.mkdir(parents=True)
+        pq.write_table(table, file)
+        os.utime(file, (AT_FIRST + number * DAY,) * 2)
+
+
+WRITERS = {"delta": write_delta, "iceberg": write_iceberg, "parquet": write_parquet}
+
+
+def monitored(table, output, *flags):
+    """The job's message and its exit status."""
+    main = runpy.run_path(str(Layout.here().jobs / "monitor.py"))["main"]
+    words = [
+        "--dataset-format",
+        f"table:{table}",
+        "--each-commit",
+        "--no-report",
+        "--engine",
+        "local",
+        "--output-path",
+        str(output),
+    ]
+    status = main([*words, *flags])
+    return (output / "message").read_text().strip(), status
+
+
+def violated(output):
+    """The places of the windows with violations among all that were looked at, and what was violated."""
+    windows = Alerts.from_json((output / Alerts.FILE_NAME).read_bytes(), "alerts").windows
+    return {place: list(window.since) for place, window in enumerate(windows) if window.violations}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other(kind, tmp_path):
+    table, output = tmp_path / "sales" / "orders", tmp_path / "out"
+    WRITERS[kind](table, 1, 12, {4: "unit", 9: "missing"}, rows=400)
+
+    message, status = monitored(f"{kind}.`{table}`", output)
+
+    assert violated(output) == {4: ["amount"], 9: ["discount"]}
+    assert (message.partition(": 12")[0], status) == ("CompletedWithViolations", 0)
+    assert "12 commits, 2 with violations: " in message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("places", [(3, 8, 15), (7, 30, 48), (25, 40, 59)])
+def test_three_faults_in_sixty_commits_are_told_wherever_they_are(kind, places, tmp_path):
+    table, output = tmp_path / "sales" / "orders", tmp_path / "out"
+    WRITERS[kind](table, 2, 60, dict(zip(places, ("unit", "missing", "new"), strict=True)), rows=500)
+
+    monitored(f"{kind}.`{table}`", output)
+
+    assert violated(output) == dict(zip(places, (["amount"], ["discount"], ["country"]), strict=True))
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quiet")
+    write_delta(folder / "orders", 3, 16, {})
+    monitored(f"delta.`{folder / 'orders'}`", folder / "out")
+    return folder
+
+
+@pytest.fixture
+def quiet(looked_at, tmp_path):
+    """A table of sixteen healthy commits, and what the run over them left."""
+    shutil.copytree(looked_at, tmp_path / "quiet")
+    return tmp_path / "quiet" / "orders", tmp_path / "quiet" / "out"
+
+
+def test_later_runs_look_at_what_came_since(quiet):
+    table, output = quiet
+    assert monitored(f"delta.`{table}`", output) == ("Completed: no commit since version 15.", 0)
+
+    deltalake.write_deltalake(table, orders(np.random.default_rng(9), fault="unit", at=99), mode="append")
+    deltalake.DeltaTable(table).optimize.compact()
+    message, status = monitored(f"delta.`{table}`", output, "--fail-on-violations")
+    assert ("1 commit, 1 with violations: " in message, status) == (True, 4)
+    assert violated(output) == {16: ["amount"]}
+
+
+def test_a_run_that_is_killed_and_run_again_leaves_what_a_quiet_one_does(tmp_path):
+    table, output = tmp_path / "orders", tmp_path / "out"
+    write_delta(table, 3, 9, {})
+    monitored(f"delta.`{table}`", output)
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    alerts = json.loads((output / Alerts.FILE_NAME).read_text())
+    (output / Alerts.FILE_NAME).write_text(json.dumps(alerts | {"windows": alerts["windows"][:5]}))  # as if killed then
+
+    monitored(f"delta.`{table}`", output)
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
+
+
+def test_a_table_without_a_past_begins_to_learn_and_one_of_no_rows_says_so(tmp_path):
+    table, output = tmp_path / "orders", tmp_path / "out"
+    write_delta(table, 4, 1, {})
+    assert monitored(f"delta.`{table}`", output) == (
+        "Completed: 1 commit, 0 with violations; verdicts begin with 9.",
+        0,
+    )
+    write_delta(table, 5, 8, {5: "unit"}, first=1)
+    assert "9 commits, 1 with violations" in monitored(f"delta.`{table}`", output)[0]
+
+    deltalake.DeltaTable.create(tmp_path / "empty", schema=orders(np.random.default_rng(0)).schema)
+    message, status = monitored(f"delta.`{tmp_path / 'empty'}`", tmp_path / "other")
+    assert ("no commit of delta" in message, status) == (True, 3)
+
+
+def test_a_table_whose_commits_have_stopped_is_late(tmp_path):
+    table, output = tmp_path / "orders", tmp_path / "out"
+    write_parquet(table, 6, 9, {})
+    monitored(f"parquet.`{table}`", output)
+
+    message, status = monitored(f"parquet.`{table}`", output)
+    assert status == 3
+    assert message.endswith("no commit has come since 2026-01-09T00:00:00Z; the longest gap before was 1 day, 0:00:00")
+
+
+def test_columns_that_are_added_and_gone_are_told(quiet):
+    table, output = quiet
+    rng = np.random.default_rng(8)
+    wider = orders(rng).append_column("currency", pa.array(["EUR"] * 150))
+    deltalake.write_deltalake(table, wider, mode="append", schema_mode="merge")
+    deltalake.write_deltalake(table, orders(rng).drop_columns(["discount"]), mode="append", schema_mode="merge")
+
+    monitored(f"delta.`{table}`", output)
+    assert violated(output)[16] == ["currency"]
+    assert "discount" in violated(output)[17]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--dataset-format", "csv", "--dataset-source", "x.csv"], "each_commit is for the data quality of a table"),
+        (["--dataset-format", "table:delta.`/nowhere`"], "is no table of Delta that can be opened"),
+    ],
+)
+def test_what_is_no_table_with_versions_is_told(flags, sentence, tmp_path):
+    message, status = monitored("delta.`/nowhere`", tmp_path / "out", *flags)
+    assert sentence in message
+    assert status == 2

@@ -1,0 +1,127 @@
+"""`--look-every`: an hour of captures is judged before it is over, each record scanned once, at the hour's budget."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, read_state, run_baseline
+from model_monitor.documents.alerts import Alerts
+from model_monitor.running.layout import Layout
+from model_monitor.running.runs.looks import share_of_look
+
+HOUR = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
+MINUTE = timedelta(minutes=1)
+
+
+def amounts(rng, rows):
+    return rng.gamma(3, 20, rows)
+
+
+class Hours:
+    """Captures of two hours, a baseline, and the looks at the second of them."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.rng = folder, np.random.default_rng(1)
+        rows = pd.DataFrame({"score": self.rng.random(4_000), "amount": amounts(self.rng, 4_000)})
+        run_baseline(rows, DataQualityMonitor(window_rows=200), engine="local").write(folder / "baseline")
+
+    def write(self, fault_from=60, each_minute=20) -> None:
+        """A minute's records lie in a file of their own. fault_from: the minute from which on amounts are in cents."""
+        place = self.folder / f"captures/{HOUR:%Y/%m/%d/%H}"
+        place.mkdir(parents=True)
+        for minute in range(60):
+            lines = []
+            for amount in amounts(self.rng, each_minute) * (100 if minute >= fault_from else 1):
+                halves = {
+                    "endpointInput": {"data": str(amount), "encoding": "CSV"},
+                    "endpointOutput": {"data": str(self.rng.random()), "encoding": "CSV"},
+                }
+                time = f"{HOUR + minute * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
+                lines.append(
+                    json.dumps({"captureData": halves, "eventMetadata": {"eventId": "1", "inferenceTime": time}})
+                )
+            (place / f"{minute:02}.jsonl").write_text("\n".join(lines))
+
+    @property
+    def output(self):
+        return self.folder / "out" / f"{HOUR + 60 * MINUTE:%Y/%m/%d/%H}"
+
+    def run(self, minute=None):
+        """How many violations a look up to a minute found, or the run of the whole hour."""
+        main = runpy.run_path(str(Layout.here().jobs / "monitor.py"))["main"]
+        given = {
+            "dataset-source": self.folder / "captures",
+            "dataset-format": "capture",
+            "baseline": self.folder / "baseline",
+            "output-path": self.output,
+            "start-time": f"{HOUR:%Y-%m-%dT%H:%M:%SZ}",
+            "end-time": f"{HOUR + 60 * MINUTE:%Y-%m-%dT%H:%M:%SZ}",
+            "look-every": "PT5M",
+            "engine": "local",
+        }
+        if minute is not None:
+            given["look-until"] = f"{HOUR + minute * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
+        status = main(["--no-report", *(f"--{name}={text}" for name, text in given.items())])
+        assert status == 0, (self.output / "message").read_text()
+        place = self.output if minute is None else self.output / "_look"
+        return len(json.loads((place / "constraint_violations.json").read_text())["violations"])
+
+    def alerts(self):
+        path = self.folder / "out" / Alerts.FILE_NAME
+        return (
+            [(each.window, each.violations > 0) for each in Alerts.from_json(path.read_bytes(), "alerts").windows]
+            if path.exists()
+            else []
+        )
+
+
+@pytest.fixture
+def hours(tmp_path):
+    return Hours(tmp_path)
+
+
+def test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_stays_one_alert(hours):
+    hours.write(fault_from=7)
+    found = {minute: hours.run(minute) for minute in (5, 10, 15)}
+
+    assert (found[5], found[15] > 0) == (0, True)
+    hour = "2026-03-04T14:00:00Z/2026-03-04T15:00:00Z"
+    assert hours.alerts() == [(hour, True)]
+    assert read_state(str(hours.output / "_look")).item_count == 15 * 20  # records before a quarter past
+    assert not (hours.folder / "out" / "history.parquet").exists()
+    hours.run()
+    assert hours.alerts() == [(hour, True)]
+
+
+def test_looks_scan_what_came_since_the_one_before(hours):
+    hours.write()
+    assert hours.run(10) == 0
+    for file in (hours.folder / "captures").rglob("0?.jsonl"):  # of the first ten minutes
+        file.unlink()
+
+    assert hours.run(30) == 0
+    assert read_state(str(hours.output / "_look")).item_count == 30 * 20
+    assert hours.alerts() == []
+
+
+def test_a_look_without_anything_new_says_so(hours):
+    hours.write()
+    hours.run(10)
+    before = (hours.output / "_look" / "_current.json").read_bytes()
+
+    assert hours.run(10) == 0
+    assert (hours.output / "_look" / "_current.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 7, 30, 59, 60, 90])
+def test_all_looks_of_an_hour_have_its_budget_together(minutes):
+    hour, every = 60 * MINUTE, minutes * MINUTE
+    times = [place * every for place in range(1, 61) if place * every < hour]
+    spent = sum(share_of_look(hour, every, is_last=False) for _ in times) + share_of_look(hour, every, is_last=True)
+    assert spent == pytest.approx(1.0)

@@ -1,0 +1,118 @@
+"""`model-monitor watch-tables`: which tables a pattern means, what is run of each, and what the page says of the others."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from tests.unit.scheduling.conftest import Jobs, at
+
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.running.scheduling.catalog import fleet_of_tables
+from model_monitor.running.scheduling.command import Request, run_due
+
+
+class Warehouse:
+    """Folders of tables, and what looking at them runs and writes."""
+
+    def __init__(self, folder) -> None:
+        self.top, self.output, self.jobs = folder / "warehouse", folder / "tables", Jobs()
+
+    def table(self, name, *marks) -> None:
+        for mark in marks or ("part.parquet",):
+            (self.top / name / mark).mkdir(parents=True)
+
+    def fleet(self, pattern="*.*", hour=20):
+        return fleet_of_tables(pattern, str(self.top), self.output, at(4, hour))
+
+    def formats(self, pattern):
+        """What each entry's job reads, by its name."""
+        return {
+            each.name: each.plan.entry.jobs[0].variables["dataset_format"].replace(str(self.top), "…")
+            for each in self.fleet(pattern).entries
+            if each.plan
+        }
+
+    def look(self, pattern="*.*", hour=20):
+        """What is printed."""
+        out, page = io.StringIO(), self.output / "index.html"
+        request = Request((), self.output / "state", page=page)
+        fleet = self.fleet(pattern, hour)
+        run_due(request, out, launch=self.jobs, now=lambda: at(4, hour, 1), fleet=fleet)
+        return out.getvalue()
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    found = Warehouse(tmp_path)
+    found.table("sales/orders", "_delta_log")
+    found.table("sales/clicks", "metadata", "data")
+    found.table("sales.db/visits", "day=2026-01-01")
+    found.table("hr/people", "_delta_log")
+    return found
+
+
+def test_a_pattern_means_the_tables_of_the_schemas_that_fit_whoever_keeps_them(warehouse):
+    assert warehouse.formats("sales.*") == {
+        "sales.orders": "table:delta.`file:…/sales/orders`",
+        "sales.clicks": "table:iceberg.`file:…/sales/clicks`",
+        "sales.visits": "table:parquet.`file:…/sales.db/visits`",
+    }
+    assert list(warehouse.formats("*.p*")) == ["hr.people"]
+
+
+def test_each_table_is_looked_at_by_each_call_and_has_a_line_on_the_page(warehouse):
+    warehouse.look("sales.*", 20)
+    assert "3 monitors, 0 in alert, 0 not checked" in warehouse.look("sales.*", 21)
+
+    flags = [job.flags for job in warehouse.jobs.commands]
+    assert [each["--sagemaker-endpoint-name"] for each in flags] == ["sales.clicks", "sales.orders", "sales.visits"] * 2
+    assert all(each["--each-commit"] == "true" for each in flags)
+    assert flags[0]["--output-path"] == str(warehouse.output / "sales.clicks")
+
+
+def test_what_a_job_told_of_commits_stands_on_the_page_without_an_alert(warehouse):
+    warehouse.jobs.statuses, warehouse.jobs.message = (
+        [4],
+        "CompletedWithViolations: 60 commits, 1 with violations: A (b).",
+    )
+
+    assert "no run yet: hr.people: 60 commits, 1 with violations: A (b).\n" in warehouse.look("hr.*")
+    assert "60 commits, 1 with violations" in (warehouse.output / "index.html").read_text()
+
+
+def test_tables_that_are_gone_or_closed_are_lines_and_the_others_go_on(warehouse, monkeypatch):
+    warehouse.look()
+    (warehouse.top / "hr" / "people" / "_delta_log").rmdir()
+    (warehouse.top / "hr" / "people").rmdir()
+    within = type(warehouse.top).iterdir
+
+    def closed(path):  # root may look into everything
+        if path.name == "clicks":
+            raise PermissionError(13, "Permission denied")
+        return within(path)
+
+    monkeypatch.setattr("pathlib.Path.iterdir", closed)
+    said = warehouse.look(hour=21)
+
+    assert "not checked: hr.people: the table is not there any more; restore it, or remove its record" in said
+    assert f"not checked: sales.clicks: {warehouse.top}/sales/clicks: can't be listed (Permission denied)" in said
+    assert len(warehouse.jobs.commands) == 4 + 2
+
+
+def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
+    warehouse.table("hr/a b")
+    assert "not checked: hr.a b: " in warehouse.look("hr.*")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warehouse_", "error", "sentence"),
+    [
+        ("shop.*", True, BadConfiguration, "fits no table of"),
+        ("sales", False, BadConfiguration, "has no catalog; write CATALOG.SCHEMA.TABLE"),
+        ("nowhere.sales.*", False, BadInput, "the catalog 'nowhere' can't be listed"),
+    ],
+)
+def test_a_pattern_that_means_nothing_is_told(warehouse, pattern, warehouse_, error, sentence):
+    with pytest.raises(error, match=sentence):
+        fleet_of_tables(pattern, str(warehouse.top) if warehouse_ else None, warehouse.output, at(4, 20))
