@@ -81,7 +81,7 @@ class QualityBaseline(StoredBaseline):
     memory: Memory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
-    groups: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -192,7 +192,7 @@ class QualityBaseline(StoredBaseline):
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
 
-    def with_groups(self, groups: Mapping[str, float]) -> QualityBaseline:
+    def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
         """The same beside a window of which so many rows count as one, by feature."""
         return replace(self, groups=groups) if groups else self
 
@@ -330,7 +330,7 @@ class FeatureComparison:
     @cached_property
     def new_groups(self) -> float:
         """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
-        past, found = self.past(BASELINE), self.whole.groups.get(self.constraints.name, 1.0)
+        past, (found, _) = self.past(BASELINE), self.whole.groups.get(self.constraints.name, (1.0, 1.0))
         shown = group_size(past) if past is not None else 1.0
         return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
 
@@ -340,8 +340,7 @@ class FeatureComparison:
         found = self.whole.groups
         if not found:
             return ALONE
-        own, most = found.get(self.constraints.name, 1.0), max(found.values())
-        return Groups(own, most, self.new_groups, self.whole.new_groups)
+        return Groups(*found.get(self.constraints.name, (1.0, 1.0)), self.new_groups, self.whole.new_groups)
 
     @cached_property
     def chance_of_missing(self) -> float:
@@ -431,7 +430,7 @@ class Comparison:
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
-    groups: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)

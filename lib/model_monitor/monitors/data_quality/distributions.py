@@ -29,6 +29,7 @@ from model_monitor.statistics.states import (
     Moments,
     Profile,
     RowRuns,
+    Run,
     State,
 )
 from model_monitor.statistics.states.ends import KEPT
@@ -306,6 +307,7 @@ MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
 SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
+FEWEST_RUNS = 4  # of a window, that say how much missing values vary within it
 NEAR = 1.5  # by so much a column's groups may look smaller than those of the others by chance
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
@@ -348,8 +350,9 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     return Variation(past, unfit)
 
 
-def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, float]:
-    """How many rows of a window count as one, by feature, from runs of them; nothing of rows by themselves.
+def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
+    """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones, which vary
+    from run to run within the window. Nothing of rows by themselves.
 
     Where rows of one feature belong together for certain, those of the others may, too.
     """
@@ -364,7 +367,21 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, float]:
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
     usual = float(np.median(grouped or [1.0]))  # the same rows belong together in all
-    return {name: ROOM * max(rows, min(usual, NEAR * rows)) for name, rows in found.items() if rows > MOST_DISPERSED}
+    lacking = {feature.name: _apart(kept.runs) for feature, kept in zip(profile.features, runs, strict=False)}
+    return {
+        name: (ROOM * max(rows, min(usual, NEAR * rows)) if rows > MOST_DISPERSED else 1.0, lacking[name])
+        for name, rows in found.items()
+    }
+
+
+def _apart(runs: Sequence[Run]) -> float:
+    """By how much the counts of missing values of runs vary more than those of rows by themselves."""
+    rows = np.array([run.rows for run in runs], dtype=float)
+    missing = rows - [max(len(run.numbers), len(run.hashes)) // 8 for run in runs]
+    share = missing.sum() / max(rows.sum(), 1.0)
+    if len(runs) < FEWEST_RUNS or not 0 < share < 1:
+        return 1.0
+    return max(1.0, float(((missing - rows * share) ** 2 / rows).sum() / share / (1 - share) / (len(runs) - 1)))
 
 
 def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:

@@ -148,20 +148,20 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """How many rows of a window count as one, as neighbours in it show. of_values: of the feature. of_all: of whichever feature
-    has the most, as missing values may have. new_values, new_of_all: the same where past windows don't show it; else 1.
+    """How many rows of a window count as one, as neighbours in it show. of_values, of_missing: of the feature. new_values: where
+    past windows don't show it, else 1. new_missing: likewise of whichever feature has the most, as missing values may have.
     """
 
     of_values: float = 1.0
-    of_all: float = 1.0
+    of_missing: float = 1.0
     new_values: float = 1.0
-    new_of_all: float = 1.0
+    new_missing: float = 1.0
 
     def of(self, component: str) -> float:
-        return self.of_all if component == "missing" else self.of_values
+        return self.of_missing if component == "missing" else self.of_values
 
     def new(self, component: str) -> float:
-        return self.new_of_all if component == "missing" else self.new_values
+        return self.new_missing if component == "missing" else self.new_values
 
 
 ALONE = Groups()
