@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only PART]; --help lists them
+python benchmarks/verdicts.py [--full] [--only PART]
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
 is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -30,14 +31,18 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
+from side_by_side import Contestant, own_process, race
+from sklearn import datasets
 
 from model_monitor.data.profiling.gathering import gatherer_of
 from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
+from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.calibration import column_of
 from model_monitor.monitors.data_quality.clock import examples_lost
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import NumericDistribution
@@ -55,6 +60,7 @@ from model_monitor.statistics.states import (
 )
 from model_monitor.statistics.states.frequencies import LIMIT
 from model_monitor.statistics.states.kll import KllBuilder
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.states.profile import Measures
 from model_monitor.statistics.verdicts.components import (
     Component,
@@ -477,6 +483,37 @@ def groups(full: bool) -> Iterator[Mark]:
                     yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
 
 
+def groups_of_outcomes(full: bool) -> Iterator[Mark]:
+    """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error."""
+    windows, tries = (720, 60) if full else (60, 20)
+    monitor, most = ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION)), within(windows, BUDGET)
+    for size, rows in ((1, 500), (1, 2_000), (10, 500), (10, 2_000)):
+        random = np.random.default_rng(SEED)
+
+        def table(count: int, error: float = 1.0) -> pa.Table:
+            value = random.standard_normal(count)  # noqa: B023
+            label = value + error * random.standard_normal(count)  # noqa: B023
+            return pa.table({"label": label.repeat(size), "prediction": value.repeat(size)})  # noqa: B023
+
+        healthy = seen = 0
+        for _ in range(windows // 20):
+            baseline = run_baseline(table(20_000 // size), monitor, engine="local")
+            for _ in range(20):
+                healthy += bool(
+                    run_monitoring(table(rows // size), monitor, baseline, engine="local").violations.violations
+                )
+            for _ in range(tries * 20 // windows):
+                worse = run_monitoring(table(rows // size, 2.0), monitor, baseline, engine="local")
+                seen += bool(worse.violations.violations)
+        what = f"outcomes in groups of {size}, {rows:,} rows"
+        yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+        of = windows // 20 * (tries * 20 // windows)
+        if rows // size < 100:
+            print(f"        {what}: twice the error is found in {seen} of {of}")
+        else:
+            yield Mark(f"{what}: twice the error, found of {of}", seen, ">= 95 %", seen >= 0.95 * of)
+
+
 def few(full: bool) -> Iterator[Mark]:
     """A baseline of 1,500 rows beside windows of 800, twelve times as large as its parts: a text of 30 % of the rows has 45 %.
     Healthy windows of one law have that share each time, of the other shares that vary by 0.03.
@@ -609,6 +646,163 @@ FREE: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "2 % of the rows twice": ("repeated_rows_check", lambda frame: twice(frame, [*frame])),
     "seconds become milliseconds": ("time_unit_check", lambda frame: frame.assign(seen=frame["seen"] * 1_000)),
 }
+
+
+def between(full: bool) -> Iterator[Mark]:
+    """Between columns: healthy windows and halves of public tables are silent, what is planted is found, and what it costs."""
+    random, tries, windows = np.random.default_rng(), 100 if full else 20, 1_000 if full else 100
+    for rows in ("clustered", "independent"):
+        alarms = 0
+        seen = dict.fromkeys((*PLANTED, *(f"{name}, alone" for name in PLANTED)), 0)
+        for place in range(windows):
+            if place % 25 == 0:
+                judge = judge_of(orders(random, 10_000), rows)
+            alarms += bool(judge(orders(random, 1_000)))
+            if place < tries:
+                for name, (check, fault) in PLANTED.items():
+                    window = orders(random, 1_000)
+                    fault(window, random)
+                    found = judge(window)
+                    seen[name] += check in found
+                    seen[f"{name}, alone"] += found == [check]
+        most = within(windows, BUDGET)
+        yield Mark(f"{rows}: windows of {windows} of orders with an alarm", alarms, f"<= {most}", alarms <= most)
+        for name in PLANTED:
+            yield Mark(f"{rows}: found: {name}, windows of {tries}", seen[name], ">= 95 %", seen[name] >= 0.95 * tries)
+            print(f"        the only violation: {seen[f'{name}, alone']}")
+        halves, alarms = 200 if full else 20, 0
+        tables = [
+            getattr(datasets, f"load_{name}")(as_frame=True).frame for name in ("breast_cancer", "diabetes", "digits")
+        ]
+        for table in tables:
+            for _ in range(halves):
+                mixed = table.sample(frac=1, random_state=random).reset_index(drop=True)
+                half = len(mixed) // 2
+                alarms += bool(PAIRED & {*judge_of(mixed[:half], rows)(mixed[half:].reset_index(drop=True))})
+        most = within(halves * len(tables), BUDGET)
+        what = f"{rows}: halves of public tables, {halves * len(tables)}, with an alarm between columns"
+        yield Mark(what, alarms, f"<= {most}", alarms <= most)
+    yield from cost_of_pairs()
+
+
+PAIRED = {"association_check", "relation_check"}
+
+
+def judge_of(data: pd.DataFrame, rows: str) -> Callable[[pd.DataFrame], list[str]]:
+    """What a window is violated by beside a baseline."""
+    settings = MonitoringSettings(rows=rows)
+    baseline = run_baseline(data, DataQualityMonitor(settings=settings), engine="local")
+
+    def judge(window: pd.DataFrame) -> list[str]:
+        results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+        return [each.check for each in results if each.is_violation]
+
+    return judge
+
+
+def orders(random: np.random.Generator, rows: int, rho: float = 0.8) -> pd.DataFrame:
+    """Columns that have to do with each other: numbers, texts, sums and products; and some that have not."""
+    common, cities = random.normal(size=rows), ["Graz", "Linz", "Wien", "Salzburg", "Villach"]
+    price, count = np.round(random.lognormal(2, 0.5, rows), 2), random.integers(1, 9, rows)
+    place, start = random.choice(5, rows, p=[0.4, 0.3, 0.15, 0.1, 0.05]), random.uniform(0, 10, rows)
+    frame = pd.DataFrame(
+        {
+            "a": common,
+            "b": rho * common + np.sqrt(1 - rho**2) * random.normal(size=rows),
+            "price": price,
+            "count": count,
+            "total": np.round(price * count, 2),
+            "city": np.array(cities)[place],
+            "zip": np.array(["8010", "4020", "1010", "5020", "9500"])[place],
+            "start": start,
+            "end": start + random.exponential(2, rows),
+            "visits": random.poisson(3 + 2 * (place == 0)),
+            "heavy": random.pareto(1.2, rows) * (1 + (common > 0)),
+            "alone": random.normal(size=rows),
+        }
+    )
+    frame["sum"] = frame["total"] + frame["visits"]
+    frame.loc[random.random(rows) < 0.1, "visits"] = np.nan
+    return frame
+
+
+def weaker(frame: pd.DataFrame, random: np.random.Generator) -> None:
+    """Of a and b alone: the others go with a as they did."""
+    a = frame["a"].to_numpy()
+    frame["b"] = 0.5 * a + np.sqrt(0.75) * random.normal(size=len(a))
+
+
+def swapped(first: str, second: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+    def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
+        frame.loc[:9, [first, second]] = frame.loc[:9, [second, first]].to_numpy()
+
+    return fault
+
+
+def plus_one(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+    def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
+        frame.loc[:9, column] += 1
+
+    return fault
+
+
+def of_another(column: str) -> Callable[[pd.DataFrame, np.random.Generator], None]:
+    """The next one of the column's values, in 1 % of the rows."""
+
+    def fault(frame: pd.DataFrame, random: np.random.Generator) -> None:
+        values = sorted(frame[column].unique())
+        frame.loc[:9, column] = [values[values.index(value) - 1] for value in frame.loc[:9, column]]
+
+    return fault
+
+
+PLANTED: dict[str, tuple[str, Callable[[pd.DataFrame, np.random.Generator], None]]] = {
+    "a correlation of 0.5 for 0.8": ("association_check", weaker),
+    "a product broken in 1 %": ("relation_check", plus_one("price")),
+    "a sum broken in 1 %": ("relation_check", plus_one("sum")),
+    "an order broken in 1 %": ("relation_check", swapped("start", "end")),
+    "codes that don't fit in 1 %": ("relation_check", of_another("zip")),
+}
+
+
+def cost_of_pairs() -> Iterator[Mark]:
+    """Core seconds of a window of 200,000 rows and 100 columns beside the same without pairs, in turns."""
+    random = np.random.default_rng()
+    with tempfile.TemporaryDirectory() as folder:
+        common = random.normal(size=(220_000, 10))
+        table = {f"x{at}": 0.8 * common[:, at % 10] + 0.6 * random.normal(size=len(common)) for at in range(70)}
+        table |= {f"k{at}": random.poisson(3 + np.abs(common[:, at])) for at in range(10)}
+        cells = [np.clip(2 * common[:, at % 10] + 4 + random.normal(size=len(common)), 0, 7) for at in range(20)]
+        frame = pd.DataFrame(table | {f"t{at}": np.array([*"abcdefgh"])[of.astype(int)] for at, of in enumerate(cells)})
+        frame[:20_000].to_parquet(f"{folder}/baseline.parquet")
+        frame[20_000:].to_parquet(f"{folder}/window.parquet")
+        frame[20_000:].to_csv(f"{folder}/window.csv", index=False)
+        for kind in ("parquet", "csv"):
+            ways = [
+                Contestant(name, partial(own_process, [sys.executable, "-c", COST, folder, kind, pairs]), rounds=3)
+                for name, pairs in (("without", ""), ("with", "1"))
+            ]
+            race(ways)
+            without, with_pairs = (way.core_seconds for way in ways)
+            ratio = with_pairs / without
+            yield Mark(
+                f"pairs of 100 columns, {kind}: {with_pairs:.2f} for {without:.2f} core s",
+                ratio,
+                "<= 1.3",
+                ratio <= 1.3,
+            )
+
+
+COST = """
+import os, sys, time
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+folder, kind, pairs = sys.argv[1:]
+monitor = DataQualityMonitor(pairs=bool(pairs))
+baseline = run_baseline(f"{folder}/baseline.parquet", monitor, engine="local")
+began, cores = time.monotonic(), sum(os.times()[:4])
+run_monitoring(f"{folder}/window.{kind}", monitor, baseline, engine="local")
+print(time.monotonic() - began, sum(os.times()[:4]) - cores)
+"""
 
 
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
@@ -1037,9 +1231,11 @@ PARTS = {
         found,
         clustered,
         groups,
+        groups_of_outcomes,
         few,
         kinds,
         free,
+        between,
         memory,
         clock,
         fleets,

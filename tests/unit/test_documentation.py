@@ -278,6 +278,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "model_monitor.reports.derivation.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
+    monkeypatch.setattr("model_monitor.reports.examples.rows_behind", lambda *given: understood.append(given) or [])
     monkeypatch.setattr(
         "model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
     )
@@ -293,14 +294,14 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
     monkeypatch.setattr("model_monitor.spark.session.local_session", lambda: None)
     monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
-    monkeypatch.setattr(
-        "model_monitor.running.scheduling.command.watch_tables", lambda *given, **named: understood.append(given) or 0
-    )
     trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
     monkeypatch.setattr(
         "model_monitor.running.runs.challenge.challenge", lambda *given, **named: understood.append(given) or trial
     )
     monkeypatch.setattr("model_monitor.running.runs.challenge.in_words", lambda document: "")
+    monkeypatch.setattr(
+        "model_monitor.running.scheduling.command.watch_tables", lambda *given, **named: understood.append(given) or 0
+    )
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
         "model_monitor.reports.history.decisions.promote", lambda *given, **named: understood.append(given) or version

@@ -210,7 +210,7 @@ class Monitor(ABC):
         return results
 
     def pinned_down(
-        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, /
+        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
     ) -> tuple[CheckResult, ...]:
         """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
         return results

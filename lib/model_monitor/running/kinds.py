@@ -84,6 +84,8 @@ def _data_quality(config: JobConfig) -> Monitor:
         hide_values=config.hide_values,
         time_column=config.time_column,
         find_causes=config.find_causes,
+        keep_examples=config.keep_examples,
+        id_column=config.id_column,
     )
 
 

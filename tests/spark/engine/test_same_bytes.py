@@ -99,6 +99,24 @@ def test_by_segment(spark, tmp_path, kind):
     require_same(*made(data, spark, settings=settings))
 
 
+def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
+    frame = frame_of(6_000)[["word", "small", "flag"]].astype({"small": int}).assign(order=range(6_000))
+    frame.to_csv(tmp_path / "before.csv", index=False)
+    frame.loc[frame.word == "x y", "small"] += 1_000
+    frame.to_csv(tmp_path / "now.csv", index=False)
+    both = []
+    for engine in ("local", "spark"):
+        where, output = {"spark": spark} if engine == "spark" else {}, str(tmp_path / engine)
+        monitor = DataQualityMonitor(keep_examples=5, id_column="order")
+        baseline = run_baseline(str(tmp_path / "before.csv"), monitor, engine=engine, **where)
+        findings = run_monitoring(
+            str(tmp_path / "now.csv"), monitor, baseline, engine=engine, output_path=output, **where
+        )
+        assert "only in word=x y" in findings.summary()
+        both.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
+    require_same(*both)
+
+
 @on_a_jvm("rows go with the tasks, in slices of 16 MB")
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""

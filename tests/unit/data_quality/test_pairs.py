@@ -230,3 +230,23 @@ def test_other_shares_of_rows_alone_are_no_other_association():
 
     assert a * d / (b * c) == pytest.approx((30.5 * 40.5) / (20.5 * 10.5), rel=1e-3)  # half a row more in each cell
     assert float(now) == pytest.approx(float(before), abs=0.02)
+
+
+@pytest.mark.parametrize("rows", [1, 9, 300])
+def test_few_rows_and_odd_columns_have_none_or_some(rows):
+    random = np.random.default_rng(4)
+    frame = pd.DataFrame(
+        {
+            "nothing": np.full(rows, np.nan),
+            "one": np.ones(rows),
+            "huge": random.choice([np.inf, -np.inf, 1e300, np.nan], rows),
+            "flag": random.random(rows) < 0.5,
+            "day": pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 99, rows), "D"),
+            "list": [[1.0, 2.0]] * rows,
+            "text": random.choice(["", "a", "né"], rows),
+        }
+    )
+
+    before = run_baseline(frame, DataQualityMonitor(), engine="local")
+
+    assert monitored(before, frame)[1] == set()

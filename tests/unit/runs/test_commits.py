@@ -91,7 +91,7 @@ def violated(output):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other(kind, tmp_path):
     table, output = tmp_path / "sales" / "orders", tmp_path / "out"
-    WRITERS[kind](table, 1, 12, {4: "unit", 9: "missing"})
+    WRITERS[kind](table, 1, 12, {4: "unit", 9: "missing"}, rows=400)
 
     message, status = monitored(f"{kind}.`{table}`", output)
 

@@ -1,6 +1,6 @@
 """What columns have to do with each other: found in a sample of a baseline's rows, and judged in every window. Pure.
 
-Source: D4.16.
+Source: D4.17.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], N
     """The columns of the rows that all runs have, and how many each run has."""
     of_each = [kept.runs for kept in runs[: len(profile.features)]]
     usual = max((tuple((run.lot, run.rows) for run in kept) for kept in of_each), key=len, default=())
+    if not usual:
+        return [], np.empty(0, np.int64)
     columns: list[_Column] = []
     for feature, kept in zip(profile.features, of_each, strict=False):
         is_same = tuple((run.lot, run.rows) for run in kept) == usual

@@ -302,6 +302,16 @@ class JobConfig(BaseModel):
         opposite="without_causes",
     )
 
+    keep_examples: kinds.Whole = _of_monitoring(
+        0,
+        "So many ids of rows behind each violated feature are kept in examples.parquet, for model-monitor rows.",
+        analyses=_DATA_QUALITY,
+    )
+
+    id_column: str | None = _of_monitoring(
+        None, "Column with the ids of rows; captured events have ids of their own.", "COLUMN", analyses=_DATA_QUALITY
+    )
+
     report: kinds.Switch = _of_analysis(
         True, "Whether report.html is written, the run as a page.", opposite="no_report"
     )
