@@ -5,7 +5,7 @@ each part adds to the change is w (F_W - F_B), as in `segments`: w is its share 
 baseline is, in that part if the baseline's rows can be read. Parts that add most of the change and have few of the rows are
 named, if chance alone would not do that in any key that was looked at.
 
-Source: D4.18.
+Source: D4.19.
 """
 
 from __future__ import annotations

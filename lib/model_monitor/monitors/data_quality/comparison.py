@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from model_monitor.documents.constraints import (
     MonitoringSettings,
     Role,
 )
+from model_monitor.documents.headline import BETWEEN_COLUMNS
 from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.distributions import (
@@ -464,13 +466,23 @@ class Comparison:
         return tuple(self._features())
 
     @cached_property
-    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], Sequence[int], Sequence[int]]]:
-        """What is counted of several columns on both sides; as `pairs.counted` has it."""
-        if self.before is None or all(PAIRS not in each.states for each in self.before.features):
-            return ()
-        from model_monitor.monitors.data_quality.pairs import counted
+    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
+        """What is counted of several columns on both sides: the check, what, and the counts of baseline and window."""
+        is_counted = self.before is not None and any(PAIRS in each.states for each in self.before.features)
+        return tuple(self._pairs()) if is_counted and self.constraints.monitoring.is_calibrated else ()
 
-        return tuple(counted(self))
+    def _pairs(self) -> Iterator[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
+        from model_monitor.statistics.states.pairs import Pairs
+
+        compared = {each.constraints.name for each in self.features if each.is_compared}
+        now = {each.name: each.state(Pairs) for each in self.current.features}
+        for feature in self.before.features if self.before is not None else ():
+            mine, theirs = feature.state(Pairs), now.get(feature.name)
+            for text, counts in mine.counts.items() if mine is not None and theirs is not None else ():
+                what: dict[str, Any] = json.loads(text)
+                current: tuple[int, ...] = theirs.counts.get(text, ()) if theirs is not None else ()
+                if {*what["columns"]} <= compared and any(current):
+                    yield BETWEEN_COLUMNS[what["kind"] != "association"], what, counts, current
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

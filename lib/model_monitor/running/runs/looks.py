@@ -1,7 +1,8 @@
 """Looks at a window that is not over: what came since the look before is scanned, and its states are added to that one's.
 
 All looks of a window share a part of its budget of false alarms equally, whatever they find; the rest is the whole window's. So
-no window has more of them than one that is looked at once. Source: Bonferroni's inequality.
+no window has more of them than one that is looked at once. Source: Dunn 1961, "Multiple comparisons
+among means".
 """
 
 from __future__ import annotations
