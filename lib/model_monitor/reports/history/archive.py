@@ -94,7 +94,7 @@ def features_from_parquet(content: bytes, where: str, names: Collection[str]) ->
     """The same of some features; of several columns of a name the first."""
     with _told(where):
         table, header = _read(content, where)
-        wanted = [pc.equal(table["feature"], name) for name in names]  # a list made an array would load pandas
+        wanted = [pc.equal(table["feature"], pa.scalar(name)) for name in names]  # what Arrow has to convert loads pandas
         kept = functools.reduce(pc.or_, wanted) if wanted else None
         if "kind" in header or kept is None or not pc.any(kept).as_py():
             return {}
