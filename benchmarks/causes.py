@@ -216,7 +216,7 @@ def origins(windows: int) -> bool:
 def main() -> int:
     quick = quick_asked(__doc__)
     windows = 40 if quick else 200
-    results = [segments(windows), everywhere(windows), origins(windows // 8)]
+    results = [segments(windows), everywhere(windows), origins(windows // 16)]
     return 0 if all(results) else 1
 
 

@@ -1,7 +1,7 @@
 """Is an estimate without labels what NannyML's CBPE and DLE say, does its interval hold, and what does it cost?
 
 python -m venv .venv-nannyml && .venv-nannyml/bin/pip install -r benchmarks/requirements-nannyml.txt
-python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|classes|numbers|coverage|drift|speed]
+python benchmarks/estimated_quality.py .venv-nannyml [--windows 120] [--only parity|classes|numbers|story|coverage|drift|speed]
 
 Car loan, remote work, housing, credit cards (upmarket or not) and employment (US census) come with NannyML; electricity prices
 are read from ../shared/data, if they are there. For the coverage each window has a baseline of its own, a random half of the
@@ -32,6 +32,7 @@ from model_monitor import (
     ModelQualityMonitor,
     OutcomePlan,
     ProblemType,
+    loss_by_feature,
     outcomes,
     run_baseline,
     run_monitoring,
@@ -256,6 +257,35 @@ def numbers(data: Path, python: Path, size: int = 6_000) -> Iterator[str]:
     )
 
 
+def story(data: Path, size: int = 5_000) -> Iterator[str]:
+    """Car loan by chunks: what drifted, what was estimated, what became of it, and which kind of change it was."""
+    known, later = (read(data / f"synthetic_car_loan_{part}.csv") for part in ("reference", "analysis"))
+    labels = read(data / "synthetic_car_loan_analysis_target.csv").set_index("id").loc[later["id"], "repaid"]
+    later["repaid"] = labels.to_numpy()
+    features = [name for name in known if name not in ("id", "timestamp", "repaid", "y_pred", "y_pred_proba")]
+    columns = ("repaid", "y_pred", "y_pred_proba")
+    baseline, inputs = (
+        baseline_of(named(known, *columns)),
+        run_baseline(known[features], DataQualityMonitor(), engine="local"),
+    )
+    wrong = known[features].assign(wrong=(known["repaid"] != known["y_pred"]) * 1)
+    for start in range(0, len(later), size):
+        chunk = later[start : start + size]
+        rows = named(chunk, *columns)
+        told = estimate_of(rows, baseline)
+        realised = run_monitoring(outcomes(rows, PLAN, engine="local"), ModelQualityMonitor(PLAN), baseline)
+        real = realised.current.to_pandas()["value"]
+        drifted = run_monitoring(chunk[features], DataQualityMonitor(), inputs, engine="local").results
+        moved = sorted({each.feature for each in drifted if each.is_violation and "drift" in each.check})
+        check = next(each for each in realised.results if each.metric == "label_given_score")
+        yield (
+            f"{chunk['timestamp'].iloc[0][:10]}: AUC {told['auc'].value:.3f} estimated, {real['auc']:.3f} realised; accuracy "
+            f"{told['accuracy'].value:.3f}, {real['accuracy']:.3f}; drifted: {', '.join(moved) or 'nothing'}"
+        )
+        parts = loss_by_feature(wrong, chunk[features], "wrong", after=1 - told["accuracy"].value)
+        yield f"  {check.status.value}: {parts.sentence(check.reason)}"
+
+
 def coverage(data: Path, windows: int) -> Iterator[str]:
     random = np.random.default_rng(SEED)
     inside = {metric: [0, 0] for metric in COVERED}
@@ -359,13 +389,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", type=Path)
     parser.add_argument("--windows", type=int, default=120)
-    parser.add_argument("--only", choices=("parity", "classes", "numbers", "coverage", "drift", "speed"))
+    parser.add_argument("--only", choices=("parity", "classes", "numbers", "story", "coverage", "drift", "speed"))
     asked = parser.parse_args()
     data = next(asked.environment.glob("lib/python3*/site-packages/nannyml/datasets/data"))
     parts = {
         "parity": lambda: parity(data, asked.environment / "bin" / "python"),
         "classes": lambda: many_classes(data, asked.environment / "bin" / "python", asked.windows),
         "numbers": lambda: numbers(data, asked.environment / "bin" / "python"),
+        "story": lambda: story(data),
         "coverage": lambda: coverage(data, asked.windows),
         "drift": lambda: drift(asked.windows),
         "speed": lambda: speed(data),

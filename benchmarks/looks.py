@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from side_by_side import quick_asked
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.running.runs.looks import share_of_look
 
 ROWS, MINUTES, EVERY, BEGINS = 600, 60, 5, 7
@@ -70,13 +70,24 @@ def main() -> None:
         baseline.variation
     )
 
-    def alarms(rows: Rows, share: float) -> bool:
+    def alarms(rows: Rows | Baseline, share: float) -> bool:
         config = known.constraints.monitoring_config
         budget = known.constraints.monitoring.false_alarm_budget * share
         own = known.constraints.model_copy(
             update={"monitoring_config": config.model_copy(update={"false_alarm_budget": budget})}
         )
         return run_monitoring(rows, monitor, replace(known, constraints=own), engine="local").count > 0
+
+    def first_look(rows: Rows) -> int | None:
+        """The minute of the first look that alarms, each of which scans what came since the one before."""
+        state = None
+        for end in range(EVERY, MINUTES, EVERY):
+            since = ROWS * (end - EVERY) // MINUTES
+            part = run_baseline(rows[since : ROWS * end // MINUTES].reset_index(drop=True), monitor, engine="local")
+            state = part.state if state is None else state + part.state
+            if alarms(replace(part, state=state, metrics=monitor.metrics(state)), of_look):
+                return end
+        return None
 
     every = timedelta(minutes=EVERY)
     of_look, of_hour = (share_of_look(HOUR, every, is_last=is_last) for is_last in (False, True))
@@ -86,8 +97,7 @@ def main() -> None:
         for _ in range(hours):
             rows, at = hour(rng), ROWS * BEGINS // MINUTES
             seen = pd.concat([rows[:at], fault(rows[at:].reset_index(drop=True))], ignore_index=True)
-            looks = range(EVERY, MINUTES, EVERY)
-            first = next((end for end in looks if alarms(seen[: ROWS * end // MINUTES], of_look)), None)
+            first = first_look(seen)
             late += first is None and alarms(seen, of_hour)
             once += alarms(seen, 1.0)
             delays += [first - BEGINS] if first is not None else []

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
     from model_monitor.monitors.explainability.measures import AttributionMeasures
     from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+    from model_monitor.monitors.model_quality.estimated.loss import loss_by_feature, retraining
     from model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from model_monitor.monitors.model_quality.measurement import Tolerance
     from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
@@ -92,6 +93,7 @@ else:
         "model_monitor.running.runs.merging": ["merge_runs", "read_state"],
         "model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
         "model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
+        "model_monitor.monitors.model_quality.estimated.loss": ["loss_by_feature", "retraining"],
         "model_monitor.monitors.predictors.errors": ["ErrorModel"],
         "model_monitor.monitors.model_quality.measurement": ["Tolerance"],
         "model_monitor.data.reading.data": ["read_data"],
@@ -119,6 +121,8 @@ __all__ = [
     "ModelQualityMonitor",
     "EstimatedQualityMonitor",
     "ErrorModel",
+    "loss_by_feature",
+    "retraining",
     "OutcomePlan",
     "ProblemType",
     "Tolerance",

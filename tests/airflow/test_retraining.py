@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable
 from tests.airflow.conftest import PRODUCT_PYTHON, at
 
-from model_monitor.airflow import AlertGateOperator, PromoteOperator
+from model_monitor.airflow import AlertGateOperator, ChallengeOperator, PromoteOperator
 
 
 def dag(name, *tasks):
@@ -92,3 +92,49 @@ def test_a_promoted_run_counts_and_again_changes_nothing(run, baseline):
 )
 def test_what_can_t_be_promoted_fails_the_task(run, baseline, options):
     assert run(promotion(f"refused_{next(iter(options))}", baseline, **options), at(5)).state == "failed"
+
+
+def answers(path, wrong):
+    """A table of answers, of which each `wrong`-th is wrong."""
+    rows = [f"{number},{number % 2},{(number + (number % wrong == 0)) % 2}" for number in range(400)]
+    path.write_text("\n".join(["id,label,prediction", *rows]))
+    return str(path)
+
+
+@pytest.mark.parametrize(("worse", "better", "state"), [(3, 20, "success"), (20, 3, "skipped")])
+def test_what_is_behind_a_trial_runs_for_a_better_challenger_alone(run, tmp_path, worse, better, state):
+    flags = {
+        "problem_type": "BinaryClassification",
+        "id_attribute": "id",
+        "ground_truth_attribute": "label",
+        "inference_attribute": "prediction",
+        "planned_rows": 400,
+    }
+    made = dag(
+        f"trial_{state}",
+        lambda: (
+            ChallengeOperator(
+                task_id="challenge",
+                champion=answers(tmp_path / "blue.csv", worse),
+                challenger=answers(tmp_path / "green.csv", better),
+                output_path=str(tmp_path / "trial"),
+                flags=flags,
+                python=PRODUCT_PYTHON,
+            )
+            >> EmptyOperator(task_id="promote")
+        ),
+    )
+
+    ended = run(made, at(5))
+
+    assert ended.states == {"challenge": "success", "promote": state}
+    assert ended.result("challenge")["rows"] == 400
+    assert (tmp_path / "trial" / "challenge.html").is_file()
+
+
+def test_a_trial_that_cannot_be_compared_fails_the_task(run, tmp_path):
+    flags = {"problem_type": "BinaryClassification", "inference_attribute": "prediction"}
+    paths = {"champion": answers(tmp_path / "blue.csv", 3), "challenger": answers(tmp_path / "green.csv", 3)}
+    task = {"output_path": str(tmp_path / "trial"), "flags": flags, "python": PRODUCT_PYTHON}
+
+    assert run(dag("no_ids", lambda: ChallengeOperator(task_id="challenge", **paths, **task)), at(5)).state == "failed"

@@ -17,8 +17,9 @@ from tests.history_picture import PICTURES, ROWS, SOURCES, skeleton, write_day
 from tests.unit.bias.test_checks import BASELINE as BIAS_BASELINE
 from tests.unit.bias.test_checks import WORSE as BIAS_WORSE
 from tests.unit.model_quality.outcomes_made import of_counts
+from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
-from model_monitor import DataQualityMonitor, report, run_baseline, run_monitoring
+from model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
 from model_monitor.documents.check_results import in_alarms
 from model_monitor.documents.headline import headline_of
 from model_monitor.documents.run_description import RunContext
@@ -151,6 +152,14 @@ def pages(tmp_path_factory):
         page = replace(page_of_quality(now, results), headline=headline_of(results))
         (top / f"quality-{name}.html").write_text(html_of(page))
     (top / "quality-baseline.html").write_text(html_of(page_of_quality(of_counts(80, 10, 90, 20), ())))
+    blue, green, later = (answers(noise) for noise in (3.0, 0.1, 0.1))
+    later = later.assign(id=[f"j{number}" for number in range(len(later))], amount=later["amount"] + 3)
+    for name, other in (
+        ("promoted", green),
+        ("alike", answers(3.0, seed=5).assign(label=blue["label"])),
+        ("unfair", later),
+    ):
+        challenge(blue, other, WITH_SCORES).report().save(top / f"challenge-{name}.html")
     for name, watched in FLEETS.items():
         (top / f"fleet-{name}.html").write_text(html_of(page_of_all(watched, "shop")))
     bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
@@ -215,7 +224,8 @@ def test_pages_of_every_kind_were_looked_at(broken):
     assert {f"{kind}-{what}.html" for kind in ("quality", "bias") for what in ("healthy", "changed")} <= names
     assert {"history.html", "calm.html", "report.html"} <= names
     assert {f"fleet-{name}.html" for name in FLEETS} <= names
-    assert len(broken) >= 48
+    assert {f"challenge-{name}.html" for name in ("promoted", "alike", "unfair")} <= names
+    assert len(broken) >= 51
 
 
 def test_the_page_of_all_is_searched_by_owner_and_its_cells_lead_to_pages(tmp_path):

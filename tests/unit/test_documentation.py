@@ -146,7 +146,7 @@ def test_the_readme_is_short():
 
 
 def test_the_figures_of_scale_are_those_of_its_benchmark():
-    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    page, _, many = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8").partition("\n## Many models")
     readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     measured = readme.partition("## scale.py")[2].partition("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ")]
@@ -156,6 +156,10 @@ def test_the_figures_of_scale_are_those_of_its_benchmark():
     assert len(constants) == 4
     assert [row for row in rows if row not in measured.splitlines()] == []
     assert [constant for constant in constants if f" {constant} " not in measured] == []
+    of_fleets = readme.partition("## fleet.py")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [\d,]+ \|.*", many, re.MULTILINE)
+    assert len(rows) > 2
+    assert [row for row in rows if row not in of_fleets.splitlines()] == []
 
 
 def test_numbers_beside_other_tools_are_those_of_the_benchmarks():
@@ -278,6 +282,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "model_monitor.reports.derivation.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
+    monkeypatch.setattr("model_monitor.reports.examples.rows_behind", lambda *given: understood.append(given) or [])
     monkeypatch.setattr(
         "model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
     )
@@ -293,14 +298,14 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
     monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
     monkeypatch.setattr("model_monitor.spark.session.local_session", lambda: None)
     monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
-    monkeypatch.setattr(
-        "model_monitor.running.scheduling.command.watch_tables", lambda *given, **named: understood.append(given) or 0
-    )
     trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
     monkeypatch.setattr(
         "model_monitor.running.runs.challenge.challenge", lambda *given, **named: understood.append(given) or trial
     )
     monkeypatch.setattr("model_monitor.running.runs.challenge.in_words", lambda document: "")
+    monkeypatch.setattr(
+        "model_monitor.running.scheduling.command.watch_tables", lambda *given, **named: understood.append(given) or 0
+    )
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
         "model_monitor.reports.history.decisions.promote", lambda *given, **named: understood.append(given) or version
@@ -542,7 +547,7 @@ def test_every_documented_file_is_written_by_the_code():
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
     unknown = [name for name in names if f'"{name.partition("/")[0]}"' not in code and f'"{name}"' not in code]
 
-    assert len(names) == 27
+    assert len(names) == 29
     assert unknown == []
 
 

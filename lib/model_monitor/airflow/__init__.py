@@ -29,6 +29,7 @@ from model_monitor.airflow.operators import BaselineOperator, MergeOperator, Mon
 from model_monitor.airflow.places import LocalSpark, SparkConnection
 from model_monitor.airflow.workflows import (
     AlertGateOperator,
+    ChallengeOperator,
     MonitorTask,
     PromoteOperator,
     bias,
@@ -40,6 +41,7 @@ from model_monitor.airflow.workflows import (
 __all__ = [
     "AlertGateOperator",
     "BaselineOperator",
+    "ChallengeOperator",
     "EmrCluster",
     "EmrServerless",
     "LocalSpark",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -158,6 +159,8 @@ IN_ALERT = "InAlert"
 LET_THROUGH = "let_through"
 """Key of the XCom with the time for which this task let the ones behind it run; the next runs ask for it."""
 
+CHALLENGED = ("verdict", "reason", "metric", "rows", "planned_rows", "rows_to_tell", "unfair")  # of challenge.json
+
 _PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
 
 
@@ -203,60 +206,99 @@ def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: tim
     return None
 
 
-class PromoteOperator(BaseOperator):
-    """Has a run count as the baseline from now on, as a version of the model, by `model-monitor promote`.
+class CommandOperator(BaseOperator):
+    """A command of `model-monitor` as a process beside the task. python: the interpreter that has our package."""
 
-    run: output path of the baselining job. model_version: such as `{{ ts_nodash }}`. baselines: the folder of versions, which
-    monitors name as their baseline. python: the interpreter that has our package. replace: whether the version may be there
-    already as another run. A retry promotes the same run again, which changes nothing.
-
-    Gives model_version, run_id and baselines.
-    """
-
-    template_fields: Sequence[str] = ("run", "model_version", "baselines", "python")
+    template_fields: Sequence[str] = ("python",)
     ui_color = "#e6f4ea"
 
     def __init__(
-        self,
-        *,
-        run: str,
-        model_version: str,
-        baselines: str,
-        python: str = sys.executable,
-        environment: Mapping[str, str] | None = None,
-        replace: bool = False,
-        **kwargs: Any,
+        self, *, python: str = sys.executable, environment: Mapping[str, str] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.run = run
-        self.model_version = model_version
-        self.baselines = baselines
         self.python = python
         self.environment = environment or {}
-        self.replace = replace
         self._running: LocalProcess | None = None
 
-    def execute(self, context: Any) -> dict[str, str]:
-        words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
-        command = [self.python, "-m", "model_monitor.cli", *words, *(["--replace"] if self.replace else [])]
+    def run_command(self, words: Sequence[str]) -> tuple[int, list[str]]:
+        """Its exit status and its lines. Raises AirflowFailException for what a retry would not mend."""
         try:
-            self._running = LocalProcess(command, self.environment)
+            self._running = LocalProcess([self.python, "-m", "model_monitor.cli", *words], self.environment)
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
-        status = self._running.wait()
-        said = self._running.lines[-1] if self._running.lines else "it said nothing"
-        promoted = _PROMOTED.search(said)
+        status, lines = self._running.wait(), self._running.lines or ["it said nothing"]
         if status == ExitStatus.BAD_CONFIGURATION:
-            raise AirflowFailException(said)
-        if status or promoted is None:
-            raise AirflowException(f"the promotion failed: {said} (exit status {status})")
-        return {
-            "model_version": promoted["version"],
-            "run_id": promoted["run_id"],
-            "baselines": self.baselines,
-        }
+            raise AirflowFailException(lines[-1])
+        return status, lines
 
     def on_kill(self) -> None:
         """End the command with the task."""
         if self._running is not None:
             self._running.stop()
+
+
+class ChallengeOperator(CommandOperator, SkipMixin):
+    """Whether a challenger answers better than the champion, by `model-monitor challenge`; the tasks right behind it, such as
+    `PromoteOperator`, run for the verdict `promote` alone and are skipped for others.
+
+    champion, challenger: captures of variants, or tables. output_path: where challenge.json and challenge.html go, one for each
+    trial. flags: as the command has them, with underscores.
+
+    Gives verdict, reason, metric, rows, planned_rows, rows_to_tell and unfair.
+    """
+
+    template_fields = (*CommandOperator.template_fields, "champion", "challenger", "output_path", "flags")
+
+    def __init__(
+        self, *, champion: str, challenger: str, output_path: str, flags: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.champion = champion
+        self.challenger = challenger
+        self.output_path = output_path
+        self.flags = flags or {}
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        given = {**self.flags, "output_path": self.output_path}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+        status, lines = self.run_command(["challenge", self.champion, self.challenger, "--json", *flags])
+        if status:
+            raise AirflowException(f"the comparison failed: {lines[-1]} (exit status {status})")
+        document = json.loads("\n".join(lines[lines.index("{") :]))
+        found = {name: document[name] for name in CHALLENGED}
+        if found["verdict"] != "promote":
+            log.info("nothing is promoted: %s, %s", found["verdict"], found["reason"])
+            context["ti"].xcom_push(
+                key="return_value", value=found
+            )  # a skip leaves by an exception, which takes none along
+            behind = context["task"].get_direct_relatives(upstream=False)
+            self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+        return found
+
+
+class PromoteOperator(CommandOperator):
+    """Has a run count as the baseline from now on, as a version of the model, by `model-monitor promote`.
+
+    run: output path of the baselining job. model_version: such as `{{ ts_nodash }}`. baselines: the folder of versions, which
+    monitors name as their baseline. replace: whether the version may be there already as another run. A retry promotes the same
+    run again, which changes nothing.
+
+    Gives model_version, run_id and baselines.
+    """
+
+    template_fields = (*CommandOperator.template_fields, "run", "model_version", "baselines")
+
+    def __init__(self, *, run: str, model_version: str, baselines: str, replace: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run = run
+        self.model_version = model_version
+        self.baselines = baselines
+        self.replace = replace
+
+    def execute(self, context: Any) -> dict[str, str]:
+        words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
+        status, lines = self.run_command([*words, *(["--replace"] if self.replace else [])])
+        promoted = _PROMOTED.search(lines[-1])
+        if status or promoted is None:
+            raise AirflowException(f"the promotion failed: {lines[-1]} (exit status {status})")
+        return {"model_version": promoted["version"], "run_id": promoted["run_id"], "baselines": self.baselines}

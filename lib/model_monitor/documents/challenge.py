@@ -56,7 +56,7 @@ class Challenge(Document):
     """challenge.json. reason: of the verdict. rows: of the trial, pairs or those of both sides together. rows_to_tell: with which
     a difference that stays as it is would be told; None if it is told, or nobody knows. disagreement: share of the pairs that
     both answered differently, of a regression the mean distance of their answers; None of a split. unfair: what differs between
-    what both were asked.
+    what both were asked. metrics: the one that decides stands first.
     """
 
     FILE_NAME: ClassVar[str] = "challenge.json"

@@ -72,7 +72,8 @@ class CheckResult(Section):
     test of a column that is least likely by chance; effect: how large what it saw is, as a share. direction: whether the mean
     of numbers went `up` or `down`. distance: the largest gap
     between both distributions; distance_low, distance_high: of the interval that has the true one. smallest_change: what is
-    found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares. fewest: of a share that
+    found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares; smallest_lasting: of one
+    that stays for a day, where earlier windows tell. fewest: of a share that
     the guard looks at the fewest values of the window that would be a violation; None if not even all would.
     same_as: of a metric that is another one in other units, the name of that.
 
@@ -116,6 +117,7 @@ class CheckResult(Section):
     distance_low: UndefinableNumber = None
     distance_high: UndefinableNumber = None
     smallest_change: UndefinableNumber = None
+    smallest_lasting: UndefinableNumber = None
     fewest: Count | None = None
     reason: Name | None = None
     description: Name | None = None

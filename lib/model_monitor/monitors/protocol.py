@@ -210,7 +210,7 @@ class Monitor(ABC):
         return results
 
     def pinned_down(
-        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, /
+        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
     ) -> tuple[CheckResult, ...]:
         """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
         return results
@@ -279,6 +279,7 @@ class Finding:
     distance_low: float | None = None
     distance_high: float | None = None
     smallest_change: float | None = None
+    smallest_lasting: float | None = None
     fewest: int | None = None
     change: str | None = None
     reason: str | None = None

@@ -84,6 +84,8 @@ def _data_quality(config: JobConfig) -> Monitor:
         hide_values=config.hide_values,
         time_column=config.time_column,
         find_causes=config.find_causes,
+        keep_examples=config.keep_examples,
+        id_column=config.id_column,
     )
 
 
@@ -96,7 +98,7 @@ def _model_quality(config: JobConfig) -> Monitor:
         outcome_plan(config),
         tolerance=config.tolerance,
         window_rows=config.window_rows,
-        false_alarm_budget=config.false_alarm_budget,
+        false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
         hide_values=config.hide_values,
@@ -112,7 +114,7 @@ def _estimated_quality(config: JobConfig) -> Monitor:
         raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
     return EstimatedQualityMonitor(
         outcome_plan(config),
-        false_alarm_budget=config.false_alarm_budget,
+        false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         costs=config.cost_matrix,
         hide_values=config.hide_values,

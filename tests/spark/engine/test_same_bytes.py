@@ -22,6 +22,7 @@ from model_monitor import (
     BiasMeasures,
     BiasMonitor,
     DataQualityMonitor,
+    ErrorModel,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
     MonitoringSettings,
@@ -97,6 +98,24 @@ def test_by_segment(spark, tmp_path, kind):
     settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
     data = frame if kind == "frame" else str(places[kind])
     require_same(*made(data, spark, settings=settings))
+
+
+def test_of_where_a_change_is_and_of_its_rows(spark, tmp_path):
+    frame = frame_of(6_000)[["word", "small", "flag"]].astype({"small": int}).assign(order=range(6_000))
+    frame.to_csv(tmp_path / "before.csv", index=False)
+    frame.loc[frame.word == "x y", "small"] += 1_000
+    frame.to_csv(tmp_path / "now.csv", index=False)
+    both = []
+    for engine in ("local", "spark"):
+        where, output = {"spark": spark} if engine == "spark" else {}, str(tmp_path / engine)
+        monitor = DataQualityMonitor(keep_examples=5, id_column="order")
+        baseline = run_baseline(str(tmp_path / "before.csv"), monitor, engine=engine, **where)
+        findings = run_monitoring(
+            str(tmp_path / "now.csv"), monitor, baseline, engine=engine, output_path=output, **where
+        )
+        assert "only in word=x y" in findings.summary()
+        both.append({**findings.files(), "examples.parquet": (tmp_path / engine / "examples.parquet").read_bytes()})
+    require_same(*both)
 
 
 def test_between_columns(spark, tmp_path):
@@ -348,6 +367,29 @@ def test_of_estimated_quality(spark, tmp_path, kind):
         with outcomes(
             data, plan, label=None, prediction="predicted", probability="score", engine=engine, **where
         ) as found:
+            both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
+    require_same(*both)
+
+
+@pytest.mark.parametrize("problem", ["MULTICLASS_CLASSIFICATION", "REGRESSION"])
+def test_of_estimated_classes_and_numbers(spark, tmp_path, problem):
+    random = np.random.default_rng(3)
+    shares = random.dirichlet([1, 1, 1], 300).round(3)
+    told = [json.dumps(dict(zip("abc", row, strict=True))) for row in shares.tolist()]
+    data = pd.DataFrame({"prediction": [*"abc"] * 100, "probability": told, "label": random.choice([*"abc"], 300)})
+    plan, errors = OutcomePlan(ProblemType[problem], with_scores=True), None
+    if problem == "REGRESSION":
+        data = pd.DataFrame({"place": [*"abc"] * 100, "prediction": random.uniform(size=300), "label": shares[:, 0]})
+        plan, errors = (
+            OutcomePlan(ProblemType[problem]),
+            ErrorModel.learnt(data, label="label", prediction="prediction"),
+        )
+    data.to_csv(tmp_path / "rows.csv", index=False)
+    known = run_baseline(outcomes(data, plan, engine="local"), ModelQualityMonitor(plan))
+    both = []
+    for engine in ("local", "spark"):
+        where = {"spark": spark} if engine == "spark" else {}
+        with outcomes(str(tmp_path / "rows.csv"), plan, label=None, errors=errors, engine=engine, **where) as found:
             both.append(run_monitoring(found, EstimatedQualityMonitor(plan), known).files())
     require_same(*both)
 

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from model_monitor import DataQualityMonitor, read_baseline, read_data, run_baseline, run_monitoring
+from model_monitor.errors import BadInput
+from model_monitor.reports.examples import rows_behind
 
 PLANS, CITIES = ["basic", "business", "student"], ["Graz", "Linz", "Wien"]
 MONITOR = DataQualityMonitor()
@@ -86,6 +88,13 @@ def test_a_change_that_is_everywhere_alike_names_no_segment(baseline, change):
 
     assert findings.count
     assert segments(findings) == {None}
+
+
+def test_a_column_that_is_away_or_of_another_type_leaves_the_others_looked_at(baseline):
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+    for other in (data.drop(columns="city"), data.assign(city=range(5_000)), data.assign(age=None, more=1)):
+        assert segments(monitored(baseline, other)) == {"plan=business"}
 
 
 def test_without_the_baselines_rows_no_segment_is_named(baseline):
@@ -251,3 +260,84 @@ def test_what_records_say_of_themselves_may_be_anything(traffic, tmp_path, attri
         file.write_text("\n".join(map(json.dumps, records)) + "\n")
 
     assert run_monitoring(path, MONITOR, traffic, dataset_format="capture", engine="local").count
+
+
+# The rows themselves.
+
+
+def kept(run, feature="spend", **source):
+    return [line.split("\t") for line in rows_behind(str(run), feature, **source)]
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A file of rows with ids, of which those of business are a hundred times too large; and a run that kept five of them."""
+    for name, seed in (("before", 1), ("now", 2)):
+        data = users(3_000, seed).assign(order=[f"o-{row}" for row in range(3_000)])
+        if name == "now":
+            data.loc[in_business(data), "spend"] *= 100
+        data.to_csv(tmp_path / f"{name}.csv", index=False)
+    monitor = DataQualityMonitor(keep_examples=5, id_column="order")
+    baseline = run_baseline(str(tmp_path / "before.csv"), MONITOR, engine="local")
+    run = tmp_path / "run"
+    findings = run_monitoring(str(tmp_path / "now.csv"), monitor, baseline, engine="local", output_path=str(run))
+    findings.write(str(run))
+    return tmp_path
+
+
+def test_the_ids_of_the_first_rows_behind_a_violation_are_kept(broken):
+    data = pd.read_csv(broken / "now.csv")
+    first = data[in_business(data)].order.head(5).tolist()
+
+    assert [line[0] for line in kept(broken / "run")] == first
+    assert (broken / "run" / "examples.parquet").stat().st_mode & 0o077 == 0
+
+
+def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(broken):
+    data = pd.read_csv(broken / "now.csv", dtype=str)
+    rows = kept(broken / "run", source=str(broken / "now.csv"))
+    expected = data[in_business(data)].head(5)
+
+    assert [cells for _, cells in rows] == [
+        f"plan=business, city={row.city}, age={row.age}, spend=>{row.spend}<, order={row.order}"
+        for row in expected.itertuples()
+    ]
+
+
+def test_what_was_not_kept_is_said(broken):
+    with pytest.raises(BadInput, match=r"has no row of 'age'; it has rows of: spend"):
+        kept(broken / "run", "age")
+    with pytest.raises(BadInput, match="--keep-examples 20"):
+        kept(broken, "spend")
+    others = {"has none of the 5 rows": users(10, 3).assign(order="?"), "has no column 'order'": users(10, 3)}
+    for told, frame in others.items():
+        frame.to_csv(broken / "other.csv", index=False)
+        with pytest.raises(BadInput, match=told):
+            kept(broken / "run", source=str(broken / "other.csv"))
+
+
+def test_captured_events_have_ids_of_their_own(traffic, tmp_path):
+    path = captures(tmp_path / "now", lambda client, **_: client == "2.3.1")
+    monitor = DataQualityMonitor(keep_examples=3)
+    run = run_monitoring(
+        path, monitor, traffic, dataset_format="capture", engine="local", output_path=str(tmp_path / "run")
+    )
+    run.write(str(tmp_path / "run"))
+    lines = [line for file in sorted((tmp_path / "now").rglob("*.jsonl")) for line in file.read_text().splitlines()]
+    behind = {json.loads(line)["eventMetadata"]["eventId"] for line in lines if '"client=2.3.1"' in line}
+    ids = [line[0] for line in kept(tmp_path / "run", "_c1")]
+
+    assert len(set(ids)) == 3
+    assert behind.issuperset(ids)
+
+
+@pytest.mark.parametrize("column", ["nobody", "city"])
+def test_ids_that_repeat_or_lack_are_no_error(baseline, tmp_path, column, caplog):
+    data = users(5_000, seed=2)
+    data.loc[in_business(data), "spend"] *= 100
+    data.loc[in_business(data), "city"] = None
+    monitor = DataQualityMonitor(keep_examples=5, id_column=column)
+    findings = run_monitoring(data, monitor, baseline, engine="local", output_path=str(tmp_path))
+
+    assert findings.count
+    assert ("have no id" if column == "city" else "is no column of the data") in caplog.text

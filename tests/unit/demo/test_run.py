@@ -115,6 +115,7 @@ def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
         "--start-time": "2024-03-04T20:00:00Z",
         "--end-time": "2024-03-04T21:00:00Z",
         "--output-path": str(tmp_path / "monitoring"),
+        "--keep-examples": "5",
     }
     assert len((tmp_path / "baseline.csv").read_text().splitlines()) == 41
 

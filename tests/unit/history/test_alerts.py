@@ -202,3 +202,28 @@ def test_a_file_that_cannot_be_understood_begins_anew_with_a_warning(tmp_path, c
 
     assert read_alerts(str(tmp_path)) == Alerts()
     assert "the history of windows begins anew" in caplog.text
+
+
+def after_windows(*windows):
+    alerts = Alerts()
+    for number, members in enumerate(windows):
+        window = hour(number, members.pop("violations", 0)).model_copy(update=members)
+        alerts = with_window(alerts, window, AlertRule())
+    return alerts
+
+
+def test_what_comes_again_at_its_hour_is_no_news_and_ends_no_alert():
+    told, again, calm = {"violations": 2}, {"violations": 2, "recurring": True}, {}
+    statuses = [each.status.value for each in after_windows(dict(told), calm, dict(again), calm).transitions]
+    assert statuses == [IN_ALERT, OK]
+    assert after_windows(dict(told), dict(again), dict(again)).status is AlertStatus.IN_ALERT
+    assert after_windows(calm, dict(again)).status is AlertStatus.OK
+
+
+def test_an_alert_lasts_until_its_drift_is_over():
+    drift, misses, calm = {"violations": 1}, {"lasting": True}, {}
+    assert [each.status.value for each in after_windows(dict(drift), dict(misses), dict(drift), calm).transitions] == [
+        IN_ALERT,
+        OK,
+    ]
+    assert after_windows(calm, dict(misses)).status is AlertStatus.OK

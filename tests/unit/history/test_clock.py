@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from tests.running_jobs import JobsHere
 
+pytestmark = pytest.mark.slow  # sixty jobs
+
 START = datetime(2026, 6, 1, tzinfo=timezone.utc)
 WEEK = 28  # windows
 
@@ -43,7 +45,7 @@ def jobs(tmp_path_factory):
     return run
 
 
-def monitored(run, place, where=folder_of):
+def monitored(run, place):
     end = START + timedelta(hours=6 * (place + 1))
     times = (
         "--start-time",
@@ -52,7 +54,7 @@ def monitored(run, place, where=folder_of):
         f"{end:%Y-%m-%dT%H:%M:%SZ}",
     )
     source = ("--dataset-source", "now.csv", "--dataset-format", "csv", "--engine", "local")
-    return run("monitor", *source, "--baseline", "baseline", "--output-path", where(place), *times).status
+    return run("monitor", *source, "--baseline", "baseline", "--output-path", folder_of(place), *times).status
 
 
 def checks(jobs, place, name):
@@ -84,3 +86,12 @@ def test_a_nightly_fault_is_told_for_a_week_and_then_is_a_hint(jobs):
     hints = json.loads((jobs.folder / folder_of(59) / "checks.json").read_text())["hints"]
     [hint] = [each for each in hints if each["hint"] == "follows_the_clock"]
     assert {"load", "amount"} <= set(hint["features"])
+
+
+def test_a_window_that_is_run_again_after_later_ones_says_the_same(jobs):
+    place, where = 45, "checks.json"
+    before = (jobs.folder / folder_of(place) / where).read_bytes()
+    (jobs.folder / "now.csv").write_text(rows(100 + place, np.full(300, 6 * (place % 4) + 3)))
+
+    assert monitored(jobs, place) == 0
+    assert (jobs.folder / folder_of(place) / where).read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,10 @@ from model_monitor import (
     run_monitoring,
 )
 from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.run_description import RunContext
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from model_monitor.reports.history_page.history import read_history
+from model_monitor.reports.history_page.over_time import tracks_of
 from model_monitor.statistics.states.estimated import EstimatedOutcomes
 
 from .outcomes_made import REGRESSION
@@ -89,6 +93,27 @@ def test_hours_add_up_to_their_day_and_have_a_sketch_of_the_errors(tmp_path, kno
     residuals = whole.current.state.predictions.residuals
     assert residuals.count == 400
     assert residuals.quantile(0.1) < 15 < 35 < residuals.quantile(0.9)  # towns, then villages
+
+
+def test_the_history_has_a_dashed_line_of_the_mean_error_before_the_labels(tmp_path, known, errors):
+    for hour in (0, 1):
+        start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
+        context = RunContext(start, start + timedelta(hours=1), model="houses")
+        window = rows(200, seed=20 + hour)
+        data = outcomes(window.drop(columns="label"), REGRESSION, label=None, errors=errors, engine="local")
+        found = run_monitoring(data, EstimatedQualityMonitor(REGRESSION), known, context=context)
+        found.write(tmp_path / f"estimated/{hour}")
+        if hour == 0:  # later labels have not come yet
+            labelled = outcomes(window, REGRESSION, engine="local")
+            real = run_monitoring(labelled, ModelQualityMonitor(REGRESSION), known, context=context)
+            real.write(tmp_path / "quality/0")
+
+    history = read_history([str(tmp_path)])
+    [track] = [each for each in tracks_of(history, history.labels, {}).tracks if each.title == "mae"]
+    first = rows(200, seed=20)
+    assert track.values == (pytest.approx((first["label"] - first["prediction"]).abs().mean()), None)
+    assert len(track.expected) == 2
+    assert None not in track.expected
 
 
 def test_a_model_of_errors_is_written_and_read(tmp_path, known, errors):

@@ -1,6 +1,7 @@
 """Two models' answers, read, met by their ids, and told."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from model_monitor.cli import main
 from model_monitor.documents.challenge import Challenge
 from model_monitor.errors import BadConfiguration, BadInput, NoData
 
-BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
+BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 NUMBERS = OutcomePlan(ProblemType.REGRESSION)
 ROWS = 600
 
@@ -36,6 +38,7 @@ def answers(noise: float = 1.0, rows: int = ROWS, seed: int = 4) -> pd.DataFrame
 
 BLUE, GREEN = answers(3.0), answers(0.1)
 TRIAL = Trial(BINARY, planned_rows=ROWS, identity="id")
+WITH_SCORES = Trial(SCORED, planned_rows=ROWS, identity="id")
 
 
 def test_models_that_answered_the_same_ids_are_compared_pair_by_pair_in_any_order():
@@ -66,7 +69,8 @@ def test_a_split_that_is_not_fair_is_said_first():
     result = challenge(BLUE, later[:500], Trial(BINARY, planned_rows=ROWS, identity="id", share=0.1))
 
     assert result.document.unfair[0] == "the challenger has 45.5% of the rows, and 10.0% were planned"  # 500 of 1,100
-    assert result.document.unfair[1].startswith("amount: ")
+    assert result.document.unfair[1].startswith("amount is 3.")  # three were added, and the deviation is about one
+    assert result.document.unfair[1].endswith("standard deviations higher")
     assert str(result.report().page.headline).startswith("Not a fair trial: the challenger has 45.5%")
 
 
@@ -125,11 +129,11 @@ def labelled(folder, frame):
 
 def test_variants_of_an_endpoint_give_what_the_same_answers_in_tables_give(tmp_path):
     variants = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", GREEN))]
-    trial = Trial(BINARY, planned_rows=ROWS, prediction="0", probability="1")
+    trial = Trial(SCORED, planned_rows=ROWS, prediction="0", probability="1")
 
     found = challenge(*variants, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document
 
-    beside = challenge(BLUE, GREEN, TRIAL).document
+    beside = challenge(BLUE, GREEN, WITH_SCORES).document
     assert found.design.value == "shadow"
     assert found.metrics == beside.metrics
 
@@ -137,7 +141,7 @@ def test_variants_of_an_endpoint_give_what_the_same_answers_in_tables_give(tmp_p
 def test_a_trial_begins_when_it_says(tmp_path):
     captured(tmp_path / "blue", BLUE, "2026/02/01/10")
     variants = [captured(tmp_path / "blue", BLUE), captured(tmp_path / "green", GREEN)]
-    trial = Trial(BINARY, planned_rows=ROWS, prediction="0", probability="1", start="2026-03-01T00:00:00Z")
+    trial = Trial(BINARY, planned_rows=ROWS, prediction="0", start="2026-03-01T00:00:00Z")
 
     assert challenge(*variants, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document.champion.repeated == 0
 
@@ -146,13 +150,13 @@ def test_the_command_prints_the_verdict_writes_both_files_and_ends_with_its_stat
     paths = [str(tmp_path / name) for name in ("blue.csv", "green.csv")]
     for path, frame in zip(paths, (BLUE, GREEN), strict=True):
         frame.to_csv(path, index=False)
-    places = ["--ground-truth-attribute", "label", "--inference-attribute", "prediction", "--probability-attribute"]
-    words = ["--problem-type", "BinaryClassification", "--id-attribute", "id", *places, "probability", "--gate"]
+    places = ["--ground-truth-attribute", "label", "--inference-attribute", "prediction"]
+    words = ["--problem-type", "BinaryClassification", "--id-attribute", "id", *places, "--gate"]
     rest = [*words, "--planned-rows", str(ROWS), "--output-path", str(tmp_path / "trial")]
 
     assert main(["challenge", *paths, *rest]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("promote: the challenger's auc is better, after 600 pairs of 600 planned.\n\nmetric")
+    assert said.startswith("promote: the challenger's accuracy is better, 600 of 600 planned pairs checked.\n\nmetric")
     document = Challenge.from_json((tmp_path / "trial/challenge.json").read_bytes())
     assert document.verdict.value == "promote"
     assert "Champion and challenger" in (tmp_path / "trial/challenge.html").read_text(encoding="utf-8")
@@ -176,7 +180,7 @@ SOME_IDS = GREEN.assign(id=[f"i{number + 500}" for number in range(ROWS)])
         pytest.param(
             BLUE.drop(columns="probability"),
             GREEN,
-            TRIAL,
+            WITH_SCORES,
             BadConfiguration,
             "probability_attribute is 'probability', which is no column of the data",
             id="no scores",
@@ -184,7 +188,7 @@ SOME_IDS = GREEN.assign(id=[f"i{number + 500}" for number in range(ROWS)])
         pytest.param(
             BLUE.assign(probability=np.nan),
             GREEN,
-            TRIAL,
+            WITH_SCORES,
             BadInput,
             "600 of 600 records .*no probability: 600",
             id="scores that lack",
@@ -192,7 +196,7 @@ SOME_IDS = GREEN.assign(id=[f"i{number + 500}" for number in range(ROWS)])
         pytest.param(
             BLUE.assign(probability=BLUE["probability"] * 100),
             GREEN,
-            TRIAL,
+            WITH_SCORES,
             BadInput,
             "probability outside 0 to 1: ",
             id="scores outside 0 to 1",
@@ -282,3 +286,20 @@ def test_a_frame_of_spark_is_refused_in_words():
 
     with pytest.raises(BadConfiguration, match="takes no frame of Spark; write frame.toPandas()"):
         challenge(spark_frame, GREEN, TRIAL)
+
+
+def test_the_page_shows_what_its_example_gives(tmp_path, capsys):
+    page = (Path(__file__).parents[3] / "docs" / "challenger.md").read_text(encoding="utf-8")
+    example = page.split("```python\n")[1].split("```")[0]
+    shown = page.split("```text\n")[1].split("```")[0].splitlines()
+    made: dict[str, pd.DataFrame] = {}
+    exec(example.partition("plan = ")[0], made)  # the page's own lines
+    for name in ("blue", "green"):
+        made[name].to_csv(tmp_path / f"{name}.csv", index=False)
+    places = ["--id-attribute", "id", "--ground-truth-attribute", "label", "--probability-attribute", "probability"]
+    words = ["--problem-type", "BinaryClassification", *places, "--planned-rows", "20000"]
+
+    assert main(["challenge", str(tmp_path / "blue.csv"), str(tmp_path / "green.csv"), *words]) == 0
+
+    assert capsys.readouterr().out.splitlines()[: len(shown) - 1] == shown[:-1]
+    assert shown[-1] == "…"

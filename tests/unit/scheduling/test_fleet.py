@@ -9,11 +9,14 @@ import threading
 
 import pytest
 from tests.servers import http_server
-from tests.unit.scheduling.conftest import Jobs, at
+from tests.unit.scheduling.conftest import Jobs, at, flags_of
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from model_monitor.documents.constraints import MonitoringConfig
+from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.alerts import write_alerts
+from model_monitor.reports.outputs.files import publish
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.scheduling import side_by_side
 from model_monitor.running.scheduling.command import Request, run_due
@@ -382,3 +385,58 @@ def test_the_page_is_the_same_whoever_writes_it(watch):
     _, _, again = watch.run(at(4, 20, 55))
 
     assert first == again
+
+
+def budgets(watch):
+    return [float(job.flags.get("--run-budget", "nan")) for job in watch.jobs.commands]
+
+
+def test_what_is_allowed_a_month_is_shared_by_the_runs_of_all_entries(watch):
+    hourly, daily = {"name": "churn"}, {"name": "fraud", "cron": "0 20 * * *"}
+    watch.write(hourly, daily, alarms_per_month=0.5)
+    _, _, page = watch.run(at(4, 20, 5))
+
+    assert budgets(watch) == [0.5 / (720 + 30)] * 2  # of 30 days
+    assert "0.5 a month, one in 1,500 runs" in page
+
+
+@pytest.mark.parametrize(("allowed", "share"), [(1, 1 / 720), (50, 1 / 720), (0.1, 0.1 / 720)])
+def test_no_run_gets_more_than_a_schedule_alone_has(watch, allowed, share):
+    watch.write({"name": "churn"}, alarms_per_month=allowed)
+    assert watch.fleet().share == pytest.approx(share)
+
+
+def test_a_fleet_that_says_nothing_leaves_each_its_own_budget_as_does_an_entry_that_names_one(watch):
+    watch.write({"name": "churn"})
+    watch.run(at(4, 20, 5))
+    assert "--run-budget" not in watch.jobs.commands[0].flags
+
+    watch.write({"name": "fraud", "variables": {"run_budget": "0.01"}}, alarms_per_month=1)
+    watch.run(at(4, 20, 5))
+    assert watch.jobs.commands[-1].flags["--run-budget"] == "0.01"
+
+
+@pytest.mark.parametrize("allowed", [0, -1, True, "1", [1]])
+def test_what_is_no_number_of_alarms_is_a_sentence(watch, allowed):
+    watch.write({"name": "churn"}, alarms_per_month=allowed)
+    with pytest.raises(
+        BadConfiguration, match=r"alarms_per_month is .*; write how many false alarms a month may bring"
+    ):
+        watch.fleet()
+
+
+def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(watch):
+    watch.write({"name": "churn"}, alarms_per_month=0.72)
+    scheduled = at(4, 20)
+    [entry] = watch.fleet().entries
+    where = watch.folder / "reports/churn/2024/03/04/20"
+    settings = MonitoringConfig(false_alarm_budget=entry.plan.budget)
+    described = {"window": None, "model": None, "schedule": None, "baseline_run_id": None, "rows": 1, "violations": 0}
+    run = RunDescription(job="monitor", analysis_type="DATA_QUALITY", product="1", settings=settings, **described)
+    publish({RunDescription.FILE_NAME: run.to_json().encode()}, str(where))
+
+    watch.write({"name": "churn"}, {"name": "fraud"}, alarms_per_month=0.72)
+    plans = [each.plan for each in watch.fleet().entries]
+    churn, fraud = (flags_of(plan.command(plan.entry.jobs[0], scheduled)) for plan in plans)
+
+    assert (churn["--run-budget"], fraud["--run-budget"]) == ("0.001", "0.0005")

@@ -11,7 +11,7 @@ from model_monitor.statistics.verdicts.clock import (
     CLOCK_LATER,
     CLOCK_WEEK,
     DAY,
-    Told,
+    PastHours,
     like_this_hour,
 )
 
@@ -25,7 +25,7 @@ def told(scores, *, alarmed=None, without=()):
     alarmed = np.abs(scores) > 4.5 if alarmed is None else np.asarray(alarmed)
     back = 60 * (len(scores) - np.arange(len(scores)))
     others = np.random.default_rng(len(scores)).standard_normal((2, len(scores)))
-    return Told(back[kept], alarmed[kept], np.column_stack((scores, *others))[kept])
+    return PastHours(back[kept], alarmed[kept], np.column_stack((scores, *others))[kept])
 
 
 def noise(hours, seed=5):

@@ -1,6 +1,8 @@
 """How far a difference has to be from zero, however often somebody looks."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,3 +66,13 @@ def test_rows_to_tell_are_those_at_which_the_interval_leaves_zero():
 def test_a_difference_of_nothing_is_never_told():
     assert rows_to_tell(0.0, 1.0, 2_000, 10_000) is None
     assert rows_to_tell(1e-6, 1.0, 2_000, 10_000) is None
+
+
+def test_the_page_has_the_boundary_of_its_own_plan():
+    page = (Path(__file__).parents[3] / "docs" / "challenger.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+,?\d*|more) \| (\d\.\d\d) \|", page, re.MULTILINE)
+
+    assert len(rows) == 5
+    for many, errors in rows:
+        at = 10_001 if many == "more" else int(many.replace(",", ""))
+        assert f"{boundary(at, 10_000):.2f}" == errors

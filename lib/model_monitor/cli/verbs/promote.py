@@ -17,7 +17,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 
 @VERBS.register("promote", group="decide", rank=2, flags=_flags)
 def promote(given: argparse.Namespace) -> int:
-    """Keep a run as the baseline of a version of the model, and have monitors compare with it from now on."""
+    """Keep a run as the baseline of a version of the model: monitors compare with it from now on."""
     from datetime import datetime, timezone
 
     from model_monitor.reports.history.decisions import promote

@@ -14,7 +14,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
 
 @VERBS.register("rollback", group="decide", rank=3, flags=_flags)
 def rollback(given: argparse.Namespace) -> int:
-    """Take back the version that was promoted last; the one before it counts again."""
+    """Take back the version that was promoted last: the one before it counts again."""
     from datetime import datetime, timezone
 
     from model_monitor.reports.history.decisions import roll_back

@@ -21,6 +21,9 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
     parser.add_argument("--history", action="store_true", help="after a run, write history.html above the runs, too")
     parser.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
+    parser.add_argument(
+        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FILE says)"
+    )
     parser.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
 
 
@@ -39,5 +42,6 @@ def run_due(given: argparse.Namespace) -> int:
         history=given.history,
         as_json=given.json,
         most=given.max_results,
+        alarms_per_month=given.alarms_per_month,
     )
     return command.main(request, sys.stdout)

@@ -15,6 +15,9 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
     parser.add_argument("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
     parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: as many as cores)")
+    parser.add_argument(
+        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
+    )
     parser.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
     parser.add_argument("--history", action="store_true", help="write history.html above the runs of each model, too")
 
@@ -34,5 +37,6 @@ def watch(given: argparse.Namespace) -> int:
         history=given.history,
         at_once=cores() if given.at_once is None else given.at_once,
         page=Path(given.page),
+        alarms_per_month=given.alarms_per_month,
     )
     return command.main(request, sys.stdout)

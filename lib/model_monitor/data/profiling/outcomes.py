@@ -18,8 +18,10 @@ from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, 
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
 from model_monitor.errors import ScriptFailed
-from model_monitor.statistics.states import RowCounts, State
+from model_monitor.statistics.states import RowCounts, RowRuns, Run, State
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
+from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW
 
 
 class Rows(Protocol):
@@ -73,6 +75,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     batches: with their partition's number, and the LINE_KEY of each record where there is one.
     """
     builder: OutcomeBuilder | None = None
+    first: list[NDArray[np.float64]] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
     for block in blocks(batches, MOST_BLOCK_ROWS):
@@ -81,12 +84,34 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
             builder = OutcomeBuilder(task.plan, partition)
         rows = task.decoder(block)
         counted += _counts(rows, task.reasons)
-        _take(builder, rows.where(rows.kept), block, task)
+        kept = rows.where(rows.kept)
+        _take(builder, kept, block, task)
+        first += [_kinds_of(kept, task.plan)] if not first and len(kept.sources) else []
     if builder is None:
         return
     state = builder.state()
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
+    if first:
+        cells = first[0][: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
+        parts = np.split(cells, range(ROWS_OF_A_WINDOW, len(cells), ROWS_OF_A_WINDOW))
+        runs = (Run(rank + partition / 2**31, len(each), each.tobytes()) for rank, each in enumerate(parts))
+        yield StateRow(0, RowRuns.KIND, partition, RowRuns(tuple(runs)))
+
+
+def _kinds_of(rows: Rows, plan: OutcomePlan) -> NDArray[np.float64]:
+    """Of some first outcomes what neighbours may have in common: the error, or which label and prediction they have."""
+    most = ROWS_OF_A_WINDOW * MOST_RUNS
+    labels = rows.labels[:most]
+    if plan.is_regression:
+        with np.errstate(over="ignore"):
+            return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(rows.predictions[:most], np.float64))
+    if plan.with_predictions:
+        predictions = rows.predictions[:most]
+    else:
+        predictions = pa.array((np.asarray(rows.scores[:most]) > plan.threshold).astype(str))
+    label, prediction = (xxhash64_of_texts(side.cast(pa.string())) for side in (labels, predictions))
+    return (label % 1024 * 1024 + prediction % 1024).astype(np.float64)
 
 
 def _counts(rows: Rows, reasons: int) -> RowCounts:
@@ -147,10 +172,11 @@ PARTITIONS_ON_THE_DRIVER = 200
 
 @dataclass(frozen=True, slots=True)
 class OutcomeScan:
-    """What one pass found: the outcomes that were kept, and the counts of all rows."""
+    """What one pass found: the outcomes that were kept, the counts of all rows, and runs of the first ones."""
 
     outcomes: Outcomes
     rows: RowCounts
+    runs: RowRuns
 
 
 def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
@@ -166,9 +192,11 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     assert isinstance(outcomes, Outcomes)  # what the executors send under this kind
+    runs = states.get(RowRuns.KIND, RowRuns())
     assert isinstance(rows, RowCounts)
+    assert isinstance(runs, RowRuns)
     log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
-    return OutcomeScan(outcomes, rows)
+    return OutcomeScan(outcomes, rows, runs)
 
 
 def _sums(partials: Iterable[StateRow]) -> dict[str, State]:

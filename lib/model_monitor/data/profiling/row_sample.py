@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -85,22 +85,74 @@ class RowSample:
     said: Sequence[Mapping[str, str]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Evenly:
+    """Chooses rows by a hash of their place. share: of them."""
+
+    share: float
+
+    def of(self, _: Bins | None, places: NDArray[np.int64], __: list[int]) -> NDArray[np.bool_]:
+        return np.asarray(mixed(places.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
+
+
+@dataclass(frozen=True, slots=True)
+class InBins:
+    """Chooses the first rows of each partition whose cells are in some bins. bins: by column. most: rows of each column."""
+
+    bins: tuple[tuple[int, ...], ...]
+    most: int
+
+    def of(self, found: Bins, _: NDArray[np.int64], taken: list[int]) -> NDArray[np.bool_]:
+        """taken: how many were chosen before, by column."""
+        hits = np.column_stack([np.isin(found[:, place], bins) for place, bins in enumerate(self.bins)])
+        numbers = np.cumsum(hits, axis=0) + taken
+        taken[:] = numbers[-1].tolist()
+        return np.asarray((hits & (numbers <= self.most)).any(axis=1))
+
+
 def sample_of(dataset: Dataset, columns: Sequence[Binned], rows: int, time: int | None = None) -> RowSample:
     """A sample of the kept rows. One pass over these columns. rows: that are kept. time: the position of a column of times."""
+    chosen = Evenly(min(1.0, MOST_ROWS / max(rows, 1)))
+    table = _chosen_rows(dataset, columns, chosen, {} if time is None else {"time": time})
+    said = [json.loads(text) for text in table["said"].to_pylist()]
+    files = table["file"].to_pylist()
+    return RowSample(_bins(table, len(columns)), rows, files if any(files) else (), said if any(said) else ())
+
+
+def ids_of(
+    dataset: Dataset, columns: Sequence[Binned], bins: Sequence[Sequence[int]], most: int, id_column: int | None
+) -> list[tuple[int, str | None, str]]:
+    """Of each column the first rows with a cell in some of its bins: the column's place, the row's id, its file. One pass.
+
+    id_column: the position of the column with the ids; None for those of captured events. most: rows of each column.
+    """
+    chosen = InBins(tuple(map(tuple, bins)), most)
+    table = _chosen_rows(dataset, columns, chosen, {} if id_column is None else {"id": id_column})
+    rows = list(zip(_bins(table, len(columns)), table["said"].to_pylist(), table["file"].to_pylist(), strict=True))
+    found = []
+    for place, wanted in enumerate(bins):
+        there = [(json.loads(said).get("id"), file) for row, said, file in rows if row[place] in wanted]
+        found += [(place, name, file) for name, file in there[:most]]
+    return found
+
+
+def _bins(table: pa.Table, columns: int) -> Bins:
+    return np.array(table["bins"].combine_chunks().flatten().to_numpy(), np.int16).reshape(table.num_rows, columns)
+
+
+def _chosen_rows(
+    dataset: Dataset, columns: Sequence[Binned], chosen: Evenly | InBins, told: Mapping[str, int]
+) -> pa.Table:
+    """told: columns that are what a record says of itself, by name."""
     has_files = dataset.refusable and dataset.has_lines
-    positions = dict.fromkeys([*(column.position for column in columns), *([time] if time is not None else [])])
+    positions = dict.fromkeys([*(column.position for column in columns), *told.values()])
     names = [f"c{position}" for position in positions] + ([dataset.reason] if dataset.reason else [])
     names += [FILE, BLOCK_START] if has_files else []
     names += [LINE] if has_files and (dataset.tells_times or dataset.record_cells is not None) else []
-    chosen = int(min(1.0, MOST_ROWS / max(rows, 1)) * 2**63)
-    task = partial(_sampled, tuple(columns), dataset.reason, chosen, time)
+    task = partial(_of_partition, tuple(columns), dataset.reason, chosen, dict(told))
     batches = dataset.table.selected(names, names).numbered().mapped(task, SCHEMA).batches()
-    table = pa.Table.from_batches(batches, SCHEMA).sort_by(
-        [(name, "ascending") for name in ("file", "block", "partition", "row")]
-    )
-    bins = np.array(table["bins"].combine_chunks().flatten().to_numpy(), np.int16).reshape(table.num_rows, len(columns))
-    said = [json.loads(text) for text in table["said"].to_pylist()]
-    return RowSample(bins, rows, table["file"].to_pylist() if has_files else (), said if any(said) else ())
+    order = [(name, "ascending") for name in ("file", "block", "partition", "row")]
+    return pa.Table.from_batches(batches, SCHEMA).sort_by(order)
 
 
 SCHEMA = pa.schema(
@@ -111,40 +163,47 @@ SCHEMA = pa.schema(
 )
 
 
-def _sampled(
-    columns: tuple[Binned, ...], reason: str | None, chosen: int, time: int | None, batches: Iterable[pa.RecordBatch]
+def _of_partition(
+    columns: tuple[Binned, ...],
+    reason: str | None,
+    chosen: Evenly | InBins,
+    told: Mapping[str, int],
+    batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """The sample of a partition."""
-    before = 0
+    """The chosen rows of a partition."""
+    before, taken = 0, [0] * len(columns)
     for batch in batches:
         kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
         if not kept.num_rows:
             continue
         partition = kept.column(PARTITION)[0].as_py()
-        places = np.arange(before, before + kept.num_rows, dtype=np.int64)
+        rows: NDArray[np.int64] = np.arange(before, before + kept.num_rows, dtype=np.int64)
         before += kept.num_rows
-        hashes = mixed((places + (partition << 40)).view(np.uint64))
-        wanted = pa.array(hashes >> np.uint64(1) <= np.uint64(chosen))
-        kept, places = kept.filter(wanted), places[wanted.to_numpy(zero_copy_only=False)]
+        bins = _bins_of(kept, columns) if isinstance(chosen, InBins) else None
+        wanted = chosen.of(bins, rows + (partition << 40), taken)  # type: ignore[arg-type]  # bins where they are asked for
+        kept, rows = kept.filter(pa.array(wanted)), np.asarray(rows[wanted])
         if not kept.num_rows:
             continue
-        bins = np.column_stack([column.of(kept.column(f"c{column.position}")) for column in columns])
-        there = kept.schema.names
+        bins, there = _bins_of(kept, columns), kept.schema.names
         files = kept.column(FILE) if FILE in there else pa.repeat("", kept.num_rows)
         blocks = kept.column(BLOCK_START) if FILE in there else pa.repeat(0, kept.num_rows)
-        said = [_said(line) for line in kept.column(LINE).to_pylist()] if LINE in there else [{} for _ in places]
-        if time is not None:
-            for found, text in zip(said, text_of(kept.column(f"c{time}")).to_pylist(), strict=True):
-                found |= {} if text is None else {"time": text}
+        said = [_said(line) for line in kept.column(LINE).to_pylist()] if LINE in there else [{} for _ in rows]
+        for name, position in told.items():
+            for found, text in zip(said, text_of(kept.column(f"c{position}")).to_pylist(), strict=True):
+                found |= {} if text is None else {name: text}
         ends = pa.array(np.arange(0, bins.size + 1, len(columns)), pa.int32())
         yield pa.RecordBatch.from_arrays(
             [
-                *(kept.column(PARTITION), pa.array(places), files.cast(pa.string()), blocks.cast(pa.int64())),
+                *(kept.column(PARTITION), pa.array(rows), files.cast(pa.string()), blocks.cast(pa.int64())),
                 pa.array([json.dumps(found) for found in said], pa.string()),
                 pa.ListArray.from_arrays(ends, pa.array(bins.ravel())),
             ],
             schema=SCHEMA,
         )
+
+
+def _bins_of(rows: pa.RecordBatch, columns: Sequence[Binned]) -> Bins:
+    return np.column_stack([column.of(rows.column(f"c{column.position}")) for column in columns])
 
 
 def _said(line: str) -> dict[str, str]:
@@ -164,10 +223,45 @@ def _said(line: str) -> dict[str, str]:
             found |= {name: value} if mark and PLAIN_NAME.fullmatch(name) else {"customAttributes": each}
     for half in ("endpointInput", "endpointOutput"):
         found |= {f"content type of {half}": _members(data, half).get("observedContentType")}
-    found |= {"time": event.get("inferenceTime"), "version": record.get("eventVersion")}
+    found |= {"time": event.get("inferenceTime"), "version": record.get("eventVersion"), "id": event.get("eventId")}
     return {name: value[:LONGEST] for name, value in found.items() if isinstance(value, str)}
 
 
 def _members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = record.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def rows_with_ids(
+    dataset: Dataset, ids: Collection[str], id_column: int | None
+) -> list[tuple[str, tuple[str | None, ...]]]:
+    """The ids that are there, in the order of the rows, with the cells of the row. One pass. For whoever may read the data."""
+    features = [f"c{place}" for place in range(len(dataset.names))]
+    rest = ([dataset.reason] if dataset.reason else []) + ([LINE] if id_column is None and dataset.has_lines else [])
+    schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
+    task = partial(_with_ids, frozenset(ids), id_column, dataset.reason, schema)
+    names = [*features, *rest]
+    batches = dataset.table.selected(names, names).numbered().mapped(task, schema).batches()
+    rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row[PARTITION])
+    return [(row["id"], tuple(row[name] for name in features)) for row in rows]
+
+
+def _with_ids(
+    ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        if position is not None:
+            own = text_of(kept.column(f"c{position}"))
+        else:
+            lines = kept.column(LINE).to_pylist() if LINE in kept.schema.names else [""] * kept.num_rows
+            own = pa.array([_said(line).get("id") for line in lines], pa.string())
+        wanted = pc.is_in(own, pa.array(sorted(ids), pa.string()))
+        found = kept.filter(wanted)
+        cells = [_as_text(found.column(name)) for name in schema.names[2:]]
+        yield pa.RecordBatch.from_arrays([found.column(PARTITION), own.filter(wanted), *cells], schema=schema)
+
+
+def _as_text(cells: pa.Array) -> pa.Array:
+    """Cells to be shown."""
+    return pa.array([None if cell is None else str(cell) for cell in cells.to_pylist()], pa.string())

@@ -259,6 +259,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         "--start-time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
         "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "--output-path": str(output / REPORT),
+        "--keep-examples": "5",
     }
     explaining = {
         "--analysis-type": "MODEL_EXPLAINABILITY",

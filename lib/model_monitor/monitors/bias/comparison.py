@@ -25,6 +25,7 @@ from model_monitor.monitors.bias.metrics import (
 )
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.registry import Entry
+from model_monitor.statistics.drift.special_functions import student_quantile
 from model_monitor.statistics.states.contingency import ValueKind, number_of
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
@@ -41,13 +42,28 @@ PRIOR = 0.5
 RATIOS = frozenset({"DI"})
 """Metrics that are neutral at 1. Their chance is told in logarithms: half as much is as far as twice as much."""
 
+ROOTS = frozenset({"JS", "KL"})
+"""Metrics that grow with the square of a difference, and are above 0 by chance alone. Their chance is told in roots."""
+
 Interval = tuple[float, float]
+
+
+def _even(name: str, value: float) -> float:
+    """The value on the scale on which chance takes it as far up as down."""
+    if name in ROOTS:
+        return math.sqrt(max(value, 0.0))
+    return float(np.log(value)) if name in RATIOS else value
+
+
+def _back(name: str, value: float) -> float:
+    with np.errstate(over="ignore"):
+        return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
     """How far chance takes a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: of `RATIOS` in
-    logarithms."""
+    logarithms, of `ROOTS` in roots."""
 
     value: float
     below: float
@@ -67,10 +83,8 @@ def spreads_of(counts: FacetCounts, names: Sequence[str]) -> Mapping[str, Spread
         value = float(_values(_metric(name), of_one)[0])
         if interval is not None and np.isfinite(value):
             with np.errstate(divide="ignore"):
-                low, middle, high = (
-                    np.log(each) if name in RATIOS else each for each in (interval[0], value, interval[1])
-                )
-            found[name] = Spread(value, float(middle - low), float(high - middle))
+                low, middle, high = (_even(name, each) for each in (interval[0], value, interval[1]))
+            found[name] = Spread(value, middle - low, high - middle)
     return found
 
 
@@ -284,13 +298,11 @@ class MetricComparison:
         of_baseline = self.of_baseline or self.spread  # of unknown counts, as far as here
         past = max(of_baseline.below, of_baseline.above)  # both, as a distance ends at 0
         level = self.tolerances.false_alarm_budget / self.tests / 2
-        wider = NormalDist().inv_cdf(1 - level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+        wider = -student_quantile(max(self.fewest_rows - 1, 1), level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
         below, above = (wider * math.hypot(side, past) for side in (self.spread.below, self.spread.above))
-        if self.current.name in RATIOS:
-            value = value or self.spread.value
-            with np.errstate(over="ignore"):
-                return value * float(np.exp(-below)), value * float(np.exp(above))
-        return value - below, value + above
+        name = self.current.name
+        value = value or self.spread.value if name in RATIOS else value
+        return _back(name, _even(name, value) - below), _back(name, _even(name, value) + above)
 
     @property
     def fewest_rows(self) -> int:

@@ -5,7 +5,7 @@ each part adds to the change is w (F_W - F_B), as in `segments`: w is its share 
 baseline is, in that part if the baseline's rows can be read. Parts that add most of the change and have few of the rows are
 named, if chance alone would not do that in any key that was looked at.
 
-Source: D4.16.
+Source: D4.19.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, RowSample, sample_of
+from model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, RowSample, ids_of, sample_of
 from model_monitor.data.profiling.segments import AND, Part
 from model_monitor.data.records.event_times import microseconds_of, moment_of
 from model_monitor.documents.check_results import COMPLETENESS, Cause, CheckResult, CheckStatus, by_cause
@@ -34,6 +35,7 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.segments import ALONE, MOST, without_segments
 from model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from model_monitor.statistics.states.segments import rest_of
+from model_monitor.storage import join
 
 if TYPE_CHECKING:
     from model_monitor.data.reading.dataset import Dataset
@@ -51,17 +53,18 @@ MOST_VALUES = 50  # of such a column
 QUARTILES = (0.25, 0.5, 0.75)
 BINS = 20  # of a violated feature that has numbers, of equal shares on each side
 FEWEST = 10  # rows of a part that can be named
-BEYOND = 0.25  # how much more of the change than of the rows a named part has
+BEYOND, BEYOND_IN_ORDER = 0.25, 0.1  # how much more of the change than of the rows a named part has
+ORDER = 0.05  # what is from one time on may be from so many files as well, and says more
 STRETCHES = 200  # that rows in an order are cut into
 FEW_PARTS = 5  # with fewer, nobody can tell how much parts differ anyway
 LOWER_QUARTILE = 0.1015  # of the square of a normal number
 MOST_TEXTS = 500  # different ones under a name: more of them tell records apart
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
+OTHER_ROWS = 0.2  # sum of what shares of bins differ by: no two samples of one baseline do
 LARGEST_EXPONENT = 600.0
-ORDER = 1.05  # what is from one time on may be the same as from so many files, and says more
 NEARLY_ALL = 0.95
 MINUTE = 60_000_000
-TIME, FOLDER, FILE, POSITION = "time", "folder", "file", "position"
+TIME, ID, FOLDER, FILE, POSITION = "time", "id", "folder", "file", "position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,9 @@ class Named:
     p: float
 
     @property
-    def score(self) -> float:
+    def beyond(self) -> float:
+        """How much more of the change than of the rows they have."""
         return self.share - self.rows
-
-    @property
-    def stands_out(self) -> bool:
-        """Whether they have most of the change, and far fewer of the rows."""
-        return self.share >= MOST and self.score >= BEYOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +118,24 @@ class Change:
     tests: NDArray[np.bool_]
     before: NDArray[np.int16] | None = None
 
+    def gaps(self) -> tuple[Numbers, Numbers, int]:
+        """What tests were, by how much they changed, and the clearest, which in a tail is not the largest."""
+        was, now = (shares @ self.tests for shares in (self.was, _shares(self.bins, len(self.was))))
+        both = ((was + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
+        return was, now - was, int((np.abs(now - was) / np.sqrt(both * (1 - both))).argmax())
+
+    def behind(self) -> tuple[int, ...]:
+        """The bins of the rows behind the change: on the side of the clearest gap that grew, those that did."""
+        _, gaps, place = self.gaps()
+        side = self.tests[:, place] if gaps[place] > 0 else ~self.tests[:, place]
+        return tuple(np.flatnonzero(side & (_shares(self.bins, len(self.was)) > self.was)).tolist())
+
     def search(self, key: Key, tests: int) -> Named | None:
         """The parts of a key that have most of the change beyond their share of the rows. tests: that were made in all."""
         rows, hits = self._counted(key.codes, self.bins, key.parts)
         total = rows.sum()
-        was, now = self.was @ self.tests, hits.sum(axis=0) / total
-        gaps, sampled = now - was, 1 / total + (1 / len(self.before) if self.before is not None else 0.0)
-        both = ((was + now) / 2).clip(1 / total, 1 - 1 / total)
-        place = int(
-            np.abs(gaps / np.sqrt(both * (1 - both))).argmax()
-        )  # the clearest gap, which in a tail is not the largest
+        was, gaps, place = self.gaps()
+        sampled = 1 / total + (1 / len(self.before) if self.before is not None else 0.0)
         expected: Numbers = np.broadcast_to(was, hits.shape)
         known: Numbers = np.full(key.parts, np.inf)
         if key.before is not None and self.before is not None:
@@ -278,7 +285,7 @@ def _of_origins(sample: RowSample) -> Iterator[Key]:
     """Where rows are from: what records say of themselves, folder and file, place and time."""
     names = dict.fromkeys(name for said in sample.said for name in said)
     times = _times(sample)
-    for name in sorted(names.keys() - {TIME}):
+    for name in sorted(names.keys() - {TIME, ID}):
         yield from _by_value(name, [said.get(name) for said in sample.said])
     if sample.files:
         yield from _by_value(FOLDER, [_folder(file) for file in sample.files])
@@ -339,40 +346,76 @@ def _told_of_stretch(edges: Sequence[str], places: Sequence[int]) -> str:
 # The search, and what it says.
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Ids of rows behind violations, which their owner alone may read. most: of each violated feature. id_column: that has them;
+    None for those of captured events.
+    """
+
+    output_path: str
+    most: int
+    id_column: str | None = None
+
+    def write(self, looked_at: Mapping[str, Binned], changes: Mapping[str, Change], dataset: Dataset) -> None:
+        """examples.parquet below the output path. One pass over the data."""
+        names, own = list(looked_at), self.id_column
+        rows = []
+        if own is not None and own not in dataset.names:
+            log.warning("--id-column names %r, which is no column of the data; no examples are kept", own)
+        elif names:
+            bins = [changes[name].behind() for name in names]
+            position = None if own is None else dataset.names.index(own)
+            rows = ids_of(dataset, list(looked_at.values()), bins, self.most, position)
+        found = [(names[place], text, file) for place, text, file in rows if text is not None]
+        if len(found) < len(rows):
+            log.warning(
+                "%d rows behind violations have no id; name its column with --id-column", len(rows) - len(found)
+            )
+        columns = zip(("feature", "id", "file"), zip(*found, strict=True) if found else ((), (), ()), strict=True)
+        table = pa.table(
+            {name: pa.array(column, pa.string()) for name, column in columns}, metadata={"id_column": own or ""}
+        )
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        path = join(self.output_path, "examples.parquet")
+        dataset.engine.storage(path).write(path, sink.getvalue().to_pybytes(), private=True)
+
+
 def pinned_down(
     results: tuple[CheckResult, ...],
     profile: Profile,
     known: QualityBaseline,
     dataset: Dataset,
+    examples: Examples | None,
     time: str | None,
     *,
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones with the segment and the origin of their change, if there is one of it.
 
-    One pass over the data, one over the baseline's if that can be read. time: the column with the times of the rows.
+    One pass over the data, one over the baseline's if that can be read, and one for examples. time: the column with the times of
+    rows.
     """
-    features = {feature.name: place for place, feature in enumerate(profile.features)}
-    violated = [
-        found for found in by_cause(results) if found[0].feature in features and found[0].feature in known.distributions
-    ]
+    alarms = {found[0].feature or "": found for found in by_cause(results) if found[0].feature in known.distributions}
     found: dict[str, dict[str, Any]] = {}
+    changes: dict[str, Change] = {}
+    began = monotonic()
     try:
-        found = dict(
-            _found(
-                violated[:MOST_FEATURES],
-                {each[0].feature or "": each for each in violated},
-                profile,
-                known,
-                dataset,
-                time,
+        looked_at = {name: bins for name in alarms if (bins := _binned(profile, known, name)) is not None}
+        looked_at = dict(itertools.islice(looked_at.items(), MOST_FEATURES))
+        if looked_at:
+            changes, of_columns, origins = _read(looked_at, alarms, profile, known, dataset, time)
+            level, tests = (
+                known.constraints.monitoring.false_alarm_budget,
+                len(changes) * (len(of_columns) + len(origins)),
             )
-        )
+            for name, change in changes.items():
+                found[name] = _members(*(_named(change, keys, tests, level) for keys in (of_columns, origins)))
+            log.info("looked for where changed rows are from, %.1f s", monotonic() - began)
+        if examples is not None and examples.most:
+            examples.write(looked_at, changes, dataset)
     except (MonitorError, OSError, pa.ArrowException) as fault:
-        log.warning(
-            "where the changed rows are from was not looked for: the data can't be read again (%s)",
-            type(fault).__name__,
-        )
+        log.warning("where changed rows are from is not known: the data can't be read again (%s)", type(fault).__name__)
 
     def told(result: CheckResult) -> CheckResult:
         members = dict(found.get(result.feature or "", {}))
@@ -386,80 +429,65 @@ def pinned_down(
     return tuple(map(told, results))
 
 
-def _found(
-    alarms: Sequence[Sequence[CheckResult]],
-    left_out: Mapping[str, object],
+def _read(
+    looked_at: Mapping[str, Binned],
+    alarms: Mapping[str, Sequence[CheckResult]],
     profile: Profile,
     known: QualityBaseline,
     dataset: Dataset,
     time: str | None,
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    names = [alarm[0].feature or "" for alarm in alarms]
-    looked_at = {name: binned for name in names if (binned := _binned(profile, known, name)) is not None}
-    if not looked_at:
-        return
-    began = monotonic()
-    candidates = list(itertools.islice(candidates_of(profile, known.distributions, left_out), MOST_CANDIDATES))
+) -> tuple[dict[str, Change], list[Key], list[Key]]:
+    """The violated features in the sample, and the keys of its rows: columns, and what they are from."""
+    candidates = list(itertools.islice(candidates_of(profile, known.distributions, alarms), MOST_CANDIDATES))
     columns = [*looked_at.values(), *(each.binned for each in candidates)]
     position = dataset.names.index(time) if time in dataset.names else None
     now = sample_of(dataset, columns, profile.item_count, position)
     before = _before(known, [dataset.names[each.position] for each in columns], columns)
-    size = len(looked_at)
-    of_columns = [] if before is None else list(_of_columns(candidates, now.bins[:, size:], before.bins[:, size:]))
-    origins = list(_of_origins(now))
-    tests = size * (len(of_columns) + len(origins))
-    level = known.constraints.monitoring.false_alarm_budget
+    changes = {}
     for place, (name, binned) in enumerate(looked_at.items()):
-        checks = {each.check for each in left_out[name]}  # type: ignore[attr-defined]
-        rows = now.bins[:, place]
-        was = _was(known.distributions[name], binned) if before is None else _shares(before.bins[:, place], binned.bins)
-        change = Change(
-            rows, was, _tests(binned, missing=COMPLETENESS in checks), None if before is None else before.bins[:, place]
-        )
-        searched = {
-            key.name: (key, named)
-            for key in (*of_columns, *origins)
-            if (named := change.search(key, tests)) is not None
-        }
-        fit = {of: (key, named) for of, (key, named) in searched.items() if named.stands_out and named.p <= level}
-        best = _clearest([fit[key.name] for key in of_columns if key.name in fit])
-        causes = sorted(
-            (fit[key.name] for key in origins if key.name in fit),
-            key=lambda of: -of[1].z * (ORDER if of[0].is_ordered else 1),
-        )
-        members: dict[str, Any] = {"cause": tuple(_cause(*pair) for pair in causes) or None}
-        where = "" if best is None else f"{_how(best[1])} in {ONE_SEGMENT}{best[0].name}: {_much(best[1])}"
-        members |= {"where": where or None, "segment": None if best is None else best[0].label(best[1])}
-        if best is not None or causes:
-            yield name, members
-    log.info(
-        "looked for where changed rows are from in %d of %s rows, %.1f s",
-        len(now.bins),
-        f"{now.rows:,}",
-        monotonic() - began,
-    )
+        was = _was(known.distributions[name], binned)
+        if before is not None and np.abs(_shares(before.bins[:, place], binned.bins) - was).sum() > OTHER_ROWS:
+            before = None  # somebody has changed them since
+        missing = any(each.check == COMPLETENESS for each in alarms[name])
+        changes[name] = Change(now.bins[:, place], was, _tests(binned, missing=missing))
+    if before is None:
+        return changes, [], list(_of_origins(now))
+    for place, (name, change) in enumerate(changes.items()):
+        bins = before.bins[:, place]
+        changes[name] = replace(change, was=_shares(bins, len(change.was)), before=bins)
+    size = len(looked_at)
+    return changes, list(_of_columns(candidates, now.bins[:, size:], before.bins[:, size:])), list(_of_origins(now))
+
+
+def _named(change: Change, keys: Sequence[Key], tests: int, level: float) -> list[tuple[Key, Named]]:
+    """The keys whose parts stand out, by no chance."""
+    found = ((key, each) for key in keys if (each := change.search(key, tests)) is not None)
+    least = (BEYOND, BEYOND_IN_ORDER)
+    return [of for of in found if of[1].share >= MOST and of[1].beyond >= least[of[0].is_ordered] and of[1].p <= level]
+
+
+def _members(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> dict[str, Any]:
+    """What checks.json has of them."""
+    causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered)
+    found: dict[str, Any] = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
+    if (best := _clearest(segments)) is not None:
+        key, named = best
+        how = "only" if named.share >= ALONE else "most of it"
+        much = f"{percent(named.share)} of the change, {percent(named.rows)} of the rows"
+        found |= {"where": f"{how} in {ONE_SEGMENT}{key.name}: {much}", "segment": key.label(named)}
+    return found
 
 
 def _clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None:
     """The single value that stands out the most; or a pair that has its change in fewer rows, not only its share of the rows."""
-    pairs = [of for of in segments if AND in of[0].labels[0]]
-    one, two = (
-        max(each, key=lambda of: of[1].score, default=None)
-        for each in ([of for of in segments if AND not in of[0].labels[0]], pairs)
-    )
+    sides: tuple[list[tuple[Key, Named]], ...] = ([], [])
+    for each in segments:
+        sides[AND in each[0].labels[0]].append(each)
+    one, two = (max(side, key=lambda of: of[1].beyond, default=None) for side in sides)
     if one is None or two is None:
         return one or two
-    return (
-        two if two[1].share / one[1].share >= (1 + two[1].rows / one[1].rows) / 2 and two[1].rows < one[1].rows else one
-    )
-
-
-def _how(named: Named) -> str:
-    return "only" if named.share >= ALONE else "most of it"
-
-
-def _much(named: Named) -> str:
-    return f"{percent(named.share)} of the change, {percent(named.rows)} of the rows"
+    share, rows = two[1].share / one[1].share, two[1].rows / one[1].rows
+    return two if rows < 1 and share >= (1 + rows) / 2 else one
 
 
 def _cause(key: Key, named: Named) -> Cause:
@@ -473,8 +501,10 @@ def _cause(key: Key, named: Named) -> Cause:
 
 
 def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | None:
-    """The bins of a violated feature; None if it has neither numbers nor categories in the baseline."""
-    position = next(place for place, feature in enumerate(profile.features) if feature.name == name)
+    """The bins of a violated feature; None if it is not in the data, or the baseline has neither numbers nor categories of it."""
+    position = next((place for place, feature in enumerate(profile.features) if feature.name == name), None)
+    if position is None:
+        return None
     feature, before = profile.features[position], known.distributions[name]
     now = from_feature_profile(feature)
     if before.numbers is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings, Role
+from model_monitor.documents.constraints import (
+    Constraints,
+    FeatureConstraints,
+    MonitoringConfig,
+    MonitoringSettings,
+    Role,
+)
+from model_monitor.documents.headline import BETWEEN_COLUMNS
 from model_monitor.documents.statistics import Statistics
 from model_monitor.monitors.data_quality.calibration import Calibration
 from model_monitor.monitors.data_quality.distributions import (
@@ -75,7 +83,7 @@ class QualityBaseline(StoredBaseline):
     memory: Memory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
-    groups: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -178,7 +186,15 @@ class QualityBaseline(StoredBaseline):
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
 
-    def with_groups(self, groups: Mapping[str, float]) -> QualityBaseline:
+    def with_budget(self, share: float | None) -> QualityBaseline:
+        """The same with so small a share of healthy runs that may alarm, if it is larger."""
+        if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+            return self
+        config = self.constraints.monitoring_config or MonitoringConfig()
+        config = config.model_copy(update={"false_alarm_budget": share})
+        return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
+
+    def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
         """The same beside a window of which so many rows count as one, by feature."""
         return replace(self, groups=groups) if groups else self
 
@@ -316,7 +332,7 @@ class FeatureComparison:
     @cached_property
     def new_groups(self) -> float:
         """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
-        past, found = self.past(BASELINE), self.whole.groups.get(self.constraints.name, 1.0)
+        past, (found, _) = self.past(BASELINE), self.whole.groups.get(self.constraints.name, (1.0, 1.0))
         shown = group_size(past) if past is not None else 1.0
         return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
 
@@ -326,8 +342,7 @@ class FeatureComparison:
         found = self.whole.groups
         if not found:
             return ALONE
-        own, most = found.get(self.constraints.name, 1.0), max(found.values())
-        return Groups(own, most, self.new_groups, self.whole.new_groups)
+        return Groups(*found.get(self.constraints.name, (1.0, 1.0)), self.new_groups, self.whole.new_groups)
 
     @cached_property
     def chance_of_missing(self) -> float:
@@ -417,7 +432,7 @@ class Comparison:
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
     memory: Memory | None = None
-    groups: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
@@ -451,13 +466,23 @@ class Comparison:
         return tuple(self._features())
 
     @cached_property
-    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], Sequence[int], Sequence[int]]]:
-        """What is counted of several columns on both sides; as `pairs.counted` has it."""
-        if self.before is None or all(PAIRS not in each.states for each in self.before.features):
-            return ()
-        from model_monitor.monitors.data_quality.pairs import counted
+    def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
+        """What is counted of several columns on both sides: the check, what, and the counts of baseline and window."""
+        is_counted = self.before is not None and any(PAIRS in each.states for each in self.before.features)
+        return tuple(self._pairs()) if is_counted and self.constraints.monitoring.is_calibrated else ()
 
-        return tuple(counted(self))
+    def _pairs(self) -> Iterator[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
+        from model_monitor.statistics.states.pairs import Pairs
+
+        compared = {each.constraints.name for each in self.features if each.is_compared}
+        now = {each.name: each.state(Pairs) for each in self.current.features}
+        for feature in self.before.features if self.before is not None else ():
+            mine, theirs = feature.state(Pairs), now.get(feature.name)
+            for text, counts in mine.counts.items() if mine is not None and theirs is not None else ():
+                what: dict[str, Any] = json.loads(text)
+                current: tuple[int, ...] = theirs.counts.get(text, ()) if theirs is not None else ()
+                if {*what["columns"]} <= compared and any(current):
+                    yield BETWEEN_COLUMNS[what["kind"] != "association"], what, counts, current
 
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()

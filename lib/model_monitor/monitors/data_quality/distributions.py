@@ -29,11 +29,13 @@ from model_monitor.statistics.states import (
     Moments,
     Profile,
     RowRuns,
+    Run,
     State,
 )
 from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.verdicts.variation import (
+    CERTAIN,
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
@@ -42,10 +44,10 @@ from model_monitor.statistics.verdicts.variation import (
     Raw,
     Windows,
     between_share,
+    likeness,
     of_categories,
     of_missing,
     of_numbers,
-    rows_as_one,
 )
 
 DATES = "its values are dates or times, and later ones are new by nature"
@@ -305,9 +307,8 @@ MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
 SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
-CERTAIN = 5.0  # standard deviations beyond chance from which on rows of one of many features belong together
+FEWEST_RUNS = 4  # of a window, that say how much missing values vary within it
 NEAR = 1.5  # by so much a column's groups may look smaller than those of the others by chance
-CELLS = 8  # in which neighbouring rows are or are not alike
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by feature
@@ -349,8 +350,9 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     return Variation(past, unfit)
 
 
-def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, float]:
-    """How many rows of a window count as one, by feature, from runs of them; nothing of rows by themselves.
+def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
+    """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones, which vary
+    from run to run within the window. Nothing of rows by themselves.
 
     Where rows of one feature belong together for certain, those of the others may, too.
     """
@@ -358,25 +360,28 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, float]:
     certain = 0.0
     for feature, kept in zip(profile.features, runs, strict=False):
         values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
-        if len(values) < 2 * FEWEST_ROWS:
-            continue
-        _, places = np.unique(values, return_inverse=True)
-        totals = np.bincount(places)
-        ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-        cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-        scores = []
-        if feature.is_numeric:
-            cells = ((ranks + 0.5) * CELLS).astype(np.int64)
-            scores = [ranks[None, places], ranks[None, places] ** 2]
-        scores.append((cells[places] == np.arange(CELLS)[:, None]).astype(float))
-        answers = [rows_as_one(each, sizes) for each in scores]
-        found[feature.name] = max(rows for rows, _ in answers)
-        certain = max(certain, *(sure for rows, sure in answers if rows > MOST_DISPERSED), 0.0)
+        if len(values) >= 2 * FEWEST_ROWS:
+            found[feature.name], sure = likeness(values, sizes, are_numbers=feature.is_numeric)
+            certain = max(certain, sure)
     if certain < CERTAIN:
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
     usual = float(np.median(grouped or [1.0]))  # the same rows belong together in all
-    return {name: ROOM * max(rows, min(usual, NEAR * rows)) for name, rows in found.items() if rows > MOST_DISPERSED}
+    lacking = {feature.name: _apart(kept.runs) for feature, kept in zip(profile.features, runs, strict=False)}
+    return {
+        name: (ROOM * max(rows, min(usual, NEAR * rows)) if rows > MOST_DISPERSED else 1.0, lacking[name])
+        for name, rows in found.items()
+    }
+
+
+def _apart(runs: Sequence[Run]) -> float:
+    """By how much the counts of missing values of runs vary more than those of rows by themselves."""
+    rows = np.array([run.rows for run in runs], dtype=float)
+    missing = rows - [max(len(run.numbers), len(run.hashes)) // 8 for run in runs]
+    share = missing.sum() / max(rows.sum(), 1.0)
+    if len(runs) < FEWEST_RUNS or not 0 < share < 1:
+        return 1.0
+    return max(1.0, float(((missing - rows * share) ** 2 / rows).sum() / share / (1 - share) / (len(runs) - 1)))
 
 
 def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:

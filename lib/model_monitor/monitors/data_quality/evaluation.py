@@ -155,15 +155,16 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups)
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
-    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison))
+    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))
 
 
-def _lasting_of(comparison: Comparison) -> Mapping[str, Lasting]:
+def _lasting_of(comparison: Comparison, ledger: BudgetLedger) -> Mapping[str, Lasting]:
     if comparison.memory is None or not comparison.memory.says_something:
         return {}
     from model_monitor.monitors.data_quality.lasting import lasting
 
-    return lasting(comparison, comparison.memory)
+    level, tests = Calibration(ledger).share_of(LASTING)
+    return lasting(comparison, comparison.memory, level / tests)
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
@@ -293,9 +294,10 @@ def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[Check
         if lasts:
             from model_monitor.monitors.data_quality.lasting import with_lasting
 
-            if season is None or not season.learnt:
+            is_known = season is not None and (season.learnt or (usual and season.weekly))
+            if not is_known:
                 findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
-            elif CLOCK_DAY in beside:
+            elif season is not None and season.learnt and CLOCK_DAY in beside:
                 beside[CLOCK_DAY] = with_lasting(beside[CLOCK_DAY], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_window
+from model_monitor.monitors.data_quality.distributions import BASELINE, FeatureDistribution, of_window
 from model_monitor.monitors.data_quality.documents import LASTING
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.verdicts.clock import CLOCK_DAY
@@ -18,13 +19,13 @@ THIS_WINDOW = "this window"
 AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, by {shift:+.2g} standard deviations"
 
 
-def lasting(comparison: Comparison, memory: Memory) -> Mapping[str, Lasting]:
-    """What the windows before and this one say together, of the features whose drift is calibrated."""
+def lasting(comparison: Comparison, memory: Memory, level: float) -> Mapping[str, Lasting]:
+    """What the windows before and this one say together, of the features whose drift is calibrated. level: of each."""
     features = {each.constraints.name: each for each in comparison.features if each.is_drift_calibrated}
     found = {name: of_window(_before(each), each.now) for name, each in features.items()}
     now = {name: raw for name, raw in found.items() if raw is not None}
     limits = {name: each.settings.comparison_threshold for name, each in features.items()}
-    told = memory.with_window(THIS_WINDOW, now).lasting(limits)
+    told = memory.with_window(THIS_WINDOW, now).lasting(limits, level)
     return {name: each for name, each in told.items() if name in now}
 
 
@@ -35,10 +36,21 @@ def _before(feature: FeatureComparison) -> FeatureDistribution:
 
 
 def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
-    """The drift check's finding, and since when windows have left the baseline: a violation if they say so together."""
+    """The drift check's finding, and since when windows have left the baseline: a violation if they say so together; else the
+    smallest change that they would say so of if it stayed for a day.
+    """
     calibration = feature.calibration
     found = None if calibration is None else calibration.lasting.get(feature.constraints.name)
-    if calibration is None or found is None or found.since == THIS_WINDOW:
+    if calibration is None or found is None:
+        return finding
+    if finding.change is not None and math.isfinite(found.smallest):
+        column = calibration.columns.get((finding.against or BASELINE, feature.constraints.name))
+        share = None if column is None else column.share
+        size = found.smallest * (
+            1.0 if share is None else math.sqrt(share * (1 - share))
+        )  # the deviation of a share's rows
+        finding = replace(finding, smallest_lasting=size)
+    if found.since == THIS_WINDOW:
         return finding
     level, tests = calibration.share_of(LASTING)
     adjusted = min(1.0, found.p * tests)
@@ -50,8 +62,8 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
         if lasts:
             text = finding.description or messages.drift_p_value(adjusted, level)
             moved = replace(finding, status=CheckStatus.VIOLATED, reason=words, description=text, since=found.since)
-            p, component = found.p, found.component
-            return replace(moved, p=p, adjusted_p=adjusted, component=component, change=None, smallest_change=None)
+            moved = replace(moved, change=None, smallest_change=None, smallest_lasting=None)
+            return replace(moved, p=found.p, adjusted_p=adjusted, component=found.component)
         if found.away >= AWAY:
             return replace(finding, status=CheckStatus.CANNOT_TELL, reason=words, since=found.since)
         if found.p * SUSPECT <= 1:  # an alarm of the window before is not over

@@ -2,7 +2,7 @@
 
 Deequ's ColumnProfiler counts pairs of column and value in one map, and makes of it a map of each column's values. A map of Scala
 2.12 with more than four keys gives them in the order of a trie of their hashes, a smaller one in the order they were put in.
-Source: HashMap, Map1 to Map4 and MurmurHash3 of Scala 2.12; G9a has the evidence.
+Scala calls them HashMap, Map1 to Map4 and MurmurHash3. Source: G9a.
 """
 
 from __future__ import annotations

@@ -232,8 +232,11 @@ class DataQualityMonitor(Monitor):
         The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
         time. By default from neighbours as they stand.
     find_causes : bool, default True
-        Whether the data is read again where something is violated, to say in which segment the change is, and from which files,
-        times or clients its rows are.
+        Whether data that alarms is read again, to say in which segment the change is, and from which files, times or clients.
+    keep_examples : int, default 0
+        Ids of rows behind each violated feature that examples.parquet has, if causes are found.
+    id_column : str, optional
+        The column with these ids. By default the ids of captured events.
     pairs : bool, optional
         Whether columns that have to do with each other are looked for in a baseline, and judged in a window. By default a
         baseline has none, and a window is judged by those that its baseline has.
@@ -264,6 +267,8 @@ class DataQualityMonitor(Monitor):
     time_column: str | None = None
     find_causes: bool = True
     pairs: bool | None = None
+    keep_examples: int = 0
+    id_column: str | None = None
 
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
@@ -426,13 +431,19 @@ class DataQualityMonitor(Monitor):
         return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
 
     def pinned_down(
-        self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline, dataset: Dataset
+        self,
+        results: tuple[CheckResult, ...],
+        profile: Profile,
+        known: QualityBaseline,
+        data: Dataset,
+        path: str | None,
     ) -> tuple[CheckResult, ...]:
         if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
             return results
-        from model_monitor.monitors.data_quality.causes import pinned_down
+        from model_monitor.monitors.data_quality.causes import Examples, pinned_down
 
-        return pinned_down(results, profile, known, dataset, self.time_column, hide_values=self.hide_values)
+        examples = Examples(path, self.keep_examples, self.id_column) if path is not None else None
+        return pinned_down(results, profile, known, data, examples, self.time_column, hide_values=self.hide_values)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)

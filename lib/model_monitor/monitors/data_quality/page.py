@@ -161,8 +161,6 @@ def _card(
 
 
 def _tables(result: CheckResult) -> Iterable[PageTable]:
-    if not result.parts and not result.cause:
-        return ()
     from model_monitor.monitors.data_quality.segments import tables_of
 
     return tables_of(result)

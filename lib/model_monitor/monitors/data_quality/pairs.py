@@ -333,21 +333,6 @@ def _phi(tables: Table) -> float:
     return max(1.0, float(squares.mean())) if known.sum() >= FEWEST_WINDOWS else 0.0
 
 
-def counted(comparison: Comparison) -> Iterator[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
-    """What is counted on both sides: the check, what, and the counts of baseline and window."""
-    if comparison.before is None or not comparison.constraints.monitoring.is_calibrated:
-        return
-    compared = {each.constraints.name for each in comparison.features if each.is_compared}
-    now = {each.name: each.state(Pairs) for each in comparison.current.features}
-    for feature in comparison.before.features:
-        mine, theirs = feature.state(Pairs), now.get(feature.name)
-        for text, counts in mine.counts.items() if mine is not None and theirs is not None else ():
-            what: dict[str, Any] = json.loads(text)
-            current: tuple[int, ...] = theirs.counts.get(text, ()) if theirs is not None else ()
-            if {*what["columns"]} <= compared and any(current):
-                yield (ASSOCIATION if what["kind"] == "association" else RELATION), what, counts, current
-
-
 def judged(comparison: Comparison, calibration: Calibration, violated: frozenset[str]) -> Iterator[CheckResult]:
     """The verdicts, exact relations first, then what is least likely of orders and associations: one change is one violation.
 

@@ -81,7 +81,7 @@ class ModelBaseline(StoredBaseline):
     """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline.
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
-    chance is not allowed for.
+    chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell.
     """
 
     constraints: ModelQualityConstraints
@@ -89,6 +89,7 @@ class ModelBaseline(StoredBaseline):
     rows: int | None = None
     suggested: ModelQualityConstraints | None = None
     evidence: Evidence | None = None
+    groups: float = 1.0
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
         """The baseline without the constraints of some metrics."""
@@ -108,7 +109,7 @@ class ModelBaseline(StoredBaseline):
             return {}
         own, registry = getattr(self.suggested, MEMBERS[problem_type]) or {}, METRICS[problem_type]
         return {
-            name: registry.get(name)(self.evidence)
+            name: registry.get(name)(self.evidence).of_groups(self.groups)
             for name, entry in self.of(problem_type).items()
             if entry.threshold is not None and entry == own.get(name)
         }
@@ -161,6 +162,7 @@ WITHIN_ERROR = (
     "by less than the error of so few"
 )
 MAY_BE_CHANCE = "of {rows:,} rows this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
+IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
 NEVER_ENOUGH = "{rows:,} rows can't show it: the worst value may be chance, too"
 UNSEEN = "not in the baseline: {classes}"
 
@@ -238,7 +240,7 @@ class _Judge:
         self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
         self._tested = known.tested(measurement.problem_type)
         self._level = level_of(ledger)
-        self._baseline_rows = known.rows
+        self._baseline_rows, self._groups = known.rows, known.groups
         self._min_samples = min_samples
         self._as_service = as_service
 
@@ -284,11 +286,14 @@ class _Judge:
             return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(rows=measured.estimate.n, needed=self._min_samples)
         rows, side = measured.estimate.n, worse_side(constraint.comparison_operator)
         if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
-            if p is not None and not can_be_apart(self._tested[name], measured.estimate, side, self._level):
+            if p is not None and not can_be_apart(
+                self._tested[name], measured.estimate.of_groups(self._groups), side, self._level
+            ):
                 return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(rows=rows)
             return CheckStatus.PASSED, None
         if p is not None and p > self._level:
-            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(rows=rows, p=p, level=self._level)
+            told = IN_GROUPS.format(rows=self._groups) if self._groups > 1 else ""
+            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(rows=rows, p=p, level=self._level) + told
         if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
             expected = self._tolerance.window_rows if self._tolerance else None
             return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self._measurement.rows)
@@ -298,7 +303,8 @@ class _Judge:
         """How likely so bad a value is by chance; None if the threshold is not a suggested one."""
         if measured is None or measured.value is None or name not in self._tested:
             return None
-        return p_apart(self._tested[name], measured.estimate, worse_side(constraint.comparison_operator))
+        window = measured.estimate.of_groups(self._groups)
+        return p_apart(self._tested[name], window, worse_side(constraint.comparison_operator))
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
         """Whether a window smaller than expected may be beyond the threshold by chance.

@@ -131,6 +131,12 @@ class FractionEstimate:
         of = self.n if self.is_count else int(self.units)
         return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
 
+    def of_groups(self, rows: float) -> FractionEstimate:
+        """The same where so many rows count as one."""
+        n = int(self.n / rows)
+        trials = float(n) if self.is_count else self.trials / rows
+        return self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
+
     def complement(self) -> FractionEstimate:
         """The estimate of 1 - value."""
         return replace(self, value=1 - self.value)
@@ -221,6 +227,10 @@ class JackknifeEstimate:
     @property
     def units(self) -> float:
         return self.n
+
+    def of_groups(self, rows: float) -> JackknifeEstimate:
+        """The same where so many rows count as one."""
+        return replace(self, standard_error=self.standard_error * math.sqrt(rows))
 
     @property
     def unit_variance(self) -> float:

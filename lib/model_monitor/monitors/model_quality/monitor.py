@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -41,10 +42,12 @@ from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.statistics.states import State
+from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
+from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.states.scores import UNLIMITED
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.verdicts.variation import CERTAIN, ROOM, likeness
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -116,7 +119,14 @@ class ModelQualityMonitor(Monitor):
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics)
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-        return Scanned(found.outcomes, found.rows)
+        return Scanned(found.outcomes, found.rows, runs=(found.runs,))
+
+    def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
+        values, sizes = values_of([run for each in runs for run in each.runs], numeric=True)
+        if self.as_service or len(values) < 2 * FEWEST_ROWS:
+            return known
+        rows, certain = likeness(values, sizes, are_numbers=self.plan.is_regression)
+        return known if certain < CERTAIN else replace(known, groups=ROOM * rows)
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
         """Without the records of a third class, in a binary problem."""
@@ -162,7 +172,7 @@ class ModelQualityMonitor(Monitor):
         level = level_of(self.budget(outcomes, known))
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
-        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level))
+        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, known.groups))
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
         judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))

@@ -128,7 +128,7 @@ def _evidence(measurement: Measurement, *, hide_values: bool) -> Iterator[Block]
             yield _residuals(evidence.residuals)
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
-        names = [f"class {place}" for place in range(1, len(evidence.classes) + 1)] if hide_values else evidence.classes
+        names = _class_names(evidence, hide_values=hide_values)
         columns = (Column("class", is_name=True), *(Column(part, is_number=True) for part in PARTS_OF_A_CLASS))
         rows = zip(names, evidence.estimated.T.round().astype(int).tolist(), strict=True)
         yield PageTable(
@@ -149,8 +149,7 @@ def confusion_tables(
     """The confusion matrix as a table, unless there are too many classes."""
     if len(evidence.classes) > MOST_CLASSES:
         return
-    places = [f"class {place}" for place in range(1, len(evidence.classes) + 1)]
-    names = places if hide_values else evidence.classes
+    names = _class_names(evidence, hide_values=hide_values)
     columns = (Column("label", is_name=True), *(Column(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
     lines = tuple(Line((name, *map(count_text, row))) for name, row in zip(names, counts, strict=True))
@@ -158,6 +157,10 @@ def confusion_tables(
     yield PageTable(
         columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
     )
+
+
+def _class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
+    return [f"class {place}" for place in range(1, len(evidence.classes) + 1)] if hide_values else evidence.classes
 
 
 def _residuals(sketch: KllSketch) -> CurveChart:

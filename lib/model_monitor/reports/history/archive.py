@@ -4,6 +4,7 @@ requests behind its records, with their document and their sum over runs.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
@@ -93,10 +93,13 @@ def features_from_parquet(content: bytes, where: str, names: Collection[str]) ->
     """The same of some features; of several columns of a name the first."""
     with _told(where):
         table, header = _read(content, where)
-        kept = pc.is_in(table["feature"], pa.array([*names], pa.string()))
-        if "kind" in header or not pc.any(kept).as_py():
+        places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature in names]
+        if "kind" in header or not places:
             return {}
-        features = _profile_of(table.filter(kept).to_pylist(), header, where).features
+        together = itertools.groupby(enumerate(places), lambda each: each[1] - each[0])  # the rows of a feature are
+        parts = [[place for _, place in part] for _, part in together]
+        rows = [row for part in parts for row in table.slice(part[0], len(part)).to_pylist()]
+        features = _profile_of(rows, header, where).features
         return {feature.name: feature for feature in reversed(features)}
 
 

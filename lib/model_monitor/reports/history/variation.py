@@ -34,7 +34,7 @@ from model_monitor.reports.history.archive import (
     read_table,
 )
 from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.verdicts.clock import CLOCK_DAY, DAY, LOOKED_BACK, Season, Told, like_this_hour
+from model_monitor.statistics.verdicts.clock import CLOCK_DAY, DAY, LOOKED_BACK, PastHours, Season, like_this_hour
 from model_monitor.statistics.verdicts.memory import SIGNED, Memory
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
@@ -218,7 +218,7 @@ class History:
         seasons = {name: replace(each, since=began.get(each.back)) for name, each in found_of.items()}
         return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
 
-    def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, Told]:
+    def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
         """The windows beside a reference, by feature."""
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
         table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
@@ -228,7 +228,7 @@ class History:
         back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
         scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SIGNED]))
         columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
-        return {str(name): Told(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
+        return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
     def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
         """The sum of the states of the windows that a reference names of the window that ends at `time`; None if they are not all

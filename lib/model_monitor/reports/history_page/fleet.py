@@ -137,8 +137,8 @@ def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
     return f"{what} changed in {many} since {_time(of[0].since)} ({names})"
 
 
-def page_of_all(watched: Sequence[Watched], title: str) -> Page:
-    """watched: the monitors of all models, in any order."""
+def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each schedule's own") -> Page:
+    """watched: the monitors of all models, in any order. budget: of false alarms, in words."""
     models: dict[str, list[Watched]] = {}
     for each in sorted(watched, key=_worst_first):
         models.setdefault(each.model or each.name, []).append(each)
@@ -164,7 +164,8 @@ def page_of_all(watched: Sequence[Watched], title: str) -> Page:
     if times:
         sections.append(PageSection("Over time", (_over_time(watched, times),)))
     sections.append(PageSection("How to read this", tuple[Block, ...](HOW), folded=True))
-    facts = tuple((state.value[2:], f"{sum(each.state is state for each in watched):,}") for state in State)
+    counts = ((state.value[2:], f"{sum(each.state is state for each in watched):,}") for state in State)
+    facts = (*counts, ("false alarms allowed", budget))
     return Page("index", title, facts, tuple(sections), _headline(models, bad), trail=(title,), html_only=True)
 
 

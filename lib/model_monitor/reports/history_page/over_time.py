@@ -87,12 +87,12 @@ def _metrics(series: Series) -> list[Track]:
     return found
 
 
-ESTIMATED, FIRST_ESTIMATES = "estimated_", ("accuracy", "auc")
+ESTIMATED, FIRST_ESTIMATES = "estimated_", ("accuracy", "auc", "macro_auc", "mae")
 DASHED = "dashed: estimated before labels"
 
 
 def _before_labels(history: History) -> Iterator[Track]:
-    """Accuracy and area as they were estimated, and as the labels have them by now."""
+    """Accuracy, area and mean error as they were estimated, and as the labels have them by now."""
     for series in history.series:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue

@@ -302,6 +302,16 @@ class JobConfig(BaseModel):
         opposite="without_causes",
     )
 
+    keep_examples: kinds.Whole = _of_monitoring(
+        0,
+        "So many ids of rows behind each violated feature are kept in examples.parquet, for model-monitor rows.",
+        analyses=_DATA_QUALITY,
+    )
+
+    id_column: str | None = _of_monitoring(
+        None, "Column with the ids of rows; captured events have ids of their own.", "COLUMN", analyses=_DATA_QUALITY
+    )
+
     report: kinds.Switch = _of_analysis(
         True, "Whether report.html is written, the run as a page.", opposite="no_report"
     )
@@ -399,6 +409,13 @@ class JobConfig(BaseModel):
         "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
         default="1/720",
         also=tuple(("monitor", analysis) for analysis in ANALYSES_OF_MODELS),
+    )
+
+    run_budget: kinds.Chance | None = _of_monitoring(
+        None,
+        "Share of the healthy runs that may have any violation, where that is less than the baseline or the job has; run-due "
+        "says it of schedules that share alarms_per_month.",
+        default="what those have",
     )
 
     rows: Rows = _suggestion(
@@ -710,6 +727,11 @@ class JobConfig(BaseModel):
     def replays_service(self) -> bool:
         """Whether the numbers of the service are wanted, its errors included."""
         return self.compat is kinds.Compatibility.SERVICE
+
+    @property
+    def budget_of_a_run(self) -> float:
+        """The share of the healthy runs that may have any violation, of monitors whose baselines don't say it."""
+        return min(self.false_alarm_budget, self.run_budget or 1.0)
 
     @property
     def takes_exponents(self) -> bool:

@@ -162,7 +162,7 @@ def bias_tolerances_of(config: JobConfig) -> Tolerances:
         min_rows=config.bias_min_rows or 0,
         neutral_di=ours if config.bias_di_neutral is None else bool(config.bias_di_neutral),
         ranges=dict(config.bias_ranges),
-        false_alarm_budget=config.false_alarm_budget,
+        false_alarm_budget=config.budget_of_a_run,
     )
 
 
@@ -259,6 +259,6 @@ def attribution_tolerances_of(config: JobConfig) -> AttributionTolerances:
     return AttributionTolerances(
         threshold=usual.threshold if config.attribution_threshold is None else config.attribution_threshold,
         min_rows=0 if config.replays_service else least,
-        budget=config.false_alarm_budget,
+        budget=config.budget_of_a_run,
         with_changes=not config.replays_service if asked is None else asked is IntervalMethod.BOOTSTRAP,
     )

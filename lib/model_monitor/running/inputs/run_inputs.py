@@ -210,7 +210,7 @@ def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monito
     if not isinstance(known, QualityBaseline):
         return known
     shares = shares_at(config.attributions, spark) if config.attributions else {}
-    return _with_thresholds(known, spark, config).with_attributions(shares)
+    return _with_thresholds(known, spark, config).with_budget(config.run_budget).with_attributions(shares)
 
 
 def with_history(

@@ -48,6 +48,7 @@ from model_monitor.monitors.model_quality.challenge.comparison import (
     disagreement,
 )
 from model_monitor.monitors.model_quality.challenge.page import page_of, sentence_of
+from model_monitor.monitors.protocol import violated
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.reports.page.files import Report
 from model_monitor.running.merging.captured import with_ids
@@ -246,7 +247,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         challenger=sides[1].account(),
         unfair=() if is_shadow else tuple(_unfair(list(named.values()), sides, trial)),
         disagreement=disagreement(*answers) if is_shadow else None,
-        metrics=tuple(comparison.differences.values()),
+        metrics=tuple(sorted(comparison.differences.values(), key=lambda each: each.name != metric)),
     )
     return TrialResult(document, comparison)
 
@@ -256,7 +257,7 @@ def in_words(document: Challenge) -> str:
     titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
     rows = [
         [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
-        for each in sorted(document.metrics, key=lambda each: each.name != document.metric)
+        for each in document.metrics
     ]
     return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
 
@@ -424,9 +425,7 @@ def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
-            yield from (
-                f"{each.feature_name}: {each.description.rstrip(' .!')}" for each in findings.violations.violations
-            )
+            yield from (f"{each.feature} {each.change or each.description}" for each in violated(findings.results))
         else:
             yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
     except MonitorError as error:

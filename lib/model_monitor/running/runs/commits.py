@@ -167,7 +167,7 @@ def _scanned(
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
             continue
-        yield _Window(commit, config, replace(rows, runs=()))
+        yield _Window(commit, config, rows)
 
 
 def _judged(window: _Window, known: StoredBaseline | None, job: Job, monitor: Monitor) -> Findings:
@@ -192,11 +192,9 @@ def _learn(windows: Sequence[_Window], job: Job, monitor: DataQualityMonitor) ->
         log.info("%s: another value in each commit, so left out", ", ".join(names))
         left_out = ",".join([*job.config.exclude_features_attribute, *names])
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
-        windows = [
-            replace(window, rows=replace(window.rows, state=_without(window.rows.state, names))) for window in windows
-        ]
-    together = _alike({place: window.rows.state for place, window in enumerate(windows)}, monitor)
-    kept = sum(windows[place].rows.ledger.kept for place in together.profiles)
+        windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
+    together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)
+    kept = sum(windows[place].rows.ledger.kept for place in together.commits)
     total = together.total
     Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context).write(
         _baseline_path(job.config), job.spark
@@ -226,22 +224,24 @@ def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
     return found
 
 
-def _without(profile: Profile, names: Sequence[str]) -> Profile:
-    return replace(profile, features=tuple(each for each in profile.features if each.name not in names))
+def _without(rows: Baseline, names: Sequence[str]) -> Baseline:
+    kept = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
+    features, runs = (tuple(each[place] for place in kept) if each else () for each in (rows.state.features, rows.runs))
+    return replace(rows, state=replace(rows.state, features=features), runs=runs)
 
 
-def _alike(profiles: Mapping[int, Profile], monitor: DataQualityMonitor) -> _Together:
+def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Together:
     """Those that don't stand out: first among others of which the furthest away are set aside, since one that stands out
     hides another, then once more among all that are left, so that nothing healthy goes.
     """
-    last = profiles[max(profiles)]
-    fitting = _Together({place: each for place, each in profiles.items() if _adds(each, last)}, monitor)
-    suspects = [place for place in fitting.profiles if fitting.has_odd(place, aside=SET_ASIDE)]
-    left = {place: each for place, each in fitting.profiles.items() if place not in suspects}
+    last = commits[max(commits)].state
+    fitting = _Together({place: each for place, each in commits.items() if _adds(each.state, last)}, monitor)
+    suspects = [place for place in fitting.commits if fitting.has_odd(place, aside=SET_ASIDE)]
+    left = {place: each for place, each in fitting.commits.items() if place not in suspects}
     if len(left) < len(suspects):
         return fitting
     once_more = _Together(left, monitor)
-    back = {place: profiles[place] for place in suspects if not once_more.has_odd(place, state=profiles[place])}
+    back = {place: commits[place] for place in suspects if not once_more.has_odd(place, rows=commits[place])}
     return _Together(dict(sorted({**left, **back}.items())), monitor) if back else once_more
 
 
@@ -254,22 +254,23 @@ def _adds(profile: Profile, other: Profile) -> bool:
 
 @dataclass(frozen=True)
 class _Together:
-    """Commits that are compared with each other. profiles: by their place."""
+    """Commits that are compared with each other, by their place."""
 
-    profiles: Mapping[int, Profile]
+    commits: Mapping[int, Baseline]
     monitor: DataQualityMonitor
 
     @cached_property
     def total(self) -> Profile:
-        return reduce(add, self.profiles.values())
+        states: list[Profile] = [each.state for each in self.commits.values()]
+        return reduce(add, states)
 
     @cached_property
     def others(self) -> Mapping[int, QualityBaseline]:
         """What all but one are together, for each of them."""
-        states = list(self.profiles.values())
+        states = [each.state for each in self.commits.values()]
         before, after = list(accumulate(states, add)), list(accumulate(reversed(states), add))[::-1]
         found = {}
-        for at, place in enumerate(self.profiles):
+        for at, place in enumerate(self.commits):
             sides = [*before[at - 1 : at][:1], *after[at + 1 : at + 2]]
             if sides:
                 found[place] = self._known(reduce(add, sides))
@@ -278,7 +279,7 @@ class _Together:
     @cached_property
     def raw(self) -> Mapping[int, Past]:
         """The raw statistics of each beside the others."""
-        told = {place: known.raw_statistics(self.profiles[place]) for place, known in self.others.items()}
+        told = {place: known.raw_statistics(self.commits[place].state) for place, known in self.others.items()}
         return {
             place: {
                 name: {key: np.array([raw.get(key, np.nan)], float) for key in FIELDS}
@@ -292,18 +293,18 @@ class _Together:
         """The others as a baseline, with how they vary; None if there are none. aside: how many of the furthest away tell nothing
         of that, by feature.
         """
-        known = self.others.get(place) if place in self.profiles else self._known(self.total)
+        known = self.others.get(place) if place in self.commits else self._known(self.total)
         if known is None:
             return None
         past: Past = reduce(together, (raw for each, raw in self.raw.items() if each != place), {})
         return known.with_history({}, {BASELINE: {name: _nearer(raw, aside) for name, raw in past.items()}})
 
-    def has_odd(self, place: int, *, aside: int = 0, state: Profile | None = None) -> bool:
+    def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
         """Whether one of them, or another, violates what the others suggest."""
-        known, profile = self.beside(place, aside), state or self.profiles[place]
+        known, rows = self.beside(place, aside), rows or self.commits[place]
         if known is None:
             return False
-        results = self.monitor.check(profile, self.monitor.metrics(profile), known)
+        results = self.monitor.check(rows.state, rows.metrics, self.monitor.grouped(known, rows.state, rows.runs))
         return any(each.status is CheckStatus.VIOLATED for each in results)
 
     def _known(self, profile: Profile) -> QualityBaseline:

@@ -1,7 +1,8 @@
 """Looks at a window that is not over: what came since the look before is scanned, and its states are added to that one's.
 
 All looks of a window share a part of its budget of false alarms equally, whatever they find; the rest is the whole window's. So
-no window has more of them than one that is looked at once. Source: Bonferroni's inequality.
+no window has more of them than one that is looked at once. Source: Dunn 1961, "Multiple comparisons
+among means".
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     except BadState:  # the columns have changed since
         rows = _scanned(job, monitor, known, window.start, until)
         state = rows.state
-    current = Baseline(monitor, state, monitor.metrics(state), rows.ledger, context=context)
+    current = Baseline(monitor, state, monitor.metrics(state), rows.ledger, context=context, runs=rows.runs)
     findings = run_monitoring(
         current,
         monitor,
@@ -115,4 +116,4 @@ def _scanned(job: Job, monitor: Monitor, known: StoredBaseline, start: datetime,
     part = {"start_time": start, "end_time": end, "scheduled_time": None}
     with read_source(job.engine, job.config.model_copy(update=part), known) as data:
         matched = data.matching(known.names, exact=monitor.exact_columns)
-        return replace(run_baseline(matched, monitor, max_quarantined_share=job.config.max_quarantined_share), runs=())
+        return run_baseline(matched, monitor, max_quarantined_share=job.config.max_quarantined_share)

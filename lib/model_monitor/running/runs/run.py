@@ -253,7 +253,7 @@ def run_monitoring(
         results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
         if beside is not None and matched is not None:
-            results = monitor.pinned_down(results, current.state, beside, matched)
+            results = monitor.pinned_down(results, current.state, beside, matched, output_path)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended

@@ -23,7 +23,7 @@ from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of, trace_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
-from model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet
+from model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from model_monitor.running.scheduling.plan import JobCommand, Plan, model_of
 from model_monitor.running.scheduling.record import (
     LISTED,
@@ -69,6 +69,7 @@ class Request:
     retry_failed: whether what failed or was stopped is run again. history: whether the page of all runs is written after one.
     as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a program reads them.
     at_once: how many jobs go on side by side. page: where the page of all is written, None for no page and no message.
+    alarms_per_month: false ones of all schedules together.
     """
 
     files: tuple[Path, ...]
@@ -80,12 +81,15 @@ class Request:
     most: int = LISTED
     at_once: int = 1
     page: Path | None = None
+    alarms_per_month: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.most <= MOST_LISTED:
             raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {MOST_LISTED}")
         if self.at_once < 1:
             raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
+        if self.alarms_per_month is not None:
+            require_alarms(self.alarms_per_month, "--alarms-per-month")
 
 
 def run_due(
@@ -104,7 +108,7 @@ def run_due(
     runs are overdue that this call was not to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
-    fleet = fleet or read_fleet(request.files)
+    fleet = fleet or read_fleet(request.files, request.alarms_per_month)
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_of_entry, calls=calls)
     done = side_by_side(step, fleet.entries, request.at_once)

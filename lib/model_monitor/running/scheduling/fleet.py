@@ -21,13 +21,14 @@ from model_monitor.errors import BadConfiguration, BadDocument, BadInput, Monito
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.history.baselines import hours_from_the_latest
 from model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, plan_of, read_plan
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
 from model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from model_monitor.storage.files import Named, is_ours
 
 USUAL_VARIANT = "AllTraffic"
 HOURLY_FOLDER = "%Y/%m/%d/%H"
 
-MEMBERS = ("defaults", "entries", "sinks")
+MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month")
 
 HOURS_LOOKED_AT, FILES_LOOKED_AT, BYTES_LOOKED_AT = 24, 4, 2**18  # for the models of a multi-model endpoint
 _TARGET_MODEL = re.compile(rb'"targetModel"\s*:\s*("[^"\\]+")')
@@ -45,20 +46,36 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is watched together. name: of the file or folder that says so. sinks: that get one message for a cause."""
+    """What is watched together. name: of the file or folder that says so. sinks: that get one message for a cause.
+    alarms_per_month: false ones that are expected of all entries together, None where each has its own budget.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     sinks: tuple[Destination, ...] = ()
+    alarms_per_month: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Of each run, of the healthy ones that may alarm: as much for each, and never more than a schedule alone has."""
+        runs = sum(each.plan.runs_in_a_month for each in self.entries if each.plan is not None)
+        return None if self.alarms_per_month is None else min(BUDGET, self.alarms_per_month / max(runs, 1))
+
+    def shared(self) -> Fleet:
+        """The same, each of whose plans knows its share."""
+        share = self.share
+        entries = (replace(each, plan=each.plan and replace(each.plan, budget=share)) for each in self.entries)
+        return self if share is None else replace(self, entries=tuple(entries))
 
 
-def read_fleet(paths: Sequence[Path]) -> Fleet:
-    """The entries of files and folders, in their order.
+def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None) -> Fleet:
+    """The entries of files and folders, in their order. alarms_per_month: in the place of what files say.
 
     Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file that says no entries.
     """
     found: list[Entry] = []
     sinks: tuple[Destination, ...] = ()
+    allowed: list[float] = []
     for path in paths:
         if path.is_dir():
             files = sorted(path.glob(ENTRIES))
@@ -66,13 +83,15 @@ def read_fleet(paths: Sequence[Path]) -> Fleet:
                 raise BadInput(f"{path}: has no schedule entries; they are called {ENTRIES}")
             found += _together([_entry_of(file) for file in files])
         elif says_entries(path):
-            entries, own = _of_file(path)
+            entries, own, most = _of_file(path)
             found += _together(entries)
             sinks += own
+            allowed += [] if most is None else [most]
         else:
             found.append(_entry_of(path))
     known = tuple(_without_conflicts(_each_once(found)))
-    return Fleet(paths[0].absolute().name.partition(".")[0], known, tuple(dict.fromkeys(sinks)))
+    most = min(allowed, default=None) if alarms_per_month is None else alarms_per_month
+    return Fleet(paths[0].absolute().name.partition(".")[0], known, tuple(dict.fromkeys(sinks)), most).shared()
 
 
 def _together(entries: Sequence[Entry]) -> list[Entry]:
@@ -95,7 +114,7 @@ def _entry_of(file: Path) -> Entry:
     return Entry(plan.name, plan)
 
 
-def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...]]:
+def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...], float | None]:
     content: bytes | str = LocalStorage().read(str(path))
     if path.suffix != ".json":
         content = json_of_yaml(content, str(path))
@@ -118,8 +137,17 @@ def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...]]:
         raise BadConfiguration(
             f"{path}: sinks has {numbers}, which takes the numbers of one run; write it as defaults.variables.sink"
         )
+    most = said.get("alarms_per_month")
+    if most is not None:
+        require_alarms(most, f"{path}: alarms_per_month")
     made = (each for place, entry in enumerate(entries) for each in _of_entry(path, place, entry, defaults or {}))
-    return list(made), sinks
+    return list(made), sinks, most
+
+
+def require_alarms(most: object, where: str) -> None:
+    """Raises BadConfiguration if it is no number of false alarms."""
+    if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < float("inf"):
+        raise BadConfiguration(f"{where} is {most!r}; write how many false alarms a month may bring, such as 1 or 0.5")
 
 
 def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) -> Iterator[Entry]:

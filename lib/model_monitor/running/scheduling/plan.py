@@ -16,23 +16,26 @@ from urllib.parse import urlparse
 
 from model_monitor.data.records.windows import Window, duration, parse_time
 from model_monitor.documents.clarify import AttributionReport
-from model_monitor.documents.run_description import AnalysisType, moment
+from model_monitor.documents.run_description import AnalysisType, RunDescription, moment
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from model_monitor.errors import BadConfiguration, MonitorError
 from model_monitor.reports.alerts import Destination, read_destinations
-from model_monitor.reports.outputs.files import file_at
+from model_monitor.reports.outputs.files import document_of, file_at, run_before
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.options import flag_of, variable_of
 from model_monitor.running.configuration.reading import Sources, sources_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
-from model_monitor.storage import LocalStorage, join, storage_of
+from model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from model_monitor.storage.files import Named, is_ours
 
 MIDNIGHT = Clock("0 0 * * *")  # of an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
+
+A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # when one begins in which runs are counted
+BUDGET_OF_A_RUN = "run_budget"
 
 SECRET_OPTIONS = ("sink",)  # go by the environment: everybody on the machine sees a program's arguments
 
@@ -69,7 +72,7 @@ class Plan:
     run's full hour; None for the time from the run before.
 
     folder: the entry's own; env files and paths in them start there. beside: the explainability schedules among those that are
-    watched together; None: those of the folder.
+    watched together; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
     """
 
     entry: Schedule
@@ -80,6 +83,7 @@ class Plan:
     starts: datetime | None
     destinations: tuple[Destination, ...]
     beside: tuple[Plan, ...] | None = None
+    budget: float | None = None
 
     @property
     def folder(self) -> Path:
@@ -141,6 +145,7 @@ class Plan:
         flags = {
             **given,
             **_of_schedule(self, job, given),
+            **self._budget_of(job, given),
             "scheduled_time": moment(scheduled),
             "start_time_offset": duration(window.start - hour),
             "end_time_offset": duration(window.end - hour),
@@ -155,6 +160,23 @@ class Plan:
             given["output_path"],
             None if longest is None else longest + GRACE_SECONDS,
         )
+
+    @property
+    def runs_in_a_month(self) -> int:
+        """How many runs are due in 30 days."""
+        if not self.is_running:
+            return 0
+        return 1 if self.clock is None else sum(1 for _ in self.clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
+
+    def _budget_of(self, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+        """The share of a run, unless somebody gave one; of one that was run before the share that it had then."""
+        if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or given.get(BUDGET_OF_A_RUN):
+            return {}
+        path = given["output_path"]
+        path = path if urlparse(path).scheme else str(self.folder / path)
+        before = run_before(path) if opens_here(path) else None
+        described = None if before is None else document_of(before, RunDescription)
+        return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
 
     def look(self, now: datetime) -> JobCommand | None:
         """A look at the window that is under way; None if the entry's one job wants none (`look_every`), or none is due."""

@@ -118,7 +118,7 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
     with held(page.parent, page.name) as is_ours:
         if not is_ours:
             return ""
-        PageFile(page_of_all(watched, fleet.name)).save(page)
+        PageFile(page_of_all(watched, fleet.name, _budget(fleet))).save(page)
         failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
     for failure in failures:
         log.warning("%s", failure)
@@ -129,6 +129,13 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
         if state is not State.OK
     )
     return "".join(f"{line}\n" for line in (*lines, f"{page}: {len(watched):,} monitors, {counts}"))
+
+
+def _budget(fleet: Fleet) -> str:
+    """What all share, in words."""
+    if fleet.share is None or fleet.alarms_per_month is None:
+        return "each schedule's own"
+    return f"{fleet.alarms_per_month:g} a month, one in {1 / fleet.share:,.0f} runs"
 
 
 def _tell(

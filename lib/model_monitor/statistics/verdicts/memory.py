@@ -19,6 +19,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from model_monitor.statistics.drift.special_functions import normal_quantile
+
 SIGNED = ("location", "spread", "missing")
 """The statistics of a window that say which way it went."""
 
@@ -39,13 +41,16 @@ AWAY, LONG_AWAY = (
 OF_THRESHOLD = 2.45  # the shift in standard deviations of a normal distribution, for each unit of its distance
 SUSPECT = 20.0  # evidence from which on windows are no example of what is ordinary
 
+POWER = 1.2816  # normal quantile of 90 %
+
 Matrix: TypeAlias = NDArray[np.float64]  # shape (windows, columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
     """A change that lasts. p: 1 / evidence. since: when its first window began. windows: that have it. shift: its size in
-    standard deviations of ranks, or of missing rows. away: windows in a row beyond the threshold.
+    standard deviations of ranks, or of missing rows. away: windows in a row beyond the threshold. smallest: the shift that is
+    found nine times in ten once it has stayed for 24 windows; infinite if none is.
     """
 
     p: float
@@ -54,6 +59,7 @@ class Lasting:
     component: str
     shift: float
     away: int = 0
+    smallest: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +95,10 @@ class Memory:
     def _sums(self) -> dict[str, _Sums]:
         return {name: _Sums.of(self, found) for name, found in self.scores.items()}
 
-    def lasting(self, thresholds: Mapping[str, float] | None = None) -> dict[str, Lasting]:
-        """What the windows up to the last one say together, by column. thresholds: distances that people set."""
+    def lasting(self, thresholds: Mapping[str, float] | None = None, level: float = 1.0) -> dict[str, Lasting]:
+        """What the windows up to the last one say together, by column. thresholds: distances that people set. level: of each
+        column, for the smallest change.
+        """
         if len(self.begins) <= FEWEST:
             return {}
         with np.errstate(all="ignore"):
@@ -103,6 +111,8 @@ class Memory:
         names, result = list(sums), {}
         limits = np.array([OF_THRESHOLD * (thresholds or {}).get(name, math.inf) for name in self.columns])
         away = sums["location"].windows_beyond(limits)
+        with np.errstate(all="ignore"):
+            smallest = sums["location"].smallest(LONG_AWAY, math.log(len(sums) * len(LENGTHS) / level))
         for place, name in enumerate(self.columns):
             component = names[of_component[place]]
             windows, shift = sums[component].strongest(place)
@@ -111,7 +121,7 @@ class Memory:
                 shift = sums[component].mean(windows, place)
             began = self.begins[-windows]
             p = 1 / max(float(total[place]), 1.0)
-            result[name] = Lasting(p, began, windows, component, shift, int(away[place]))
+            result[name] = Lasting(p, began, windows, component, shift, int(away[place]), float(smallest[place]))
         return result
 
     def suspects(self) -> dict[str, str]:
@@ -190,9 +200,7 @@ class _Sums:
         columns).
         """
         lengths = np.array([length for length in LENGTHS if length <= len(self.shifts)])
-        square, free = self.squares(lengths), self.freedom
-        rises = np.log1p(square / free) - np.log1p(square / ((1 + WIDTH) * free))
-        found = np.exp(np.minimum((free + 1) / 2 * rises - math.log1p(WIDTH) / 2, 600.0))
+        found = np.exp(np.minimum(self._log_evidence(self.squares(lengths)), 600.0))
         shift = self.moved[lengths - 1] / self.weight[lengths - 1]
         found[np.abs(shift) < LEAST_SHIFT] = 0.0
         over = np.zeros(found.shape, bool)
@@ -205,6 +213,33 @@ class _Sums:
         found[np.logical_or.accumulate(over)] = 0.0  # longer sums have the same windows
         found[:, self.weight[-1] == 0] = np.nan
         return np.vstack((found, np.zeros((len(LENGTHS) - len(found), found.shape[1]))))
+
+    def _log_evidence(self, squares: Matrix) -> Matrix:
+        """Of Student's test of sums so far from nothing, squared and in variances."""
+        free = self.freedom
+        rises = np.log1p(squares / free) - np.log1p(squares / ((1 + WIDTH) * free))
+        found: Matrix = (free + 1) / 2 * rises - math.log1p(WIDTH) / 2
+        return found
+
+    def smallest(self, length: int, log_evidence: float) -> NDArray[np.float64]:
+        """The shift of each column that has so much evidence nine times in ten after so many windows; infinite if none has.
+        The change itself widens what seems to wobble: of differences so far apart it moves a part, and their median.
+        """
+        length = min(length, len(self.shifts))
+        moved = min(LAG / max(len(self.shifts) + length - LAG, 2 * LAG), 0.45)
+        wider = normal_quantile(0.5 + 0.25 / (1 - moved)) ** 2 / MEDIAN - 1
+        wobble = self.wobble + wider * (OF_LAG * _median(self.noises) + self.wobble)
+        low, high = np.zeros_like(self.freedom), np.full_like(self.freedom, 1e6)
+        for _ in range(60):
+            middle = (low + high) / 2
+            is_enough = self._log_evidence(middle) >= log_evidence
+            low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
+        whole = self.weight[length - 1]
+        common = wobble * self.lasts[length - 1] + self.error
+        deviation = np.sqrt(self.noise[length - 1] / whole**2 + common)
+        found = np.maximum((np.sqrt(high) + POWER) * deviation, LEAST_SHIFT)
+        known: NDArray[np.float64] = np.where((high < 1e6) & np.isfinite(found), found, math.inf)
+        return known
 
     def strongest(self, place: int) -> tuple[int, float]:
         """How many windows a change of one column lasts, and how large it is."""

@@ -148,20 +148,20 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """How many rows of a window count as one, as neighbours in it show. of_values: of the feature. of_all: of whichever feature
-    has the most, as missing values may have. new_values, new_of_all: the same where past windows don't show it; else 1.
+    """How many rows of a window count as one, as neighbours in it show. of_values, of_missing: of the feature. new_values: where
+    past windows don't show it, else 1. new_missing: likewise of whichever feature has the most, as missing values may have.
     """
 
     of_values: float = 1.0
-    of_all: float = 1.0
+    of_missing: float = 1.0
     new_values: float = 1.0
-    new_of_all: float = 1.0
+    new_missing: float = 1.0
 
     def of(self, component: str) -> float:
-        return self.of_all if component == "missing" else self.of_values
+        return self.of_missing if component == "missing" else self.of_values
 
     def new(self, component: str) -> float:
-        return self.new_of_all if component == "missing" else self.new_values
+        return self.new_missing if component == "missing" else self.new_values
 
 
 ALONE = Groups()
@@ -248,6 +248,8 @@ def group_size(past: Raw) -> float:
 
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
+CELLS = 8  # in which neighbouring rows are or are not alike
+CERTAIN = 5.0  # standard deviations beyond chance from which on rows of one of many features belong together
 ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
 
 
@@ -276,6 +278,21 @@ def rows_as_one(scores: Values, sizes: NDArray[np.int64]) -> tuple[float, float]
         apart = float((sums**2).sum() - (of_runs**2 / blocks).sum()) / freedom / block / variance
         found, certain = max(found, apart), max(certain, (apart - 1) / math.sqrt(2 / (freedom * kinds)))
     return found, certain
+
+
+def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> tuple[float, float]:
+    """The same of values: of numbers by rank, its square and eighths, of whatever else by the most frequent ones."""
+    _, places = np.unique(values, return_inverse=True)
+    totals = np.bincount(places)
+    ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
+    cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
+    scores = []
+    if are_numbers:
+        cells = ((ranks + 0.5) * CELLS).astype(np.int64)
+        scores = [ranks[None, places], ranks[None, places] ** 2]
+    scores.append((cells[places] == np.arange(CELLS)[:, None]).astype(float))
+    answers = [rows_as_one(each, sizes) for each in scores]
+    return max(rows for rows, _ in answers), max([sure for rows, sure in answers if rows > MOST_DISPERSED], default=0.0)
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:

@@ -18,6 +18,7 @@ from model_monitor.monitors.model_quality.challenge.comparison import (
     disagreement,
     mcnemar,
 )
+from model_monitor.statistics.states.blocks import blocks_of
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.verdicts.sequential import boundary
 
@@ -139,6 +140,23 @@ def test_the_error_of_blocks_is_that_of_the_rows_for_a_mean(paired):
     errors = [np.abs(each.predictions - labels) for each in answers]
     spread = np.var(errors[1] - errors[0]) if paired else np.var(errors[0]) + np.var(errors[1])
     assert found.standard_error == pytest.approx(math.sqrt(spread / 20_000), rel=0.25)  # 64 blocks know it to 9 %
+
+
+def test_the_error_of_blocks_is_that_of_a_bootstrap_of_the_same_blocks():
+    """F1 by its definition, of blocks that are drawn with replacement, the same ones for both models."""
+    champion, challenger = made(6_000, 0.4)
+    blocks = blocks_of(champion.keys)
+    counts = []  # by model and block: found, found falsely, missed
+    for side in (champion, challenger):
+        told, true = side.scores > 0.5, side.positive
+        counts.append([np.bincount(blocks, each, minlength=64) for each in (told & true, told & ~true, ~told & true)])
+    draws = np.random.default_rng(1).multinomial(64, np.full(64, 1 / 64), size=2_000)
+    found, falsely, missed = np.moveaxis(np.array(counts) @ draws.T, 1, 0)
+    of_draws = 2 * found / (2 * found + falsely + missed)
+
+    ours = compared(champion, challenger, paired=True, planned_rows=6_000).differences["f1"]
+
+    assert ours.standard_error == pytest.approx(np.std(of_draws[1] - of_draws[0]), rel=0.1)
 
 
 def test_an_interval_is_as_wide_as_its_boundary_says():

@@ -13,7 +13,7 @@ from model_monitor.monitors.data_quality.hints import HINTS, NAMED, Seen
 def follows_the_clock(seen: Seen) -> Iterator[Hint]:
     """Features whose hours have differed for a week, so that they are held against this hour of earlier days.
 
-    Source: D4.16.
+    Source: D4.18.
     """
     found = [each for each in (seen.compared.features if seen.compared is not None else ()) if _follows(each)]
     names = tuple(each.constraints.name for each in found)

@@ -33,50 +33,41 @@ COLUMNS = (
     *(Column(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
     Column("by"),
 )
-SIGNED = {Verdict.PROMOTE: Mark.GOOD, Verdict.KEEP: Mark.BAD, Verdict.CANNOT_TELL: Mark.NONE}
 
 
 def sentence_of(document: Challenge) -> str:
     """The verdict in a sentence, what is unfair before it."""
     what = "pairs" if document.design is Design.SHADOW else "rows of split traffic"
     unfair = f"Not a fair trial: {'; '.join(document.unfair)}. " if document.unfair else ""
-    of = f"after {document.rows:,} {what} of {document.planned_rows:,} planned"
-    said = f"{unfair}{document.verdict.value}: {document.reason}, {of}."
-    if document.verdict is Verdict.CANNOT_TELL:
-        told = document.rows_to_tell
-        said += f" If the difference stays, {told:,} would tell." if told else ""
-    return said
-
-
-def metric_sentence(found: Difference) -> str:
-    """What one metric says: `auc 0.73, beside the champion's 0.7: +0.03 (0.01 to 0.05)`."""
-    ends = f" ({_ends(found)})" if found.interval else ""
-    beside = f"{found.name} {number_text(found.challenger)}, beside the champion's {number_text(found.champion)}"
-    return f"{beside}: {_signed(found.difference)}{ends}."
+    told = f" If the difference stays, {document.rows_to_tell:,} would tell." if document.rows_to_tell else ""
+    rows = f"{document.rows:,} of {document.planned_rows:,} planned {what} checked"
+    return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{told}"
 
 
 def page_of(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
     """The page of a trial. wholes: the evidence of champion and challenger."""
-    found = next(each for each in document.metrics if each.name == document.metric)
-    headline = Headline(sentence_of(document), metric_sentence(found), SIGNED[document.verdict])
-    lines = tuple(map(_line, sorted(document.metrics, key=lambda each: each.name != document.metric)))
+    found = document.metrics[0]
+    said = sentence_of(document).replace(Verdict.CANNOT_TELL.value, "not told yet")
+    beside = f"{found.name} {number_text(found.challenger)}, beside the champion's {number_text(found.champion)}"
     sections = [PageSection("Not a fair trial", document.unfair)] if document.unfair else []
+    table = PageTable(COLUMNS, tuple(map(_line, document.metrics)))
     sections += [
-        PageSection("Side by side", (*_chart(found), PageTable(COLUMNS, lines)), note=f"{document.metric} decides"),
+        PageSection("Side by side", (*_chart(found), table), note=f"{document.metric} decides"),
         PageSection("What both answered", tuple(_answers(document, wholes))),
         PageSection("How to read this", READING, folded=True),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
+    headline = Headline(said[0].upper() + said[1:], f"{beside}.")
     return Page("challenge", "Champion and challenger", facts, tuple(sections), headline, html_only=True)
 
 
 def _chart(found: Difference) -> Iterator[Block]:
     if found.champion is None or found.challenger is None:
         return
-    interval = None if found.interval is None else tuple(found.champion + end for end in found.interval)
-    numbers = [found.champion, found.challenger, *(interval or ())]
-    span = (min(0.0, *numbers), max(*numbers, 0.0) or 1.0)
-    points = (Point("challenger", found.challenger, found.champion, interval), Point("champion", found.champion))  # type: ignore[arg-type]
+    low, high = (found.champion + end for end in found.interval or (found.difference or 0.0,) * 2)
+    numbers = found.champion, found.challenger, low, high
+    points = (Point("challenger", found.challenger, found.champion, (low, high)), Point("champion", found.champion))
+    span = (min(0.0, *numbers), max(0.0, *numbers) or 1.0)
     yield PointChart(found.name, points, span, value_label="each model", reference_label="the champion")
 
 

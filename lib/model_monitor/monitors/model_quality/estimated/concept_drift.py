@@ -99,7 +99,9 @@ def sides_of(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCounts
     return [pair for pair in pairs if all(len(side.scores) for side in pair)]
 
 
-def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED) -> ConceptDrift | None:
+def drift_of(
+    reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED, groups: float = 1.0
+) -> ConceptDrift | None:
     """Both counts are by score and label. None if too few labels are uncertain.
 
     Two sums are tested together, of what labels have above the promise p: all, and weighted by 1 - 2p, which flipped labels
@@ -114,7 +116,7 @@ def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: in
     few = cells.pooled()
     rows, likely = few.rows.sum(axis=0), truth(few.scores)
     rows_known, of_known = known.negatives + known.positives, truth(known.scores)
-    freedom = min(uncertain_rows(reference, reference), uncertain_rows(reference, window), DRAWS - 2)
+    freedom = min(*(uncertain_rows(reference, side) / groups for side in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
     drawn = np.empty((DRAWS, 2))
@@ -123,7 +125,7 @@ def drift_of(reference: ScoreCounts, window: ScoreCounts, level: float, seed: in
         again = Calibration.of(replace(known, negatives=rows_known - hits, positives=hits))
         row[:] = _sums(random.binomial(rows, likely), rows, again(few.scores))
     observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
-    inverse = np.linalg.pinv(np.cov(drawn.T))
+    inverse = np.linalg.pinv(np.cov(drawn.T) * groups)
     apart: Numbers = observed - drawn.mean(axis=0)
     squared = float(apart @ inverse @ apart) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
     p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and so many degrees of freedom
@@ -149,19 +151,21 @@ def _sums(hits: NDArray[Any], rows: NDArray[Any], promise: Numbers) -> Numbers:
     return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])
 
 
-def worst_of(sides: list[tuple[ScoreCounts, ScoreCounts]], level: float) -> ConceptDrift | None:
+def worst_of(sides: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float = 1.0) -> ConceptDrift | None:
     """The least likely drift of any class, its p for all classes together (Bonferroni), and what is seen of each."""
-    found = [drift for side in sides if (drift := drift_of(*side, level / len(sides))) is not None]
+    each_level = level / len(sides)
+    found = [drift for side in sides if (drift := drift_of(*side, each_level, groups=groups)) is not None]
     if not found:
         return None
     worst = min(found, key=lambda drift: drift.p)
     return replace(worst, p=min(1.0, worst.p * len(sides)), smallest=max(drift.smallest for drift in found))
 
 
-def judged(before: Scored, now: Scored, level: float) -> CheckResult:
-    """The check of a window with labels, with the sentence that says which kind of change it is."""
+def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
+    """The check of a window with labels, with the sentence that says which kind of change it is. groups: how many rows count as
+    one."""
     sides = sides_of(before, now)
-    drift = worst_of(sides, level)
+    drift = worst_of(sides, level, groups)
     if drift is None:
         rows = max((min(uncertain_rows(known, side) for side in (known, here)) for known, here in sides), default=0.0)
         return _finding(

@@ -1,0 +1,125 @@
+"""Trials that are looked at 200 times: how often a challenger that is no better is promoted, and how often a better one is.
+
+python benchmarks/challenger.py [--trials 2000] [--looks 200] [--rows 10000] [--only false|power|metrics]
+
+A trial goes on until a verdict is there, or all its planned rows are. The peer is a single look with half of its rows, at 5 % on
+both sides; beside it, the same test at every look, as it is often done. Power is of a shift that the single look finds in so many
+of its trials. Of `metrics` the command's own statistics are run on made-up answers of models that are equally good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.documents.challenge import Verdict
+from model_monitor.monitors.model_quality.challenge.comparison import Answers, compared, decided
+from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from model_monitor.statistics.verdicts.sequential import boundary
+
+SINGLE = NormalDist().inv_cdf(0.975)
+POWERS = (0.2, 0.5, 0.8, 0.9)
+SEED = 7
+SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+
+
+def errors_of_sums(trials: int, looks: int, shift: float) -> np.ndarray:
+    """The estimate at each look in standard errors, shape (trials, looks). shift: at the planned end, in standard errors."""
+    share = np.arange(1, looks + 1) / looks
+    steps = np.random.default_rng(SEED).standard_normal((trials, looks))
+    return np.cumsum(steps, axis=1) / np.sqrt(np.arange(1, looks + 1)) + shift * np.sqrt(share)
+
+
+def promoted(found: np.ndarray, rows: int) -> tuple[float, float]:
+    """The share of the trials that are promoted at any look before they are kept, and the mean share of the rows they took."""
+    looks = found.shape[1]
+    limits = np.array([boundary(rows * look / looks, rows) for look in range(1, looks + 1)])
+    beyond = np.abs(found) > limits
+    first = np.where(beyond.any(axis=1), beyond.argmax(axis=1), looks - 1)
+    is_better = found[np.arange(len(found)), first] > limits[first]
+    return float(is_better.mean()), float((first + 1).mean() / looks)
+
+
+def of_sums(trials: int, looks: int, rows: int) -> Iterator[str]:
+    found = errors_of_sums(trials, looks, 0.0)
+    ours, _ = promoted(found, rows)
+    often = float((found > SINGLE).any(axis=1).mean())
+    yield f"models that are equally good, {trials:,} trials of {looks} looks: promoted {ours:.2%} (mark 5 %)"
+    yield f"  by a test at 5 % at every look: {often:.1%}"
+
+
+def of_power(trials: int, looks: int, rows: int) -> Iterator[str]:
+    for power in POWERS:
+        half = SINGLE + NormalDist().inv_cdf(power)
+        ours, share = promoted(errors_of_sums(trials, looks, half * math.sqrt(2)), rows)
+        told = f"{ours:.1%}, {ours / power:.0%} of it (mark 90 %), after {share:.0%} of the rows"
+        yield f"better by so much that one look with half the rows finds {power:.0%}: promoted {told}"
+
+
+def made(rows: int, kind: str, random: np.random.Generator) -> tuple[Answers, Answers]:
+    """Two models that are equally good, and wrong at different rows."""
+    keys = random.integers(0, 2**63, rows).astype(np.uint64)
+    if kind == "mae":
+        labels = random.lognormal(0, 1, rows)
+        answers = (labels * random.lognormal(0, 0.5, rows) for _ in range(2))
+        one, other = (Answers(NUMBERS, labels, each, None, keys) for each in answers)
+        return one, other
+    happened = random.random(rows) < 0.1
+    signal = happened + random.normal(0, 0.5, rows)
+    labels = pa.array(np.where(happened, "1", "0"))
+    scores = (1 / (1 + np.exp(-4 * (signal + random.normal(0, 0.5, rows) - 0.7))) for _ in range(2))
+    one, other = (Answers(SCORED, labels, None, each, keys) for each in scores)
+    return one, other
+
+
+def first_rows(answers: Answers, rows: int) -> Answers:
+    scores = None if answers.scores is None else answers.scores[:rows]
+    predictions = None if answers.predictions is None else answers.predictions[:rows]
+    return Answers(answers.plan, answers.labels[:rows], predictions, scores, answers.keys[:rows])
+
+
+def of_metrics(trials: int, looks: int, rows: int) -> Iterator[str]:
+    """looks: evenly spread from the first that has enough rows on."""
+    random = np.random.default_rng(SEED)
+    for kind, names in (("auc", ("auc", "accuracy", "f1", "brier_score")), ("mae", ("mae", "rmse"))):
+        better = dict.fromkeys(names, 0)
+        for _ in range(trials):
+            sides, open_ones = made(rows, kind, random), set(names)
+            for look in range(1, looks + 1):
+                some = [first_rows(side, rows * look // looks) for side in sides]
+                comparison = compared(*some, paired=True, planned_rows=rows)
+                for name in tuple(open_ones):
+                    _, verdict, *_ = decided(comparison, name, rows)
+                    better[name] += verdict is Verdict.PROMOTE
+                    open_ones -= {name} if verdict is not Verdict.CANNOT_TELL else set()
+        for name in names:
+            yield f"{name}, {trials} trials of {looks} looks at {rows:,} pairs: promoted {better[name] / trials:.1%} (mark 5 %)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=2_000)
+    parser.add_argument("--looks", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--metric-trials", type=int, default=100)
+    parser.add_argument("--only", choices=("false", "power", "metrics"))
+    given = parser.parse_args()
+    runs = {
+        "false": (of_sums, given.trials, given.looks, given.rows),
+        "power": (of_power, given.trials, given.looks, given.rows),
+        "metrics": (of_metrics, given.metric_trials, 10, 2_000),
+    }
+    for name, (run, *sizes) in runs.items():
+        if given.only in (None, name):
+            for line in run(*sizes):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
