@@ -759,7 +759,7 @@ PAIRED = {"association_check", "relation_check"}
 def judge_of(data: pd.DataFrame, rows: str) -> Callable[[pd.DataFrame], list[str]]:
     """What a window is violated by beside a baseline."""
     settings = MonitoringSettings(rows=rows)
-    baseline = run_baseline(data, DataQualityMonitor(settings=settings), engine="local")
+    baseline = run_baseline(data, DataQualityMonitor(settings=settings, pairs=True), engine="local")
 
     def judge(window: pd.DataFrame) -> list[str]:
         results = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results

@@ -39,12 +39,12 @@ from model_monitor.running.inputs.features import read_features
 from model_monitor.spark.engine.spark import SparkEngine
 
 
-def made(data, spark, settings=None, **given):
+def made(data, spark, settings=None, pairs=None, **given):
     """What both engines write of a baseline of the data, and of monitoring it."""
     both = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        monitor = DataQualityMonitor(settings=settings) if settings else DataQualityMonitor()
+        monitor = DataQualityMonitor(settings=settings) if settings else DataQualityMonitor(pairs=pairs)
         baseline = run_baseline(data, monitor, engine=engine, **where, **given)
         findings = run_monitoring(data, DataQualityMonitor(), baseline, engine=engine, **where, **given)
         both.append({**baseline.files(), **{f"monitor/{name}": content for name, content in findings.files().items()}})
@@ -127,7 +127,7 @@ def test_between_columns(spark, tmp_path):
     frame["level"] = frame["small"].astype(str) + "x"
     frame.to_csv(tmp_path / "rows.csv", index=False)
     for data in (frame, str(tmp_path / "rows.csv")):
-        local, of_spark = made(data, spark)
+        local, of_spark = made(data, spark, pairs=True)
         require_same(local, of_spark)
         checks = json.loads(local["monitor/checks.json"])["checks"]
         assert {"relation_check", "association_check"} <= {each["check"] for each in checks}

@@ -52,7 +52,7 @@ def found_in(baseline, kind):
 
 @pytest.fixture(scope="module")
 def baseline():
-    return run_baseline(orders(10_000, seed=1), DataQualityMonitor(), engine="local")
+    return run_baseline(orders(10_000, seed=1), DataQualityMonitor(pairs=True), engine="local")
 
 
 def monitored(baseline, window, **monitor):
@@ -155,14 +155,14 @@ def test_pairs_have_a_part_of_the_budget_and_none_without_them(baseline):
     assert sum(each.level for each in with_them.budget.families) == pytest.approx(1 / 720)
     assert CHECKS.isdisjoint(each.check for each in without.results)
     assert [each.family for each in without.budget.families] == ["drift", "completeness", "contents"]
-    plain = run_baseline(orders(2_000, seed=1), DataQualityMonitor(pairs=False), engine="local")
+    plain = run_baseline(orders(2_000, seed=1), DataQualityMonitor(), engine="local")
     assert not [each for each in plain.state.features if Pairs.KIND in each.states]
 
 
 def test_the_service_has_none_and_its_documents_are_what_they_were(baseline):
     data = orders(10_000, seed=1)
     plain = run_baseline(data, DataQualityMonitor(pairs=False), engine="local").files()
-    of_service = run_baseline(data, DataQualityMonitor(as_service=True), engine="local")
+    of_service = run_baseline(data, DataQualityMonitor(as_service=True, pairs=True), engine="local")
 
     for name in ("statistics.json", "constraints.json"):
         assert baseline.files()[name] == plain[name]
@@ -185,9 +185,11 @@ def test_rows_of_one_user_are_no_news_where_rows_are_clustered():
         x = random.normal(size=len(rho))
         return pd.DataFrame({"x": x, "y": rho * x + np.sqrt(1 - rho**2) * random.normal(size=len(x))})
 
-    before = run_baseline(users(20_000, 1), DataQualityMonitor(), engine="local")
+    before = run_baseline(users(20_000, 1), DataQualityMonitor(pairs=True), engine="local")
     sure = run_baseline(
-        users(20_000, 1), DataQualityMonitor(settings=MonitoringSettings(rows="independent")), engine="local"
+        users(20_000, 1),
+        DataQualityMonitor(settings=MonitoringSettings(rows="independent"), pairs=True),
+        engine="local",
     )
     windows = [users(1_000, seed) for seed in range(2, 22)]
 
@@ -247,6 +249,6 @@ def test_few_rows_and_odd_columns_have_none_or_some(rows):
         }
     )
 
-    before = run_baseline(frame, DataQualityMonitor(), engine="local")
+    before = run_baseline(frame, DataQualityMonitor(pairs=True), engine="local")
 
     assert monitored(before, frame)[1] == set()

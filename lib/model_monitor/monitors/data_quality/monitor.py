@@ -237,8 +237,9 @@ class DataQualityMonitor(Monitor):
         Ids of rows behind each violated feature that examples.parquet has, if causes are found.
     id_column : str, optional
         The column with these ids. By default the ids of captured events.
-    pairs : bool, default True
-        Whether columns that have to do with each other are found in a baseline, and judged in a window.
+    pairs : bool, optional
+        Whether columns that have to do with each other are looked for in a baseline, and judged in a window. By default a
+        baseline has none, and a window is judged by those that its baseline has.
 
     Examples
     --------
@@ -265,7 +266,7 @@ class DataQualityMonitor(Monitor):
     hide_values: bool = False
     time_column: str | None = None
     find_causes: bool = True
-    pairs: bool = True
+    pairs: bool | None = None
     keep_examples: int = 0
     id_column: str | None = None
 
@@ -300,7 +301,7 @@ class DataQualityMonitor(Monitor):
             from model_monitor.monitors.data_quality.segments import as_cut
 
             measures = as_cut(measures, known, dataset.names)
-        if self.pairs and known is not None and known.profile is not None:
+        if self.pairs is not False and known is not None and known.profile is not None:
             measures = _with_pairs(measures, known.profile)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
@@ -326,7 +327,7 @@ class DataQualityMonitor(Monitor):
     def measures_of_baseline(self) -> Measures:
         """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
         segments = () if self.as_service else self.settings.segments
-        pairs = self.pairs and not self.as_service
+        pairs = bool(self.pairs) and not self.as_service
         rows = 0 if self.as_service else FEWEST_ROWS
         return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
 

@@ -435,10 +435,11 @@ class JobConfig(BaseModel):
         MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones."
     )
 
-    with_pairs: kinds.Switch = _of_columns(
-        True,
+    with_pairs: kinds.Switch | None = _of_columns(
+        None,
         "Whether columns that have to do with each other are looked for in a baseline, and judged in a window.",
         opposite="without_pairs",
+        default="a baseline without, a window as its baseline",
     )
 
     with_sketches: kinds.Switch | None = _of_columns(
