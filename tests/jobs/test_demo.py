@@ -146,5 +146,5 @@ def test_the_commands_of_the_page_on_alarms_lead_from_the_hour_to_a_decision(sho
     page = (ROOT / "docs" / "alarm.md").read_text(encoding="utf-8")
     commands = re.findall(r"^model-monitor (.*)$", page, re.MULTILINE)
 
-    assert [shlex.split(words)[0] for words in commands] == ["explain", "report", "compare", "accept"]
-    assert [cli.main(shlex.split(words)) for words in commands] == [0] * 4
+    assert [shlex.split(words)[0] for words in commands] == ["explain", "rows", "rows", "report", "compare", "accept"]
+    assert [cli.main(shlex.split(words)) for words in commands] == [0] * 6
