@@ -95,10 +95,17 @@ def test_many_json_records_in_one_request(read, golden):
     assert profile.feature("Age").moments.sum == sum(ages)
 
 
-def test_many_json_records_with_an_output_that_is_not_flat_need_a_script(read):
-    _, ledger = account(read("schema-examples/endpoint-capture.json-many-records-per-request.jsonl"))
+def test_many_json_records_whose_answers_are_a_table_by_its_columns(read, golden):
+    path = "schema-examples/endpoint-capture.json-many-records-per-request.jsonl"
+    dataset = read(path)
+    profile, ledger = account(dataset)
+    lines = (golden / path).read_text().splitlines()
+    answers = [json.loads(json.loads(line)["captureData"]["endpointOutput"]["data"]) for line in lines]
 
-    assert ledger.refused == {"nested JSON in captured data": 14}
+    assert (ledger.kept, ledger.refused) == (14, {})
+    assert {"predictions", "scores", "Age"} < set(dataset.names)
+    assert profile.feature("predictions").moments.sum == sum(sum(each["predictions"]) for each in answers)
+    assert ledger.kept_rows == sum(len(each["scores"]) for each in answers)
 
 
 def test_merged_records_of_endpoint_and_transform(read, golden, tmp_path, spark):

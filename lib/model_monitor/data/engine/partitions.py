@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
+from model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from model_monitor.errors import BadConfiguration
 from model_monitor.plugins import cloudpickle
 from model_monitor.progress import counted
@@ -87,8 +88,8 @@ PARQUET_CELLS, LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 2**17, 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of many columns they would leave the processor's
 caches before they are read row by row."""
 
-COLUMNS_TOGETHER, MOST_COLUMN_GROUPS = 250, 8
-"""Columns of a wide Parquet table that are read together, and how many such groups there are at most. A cell takes Spark
+MOST_COLUMN_GROUPS = 8
+"""How many groups of columns of a wide Parquet table are read one after the other at most. A cell takes Spark
 the longer the more columns a row has, since it writes row after row; to open a file once more takes the time of some 100,000
 cells (docs/decisions/0033-wide-tables-by-columns.md)."""
 

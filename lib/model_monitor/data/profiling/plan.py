@@ -34,6 +34,8 @@ table's columns of one type stand in a list (block.py)."""
 
 FEATURE_OF_ROWS = -1  # in a row of states: not of a feature, but of the rows themselves
 
+COLUMNS_TOGETHER = 250  # of a source that has its data column by column, in one pass
+
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
 """Columns whose cells reach the executors' Python as texts."""
 
@@ -110,9 +112,11 @@ class ScanPlan:
 
     @property
     def has_whole_rows(self) -> bool:
-        """Whether its columns tell a row from others: all are here, and all have values that we look into."""
+        """Whether its columns tell a row from others: all are here, as they always are of so few, and all have
+        values that we look into.
+        """
         nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
-        return 0 < len(self.columns) == self.all_columns and not nested
+        return 0 < len(self.columns) == self.all_columns <= COLUMNS_TOGETHER and not nested
 
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:

@@ -442,6 +442,8 @@ def _read(
     columns = [*looked_at.values(), *(each.binned for each in candidates)]
     position = dataset.names.index(time) if time in dataset.names else None
     now = sample_of(dataset, columns, profile.item_count, position)
+    if not len(now.bins):  # the rows are there no longer
+        return {}, [], []
     before = _before(known, [dataset.names[each.position] for each in columns], columns)
     changes = {}
     for place, (name, binned) in enumerate(looked_at.items()):

@@ -139,7 +139,7 @@ def run_baseline(
     )  # a data set is the caller's, a stream is read once
 
     def profiled(dataset: Dataset) -> Baseline:
-        baseline = replace(run.profiled(dataset, monitor.measures_of_baseline()), source=source)
+        baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
         return baseline
@@ -235,10 +235,11 @@ def run_monitoring(
 
     def compared(dataset: Dataset) -> Findings:
         matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
-        current = run.profiled(matched, monitor.expecting(monitor.measures(), rules, matched, known, end))
-        return judged(current, dataset, matched)
+        measures = monitor.expecting(monitor.measures(), rules, matched, known, end)
+        current, as_read = run.profiled(matched, measures)
+        return judged(current, dataset, as_read)
 
-    def judged(current: Baseline, dataset: Dataset | None, matched: Dataset | None) -> Findings:
+    def judged(current: Baseline, dataset: Dataset | None, as_read: Dataset | None) -> Findings:
         results: tuple[CheckResult, ...] = ()
         runs, current, beside = current.runs, replace(current, runs=()), known
         if known is not None:
@@ -252,8 +253,8 @@ def run_monitoring(
             results = accepted(results, decisions)
         results = results if beside is None else monitor.in_words(results, current.state, beside)
         results = in_alarms(results, since or {})
-        if beside is not None and matched is not None:
-            results = monitor.pinned_down(results, current.state, beside, matched, output_path)
+        if beside is not None and as_read is not None:
+            results = monitor.pinned_down(results, current.state, beside, as_read, output_path)
         over: tuple[Hint, ...] = ()
         if since:
             from model_monitor.documents.alerts import ended
@@ -320,18 +321,20 @@ class _Run:
         with nullcontext() if dataset is self.data else dataset, _uncollected():
             return run(dataset)
 
-    def profiled(self, dataset: Dataset, measures: Any) -> Baseline:
-        """What a data set is like."""
+    def profiled(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
+        """What a data set is like, and the data set as its records turned out to have to be read."""
         checks = _planned(self.checks, dataset) if isinstance(self.checks, str) else self.checks
-        found, ledger = self._read(dataset, measures, checks)
+        found, ledger, dataset = self._read(dataset, measures, checks)
         if dataset.is_frame and isinstance(found.state, Profile):
             warn_of_nan_texts(found.state)
-        return _described(self.monitor, found, ledger, self.context or _context(self.window))
+        return _described(self.monitor, found, ledger, self.context or _context(self.window)), dataset
 
     def _read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
-    ) -> tuple[Scanned, Ledger]:
-        """The scan of a data set and the account of its records, of which there are enough. scans: that are left."""
+    ) -> tuple[Scanned, Ledger, Dataset]:
+        """The scan of a data set and the account of its records, of which there are enough; and the data set as it was read at
+        last. scans: that are left.
+        """
         with faulty_files_named(dataset.engine, dataset.listing):
             found = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
@@ -351,7 +354,7 @@ class _Run:
         ledger = dataset.ledger(found.rows)
         quarantine = _put_aside(dataset, ledger, self.output_path) if self.output_path else None
         _require_enough(ledger, self.max_quarantined_share, quarantine)
-        return found, ledger
+        return found, ledger, dataset
 
 
 def read_expectations(
