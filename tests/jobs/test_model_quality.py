@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -58,9 +59,9 @@ def hour_below(folder, hour):
 
 @pytest.fixture(scope="module")
 def captures(jobs):
-    """An hour in which the model is right for one event of two, and its labels, which came an hour later."""
+    """An hour in which the model is right for one event of two, in no order, and its labels, which came an hour later."""
     lines, labels = [], []
-    for number in range(400):
+    for number in Random(1).sample(range(400), 400):
         record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{number % 60:02d}:00Z")
         record["eventMetadata"]["eventId"] = f"event-{number}"
         lines.append(line_of(record))
