@@ -61,8 +61,8 @@ def hour_below(folder, hour):
 def captures(jobs):
     """An hour in which the model is right for one event of two, in no order, and its labels, which came an hour later."""
     lines, labels = [], []
-    for number in Random(1).sample(range(400), 400):
-        record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{number % 60:02d}:00Z")
+    for place, number in enumerate(Random(1).sample(range(400), 400)):
+        record = merged(None, f"{0.9 if number % 4 < 2 else 0.1}\n", time=f"2022-04-18T00:{place * 60 // 400:02d}:00Z")
         record["eventMetadata"]["eventId"] = f"event-{number}"
         lines.append(line_of(record))
         truth = {"data": str(number % 2), "encoding": "CSV"}
