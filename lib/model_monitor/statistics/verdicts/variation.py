@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -253,19 +253,24 @@ CERTAIN = 5.0  # standard deviations beyond chance from which on rows of one of 
 ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
 
 
-def rows_as_one(scores: Values, sizes: NDArray[np.int64]) -> tuple[float, float]:
+def rows_as_one(
+    scores: Values, sizes: NDArray[np.int64], answers: Sequence[int] = (0,)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How many rows count as one where neighbours are alike, about 1 of rows by themselves; and in how many standard deviations
-    that is more than by chance.
+    that is more than by chance. Of each answer.
 
-    scores: of each value of some runs, run after run, shape (scores, values), which make one answer. sizes: of the runs.
-    Blocks of neighbours are held against others of the same run: what differs from run to run is a change, and no group.
+    scores: of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score of
+    each; those up to the next one make it together. Blocks of neighbours are held against others of the same run: what differs
+    from run to run is a change, and no group.
     Source: D4.16; Kish 1965, "Survey Sampling".
     """
-    variance, kinds = float(scores.var(axis=1).sum()), max(len(scores) - 1, 1)
+    kinds = np.maximum(np.diff([*answers, len(scores)]) - 1, 1)
+    variance = np.add.reduceat(scores.var(axis=1), answers)
+    known = variance > 0
     upto = np.concatenate((np.zeros((len(scores), 1)), np.cumsum(scores, axis=1)), axis=1)
     starts = np.cumsum(sizes) - sizes
-    found = certain = 0.0
-    for block in BLOCKS if variance else ():
+    found, certain = np.zeros(len(answers)), np.zeros(len(answers))
+    for block in BLOCKS:
         blocks = sizes // block
         starts, sizes, blocks = starts[blocks > 1], sizes[blocks > 1], blocks[blocks > 1]
         freedom = int((blocks - 1).sum())
@@ -275,8 +280,9 @@ def rows_as_one(scores: Values, sizes: NDArray[np.int64]) -> tuple[float, float]
         first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
         sums = upto[:, first + block] - upto[:, first]
         of_runs = np.add.reduceat(sums, ends - blocks, axis=1)
-        apart = float((sums**2).sum() - (of_runs**2 / blocks).sum()) / freedom / block / variance
-        found, certain = max(found, apart), max(certain, (apart - 1) / math.sqrt(2 / (freedom * kinds)))
+        squares = np.add.reduceat((sums**2).sum(axis=1) - (of_runs**2 / blocks).sum(axis=1), answers)
+        apart = np.divide(squares, freedom * block * variance, out=np.zeros(len(answers)), where=known)
+        found, certain = np.maximum(found, apart), np.maximum(certain, (apart - 1) / np.sqrt(2 / (freedom * kinds)))
     return found, certain
 
 
@@ -284,15 +290,16 @@ def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: boo
     """The same of values: of numbers by rank, its square and eighths, of whatever else by the most frequent ones."""
     _, places = np.unique(values, return_inverse=True)
     totals = np.bincount(places)
-    ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-    cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-    scores = []
+    scores, answers = [], [0]
     if are_numbers:
+        ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
         cells = ((ranks + 0.5) * CELLS).astype(np.int64)
-        scores = [ranks[None, places], ranks[None, places] ** 2]
+        scores, answers = [ranks[None, places], ranks[None, places] ** 2], [0, 1, 2]
+    else:
+        cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
     scores.append((cells[places] == np.arange(CELLS)[:, None]).astype(float))
-    answers = [rows_as_one(each, sizes) for each in scores]
-    return max(rows for rows, _ in answers), max([sure for rows, sure in answers if rows > MOST_DISPERSED], default=0.0)
+    found, certain = rows_as_one(np.concatenate(scores), sizes, answers)
+    return float(found.max()), float(certain[found > MOST_DISPERSED].max(initial=0.0))
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
