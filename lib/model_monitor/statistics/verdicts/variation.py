@@ -260,9 +260,10 @@ def rows_as_one(
     that is more than by chance. Of each answer.
 
     scores: of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score of
-    each; those up to the next one make it together. Blocks of neighbours are held against others of the same run: what differs
-    from run to run is a change, and no group.
-    Source: D4.16; Kish 1965, "Survey Sampling".
+    each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what differs from
+    run to run, and the largest step within one, is a change and no group.
+    Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
+    difference to the variance".
     """
     kinds = np.maximum(np.diff([*answers, len(scores)]) - 1, 1)
     variance = np.add.reduceat(scores.var(axis=1), answers)
@@ -279,10 +280,14 @@ def rows_as_one(
         ends = np.cumsum(blocks)
         first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
         sums = upto[:, first + block] - upto[:, first]
-        of_runs = np.add.reduceat(sums, ends - blocks, axis=1)
-        squares = np.add.reduceat((sums**2).sum(axis=1) - (of_runs**2 / blocks).sum(axis=1), answers)
-        apart = np.divide(squares, freedom * block * variance, out=np.zeros(len(answers)), where=known)
-        found, certain = np.maximum(found, apart), np.maximum(certain, (apart - 1) / np.sqrt(2 / (freedom * kinds)))
+        steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
+        squares = np.add.reduceat(steps**2, answers, axis=0)
+        total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
+        apart = np.divide(total, 2 * (freedom - 1) * block * variance, out=np.zeros(len(answers)), where=known)
+        found, certain = (
+            np.maximum(found, apart),
+            np.maximum(certain, (apart - 1) / np.sqrt(3 / ((freedom - 1) * kinds))),
+        )
     return found, certain
 
 

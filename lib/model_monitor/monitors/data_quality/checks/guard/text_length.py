@@ -17,7 +17,7 @@ from model_monitor.statistics.states.ends import LONG
 EMPTY_ALIEN = 0.01
 
 
-@GUARDS.register("text_length_check", same_as=("code_length_check",))
+@GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check"))
 def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean length of a text without a domain is the baseline's. Of texts longer than 256 bytes so much is counted.
 
@@ -38,7 +38,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_means(what, _length(old), _length(new))
 
 
-@GUARDS.register("text_letters_check", same_as=("code_length_check", "text_length_check"))
+@GUARDS.register("text_letters_check", same_as=("categorical_values_check", "code_length_check", "text_length_check"))
 def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean share of letters in a free text is the baseline's, and that of digits.
 
@@ -53,7 +53,10 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
     return found and replace(found, p=2 * found.p, grouped_p=2 * found.grouped_p)
 
 
-@GUARDS.register("text_words_check", same_as=("code_length_check", "text_length_check", "text_letters_check"))
+@GUARDS.register(
+    "text_words_check",
+    same_as=("categorical_values_check", "code_length_check", "text_length_check", "text_letters_check"),
+)
 def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean number of words, which blanks part, is the baseline's; of free texts that have some with more than one word.
 
