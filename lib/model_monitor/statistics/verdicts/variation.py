@@ -260,8 +260,8 @@ def rows_as_one(
     that is more than by chance. Of each answer.
 
     scores: of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score of
-    each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what differs from
-    run to run, and the largest step within one, is a change and no group.
+    each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what
+    differs from run to run, and the largest step within one, is a change and no group.
     Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
     difference to the variance".
     """
