@@ -275,7 +275,7 @@ def rows_as_one(
         blocks = sizes // block
         starts, sizes, blocks = starts[blocks > 1], sizes[blocks > 1], blocks[blocks > 1]
         freedom = int((blocks - 1).sum())
-        if freedom < 2:
+        if freedom < 3:
             break
         ends = np.cumsum(blocks)
         first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
@@ -283,7 +283,8 @@ def rows_as_one(
         steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
         squares = np.add.reduceat(steps**2, answers, axis=0)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
-        apart = np.divide(total, 2 * (freedom - 1) * block * variance, out=np.zeros(len(answers)), where=known)
+        left = freedom - 2 * math.log(freedom) + math.log(math.log(freedom))  # of the squares of so many normal variables
+        apart = np.divide(total, 2 * left * block * variance, out=np.zeros(len(answers)), where=known)
         found, certain = (
             np.maximum(found, apart),
             np.maximum(certain, (apart - 1) / np.sqrt(3 / ((freedom - 1) * kinds))),
