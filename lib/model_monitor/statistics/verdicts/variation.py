@@ -283,7 +283,9 @@ def rows_as_one(
         steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
         squares = np.add.reduceat(steps**2, answers, axis=0)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
-        left = freedom - 2 * math.log(freedom) + math.log(math.log(freedom))  # of the squares of so many normal variables
+        left = (
+            freedom - 2 * math.log(freedom) + math.log(math.log(freedom))
+        )  # of the squares of so many normal variables
         apart = np.divide(total, 2 * left * block * variance, out=np.zeros(len(answers)), where=known)
         found, certain = (
             np.maximum(found, apart),
