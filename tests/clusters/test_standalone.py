@@ -101,7 +101,7 @@ def undisturbed(inputs):
         pytest.param(BASELINE, "fold", id="addition of its states", marks=pytest.mark.slow),
         pytest.param(MONITOR, "scan", id="scan of a monitoring run", marks=pytest.mark.slow),
         pytest.param(MONITOR, "fold", id="addition of its states, monitored", marks=pytest.mark.slow),
-        pytest.param(MERGE, "write", id="write of a merge", marks=pytest.mark.slow),
+        pytest.param(MERGE, "write", id="write of a merge"),
         pytest.param(MERGE, "read", id="read of a merge", marks=pytest.mark.slow),
         pytest.param(MERGE, "join", id="join of a merge", marks=pytest.mark.slow),
     ],

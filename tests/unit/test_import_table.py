@@ -96,6 +96,16 @@ def test_what_executors_import_loads_no_spark_session_and_no_pydantic():
     assert printed_by(program) == ""
 
 
+def test_a_merge_needs_nothing_on_executors_but_numpy_pandas_and_pyarrow():
+    program = """
+        import sys
+        import model_monitor.running.merging.captured, model_monitor.running.merging.labels
+        print({"jmespath", "pydantic", "jinja2", "scipy"} & {*sys.modules})
+    """
+
+    assert printed_by(program) == "set()\n"
+
+
 def test_what_executors_import_is_found():
     """One of each: a task that profiles, one that merges, one that reads lines, and a library of theirs."""
     tasks = {"data/profiling/partition", "running/merging/labels", "data/records/decoded_rows", "monitors/predictions"}

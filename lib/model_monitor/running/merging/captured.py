@@ -30,8 +30,6 @@ from model_monitor.data.records.capture_documents import member_of, table_of
 from model_monitor.data.records.decoding import CSV, text_or_none
 from model_monitor.data.records.event_times import microseconds_of
 from model_monitor.data.records.locations import FILE, FILE_KEY, LINE
-from model_monitor.data.records.outcome_records import IDENTITY
-from model_monitor.data.records.outcome_records import Decoder as OutcomeDecoder
 from model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from model_monitor.data.records.windows import parse_time
 from model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
@@ -191,25 +189,6 @@ class CapturedLines:
             pc.if_else(is_refused, None, records.opened),
             pc.replace_with_mask(records.scores, pa.array(mask), scores_of(self.score, data, encodings)),
         )
-
-
-def with_ids(decoder: OutcomeDecoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The outcomes of raw batches with the id of the record that each is of, and its place in it."""
-    for batch in batches:
-        rows, ids = decoder(batch), pa.nulls(batch.num_rows, pa.string())
-        if IDENTITY in batch.schema.names:
-            ids = batch.column(IDENTITY).cast(pa.string())
-        elif LINE in batch.schema.names:
-            ids = CapturedLines()(batch.column(LINE)).keys
-        numbers = np.arange(len(rows.sources))
-        nothing = pa.nulls(len(numbers), schema.field("label").type)
-        columns = [
-            ids.take(pa.array(rows.sources)),
-            numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
-        ]
-        columns += [nothing if each is None else each.cast(nothing.type) for each in (rows.labels, rows.predictions)]
-        columns += [pa.nulls(len(numbers), pa.float64()) if rows.scores is None else rows.scores, rows.reasons]
-        yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=schema)
 
 
 @dataclass(frozen=True, slots=True)

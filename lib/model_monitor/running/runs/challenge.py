@@ -51,7 +51,7 @@ from model_monitor.monitors.model_quality.challenge.page import page_of, sentenc
 from model_monitor.monitors.protocol import violated
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.reports.page.files import Report
-from model_monitor.running.merging.captured import with_ids
+from model_monitor.running.merging.outcome_ids import with_ids
 from model_monitor.running.merging.request import MergeRequest
 from model_monitor.running.merging.run import merge
 from model_monitor.running.merging.sources import hour_of

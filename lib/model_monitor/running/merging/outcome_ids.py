@@ -1,0 +1,33 @@
+"""Outcomes with the ids of the records that they are of. Executors import this module, but none that merges: what reads outcomes
+needs more than numpy, pyarrow and pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.outcome_records import IDENTITY, Decoder
+from model_monitor.running.merging.captured import CapturedLines
+
+
+def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The outcomes of raw batches with the id of the record that each is of, and its place in it."""
+    for batch in batches:
+        rows, ids = decoder(batch), pa.nulls(batch.num_rows, pa.string())
+        if IDENTITY in batch.schema.names:
+            ids = batch.column(IDENTITY).cast(pa.string())
+        elif LINE in batch.schema.names:
+            ids = CapturedLines()(batch.column(LINE)).keys
+        numbers = np.arange(len(rows.sources))
+        nothing = pa.nulls(len(numbers), schema.field("label").type)
+        columns = [
+            ids.take(pa.array(rows.sources)),
+            numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
+        ]
+        columns += [nothing if each is None else each.cast(nothing.type) for each in (rows.labels, rows.predictions)]
+        columns += [pa.nulls(len(numbers), pa.float64()) if rows.scores is None else rows.scores, rows.reasons]
+        yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=schema)
