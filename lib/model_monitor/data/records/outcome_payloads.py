@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
 from model_monitor.data.records import INDEX_NAMES, OUTPUT_INDEXES
 from model_monitor.data.records.csv_rows import Row, cells_of
 from model_monitor.data.records.decoding import (
@@ -215,8 +212,12 @@ def found_at(address: str, document: Any) -> Any:
     if index is not None:
         return _item(document, index)
     path = path_of(address)
+    if path is None:
+        return None
+    from jmespath.exceptions import JMESPathError
+
     try:
-        return None if path is None else path.search(document)
+        return path.search(document)
     except JMESPathError:  # a function that does not take what stands there
         return None
 
@@ -224,6 +225,9 @@ def found_at(address: str, document: Any) -> Any:
 @cache
 def path_of(address: str) -> Any:
     """The compiled JMESPath, None if the address is none."""
+    import jmespath  # an executor whose records have no such path may lack it
+    from jmespath.exceptions import JMESPathError
+
     try:
         return jmespath.compile(address)
     except JMESPathError:

@@ -1,6 +1,4 @@
-"""Outcomes with the ids of the records that they are of. Executors import this module, but none that merges: what reads outcomes
-needs more than numpy, pyarrow and pandas.
-"""
+"""Outcomes with the ids of the records that they are of. Executors import this module, but none that merges."""
 
 from __future__ import annotations
 
