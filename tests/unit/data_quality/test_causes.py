@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import pickle
+import weakref
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -31,7 +34,9 @@ def users(rows, seed):
 
 @pytest.fixture(scope="module")
 def baseline():
-    return run_baseline(users(20_000, seed=1), MONITOR, engine="local")
+    frame = users(20_000, seed=1)  # kept while the baseline is used
+    yield run_baseline(frame, MONITOR, engine="local")
+    del frame
 
 
 def monitored(baseline, data, **monitor):
@@ -106,6 +111,21 @@ def test_without_the_baselines_rows_no_segment_is_named(baseline):
     data.loc[in_business(data), "spend"] *= 100
 
     assert segments(monitored(run_baseline(stream, MONITOR, engine="local"), data)) == {None}
+
+
+def test_a_baseline_keeps_no_frame_alive_and_takes_none_along():
+    frame, data = users(20_000, seed=1), users(5_000, seed=2)
+    made = run_baseline(frame, MONITOR, engine="local")
+    data.loc[in_business(data), "spend"] *= 100
+    assert segments(monitored(made, data)) == {"plan=business"}
+
+    sent = pickle.loads(pickle.dumps(made))
+    kept = weakref.ref(frame)
+    del frame
+    gc.collect()
+    assert kept() is None
+    assert segments(monitored(made, data)) == {None}
+    assert segments(monitored(sent, data)) == {None}
 
 
 def test_a_baseline_on_disk_is_read_again_where_it_lies(baseline, tmp_path):

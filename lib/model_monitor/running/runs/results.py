@@ -69,7 +69,7 @@ class Baseline(AsTables):
     judged : Judged, optional
         What became of a person's own rules. None if there were none.
     source : callable, optional
-        Opens the rows again. None of a stream, which is read once.
+        Opens the rows again, of a frame while somebody keeps it. None of a stream, which is read once, and where it was pickled.
 
     Examples
     --------

@@ -16,6 +16,7 @@ import gc
 import json
 import logging
 import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -133,10 +134,8 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
-    again = partial(read_data, data, dataset_format, window=window, spark=spark, engine=engine)
-    source = (
-        None if isinstance(data, Dataset | Iterator) else again
-    )  # a data set is the caller's, a stream is read once
+    again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
+    source = None if isinstance(data, Dataset | Iterator) else _Source(data, again)  # a data set is the caller's
 
     def profiled(dataset: Dataset) -> Baseline:
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
@@ -267,6 +266,29 @@ def run_monitoring(
         return judged(data, None, None)
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
     return run.on_an_engine(compared, spark, engine)
+
+
+class _Source:
+    """Opens a baseline's rows again, while somebody else keeps them. A baseline that is pickled has none: its rows are personal.
+
+    Raises NoData if the frame is no more.
+    """
+
+    def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
+        self._read = read
+        try:
+            self._data: Callable[[], Data | None] = weakref.ref(data)
+        except TypeError:  # of paths
+            self._data = lambda: data
+
+    def __call__(self) -> Dataset:
+        data = self._data()
+        if data is None:
+            raise NoData("nobody keeps the frame that the baseline was made of")
+        return self._read(data)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
 
 
 YOUNG = 200_000  # objects: a run makes hundreds for each column, which stay, and looking for cycles in them takes a fifth of it
