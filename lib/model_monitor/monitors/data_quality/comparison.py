@@ -190,6 +190,10 @@ class QualityBaseline(StoredBaseline):
         """The same with so small a share of healthy runs that may alarm, if it is larger."""
         if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
+        return self.of_budget(share)
+
+    def of_budget(self, share: float) -> QualityBaseline:
+        """The same with this share of healthy runs that may alarm."""
         config = self.constraints.monitoring_config or MonitoringConfig()
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))

@@ -1,8 +1,8 @@
 """Looks at a window that is not over: what came since the look before is scanned, and its states are added to that one's.
 
 All looks of a window share a part of its budget of false alarms equally, whatever they find; the rest is the whole window's. So
-no window has more of them than one that is looked at once. Source: Dunn 1961, "Multiple comparisons
-among means".
+no window has more of them than one that is looked at once. Source:
+Dunn 1961, "Multiple comparisons among means".
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.run_description import RunDescription, moment, time_of
 from model_monitor.errors import BadConfiguration, BadState, NoData
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
@@ -58,9 +57,7 @@ def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseli
     if config.look_every is None or window is None or not isinstance(known, QualityBaseline):
         return known
     share = share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
-    budget = known.constraints.monitoring.false_alarm_budget * share
-    own = (known.constraints.monitoring_config or MonitoringConfig()).model_copy(update={"false_alarm_budget": budget})
-    return replace(known, constraints=known.constraints.model_copy(update={"monitoring_config": own}))
+    return known.of_budget(known.constraints.monitoring.false_alarm_budget * share)
 
 
 def look(job: Job, monitor: Monitor) -> tuple[str, int]:
