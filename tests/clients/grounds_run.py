@@ -26,7 +26,14 @@ Over = Callable[..., Any]
 
 
 def frames(of: Callable[[Any], Any]) -> Over:
-    return lambda run, frame, *more: run(of(frame), *more)
+    """Runs on frames that somebody keeps, as the README's example does."""
+    kept = []
+
+    def over(run: Callable[..., Any], frame: Any, *more: Any) -> Any:
+        kept.append(of(frame))
+        return run(kept[-1], *more)
+
+    return over
 
 
 def as_duckdb(orders: Any) -> Any:
@@ -44,7 +51,7 @@ def as_polars(orders: Any) -> Any:
 def as_arrow(orders: Any) -> Any:
     import pyarrow
 
-    return pyarrow.Table.from_pandas(orders, preserve_index=False).to_reader()
+    return pyarrow.Table.from_pandas(orders, preserve_index=False)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -276,10 +276,13 @@ class _Source:
 
     def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
         self._read = read
-        try:
-            self._data: Callable[[], Data | None] = weakref.ref(data)
-        except TypeError:  # of paths
-            self._data = lambda: data
+        has_rows = hasattr(data, "__len__") and not isinstance(
+            data, str | list | tuple
+        )  # a frame of Spark has none of its own
+        self._data: Callable[[], Data | None] = lambda: data
+        if has_rows:
+            with suppress(TypeError):
+                self._data = weakref.ref(data)
 
     def __call__(self) -> Dataset:
         data = self._data()
