@@ -314,7 +314,6 @@ class RowRunsGatherer:
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._column = column
-        self._accept_exponents = plan.accept_exponents
         self._time, self._fewest = plan.time_column, plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
@@ -355,15 +354,12 @@ class RowRunsGatherer:
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
         ends = [0, *np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1)).tolist()]
-        if self._column.is_text and not self._column.hashed_by_spark:
+        if self._column.is_text:
             of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
-            numbers, hashes = block.found[self._column.position].at(of_present)
+            numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
         else:
             present = cells.take(pa.array(places)).drop_null()
-            if self._column.is_text:  # whose gatherer has the hashes of Spark
-                numbers, hashes = parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
-            else:
-                numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
+            numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         is_number = ~np.isnan(numbers)
         kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
         there = is_present[places]
