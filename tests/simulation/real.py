@@ -35,7 +35,7 @@ SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: processes whose parent is killed becom
 MOMENT = 0.1
 
 
-class Noted(list):  # type: ignore[type-arg]
+class Noted(list):
     """What all processes append, in a file; the first of them reads it."""
 
     def __init__(self, file: Path) -> None:
@@ -91,30 +91,31 @@ class RealWorld(World):
         self.notes.mkdir(exist_ok=True)
         for file in self.notes.iterdir():
             file.unlink()
-        self.told = Noted(self.notes / "told")
-        self.commands, self.said = Noted(self.notes / "commands"), Noted(self.notes / "said")
-        self.defects, self._strikes = Noted(self.notes / "defects"), Noted(self.notes / "strikes")
+        noted = [Noted(self.notes / name) for name in ("told", "commands", "said", "defects", "strikes")]
+        self.told, self.commands, self.said, self.defects, self._strikes = self._noted = noted
         self._read = 0
 
     def start(
         self, host: Host, job: Callable[[], object], faults: dict[int, Fault] | None = None
     ) -> Any:  # as World's, but of another class
-        process = RealProcess(host, 0, self.current, dict(faults or {}))  # type: ignore[arg-type]
+        process = RealProcess(host, 0, self.current, dict(faults or {}))
         process.number = os.fork()
         if not process.number:
             self._be(process, job)
-        self.processes[process.number] = process  # type: ignore[assignment]
+        self.processes[process.number] = process
         return process
 
     def _be(self, process: RealProcess, job: Callable[[], object]) -> None:
         """Do a job as a process that was forked, and end."""
-        os.closerange(3, 1024)  # a schedule's lock is its run-due's alone
-        process.number, self.current = os.getpid(), process  # type: ignore[assignment]
+        for each in Path("/proc/self/fd").iterdir():
+            if os.path.lexists(each) and os.readlink(each).endswith(".lock"):
+                os.close(int(each.name))  # a schedule's lock is its run-due's alone
+        process.number, self.current = os.getpid(), process
         self._merged.clear()
         sys.stderr = (self.notes / "log").open("a", buffering=1)
         status = DEFECT
         try:
-            status = int(job() or 0)  # type: ignore[call-overload]
+            status = int(job() or 0)
         except MonitorError as error:
             self.said.append(str(error))
             status = error.exit_status
@@ -138,10 +139,10 @@ class RealWorld(World):
                 self.processes[number].is_over, self.processes[number].status = True, None if code == -9 else code
         for aside in Path(f"{self.folder}-unlisted").rglob("*.jsonl"):
             aside.replace(Path(self.folder, aside.relative_to(f"{self.folder}-unlisted")))
-        for noted in (self.told, self.commands, self.said, self.defects, self._strikes):
-            noted.read()  # type: ignore[attr-defined]
+        for noted in self._noted:
+            noted.read()
         for number, name, where in self._strikes[self._read :]:
-            of_who = self.processes.setdefault(number, RealProcess(self.hosts[0], number, is_over=True))  # type: ignore[arg-type]
+            of_who = self.processes.setdefault(number, RealProcess(self.hosts[0], number, is_over=True))
             of_who.struck.append((Fault[name], where))
         self._read = len(self._strikes)
         if (log := self.notes / "log").exists():
