@@ -6,7 +6,6 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -345,7 +344,12 @@ class RowRunsGatherer:
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(self._runs)))
+        yield RowRuns(
+            tuple(
+                Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present)
+                for rank, run in enumerate(self._runs)
+            )
+        )
 
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
