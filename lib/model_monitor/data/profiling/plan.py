@@ -127,6 +127,8 @@ class ScanPlan:
     @property
     def time_column(self) -> ColumnPlan | None:
         """The column that orders the rows for their runs."""
+        if self.time_position is None:  # each column asks
+            return None
         return next((column for column in self.columns if column.position == self.time_position), None)
 
     def without_rows(self) -> ScanPlan:
