@@ -14,8 +14,8 @@ from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
-import numpy as np
-from attributions import SHAP_ENVIRONMENT, SHAP_SCRIPT, model_of, models
+from attributions import OF_SHAP, SHAP_ENVIRONMENT, TREE_ROWS, models, tree_explainer
+from attributions import of_trees as of_sums
 from data_sets import mixed_csv, mixed_parquet, texts_csv, texts_parquet
 from engines import OF_DUCKDB, OF_DUCKDB_ELSE, SCRIPT, dataframes_python, profile_locally
 from profile_captures import INPUTS, baseline_table, captures
@@ -27,8 +27,7 @@ from merge import OF_DUCKDB as MERGE_OF_DUCKDB
 from merge import captures as merged_captures
 from merge import labels, locally
 
-ROUNDS, ROWS, CAPTURES, MERGED, EXPLAINED = 3, 1_000_000, 100_000, 500_000, 2_000
-OF_SHAP = 1.2
+ROUNDS, ROWS, CAPTURES, MERGED = 3, 1_000_000, 100_000, 500_000
 
 
 def show(
@@ -88,22 +87,14 @@ def of_trees() -> None:
     if not peer.is_file():
         print("without shap: README.md says how to make its environment")
         return
-    folder = models()
-    rows = np.load(folder / "rows.npy")
-    exactly = model_of(folder, "xgboost").exactly(rows[:1], with_logit=True)
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    words = [str(peer), str(SHAP_SCRIPT), str(folder), "xgboost", "0", str(EXPLAINED)]
-
-    def ours() -> None:
-        exactly(rows[1 : EXPLAINED + 1])
-
-    show(
-        f"log-odds of 100 trees, {EXPLAINED:,} rows",
-        "shap 0.51, TreeExplainer",
-        OF_SHAP,
-        ours,
-        partial(own_process, words, environment),
-    )
+    for baselines, rows in TREE_ROWS.items():
+        show(
+            f"sums of 100 trees, {rows:,} rows beside {baselines}",
+            "shap 0.51, TreeExplainer",
+            OF_SHAP,
+            of_sums(models(), baselines, rows),
+            tree_explainer(peer, models(), baselines, rows),
+        )
 
 
 def main() -> None:
