@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import (
+    ELEMENTS,
     NAN_ELEMENTS,
     NORM,
     NULL_ELEMENTS,
@@ -263,10 +264,12 @@ class RowRepeatsGatherer:
 
 
 class VectorGatherer:
-    """Lengths, missing elements and the moments of the norms of a column of arrays or vectors."""
+    """Lengths, missing elements, the moments of the norms and of the components of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan) -> None:
-        self._column = column
+        from model_monitor.statistics.states.vectors import VectorMomentsBuilder
+
+        self._column, self._components = column, VectorMomentsBuilder()
         self._counts = VectorCounts()
         self._norms = MomentsBuilder()
 
@@ -280,11 +283,14 @@ class VectorGatherer:
         )
         norms = block.counts(NORM, self._column)
         self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
+        elements = block.counts(ELEMENTS, self._column).flatten()
+        self._components.update(elements.to_numpy(zero_copy_only=False), lengths.drop_null().to_numpy())
 
     def states(self) -> Iterator[State]:
         yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
         yield self._counts
         yield self._norms.state()
+        yield self._components.state()
 
 
 class PresenceGatherer:

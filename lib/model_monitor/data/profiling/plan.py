@@ -27,6 +27,7 @@ LIST = "list_of_{}"
 NULL_ELEMENTS = "n"
 NAN_ELEMENTS = "a"
 NORM = "s"
+ELEMENTS = "e"
 PREDICATE = "p"
 WHOLE = "t"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
