@@ -47,6 +47,9 @@ from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns
 
 MOST_TEXTS = 2048  # of a block that are looked into one by one
 
+LOOKED_AT = 2**13
+"""Texts at the beginning of a block that tell whether sorting out all of them is worth it."""
+
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
 
@@ -137,7 +140,7 @@ class TextGatherer:
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
         self._lengths, self._shapes, self._repeats = TextLengths(), TextShapes(), RepeatsBuilder()
-        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
         self._moments, self._ends = MomentsBuilder(), Ends()
@@ -148,9 +151,11 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
+        known = self._looked_ahead(present)
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
-            hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            by_spark = self._column.hashed_by_spark
+            hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
             found, counts = Texts(present, None, self._kinds, numbers, hashes), None
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
@@ -178,6 +183,26 @@ class TextGatherer:
                 builder.update(finite)
         self._distinct.update(hashes)
 
+    def _looked_ahead(self, present: pa.Array) -> Hashes | None:
+        """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
+        nor if they all differ. Their hashes, if that is how it was told.
+        """
+        if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
+            return None
+        different = len(present.slice(0, LOOKED_AT).unique())
+        if different <= max(self._limit, LOOKED_AT // 2):
+            return None
+        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+            self._frequencies.give_up()
+        elif different == LOOKED_AT:
+            ordered = np.sort(hashes := hashes_of(present))
+            self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
+            return hashes if self._mostly_different else None
+        return None
+
+    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+        return classify(texts, accept_exponents=self._accept_exponents)
+
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
         """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
         clocks go back."""
@@ -196,7 +221,7 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = self._kinds = classify(texts, accept_exponents=self._accept_exponents)
+        kinds = self._kinds = self._classified(texts)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
@@ -219,6 +244,8 @@ def _shapes_of(found: Texts, counts: NDArray[np.int64] | None) -> TextShapes:
     absent.
     """
     wanted = found.kinds == DataType.TEXT
+    if not wanted.any():
+        return TextShapes()
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
         wanted &= (found.hashes & np.uint64(3)) == 0
     texts = found.dictionary.filter(pa.array(wanted))
