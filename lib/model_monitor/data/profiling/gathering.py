@@ -402,7 +402,9 @@ class RowRunsGatherer:
         there = is_present[places]
         if hashes is None:
             there[there] = is_number
-        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
+        of_runs = there.reshape(-1, rows)
+        are_whole = of_runs.all(axis=1).tolist()
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
