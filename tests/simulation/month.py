@@ -273,6 +273,7 @@ def play(month: Month, world: World, faults: Faults, look: Callable[[], object])
             planned = {driver: {} for driver in planned}
             if done:
                 break
+            assert len(world.struck) > before or world.is_anyone_at_work(), f"{step.name} of {step.at} fails in peace"
             if step.name == "run-due" and world.random.random() < 0.5:
                 unsettled.append(step)  # cron calls again in an hour
                 break

@@ -91,8 +91,9 @@ def run_due_of(schedule: str, at: datetime, world: World) -> int:
         theirs = {call - OWN_CALLS: fault for call, fault in process.faults.items() if call > OWN_CALLS}
         theirs |= {call: fault for call, fault in process.faults.items() if call == OF_SINK}
         child = world.start(process.host, partial(JOBS[job], flags), theirs)
-        note(process_id=child.number)
-        return process.wait_for(child)
+        with world.alone_at(f"the runs of {schedule}"):
+            note(process_id=child.number)
+            return process.wait_for(child)
 
     request = Request((Path(world.folder, f"{schedule}.schedule.json"),), retry_failed=True)
     return run_due(request, io.StringIO(), launch=launch, now=lambda: at, environment=Environment({}))

@@ -189,6 +189,7 @@ class World:
         self.struck: list[tuple[object, ...]] = []
         self.said: list[str] = []
         self.defects: list[str] = []
+        self.at_work: dict[str, Process] = {}
         self._is_striking = False
         self._written: dict[str, Process] = {}
         self._merged: set[str] = set()
@@ -224,6 +225,10 @@ class World:
             self._go_on(due)
         self.clock = max(self.clock, until)
 
+    def is_anyone_at_work(self) -> bool:
+        """Whether somebody goes on without whoever started it."""
+        return any(not each.is_gone for each in self.processes.values())
+
     def _alive(self) -> list[Process]:
         return [each for each in self.processes.values() if not each.is_over and each.wakes_at < math.inf]
 
@@ -238,6 +243,19 @@ class World:
     def run_all(self) -> None:
         """The same until nobody is left."""
         self.run(*self.processes.values())
+
+    @contextmanager
+    def alone_at(self, what: str) -> Iterator[None]:
+        """A defect if another process is at the same thing."""
+        process = self.current
+        assert process is not None
+        if what in self.at_work and not self.at_work[what].is_gone:
+            self.defect(f"two processes are at {what} at once")
+        self.at_work[what] = process
+        try:
+            yield
+        finally:
+            self.at_work.pop(what, None)
 
     def tell(self, what: tuple[str, ...]) -> None:
         """What a sink does."""
