@@ -11,7 +11,6 @@ import numpy as np
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
-from model_monitor.monitors.predictors.xgboost import sum_of_booster
 
 SKOPS, PICKLES = (".skops",), (".pkl", ".pickle", ".joblib")
 
@@ -64,6 +63,8 @@ def of_sklearn(model: Model) -> Predict:
 def _sum_of(estimator: Any) -> Sum | None:
     """The weights of a linear model, or the leaves of trees; log-odds are the sum of two classes' alone."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
+        from model_monitor.monitors.predictors.xgboost import sum_of_booster
+
         booster = estimator.get_booster()
         best = booster.attr("best_iteration")  # which it answers up to, if it was stopped early
         return sum_of_booster(booster if best is None else booster[: int(best) + 1])
