@@ -30,7 +30,16 @@ SCRIPTS = [
         "commands.py",
         "start_up.py",
     ),
-    *("false_alarms.py", "dag_import.py", "long_lines.py", "limits.py", "cores.py", "scale.py", "s3_beside_disk.py"),
+    *(
+        "false_alarms.py",
+        "dag_import.py",
+        "long_lines.py",
+        "limits.py",
+        "cores.py",
+        "scale.py",
+        "sizes.py",
+        "s3_beside_disk.py",
+    ),
 ]
 
 

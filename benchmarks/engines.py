@@ -130,7 +130,7 @@ def compare_many_rows(what: str, folder: Path, of_duckdb: float, of_polars: floa
     for name, peer, at_most in (
         ("duckdb", "DuckDB 2.0's SUMMARIZE", of_duckdb),
         ("polars", "polars 2.1's describe", of_polars),
-        ("pandas", "pandas 3.0's describe, nunique", None),
+        ("pandas", "pandas 3.1's describe, nunique", None),
     ):
         run = partial(own_process, [str(python), str(SCRIPT), name, str(folder)])
         if python is not None:

@@ -5,7 +5,6 @@ python benchmarks/marks.py
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
+import columns
 from attributions import OF_SHAP, SHAP_ENVIRONMENT, TREE_ROWS, models, tree_explainer
 from attributions import of_trees as of_sums
 from data_sets import mixed_csv, mixed_parquet, texts_csv, texts_parquet
@@ -105,8 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
         of_captures(Path(name))
     of_trees()
-    if importlib.util.find_spec("columns"):  # columns, frames and the command's start
-        importlib.import_module("columns").main()
+    columns.main()  # and frames, and the command's start
 
 
 if __name__ == "__main__":

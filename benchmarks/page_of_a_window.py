@@ -24,7 +24,7 @@ from performance import note
 from side_by_side import QUICK_SHARE, quick_asked
 
 HERE = Path(__file__).parent
-PEERS = {"Evidently 0.7.23": ("evidently", "evidently_page.py"), "ydata-profiling": ("ydata", "ydata_page.py")}
+PEERS = {"Evidently 0.7.23": ("evidently", "evidently_page.py"), "ydata-profiling 4.18.4": ("ydata", "ydata_page.py")}
 """Their environments and scripts."""
 
 ROWS, FEATURES, ROUNDS = 100_000, 20, 3
@@ -87,15 +87,15 @@ def main() -> int:
             for maker, command in makers.items():
                 took[maker].append(core_seconds([*command, *files, f"{name}/{maker}.html"]))
         print(f"{rows:,} rows of {FEATURES} features on each side\n")
-        print("|                   |      bytes | core s | features to read without scripts |")
-        print("| ----------------- | ---------: | -----: | -------------------------------: |")
+        print("|                        |      bytes | core s | features to read without scripts |")
+        print("| ---------------------- | ---------: | -----: | -------------------------------: |")
         median = {maker: statistics.median(seconds) for maker, seconds in took.items()}
         for peer in set(makers) - {"ours"}:
             note(f"{rows:,} rows of {FEATURES} features beside as many, a page", peer, median["ours"], median[peer])
         for maker in took:
             page = Path(name, f"{maker}.html")
             left = features_without_scripts(page)
-            print(f"| {maker:17} | {page.stat().st_size:10,} | {median[maker]:6.2f} | {left:32} |")
+            print(f"| {maker:22} | {page.stat().st_size:10,} | {median[maker]:6.2f} | {left:32} |")
     return 0
 
 
