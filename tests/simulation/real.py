@@ -85,6 +85,8 @@ class RealProcess:
 class RealWorld(World):
     """As the other one, but for processes and time."""
 
+    is_real = True
+
     def __init__(self, folder: Path, began: datetime, random: Random) -> None:
         super().__init__(folder, began, random)
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
