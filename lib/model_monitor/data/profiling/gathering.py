@@ -6,7 +6,6 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import count, repeat
 from typing import Protocol
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import (
+    ELEMENTS,
     NAN_ELEMENTS,
     NORM,
     NULL_ELEMENTS,
@@ -47,6 +47,9 @@ from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mi
 from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
 
 MOST_TEXTS = 2048  # of a block that are looked into one by one
+
+LOOKED_AT = 2**13
+"""Texts at the beginning of a block that tell whether sorting out all of them is worth it."""
 
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
@@ -138,7 +141,7 @@ class TextGatherer:
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
         self._lengths, self._shapes, self._repeats = TextLengths(), TextShapes(), RepeatsBuilder()
-        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
         self._moments, self._ends = MomentsBuilder(), Ends()
@@ -149,9 +152,11 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
+        known = self._looked_ahead(present)
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
-            hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            by_spark = self._column.hashed_by_spark
+            hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
             found, counts = Texts(present, None, self._kinds, numbers, hashes), None
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
@@ -179,6 +184,26 @@ class TextGatherer:
                 builder.update(finite)
         self._distinct.update(hashes)
 
+    def _looked_ahead(self, present: pa.Array) -> Hashes | None:
+        """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
+        nor if they all differ. Their hashes, if that is how it was told.
+        """
+        if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
+            return None
+        different = len(present.slice(0, LOOKED_AT).unique())
+        if different <= max(self._limit, LOOKED_AT // 2):
+            return None
+        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+            self._frequencies.give_up()
+        elif different == LOOKED_AT:
+            ordered = np.sort(hashes := hashes_of(present))
+            self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
+            return hashes if self._mostly_different else None
+        return None
+
+    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+        return classify(texts, accept_exponents=self._accept_exponents)
+
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
         """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
         clocks go back."""
@@ -197,7 +222,7 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = self._kinds = classify(texts, accept_exponents=self._accept_exponents)
+        kinds = self._kinds = self._classified(texts)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
@@ -220,6 +245,8 @@ def _shapes_of(found: Texts, counts: NDArray[np.int64] | None) -> TextShapes:
     absent.
     """
     wanted = found.kinds == DataType.TEXT
+    if not wanted.any():
+        return TextShapes()
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
         wanted &= (found.hashes & np.uint64(3)) == 0
     texts = found.dictionary.filter(pa.array(wanted))
@@ -265,10 +292,12 @@ class RowRepeatsGatherer:
 
 
 class VectorGatherer:
-    """Lengths, missing elements and the moments of the norms of a column of arrays or vectors."""
+    """Lengths, missing elements, the moments of the norms and of the components of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan) -> None:
-        self._column = column
+        from model_monitor.statistics.states.vectors import VectorMomentsBuilder
+
+        self._column, self._components = column, VectorMomentsBuilder()
         self._counts = VectorCounts()
         self._norms = MomentsBuilder()
 
@@ -282,11 +311,14 @@ class VectorGatherer:
         )
         norms = block.counts(NORM, self._column)
         self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
+        elements = block.counts(ELEMENTS, self._column).flatten()
+        self._components.update(elements.to_numpy(zero_copy_only=False), lengths.drop_null().to_numpy())
 
     def states(self) -> Iterator[State]:
         yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
         yield self._counts
         yield self._norms.state()
+        yield self._components.state()
 
 
 class PresenceGatherer:
@@ -350,7 +382,12 @@ class RowRunsGatherer:
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(self._runs)))
+        yield RowRuns(
+            tuple(
+                Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present)
+                for rank, run in enumerate(self._runs)
+            )
+        )
 
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
@@ -370,7 +407,9 @@ class RowRunsGatherer:
         there = is_present[places]
         if hashes is None:
             there[there] = is_number
-        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
+        of_runs = there.reshape(-1, rows)
+        are_whole = of_runs.all(axis=1).tolist()
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))

@@ -27,6 +27,7 @@ LIST = "list_of_{}"
 NULL_ELEMENTS = "n"
 NAN_ELEMENTS = "a"
 NORM = "s"
+ELEMENTS = "e"
 PREDICATE = "p"
 WHOLE = "t"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
@@ -127,6 +128,8 @@ class ScanPlan:
     @property
     def time_column(self) -> ColumnPlan | None:
         """The column that orders the rows for their runs."""
+        if self.time_position is None:  # each column asks
+            return None
         return next((column for column in self.columns if column.position == self.time_position), None)
 
     def without_rows(self) -> ScanPlan:

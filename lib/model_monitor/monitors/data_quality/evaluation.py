@@ -286,13 +286,13 @@ def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[Check
     season, lasts = feature.season, feature.calibration is not None and bool(feature.calibration.lasting)
     if season is not None and DRIFT_CHECK in findings:
         from model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
-        from model_monitor.monitors.data_quality.clock import beside_the_clock, excused, is_usual
+        from model_monitor.monitors.data_quality.clock import TOLD, beside_the_clock, excused, is_usual
 
         usual, beside = is_usual(beside), beside_the_clock(beside, season)
         if usual:
             findings = excused(findings, feature, season)
         elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
-            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR)
+            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR, TOLD)
     if DRIFT_CHECK in findings:
         if lasts:
             from model_monitor.monitors.data_quality.lasting import with_lasting
