@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from performance import note
 
 from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 
@@ -164,7 +165,7 @@ def main() -> None:
     print(f"| {'-' * 44} | ----: | -----: | {'-' * 5} | ------- |")
     for work, measured, limit, unit in WORK:
         ours = measured()
-        verdict = "reached" if ours <= limit else "missed"
+        verdict = note(work, "", ours, at_most=limit, unit=unit)
         print(f"| {work:44} | {limit:5g} | {ours:6.2f} | {unit:5} | {verdict:7} |", flush=True)
 
 

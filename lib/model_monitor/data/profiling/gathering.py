@@ -6,7 +6,6 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +50,9 @@ from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns
 SIGNS = ".,;:!?()[]\"'"  # around words
 
 MOST_TEXTS = 2048  # of a block that are looked into one by one
+
+LOOKED_AT = 2**13
+"""Texts at the beginning of a block that tell whether sorting out all of them is worth it."""
 
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
@@ -142,7 +144,7 @@ class TextGatherer:
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
         self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
-        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
         self._moments, self._ends = MomentsBuilder(), Ends()
@@ -153,9 +155,11 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
+        known = self._looked_ahead(present)
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
-            hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            by_spark = self._column.hashed_by_spark
+            hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
             found, counts = Texts(present, None, self._kinds, numbers, hashes), None
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
@@ -172,10 +176,12 @@ class TextGatherer:
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         block.found[self._column.position] = found
-        if self._column.column_type is ColumnType.TEXT:
+        if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
             texts, are_long, often = _looked_into(found, counts)
             self._shapes += TextShapes.of(texts, are_long, often)
-            self._words = self._words.and_of(*_words_of(texts.filter(pa.array(~are_long)), often[~are_long]))
+            blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False) & ~are_long
+            if blank.any():
+                self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -184,6 +190,26 @@ class TextGatherer:
             for builder in self._of_finite:
                 builder.update(finite)
         self._distinct.update(hashes)
+
+    def _looked_ahead(self, present: pa.Array) -> Hashes | None:
+        """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
+        nor if they all differ. Their hashes, if that is how it was told.
+        """
+        if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
+            return None
+        different = len(present.slice(0, LOOKED_AT).unique())
+        if different <= max(self._limit, LOOKED_AT // 2):
+            return None
+        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+            self._frequencies.give_up()
+        elif different == LOOKED_AT:
+            ordered = np.sort(hashes := hashes_of(present))
+            self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
+            return hashes if self._mostly_different else None
+        return None
+
+    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+        return classify(texts, accept_exponents=self._accept_exponents)
 
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
         """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
@@ -203,7 +229,7 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = self._kinds = classify(texts, accept_exponents=self._accept_exponents)
+        kinds = self._kinds = self._classified(texts)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
@@ -338,7 +364,6 @@ class RowRunsGatherer:
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._column = column
-        self._accept_exponents = plan.accept_exponents
         self._time, self._fewest = plan.time_column, plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
@@ -370,7 +395,12 @@ class RowRunsGatherer:
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(self._runs)))
+        yield RowRuns(
+            tuple(
+                Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present)
+                for rank, run in enumerate(self._runs)
+            )
+        )
 
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
@@ -379,21 +409,20 @@ class RowRunsGatherer:
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
         ends = [0, *np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1)).tolist()]
-        if self._column.is_text and not self._column.hashed_by_spark:
+        if self._column.is_text:
             of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
-            numbers, hashes = block.found[self._column.position].at(of_present)
+            numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
         else:
             present = cells.take(pa.array(places)).drop_null()
-            if self._column.is_text:  # whose gatherer has the hashes of Spark
-                numbers, hashes = parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
-            else:
-                numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
+            numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         is_number = ~np.isnan(numbers)
         kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
         there = is_present[places]
         if hashes is None:
             there[there] = is_number
-        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
+        of_runs = there.reshape(-1, rows)
+        are_whole = of_runs.all(axis=1).tolist()
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))

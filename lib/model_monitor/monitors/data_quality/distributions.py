@@ -35,7 +35,6 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.verdicts.variation import (
-    CERTAIN,
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
@@ -43,8 +42,9 @@ from model_monitor.statistics.verdicts.variation import (
     OnDemand,
     Raw,
     Windows,
+    belong_together,
     between_share,
-    likeness,
+    likenesses,
     of_categories,
     of_missing,
     of_numbers,
@@ -356,14 +356,15 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
 
     Where rows of one feature belong together for certain, those of the others may, too.
     """
-    found: dict[str, float] = {}
-    certain = 0.0
-    for feature, kept in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
-        if len(values) >= 2 * FEWEST_ROWS:
-            found[feature.name], sure = likeness(values, sizes, are_numbers=feature.is_numeric)
-            certain = max(certain, sure)
-    if certain < CERTAIN:
+    kept = {
+        feature.name: values_of(own.runs, numeric=feature.is_numeric)
+        for feature, own in zip(profile.features, runs, strict=False)
+    }
+    of_numbers = {feature.name: feature.is_numeric for feature in profile.features}
+    columns = {name: (*own, of_numbers[name]) for name, own in kept.items() if len(own[0]) >= 2 * FEWEST_ROWS}
+    likeness = dict(zip(columns, likenesses([*columns.values()]), strict=True))
+    found = {name: rows for name, (rows, _) in likeness.items()}
+    if not belong_together([certain for _, certain in likeness.values()]):
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
     usual = float(np.median(grouped or [1.0]))  # the same rows belong together in all

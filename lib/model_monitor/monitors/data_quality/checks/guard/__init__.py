@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -99,12 +100,11 @@ class Evidence:
         level, tests = calibration.share_of(family)
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
-        finding = Finding(
-            CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.what, p=min(p, 1.0)
-        )
+        found = None
         if self.share is not None:
             found = fewest_of_share(*self.share, self.n, self.m, level / tests, counts_as_is=counts_as_is)
-            finding = replace(finding, fewest=found)
+        known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
+        finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
