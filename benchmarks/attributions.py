@@ -3,14 +3,15 @@
 python benchmarks/attributions.py [--quick]
 
 14 features that all differ from one baseline row, one core: a logistic model, and XGBoost with 100 trees of depth 6, at 100 and
-at 2,076 coalitions; then the log-odds of these trees without coalitions. shap explains row by row; it gets a few rows, and
-its time for each row is what counts.
+at 2,076 coalitions; then the sums of these trees without coalitions, beside one baseline row and beside 100. shap's
+KernelExplainer explains row by row; it gets a few rows, and its time for each row is what counts.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked
 
 from model_monitor.monitors.explainability.kernel import Kernel
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.loading import Caller
+from model_monitor.monitors.predictors.loading import Caller, loaded
 
 FEATURES, TREES, DEPTH = 14, 100, 6
 NAMES = tuple(f"f{place}" for place in range(FEATURES))
@@ -34,6 +35,12 @@ PEER_ROWS = {100: 100, 2076: 20}
 FASTER_THAN_SHAP = {("xgboost", 100): 20, ("xgboost", 2076): 10, ("logistic", 100): 100, ("logistic", 2076): 100}
 OF_THE_MODEL = 0.75
 """Share of the rows that XGBoost answers on its own in the same time."""
+
+OF_SHAP = 1.2
+"""Core seconds at most, as a share of TreeExplainer's."""
+
+TREE_ROWS = {1: 10_000, 100: 1_000}
+"""Explained without coalitions, by the number of baseline rows."""
 
 SHAP_VARIABLE = "MODEL_MONITOR_SHAP_PYTHON"
 SHAP_ENVIRONMENT = Path(__file__).parent.parent / ".venv-shap"
@@ -104,25 +111,39 @@ def main() -> None:
             peers.append(Contestant(name, partial(shap, python, folder, flavour, samples, rows), faster))
         race([us, *peers])
         report(f"{flavour}, {samples:,} coalitions, {rows:,} rows x {FEATURES} features", us, peers)
-    without_coalitions(folder, data[:1], data[1 : ROWS[2076] // (QUICK_SHARE if quick else 1) + 1])
+    for baselines, rows in TREE_ROWS.items():
+        without_coalitions(folder, python if python.is_file() else None, baselines, rows)
 
 
-def without_coalitions(folder: Path, baseline: Any, rows: Any) -> None:
-    """The log-odds of trees, which add up, beside coalitions of the same."""
-    model = model_of(folder, "xgboost")
-    exactly = model.exactly(baseline, with_logit=True)
-    kernel = Kernel(model, baseline, 2076, with_logit=True)
+def of_trees(folder: Path, baselines: int, rows: int) -> Callable[[], None]:
+    """What explains rows by the sums of trees beside so many baseline rows, from its tables on."""
+    data, model = np.load(folder / "rows.npy"), model_of(folder, "xgboost")
+    leaves = loaded(model.model).sum.parts  # type: ignore[attr-defined]
 
-    def ours() -> None:
-        exactly(rows)
+    def explain() -> None:
+        leaves.beside(data[:baselines])(data[baselines : baselines + rows])
 
-    def coalitions() -> None:
-        kernel.explained(rows)
+    explain()
+    return explain
 
-    us = Contestant("ours: log-odds of every row, exact", ours)
-    peers = [Contestant("(c) 2,076 coalitions of each row", coalitions, 4)]
-    race([us, *peers])
-    report(f"xgboost, log-odds, {len(rows):,} rows x {FEATURES} features", us, peers)
+
+def tree_explainer(python: Path, folder: Path, baselines: int, rows: int) -> Callable[[], Took]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    words = [str(python), str(SHAP_SCRIPT), str(folder), "xgboost", "0", str(rows), str(baselines)]
+    return partial(own_process, words, environment)
+
+
+def without_coalitions(folder: Path, python: Path | None, baselines: int, rows: int) -> None:
+    if python is None:
+        return
+    us = Contestant("ours: sums of trees, exact", of_trees(folder, baselines, rows))
+    peer = Contestant(
+        "(c) shap 0.51's TreeExplainer, interventional",
+        tree_explainer(python, folder, baselines, rows),
+        at_most=OF_SHAP,
+    )
+    race([us, peer])
+    report(f"xgboost, sums of trees, {rows:,} rows x {FEATURES} features beside {baselines}", us, [peer])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """shap's KernelExplainer on the first rows of a file, timed. Runs in an environment of its own, which needs nothing of ours.
 
-With 0 SAMPLES it is the TreeExplainer: interventional, of the log-odds.
+With 0 SAMPLES it is the TreeExplainer: interventional, of the log-odds, beside so many BASELINE rows.
 
-python kernel_explainer.py FOLDER MODEL SAMPLES ROWS     prints the seconds on the clock and those of processor cores
+python kernel_explainer.py FOLDER MODEL SAMPLES ROWS [BASELINE]     prints the seconds on the clock and those of processor cores
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import xgboost
 from processor_time import ProcessorTime
 
 
-def main(folder: str, model: str, samples: str, rows: str) -> None:
+def main(folder: str, model: str, samples: str, rows: str, baseline: str = "1") -> None:
     data = np.load(Path(folder) / "rows.npy")
     if model == "xgboost":
         booster = xgboost.Booster(model_file=Path(folder) / "model.ubj")
@@ -33,7 +33,7 @@ def main(folder: str, model: str, samples: str, rows: str) -> None:
         explainer = shap.KernelExplainer(predict, data[:1])
         options = {"nsamples": int(samples), "l1_reg": 0, "silent": True}
     else:
-        explainer = shap.TreeExplainer(booster, data[:1], feature_perturbation="interventional")
+        explainer = shap.TreeExplainer(booster, data[: int(baseline)], feature_perturbation="interventional")
         options = {}
     explainer.shap_values(data[1:3], **options)
     processor_time = ProcessorTime()

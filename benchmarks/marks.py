@@ -5,7 +5,6 @@ python benchmarks/marks.py
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,10 +13,12 @@ from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
-import numpy as np
-from attributions import SHAP_ENVIRONMENT, SHAP_SCRIPT, model_of, models
+import columns
+from attributions import OF_SHAP, SHAP_ENVIRONMENT, TREE_ROWS, models, tree_explainer
+from attributions import of_trees as of_sums
 from data_sets import mixed_csv, mixed_parquet, texts_csv, texts_parquet
 from engines import OF_DUCKDB, OF_DUCKDB_ELSE, SCRIPT, dataframes_python, profile_locally
+from performance import note
 from profile_captures import INPUTS, baseline_table, captures
 from side_by_side import Contestant, Took, own_process, race
 from without_jvm import OF_DUCKDB as CAPTURES_OF_DUCKDB
@@ -27,8 +28,7 @@ from merge import OF_DUCKDB as MERGE_OF_DUCKDB
 from merge import captures as merged_captures
 from merge import labels, locally
 
-ROUNDS, ROWS, CAPTURES, MERGED, EXPLAINED = 3, 1_000_000, 100_000, 500_000, 2_000
-OF_SHAP = 1.2
+ROUNDS, ROWS, CAPTURES, MERGED = 3, 1_000_000, 100_000, 500_000
 
 
 def show(
@@ -38,7 +38,7 @@ def show(
     contestants = Contestant("ours", ours, rounds=ROUNDS), Contestant(peer, theirs, rounds=ROUNDS)
     race(contestants)
     mine, others = (one.core_seconds for one in contestants)
-    verdict = "reached" if mine <= limit * others else "missed"
+    verdict = note(mark, peer, mine, others, limit)
     print(
         f"| {mark:44} | {peer:28} | {limit:5.2f} | {mine:6.2f} | {others:6.2f} | {mine / others:5.2f} | {verdict:7} |",
         flush=True,
@@ -88,22 +88,14 @@ def of_trees() -> None:
     if not peer.is_file():
         print("without shap: README.md says how to make its environment")
         return
-    folder = models()
-    rows = np.load(folder / "rows.npy")
-    exactly = model_of(folder, "xgboost").exactly(rows[:1], with_logit=True)
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    words = [str(peer), str(SHAP_SCRIPT), str(folder), "xgboost", "0", str(EXPLAINED)]
-
-    def ours() -> None:
-        exactly(rows[1 : EXPLAINED + 1])
-
-    show(
-        f"log-odds of 100 trees, {EXPLAINED:,} rows",
-        "shap 0.51, TreeExplainer",
-        OF_SHAP,
-        ours,
-        partial(own_process, words, environment),
-    )
+    for baselines, rows in TREE_ROWS.items():
+        show(
+            f"sums of 100 trees, {rows:,} rows beside {baselines}",
+            "shap 0.51, TreeExplainer",
+            OF_SHAP,
+            of_sums(models(), baselines, rows),
+            tree_explainer(peer, models(), baselines, rows),
+        )
 
 
 def main() -> None:
@@ -113,8 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
         of_captures(Path(name))
     of_trees()
-    if importlib.util.find_spec("columns"):  # columns, frames and the command's start
-        importlib.import_module("columns").main()
+    columns.main()  # and frames, and the command's start
 
 
 if __name__ == "__main__":

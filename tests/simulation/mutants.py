@@ -59,13 +59,13 @@ MUTANTS = (
     Mutant(
         "storage/lease.py",
         "        if first < self._name:",
-        "        if first > self._name:",
+        "        if not others:",
         "of two runs that wait neither steps back",
     ),
     Mutant(
         "storage/lease.py",
         "        if self._takes_over:\n",
-        "        if not self._takes_over:\n",
+        "        if self._is_lost:\n",
         "drafts of a killed run are not removed",
     ),
     Mutant(

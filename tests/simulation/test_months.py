@@ -35,6 +35,27 @@ def test_a_month_with_faults_ends_as_a_quiet_one():
     assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
+REAL = int(os.environ.get("MONTHS_COUNT", "200"))
+
+
+@pytest.mark.timeout(300)
+def test_months_whose_processes_are_really_killed_end_as_quiet_ones():
+    tried = months("--real", "--first", 100, "--most", 2, "--seconds", 300)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "2 months" in tried.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 * REAL)
+def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones():
+    """MONTHS_COUNT of them, else 200."""
+    tried = months("--real", "--first", 2000, "--most", REAL, "--seconds", 50 * REAL)
+    print(tried.stdout)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
 FOUND = {
     "an hour is run while the job of the one before goes on without its run-due": (
         (200, "--fault", 5, 70, "ORPHAN"),

@@ -69,7 +69,7 @@ def baseline(spark):
         (with_negative_ages, {("age", "sign_check")}),
         (with_a_new_text, {("order", "frequent_value_check")}),
         (with_repeated_sessions, {("session", "distinct_share_check")}),
-        (with_moved_embeddings, {("embedding", "vector_norm_check")}),
+        (with_moved_embeddings, {("embedding", "vector_components_check")}),
         (with_shorter_embeddings, {("embedding", "vector_length_check")}),
     ],
 )

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from model_monitor.documents.check_results import (
@@ -286,6 +287,7 @@ class Finding:
     description: str | None = None
     against: str | None = None
     since: str | None = None
+    hour: str | None = None
 
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
@@ -293,16 +295,16 @@ class Finding:
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
-        members = ((name, getattr(self, name)) for name in _MEMBERS)
-        own = {name: value for name, value in members if value is not None}
+        own = {name: value for name, value in zip(_MEMBERS, _VALUES(self), strict=True) if value is not None}
         return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
 
-    def unjudged(self, reason: str) -> Finding:
+    def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
-        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None)
+        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
 
 
 _MEMBERS = tuple(Finding.__dataclass_fields__)
+_VALUES = attrgetter(*_MEMBERS)
 
 
 def of_share(

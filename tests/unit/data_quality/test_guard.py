@@ -18,6 +18,7 @@ from model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from model_monitor.statistics.states.distinct import DistinctBuilder
 from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 from .comparisons import number_feature, profile_of, text_feature
@@ -443,3 +444,73 @@ def test_near_zero_a_tail_may_go_on_and_zero_itself_is_an_end():
     assert found(normal + 10, 0.02) is CheckStatus.VIOLATED
     assert found(np.maximum(normal - 2, 0), 0.02) is CheckStatus.VIOLATED
     assert found(normal, 0.9) is CheckStatus.VIOLATED
+
+
+def embeddings(random, rows, *, width=40, groups=1, change=lambda vectors: vectors):
+    """A few topics make most of what vectors are; rows of one group lie near each other."""
+    topics = np.random.default_rng(width).normal(size=(5, width))
+    drawn = np.repeat(random.normal(size=(-(-rows // groups), 5)), groups, axis=0)[:rows]
+    found = change(drawn @ topics + random.normal(size=(rows, width)) + np.linspace(0, 2, width))
+    builder = VectorMomentsBuilder()
+    builder.update(found.ravel(), np.full(rows, found.shape[1], np.int32))
+    return replace_states(vectors(rows), builder.state())
+
+
+def replace_states(feature, *states):
+    return FeatureProfile.of(feature.name, feature.column_type, [*feature.states.values(), *states])
+
+
+def of_components(baseline, current):
+    return results(profile_of(baseline), profile_of(current))["embedding", "vector_components_check"]
+
+
+@pytest.mark.parametrize("groups", [1, 8], ids=["rows by themselves", "groups of 8"])
+def test_forty_healthy_windows_of_embeddings_are_silent(groups):
+    random = np.random.default_rng(8)
+    baseline = embeddings(random, 5_000, groups=groups)
+
+    found = [of_components(baseline, embeddings(random, 300, groups=groups)) for _ in range(40)]
+    assert {each.status for each in found} == {CheckStatus.PASSED}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        pytest.param(lambda vectors: -vectors, "mean", id="signs"),
+        pytest.param(lambda vectors: vectors[:, ::-1], "mean", id="places"),
+        pytest.param(lambda vectors: np.where(np.arange(40) == 6, 0.0, vectors), "component 7 is", id="one is zero"),
+        pytest.param(lambda vectors: vectors + 0.3, "distance of the mean vector", id="all moved a little"),
+    ],
+)
+def test_components_that_changed_are_found_at_once(change, told):
+    random = np.random.default_rng(8)
+    found = of_components(embeddings(random, 5_000), embeddings(random, 300, change=change))
+
+    assert found.status is CheckStatus.VIOLATED
+    assert told in (found.description or "").lower()
+
+
+def test_vectors_with_missing_elements_are_found_where_the_baseline_had_none():
+    random = np.random.default_rng(8)
+    gaps = embeddings(random, 300, change=lambda each: np.where((np.arange(300) < 12)[:, None], np.nan, each))
+    found = results(profile_of(embeddings(random, 5_000)), profile_of(gaps))["embedding", "vector_gaps_check"]
+
+    assert (found.status, found.observed, found.threshold) == (CheckStatus.VIOLATED, 0.04, 0.0)
+
+
+def test_vectors_of_another_length_are_the_length_checks():
+    random = np.random.default_rng(8)
+    found = results(profile_of(embeddings(random, 500)), profile_of(embeddings(random, 500, width=30)))
+
+    assert ("embedding", "vector_components_check") not in found
+
+
+@pytest.mark.parametrize(
+    ("width", "reason"), [(SEVERAL, "several lengths"), (TOO_LONG, "more than 4,096 components")], ids=["mixed", "long"]
+)
+def test_vectors_that_nobody_looks_into_are_not_judged(width, reason):
+    baseline, current = (replace_states(vectors(500), VectorMoments(width)) for _ in range(2))
+    found = of_components(baseline, current)
+
+    assert found.status is CheckStatus.NOT_JUDGED
+    assert reason in (found.reason or "")

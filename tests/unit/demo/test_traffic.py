@@ -108,7 +108,7 @@ def test_a_record_has_the_members_of_the_services_captures(records):
             assert record["captureData"][half]["mode"] == mode
             assert record["captureData"][half]["encoding"] == "CSV"
             assert record["captureData"][half]["observedContentType"].startswith("text/csv")
-        assert set(event) == {"eventId", "inferenceId", "inferenceTime"}
+        assert set(event) == {"eventId", "inferenceId", "inferenceTime", "customAttributes"}
         assert UUID(event["eventId"]).version == UUID(event["inferenceId"]).version == 4
 
 
@@ -118,15 +118,13 @@ def test_no_id_comes_twice(records):
     assert len({event["eventId"] for event in events} | {event["inferenceId"] for event in events}) == 2 * 24 * 200
 
 
-def test_the_fault_is_there_from_its_hour_on_and_not_before(hours):
+def test_the_fault_is_there_from_its_hour_on_in_one_client_alone(hours, records):
     highest = baseline_table()["monthly_charge_eur"].max()
 
     for hour, table in hours.items():
-        charges = table["monthly_charge_eur"]
-        if hour < FAULT_HOUR:
-            assert charges.max() < 1.5 * highest
-        else:
-            assert charges.min() > 1.5 * highest  # every single one: the two distributions are disjoint
+        faulty = (hour >= FAULT_HOUR) & _from_the_faulty_client(records[hour])
+
+        assert (table["monthly_charge_eur"] > 1.5 * highest).tolist() == faulty.tolist()  # disjoint: every single one
 
 
 def test_the_fault_is_a_hundredfold_and_the_rest_is_as_without_it(records):
@@ -136,7 +134,8 @@ def test_the_fault_is_a_hundredfold_and_the_rest_is_as_without_it(records):
 
     assert [record["eventMetadata"] for record in sent] == [record["eventMetadata"] for record in meant]
     sent_table, meant_table = _columns(sent), _columns(meant)
-    assert sent_table["monthly_charge_eur"].to_numpy() == pytest.approx(100 * meant_table["monthly_charge_eur"])
+    factor = np.where(_from_the_faulty_client(sent), 100, 1)
+    assert sent_table["monthly_charge_eur"].to_numpy() == pytest.approx(factor * meant_table["monthly_charge_eur"])
     touched = ["monthly_charge_eur", *OUTPUTS]
     pd.testing.assert_frame_equal(sent_table.drop(columns=touched), meant_table.drop(columns=touched))
 
@@ -231,15 +230,18 @@ def test_the_model_is_good_before_the_fault_and_worse_after(hours, records, labe
     assert precision(range(FAULT_HOUR, 24)) < 0.6
 
 
-def test_fault_json_says_where_to_look():
+def test_fault_json_says_where_to_look(records):
+    hit = sum(int(_from_the_faulty_client(records[hour]).sum()) for hour in range(FAULT_HOUR, 24))
+
     assert planted(TRAFFIC) == {
         "traffic": {"start": "2024-03-04T00:00:00Z", "end": "2024-03-05T00:00:00Z", "captures": 4_800},
         "fault": {
-            "sentence": "monthly_charge_eur is sent in cents instead of euros",
+            "sentence": "android-2.3.1 sends monthly_charge_eur in cents instead of euros",
             "feature": "monthly_charge_eur",
+            "client": "android-2.3.1",
             "factor": 100.0,
             "start": "2024-03-04T18:00:00Z",
-            "captures": 1_200,
+            "captures": hit,
             "follow_up": ["churned", "churn_probability"],
         },
         "labels": {"lines": 4_800, "late": 192, "never": 96, "twice": 96},
@@ -257,6 +259,10 @@ def _columns(records: list[dict]) -> pd.DataFrame:
         for record in records
     ]
     return pd.read_csv(io.StringIO("\n".join(lines)), names=[*OUTPUTS, *FEATURES])
+
+
+def _from_the_faulty_client(records: list[dict]) -> np.ndarray:
+    return np.array([record["eventMetadata"]["customAttributes"] == ["client=android-2.3.1"] for record in records])
 
 
 def _hours_since_start(label_path: str) -> int:

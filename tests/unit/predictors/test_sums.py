@@ -57,6 +57,15 @@ def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
     return (exactly and exactly(rows[:40])), kernel.explained(rows[:40]).values
 
 
+def wrapped(name, **members):
+    """A booster in scikit-learn's clothes."""
+    skops, xgboost = pytest.importorskip("skops.io"), pytest.importorskip("xgboost")
+    estimator = getattr(xgboost, name)(n_estimators=12, max_depth=4, n_jobs=1, **members)
+    wanted = CLASSES if name == "XGBClassifier" else SIZES
+    estimator.fit(ROWS, wanted, eval_set=[(-ROWS, wanted)], verbose=False)
+    return Model("sklearn", "model.skops", content=skops.dumps(estimator))
+
+
 SAME = {
     "linear": (lambda: fitted("LinearRegression"), False, 7, 1e-9),
     "ridge": (lambda: fitted("Ridge"), False, 7, 1e-9),
@@ -64,6 +73,9 @@ SAME = {
     "trees": (lambda: boosted("reg:squarederror"), False, 7, 1e-5),
     "trees, missing cells": (lambda: boosted("reg:squarederror", LACKING), False, 7, 1e-5),
     "trees of log-odds": (lambda: boosted("binary:logistic"), True, 1, 1e-5),
+    "wrapped trees": (lambda: wrapped("XGBRegressor"), False, 7, 1e-5),
+    "wrapped trees of log-odds": (lambda: wrapped("XGBClassifier"), True, 1, 1e-5),
+    "wrapped trees stopped early": (lambda: wrapped("XGBRegressor", early_stopping_rounds=2), False, 7, 1e-5),
     "a tree": (lambda: fitted("DecisionTreeRegressor", max_depth=5), False, 7, 1e-9),
     "a forest": (lambda: fitted("RandomForestRegressor", n_estimators=5), False, 7, 1e-9),
     "a forest of two classes": (lambda: fitted("RandomForestClassifier", n_estimators=5), False, 7, 1e-9),
@@ -89,11 +101,64 @@ def test_a_sum_has_the_values_of_all_coalitions(what):
     np.testing.assert_allclose(found, expected, atol=apart)
 
 
+def grown(random, columns, depth):
+    """A tree that splits at random cells of ROWS, and stops early now and then."""
+    left, right, split, below, missing, values = [], [], [], [], [], []
+
+    def grow(depth):
+        node = len(left)
+        for each, cell in ((left, -1), (right, -1), (split, 0), (below, 0.0), (missing, False)):
+            each.append(cell)
+        values.append(random.normal(size=2))
+        if depth and random.random() < 0.9:
+            split[node], below[node] = int(random.integers(columns)), float(np.float32(random.normal()))
+            missing[node] = bool(random.random() < 0.5)
+            left[node], right[node] = grow(depth - 1), grow(depth - 1)
+        return node
+
+    grow(depth)
+    return Tree(left, right, split, below, missing, np.array(values))
+
+
+def walked(trees, rows):
+    """What trees answer, node by node."""
+    answers = np.zeros((len(rows), 2))
+    for number, row in enumerate(rows.astype(np.float32)):
+        for tree in trees:
+            node = 0
+            while tree.left[node] >= 0:
+                cell = row[tree.columns[node]]
+                goes_left = tree.missing_left[node] if np.isnan(cell) else cell < tree.below[node]
+                node = tree.left[node] if goes_left else tree.right[node]
+            answers[number] += tree.values[node]
+    return answers
+
+
+@pytest.mark.parametrize("baselines", [1, 100])
+@pytest.mark.parametrize("bits", [sums.MOST_BITS, 0], ids=["looked up", "told one by one"])
+def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, bits, monkeypatch):
+    monkeypatch.setattr(sums, "MOST_BITS", bits)
+    monkeypatch.setattr(sums, "AT_ONCE", 200)  # some rows at a time
+    random = np.random.default_rng(baselines)
+    trees = [grown(random, 5, depth) for depth in (3, 5, 6)]
+    rows, baseline = LACKING[:5], LACKING[5 : 5 + baselines]
+
+    found = Leaves.of(trees).beside(baseline)(rows)
+
+    kernel = Kernel(lambda cells: walked(trees, cells), baseline, EVERYTHING)
+    expected = kernel.explained(rows)
+    assert expected.exact == len(rows)
+    assert np.abs(expected.values).max() > 0.01
+    np.testing.assert_allclose(found, expected.values, atol=1e-9)
+
+
 OTHERS = {
     "probabilities of trees": (lambda: boosted("binary:logistic"), False, 1),
     "log-odds beside ten rows": (lambda: boosted("binary:logistic"), True, 10),
     "log-odds of a size": (lambda: boosted("reg:squarederror"), True, 1),
     "many classes": (lambda: boosted("multi:softprob", num_class=3), False, 1),
+    "probabilities of wrapped trees": (lambda: wrapped("XGBClassifier"), False, 1),
+    "wrapped trees that miss zeros": (lambda: wrapped("XGBRegressor", missing=0), False, 1),
     "another objective": (lambda: boosted("reg:logistic"), True, 1),
     "trees that are left out by chance": (lambda: boosted("reg:squarederror", booster="dart"), False, 1),
     "probabilities of a logistic regression": (lambda: fitted("LogisticRegression"), False, 1),
@@ -131,7 +196,7 @@ def test_a_leaf_that_takes_two_columns_is_shared_by_them():
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
     leaves = Leaves.of([tree])
 
-    found = leaves.attributed(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]), np.zeros((1, 2)))
+    found = leaves.beside(np.zeros((1, 2)))(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))
 
     assert found[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
 
@@ -140,7 +205,7 @@ def test_an_endless_cell_goes_where_the_tree_sends_it():
     """By hand: 4 where both are at least 0.5, and infinity is."""
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
 
-    found = Leaves.of([tree]).attributed(np.array([[np.inf, 1.0], [np.inf, -np.inf]]), np.zeros((1, 2)))
+    found = Leaves.of([tree]).beside(np.zeros((1, 2)))(np.array([[np.inf, 1.0], [np.inf, -np.inf]]))
 
     assert found[:, 0, :].tolist() == [[2, 2], [0, 0]]
 
@@ -160,7 +225,7 @@ def test_a_leaf_behind_many_columns_is_shared_by_all_of_them(columns):
     values[-1] = 1.0
     tree = Tree([*left, -1], [*right, -1], [*split, 0], [0.5] * nodes, [True] * nodes, values)
 
-    found = Leaves.of([tree]).attributed(np.ones((1, columns)), np.zeros((1, columns)))
+    found = Leaves.of([tree]).beside(np.zeros((1, columns)))(np.ones((1, columns)))
 
     np.testing.assert_allclose(found[0, 0], 1 / columns, rtol=1e-12)
 
@@ -169,7 +234,7 @@ def test_a_single_leaf_gives_nobody_anything():
     leaves = Leaves.of([Tree([-1], [-1], [0], [0], [False], np.array([[3.0]]))])
 
     assert Leaves.of([]) is None
-    assert (leaves.attributed(ROWS[:3], ROWS[3:5]) == 0).all()
+    assert (leaves.beside(ROWS[3:5])(ROWS[:3]) == 0).all()
 
 
 def test_trees_of_too_many_leaves_have_none(monkeypatch):

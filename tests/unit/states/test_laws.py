@@ -56,6 +56,7 @@ from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan
 from model_monitor.statistics.states.pairs import Pairs
 from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from model_monitor.statistics.states.segments import Segmented
+from model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
 
 
 def part(seed: int, pairs: int) -> np.ndarray:
@@ -127,6 +128,13 @@ def data_types_of(rows: np.ndarray) -> DataTypeCounts:
 def vectors_of(rows: np.ndarray) -> VectorCounts:
     lengths = np.abs(finite(rows)).astype(np.int32)
     return VectorCounts.of(lengths, lengths // 2, lengths // 3, missing=int(np.isnan(rows).sum()))
+
+
+def vector_moments_of(rows: np.ndarray) -> VectorMoments:
+    """Vectors of 1 and -1 in turns: every stretch has mean 0, and as many stretches lie in all rows as in the parts."""
+    builder, signs = VectorMomentsBuilder(), np.resize([1.0, -1.0], len(finite(rows)))
+    builder.update(signs, np.ones(len(signs), np.int32))
+    return builder.state()
 
 
 def rows_of(rows: np.ndarray) -> RowCounts:
@@ -259,6 +267,7 @@ CASES = {
     "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
+    "vector_moments": Case(vector_moments_of, VectorMoments()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(row_runs_of, RowRuns()),
     "offences": Case(offences_of, Offences.zero(2), Offences.zero(1)),

@@ -1,10 +1,26 @@
-"""Counts of vectors by hand."""
+"""Counts of vectors by hand; moments of their components beside numpy's own."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from model_monitor.statistics.states import VectorCounts
+from model_monitor.statistics.states.vectors import (
+    MOST_COMPONENTS,
+    SEVERAL,
+    TOO_LONG,
+    VectorMoments,
+    VectorMomentsBuilder,
+    directions,
+)
+
+
+def moments_of(*batches):
+    builder = VectorMomentsBuilder()
+    for vectors in batches:
+        builder.update(np.ravel(vectors).astype(float), np.array([len(each) for each in vectors], np.int32))
+    return builder.state()
 
 
 def test_counts_by_hand():
@@ -28,3 +44,63 @@ def test_many_long_vectors_do_not_overflow():
     lengths = np.full(3, 2**31 - 1, dtype=np.int32)
 
     assert VectorCounts.of(lengths, lengths, lengths).elements == 3 * (2**31 - 1)
+
+
+def test_moments_are_those_of_numpy_in_components_and_directions():
+    vectors = np.random.default_rng(5).normal(size=(5_000, 40))
+    found, along = moments_of(vectors), vectors @ directions(40)
+    quantities = np.concatenate([vectors, np.abs(vectors), np.abs(along), along], axis=1)
+
+    mean, variance = found.mean_and_variance()
+    assert found.count == 5_000
+    assert mean == pytest.approx(quantities.mean(axis=0))
+    assert variance == pytest.approx(quantities.var(axis=0, ddof=1))
+    assert found.together / 4_999 == pytest.approx(np.cov(along.T))
+    assert found.stretches[:, 0].tolist() == [156, 19, 2]  # whole stretches of 32, 256 and 2,048 in 5,000
+    assert found.stretches[1, 1:33] == pytest.approx(along[: 19 * 256].mean(axis=0))
+
+
+def test_moments_do_not_depend_on_how_vectors_are_cut_into_calls():
+    vectors = np.random.default_rng(5).normal(size=(5_000, 3))
+
+    assert moments_of(vectors[:1], vectors[1:3_000], vectors[3_000:]) == moments_of(vectors)
+
+
+def test_the_moments_of_two_parts_add_up_to_rounding():
+    vectors = np.random.default_rng(5).normal(size=(1_000, 40))
+    both, whole = moments_of(vectors[:301]) + moments_of(vectors[301:]), moments_of(vectors)
+
+    assert both.moments == pytest.approx(whole.moments)
+    assert both.together == pytest.approx(whole.together)
+
+
+def test_directions_are_signs_of_equal_length_that_hardly_have_anything_in_common():
+    """Achlioptas 2003: entries ±1/sqrt(width); cosines of random directions of 1,000 components are about 1/sqrt(1,000)."""
+    found = directions(1_000)
+
+    assert np.abs(found) == pytest.approx(1_000**-0.5)
+    assert np.abs(found.T @ found - np.eye(32)).max() < 5 * 1_000**-0.5
+
+
+@pytest.mark.parametrize(
+    ("batches", "width"),
+    [
+        pytest.param([[[1, 2]], [[1, 2, 3]]], SEVERAL, id="another length in the next batch"),
+        pytest.param([[[1]], [[1] * (MOST_COMPONENTS + 1)]], SEVERAL, id="a long one behind a short one"),
+        pytest.param([[[1] * 10_000]], TOO_LONG, id="10,000 components"),
+    ],
+)
+def test_vectors_that_nobody_looks_into_say_why(batches, width):
+    found = moments_of(*batches)
+
+    assert (found.width, found.count) == (width, 0)
+    assert (found + moments_of([[1, 2]])).width == SEVERAL
+    assert VectorMoments.from_bytes(found.to_bytes()) == found
+
+
+def test_vectors_with_elements_that_are_missing_infinite_or_huge_are_left_out():
+    found = moments_of([[1, 2], [np.nan, 1], [np.inf, 1], [1, -1e300], [3, 4]])
+
+    assert (found.count, found.unfit) == (2, 3)
+    assert found.mean_and_variance()[0][:2].tolist() == [2.0, 3.0]
+    assert moments_of([[np.nan]], [[np.nan]]) == VectorMoments(unfit=2)

@@ -11,9 +11,12 @@ from model_monitor.statistics.verdicts.components import Component, of_numbers
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
     allowed_for,
+    belong_together,
     between_share,
     comparable,
     group_size,
+    likeness,
+    likenesses,
     of_categories,
     phi,
     rows_as_one,
@@ -241,3 +244,36 @@ def test_neither_rows_by_themselves_nor_a_change_on_the_way_look_like_groups():
 def test_too_few_rows_say_nothing_of_groups():
     assert rows_as_one(np.zeros((1, 7)), np.array([7])) == (0.0, 0.0)
     assert rows_as_one(ranks_of(np.arange(6.0)), np.array([6])) == (0.0, 0.0)
+
+
+def columns_of(random, rows, alike):
+    """Numbers, whole ones, texts of four values and of two, whose rows have a share of their variance from their group of 20."""
+    sizes = np.array([rows]) if rows < 256 else np.full(rows // 128, 128)
+    for kind in range(20):
+        drawn = np.repeat(random.standard_normal(rows // 20 + 1), 20)[:rows] * alike**0.5
+        drawn = (drawn + random.standard_normal(rows) * (1 - alike) ** 0.5)[: sizes.sum()]
+        yield from (
+            [(drawn, sizes, True)],
+            [(np.floor(4 * drawn), sizes, True)],
+            [(np.digitize(drawn, [-1, 0, 1.5]), sizes, False)],
+            [(drawn > 0.5, sizes, False)],
+        )[kind % 4]
+
+
+@pytest.mark.parametrize("rows", [200, 1_000])
+def test_rows_by_themselves_seldom_look_like_groups_whatever_the_columns_and_groups_mostly_do(rows):
+    random = np.random.default_rng(rows)
+
+    def looks_grouped(alike):
+        return belong_together([certain for _, certain in likenesses([*columns_of(random, rows, alike)])])
+
+    assert sum(looks_grouped(0) for _ in range(60)) <= 17  # 0.15 each: above that with a chance below 0.01
+    assert sum(looks_grouped(0.4) for _ in range(60)) >= 57
+
+
+def test_columns_are_looked_at_together_as_each_alone():
+    random = np.random.default_rng(3)
+    columns = [*columns_of(random, 1_000, 0.2)]
+    columns[3] = (columns[3][0][:700], np.array([100] * 7), False)
+
+    assert likenesses(columns) == [likeness(*column[:2], are_numbers=column[2]) for column in columns]

@@ -124,7 +124,7 @@ def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
         return CAST[str(data_type)]
     if pa.types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)
-    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type) or pa.types.is_fixed_size_list(data_type):
         return pa.list_(type_of_spark(data_type.value_type, where))
     if pa.types.is_map(data_type) or pa.types.is_struct(data_type):
         return data_type

@@ -6,7 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from itertools import count, repeat
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import (
+    ELEMENTS,
     NAN_ELEMENTS,
     NORM,
     NULL_ELEMENTS,
@@ -43,7 +44,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
 
 MOST_TEXTS = 2048  # of a block that are looked into one by one
 
@@ -291,10 +292,12 @@ class RowRepeatsGatherer:
 
 
 class VectorGatherer:
-    """Lengths, missing elements and the moments of the norms of a column of arrays or vectors."""
+    """Lengths, missing elements, the moments of the norms and of the components of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan) -> None:
-        self._column = column
+        from model_monitor.statistics.states.vectors import VectorMomentsBuilder
+
+        self._column, self._components = column, VectorMomentsBuilder()
         self._counts = VectorCounts()
         self._norms = MomentsBuilder()
 
@@ -308,11 +311,14 @@ class VectorGatherer:
         )
         norms = block.counts(NORM, self._column)
         self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
+        elements = block.counts(ELEMENTS, self._column).flatten()
+        self._components.update(elements.to_numpy(zero_copy_only=False), lengths.drop_null().to_numpy())
 
     def states(self) -> Iterator[State]:
         yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
         yield self._counts
         yield self._norms.state()
+        yield self._components.state()
 
 
 class PresenceGatherer:
@@ -341,10 +347,9 @@ class RowRunsGatherer:
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._column = column
-        self._accept_exponents = plan.accept_exponents
         self._time, self._fewest = plan.time_column, plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
-        self._random = np.random.default_rng(partition)
+        self._random, self._partition, self._seen = np.random.default_rng(partition), partition, 0
         self._most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self._most = 0
@@ -359,7 +364,11 @@ class RowRunsGatherer:
         step = max(self._fewest, every // max(1, self._most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
         starts = range(0, every - step + 1, step) if self._most else range(0)
-        drawn = sorted(zip(self._random.random(len(starts)).tolist(), starts, strict=True))
+        lots = map(
+            placed_lot, self._random.random(len(starts)).tolist(), repeat(self._partition), count(self._seen, step)
+        )
+        drawn = sorted(zip(lots, starts, strict=False))
+        self._seen += every
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:
@@ -373,7 +382,12 @@ class RowRunsGatherer:
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(self._runs)))
+        yield RowRuns(
+            tuple(
+                Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present)
+                for rank, run in enumerate(self._runs)
+            )
+        )
 
     def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
@@ -382,21 +396,20 @@ class RowRunsGatherer:
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
         ends = [0, *np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1)).tolist()]
-        if self._column.is_text and not self._column.hashed_by_spark:
+        if self._column.is_text:
             of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
-            numbers, hashes = block.found[self._column.position].at(of_present)
+            numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
         else:
             present = cells.take(pa.array(places)).drop_null()
-            if self._column.is_text:  # whose gatherer has the hashes of Spark
-                numbers, hashes = parse_numbers(present, accept_exponents=self._accept_exponents), hashes_of(present)
-            else:
-                numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
+            numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         is_number = ~np.isnan(numbers)
         kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
         there = is_present[places]
         if hashes is None:
             there[there] = is_number
-        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
+        of_runs = there.reshape(-1, rows)
+        are_whole = of_runs.all(axis=1).tolist()
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))

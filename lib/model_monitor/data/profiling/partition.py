@@ -23,6 +23,7 @@ from model_monitor.data.engine.protocol import PARTITION, StateRow
 from model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, RowRunsGatherer, gatherer_of
 from model_monitor.data.profiling.plan import (
     CELLS,
+    ELEMENTS,
     FEATURE_OF_ROWS,
     HASH,
     NAN_ELEMENTS,
@@ -30,6 +31,7 @@ from model_monitor.data.profiling.plan import (
     NULL_ELEMENTS,
     PREDICATE,
     REASON,
+    TEXT_TYPES,
     VALUE,
     WHOLE,
     Block,
@@ -48,7 +50,11 @@ LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
 """Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
 for a block of many columns in memory."""
 
-BYTES_OF_NUMBER, BYTES_OF_TEXT = 8, 64  # what a cell is taken for where the size of a block is chosen
+BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = (
+    8,
+    64,
+    8192,
+)  # what a cell is taken for where the size of a block is chosen
 
 
 def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
@@ -109,7 +115,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
     """The rows that gatherers take at a time of a table with these columns."""
-    row_bytes = sum(BYTES_OF_TEXT if column.is_text else BYTES_OF_NUMBER for column in columns)
+    of_types = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
+    row_bytes = sum(of_types.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
     fitting = BLOCK_BYTES // max(1, row_bytes)
     return min(MOST_BLOCK_ROWS, max(1, fitting // LEAST_BLOCK_ROWS) * LEAST_BLOCK_ROWS)
 
@@ -263,7 +270,7 @@ def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
     if plan.column_type is ColumnType.NESTED:
         return {f"{VALUE}{at}": pc.if_else(cells.is_valid(), True, None)}
     if plan.column_type is ColumnType.VECTOR:
-        names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM)
+        names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
         return {f"{name}{at}": values for name, values in zip(names, _of_vectors(cells), strict=True)}
     prepared = {f"{VALUE}{at}": text_of(cells) if plan.is_text else number_of(cells)}
     if plan.is_text:
@@ -293,7 +300,7 @@ def _hashes(present: pa.Array) -> Hashes:
 
 
 def _of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
-    """Length, missing elements, NaN among them and Euclidean length of each vector; null where it is missing."""
+    """Length, missing elements, NaN among them, Euclidean length and elements of each vector; null where it is missing."""
     present, missing = cells.drop_null(), _missing(cells)
     elements = present.flatten()
     lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
@@ -308,8 +315,11 @@ def _of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
     counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (_missing(elements), nan)]
     of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
     columns = [_spread(values.astype(np.int32), missing) for values in of_each]
-    nothing = pa.nulls(len(cells), pa.float64())
-    return (*columns, _spread(norms, missing) if is_number else nothing)
+    of_numbers = (_spread(norms, missing), cells.cast(pa.list_(pa.float64()))) if is_number else None
+    return (
+        *columns,
+        *(of_numbers or (pa.nulls(len(cells), pa.float64()), pa.nulls(len(cells), pa.list_(pa.float64())))),
+    )
 
 
 def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]) -> NDArray[np.float64]:

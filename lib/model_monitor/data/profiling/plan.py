@@ -27,6 +27,7 @@ LIST = "list_of_{}"
 NULL_ELEMENTS = "n"
 NAN_ELEMENTS = "a"
 NORM = "s"
+ELEMENTS = "e"
 PREDICATE = "p"
 WHOLE = "t"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
@@ -127,6 +128,8 @@ class ScanPlan:
     @property
     def time_column(self) -> ColumnPlan | None:
         """The column that orders the rows for their runs."""
+        if self.time_position is None:  # each column asks
+            return None
         return next((column for column in self.columns if column.position == self.time_position), None)
 
     def without_rows(self) -> ScanPlan:
@@ -204,11 +207,17 @@ class Texts:
     def numbers_of_cells(self) -> NDArray[np.float64] | None:
         return self.numbers if self.numbers is None or self.codes is None else self.numbers[self.codes]
 
-    def at(self, places: NDArray[np.int64]) -> tuple[NDArray[np.float64], Hashes]:
-        """Numbers and hashes of the present cells at some places."""
-        assert self.hashes is not None  # the gatherer's are
+    def at(self, places: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
+        """Numbers and hashes of the present cells at some places. hashed: whether the hashes that are there are of texts; Spark's
+        are of the values that they stand for.
+        """
         found = places if self.codes is None else self.codes[places]
-        return np.full(len(found), np.nan) if self.numbers is None else self.numbers[found], self.hashes[found]
+        numbers = np.full(len(found), np.nan) if self.numbers is None else self.numbers[found]
+        if hashed:
+            assert self.hashes is not None  # the gatherer's are
+            return numbers, self.hashes[found]
+        different, back = np.unique(found, return_inverse=True)
+        return numbers, hashes_of(self.dictionary.take(pa.array(different)))[back]
 
 
 class Block:

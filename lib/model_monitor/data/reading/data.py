@@ -70,7 +70,7 @@ def table_of_pandas(frame: pd.DataFrame) -> pa.Table:
     if frame.index.names != [None]:
         named = ", ".join(repr(name) for name in frame.index.names if name is not None)
         log.warning("the index %s is no feature; write frame.reset_index() to make it one", named)
-    columns = [_column(frame.iloc[:, place], name) for place, name in enumerate(frame.columns)]
+    columns = [_column(values, str(name)) for name, values in frame.items()]
     return pa.table(columns, list(frame.columns))
 
 

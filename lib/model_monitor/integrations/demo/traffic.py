@@ -27,12 +27,16 @@ LATE_HOURS = 3
 NEVER_LABELLED_SHARE = 0.02
 LABELLED_TWICE_SHARE = 0.02
 
+CLIENTS = {"android-2.3.1": 0.7, "ios-2.3.0": 0.2, "web-7.2": 0.1}
+"""What sends the requests, and its share of them: the `client` that each names in its custom attributes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A feature that arrives multiplied by `factor` from hour `first_hour` (counted from 0) of the traffic on."""
+    """A feature that arrives from `client` multiplied by `factor`, from hour `first_hour` (counted from 0) of the traffic on."""
 
     feature: str
+    client: str
     factor: float
     first_hour: int
     sentence: str
@@ -41,9 +45,10 @@ class Defect:
 
 FAULT = Defect(
     feature="monthly_charge_eur",
+    client="android-2.3.1",
     factor=100.0,
     first_hour=18,
-    sentence="monthly_charge_eur is sent in cents instead of euros",
+    sentence="android-2.3.1 sends monthly_charge_eur in cents instead of euros",
     follow_up=(churn.LABEL, churn.SCORE),
 )
 
@@ -140,9 +145,14 @@ def planted(traffic: Traffic) -> dict[str, object]:
         else {
             "sentence": fault.sentence,
             "feature": fault.feature,
+            "client": fault.client,
             "factor": fault.factor,
             "start": _timestamp(traffic.start + timedelta(hours=traffic.sound_hours)),
-            "captures": (traffic.hours - traffic.sound_hours) * traffic.per_hour,
+            "captures": sum(
+                int((hour.clients == fault.client).sum())
+                for hour in _requests(traffic)
+                if hour.number >= traffic.sound_hours
+            ),
             "follow_up": list(fault.follow_up),
         },
         "labels": asdict(label_counts(traffic)),
@@ -162,6 +172,7 @@ class _Hour:
     sent: pd.DataFrame  # as the caller sent it, the fault included
     answered: pd.DataFrame  # prediction, probability
     labels: NDArray[np.int64]
+    clients: NDArray[np.str_]
     event_ids: tuple[UUID, ...]
     inference_ids: tuple[UUID, ...]
     file_ids: tuple[UUID, ...]  # one per quarter
@@ -173,9 +184,12 @@ def _requests(traffic: Traffic) -> Iterator[_Hour]:
         rng = np.random.default_rng([traffic.seed, 1, number])
         customers = churn.draw_customers(traffic.per_hour, rng, missing_share=MISSING_IN_TRAFFIC)
         labels = churn.draw_labels(customers, rng)
+        clients = np.random.default_rng([traffic.seed, 3, number]).choice(
+            list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values())
+        )
         sent = customers
         if traffic.fault is not None and number >= traffic.fault.first_hour:
-            sent = _with_fault(customers, traffic.fault)
+            sent = _with_fault(customers, clients == traffic.fault.client, traffic.fault)
         scores = churn.score(sent)
         yield _Hour(
             number=number,
@@ -184,16 +198,17 @@ def _requests(traffic: Traffic) -> Iterator[_Hour]:
             sent=sent,
             answered=pd.DataFrame({"prediction": churn.decide(scores), "probability": scores}),
             labels=labels,
+            clients=clients,
             event_ids=_uuids(traffic.per_hour, rng),
             inference_ids=_uuids(traffic.per_hour, rng),
             file_ids=_uuids(FILES_PER_HOUR, rng),
         )
 
 
-def _with_fault(customers: pd.DataFrame, fault: Defect) -> pd.DataFrame:
+def _with_fault(customers: pd.DataFrame, hit: NDArray[np.bool_], fault: Defect) -> pd.DataFrame:
     # A product of decimals carries a tail (32.84 * 100 = 3284.0000000000005) that no caller would send.
     faulty = (customers[fault.feature] * fault.factor).round(2)
-    sent: pd.DataFrame = customers.assign(**{fault.feature: faulty})
+    sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(hit, customers[fault.feature])})
     return sent
 
 
@@ -219,6 +234,7 @@ def _capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
                 "eventId": str(hour.event_ids[row]),
                 "inferenceId": str(hour.inference_ids[row]),
                 "inferenceTime": _timestamp(hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))),
+                "customAttributes": [f"client={hour.clients[row]}"],
             },
             "eventVersion": "0",
         }

@@ -47,7 +47,7 @@ from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.states.scores import UNLIMITED
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
-from model_monitor.statistics.verdicts.variation import CERTAIN, ROOM, likeness
+from model_monitor.statistics.verdicts.variation import ROOM, belong_together, likeness
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -126,7 +126,7 @@ class ModelQualityMonitor(Monitor):
         if self.as_service or len(values) < 2 * FEWEST_ROWS:
             return known
         rows, certain = likeness(values, sizes, are_numbers=self.plan.is_regression)
-        return known if certain < CERTAIN else replace(known, groups=ROOM * rows)
+        return replace(known, groups=ROOM * rows) if belong_together([certain]) else known
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
         """Without the records of a third class, in a binary problem."""

@@ -307,10 +307,10 @@ class Caller:
         found = model.sum if isinstance(model, Summing) and baseline.dtype == np.float64 else None
         if found is None or found.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
             return None
-        names, parts = list(self.names), found.parts
+        names = list(self.names)
         order = [names.index(name) for name in found.names] if set(found.names) == set(names) else [*range(len(names))]
-        back = np.argsort(order)
-        return lambda rows: parts.attributed(rows[:, order], baseline[:, order])[:, :, back]
+        back, attributed = np.argsort(order), found.parts.beside(baseline[:, order])
+        return lambda rows: attributed(rows[:, order])[:, :, back]
 
     def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:
         import pandas as pd

@@ -5,24 +5,29 @@ Source: E3.6; Lundberg et al. 2020, "From local explanations to global understan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property, partial
 from math import factorial, inf, nan
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
+Held: TypeAlias = NDArray[np.unsignedinteger[Any]]  # shape (…, leaves): a bit for each condition of a leaf that holds
+Attributing: TypeAlias = Callable[[Numbers], Numbers]  # of rows, their values, shape (rows, outputs, columns)
+Weighing: TypeAlias = Callable[[NDArray[np.intp], Held], Numbers]
+"""Of some leaves and what holds there in a row: the shares of their conditions, shape (leaves, conditions)."""
 
 MOST_CONDITIONS = 2**20  # of all leaves; of more, coalitions are quicker
-AT_ONCE = 2**19  # conditions that are looked at together
-LEAVES_TOGETHER, CONDITIONS_TOGETHER = 512, 2**12
+AT_ONCE = 2**17  # conditions that are looked at together: more would not stay in the cache, nor their memory be kept
+LEAVES_TOGETHER, CONDITIONS_TOGETHER = 256, 2**12
 """Whose conditions lie in tables by the bins of cells: small ones stay in a core's cache."""
 MOST_COLUMNS = 64  # on the way to a leaf, a bit for each; of more, coalitions
-MOST_BITS = 6  # of a leaf whose shares are looked up: the table has two to the power of twice as many rows
+MOST_BITS, MOST_ENTRIES = 6, 2**21
+"""Of a leaf whose shares are looked up by what holds there in a row, and of the tables of all leaves: some 100 MB."""
 
 
 class Algorithm(str, Enum):
@@ -38,12 +43,11 @@ class Linear:
 
     weights: Numbers
 
-    def attributed(self, rows: Numbers, baseline: Numbers) -> Numbers:
-        """The values of some rows beside the baseline rows, shape (rows, outputs, columns)."""
+    def beside(self, baseline: Numbers) -> Attributing:
+        """The function that attributes beside the baseline rows."""
         first = baseline[0]
-        apart = (rows - first) - (baseline - first).mean(axis=0)
-        found: Numbers = apart[:, None, :] * self.weights
-        return found
+        mean = (baseline - first).mean(axis=0)
+        return lambda rows: ((rows - first) - mean)[:, None, :] * self.weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,85 +107,129 @@ class Leaves:
         columns, low, high, passes = np.moveaxis(np.array(filled, dtype=np.float64), 2, 0)
         return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
 
-    def attributed(self, rows: Numbers, baseline: Numbers) -> Numbers:
-        """The values of some rows beside the baseline rows, shape (rows, outputs, columns)."""
-        found = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
-        step = max(1, AT_ONCE // self.low.size)
-        others = [self._held(other[None])[0] for other in baseline]
-        for start in range(0, len(rows), step):
-            here = self._held(rows[start : start + step])
-            for there in others:
-                found[start : start + step] += self._shares(here, there, rows.shape[1])
-        return found / len(baseline)
+    def beside(self, baseline: Numbers) -> Attributing:
+        """The function that attributes beside the baseline rows."""
+        width, bins = self.low.shape[1], self._bins(baseline)
+        looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
+        ways = [(block, block.weighings(block.held(bins), looked_up)) for block in self._blocks]
+        together = looked_up and len(baseline) > 1
+        at_once = AT_ONCE if together else 4 * AT_ONCE  # beside one row most leaves are out of reach
+        step = max(1, at_once // max(block.columns.size for block in self._blocks))
 
-    def _held(self, rows: Numbers) -> NDArray[np.unsignedinteger[Any]]:
-        """Which conditions hold in some rows, shape (rows, leaves): a bit for each of a leaf."""
+        def attributed(rows: Numbers) -> Numbers:
+            found = np.zeros((len(rows), self.values.shape[1], rows.shape[1]))
+            for start in range(0, len(rows), step):
+                bins = self._bins(rows[start : start + step])
+                for block, weighings in ways:
+                    here = block.held(bins)
+                    for reachable, weighing in weighings:
+                        block.share(here, reachable, weighing, found[start : start + step])
+            return found / len(baseline)
+
+        return attributed
+
+    def _bins(self, rows: Numbers) -> list[NDArray[np.intp]]:
         cells = rows.astype(np.float32).astype(np.float64)
-        held = np.empty((len(rows), len(self.low)), self._kind)
-        for start, always, by_column in self._blocks:
-            of_block = held[:, start : start + len(always)]
-            of_block[:] = always
-            for column, edges, of_bins in by_column:
-                of_block |= of_bins[_bins_of(cells[:, column], edges)]
-        return held
-
-    @property
-    def _kind(self) -> type[np.unsignedinteger[Any]]:
-        wide: type[np.unsignedinteger[Any]] = np.uint8 if self.low.shape[1] <= 8 else np.uint16
-        return wide if self.low.shape[1] <= 16 else np.uint64
+        return [_bins_of(cells[:, column], edges) for column, edges in enumerate(self._edges)]
 
     @cached_property
-    def _blocks(self) -> list[tuple[int, NDArray[Any], list[tuple[int, Numbers, NDArray[Any]]]]]:
-        """Of some leaves each: the first, the conditions that always hold, and by column where its bins begin, and the conditions
-        that hold in each."""
-        blocks = []
-        step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // self.low.shape[1])
+    def _edges(self) -> list[Numbers]:
+        """By column, where its bins begin."""
+        of_columns = (self.columns == column for column in range(self.columns.max() + 1))
+        return [_edges_of(self.low[of_column], self.high[of_column]) for of_column in of_columns]
+
+    @cached_property
+    def _blocks(self) -> list[_Block]:
+        """Some leaves each, with what holds there by the bins of all leaves."""
+        width, blocks = self.low.shape[1], []
+        kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint64
+        bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
+        step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
             own = slice(start, start + step)
-            columns, low, high, missing = (each[own] for each in (self.columns, self.low, self.high, self.missing))
-            bits = (1 << np.arange(low.shape[1], dtype=np.uint64)).astype(self._kind)
+            columns, low, high, missing = self.columns[own], self.low[own], self.high[own], self.missing[own]
             is_free = (low == -inf) & (high == inf) & missing
-            always = (is_free * bits).sum(axis=1, dtype=self._kind)
+            always = (is_free * bits).sum(axis=1, dtype=kind)
             by_column = []
             for column in np.unique(columns[~is_free]).tolist():
                 of_column = (columns == column) & ~is_free
-                edges = np.unique([low[of_column], high[of_column]])
-                edges = edges[np.isfinite(edges)]
+                edges = _edges_of(low[of_column], high[of_column])
                 cells = np.array([-inf, *edges, nan])[:, None, None]
                 holds = ((cells >= low) & (cells < high)) | (np.isnan(cells) & missing)
-                of_bins = (holds * of_column * bits).sum(axis=2, dtype=self._kind)
-                by_column.append((column, edges, of_bins))
-            blocks.append((start, always, by_column))
+                of_bins = (holds * of_column * bits).sum(axis=2, dtype=kind)
+                by_column.append((column, _bins_of(np.array([-inf, *self._edges[column], nan]), edges), of_bins))
+            blocks.append(_Block(columns, self.values[own], always, by_column))
         return blocks
 
-    def _shares(self, here: NDArray[Any], there: NDArray[Any], columns: int) -> Numbers:
-        """What each leaf gives to the columns that lead to it in a row alone, and takes from those in the other row alone."""
-        width = self.low.shape[1]
-        reached = ((here | there) == self._kind((1 << width) - 1)) & (here != there)
-        row, leaf = np.nonzero(reached)
-        mine, others = here[row, leaf], there[leaf]
-        weights = self._weights_of(mine & ~others, others & ~mine)
-        places = (row[:, None] * columns + self.columns[leaf]).reshape(-1)
-        each = [
-            np.bincount(places, (weights * value[leaf][:, None]).reshape(-1), len(here) * columns)
-            for value in self.values.T
-        ]
-        return np.stack([found.reshape(len(here), columns) for found in each], axis=1)
 
-    def _weights_of(self, joining: NDArray[Any], leaving: NDArray[Any]) -> Numbers:
-        """The shares of leaves' conditions, by those that hold in the row alone, and in the other: shape (leaves, conditions)."""
-        width = self.low.shape[1]
-        if width <= MOST_BITS:
-            found: Numbers = self._weights_by_bits[(joining.astype(np.intp) << width) | leaving]
-            return found
-        own, other = (_bits_of(each, width) for each in (joining, leaving))
-        return _weighted(own, other)
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Leaves that are looked at together: the columns of their conditions, their values, the conditions that always hold, and by
+    column which of the block's bins each bin of all leaves is in, and the conditions that hold in each.
+    """
 
-    @cached_property
-    def _weights_by_bits(self) -> Numbers:
-        width = self.low.shape[1]
-        every = _bits_of(np.arange(1 << width, dtype=np.uint64), width)
-        return _weighted(np.repeat(every, 1 << width, axis=0), np.tile(every, (1 << width, 1)))
+    columns: NDArray[np.intp]
+    values: Numbers
+    always: Held
+    by_column: list[tuple[int, NDArray[np.intp], Held]]
+
+    def held(self, bins: list[NDArray[np.intp]]) -> Held:
+        """Which conditions hold in rows, shape (rows, leaves)."""
+        held = np.tile(self.always, (len(bins[0]), 1))
+        of_column = np.empty_like(held)
+        for column, own, of_bins in self.by_column:
+            np.take(of_bins, own[bins[column]], axis=0, out=of_column, mode="clip")
+            np.bitwise_or(held, of_column, out=held)
+        return held
+
+    def weighings(self, others: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
+        """With what holds in the baseline rows, the shares beside them: of all together looked up, or of each by itself."""
+        width = self.columns.shape[1]
+        if not looked_up:
+            return [(there, partial(_told, there, width)) for there in others]
+        counts = np.zeros((len(self.columns), 1 << width))
+        np.add.at(counts, (np.arange(len(self.columns)), others), 1)
+        table = (counts @ _shares_by_bits(width)).reshape(-1, width)
+        return [(np.bitwise_or.reduce(others, axis=0), partial(_looked_up, table, width))]
+
+    def share(self, here: Held, reachable: Held, weighing: Weighing, found: Numbers) -> None:
+        """Add what each leaf gives to the columns that lead to it in a row alone, and takes from those in the other row alone."""
+        (rows, outputs, columns), width = found.shape, self.columns.shape[1]
+        places = np.flatnonzero((here | reachable) == here.dtype.type((1 << width) - 1))
+        row = places // len(self.columns)
+        leaf = places - row * len(self.columns)
+        weights = weighing(leaf, here.reshape(-1)[places])
+        targets = np.take(self.columns, leaf, axis=0)
+        targets += (row * columns)[:, None]
+        for output in range(outputs):
+            given = weights * np.take(self.values[:, output], leaf)[:, None]
+            found[:, output] += np.bincount(targets.reshape(-1), given.reshape(-1), rows * columns).reshape(
+                rows, columns
+            )
+
+
+def _looked_up(table: Numbers, width: int, leaf: NDArray[np.intp], here: Held) -> Numbers:
+    return np.take(table, (leaf << width) + here, axis=0)
+
+
+def _told(there: Held, width: int, leaf: NDArray[np.intp], here: Held) -> Numbers:
+    others = there[leaf]
+    return _weighted(_bits_of(here & ~others, width), _bits_of(others & ~here, width))
+
+
+@cache
+def _shares_by_bits(width: int) -> Numbers:
+    """The shares of a leaf's conditions, by what holds in the other row, then by what holds in the row and by condition."""
+    there, here = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
+    shares = _weighted(_bits_of(here & ~there, width), _bits_of(there & ~here, width))
+    shares[(here | there) != (1 << width) - 1] = 0
+    return shares.reshape(1 << width, -1)
+
+
+def _edges_of(low: Numbers, high: Numbers) -> Numbers:
+    edges = np.unique([low, high])
+    found: Numbers = edges[np.isfinite(edges)]
+    return found
 
 
 def _bins_of(cells: Numbers, edges: Numbers) -> NDArray[np.intp]:

@@ -239,8 +239,6 @@ class Findings(AsTables):
         The window's own documents and state; its constraints are what this window alone would suggest.
     constraints : Document
         Those that the window was compared with.
-    published : tuple of PublishedMetric
-        The numbers for a metrics platform.
     hints : tuple of Hint
         What looks wrong with the data and breaks no constraint, such as two columns that changed places.
     budget : BudgetLedger, optional
@@ -265,10 +263,20 @@ class Findings(AsTables):
     results: tuple[CheckResult, ...]
     current: Baseline
     constraints: Any
-    published: tuple[PublishedMetric, ...] = ()
     hints: tuple[Hint, ...] = ()
     budget: BudgetLedger | None = None
     known: StoredBaseline | None = None
+
+    @cached_property
+    def published(self) -> tuple[PublishedMetric, ...]:
+        """The numbers for a metrics platform."""
+        current = self.current
+        published = current.monitor.published(current.state, current.metrics, self.results, self.constraints)
+        if current.requests is None:
+            return published
+        from model_monitor.reports.history.archive import published_requests, request_statistics
+
+        return published + published_requests(request_statistics(current.requests))
 
     @property
     def count(self) -> int:

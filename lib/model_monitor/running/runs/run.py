@@ -478,15 +478,10 @@ def _findings(
     known: StoredBaseline | None,
     hints: tuple[Hint, ...],
 ) -> Findings:
-    """The verdict on a window: which of the results are violations, and what is published of it all."""
+    """The verdict on a window: which of the results are violations, beside all that belongs to them."""
     constraints = current.constraints if known is None else known.constraints
-    published = monitor.published(current.state, current.metrics, results, constraints)
-    if current.requests is not None:
-        from model_monitor.reports.history.archive import published_requests, request_statistics
-
-        published += published_requests(request_statistics(current.requests))
     budget = monitor.budget(current.state, known) if known is not None else None
-    return Findings(monitor.violations(results), results, current, constraints, published, hints, budget, known)
+    return Findings(monitor.violations(results), results, current, constraints, hints, budget, known)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

@@ -19,6 +19,7 @@ from model_monitor.data.engine.protocol import Engine, Partitions, States
 from model_monitor.data.profiling.plan import (
     CELLS,
     CUT_MARK,
+    ELEMENTS,
     HASH,
     KEY_BYTES,
     KEY_PREFIX_CHARACTERS,
@@ -42,6 +43,7 @@ from model_monitor.data.records.locations import BLOCK_START, FILE
 from model_monitor.errors import BadConfiguration
 from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.statistics.states import ColumnType
+from model_monitor.statistics.states.vectors import MOST_COMPONENTS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -304,7 +306,15 @@ def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[C
         F.when(present, missing).alias(f"{NULL_ELEMENTS}{at}"),
         F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{at}"),
         _norm(elements, element_type).alias(f"{NORM}{at}"),
+        _elements(elements, element_type).alias(f"{ELEMENTS}{at}"),
     ]
+
+
+def _elements(elements: Column, element_type: T.DataType) -> Column:
+    """What executors look into; null where elements are no numbers, or so many that nobody does."""
+    if not isinstance(element_type, INTEGRAL + FRACTIONAL):
+        return F.lit(None).cast("array<double>")
+    return F.when(F.size(elements) <= MOST_COMPONENTS, elements.cast("array<double>"))
 
 
 def _norm(elements: Column, element_type: T.DataType) -> Column:

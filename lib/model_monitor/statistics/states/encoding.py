@@ -348,6 +348,7 @@ LATER: Mapping[str, str] = {
     "regression": "blocks",
     "scores": "scores",
     "segments": "segments",
+    "vector_moments": "vectors",
 }
 """By kind the modules of states that a profile doesn't have: they are imported when such a state is made or read."""
 

@@ -15,6 +15,7 @@ from model_monitor.statistics.drift.distributions import Counts, Values, cut, pl
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
+    log_gamma,
     normal_above,
     normal_quantile,
     of_each,
@@ -39,7 +40,8 @@ FIELDS = (
 )
 """rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
 cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
-beyond, far: shares outside the reference's range, and further than half its width. chi2, freedom: of the chi-square test.
+beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many
+values are new, and among how many. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
@@ -249,7 +251,8 @@ def group_size(past: Raw) -> float:
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
 CELLS = 8  # in which neighbouring rows are or are not alike
-CERTAIN = 5.0  # standard deviations beyond chance from which on rows of one of many features belong together
+ANSWERS = 3  # a column of numbers has so many, any other one
+CERTAIN = 0.15  # how seldom rows that stand for themselves look otherwise; what they show counts for less then
 ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
 
 
@@ -265,8 +268,11 @@ def rows_as_one(
     Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
     difference to the variance".
     """
-    kinds = np.maximum(np.diff([*answers, len(scores)]) - 1, 1)
-    variance = np.add.reduceat(scores.var(axis=1), answers)
+    of_scores = scores.var(axis=1)
+    variance = np.add.reduceat(of_scores, answers)
+    squared = np.add.reduceat(of_scores**2, answers)
+    # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
+    kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
     known = variance > 0
     upto = np.concatenate((np.zeros((len(scores), 1)), np.cumsum(scores, axis=1)), axis=1)
     starts = np.cumsum(sizes) - sizes
@@ -283,31 +289,72 @@ def rows_as_one(
         steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
         squares = np.add.reduceat(steps**2, answers, axis=0)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
-        left = (
-            freedom - 2 * math.log(freedom) + math.log(math.log(freedom))
-        )  # of the squares of so many normal variables
-        apart = np.divide(total, 2 * left * block * variance, out=np.zeros(len(answers)), where=known)
-        found, certain = (
-            np.maximum(found, apart),
-            np.maximum(certain, (apart - 1) / np.sqrt(3 / ((freedom - 1) * kinds))),
-        )
+        largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
+        apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
+        found = np.maximum(found, apart)
+        few = 1 / (
+            3 * (freedom - 1) * kinds
+        )  # 2/9 of a degree of freedom's share: squares of steps vary as 2/3 as many do
+        certain = np.maximum(certain, (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
+
+
+def _cubed(kinds: Values, normal: float) -> Values:
+    """The mean of squares of so many normal variables that lies where a normal variable is. Source: Wilson and Hilferty 1931."""
+    found: Values = (1 - 2 / (9 * kinds) + normal * np.sqrt(2 / (9 * kinds))) ** 3
+    return found
 
 
 def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> tuple[float, float]:
     """The same of values: of numbers by rank, its square and eighths, of whatever else by the most frequent ones."""
+    return likenesses([(values, sizes, are_numbers)])[0]
+
+
+def belong_together(certain: Sequence[float]) -> bool:
+    """Whether rows do in one column for certain, or in all of them a little. certain: of each column, in standard deviations."""
+    if not certain:
+        return False
+    columns = len(certain)
+    of_one = normal_above(max(certain)) * columns
+    of_all = normal_above(sum(certain) / columns) / math.sqrt(columns)  # chance has no part in all of them at once
+    return min(of_one, of_all) * ANSWERS * len(BLOCKS) <= CERTAIN
+
+
+def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> list[tuple[float, float]]:
+    """`likeness` of columns: their values, the sizes of their runs, and whether they are numbers. Those with runs of equal sizes
+    are looked at together.
+    """
+    alike: dict[bytes, list[int]] = {}
+    for place, (_, sizes, _) in enumerate(columns):
+        alike.setdefault(sizes.tobytes(), []).append(place)
+    known = [(0.0, 0.0)] * len(columns)
+    for places in alike.values():
+        scores = [_likeness_scores(columns[place][0], are_numbers=columns[place][2]) for place in places]
+        firsts = np.cumsum([0, *(len(each) for each, _ in scores)]).tolist()
+        answers = [first + answer for first, (_, own) in zip(firsts, scores, strict=False) for answer in own]
+        found, certain = rows_as_one(np.concatenate([each for each, _ in scores]), columns[places[0]][1], answers)
+        ends = np.cumsum([len(own) for _, own in scores])[:-1]
+        for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
+            known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
+    return known
+
+
+def _likeness_scores(values: NDArray[Any], *, are_numbers: bool) -> tuple[Values, Sequence[int]]:
+    """What `rows_as_one` takes of a column, and which of it make an answer together."""
     _, places = np.unique(values, return_inverse=True)
     totals = np.bincount(places)
-    scores, answers = [], [0]
-    if are_numbers:
-        ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-        cells = ((ranks + 0.5) * CELLS).astype(np.int64)
-        scores, answers = [ranks[None, places], ranks[None, places] ** 2], [0, 1, 2]
-    else:
+    if not are_numbers:
         cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-    scores.append((cells[places] == np.arange(CELLS)[:, None]).astype(float))
-    found, certain = rows_as_one(np.concatenate(scores), sizes, answers)
-    return float(found.max()), float(certain[found > MOST_DISPERSED].max(initial=0.0))
+        return _is_in_cells(cells[places], min(CELLS, len(totals))), [0]
+    ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
+    of_each = ranks[None, places]
+    eighths = _is_in_cells(((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS)
+    return np.concatenate([of_each, of_each**2, eighths]), [0, 1, 2]
+
+
+def _is_in_cells(cells: NDArray[np.int64], many: int) -> Values:
+    found: Values = (cells == np.arange(many)[:, None]).astype(float)
+    return found
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
@@ -325,6 +372,40 @@ def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
     within = np.mean((first - second) ** 2) / 4  # the variance of the mean of two halves
     return float(max(0.0, ((first + second) / 2).var(ddof=1) - within) / variance)
+
+
+GROWS = 10.0  # standard deviations by which values begin later than in rows of any order. Source: D4.20.
+FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts with values that begin there, which those of rows in any order seldom do
+
+
+def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
+    """How many values each part has that none before has, NaN in the first half of them; None where parts may have any order, so
+    that new values are only those that nobody had seen.
+
+    there: which part has which value, shape (parts, values), the parts in their order. may_end: whether values may go as others
+    come; if not, they have to begin later than they end early.
+    Source: D4.20.
+    """
+    parts = len(there)
+    counts = there.sum(axis=0)
+    first, last = there.argmax(axis=0), there[::-1].argmax(axis=0)
+    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
+    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
+    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
+    tails = np.where(later, np.exp(ways - ways[0]), 0.0)  # that so many parts with the value are all from this one on
+    scores = -np.log(np.where(later, tails, 1.0))
+    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
+    means = (shares * scores).sum(axis=0)
+    variance = float(((shares * scores**2).sum(axis=0) - means**2)[counts].sum())
+    if not variance:
+        return None
+    begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
+    begun = np.bincount(first, minlength=parts).astype(float)
+    late = np.unique(first[tails[first, counts] <= RARELY])
+    if begin - (0.0 if may_end else max(end, 0.0)) < GROWS or len(late) < FEWEST_BEGINNINGS:
+        return None
+    begun[: parts // 2] = np.nan
+    return begun
 
 
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Evidence:
 
     p: of independent rows. grouped_p: of groups of rows. is_large: whether the change is worth a word. is_alien: whether no group
     of healthy rows would be so, and rows count each for itself. share: of a share the count of the baseline, and which part of a
-    window is alien; None of a mean.
+    window is alien; None of a mean. reason: why there is no verdict; None if there is one.
     """
 
     what: str
@@ -90,18 +91,20 @@ class Evidence:
     is_large: bool = False
     is_alien: bool = False
     share: tuple[int, float] | None = None
+    reason: str | None = None
 
     def judged(self, calibration: Calibration, family: str = CONTENTS) -> Finding:
         """The verdict at the level of the family's tests."""
+        if self.reason is not None:
+            return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.what, reason=self.reason)
         level, tests = calibration.share_of(family)
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
-        finding = Finding(
-            CheckStatus.PASSED, self.expected, self.observed, n=self.n, m=self.m, formula=self.what, p=min(p, 1.0)
-        )
+        found = None
         if self.share is not None:
             found = fewest_of_share(*self.share, self.n, self.m, level / tests, counts_as_is=counts_as_is)
-            finding = replace(finding, fewest=found)
+        known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
+        finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:

@@ -1,12 +1,37 @@
-"""vector_length_check and vector_norm_check: vectors have as many elements as they had, and are about as large."""
+"""vector_length_check, vector_gaps_check, vector_norm_check and vector_components_check: vectors have as many elements as they
+had, none of them missing, are about as large, and lie where they lay.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, Mean, of_means, of_share
+import numpy as np
+
+from model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, Mean, of_means, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, normal_quantile
 from model_monitor.statistics.states import FeatureProfile, VectorCounts
+from model_monitor.statistics.states.vectors import (
+    MOST_COMPONENTS,
+    SEVERAL,
+    STRETCHES,
+    TOO_LONG,
+    Numbers,
+    VectorMoments,
+)
+
+FEWEST_VECTORS = 30
+FEWEST_STRETCHES = 8  # whose means tell how much neighbours have in common
+GAPS_ALIEN = 0.01
+LEAST_SHIFT = 0.1  # of a component, in standard deviations, that is worth a word
+LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions that it moves along
+WHY_NOT = {
+    SEVERAL: "its vectors have several lengths",
+    TOO_LONG: f"its vectors have more than {MOST_COMPONENTS:,} components, which are not looked at one by one",
+}
 
 
 @GUARDS.register("vector_length_check")
@@ -22,7 +47,21 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     return of_share("share of vectors of another length", (0, old.vectors), current, is_kind=True)
 
 
-@GUARDS.register("vector_norm_check")
+@GUARDS.register("vector_gaps_check")
+def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of vectors with elements that are missing, or no finite numbers, is not above the baseline's; where it had none,
+    they are a kind of their own.
+
+    Source: D4.9.
+    """
+    sides = [each.state(VectorMoments) for each in (before, feature.current)]
+    if any(each is None or not 0 < each.width <= MOST_COMPONENTS for each in sides):
+        return None
+    counts = ((each.unfit, each.unfit + each.count) for each in sides if each is not None)
+    return of_share("share of vectors with missing elements", *counts, alien=GAPS_ALIEN, is_kind=True)
+
+
+@GUARDS.register("vector_norm_check", same_as=("vector_components_check",))
 def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean norm of the vectors is the baseline's.
 
@@ -31,6 +70,95 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     sides = [each.moments if each.vectors is not None else None for each in (before, feature.current)]
     old, new = (Mean(each.count, each.mean, each.m2 / each.count) if each and each.count else None for each in sides)
     return of_means("mean norm of the vectors", old, new) if old and new else None
+
+
+@GUARDS.register("vector_components_check")
+def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The mean vector is the baseline's, and so are the means of the components' amounts and of those along 32 directions.
+
+    Three tests share the level: Hotelling's of the mean along the directions, by Bartlett's approximation; each component and its
+    amount; each direction's amount, which tells components that changed places though their means are alike. Rows count for
+    fewer as far as means of neighbours differ more than those of rows that have nothing to do with each other.
+    Source: D4.9; Hotelling 1931, "The generalization of Student's ratio"; Bartlett 1938, "Further aspects of multiple
+    regression".
+    """
+    what = "distance of the mean vector in standard deviations"
+    old, new = before.state(VectorMoments), feature.current.state(VectorMoments)
+    if old is None or new is None or not old.width or not new.width:
+        return None
+    n, m = before.num_present, feature.current.num_present
+    if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
+        return Evidence(what, math.nan, 0.0, n, m, reason=why)
+    if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
+        return None
+    known = _rows_as_one(old, new.count), _rows_as_one(new, new.count)
+    own = [found if found is not None else (known[0] or 1.0) for found in known]
+    alone, grouped = (_tested(what, old, new, groups) for groups in (own, (GROUP, GROUP)))
+    of_known = None not in known  # neighbours tell how many rows count as one
+    return replace(alone, grouped_p=alone.p if of_known else grouped.p, is_alien=of_known)
+
+
+def _rows_as_one(of: VectorMoments, rows: int) -> float | None:
+    """How many of so many rows count as one, by the means of neighbours along the directions; None if there are too few.
+
+    What the longest stretches have in common is taken to be the same of all rows of a window that is longer.
+    """
+    size = len(of.together)
+    variance, found = np.diag(of.together).sum() / max(of.count - 1, 1), [1.0]
+    shown = False
+    for stretch, moments in zip(STRETCHES, of.stretches, strict=True):
+        count = moments[0]
+        if count >= FEWEST_STRETCHES and variance > 0 and (stretch <= rows or not shown):
+            shown = True
+            ratio = float(moments[1 + size :].sum() / (count - 1) * stretch / variance)
+            is_clear = ratio > 1 + 2 * math.sqrt(2 / (count - 1))
+            found.append(1 + (ratio - 1) * max(1.0, rows / stretch) if is_clear else ratio)
+    return max(found) if shown else None
+
+
+def _tested(what: str, old: VectorMoments, new: VectorMoments, groups: Sequence[float]) -> Evidence:
+    """The clearest of three tests. groups: how many rows count as one, of each side."""
+    width, size = old.width, len(old.together)
+    (mean, variance), (now, variance_now) = old.mean_and_variance(), new.mean_and_variance()
+    n, m = (max(1.0, each.count / group) for each, group in zip((old, new), groups, strict=True))
+    pooled = (variance * (old.count - 1) + variance_now * (new.count - 1)) / (old.count + new.count - 2)
+    apart, fewest = now - mean, min(n, m)
+    errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), variance / n + variance_now / m))
+    moved = np.abs(apart) > np.maximum(1e-9 * np.abs(mean), 0)
+    z = np.divide(np.abs(apart), errors, out=np.where(moved, math.inf, 0.0), where=errors > 0)
+    effects = np.divide(np.abs(apart), np.sqrt(pooled), out=np.where(moved, math.inf, 0.0), where=pooled > 0)
+    found = []
+    for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
+        place = start + int(z[start:end].argmax())
+        p = 2 * (end - start) * _widened(float(z[place]), fewest)
+        named = f"mean of component {place + 1}", f"mean amount of component {place - width + 1}"
+        name = named[place >= width] if end == 2 * width else "mean amount of the vectors along a direction"
+        found.append((p, float(effects[place]) >= LEAST_SHIFT, name, float(now[place]), float(mean[place])))
+    p, distance = _hotelling(apart[-size:], old.together + new.together, n, m, old.count + new.count - 2)
+    found.append((p, distance >= LEAST_DISTANCE, what, distance, 0.0))
+    p, is_large, name, observed, expected = min(found, key=lambda each: (not each[1], each[0]))
+    p = min(1.0, 3 * p)
+    return Evidence(name, observed, expected, old.count, new.count, p, p, is_large)
+
+
+def _hotelling(apart: Numbers, together: Numbers, n: float, m: float, freedom: int) -> tuple[float, float]:
+    """The p-value of means of two samples, and their distance in standard deviations. together: products of deviations."""
+    values, along = np.linalg.eigh(together / freedom)
+    there = values > values.max(initial=0.0) * 1e-9
+    rank, of = int(there.sum()), n + m - 2
+    squared = float(((along[:, there].T @ apart) ** 2 / values[there]).sum()) if rank else 0.0
+    left = of + 1 - (rank + 2) / 2
+    if not rank or left <= rank:
+        return 1.0, math.sqrt(squared)
+    p = chi_square_above(left * math.log1p(squared * n * m / (n + m) / of), rank)
+    return _widened(-normal_quantile(p) if p > 0 else math.inf, min(n, m)), math.sqrt(squared)
+
+
+def _widened(z: float, fewest: float) -> float:
+    """The upper tail, widened as that of a mean of numbers with a skewness of 2 is."""
+    if z <= 0 or math.isinf(z):
+        return normal_above(z)
+    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
 
 
 def _others(counts: VectorCounts, length: int) -> int:
