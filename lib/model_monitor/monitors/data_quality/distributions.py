@@ -425,7 +425,7 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
 
 
 def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
-    """How many values of a text were new in parts or windows, and how many rows those had, if windows; None where nothing tells."""
+    """How many values of a text were new in parts or windows, and in how many rows of windows; None where nothing tells."""
     raw = variation.past.get(name) if variation is not None else None
     if raw is None:
         return None
