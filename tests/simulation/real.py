@@ -67,6 +67,7 @@ class RealProcess:
     status: int | None = None
     struck: list[tuple[Fault, str]] = field(default_factory=list)
     unheld: int = 0
+    unlisted: dict[Path, Path] = field(default_factory=dict)
     writes: str | None = None
     thread: threading.Thread = field(default_factory=threading.main_thread)
 
@@ -83,6 +84,8 @@ class RealProcess:
 
 class RealWorld(World):
     """As the other one, but for processes and time."""
+
+    is_real = True
 
     def __init__(self, folder: Path, began: datetime, random: Random) -> None:
         super().__init__(folder, began, random)
@@ -176,9 +179,6 @@ class RealWorld(World):
                 process.faults.clear()
         elif fault in (Fault.STALL, Fault.JUMP, Fault.SLOW):
             process.sleep(MOMENT)
-        elif fault is Fault.LAG:
-            process.unlisted = {}
-            super()._strike(fault, process, event, given, is_its_own)
         else:
             super()._strike(fault, process, event, given, is_its_own)
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from tests.simulation.world import World, at_hand
@@ -97,9 +96,18 @@ def run_due_of(schedule: str, at: datetime, world: World) -> int:
         world.commands.append((job, flags))
         theirs = {call - OWN_CALLS: fault for call, fault in process.faults.items() if call > OWN_CALLS}
         theirs |= {call: fault for call, fault in process.faults.items() if call == OF_SINK}
-        child = world.start(process.host, partial(JOBS[job], flags), theirs)
+        noted: list[bool] = []
+
+        def begun() -> int:
+            """The job, once the record has its number; not at all if whoever started it is killed before."""
+            while not noted and not process.is_gone and not world.is_real:
+                world.current.sleep(0.1)
+            return JOBS[job](flags) if noted or world.is_real else 0
+
+        child = world.start(process.host, begun, theirs)
         with world.alone_at(f"the runs of {schedule}"):
             note(process_id=child.number)
+            noted.append(True)
             return process.wait_for(child)
 
     request = Request((Path(world.folder, f"{schedule}.schedule.json"),), retry_failed=True)

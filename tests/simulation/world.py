@@ -180,7 +180,12 @@ class Process(Machine):
 
 
 class World:
-    """The disk is a folder. random: what is by chance in it. said: what processes said beside their log."""
+    """The disk is a folder. is_real: whether its processes are. random: what is by chance in it.
+
+    said: what processes said beside their log.
+    """
+
+    is_real = False
 
     def __init__(self, folder: Path, began: datetime, random: Random) -> None:
         self.folder, self.began, self.random = str(folder), began, random
@@ -388,7 +393,9 @@ class World:
                 for file in Path(self.folder, "captures").rglob("*.jsonl"):
                     shutil.copy2(file, aside := file.with_name(f"{file.name}.again"))
                     aside.replace(file)
-        elif fault is Fault.LAG:
+        elif fault is Fault.LAG and any(
+            Path(self.folder, "reports").rglob("_current.json")
+        ):  # a first run waits for data
             with self._alone():
                 for file in Path(self.folder, "captures", "churn").rglob("*.jsonl"):
                     process.unlisted[file.replace(self._aside(file))] = file

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -468,6 +471,27 @@ def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_pat
     assert start_process(made, lambda **members: None) == 0
     assert (tmp_path / "made/constraints.json").is_file()
     assert start_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
+
+
+def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):
+    """Its run-due is killed before: whoever runs it again would not wait for it."""
+    (tmp_path / "data.csv").write_text("age\n1\n2\n")
+    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    numbers = []
+
+    def killed(**members):
+        numbers.append(members["process_id"])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_process(made, killed)
+    gc.collect()  # a process that is killed has nothing open
+    until = time.monotonic() + 20
+    while Path(f"/proc/{numbers[0]}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+
+    assert not Path(f"/proc/{numbers[0]}").exists()
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_job_is_told_the_schedule_that_its_notices_are_of(schedule):

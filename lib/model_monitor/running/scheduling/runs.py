@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from multiprocessing import connection
-from typing import Protocol
 from urllib.parse import urlparse
 
 from model_monitor.data.records.windows import parse_time
@@ -34,7 +33,6 @@ from model_monitor.storage import join, storage_of
 log = logging.getLogger(__name__)
 
 PERIODS_UNTIL_OVERDUE = 2
-
 GOING_ON = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
@@ -71,10 +69,7 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 def due_times(
     plan: Plan, record: Record, now: Callable[[], datetime], *, retry_failed: bool = False
 ) -> Iterator[datetime]:
-    """What is due, the oldest first, and what becomes due while that is run.
-
-    retry_failed: whether what failed or was stopped is run again.
-    """
+    """What is due, the oldest first, and what becomes due while that is run; retry_failed: also what failed or was stopped."""
     due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning(
@@ -136,7 +131,6 @@ def _time(text: str) -> datetime:
 
 
 MESSAGE = "message"
-
 KILLED = -9
 
 LOADED = (
@@ -164,12 +158,7 @@ _OUTCOMES = {
 """What became of a run by the exit status of a job; any other is a failure."""
 
 
-class Note(Protocol):
-    """Takes down what happens to a run meanwhile: members of `Execution`."""
-
-    def __call__(self, **members: object) -> object: ...
-
-
+Note = Callable[..., object]  # takes down what happens to a run meanwhile: members of `Execution`
 Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and gives its exit status
 
 
@@ -181,6 +170,8 @@ def start_process(command: JobCommand, note: Note) -> int:
     process = _submitted(command) if command.words[0].startswith("-") else _Forked(command)
     try:
         note(process_id=process.pid)
+        if isinstance(process, _Forked):
+            process.begin()
         ending = partial(note, process_id=process.pid, status=ExecutionStatus.STOPPING)
         return run_to_its_end(process, command.longest_seconds, ending=ending)
     except subprocess.TimeoutExpired:
@@ -206,11 +197,16 @@ class _Forked:
         server = multiprocessing.get_context("forkserver")
         server.set_forkserver_preload(list(LOADED))
         self._command = command
-        self._process = server.Process(target=_run, args=(command,))
+        noted, self._noted = server.Pipe(duplex=False)
+        self._process = server.Process(target=_run, args=(command, noted))
         with _ASKING:
             self._process.start()
         self.pid = self._process.pid
         self.terminate, self.kill = self._process.terminate, self._process.kill
+
+    def begin(self) -> None:  # when the record has its number: else who takes over would not know of it
+        with suppress(OSError):  # it was killed
+            self._noted.send(True)
 
     def poll(self) -> int | None:
         with _ASKING:
@@ -224,7 +220,11 @@ class _Forked:
         return status
 
 
-def _run(command: JobCommand) -> None:
+def _run(command: JobCommand, noted: connection.Connection) -> None:
+    try:
+        noted.recv()
+    except EOFError:  # its run-due was killed before
+        return
     os.environ.update(_variables(command))
     os.chdir(command.folder)
     try:
