@@ -425,9 +425,12 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
 
 
 def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
-    """How many values of a text were new in parts or windows, and how many rows those had, if windows; None where nothing tells."""
+    """How many values of a text were new in parts or windows, and in how many rows of windows; None where nothing tells."""
     raw = variation.past.get(name) if variation is not None else None
-    if raw is None or (found := ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])).sum() < FEWEST_NEW:
+    if raw is None:
+        return None
+    found = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
+    if found.sum() < FEWEST_NEW:
         return None
     return raw["beyond"][found], raw["far"][found]
 
