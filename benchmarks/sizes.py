@@ -58,12 +58,15 @@ def watched(command: list[str]) -> tuple[float, float, float]:
     processor_time, most = ProcessorTime(), 0
     began, began_cores = time.perf_counter(), processor_time.seconds()
     before = descendants()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        most = max(most, sum(map(_own_bytes, descendants() - before)))
-        processor_time.seconds()
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    assert process.returncode == 0, command
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        while process.poll() is None:
+            most = max(most, sum(map(_own_bytes, descendants() - before)))
+            processor_time.seconds()
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        if process.returncode:
+            said.seek(0)
+            sys.exit(said.read().decode(errors="replace"))
     return time.perf_counter() - began, processor_time.seconds() - began_cores, most / 1e9
 
 
