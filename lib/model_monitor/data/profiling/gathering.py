@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import (
@@ -40,11 +41,14 @@ from model_monitor.statistics.states import (
     TextLengths,
     TextShapes,
     VectorCounts,
+    Words,
 )
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
-from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of
+from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
 from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+
+SIGNS = ".,;:!?()[]\"'"  # around words
 
 MOST_TEXTS = 2048  # of a block that are looked into one by one
 
@@ -140,7 +144,7 @@ class TextGatherer:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
-        self._lengths, self._shapes, self._repeats = TextLengths(), TextShapes(), RepeatsBuilder()
+        self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
         self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
@@ -173,8 +177,12 @@ class TextGatherer:
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         block.found[self._column.position] = found
-        if self._column.column_type is ColumnType.TEXT:
-            self._shapes += _shapes_of(found, counts)
+        if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
+            texts, are_long, often = _looked_into(found, counts)
+            self._shapes += TextShapes.of(texts, are_long, often)
+            blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False) & ~are_long
+            if blank.any():
+                self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -233,26 +241,36 @@ class TextGatherer:
     def states(self) -> Iterator[State]:
         yield self._data_types
         if self._column.column_type is ColumnType.TEXT:
-            yield from (self._lengths, self._shapes, self._repeats.state())
+            yield from (self._lengths, self._shapes, self._words, self._repeats.state())
         yield from (self._moments.state(), self._ends)
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         yield self._frequencies.state()
 
 
-def _shapes_of(found: Texts, counts: NDArray[np.int64] | None) -> TextShapes:
-    """What the different texts of a block are made of; of many each fourth, by its hash. counts: how often each occurs; once if
-    absent.
+def _looked_into(
+    found: Texts, counts: NDArray[np.int64] | None
+) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64]]:
+    """The different texts of a block, of many each fourth, by its hash; which were cut; how often each occurs. counts: of all
+    different ones; once if absent.
     """
     wanted = found.kinds == DataType.TEXT
-    if not wanted.any():
-        return TextShapes()
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
         wanted &= (found.hashes & np.uint64(3)) == 0
     texts = found.dictionary.filter(pa.array(wanted))
     are_long = np.zeros(len(texts), bool)
     are_long[[*hashes_of_cut(texts)]] = True
-    return TextShapes.of(texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted])
+    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted]
+
+
+def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
+    """The hashes of the words in texts that have several, without the signs around them, and how often each occurs."""
+    words = pc.utf8_split_whitespace(pc.utf8_lower(texts))
+    lengths = pc.list_value_length(words).to_numpy()
+    several = lengths > 1
+    found = pc.utf8_trim(words.filter(pa.array(several)).flatten(), SIGNS).dictionary_encode()
+    often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths)[np.repeat(several, lengths)])
+    return xxhash64_of_texts(found.dictionary), often.astype(np.int64)
 
 
 class RowRepeatsGatherer:
