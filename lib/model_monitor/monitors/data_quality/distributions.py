@@ -374,11 +374,15 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
     if not belong_together([certain for _, certain in likeness.values()]):
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
-    usual = float(np.median(grouped or [1.0]))  # the same rows belong together in all
+    usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all
     lacking = {feature.name: _apart(kept.runs) for feature, kept in zip(profile.features, runs, strict=False)}
+    sure = ((rows, certain) for rows, certain in likeness.values() if rows > 2 * MOST_DISPERSED and certain > 0)
+    errors = [3 * (rows ** (1 / 3) - 1) / certain for rows, certain in sure]  # of logarithms
+    near = max(NEAR, math.exp(2 * float(np.median(errors or [0.0]))))
+    taken = {name: max(rows, min(usual, near * rows)) for name, rows in found.items()}
     return {
-        name: (ROOM * max(rows, min(usual, NEAR * rows)) if rows > MOST_DISPERSED else 1.0, lacking[name])
-        for name, rows in found.items()
+        name: (ROOM * rows if rows > 2 * MOST_DISPERSED or found[name] > MOST_DISPERSED else 1.0, lacking[name])
+        for name, rows in taken.items()
     }
 
 
