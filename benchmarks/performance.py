@@ -62,7 +62,7 @@ def note(
     missed = at_most is not None and told > at_most
     limit = "" if at_most is None else f"{at_most:.2f}" if theirs is not None else f"{at_most:g} {unit}"
     mine, others = (f"{figure:.2f} {unit}" if figure is not None else "" for figure in (ours, theirs))
-    ratio = f"{told:.2f}" if theirs is not None else ""
+    ratio = f"{told:.2f}" if theirs else ""
     if missed:
         mine, ratio = (mine, f"**{ratio}**") if ratio else (f"**{mine}**", ratio)
     command = f"`{' '.join(['benchmarks/' + Path(sys.argv[0]).name, *sys.argv[1:]])}`"

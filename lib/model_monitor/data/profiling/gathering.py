@@ -6,6 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, repeat
 from typing import Protocol
 
 import numpy as np
@@ -45,7 +46,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
@@ -368,7 +369,7 @@ class RowRunsGatherer:
         self._column = column
         self._time, self._fewest = plan.time_column, plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
-        self._random = np.random.default_rng(partition)
+        self._random, self._partition, self._seen = np.random.default_rng(partition), partition, 0
         self._most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self._most = 0
@@ -383,7 +384,11 @@ class RowRunsGatherer:
         step = max(self._fewest, every // max(1, self._most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
         starts = range(0, every - step + 1, step) if self._most else range(0)
-        drawn = sorted(zip(self._random.random(len(starts)).tolist(), starts, strict=True))
+        lots = map(
+            placed_lot, self._random.random(len(starts)).tolist(), repeat(self._partition), count(self._seen, step)
+        )
+        drawn = sorted(zip(lots, starts, strict=False))
+        self._seen += every
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:

@@ -35,6 +35,8 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     what = "mean length of the texts"
+    if feature.growth:  # later names may be longer
+        return None
     if shapes := _shapes(feature, before):
         characters = ((each.characters, each.characters_squared) for each in shapes)
         means = (
@@ -54,7 +56,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
     Source: D4.9.
     """
-    if not (shapes := _shapes(feature, before)):
+    if feature.growth or not (shapes := _shapes(feature, before)):
         return None
     letters = (_mean(each.texts, each.letters / 1e3, each.letters_squared / 1e6) for each in shapes)
     digits = (_mean(each.texts, each.digits / 1e3, each.digits_squared / 1e6) for each in shapes)
