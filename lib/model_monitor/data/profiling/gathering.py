@@ -178,9 +178,9 @@ class TextGatherer:
                 self._frequencies.give_up()
         block.found[self._column.position] = found
         if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
-            texts, are_long, often = _looked_into(found, counts)
+            texts, are_long, often, few = _looked_into(found, counts)
             self._shapes += TextShapes.of(texts, are_long, often)
-            blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False) & ~are_long
+            blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False) & ~are_long & few
             if blank.any():
                 self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
@@ -250,17 +250,19 @@ class TextGatherer:
 
 def _looked_into(
     found: Texts, counts: NDArray[np.int64] | None
-) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64]]:
-    """The different texts of a block, of many each fourth, by its hash; which were cut; how often each occurs. counts: of all
-    different ones; once if absent.
+) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
+    """The different texts of a block, of many each fourth, by its hash; which were cut; how often each occurs; again each fourth
+    of many. counts: of all different ones; once if absent.
     """
     wanted = found.kinds == DataType.TEXT
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
         wanted &= (found.hashes & np.uint64(3)) == 0
-    texts = found.dictionary.filter(pa.array(wanted))
+    texts, few = found.dictionary.filter(pa.array(wanted)), np.ones(np.count_nonzero(wanted), bool)
+    if found.hashes is not None and len(texts) > MOST_TEXTS // 2:
+        few = (found.hashes[wanted] & np.uint64(12)) == 0
     are_long = np.zeros(len(texts), bool)
     are_long[[*hashes_of_cut(texts)]] = True
-    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted]
+    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted], few
 
 
 def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
