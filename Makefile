@@ -91,7 +91,7 @@ lint: $(VENV)/.test ## check style and format
 types: $(VENV)/.test ## check types
 	@$(VENV)/bin/mypy
 
-bench: $(VENV)/.test classes ## run the benchmarks; each prints a ratio against a peer
+bench: $(VENV)/.test classes ## run the benchmarks, each beside a peer, and write docs/performance.md
 	@$(PY) benchmarks/__main__.py $(ARGS)
 
 bench-marks: $(VENV)/.test ## print the marks of the local engine beside their peers, in three minutes

@@ -17,6 +17,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 from data_sets import SEED
+from performance import note
 from side_by_side import QUICK_SHARE, quick_asked
 
 from model_monitor.monitors.explainability.kernel import Kernel, samples_of
@@ -41,7 +42,8 @@ def main() -> None:
     rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
     command = [sys.executable, __file__, "--one", str(rows)]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-    reached = "reached" if peak < MOST_MEGABYTES else "missed"
+    work = f"a worker that explains {rows} rows of {FEATURES:,} features"
+    reached = note(work, "", peak, at_most=MOST_MEGABYTES, unit="MB")
     print(f"{rows} rows of {FEATURES:,} features: peak {peak} MB, less than {MOST_MEGABYTES:,} wanted: {reached}")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from performance import note
 
 from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 
@@ -154,7 +155,7 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
-    (f"model-monitor monitor, {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),
+    (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),
 )
 """What is measured, how, and what it may take."""
 
@@ -164,7 +165,7 @@ def main() -> None:
     print(f"| {'-' * 44} | ----: | -----: | {'-' * 5} | ------- |")
     for work, measured, limit, unit in WORK:
         ours = measured()
-        verdict = "reached" if ours <= limit else "missed"
+        verdict = note(work, "", ours, at_most=limit, unit=unit if unit == "times" else f"core {unit}")
         print(f"| {work:44} | {limit:5g} | {ours:6.2f} | {unit:5} | {verdict:7} |", flush=True)
 
 

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from data_sets import mixed_parquet
+from performance import note
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,10 +66,10 @@ def main() -> None:
     for one in (*ours, libraries, face, bare):
         print(f"| {one.name:35} | {one.seconds:7.2f} |")
     for one in ours:
-        verdict = "reached" if one.seconds < SECONDS_AT_MOST else "missed"
+        verdict = note(one.name, "", one.seconds, at_most=SECONDS_AT_MOST, unit="s")
         print(f"\n{one.name}: less than {SECONDS_AT_MOST:g} s wanted: {verdict}", end="")
     more = face.seconds - bare.seconds
-    verdict = "reached" if more <= IMPORT_SECONDS_AT_MOST else "missed"
+    verdict = note("import model_monitor, beside bare Python", "", more, at_most=IMPORT_SECONDS_AT_MOST, unit="s")
     print(
         f"\n\nimport model_monitor: {more:.3f} s more than bare Python, at most {IMPORT_SECONDS_AT_MOST:g} wanted: {verdict}",
         flush=True,

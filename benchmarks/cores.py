@@ -18,6 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import partial
 
+from performance import note
 from profile_captures import RECORDS, baseline_run, captures, monitoring_run
 from session import MASTER, benchmark_session
 from side_by_side import QUICK_SHARE, ROUNDS, quick_asked, timed
@@ -80,12 +81,14 @@ def main() -> None:
         print(f"| {run.master:8} | {run.cores or 'all':>5} | {run.records:10,} | {took:7.2f} |")
     faster = median[one_task] / median[both]
     longer = median[ten_times] / median[both]
-    verdicts = {True: "reached", False: "missed"}
+    work = f"{both.records:,} captured records on {MASTER}"
+    of_task = note(work, f"the same on {one_task.master}", median[both], median[one_task], 1 / SPEED_UP_AT_LEAST, "s")
+    of_growth = note(f"{TIMES_AS_MANY} times as many", work, median[ten_times], median[both], GROWTH_AT_MOST, "s")
     print(f"\nspeed-up by a second core: {median[one_core] / median[both]:.2f}")
     print(f"speed-up by a second task: {faster:.2f}, at least {SPEED_UP_AT_LEAST} wanted: ", end="")
-    print(verdicts[faster >= SPEED_UP_AT_LEAST])
+    print(of_task)
     print(f"growth to {TIMES_AS_MANY} times the records: {longer:.2f}, at most {GROWTH_AT_MOST} wanted: ", end="")
-    print(verdicts[longer <= GROWTH_AT_MOST])
+    print(of_growth)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""DuckDB's SUMMARIZE or polars' describe of a folder, or DuckDB's join of captures with labels, timed. In its own environment.
+"""DuckDB's SUMMARIZE, polars' or pandas' describe of a folder, or DuckDB's join of captures with labels, timed.
 
-python dataframes_describe.py duckdb|polars FOLDER     prints the seconds on the clock and those of processor cores
+In an environment of its own.
+
+python dataframes_describe.py duckdb|polars|pandas FOLDER     prints the seconds on the clock and those of processor cores
 python dataframes_describe.py merge CAPTURES LABELS
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from processor_time import ProcessorTime
 
@@ -23,6 +26,15 @@ def describe(files: str) -> None:
     import polars
 
     (polars.read_csv if files.endswith(".csv") else polars.read_parquet)(files).describe()
+
+
+def describe_with_distinct(files: str) -> None:
+    import pandas
+
+    folder = Path(files).parent
+    read = pandas.read_csv if files.endswith(".csv") else pandas.read_parquet
+    table = pandas.concat([read(path) for path in sorted(folder.glob(Path(files).name))])
+    table.describe(include="all"), table.nunique()
 
 
 HALF = "STRUCT(data VARCHAR, encoding VARCHAR, mode VARCHAR, observedContentType VARCHAR)"
@@ -45,7 +57,7 @@ def merge(captures: str, labels: str) -> None:
 
 
 def main(name: str, folder: str, *others: str) -> None:
-    run = {"duckdb": summarize, "polars": describe, "merge": merge}[name]
+    run = {"duckdb": summarize, "polars": describe, "pandas": describe_with_distinct, "merge": merge}[name]
     words = (folder, *others) if others else (f"{folder}/*.{folder.rsplit('-', 1)[1]}",)
     run(*words)
     processor_time = ProcessorTime()

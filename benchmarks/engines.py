@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from data_sets import mixed_csv, mixed_parquet, size_bytes, texts_csv, texts_parquet
 from ours import whole_profile
+from performance import note
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
@@ -111,7 +112,8 @@ def compare_few_rows() -> None:
         ]
     print(f"\n{FEW_ROWS} rows of CSV to a verdict, median of {ROUNDS}\n")
     for what, took, wanted in lines:
-        print(f"{what}: {took:.2f} s, wanted at most {wanted}: {'reached' if took <= wanted else 'missed'}")
+        verdict = note(f"{FEW_ROWS} rows of CSV to a verdict, {what}", "", took, at_most=wanted, unit="s")
+        print(f"{what}: {took:.2f} s, wanted at most {wanted}: {verdict}")
     print(f"the command took {core_seconds:.2f} core s", flush=True)
 
 
@@ -125,9 +127,14 @@ def compare_many_rows(what: str, folder: Path, of_duckdb: float, of_polars: floa
     python = dataframes_python()
     if python is None:
         print(f"without DuckDB and polars: {ENVIRONMENT} is absent, README.md says how to make it", file=sys.stderr)
-    for name, peer in (("duckdb", "DuckDB 2.0's SUMMARIZE"), ("polars", "polars 2.1's describe")) if python else ():
+    for name, peer, at_most in (
+        ("duckdb", "DuckDB 2.0's SUMMARIZE", of_duckdb),
+        ("polars", "polars 2.1's describe", of_polars),
+        ("pandas", "pandas 3.1's describe, nunique", None),
+    ):
         run = partial(own_process, [str(python), str(SCRIPT), name, str(folder)])
-        peers.append(Contestant(peer, run, rounds=ROUNDS))
+        if python is not None:
+            peers.append(Contestant(peer, run, rounds=ROUNDS, at_most=at_most))
     profile_locally(folder)
     race([ours, *peers])
     with benchmark_session() as spark:
@@ -138,11 +145,6 @@ def compare_many_rows(what: str, folder: Path, of_duckdb: float, of_polars: floa
         )
         race([of_spark])
     report(f"{what}, {file_format}, {size_bytes(folder) / 1e6:,.0f} MB", ours, [of_spark, *peers])
-    for one, most in zip(peers, (of_duckdb, of_polars), strict=False):
-        if most is not None:
-            share = ours.core_seconds / one.core_seconds
-            verdict = "reached" if share <= most else "missed"
-            print(f"{share:.2f} times the core seconds of {one.name}, wanted at most {most}: {verdict}")
 
 
 def main() -> None:

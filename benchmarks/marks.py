@@ -5,7 +5,6 @@ python benchmarks/marks.py
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,10 +13,12 @@ from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
+import columns
 from attributions import OF_SHAP, SHAP_ENVIRONMENT, TREE_ROWS, models, tree_explainer
 from attributions import of_trees as of_sums
 from data_sets import mixed_csv, mixed_parquet, texts_csv, texts_parquet
 from engines import OF_DUCKDB, OF_DUCKDB_ELSE, SCRIPT, dataframes_python, profile_locally
+from performance import note
 from profile_captures import INPUTS, baseline_table, captures
 from side_by_side import Contestant, Took, own_process, race
 from without_jvm import OF_DUCKDB as CAPTURES_OF_DUCKDB
@@ -37,7 +38,7 @@ def show(
     contestants = Contestant("ours", ours, rounds=ROUNDS), Contestant(peer, theirs, rounds=ROUNDS)
     race(contestants)
     mine, others = (one.core_seconds for one in contestants)
-    verdict = "reached" if mine <= limit * others else "missed"
+    verdict = note(mark, peer, mine, others, limit)
     print(
         f"| {mark:44} | {peer:28} | {limit:5.2f} | {mine:6.2f} | {others:6.2f} | {mine / others:5.2f} | {verdict:7} |",
         flush=True,
@@ -104,8 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
         of_captures(Path(name))
     of_trees()
-    if importlib.util.find_spec("columns"):  # columns, frames and the command's start
-        importlib.import_module("columns").main()
+    columns.main()  # and frames, and the command's start
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The page of one window beside Evidently's: bytes, seconds, and what is left of it without scripts.
+"""The page of one window beside Evidently's and ydata-profiling's: bytes, seconds, and what is left of it without scripts.
 
 python benchmarks/page_of_a_window.py [--quick]
 
 Each reads the same two CSV files by pandas, compares them and writes its page, in a process of its own; Evidently
-(requirements-evidently.txt) in .venv-evidently. Twenty features, one of which has drifted. Scripts are off where pages are
+(requirements-evidently.txt) in .venv-evidently, ydata-profiling (requirements-ydata.txt), which reads the window alone, in
+.venv-ydata. Twenty features, one of which has drifted. Scripts are off where pages are
 mailed, or shown by a wiki or a code host: counted are the features whose names are still there to read.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +20,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+from performance import note
 from side_by_side import QUICK_SHARE, quick_asked
 
 HERE = Path(__file__).parent
-EVIDENTLY = HERE.parent / ".venv-evidently" / "bin" / "python"
+PEERS = {"Evidently 0.7.23": ("evidently", "evidently_page.py"), "ydata-profiling 4.18.4": ("ydata", "ydata_page.py")}
+"""Their environments and scripts."""
+
 ROWS, FEATURES, ROUNDS = 100_000, 20, 3
 
 OURS = """
@@ -70,22 +75,27 @@ def features_without_scripts(page: Path) -> int | str:
 def main() -> int:
     rows = ROWS // QUICK_SHARE if quick_asked(__doc__.partition("\n")[0]) else ROWS
     makers = {"ours": [sys.executable, "-c", OURS]}
-    if EVIDENTLY.exists():
-        makers["Evidently"] = [str(EVIDENTLY), str(HERE / "evidently_page.py")]
-    else:
-        print("Evidently: no .venv-evidently")
+    for peer, (environment, script) in PEERS.items():
+        python = HERE.parent / f".venv-{environment}" / "bin" / "python"
+        if python.exists():
+            makers[peer] = [str(python), str(HERE / script)]
+        else:
+            print(f"{peer}: no .venv-{environment}")
     with TemporaryDirectory() as name:
         files, took = write_frames(Path(name), rows), {maker: [] for maker in makers}
         for _ in range(ROUNDS):
             for maker, command in makers.items():
                 took[maker].append(core_seconds([*command, *files, f"{name}/{maker}.html"]))
         print(f"{rows:,} rows of {FEATURES} features on each side\n")
-        print("|           |      bytes | core s | features to read without scripts |")
-        print("| --------- | ---------: | -----: | -------------------------------: |")
-        for maker, seconds in took.items():
+        print("|                        |      bytes | core s | features to read without scripts |")
+        print("| ---------------------- | ---------: | -----: | -------------------------------: |")
+        median = {maker: statistics.median(seconds) for maker, seconds in took.items()}
+        for peer in set(makers) - {"ours"}:
+            note(f"{rows:,} rows of {FEATURES} features beside as many, a page", peer, median["ours"], median[peer])
+        for maker in took:
             page = Path(name, f"{maker}.html")
             left = features_without_scripts(page)
-            print(f"| {maker:9} | {page.stat().st_size:10,} | {sorted(seconds)[ROUNDS // 2]:6.2f} | {left:32} |")
+            print(f"| {maker:22} | {page.stat().st_size:10,} | {median[maker]:6.2f} | {left:32} |")
     return 0
 
 

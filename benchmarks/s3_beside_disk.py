@@ -19,6 +19,7 @@ from pathlib import Path
 import boto3
 from data_sets import mixed_csv, mixed_parquet, size_bytes
 from ours import profile_into, whole_profile
+from performance import note
 from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
@@ -91,9 +92,10 @@ def compare(spark: SparkSession, folder: Path, on_s3: str, dataset_format: str) 
     print(f"| {'':25} | seconds | core s |\n| {'-' * 25} | ------: | -----: |")
     for one in contestants:
         print(f"| {one.name:25} | {one.seconds:7.2f} | {one.core_seconds:6.2f} |")
+    work = f"{dataset_format}, {size_bytes(folder) / 1e6:,.0f} MB, from S3 to S3, without the transfer"
+    verdict = note(work, "the same on disk", s3.seconds - transfer, disk.seconds, AT_MOST, "s")
     print(
-        f"\ntransfer {transfer:.2f} s; apart from it {ratio:.2f} times the run on disk, wanted at most {AT_MOST}: "
-        + ("reached" if ratio <= AT_MOST else "missed"),
+        f"\ntransfer {transfer:.2f} s; apart from it {ratio:.2f} times the run on disk, wanted at most {AT_MOST}: {verdict}",
         flush=True,
     )
 

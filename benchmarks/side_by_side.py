@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from performance import note
 from processor_time import ProcessorTime
 
 ROUNDS = 3
@@ -32,13 +33,15 @@ class Took:
 class Contestant:
     """One thing to be timed. run: does it, and may return its own times. rounds: how often; the median counts.
 
-    wanted: how many times longer than ours a peer has to take; None if nothing is promised.
+    wanted: how many times longer than ours a peer has to take on the clock. at_most: ours, as a share of a peer's core seconds.
+    None if nothing is promised.
     """
 
     name: str
     run: Callable[[], Took | None]
     wanted: float | None = None
     rounds: int = ROUNDS
+    at_most: float | None = None
     took: list[Took] = field(default_factory=list)
 
     @property
@@ -85,7 +88,7 @@ def own_process(command: Sequence[str | Path], environment: Mapping[str, str] | 
 
 
 def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
-    """Print a table: what each took, how many times longer than ours that is, and how many it should be."""
+    """Print a table: what each took, how many times longer than ours that is, and how many it should be; note it for the page."""
     print(f"\n{title}\n")
     print(f"| {'':70} | seconds | core s | times ours | wanted | in core s |")
     print(f"| {'-' * 70} | ------: | -----: | ---------: | -----: | --------: |")
@@ -98,6 +101,11 @@ def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
         )
     for peer in peers:
         if peer.wanted is not None:
-            verdict = "reached" if peer.seconds / ours.seconds >= peer.wanted else "missed"
+            verdict = note(title, peer.name, ours.seconds, peer.seconds, 1 / peer.wanted, "s")
             print(f"\n{peer.name}: {verdict}", end="")
+            continue
+        verdict = note(title, peer.name, ours.core_seconds, peer.core_seconds, peer.at_most)
+        if peer.at_most is not None:
+            share = ours.core_seconds / peer.core_seconds
+            print(f"\n{peer.name}: {share:.2f} of its core seconds, wanted at most {peer.at_most}: {verdict}", end="")
     print(flush=True)

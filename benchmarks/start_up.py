@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from performance import note
 from session import MASTER
 from side_by_side import quick_asked
 
@@ -132,7 +133,8 @@ def main() -> None:
     whole, without, peer = (statistics.median(one.seconds) for one in contestants)
     times = whole / peer
     print(f"\n{without / peer:.2f} times without Spark's classes in an archive")
-    print(f"{times:.2f} times, at most {AT_MOST} wanted: {'reached' if times <= AT_MOST else 'missed'}")
+    verdict = note("from submission to the first stage", "a bare script of Spark", whole, peer, AT_MOST, "s")
+    print(f"{times:.2f} times, at most {AT_MOST} wanted: {verdict}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from performance import note
 from scipy import special
 
 from model_monitor.statistics.drift import special_functions as ours
@@ -71,6 +72,8 @@ def seconds(run: Callable[[], Any], times: int) -> float:
 def compared(name: str, one: Callable[[], Any], other: Callable[[], Any], times: int, calls: int = 1) -> float:
     rounds = [(seconds(one, times), seconds(other, times)) for _ in range(ROUNDS)]
     mine, theirs = (min(each) / calls * 1e6 for each in zip(*rounds, strict=True))
+    if name.startswith("the tests"):
+        note(name, "SciPy", mine, theirs, MARK, "µs")
     print(f"| {name} | {mine:.2f} | {theirs:.2f} | {mine / theirs:.2f} |", flush=True)
     return mine / theirs
 

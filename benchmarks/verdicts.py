@@ -1251,6 +1251,101 @@ def clock_of(random: np.random.Generator) -> Iterator[Mark]:
     yield Mark(what, power, f">= {0.85 * alike:.3f}, of {alike:.3f} without a season", power >= 0.85 * alike)
 
 
+# 4: catalogs that grow.
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Products that are sold, by how many come on a day. lasts: how many days on average; stock: how many there are at first."""
+
+    comes: float
+    lasts: float = math.inf
+    stock: int = 40
+
+    def sold(self, random: np.random.Generator, days: int, rows: int) -> list[list[str]]:
+        """Rows of each day, in their order."""
+        come = random.poisson(self.comes, days)
+        begins = np.concatenate((np.full(self.stock, -1), np.repeat(np.arange(days), come)))
+        ends = begins + (random.exponential(self.lasts, len(begins)) if math.isfinite(self.lasts) else math.inf)
+        weights = random.lognormal(0, 1, len(begins))
+        found = []
+        for day in range(days):
+            there = np.flatnonzero((begins <= day) & (ends > day))
+            drawn = random.choice(there, rows, p=weights[there] / weights[there].sum())
+            found.append([f"p{product}" for product in drawn])
+        return found
+
+
+CATALOGS = {
+    "1 a day, none goes": (Catalog(1), 500),
+    "11 a day, none goes": (Catalog(11, stock=300), 2_000),
+    "11 a day, which last 30 days": (Catalog(11, 30, 330), 2_000),
+    "3 a day, which last 60 days": (Catalog(3, 60, 180), 1_000),
+}
+CLOSED = {"closed": (Catalog(0), 500), "closed, 2,000 products": (Catalog(0, stock=2_000), 500)}
+DAYS, LATER, GROWTH = 60, 60, 87
+
+
+def growth(full: bool) -> Iterator[Mark]:
+    """4: 60 days of catalogs after 60 of baseline: healthy windows, three times the usual number of new products, and one new one
+    in 5 % of the rows; and catalogs that are closed, with one new product in 2 % of the rows.
+    """
+    tries, windows = (20, 20 * LATER) if full else (4, 4 * LATER)
+    for name, (catalog, rows) in {**CATALOGS, **CLOSED}.items():
+        alarms = 0
+        found = {kind: [0, 0] for kind in (("burst", "one") if catalog.comes else ("one",))}
+        for seed in range(tries):
+            random = np.random.default_rng([SEED, GROWTH, seed])
+            days = catalog.sold(random, DAYS + LATER, rows)
+            before = [value for day in days[:DAYS] for value in day]
+            known = baseline_of_texts(before, are_by_time=math.isfinite(catalog.lasts))
+            history: History = Remembered("", new_history("").table)
+            monitor = DataQualityMonitor()
+            for place, day in enumerate(days[DAYS:]):
+                ended = f"{datetime(2026, 6, 1) + timedelta(days=place + 1):%Y-%m-%dT%H:%M:%SZ}"
+                beside = history.beside(known, ended, "b")
+                if place >= (16 if catalog.comes else 0) and place % 4 == 0:
+                    for kind, seen in found.items():
+                        new = 2 * int(catalog.comes) if kind == "burst" else 1
+                        size = 3 * new if kind == "burst" else rows // (20 if catalog.comes else 50)
+                        at = random.choice(rows, size, replace=False)
+                        changed = [*day]
+                        for number, row in enumerate(at):
+                            changed[row] = f"new{number % new}"
+                        seen[0] += bool(judged(monitor, Profile(rows, (gathered(changed),)), beside))
+                        seen[1] += 1
+                window = Profile(rows, (gathered(day),))
+                results = monitor.check(window, {}, beside)
+                violated = any(each.is_violation for each in results)
+                alarms += violated
+                Remembered.profiles_of[ended] = window
+                entry = Entry(ended, ended, "0", ended, "b", violated)
+                history = history.with_window(entry, beside.raw_statistics(window, examples_lost(results)))
+        told = ", ".join(f"{kind} found in {seen} of {of}" for kind, (seen, of) in found.items())
+        print(f"        {name}: {alarms} of {windows} healthy windows alarm; {told}")
+        if catalog.comes:
+            most = within(windows, BUDGET)
+            yield Mark(f"{name}: healthy windows of {windows} with an alarm", alarms, f"<= {most}", alarms <= most)
+        if catalog.comes > 10 or not catalog.comes:
+            share = (lambda seen, of: seen / of)(*next(iter(found.values())))
+            yield Mark(f"{name}: share found", share, ">= 0.95", share >= 0.95)
+
+
+def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
+    """A baseline of one column of texts, with 32 parts along its rows."""
+    monitor = DataQualityMonitor()
+    profile = Profile(len(cells), (gathered(cells),))
+    rows = len(cells) // 32
+    runs = []
+    for part in range(32):
+        hashes = np.array([hash(each) for each in cells[part * rows : part * rows + min(rows, 512)]])
+        runs.append(Run(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
+    kept = RowRuns(tuple(runs))
+    constraints = monitor.constraints(profile)
+    known = monitor.known(constraints, None, profile, constraints)
+    return known.with_parts(of_parts(profile, [kept], are_by_time=are_by_time))
+
+
 def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
     """How parts of the baseline vary, whose rows are in no order, as its scan would say."""
     runs = []
@@ -1308,6 +1403,7 @@ PARTS = {
         memory,
         clock,
         fleets,
+        growth,
         elec2,
         speed,
         parts,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from model_monitor.reports.outputs.sql_tables import write_results_table
+from model_monitor.running.inputs.data_sets import learnt_errors
 from model_monitor.running.inputs.run_inputs import context_of, planned_checks
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.expectations import suggested_expectations, write_expectations
@@ -32,10 +33,13 @@ def main(argv: list[str]) -> int:
             )
             suggested = job.config.suggest_expectations
             rules = suggested_expectations(data, baseline) if suggested else None
+            errors = learnt_errors(job.engine, job.config, baseline.ledger.kept)
         job.lift_time_limit()
         run = baseline.write(job.config.output_path, job.spark)
         if suggested is not None and rules is not None:
             write_expectations(rules, suggested, job.spark)
+        if job.config.learn_errors is not None and errors is not None:
+            errors.write(job.config.learn_errors)
         write_results_table(run, job.config.results_table, job.spark)
         run_postprocessor(job.config.post_analytics_processor_script, job.spark)
         job.finish(completed())

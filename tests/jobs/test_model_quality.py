@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
 from tests.unit.records.merged_lines import line_of, merged
@@ -154,12 +155,17 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
     known.to_csv(jobs.folder / "priced.csv", index=False)
     today = pd.DataFrame({"kind": ["a", "b", "b", "b"] * 50, "predicted": 50.0})
     today.to_csv(jobs.folder / "today.csv", index=False)
-    ErrorModel.learnt(known, label="price", prediction="predicted").write(str(jobs.folder / "errors.skops"))
     numbers = ("--problem-type", "Regression", "--dataset-format", "csv", "--inference-attribute", "predicted")
     jobs(
         *("baseline", "--analysis-type", "MODEL_QUALITY", "--dataset-source", "priced.csv", "--output-path", "priced"),
-        *(*numbers, "--ground-truth-attribute", "price"),
+        *(*numbers, "--ground-truth-attribute", "price", "--learn-errors", "errors.skops"),
     )
+    rows = {name: pa.Array.from_pandas(values) for name, values in known.items()}
+    learnt, read = (
+        ErrorModel.learnt(known, label="price", prediction="predicted"),
+        ErrorModel.read(str(jobs.folder / "errors.skops")),
+    )
+    assert read(rows).tolist() == learnt(rows).tolist()
     asked = ("monitor", "--analysis-type", "ESTIMATED_QUALITY", "--baseline", "priced", *numbers)
     finished = jobs(*asked, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today")
 
@@ -174,6 +180,31 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
         *("--dataset-format", "capture"),
     )
     assert "an estimate of predicted numbers takes a table" in error_of(captured, 2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            ["--problem-type", "BinaryClassification", "--inference-attribute", "predicted"],
+            "errors are learnt of predicted numbers in a table",
+        ),
+        (["--problem-type", "Regression", "--inference-attribute", "other"], "inference_attribute is 'other'"),
+        (["--problem-type", "Regression", "--inference-attribute", "predicted"], "to learn errors takes 100"),
+    ],
+)
+def test_what_errors_cannot_be_learnt_from_ends_the_baseline_before_a_file_is_written(jobs, flags, sentence):
+    rows = pd.DataFrame({"predicted": [1.0] * 30, "price": [0.0, 1.0] * 15})
+    rows.to_csv(jobs.folder / "few.csv", index=False)
+    finished = jobs(
+        *("baseline", "--analysis-type", "MODEL_QUALITY", "--dataset-source", "few.csv", "--dataset-format", "csv"),
+        *("--ground-truth-attribute", "price", "--output-path", "few", "--learn-errors", "few.skops", *flags),
+    )
+
+    assert finished.status != 0
+    assert sentence in finished.said
+    assert not (jobs.folder / "few" / "constraints.json").exists()
+    assert not (jobs.folder / "few.skops").exists()
 
 
 def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_path):

@@ -8,10 +8,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import pyarrow as pa
 from tests.simulation.law import hold
 from tests.simulation.month import Faults
+from tests.simulation.real import RealWorld, quiet_elsewhere
 from tests.simulation.world import Fault
 
 SECONDS = float(os.environ.get("MONTHS_SECONDS", "45"))
@@ -25,23 +27,26 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--most", type=int, default=10**9, help="how many at most")
     parser.add_argument("--all", action="store_true", help="go on after one that fails")
     parser.add_argument("--fault", nargs=3, metavar=("STEP", "CALL", "NAME"), help="this one instead of the seed's own")
+    parser.add_argument("--real", action="store_true", help="by processes of this machine, which are really killed")
     given = parser.parse_args(words)
     faults: Faults | None = None
     if given.fault is not None:
         step, call, name = given.fault
         faults = {(int(step), 0): {int(call): Fault[name]}}
+    played = partial(hold, kind=RealWorld, quiet_one=quiet_elsewhere) if given.real else hold
     pa.set_cpu_count(1)  # twenty rows are no work for more
+    real = "--real " if given.real else ""
     first = given.first if given.first is not None else int(time.time()) * 1000
     began, tried, failed, struck = time.monotonic(), 0, [], Counter[str]()
     for seed in given.seeds or range(first, first + given.most):
         if not given.seeds and time.monotonic() - began > given.seconds:
             break
         try:
-            struck.update(fault.name for _, fault, _ in hold(seed, faults).struck)
+            struck.update(fault.name for _, fault, _ in played(seed, faults).struck)
         except AssertionError as fault:
             failed.append(seed)
             print(
-                f"month {seed} breaks the law; try it again by\n  .venv/bin/python -m tests.simulation {seed}\n{fault}"
+                f"month {seed} breaks the law; try it again by\n  .venv/bin/python -m tests.simulation {real}{seed}\n{fault}"
             )
             if not given.all:
                 break

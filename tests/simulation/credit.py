@@ -83,7 +83,9 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
             later += [label] * (kind == "late")
         if random.random() < 0.3:
             there.append(f'{{"groundTruthData": "{MARK}')
-        files = {CAPTURES: captured, LABELS: [*there, *late]}
+        files = {(CAPTURES, "lines"): captured, (LABELS, "lines"): [*there, *late]}
+        if random.random() < 0.2:  # the same captures come once more
+            files[CAPTURES, "again"] = captured
         late = later
         yield Step("labels", at, partial(_delivered, hour, files))  # what came before was merged without them
         if is_scheduled:
@@ -129,11 +131,11 @@ def _label(event_id: str, label: int) -> str:
     )
 
 
-def _delivered(hour: datetime, files: dict[str, list[str]], world: World) -> None:
-    for top, lines in files.items():
+def _delivered(hour: datetime, files: dict[tuple[str, str], list[str]], world: World) -> None:
+    for (top, name), lines in files.items():
         folder = Path(world.folder, top, f"{hour:%Y/%m/%d/%H}")
         folder.mkdir(parents=True, exist_ok=True)
-        put(folder / "lines.jsonl", "".join(f"{line}\n" for line in lines), hour)
+        put(folder / f"{name}.jsonl", "".join(f"{line}\n" for line in lines), hour)
 
 
 def _window(hour: datetime) -> dict[str, str]:

@@ -10,10 +10,11 @@ import atexit
 import json
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,9 +25,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.simulation.month import Faults, Month, faults_of, play, prepare
+from tests.simulation.month import REFUSED, Faults, Month, faults_of, play, prepare
 from tests.simulation.steps import HOUR, MARK
-from tests.simulation.world import Fault, World, at_hand, world_of
+from tests.simulation.world import OF_MERGED, Fault, World, at_hand, world_of
 
 from model_monitor.reports.outputs.files import CURRENT, UNFINISHED
 from model_monitor.storage import LocalStorage, holding
@@ -56,12 +57,20 @@ class Ended:
     struck: tuple[tuple[object, ...], ...]
 
 
-def hold(seed: int, faults: Faults | None = None) -> Ended:
-    """Raises AssertionError, with what went wrong before, if the month of a seed breaks the law. faults: others than its own."""
+def hold(
+    seed: int,
+    faults: Faults | None = None,
+    kind: type[World] = World,
+    quiet_one: Callable[[int], Ended] | None = None,
+) -> Ended:
+    """Raises AssertionError, with what went wrong before, if the month of a seed breaks the law.
+
+    faults: others than its own. kind, quiet_one: what it is played in, and who plays the quiet month.
+    """
     month = Month(seed // SEEDS_OF_A_MONTH)
     planned = faults_of(month, seed) if faults is None else faults
-    quiet = _quiet(month.seed)
-    with _month(month, seed) as (world, log):
+    quiet = (quiet_one or _quiet)(month.seed)
+    with _month(month, seed, kind) as (world, log):
         try:
             play(month, world, planned, partial(_require_whole, world))
             _clear(world)
@@ -69,6 +78,7 @@ def hold(seed: int, faults: Faults | None = None) -> Ended:
             _require_same_files(quiet.files, ended.files)
             _require_told(quiet, ended)
             _require_accounts(ended)
+            _require_merged_once(ended)
             _require_clean(log, world)
         except Exception as fault:
             struck = "".join(f"\n  {step}: {fault.name} at {call}" for step, fault, call in world.struck)
@@ -93,13 +103,14 @@ def _quiet(seed: int) -> Ended:
         signs = (f"/{PREFIX}", f"/{UNFINISHED}")
         left = [name for name in ended.files if is_draft(Path(name).name) or any(sign in name for sign in signs)]
         assert not left, f"a quiet month leaves {left}"
+        assert not any(name.startswith(f"{REFUSED}/") for name in ended.files), "states of a later release were added"
         _require_accounts(ended)
         _require_clean(log, world)
     return ended
 
 
 @contextmanager
-def _month(month: Month, seed: int) -> Iterator[tuple[World, StringIO]]:
+def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple[World, StringIO]]:
     """A world with what is there before the month, where this process works, and all that is logged."""
     folder, before = _folder(), Path.cwd()
     log = _Log()
@@ -108,7 +119,7 @@ def _month(month: Month, seed: int) -> Iterator[tuple[World, StringIO]]:
     try:
         os.chdir(folder)
         prepare(month, folder)
-        with redirect_stderr(log), world_of(folder, month.began - 3 * HOUR, Random(seed)) as world:
+        with redirect_stderr(log), world_of(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
             yield world, log
     finally:
         os.chdir(before)
@@ -217,6 +228,18 @@ def _require_accounts(ended: Ended) -> None:
             for records in [ledger["records"]] if "records" in ledger else [ledger["captures"], ledger["labels"]]:
                 known = sum(_count(records.get(part, 0)) for part in ACCOUNT)
                 assert records["read"] == known, f"{name} accounts for {known} of {records['read']} records"
+
+
+def _require_merged_once(ended: Ended) -> None:
+    """A capture that has a label is in the merged records once, or as often as it came."""
+    captured, merged = (_events(ended, top) for top in (re.compile(r"captures/credit/"), OF_MERGED))
+    often = merged - captured
+    assert not often, f"{len(often)} events are merged more often than captured"
+
+
+def _events(ended: Ended, top: re.Pattern[str]) -> Counter[str]:
+    lines = [line for name, content in ended.files.items() if top.match(name) for line in content.splitlines()]
+    return Counter(json.loads(line)["eventMetadata"]["eventId"] for line in lines if b'"eventId"' in line)
 
 
 def _count(part: int | Mapping[str, int]) -> int:

@@ -2,7 +2,8 @@
 
 A month is short here: a baseline and its versions, six hours that begin at a leap day, a change of clocks or a year's end,
 captures of which some are damaged, come late, twice or never, runs by `run-due` or one by one, now and then on two hosts at
-once, accepted alarms, a page, a prune. In half of them a second schedule merges labels and judges the model (credit.py).
+once, accepted alarms, a page, a prune. In half of them a second schedule merges labels and judges the model (credit.py). In half
+of them the product is another release at first, and in the middle of it (releases.py).
 
 A step that fails is tried again, as a scheduler does, and one in which something went wrong once more in peace.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from random import Random
 
 from tests.simulation.credit import credit_steps, prepare_credit
+from tests.simulation.releases import as_of_a_later_one, as_of_the_first, history_again, summed, unreadable
 from tests.simulation.steps import (
     DONE,
     HOUR,
@@ -44,12 +46,13 @@ from model_monitor.reports.history_page import command as pages
 from model_monitor.storage import LocalStorage, holding
 
 LAST = "last run-due"
-IN_PEACE = "captures", "late captures", "labels", LAST
+IN_PEACE = "captures", "late captures", "labels", "upgrade", LAST
 HOURS, ROWS, BASELINE_ROWS = 6, 20, 60
 BEGINNINGS = tuple(
     datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))
 )
 MOST_TRIES = 8  # of a step, all but the first in peace
+REFUSED, REFUSALS = "refused", (2, 255)  # where states of a later release would be added, and how that ends
 PLANS = tuple(f"{MARK}-{letter}" for letter in "abc")
 
 CALLS_OF = {
@@ -61,12 +64,16 @@ CALLS_OF = {
     "accept": 60,
     "prune": 90,
     "merge": 200,
+    "merge-states": 120,
+    "history again": 40,
 }
 
 
 @dataclass
 class Month:
-    """A seed's plan. is_scheduled: whether `run-due` starts the runs. has_labels: whether there is a second schedule."""
+    """A seed's plan. is_scheduled: whether `run-due` starts the runs. has_labels: whether there is a second schedule.
+    is_upgraded: whether other releases have a part in it.
+    """
 
     seed: int
     steps: list[Step] = field(default_factory=list)
@@ -78,6 +85,7 @@ class Month:
         self.has_changed = False
         others = Random(f"labels of {self.seed}")
         self.has_labels = others.random() < 0.5
+        self.is_upgraded = others.random() < 0.5
         planned = [list(self._planned())]
         if self.has_labels:
             planned.append(list(credit_steps(others, self.began, HOURS, is_scheduled=self.is_scheduled)))
@@ -92,9 +100,11 @@ class Month:
         start, random = self.began - 2 * HOUR, self.random
         yield Step("baseline", start, partial(_baseline, "people", "base"))
         yield Step("baseline", start, partial(_baseline, "others", "next"))
+        if self.is_upgraded:
+            yield Step("upgrade", start, partial(as_of_the_first, "base"))
         yield Step("promote", start, partial(_promoted, "base", "1", start))
         late: list[tuple[datetime, str]] = []
-        kinds = [random.choice(("late", "never", *["in time"] * 6)) for _ in range(HOURS)]
+        kinds = [random.choice(("late", "never", "twice", *["in time"] * 6)) for _ in range(HOURS)]
         for number, kind in enumerate(kinds):
             hour = self.began + number * HOUR
             at = hour + HOUR + timedelta(minutes=5)
@@ -105,7 +115,10 @@ class Month:
             ):  # a run reads the hour behind its own, too
                 if kinds[other] != "never":
                     begins = self.began + other * HOUR
-                    yield Step("captures", at, partial(_captured, begins, self._lines(begins), "in-time.jsonl"))
+                    lines = self._lines(begins)
+                    yield Step("captures", at, partial(_captured, begins, lines, "in-time.jsonl"))
+                    if kinds[other] == "twice":
+                        yield Step("captures", at, partial(_captured, begins, lines, "again.jsonl"))
             ends_with = (NO_DATA, 255) if kind == "never" else DONE
             drivers = 1 + (random.random() < 0.3)
             if self.is_scheduled:
@@ -120,9 +133,19 @@ class Month:
                 yield Step("accept", at, partial(_accepted, hour, at), hour, ends_with=(0, 2, 255))
             if number == 2:
                 yield Step("promote", at, partial(_promoted, "next", "2", at))
+            if number == 3 and self.is_upgraded:
+                yield Step("upgrade", at, partial(as_of_the_first, "reports"))
+                yield Step("upgrade", at, partial(as_of_a_later_one, "reports"))
             if number == 4:
                 yield Step("rollback", at, _rolled_back(at))
         end = self.began + (HOURS + 2) * HOUR
+        hours = [_output(self.began + number * HOUR) for number in range(HOURS)]
+        yield Step("merge-states", end, partial(summed, hours, "sum"))
+        if self.is_upgraded:
+            yield Step("history again", end, partial(history_again, "reports"))
+        if self.is_upgraded and self.has_labels:
+            yield Step("upgrade", end, partial(unreadable, "credit-base", "later"))
+            yield Step("merge-states", end, partial(summed, ("credit-base", "later"), REFUSED), ends_with=REFUSALS)
         yield Step("prune", end, partial(_pruned, self.began + 2 * HOUR))
         yield Step("report", end, _reported)
 

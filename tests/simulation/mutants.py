@@ -2,9 +2,7 @@
 
 Each is put into a copy of the package, whose months are tried from seed 0 on, at most SEEDS of them.
 
-Found, mutant and seed: 1 by 3, 2 by 3, 4 by 0, 8 by 0, 9 by 1, 10 by 0, 13 by 25, 14 by 9, 15 by 1, 16 by 41, 17 by 19; 19 by 200
-with the one fault of `test_months.FOUND`. 3 was found by 46 when captures came in another order.
-The others were not tried to their end.
+Which seed finds which stands in docs/guarantees.md.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from tests.floors import PACKAGE
 from tests.mutants import Mutant, applied
 
 SEEDS = 500
+FIRST_SCHEDULED = 50  # the first seed whose month has runs by run-due
 FOUND = re.compile(r"^month (\d+) breaks the law[^\n]*\n[^\n]*\n([^\n]*)", re.MULTILINE)
 
 MUTANTS = (
@@ -179,7 +178,7 @@ def main(words: Sequence[str]) -> int:
         for number in chosen:
             mutant, began = MUTANTS[number - 1], time.monotonic()
             with applied(mutant, tree):
-                found = FOUND.search(_months(tree))
+                found = FOUND.search(_months(tree, FIRST_SCHEDULED if "scheduling" in mutant.file else 0))
             lives += found is None
             how = f"seed {found[1]}" if found else "LIVES"
             print(f"{number:2}  {how:9}  {time.monotonic() - began:4.0f} s  {mutant.breaks}", flush=True)
@@ -187,9 +186,19 @@ def main(words: Sequence[str]) -> int:
     return int(lives > 0)
 
 
-def _months(tree: Path) -> str:
+def _months(tree: Path, first: int) -> str:
     path = os.pathsep.join([str(tree / PACKAGE.parent.name), str(PACKAGE.parents[1])])
-    command = [sys.executable, "-m", "tests.simulation", "--first", "0", "--most", str(SEEDS), "--seconds", "3600"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.simulation",
+        "--first",
+        str(first),
+        "--most",
+        str(SEEDS),
+        "--seconds",
+        "3600",
+    ]
     said = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
     return said.stdout
 

@@ -28,8 +28,32 @@ def months(*words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(SECONDS + 300)
 def test_a_month_with_faults_ends_as_a_quiet_one():
-    """Known seeds, so that a change is judged by what it changed; `python -m tests.simulation` plays new ones."""
-    tried = months("--first", 1000, "--most", 30, "--seconds", 300)
+    """Known seeds of two plans, both with labels, one by `run-due` and with an upgrade, so that a change is judged by what it
+    changed; `python -m tests.simulation` plays new ones.
+    """
+    tried = months("--first", 1244, "--most", 12, "--seconds", 300)
+    print(tried.stdout)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+REAL = int(os.environ.get("MONTHS_COUNT", "200"))
+
+
+@pytest.mark.timeout(300)
+def test_months_whose_processes_are_really_killed_end_as_quiet_ones():
+    tried = months("--real", 100)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "1 months" in tried.stdout
+    assert " TORN" in tried.stdout, "else none was killed"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 * REAL)
+def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones():
+    """MONTHS_COUNT of them, else 200."""
+    tried = months("--real", "--first", 2000, "--most", REAL, "--seconds", 50 * REAL)
     print(tried.stdout)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr

@@ -11,6 +11,7 @@ import errno
 import math
 import os
 import re
+import shutil
 import sys
 import threading
 import traceback
@@ -50,6 +51,8 @@ class Fault(Enum):
     SLOW = "it takes minutes; the lease is renewed meanwhile"
     STALL = "the process stands still for minutes, its lease with it"
     LOST = "somebody deletes all leases"
+    AGAIN = "the captures are uploaded again, the same bytes"
+    LAG = "no listing has the captures of `churn` until the process is over"
     JUMP = "the clock of its host jumps"
     SIGNAL = "the process is told to end (SIGTERM)"
     ORPHAN = "whoever waits for the process is killed, and it goes on, up to an hour later"
@@ -59,7 +62,7 @@ class Fault(Enum):
     @property
     def is_silent(self) -> bool:
         """Whether nothing fails by it alone."""
-        return self in (Fault.SLOW, Fault.JUMP)
+        return self in (Fault.SLOW, Fault.JUMP, Fault.AGAIN)
 
 
 OF_SINKS = (Fault.REFUSED, Fault.TOLD_TWICE)
@@ -95,6 +98,7 @@ class Process(Machine):
     status: int | None = None
     struck: list[tuple[Fault, str]] = field(default_factory=list)
     unheld: int = 0  # files that it put in place since its lease is gone
+    unlisted: dict[Path, Path] = field(default_factory=dict)  # files that lag: where they are, and where they belong
     writes: str | None = None  # what its last call opened to write there and then, no draft
 
     def __post_init__(self) -> None:
@@ -153,6 +157,7 @@ class Process(Machine):
                 self.status = self._status()
         finally:
             self.is_over = True
+            self.world.list_all(self)
             if self.is_dead:
                 self.status = None
             if self.parent is not None:
@@ -331,6 +336,19 @@ class World:
             each.wakes_at <= self.clock for each in self.processes.values() if each is not process and not each.is_over
         )
 
+    def _aside(self, file: Path) -> Path:
+        """Where a file is that no listing has yet: beside the folder of the month."""
+        aside = Path(f"{self.folder}-unlisted", file.relative_to(self.folder))
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        return aside
+
+    def list_all(self, process: Process) -> None:
+        """What was not listed while a process went on is from now on."""
+        with self._alone():
+            for aside, file in process.unlisted.items():
+                aside.replace(file)
+        process.unlisted.clear()
+
     def _require_alive(self, process: Process, is_its_own: bool) -> None:
         if process.is_dead:
             raise Killed if is_its_own else OSError(errno.EIO, "the process is no more")
@@ -365,6 +383,15 @@ class World:
             with self._alone():
                 for file in Path(self.folder).rglob(f"{lease.PREFIX}*"):
                     file.unlink()
+        elif fault is Fault.AGAIN:
+            with self._alone():
+                for file in Path(self.folder, "captures").rglob("*.jsonl"):
+                    shutil.copy2(file, aside := file.with_name(f"{file.name}.again"))
+                    aside.replace(file)
+        elif fault is Fault.LAG:
+            with self._alone():
+                for file in Path(self.folder, "captures", "churn").rglob("*.jsonl"):
+                    process.unlisted[file.replace(self._aside(file))] = file
         elif fault is Fault.JUMP:
             process.host.ahead += self.random.choice((-86_400, -3_600, -90, 90, 3_600, 86_400))
         elif fault is Fault.SIGNAL and is_its_own:
@@ -417,12 +444,12 @@ def _hook(event: str, given: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def world_of(folder: Path, began: datetime, random: Random) -> Iterator[World]:
+def world_of(folder: Path, began: datetime, random: Random, kind: type[World] = World) -> Iterator[World]:
     """A world on a folder, to which the calls below it belong while this is open."""
     if not hasattr(sys, "_simulated"):
         sys.addaudithook(_hook)  # for good
         sys._simulated = True  # type: ignore[attr-defined]
-    world = World(folder, began, random)
+    world = kind(folder, began, random)
     _watched.append(world)
     try:
         yield world

@@ -52,11 +52,25 @@ class ChallengeSide(Section):
     repeated: Count = 0
 
 
+class Segment(Section):
+    """Pairs that both answered differently more often, or less, than the others. feature, value: of what both were asked; of
+    numbers a range. rows: pairs of it. disagreement: as of the whole, of these pairs. p: of the difference from the other pairs,
+    for all segments that were looked at.
+    """
+
+    feature: Name
+    value: Name
+    rows: Count
+    disagreement: Number
+    p: Number
+
+
 class Challenge(Document):
     """challenge.json. reason: of the verdict. rows: of the trial, pairs or those of both sides together. rows_to_tell: with which
     a difference that stays as it is would be told; None if it is told, or nobody knows. disagreement: share of the pairs that
-    both answered differently, of a regression the mean distance of their answers; None of a split. unfair: what differs between
-    what both were asked. metrics: the one that decides stands first.
+    both answered differently, of a regression the mean distance of their answers; None of a split. segments: where they differ
+    more or less than elsewhere, the clearest first. unfair: what differs between what both were asked. metrics: the one that
+    decides stands first.
     """
 
     FILE_NAME: ClassVar[str] = "challenge.json"
@@ -78,4 +92,5 @@ class Challenge(Document):
     challenger: ChallengeSide
     unfair: tuple[Name, ...] = ()
     disagreement: UndefinableNumber = None
+    segments: tuple[Segment, ...] = ()
     metrics: tuple[Difference, ...]

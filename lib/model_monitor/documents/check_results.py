@@ -91,7 +91,8 @@ class CheckResult(Section):
     segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
 
     guess: of a violated one what it may have become, as a person would guess first. cause: what is the same about its rows, the
-    clearest first.
+    clearest first. hour: what earlier days say of drift at this one: `usual`, `recurring` of an alarm that came then, too,
+    `open` of what would be one were more of them known, `said` where drift beside that hour is violated.
     """
 
     feature: Name | None = None
@@ -128,6 +129,7 @@ class CheckResult(Section):
     change: Name | None = None
     values: tuple[Name, ...] | None = None
     since: Name | None = None
+    hour: Name | None = None
     impact: UndefinableNumber = None
     ids: tuple[Name, ...] | None = None
     segment: Name | None = None

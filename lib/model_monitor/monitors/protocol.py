@@ -287,6 +287,7 @@ class Finding:
     description: str | None = None
     against: str | None = None
     since: str | None = None
+    hour: str | None = None
 
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
@@ -297,9 +298,9 @@ class Finding:
         own = {name: value for name, value in zip(_MEMBERS, _VALUES(self), strict=True) if value is not None}
         return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
 
-    def unjudged(self, reason: str) -> Finding:
+    def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
-        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None)
+        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
 
 
 _MEMBERS = tuple(Finding.__dataclass_fields__)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.statistics.states import Repeats, RowRepeats, TextShapes
+from model_monitor.statistics.states import Repeats, RowRepeats, TextShapes, Words
 from model_monitor.statistics.states.hashing import xxhash64_of
 
 WORDS = [
@@ -30,7 +30,7 @@ WORDS = [
 ]
 ROWS = 1_000
 CHECKS = {"repeated_rows_check", "repeated_value_check", "text_length_check", "text_letters_check", "text_words_check"}
-CHECKS |= {"time_unit_check"}
+CHECKS |= {"time_unit_check", "text_new_words_check"}
 
 
 def frame(rows, random, words=8):
@@ -54,6 +54,12 @@ def with_digits(window):
     window["note"] = window["note"].str.translate(str.maketrans("aeiou", "43105"))
 
 
+def with_other_words(window):
+    """A quarter of the notes in another language, as long as the others."""
+    other = dict(zip(WORDS, [*WORDS[1:], WORDS[0]], strict=True))
+    window.loc[::4, "note"] = [" ".join(other[each][::-1] for each in note.split()) for note in window["note"][::4]]
+
+
 def with_repeated_ids(window):
     window.loc[:19, "id"] = window["id"].iloc[20:40].tolist()
 
@@ -73,6 +79,7 @@ def with_milliseconds(window):
 FAULTS = {
     "text_words_check": ("note", with_shorter_words),
     "text_letters_check": ("note", with_digits),
+    "text_new_words_check": ("note", with_other_words),
     "repeated_value_check": ("id", with_repeated_ids),
     "repeated_value_check of numbers": ("number", with_repeated_numbers),
     "repeated_rows_check": ("Repeated rows", with_repeated_rows),
@@ -150,3 +157,15 @@ def test_few_values_are_counted_one_by_one():
     values = xxhash64_of(np.array([1.0, 2.0, 2.0, 3.0]))
 
     assert (Repeats().and_of(values).different, Repeats().and_of(values).repeated) == (3, 1)
+
+
+def test_words_are_counted_without_signs_and_case_and_those_that_are_new_beside_those_that_stand_once():
+    """By hand: `salve` and `munde` stand nowhere in the first notes, of whose two words none stands once."""
+    notes = [
+        pa.table({"note": pa.array(texts * 10)})
+        for texts in (["Hello, (world)", "hello world"], ["hello; salve munde"])
+    ]
+    sides = [run_baseline(table, DataQualityMonitor()).state.features[0].state(Words) for table in notes]
+
+    assert [sorted(side.counts.tolist()) for side in sides] == [[20, 20], [10, 10, 10]]
+    assert sides[0].new_in(sides[1]) == ((0, 40), (20, 30))

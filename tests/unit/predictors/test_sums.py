@@ -57,6 +57,15 @@ def shortcut(model, baselines, *, with_logit, rows=ROWS, names=FEATURES):
     return (exactly and exactly(rows[:40])), kernel.explained(rows[:40]).values
 
 
+def wrapped(name, **members):
+    """A booster in scikit-learn's clothes."""
+    skops, xgboost = pytest.importorskip("skops.io"), pytest.importorskip("xgboost")
+    estimator = getattr(xgboost, name)(n_estimators=12, max_depth=4, n_jobs=1, **members)
+    wanted = CLASSES if name == "XGBClassifier" else SIZES
+    estimator.fit(ROWS, wanted, eval_set=[(-ROWS, wanted)], verbose=False)
+    return Model("sklearn", "model.skops", content=skops.dumps(estimator))
+
+
 SAME = {
     "linear": (lambda: fitted("LinearRegression"), False, 7, 1e-9),
     "ridge": (lambda: fitted("Ridge"), False, 7, 1e-9),
@@ -64,6 +73,9 @@ SAME = {
     "trees": (lambda: boosted("reg:squarederror"), False, 7, 1e-5),
     "trees, missing cells": (lambda: boosted("reg:squarederror", LACKING), False, 7, 1e-5),
     "trees of log-odds": (lambda: boosted("binary:logistic"), True, 1, 1e-5),
+    "wrapped trees": (lambda: wrapped("XGBRegressor"), False, 7, 1e-5),
+    "wrapped trees of log-odds": (lambda: wrapped("XGBClassifier"), True, 1, 1e-5),
+    "wrapped trees stopped early": (lambda: wrapped("XGBRegressor", early_stopping_rounds=2), False, 7, 1e-5),
     "a tree": (lambda: fitted("DecisionTreeRegressor", max_depth=5), False, 7, 1e-9),
     "a forest": (lambda: fitted("RandomForestRegressor", n_estimators=5), False, 7, 1e-9),
     "a forest of two classes": (lambda: fitted("RandomForestClassifier", n_estimators=5), False, 7, 1e-9),
@@ -145,6 +157,8 @@ OTHERS = {
     "log-odds beside ten rows": (lambda: boosted("binary:logistic"), True, 10),
     "log-odds of a size": (lambda: boosted("reg:squarederror"), True, 1),
     "many classes": (lambda: boosted("multi:softprob", num_class=3), False, 1),
+    "probabilities of wrapped trees": (lambda: wrapped("XGBClassifier"), False, 1),
+    "wrapped trees that miss zeros": (lambda: wrapped("XGBRegressor", missing=0), False, 1),
     "another objective": (lambda: boosted("reg:logistic"), True, 1),
     "trees that are left out by chance": (lambda: boosted("reg:squarederror", booster="dart"), False, 1),
     "probabilities of a logistic regression": (lambda: fitted("LogisticRegression"), False, 1),

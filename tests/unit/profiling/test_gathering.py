@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.profiling.gathering import TextGatherer
+from model_monitor.data.profiling.gathering import LOOKED_AT, TextGatherer
 from model_monitor.data.profiling.plan import HASH, TURNED_AT_A_TIME, VALUE, Block, ColumnPlan, ScanPlan, hashes_of
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, DistinctBuilder, DistinctRegisters, Frequencies
 from model_monitor.statistics.states.frequencies import SLOTS
@@ -49,6 +49,33 @@ def test_distinct_values_are_those_of_all_cells(states):
         builder.update(hashes_of(pa.array([cell for cell in cells if cell is not None])))
     assert states[DistinctRegisters] == builder.state()
     assert np.count_nonzero(builder.state().registers)
+
+
+def gathered(*blocks: list[str]):
+    gatherer = TextGatherer(COLUMN, ScanPlan((COLUMN,), frequency_limit=LIMIT))
+    for cells in blocks:
+        gatherer.update(Block([pa.RecordBatch.from_arrays([pa.array(cells)], names=[f"{VALUE}0"])]))
+    return {type(state): state for state in gatherer.states()}
+
+
+def test_a_text_behind_many_numbers_keeps_their_counts():
+    """What the first cells of a block look like must not decide for its last one."""
+    numbers = [f"{number}.25" for number in range(LOOKED_AT)]
+    alone, with_text = (gathered([*numbers, last])[Frequencies] for last in ("0.5", "n/a"))
+
+    assert (alone.counts, alone.bound) == ({}, alone.total)
+    assert with_text.total == alone.total == LOOKED_AT + 1
+    assert with_text.bound <= with_text.total / (LIMIT + 1)
+
+
+@pytest.mark.parametrize("often", [1, 2, 500])
+def test_texts_that_repeat_behind_the_first_ones_are_counted_as_they_are(often):
+    texts = [*(f"id {number}" for number in range(LOOKED_AT)), *["id 0"] * (often - 1)]
+    found = gathered(texts, texts)[Frequencies]
+
+    assert found.total == 2 * len(texts)
+    assert found.bound <= found.total / (LIMIT + 1)
+    assert found.counts.get("id 0", 0) <= 2 * often <= found.counts.get("id 0", 0) + found.bound
 
 
 def test_two_times_that_have_one_text_are_counted_together():

@@ -138,6 +138,20 @@ def test_variants_of_an_endpoint_give_what_the_same_answers_in_tables_give(tmp_p
     assert found.metrics == beside.metrics
 
 
+def test_where_both_answer_differently_is_told_by_what_they_were_asked(tmp_path):
+    wrong_there = BLUE.assign(prediction=np.where(BLUE["amount"] > 0.7, 1 - BLUE["prediction"], BLUE["prediction"]))
+    of_tables = challenge(BLUE, wrong_there.sample(frac=1, random_state=3), TRIAL).document.segments
+    sides = [captured(tmp_path / name, frame) for name, frame in (("blue", BLUE), ("green", wrong_there))]
+    trial = Trial(BINARY, planned_rows=ROWS, prediction="0")
+    of_captures = challenge(*sides, trial, ground_truth=labelled(tmp_path / "labels", BLUE)).document.segments
+
+    for found in (of_tables, of_captures):
+        assert found[0].rows == ROWS / 4
+        assert found[0].value.endswith(f"{BLUE['amount'].max():.3f}]")
+        assert found[0].disagreement > 0.9
+    assert of_tables[0].feature == "amount"
+
+
 def test_a_trial_begins_when_it_says(tmp_path):
     captured(tmp_path / "blue", BLUE, "2026/02/01/10")
     variants = [captured(tmp_path / "blue", BLUE), captured(tmp_path / "green", GREEN)]

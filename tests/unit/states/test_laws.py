@@ -42,6 +42,7 @@ from model_monitor.statistics.states import (
     TextLengths,
     TextShapes,
     VectorCounts,
+    Words,
     decode,
 )
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
@@ -264,6 +265,7 @@ CASES = {
     "text_lengths": Case(text_lengths_of, TextLengths()),
     "text_shapes": Case(text_shapes_of, TextShapes()),
     "repeats": Case(repeats_of, Repeats()),
+    "words": Case(partial(repeats_of, of=Words), Words()),
     "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),

@@ -224,8 +224,7 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
 def _split(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
     """The lines of a text and where each begins; a line ends at a feed, a return, or both."""
     letters = np.frombuffer(content, np.uint8)
-    breaks = np.flatnonzero(letters == FEED)
-    last_of_end = breaks
+    breaks = last_of_end = np.flatnonzero(letters == FEED)
     if RETURN in content:
         breaks = np.flatnonzero((letters == FEED) | (letters == RETURN))
         is_half = (letters[breaks[:-1]] == RETURN) & (letters[breaks[1:]] == FEED) & (np.diff(breaks) == 1)
@@ -234,6 +233,8 @@ def _split(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
     if not len(ends) or ends[-1] < len(letters):
         ends = np.append(ends, len(letters))
     starts = np.concatenate([[0], ends[:-1]])
-    offsets = np.concatenate([[0], ends - np.searchsorted(breaks, ends)]).astype(np.int32)
+    breaks_before = np.arange(len(ends)) + 1 if breaks is last_of_end else np.searchsorted(breaks, ends)
+    breaks_before = np.minimum(breaks_before, len(breaks))  # the last line may have no end
+    offsets = np.concatenate([[0], ends - breaks_before]).astype(np.int32)
     data = content.replace(b"\n", b"").replace(b"\r", b"")
     return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]), starts

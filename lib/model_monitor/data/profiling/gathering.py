@@ -6,10 +6,12 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, repeat
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import (
@@ -39,13 +41,19 @@ from model_monitor.statistics.states import (
     TextLengths,
     TextShapes,
     VectorCounts,
+    Words,
 )
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
-from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run
+from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+
+SIGNS = ".,;:!?()[]\"'"  # around words
 
 MOST_TEXTS = 2048  # of a block that are looked into one by one
+
+LOOKED_AT = 2**13
+"""Texts at the beginning of a block that tell whether sorting out all of them is worth it."""
 
 MOSTLY = 0.5
 """Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
@@ -136,8 +144,8 @@ class TextGatherer:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
-        self._lengths, self._shapes, self._repeats = TextLengths(), TextShapes(), RepeatsBuilder()
-        self._frequencies = FrequenciesBuilder(plan.frequency_limit)
+        self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
+        self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
         self._moments, self._ends = MomentsBuilder(), Ends()
@@ -148,9 +156,11 @@ class TextGatherer:
         cells = block.cells(self._column)
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
+        known = self._looked_ahead(present)
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._numbers(present, None, missing)
-            hashes = block.hashes(self._column) if self._column.hashed_by_spark else hashes_of(present)
+            by_spark = self._column.hashed_by_spark
+            hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
             found, counts = Texts(present, None, self._kinds, numbers, hashes), None
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
@@ -167,8 +177,12 @@ class TextGatherer:
             if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
                 self._frequencies.give_up()
         block.found[self._column.position] = found
-        if self._column.column_type is ColumnType.TEXT:
-            self._shapes += _shapes_of(found, counts)
+        if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
+            texts, are_long, often = _looked_into(found, counts)
+            self._shapes += TextShapes.of(texts, are_long, often)
+            blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False) & ~are_long
+            if blank.any():
+                self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
         else:
@@ -177,6 +191,26 @@ class TextGatherer:
             for builder in self._of_finite:
                 builder.update(finite)
         self._distinct.update(hashes)
+
+    def _looked_ahead(self, present: pa.Array) -> Hashes | None:
+        """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
+        nor if they all differ. Their hashes, if that is how it was told.
+        """
+        if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
+            return None
+        different = len(present.slice(0, LOOKED_AT).unique())
+        if different <= max(self._limit, LOOKED_AT // 2):
+            return None
+        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+            self._frequencies.give_up()
+        elif different == LOOKED_AT:
+            ordered = np.sort(hashes := hashes_of(present))
+            self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
+            return hashes if self._mostly_different else None
+        return None
+
+    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+        return classify(texts, accept_exponents=self._accept_exponents)
 
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
         """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
@@ -196,7 +230,7 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = self._kinds = classify(texts, accept_exponents=self._accept_exponents)
+        kinds = self._kinds = self._classified(texts)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
@@ -207,16 +241,18 @@ class TextGatherer:
     def states(self) -> Iterator[State]:
         yield self._data_types
         if self._column.column_type is ColumnType.TEXT:
-            yield from (self._lengths, self._shapes, self._repeats.state())
+            yield from (self._lengths, self._shapes, self._words, self._repeats.state())
         yield from (self._moments.state(), self._ends)
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         yield self._frequencies.state()
 
 
-def _shapes_of(found: Texts, counts: NDArray[np.int64] | None) -> TextShapes:
-    """What the different texts of a block are made of; of many each fourth, by its hash. counts: how often each occurs; once if
-    absent.
+def _looked_into(
+    found: Texts, counts: NDArray[np.int64] | None
+) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64]]:
+    """The different texts of a block, of many each fourth, by its hash; which were cut; how often each occurs. counts: of all
+    different ones; once if absent.
     """
     wanted = found.kinds == DataType.TEXT
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
@@ -224,7 +260,17 @@ def _shapes_of(found: Texts, counts: NDArray[np.int64] | None) -> TextShapes:
     texts = found.dictionary.filter(pa.array(wanted))
     are_long = np.zeros(len(texts), bool)
     are_long[[*hashes_of_cut(texts)]] = True
-    return TextShapes.of(texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted])
+    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted]
+
+
+def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
+    """The hashes of the words in texts that have several, without the signs around them, and how often each occurs."""
+    words = pc.utf8_split_whitespace(pc.utf8_lower(texts))
+    lengths = pc.list_value_length(words).to_numpy()
+    several = lengths > 1
+    found = pc.utf8_trim(words.filter(pa.array(several)).flatten(), SIGNS).dictionary_encode()
+    often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths)[np.repeat(several, lengths)])
+    return xxhash64_of_texts(found.dictionary), often.astype(np.int64)
 
 
 class RowRepeatsGatherer:
@@ -321,7 +367,7 @@ class RowRunsGatherer:
         self._column = column
         self._time, self._fewest = plan.time_column, plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
-        self._random = np.random.default_rng(partition)
+        self._random, self._partition, self._seen = np.random.default_rng(partition), partition, 0
         self._most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self._most = 0
@@ -336,7 +382,11 @@ class RowRunsGatherer:
         step = max(self._fewest, every // max(1, self._most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
         starts = range(0, every - step + 1, step) if self._most else range(0)
-        drawn = sorted(zip(self._random.random(len(starts)).tolist(), starts, strict=True))
+        lots = map(
+            placed_lot, self._random.random(len(starts)).tolist(), repeat(self._partition), count(self._seen, step)
+        )
+        drawn = sorted(zip(lots, starts, strict=False))
+        self._seen += every
         kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
         new = [(lot, start) for lot, start in drawn if lot in kept]
         if new:
@@ -375,7 +425,9 @@ class RowRunsGatherer:
         there = is_present[places]
         if hashes is None:
             there[there] = is_number
-        bits = [b"" if each.all() else np.packbits(each).tobytes() for each in there.reshape(-1, rows)]
+        of_runs = there.reshape(-1, rows)
+        are_whole = of_runs.all(axis=1).tolist()
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))

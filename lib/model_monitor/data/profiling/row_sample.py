@@ -119,6 +119,36 @@ def sample_of(dataset: Dataset, columns: Sequence[Binned], rows: int, time: int 
     return RowSample(_bins(table, len(columns)), rows, files if any(files) else (), said if any(said) else ())
 
 
+def rows_evenly(dataset: Dataset, rows: int, most: int) -> pa.Table:
+    """About so many of the kept rows, all columns as texts, called as the data set calls them. One pass. rows: that are kept.
+
+    For what learns from values on the driver: unlike the others it lets them leave their executors.
+    """
+    columns = [f"c{place}" for place in range(len(dataset.names))]
+    names = [*columns, *([dataset.reason] if dataset.reason else [])]
+    schema = pa.schema([(PARTITION, pa.int32()), ("row", pa.int64()), *((name, pa.string()) for name in columns)])
+    task = partial(_texts_evenly, Evenly(min(1.0, most / max(rows, 1))), dataset.reason, schema)
+    batches = dataset.table.selected(names, names).numbered().mapped(task, schema).batches()
+    found = pa.Table.from_batches(batches, schema).sort_by([(PARTITION, "ascending"), ("row", "ascending")])
+    return found.select(columns).rename_columns(list(dataset.names))
+
+
+def _texts_evenly(
+    chosen: Evenly, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    before = 0
+    for batch in batches:
+        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        rows: NDArray[np.int64] = np.arange(before, before + kept.num_rows, dtype=np.int64)
+        before += kept.num_rows
+        if kept.num_rows:
+            wanted = pa.array(chosen.of(None, rows + (kept.column(PARTITION)[0].as_py() << 40), []))
+            found = kept.filter(wanted)
+            cells = [text_of(found.column(name)) for name in schema.names[2:]]
+            places = [found.column(PARTITION), pa.array(rows).filter(wanted)]
+            yield pa.RecordBatch.from_arrays([*places, *cells], schema=schema)
+
+
 def ids_of(
     dataset: Dataset, columns: Sequence[Binned], bins: Sequence[Sequence[int]], most: int, id_column: int | None
 ) -> list[tuple[int, str | None, str]]:

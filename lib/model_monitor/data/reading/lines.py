@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.ledger import LongLine
-from model_monitor.data.records.arrays import utf_8_flags
+from model_monitor.data.records.arrays import starts_of, utf_8_flags
 from model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
 from model_monitor.data.records.decoded_rows import DecodedRows
 from model_monitor.data.records.locations import LINE
@@ -89,11 +89,15 @@ class CsvLines:
 
     def _rows_of_names(self, cells: Cells) -> list[int]:
         """Numbers of the rows that hold nothing but names of columns, found out cell by cell: most rows end at the first."""
-        names = pa.array(self._written_names())
+        names = self._written_names()
+        sizes = [len(name.encode()) for name in names]
         found = np.arange(len(cells.widths))
         for column in cells.columns:
             left = column if len(found) == len(column) else column.take(pa.array(found))
-            found = found[np.asarray(pc.is_in(pc.fill_null(left, ""), names))]
+            left = pc.fill_null(left, "") if left.null_count else left
+            lengths = np.diff(starts_of(left))  # which tell most of the others
+            fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
+            found = found[fitting][np.asarray(pc.is_in(left.take(pa.array(fitting)), pa.array(names)))]
             if not len(found):
                 break
         return found.tolist()

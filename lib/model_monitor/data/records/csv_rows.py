@@ -216,10 +216,9 @@ def _one_by_one(
 
 def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
     """Numbers of the rows that Arrow's parser is not asked about. lines: rows with their line ends."""
-    content = bytes_of(lines)
-    if b'"' not in content.tobytes():
+    content, quotes = bytes_of(lines), places_of(lines, b'"')
+    if not len(quotes):
         return np.zeros(0, np.int64)
-    quotes = places_of(lines, b'"')
     before_row = np.searchsorted(quotes, starts_of(lines))
     counts = np.diff(before_row)
     if escape != RFC_4180_ESCAPE:

@@ -21,7 +21,7 @@ A_WEEK_AGO, ON_EARLIER_DAYS = "a week ago", "on earlier days"
 NOT_KNOWN = "its hours are known for less than a week"
 SAID = "beside this hour of earlier days it is violated, and this is the same change"
 OTHERWISE = "another hour or weekday is like it"
-UNTOLD = (NOT_KNOWN, OTHERWISE)
+USUAL, RECURRING, OPEN, TOLD = "usual", "recurring", "open", "said"  # what `hour` of a result says
 
 
 def is_usual(beside: Mapping[str, Finding]) -> bool:
@@ -42,8 +42,8 @@ def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season:
         if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or asked:
             return finding
         if season.learnt or season.weekly:
-            return finding.unjudged(AS_USUAL.format(how=how))
-        return replace(finding, reason=NOT_ACCEPTED.format(how=how), since=season.since)
+            return finding.unjudged(AS_USUAL.format(how=how), USUAL)
+        return replace(finding, reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
 
     return {check: told(check, finding) for check, finding in findings.items()}
 
@@ -55,15 +55,15 @@ def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str,
         if finding.status is not CheckStatus.VIOLATED:
             return finding
         if not season.learnt:
-            return finding.unjudged(NOT_KNOWN)
-        return finding if name == CLOCK_DAY and not is_usual(beside) else finding.unjudged(OTHERWISE)
+            return finding.unjudged(NOT_KNOWN, OPEN)
+        return finding if name == CLOCK_DAY and not is_usual(beside) else finding.unjudged(OTHERWISE, OPEN)
 
     return {name: told(name, finding) for name, finding in beside.items()}
 
 
 def is_recurring(result: CheckResult) -> bool:
     """Whether it is an alarm that came at the same hour of earlier days, too."""
-    return (result.reason or "").startswith(NOT_ACCEPTED.partition("{")[0])
+    return result.hour == RECURRING
 
 
 def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
@@ -72,8 +72,8 @@ def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
     for each in results:
         name, violated = each.feature or "", each.status is CheckStatus.VIOLATED
         if each.against in CLOCK:
-            if each.against == CLOCK_DAY and (violated or each.reason in UNTOLD):
+            if each.against == CLOCK_DAY and (violated or each.hour == OPEN):
                 found.add((CLOCK_DAY, name))
-        elif violated or (each.reason or "").startswith(AS_USUAL.partition("{")[0]) or each.reason == SAID:
+        elif violated or each.hour in (USUAL, TOLD):
             found.add(name)
     return found

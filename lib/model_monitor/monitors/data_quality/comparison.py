@@ -28,10 +28,13 @@ from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     Past,
     Variation,
+    among,
     from_feature_profile,
     from_profile,
     from_statistics,
+    growth_of,
     may_rise,
+    new_values,
     of_window,
     together,
 )
@@ -39,6 +42,7 @@ from model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SE
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import StoredBaseline, Violated
 from model_monitor.statistics.drift import Ties
+from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
 from model_monitor.statistics.verdicts.components import Component
@@ -178,13 +182,25 @@ class QualityBaseline(StoredBaseline):
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
         )
+
+        def with_growth(name: str, feature: str, raw: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+            if name != PREVIOUS or growth_of(self.history.get(BASELINE), feature) is None:
+                return name, feature, raw
+            known, before = self.distributions.get(feature), self.references[PREVIOUS][feature]
+            told = of_window(among(before, known), among(now[feature], known)) or raw
+            new = float(len(new_values(now[feature], known, before)))
+            return name, feature, {**raw, **told, "beyond": new, "far": raw["rows"]}
+
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
         if age is not None:
             from model_monitor.statistics.verdicts.volume import in_minutes
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        return (*beside, *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()))
+        return (
+            *(with_growth(*each) for each in beside),
+            *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()),
+        )
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same with so small a share of healthy runs that may alarm, if it is larger."""
@@ -288,7 +304,18 @@ class FeatureComparison:
     @property
     def season(self) -> Season | None:
         """What is known of it at this hour; None if it doesn't look as if it followed the clock."""
-        return self.whole.seasons.get(self.constraints.name)
+        return None if self.growth else self.whole.seasons.get(self.constraints.name)
+
+    @cached_property
+    def growth(self) -> tuple[Values, Values] | None:
+        """How many values were new in parts of the baseline, if they grew in number along its rows."""
+        return growth_of(self.whole.history.get(BASELINE), self.constraints.name)
+
+    def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
+        """A reference and the window; where values grow in number, earlier windows without what the baseline has not."""
+        before = self.references.get(reference, self.baseline)
+        grows = self.growth and reference == PREVIOUS
+        return (among(before, self.baseline), among(self.now, self.baseline)) if grows else (before, self.now)
 
     def past(self, reference: str) -> Raw | None:
         """The raw statistics of enough earlier windows beside a reference; None if there are fewer. Those beside one hour say it
@@ -301,7 +328,7 @@ class FeatureComparison:
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
         """The feature in every segment of the rows, on both sides, by cut; none where drift doesn't allow for chance."""
-        if not self.is_drift_calibrated or self.before is None or SEGMENTS not in self.before.states:
+        if not self.is_drift_calibrated or self.growth or self.before is None or SEGMENTS not in self.before.states:
             return {}
         from model_monitor.statistics.states.segments import sides_of
 

@@ -42,6 +42,7 @@ from model_monitor.statistics.verdicts.variation import (
     OnDemand,
     Raw,
     Windows,
+    beginnings,
     belong_together,
     between_share,
     likenesses,
@@ -300,6 +301,7 @@ BASELINE = "baseline"
 WINDOW = "window"  # the reference of what a window leaves of itself alone
 PREVIOUS = "previous:8"  # beside the baseline what drift is judged against, if nobody chose. Source: D4.2.
 
+GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
@@ -307,6 +309,7 @@ MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
 SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
+FEWEST_NEW = 4  # parts or windows that say how many values are new
 FEWEST_RUNS = 4  # of a window, that say how much missing values vary within it
 NEAR = 1.5  # by so much a column's groups may look smaller than those of the others by chance
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
@@ -340,13 +343,17 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
         if len(values) > LARGEST_DOMAIN:
             continue
         totals = windows.sum(axis=0)
-        if not are_by_time and (why := _why_unfit(places, sizes, totals, feature)):
+        order = np.argsort(np.array([run.place for run in kept.runs])[filled], kind="stable")
+        begun = None if feature.is_numeric else beginnings(windows[order] > 0, may_end=are_by_time)
+        if not are_by_time and begun is None and (why := _why_unfit(places, sizes, totals, feature)):
             unfit[feature.name] = why
             continue
         missing: Values = rows[filled] - sizes
         lacking = of_missing(missing, rows[filled], missing.sum(), rows[filled].sum())
         of_values = of_numbers(values, totals, windows) if feature.is_numeric else of_categories(totals, windows)
-        past[feature.name] = _whole({**lacking, **of_values}, len(sizes))
+        own = past[feature.name] = _whole({**lacking, **of_values}, len(sizes))
+        if begun is not None:
+            own["beyond"] = begun[np.argsort(order)]
     return Variation(past, unfit)
 
 
@@ -415,6 +422,32 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
         return {name: float(known[name][0]) if name in known else math.nan}
 
     return OnDemand({name: partial(first, name) for name in FIELDS})
+
+
+def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
+    """How many values of a text were new in parts or windows, and in how many rows of windows; None where nothing tells."""
+    raw = variation.past.get(name) if variation is not None else None
+    if raw is None:
+        return None
+    found = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
+    if found.sum() < FEWEST_NEW:
+        return None
+    return raw["beyond"][found], raw["far"][found]
+
+
+def new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
+    """The values of a text that none of the others has."""
+    known = [side.categories for side in before if side is not None and side.categories is not None]
+    return [value for value in now.categories or () if all(value not in each for each in known)]
+
+
+def among(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
+    """The rows of a text without those whose values another side has not."""
+    if known is None or known.categories is None or side.categories is None:
+        return side
+    kept = {value: count for value, count in side.categories.items() if value in known.categories}
+    lost = side.present - sum(kept.values())
+    return replace(side, rows=side.rows - lost, present=side.present - lost, categories=kept)
 
 
 def together(some: Past, others: Past) -> Past:

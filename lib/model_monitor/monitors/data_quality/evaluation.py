@@ -26,6 +26,7 @@ from model_monitor.monitors.data_quality.checks.baseline_drift import (
 )
 from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
 from model_monitor.monitors.data_quality.documents import (
     BETWEEN,
     COMPLETENESS,
@@ -143,11 +144,13 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
     for feature in comparison.features:
         name = feature.constraints.name
         for reference in feature.judged_references:
-            before = feature.references.get(reference, feature.baseline)
-            past = feature.past(reference)
-            column = column_of(before, feature.now, tested=tested, past=past, groups=feature.groups)
+            before, now = feature.sides(reference)
+            moves = reference == BASELINE and feature.growth is not None
+            past = None if moves else feature.past(reference)
+            column = column_of(before, now, tested=tested and not moves, past=past, groups=feature.groups)
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
+                unfit = GROWS if moves else unfit
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
@@ -159,7 +162,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
 
 
 def _lasting_of(comparison: Comparison, ledger: BudgetLedger) -> Mapping[str, Lasting]:
-    if comparison.memory is None or not comparison.memory.says_something:
+    if comparison.memory is None or all(each.family != LASTING for each in ledger.families):
         return {}
     from model_monitor.monitors.data_quality.lasting import lasting
 
@@ -192,7 +195,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     tests[BETWEEN] = len(comparison.pairs)
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
     if comparison.memory is not None and comparison.memory.says_something:
-        tests[LASTING] = sum(each.is_drift_calibrated for each in features)
+        tests[LASTING] = sum(each.is_drift_calibrated and each.growth is None for each in features)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -283,13 +286,13 @@ def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[Check
     season, lasts = feature.season, feature.calibration is not None and bool(feature.calibration.lasting)
     if season is not None and DRIFT_CHECK in findings:
         from model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
-        from model_monitor.monitors.data_quality.clock import beside_the_clock, excused, is_usual
+        from model_monitor.monitors.data_quality.clock import TOLD, beside_the_clock, excused, is_usual
 
         usual, beside = is_usual(beside), beside_the_clock(beside, season)
         if usual:
             findings = excused(findings, feature, season)
         elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
-            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR)
+            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR, TOLD)
     if DRIFT_CHECK in findings:
         if lasts:
             from model_monitor.monitors.data_quality.lasting import with_lasting

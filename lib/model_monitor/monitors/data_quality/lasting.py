@@ -21,7 +21,9 @@ AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, 
 
 def lasting(comparison: Comparison, memory: Memory, level: float) -> Mapping[str, Lasting]:
     """What the windows before and this one say together, of the features whose drift is calibrated. level: of each."""
-    features = {each.constraints.name: each for each in comparison.features if each.is_drift_calibrated}
+    features = {
+        each.constraints.name: each for each in comparison.features if each.is_drift_calibrated and not each.growth
+    }
     found = {name: of_window(_before(each), each.now) for name, each in features.items()}
     now = {name: raw for name, raw in found.items() if raw is not None}
     limits = {name: each.settings.comparison_threshold for name, each in features.items()}

@@ -30,8 +30,8 @@ MOST_ROWS = 100_000  # more teach it little, and take time on the driver
 MOST_TEXTS = 200  # different texts of a feature that are told apart; histograms have 255 bins
 SEED = 20
 NO_ERROR_MODEL = (
-    "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: learn one by "
-    "ErrorModel.learnt where labels are known, and name its file"
+    "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: have the baseline of "
+    "model quality learn one, with --learn-errors errors.skops, and name that file"
 )
 
 
@@ -69,7 +69,7 @@ class ErrorModel:
     def learnt(cls, rows: pd.DataFrame, *, label: str, prediction: str) -> ErrorModel:
         """Learn errors from rows with labels, of the validation set rather than of the training data.
 
-        rows: a column each; those that are no numbers are taken as texts. Of more than 100,000 rows as many are drawn.
+        rows: a column each; those that hold anything but numbers are taken as texts. Of more than 100,000 rows as many are drawn.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class ErrorModel:
             raise BadInput(
                 f"{int((~np.isfinite(off)).sum()):,} labels or predictions are no numbers; leave these rows out"
             )
-        texts = {name: _texts_of(column, off) for name, column in columns.items() if not _is_number(column)}
+        texts = {name: _texts_of(column, off) for name, column in columns.items() if not _holds_numbers(column)}
         cells = _cells(columns, tuple(columns), texts)
         half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
         expected = np.empty(len(off))
@@ -187,6 +187,14 @@ def _is_number(column: pa.Array) -> bool:
         or pa.types.is_floating(kind)
         or pa.types.is_decimal(kind)
     )
+
+
+def _holds_numbers(column: pa.Array) -> bool:
+    """Whether all cells are numbers, or texts of numbers as a file of CSV has them."""
+    if _is_number(column):
+        return True
+    present = column.drop_null()
+    return len(present) > 0 and not np.isnan(_as_numbers(present)).any()
 
 
 def _as_numbers(column: pa.Array) -> Numbers:

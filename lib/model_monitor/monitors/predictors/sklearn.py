@@ -62,6 +62,12 @@ def of_sklearn(model: Model) -> Predict:
 
 def _sum_of(estimator: Any) -> Sum | None:
     """The weights of a linear model, or the leaves of trees; log-odds are the sum of two classes' alone."""
+    if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
+        from model_monitor.monitors.predictors.xgboost import sum_of_booster
+
+        booster = estimator.get_booster()
+        best = booster.attr("best_iteration")  # which it answers up to, if it was stopped early
+        return sum_of_booster(booster if best is None else booster[: int(best) + 1])
     kind = type(estimator).__name__ if type(estimator).__module__.startswith("sklearn.") else ""
     names = tuple(getattr(estimator, "feature_names_in_", ()))
     classes = len(getattr(estimator, "classes_", ()))

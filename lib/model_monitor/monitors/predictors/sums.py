@@ -112,7 +112,8 @@ class Leaves:
         width, bins = self.low.shape[1], self._bins(baseline)
         looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
         ways = [(block, block.weighings(block.held(bins), looked_up)) for block in self._blocks]
-        at_once = AT_ONCE if len(baseline) > 1 else 4 * AT_ONCE  # beside one row most leaves are out of reach
+        together = looked_up and len(baseline) > 1
+        at_once = AT_ONCE if together else 4 * AT_ONCE  # beside one row most leaves are out of reach
         step = max(1, at_once // max(block.columns.size for block in self._blocks))
 
         def attributed(rows: Numbers) -> Numbers:

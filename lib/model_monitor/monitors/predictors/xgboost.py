@@ -47,10 +47,10 @@ def of_xgboost(model: Model) -> Predict:
         wanted = frame[names] if names and set(names) == set(frame.columns) else frame
         return booster.inplace_predict(np.ascontiguousarray(wanted.to_numpy(), dtype=np.float32))
 
-    return Summing(predict, partial(_sum_of, booster))
+    return Summing(predict, partial(sum_of_booster, booster))
 
 
-def _sum_of(booster: Any) -> Sum | None:
+def sum_of_booster(booster: Any) -> Sum | None:
     """The leaves of the trees where one number is predicted of numbers alone."""
     learner = json.loads(booster.save_raw("json"))["learner"]
     of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]

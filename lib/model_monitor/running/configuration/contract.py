@@ -516,9 +516,17 @@ class JobConfig(BaseModel):
 
     error_model: str | None = _of_monitoring(
         None,
-        "File of the model that tells how far predicted numbers are off, as ErrorModel.learnt wrote it.",
+        "File of the model that tells how far predicted numbers are off, as --learn-errors or ErrorModel.learnt wrote it.",
         "FILE",
         analyses=(AnalysisType.ESTIMATED_QUALITY,),
+    )
+
+    learn_errors: str | None = _option(
+        None,
+        "File, such as errors.skops, that gets a model of how far predicted numbers are off, learnt from up to 100,000 rows.",
+        "FILE",
+        jobs=_BASELINE,
+        analyses=_MODEL_QUALITY,
     )
 
     metrics: kinds.Names = _of_outcomes(

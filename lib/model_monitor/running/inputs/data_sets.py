@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.profiling.row_sample import rows_evenly
 from model_monitor.data.reading.captures import list_captures, records_of
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
@@ -29,6 +30,7 @@ from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.measures import BESIDE
 from model_monitor.monitors.explainability.analysis import AttributionBaseline
+from model_monitor.monitors.predictors.errors import MOST_ROWS as ERROR_ROWS
 from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, ErrorModel
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.running.configuration.bias_options import read_analysis_config
@@ -54,6 +56,7 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     Raises BadConfiguration if the data has no labels or the configuration does not say where they are, NoData if there is
     nothing to read.
     """
+    require_numbers(config)
     data_format = config.dataset_format
     if isinstance(data_format, CaptureFormat):
         raise BadConfiguration(
@@ -71,6 +74,35 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
     Raises BadConfiguration if the configuration does not say where they are, NoData if there is nothing to read.
     """
     return _outcomes(engine, config, with_label=False)
+
+
+def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
+    """What the baseline's rows teach of the errors of predicted numbers; None if nobody asks. rows: how many there are.
+
+    Raises BadConfiguration or BadInput for rows that errors can't be learnt from.
+    """
+    if config.learn_errors is None:
+        return None
+    prediction, label = config.inference_attribute, config.ground_truth_attribute
+    table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+    for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
+        if name not in table.names:
+            raise BadConfiguration(
+                f"{option} is {name!r}; errors are learnt from columns, here {', '.join(table.names)}"
+            )
+    known = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
+    return ErrorModel.learnt(known, label=label or "", prediction=prediction or "")
+
+
+def require_numbers(config: JobConfig) -> None:
+    """Raises BadConfiguration if errors are to be learnt of what are no predicted numbers in a table."""
+    if config.learn_errors is None:
+        return
+    if not outcome_plan(config).is_regression or isinstance(config.dataset_format, CaptureFormat | MergedFormat):
+        raise BadConfiguration(
+            "learn_errors: errors are learnt of predicted numbers in a table, each row with its features; write --problem-type "
+            "Regression and a table such as csv or parquet, or leave it out"
+        )
 
 
 def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset:

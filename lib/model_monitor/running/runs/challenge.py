@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from model_monitor.data.engine.local import LocalEngine, LocalPartitions
 from model_monitor.data.reading.captures import list_captures, records_of
@@ -36,21 +37,23 @@ from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from model_monitor.data.records.refusals import LEFT_OUT, Refusal
 from model_monitor.data.records.windows import Window, parse_time
-from model_monitor.documents.challenge import Challenge, ChallengeSide, Design
+from model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.challenge.comparison import (
     Answers,
     Comparison,
     alike,
+    apart,
     compared,
     decided,
-    disagreement,
+    disagreeing,
 )
 from model_monitor.monitors.model_quality.challenge.page import page_of, sentence_of
 from model_monitor.monitors.protocol import violated
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.reports.page.files import Report
+from model_monitor.running.merging.captured import CapturedLines
 from model_monitor.running.merging.outcome_ids import with_ids
 from model_monitor.running.merging.request import MergeRequest
 from model_monitor.running.merging.run import merge
@@ -230,6 +233,8 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     if is_shadow:
         _require_same_labels(answers, sides)
     comparison = compared(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    gaps = apart(*answers) if is_shadow else None
+    segments = () if gaps is None else _segments(champion, sides[0], gaps, trial)
     metric, verdict, reason, rows_to_tell = decided(comparison, trial.metric, trial.planned_rows, trial.least_gain)
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
     document = Challenge(
@@ -246,7 +251,8 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         champion=sides[0].account(),
         challenger=sides[1].account(),
         unfair=() if is_shadow else tuple(_unfair(list(named.values()), sides, trial)),
-        disagreement=disagreement(*answers) if is_shadow else None,
+        disagreement=None if gaps is None else float(gaps.mean()),
+        segments=segments,
         metrics=tuple(sorted(comparison.differences.values(), key=lambda each: each.name != metric)),
     )
     return TrialResult(document, comparison)
@@ -432,13 +438,42 @@ def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str
         yield f"the inputs can't be compared: {error}"
 
 
-def _inputs(data: Data, trial: Trial) -> Dataset:
+def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
+    """Where both disagree, by what they were asked; nothing if that isn't there."""
+    try:
+        asked = _asked(data, trial)
+    except MonitorError as error:
+        log.info("where both disagree is not told: %s", error)
+        return ()
+    return disagreeing(asked.reindex(side.frame["id"]), gaps)
+
+
+def _asked(data: Data, trial: Trial) -> pd.DataFrame:
+    """What a model was asked, a row each id."""
+    inputs, is_captured = _inputs(data, trial, identified=True), _word_of(data) in OF_CAPTURES
+    taken = [f"c{place}" for place in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
+    taken += [LINE] if is_captured else []
+    frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
+    frame = frame[frame.pop(inputs.reason) == 0] if inputs.reason else frame
+    names = dict(zip(taken, inputs.names, strict=False))
+    if is_captured:
+        lines = frame.pop(LINE)
+        place = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
+        keys = CapturedLines()(pa.array(lines, pa.string())).keys.to_pandas()
+        ids = keys.set_axis(lines.index) + np.where(place > 0, "#" + place.astype(str), "")
+    else:
+        ids = frame.pop(next(column for column, name in names.items() if name == trial.identity)).astype(str)
+    asked: pd.DataFrame = frame.rename(columns=names).set_axis(ids)
+    return asked[~asked.index.duplicated()]
+
+
+def _inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
     """What a model was asked: the inputs of captures, the other columns of tables."""
     if _word_of(data) in OF_CAPTURES:
         return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
     table = read_data(data, engine="local")
     taken = {
-        trial.identity,
+        None if identified else trial.identity,
         trial.label or "label",
         trial.prediction or "prediction",
         trial.probability or "probability",

@@ -22,7 +22,7 @@ from model_monitor.statistics.states.frequencies import Frequencies, Frequencies
 from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.states.repeats import Repeats, RepeatsBuilder, RowRepeats
+from model_monitor.statistics.states.repeats import Repeats, RepeatsBuilder, RowRepeats, Words
 from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowRuns, Run
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Repeats",
     "RepeatsBuilder",
     "RowRepeats",
+    "Words",
     "Frequencies",
     "FrequenciesBuilder",
     "RowCounts",

@@ -192,21 +192,15 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     _, bounds, data = texts.buffers()
     offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
     characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
-    first = characters[: offsets[1] - offsets[0]]
-    for some, dots in ((first, 1), (characters, len(texts))):  # the first text settles it for most others
-        if _others_than_digits(some) != dots or ord(".") not in first:
+    ends = offsets - offsets[0]
+    for some, dots in (
+        (characters[: ends[1]], 1),
+        (characters, len(texts)),
+    ):  # the first text settles it for most others
+        others = np.flatnonzero(some - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+        if len(others) != dots or (some[others] != ord(".")).any():
             return False
-    places = pc.find_substring(texts, ".").to_numpy()  # one in each text, and so nothing else but digits
-    return bool(((places > 0) & (places < np.diff(offsets) - 1)).all())
-
-
-WINDOW_BYTES = 2**17  # what is made of so many stays in a core's cache
-
-
-def _others_than_digits(characters: NDArray[np.uint8]) -> int:
-    """How many of the characters are no digits."""
-    windows = (characters[start : start + WINDOW_BYTES] for start in range(0, len(characters), WINDOW_BYTES))
-    return sum(np.count_nonzero(window - np.uint8(ord("0")) > 9) for window in windows)  # below "0" it wraps around
+    return bool(((others > ends[:-1]) & (others < ends[1:] - 1)).all())  # so there is one in each text
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:

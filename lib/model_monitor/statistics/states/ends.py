@@ -87,9 +87,13 @@ class TextLengths(State):
     @classmethod
     def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
-        are_ascii = pc.all(pc.string_is_ascii(texts)).as_py()  # then where they begin tells it
-        lengths = np.minimum((pc.binary_length if are_ascii else pc.utf8_length)(texts).to_numpy(), LONGEST)
-        found = np.bincount(lengths, counts, minlength=1).astype(np.int64)
+        _, bounds, data = texts.buffers()
+        offsets = (
+            np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset) if len(texts) else np.zeros(1, np.int32)
+        )
+        are_ascii = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]].max(initial=0) < 0x80
+        lengths = np.diff(offsets) if are_ascii else pc.utf8_length(texts).to_numpy()
+        found = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
         return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
 
     def __add__(self, other: TextLengths) -> TextLengths:
@@ -111,23 +115,6 @@ class TextLengths(State):
 
 
 LONG = 256  # bytes of the longest text that is looked into; of a longer one a scan has its beginning
-
-_CHARACTER, _LETTER, _DIGIT, _WORD = (16 * place for place in range(4))
-"""Where each count stands in 64 bits: a text of 256 bytes has no more than 256 of any."""
-
-
-def _made_of() -> NDArray[np.uint64]:
-    """What each byte counts for; bytes of other alphabets are letters."""
-    counts = np.zeros(256, np.uint64)
-    for byte in range(256):
-        letter = byte >= 0x80 or chr(byte).isalpha()
-        parts = {_CHARACTER: not 0x80 <= byte < 0xC0, _LETTER: letter, _DIGIT: 0x30 <= byte < 0x3A}
-        counts[byte] = sum(1 << place for place, is_one in parts.items() if is_one)
-    return counts
-
-
-_MADE_OF = _made_of()
-_IS_BLANK = np.array([chr(byte).isspace() and byte < 0x80 for byte in range(256)])
 
 
 @registered
@@ -171,20 +158,30 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
     first, data = int(offsets[0]) if len(texts) else 0, texts.buffers()[2]
     content = np.frombuffer(data or b"", np.uint8)[first : int(offsets[-1])]
-    ends = offsets.astype(np.int64) - first
-    lengths = np.diff(ends)
-    blank = _IS_BLANK[content]
-    begins = ~blank
-    begins[1:] &= blank[:-1]
-    starts = ends[:-1][lengths > 0]
-    begins[starts] = ~blank[starts]
-    counts = _MADE_OF[content] + (begins.astype(np.uint64) << np.uint64(_WORD))
-    upto = np.zeros(len(content) + 1, np.uint64)
-    np.cumsum(counts, out=upto[1:])  # beyond 64 bits, which differences don't mind
-    of_each = upto[ends[1:]] - upto[ends[:-1]]
-    characters, letters, digits, words = (
-        ((of_each >> np.uint64(place)) & np.uint64(0xFFFF)).astype(np.int64)
-        for place in (_CHARACTER, _LETTER, _DIGIT, _WORD)
-    )
+    lengths = np.diff(offsets).astype(np.int64)
+    some = lengths > 0
+    starts = (offsets[:-1] - first)[some]
+
+    def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+        found = np.zeros(len(texts), np.int64)
+        if len(starts):
+            found[some] = np.add.reduceat(flags.view(np.uint8), starts, dtype=np.uint16)
+        return found
+
+    is_word = ~_between(content, " ", " ")
+    for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
+        is_word &= ~_between(content, low, high)
+    begins = is_word.copy()
+    begins[1:] &= ~is_word[:-1]
+    begins[starts] = is_word[starts]
+    are_others = content >= 0x80  # of other alphabets
+    letters = _between(content | np.uint8(0x20), "a", "z") | are_others
+    characters = count((content & np.uint8(0xC0)) != 0x80) if are_others.any() else lengths
     size = np.maximum(lengths, 1)
-    return [characters, words, 1000 * letters // size, 1000 * digits // size]
+    return [characters, count(begins), 1000 * count(letters) // size, 1000 * count(_between(content, "0", "9")) // size]
+
+
+def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
+    """Which bytes are one of these letters."""
+    found: NDArray[np.bool_] = content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around
+    return found

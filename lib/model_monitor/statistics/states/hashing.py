@@ -141,8 +141,8 @@ _LOW_BYTE, _BYTE_BITS, _NOTHING = np.uint64(0xFF), np.uint64(8), np.uint64(0)
 _64_BITS = 2**64 - 1
 
 
-TEXTS_AT_ONCE = 2**13
-"""So many that their words stay in a core's cache, and below what is asked of the system anew for each array."""
+TEXTS_AT_ONCE = 2**14
+"""So many that their words stay in a core's cache, and what each step of numpy costs whatever its size is little beside them."""
 
 
 def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
@@ -195,29 +195,39 @@ def _take_words(hashes: Hashes, words: Words, counts: Places) -> None:
 def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
     """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
-    _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
-    rest >>= has_half * _HALF_WORD_BITS
+    if has_half.any():
+        _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
+        rest >>= has_half * _HALF_WORD_BITS
     lengths = lengths & 3
     for step in range(int(lengths.max(initial=0))):
-        _go_on(hashes, lengths > step, (rest & _LOW_BYTE) * PRIME_5, 11, PRIME_1, _NOTHING)
+        _go_on(hashes, lengths > step, (rest & _LOW_BYTE) * PRIME_5, 11, PRIME_1)
         rest >>= _BYTE_BITS
 
 
 def _go_on(
-    hashes: Hashes, chosen: NDArray[np.bool_], words: Words, bits: int, prime: np.uint64, constant: np.uint64
+    hashes: Hashes,
+    chosen: NDArray[np.bool_],
+    words: Words,
+    bits: int,
+    prime: np.uint64,
+    constant: np.uint64 | None = None,
 ) -> None:
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
-    if not count:
-        return
-    places = np.flatnonzero(chosen) if 4 * count < len(chosen) else slice(None)
-    found = rotated(hashes[places] ^ words[places], bits)
-    found *= prime
-    found += constant
-    if isinstance(places, slice):
-        np.putmask(hashes, chosen, found)
+    if 4 * count < len(chosen):
+        places: slice | Places = np.flatnonzero(chosen)
+        words = words[places]
     else:
-        hashes[places] = found
+        places = slice(None)
+    words ^= hashes[places]
+    words = rotated(words, bits)
+    words *= prime
+    if constant is not None:
+        words += constant
+    if isinstance(places, slice) and count < len(chosen):
+        np.putmask(hashes, chosen, words)
+    else:
+        hashes[places] = words
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
@@ -240,7 +250,8 @@ def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int
             lane[text] = own
     hashes = np.zeros(len(starts), dtype=np.uint64)
     for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):
-        hashes += rotated(lane.copy(), bits)
+        hashes += lane << np.uint64(bits)
+        hashes += lane >> np.uint64(64 - bits)
     for lane in lanes:
         hashes ^= _lane_after(None, lane)
         hashes *= PRIME_1

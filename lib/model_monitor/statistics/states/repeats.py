@@ -93,6 +93,27 @@ class RowRepeats(Repeats):
     KIND: ClassVar[str] = "row_repeats"
 
 
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Words(Repeats):
+    """The same of the words in texts of several, in small letters: which there are, and how often."""
+
+    KIND: ClassVar[str] = "words"
+    VERSION: ClassVar[int] = 1
+
+    def new_in(self, other: Words) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of the words that both sides would have kept those that stand here once, of how many; those of the other side that
+        stand nowhere here, of how many. As many as stand once are likely to be new. Source: Good 1953, "The population
+        frequencies of species".
+        """
+        limit = _limit(max(self.level, other.level))
+        (known, often), (words, counts) = (
+            (each.hashes[each.hashes < limit], each.counts[each.hashes < limit]) for each in (self, other)
+        )
+        new = int(counts[~np.isin(words, known)].sum())
+        return (int((often == 1).sum()), int(often.sum())), (new, int(counts.sum()))
+
+
 class RepeatsBuilder:
     """Repeats that wait until there are many. Gives up where most values are no new ones."""
 

@@ -196,6 +196,14 @@ ROWS_OF_A_WINDOW = 128  # of its runs, which have to hold whole groups of rows. 
 
 _HEAD = struct.Struct("<dqq")
 
+_OF_LOT, _OF_PARTITION, _OF_ROW = 16, 12, 18  # bits of a lot's fraction, in this order
+
+
+def placed_lot(lot: float, partition: int, row: int) -> float:
+    """A lot from 0 to 1 that also says, in its last digits, where its run begins."""
+    place = (partition % (1 << _OF_PARTITION) << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
+    return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -210,6 +218,11 @@ class Run:
     numbers: bytes = b""
     hashes: bytes = b""
     present: bytes = b""
+
+    @property
+    def place(self) -> float:
+        """Where it begins among the data's rows, as far as partitions are in their order."""
+        return self.lot * (1 << _OF_LOT) % 1
 
     def rows_present(self) -> NDArray[np.bool_]:
         """Of each row whether it has a cell."""

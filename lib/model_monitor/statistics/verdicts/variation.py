@@ -15,6 +15,7 @@ from model_monitor.statistics.drift.distributions import Counts, Values, cut, pl
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
+    log_gamma,
     normal_above,
     normal_quantile,
     of_each,
@@ -39,7 +40,8 @@ FIELDS = (
 )
 """rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
 cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
-beyond, far: shares outside the reference's range, and further than half its width. chi2, freedom: of the chi-square test.
+beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many
+values are new, and among how many. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
@@ -370,6 +372,40 @@ def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
     within = np.mean((first - second) ** 2) / 4  # the variance of the mean of two halves
     return float(max(0.0, ((first + second) / 2).var(ddof=1) - within) / variance)
+
+
+GROWS = 10.0  # standard deviations by which values begin later than in rows of any order. Source: D4.20.
+FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts with values that begin there, which those of rows in any order seldom do
+
+
+def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
+    """How many values each part has that none before has, NaN in the first half of them; None where parts may have any order, so
+    that new values are only those that nobody had seen.
+
+    there: which part has which value, shape (parts, values), the parts in their order. may_end: whether values may go as others
+    come; if not, they have to begin later than they end early.
+    Source: D4.20.
+    """
+    parts = len(there)
+    counts = there.sum(axis=0)
+    first, last = there.argmax(axis=0), there[::-1].argmax(axis=0)
+    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
+    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
+    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
+    tails = np.where(later, np.exp(ways - ways[0]), 0.0)  # that so many parts with the value are all from this one on
+    scores = -np.log(np.where(later, tails, 1.0))
+    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
+    means = (shares * scores).sum(axis=0)
+    variance = float(((shares * scores**2).sum(axis=0) - means**2)[counts].sum())
+    if not variance:
+        return None
+    begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
+    begun = np.bincount(first, minlength=parts).astype(float)
+    late = np.unique(first[tails[first, counts] <= RARELY])
+    if begin - (0.0 if may_end else max(end, 0.0)) < GROWS or len(late) < FEWEST_BEGINNINGS:
+        return None
+    begun[: parts // 2] = np.nan
+    return begun
 
 
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from scipy import stats
@@ -12,10 +13,11 @@ from model_monitor.documents.challenge import Verdict
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.challenge.comparison import (
     Answers,
+    apart,
     compared,
     decided,
     delong,
-    disagreement,
+    disagreeing,
     mcnemar,
 )
 from model_monitor.statistics.states.blocks import blocks_of
@@ -235,5 +237,31 @@ def test_a_metric_that_is_not_there_is_named_with_those_that_are():
 def test_disagreement_is_the_share_of_pairs_that_both_answer_differently():
     labels, scores = np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.2, 0.8])
 
-    assert disagreement(scored(labels, scores), scored(labels, scores[::-1])) == 1.0
-    assert disagreement(scored(labels, scores), scored(labels, np.array([0.1, 0.9, 0.7, 0.8]))) == 0.25
+    assert apart(scored(labels, scores), scored(labels, scores[::-1])).tolist() == [1, 1, 1, 1]
+    assert apart(scored(labels, scores), scored(labels, np.array([0.1, 0.9, 0.7, 0.8]))).tolist() == [0, 0, 1, 0]
+
+
+def asked(random, rows):
+    numbers = random.normal(size=(rows, 4))
+    return pd.DataFrame(numbers, columns=list("wxyz")).assign(plan=random.choice(["free", "pro", "business"], rows))
+
+
+def test_where_models_disagree_by_chance_no_segment_is_told():
+    random = np.random.default_rng(8)
+
+    told = [disagreeing(asked(random, 2_000), (random.random(2_000) < 0.1).astype(float)) for _ in range(200)]
+
+    assert sum(map(bool, told)) <= 7  # 0.01 of each: above that with a chance below 0.002
+
+
+def test_the_value_and_the_quarter_at_which_models_disagree_are_told_first():
+    random = np.random.default_rng(9)
+    rows = asked(random, 2_000)
+    of_plan = disagreeing(rows, (random.random(2_000) < np.where(rows["plan"] == "pro", 0.3, 0.1)).astype(float))
+    of_numbers = disagreeing(rows, np.where(rows["x"] > rows["x"].quantile(0.75), 3.0, 1.0) + random.random(2_000))
+
+    assert (of_plan[0].feature, of_plan[0].value) == ("plan", "pro")
+    assert of_plan[0].disagreement == pytest.approx(0.3, abs=0.06)
+    assert of_plan[0].rows == (rows["plan"] == "pro").sum()
+    assert of_numbers[0].feature == "x"
+    assert of_numbers[0].disagreement == pytest.approx(3.5, abs=0.1)

@@ -25,7 +25,13 @@ from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.calibration import verdict
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
-from model_monitor.monitors.data_quality.distributions import BASELINE, RISING, FeatureDistribution
+from model_monitor.monitors.data_quality.distributions import (
+    BASELINE,
+    GROWS,
+    PREVIOUS,
+    RISING,
+    FeatureDistribution,
+)
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift import (
     DISTANCES,
@@ -69,6 +75,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     reason = why_not_compared(baseline, current)
     if reason:
         return Finding.not_judged(threshold, reason)
+    if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
+        return Finding.not_judged(threshold, GROWS)
     if feature.calibration is not None and feature.rises and not feature.has_own_drift:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
@@ -89,7 +97,8 @@ def _direction(before: float | None, after: float | None) -> str | None:
 
 def against(feature: FeatureComparison, reference: str) -> Finding:
     """The same check against another reference of the feature."""
-    other = replace(feature, baseline=feature.references[reference], against=reference)
+    before, now = feature.sides(reference)
+    other = replace(feature, baseline=before, now=now, against=reference)
     return replace(baseline_drift(other, threshold_of(other) or 0.0), against=reference)
 
 

@@ -10,7 +10,7 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.distributions import as_counted, why_lacking
+from model_monitor.monitors.data_quality.distributions import GROWS, as_counted, why_lacking
 from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import NO_VALUES, Finding
 from model_monitor.statistics.states import DataTypeCounts, Frequencies
@@ -39,6 +39,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     present = feature.current.num_present
     if not present:
         return Finding.not_judged(threshold, NO_VALUES)
+    if feature.growth and feature.calibration is not None and feature.is_suggested("domain_content_threshold"):
+        return Finding.not_judged(threshold, GROWS)
     bounds = _matching(feature)
     if bounds is None:
         return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)

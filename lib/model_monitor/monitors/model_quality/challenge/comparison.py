@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.documents.challenge import Difference, Verdict
+from model_monitor.documents.challenge import Difference, Segment, Verdict
 from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality import metrics
@@ -29,10 +29,14 @@ from model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, sum
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
 from model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 import_all(metrics)
 
 LEAST_ROWS = 100  # of either side; of fewer no sum is nearly normal
 LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
+MOST_VALUES, MOST_SEGMENTS, SURELY = 20, 10, 0.01  # of a column that is no number; told; chance of one among all
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is told"
 FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
@@ -240,14 +244,37 @@ def _difference(name: str, apart: Apart, rows: int, planned: int, *, higher_is_b
     return Difference(name=name, **sides, higher_is_better=higher_is_better, **members)
 
 
-def disagreement(champion: Answers, challenger: Answers) -> float:
-    """Of pairs the share that both answered differently; of a regression how far their answers are apart on average."""
+def apart(champion: Answers, challenger: Answers) -> Numbers:
+    """Of each pair 1 if both answered differently, else 0; of a regression how far their answers are apart."""
     if champion.plan.is_regression:
-        return float(np.abs(champion.predictions - challenger.predictions).mean())
+        distances: Numbers = np.abs(champion.predictions - challenger.predictions)
+        return distances
     if champion.plan.with_predictions:
-        return 1 - float(alike(champion.predictions, challenger.predictions).mean())
+        return (~alike(champion.predictions, challenger.predictions)).astype(float)
     above = [side.scores > side.plan.threshold for side in (champion, challenger)]
-    return float((above[0] != above[1]).mean())
+    return np.asarray(above[0] != above[1], float)
+
+
+def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
+    """The values of what both were asked at which they disagree more or less than elsewhere, the clearest first: where the chance
+    of one so clear among all is at most 0.01. asked: a row each pair; of numbers quarters are looked at. gaps: of each, `apart`.
+    """
+    import pandas as pd
+
+    looked: list[Segment] = []
+    for name, values in asked.items():
+        numbers = pd.to_numeric(values, errors="coerce")
+        is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
+        groups = pd.qcut(numbers, 4, duplicates="drop").astype("string") if is_cut else values
+        for value, rows in groups.groupby(groups).indices.items():
+            if min(len(rows), len(gaps) - len(rows)) >= LEAST_ROWS:
+                inside, others = gaps[rows], np.delete(gaps, rows)
+                error = math.sqrt(inside.var() / len(inside) + others.var() / len(others))
+                mean, between = float(inside.mean()), abs(float(inside.mean() - others.mean()))
+                p = 2 * normal_above(between / error) if error else float(not between)
+                looked.append(Segment(feature=str(name), value=str(value), rows=len(rows), disagreement=mean, p=p))
+    found = (each.model_copy(update={"p": min(1.0, each.p * len(looked))}) for each in looked)
+    return tuple(sorted((each for each in found if each.p <= SURELY), key=lambda each: each.p)[:MOST_SEGMENTS])
 
 
 def decided(

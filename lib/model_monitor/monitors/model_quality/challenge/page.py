@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_monitor.documents.challenge import Challenge, Design, Difference, Verdict
+from model_monitor.documents.challenge import Challenge, Design, Difference, Segment, Verdict
 from model_monitor.documents.page import (
     Block,
     Column,
@@ -98,9 +98,23 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
             yield f"Their answers are {number_text(document.disagreement)} apart on average."
         else:
             yield f"They answered differently in {percent(document.disagreement)} of the pairs."
+    if document.segments:
+        is_regression = isinstance(wholes[0], RegressionEvidence)
+        columns = (
+            Column("feature", is_name=True),
+            Column("value"),
+            *(Column(title, True) for title in ("pairs", "apart", "p")),
+        )
+        yield "There they disagree otherwise than elsewhere:"
+        yield PageTable(columns, tuple(_segment(each, is_regression) for each in document.segments))
     for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
         if not isinstance(evidence, RegressionEvidence):
             yield from confusion_tables(evidence, name, hide_values=False)
+
+
+def _segment(found: Segment, is_regression: bool) -> Line:
+    apart = number_text(found.disagreement) if is_regression else percent(found.disagreement)
+    return Line((found.feature, found.value, count_text(found.rows), apart, number_text(found.p, 2)))
 
 
 def _ends(found: Difference) -> str:

@@ -1,4 +1,4 @@
-"""text_length_check, text_letters_check and text_words_check: free texts are as long as they were, and made of the same.
+"""text_length_check, text_letters_check, text_words_check and text_new_words_check: free texts are as long, and of the same.
 code_length_check and empty_text_check: codes keep their length, and no text is empty all at once.
 """
 
@@ -8,12 +8,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, Mean, exact_counts, of_means, of_share
+from model_monitor.monitors.data_quality.checks.guard import (
+    GROUP,
+    GUARDS,
+    Evidence,
+    Mean,
+    exact_counts,
+    of_means,
+    of_share,
+)
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_dates
-from model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes
+from model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
 from model_monitor.statistics.states.ends import LONG
+from model_monitor.statistics.verdicts.components import chance_of_more
 
+FEWEST_WORDS = 10  # different ones
 EMPTY_ALIEN = 0.01
 
 
@@ -25,6 +35,8 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     what = "mean length of the texts"
+    if feature.growth:  # later names may be longer
+        return None
     if shapes := _shapes(feature, before):
         characters = ((each.characters, each.characters_squared) for each in shapes)
         means = (
@@ -44,7 +56,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
     Source: D4.9.
     """
-    if not (shapes := _shapes(feature, before)):
+    if feature.growth or not (shapes := _shapes(feature, before)):
         return None
     letters = (_mean(each.texts, each.letters / 1e3, each.letters_squared / 1e6) for each in shapes)
     digits = (_mean(each.texts, each.digits / 1e3, each.digits_squared / 1e6) for each in shapes)
@@ -67,6 +79,25 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
         return None
     means = (_mean(each.texts, each.words, each.words_squared) for each in shapes)
     return of_means("mean number of words", *means)
+
+
+@GUARDS.register(
+    "text_new_words_check",
+    same_as=("categorical_values_check", "code_length_check", "text_length_check", "text_letters_check"),
+)
+def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of words that the baseline never had is not above what chance has of rare ones; words of a text belong together.
+
+    Source: D4.9; Good 1953, "The population frequencies of species".
+    """
+    old, new = before.state(Words), feature.current.state(Words)
+    if old is None or new is None or not _shapes(feature, before) or old.different < FEWEST_WORDS:
+        return None
+    (b, n), (w, m) = old.new_in(new)
+    group = max(1, GROUP >> max(old.level, new.level))  # of those that were kept among so many words
+    found = of_share("share of words that the baseline never had", (b, n), (w, m))
+    p = chance_of_more(-(-b // group), n // group, w // group, m // group) if min(n, m) >= group else 1.0
+    return found and replace(found, p=p, grouped_p=p, share=None)
 
 
 @GUARDS.register("code_length_check", same_as=("categorical_values_check", "data_type_check"))

@@ -1,0 +1,103 @@
+"""A catalog that grows has new values every day: how many is what is judged, and a closed one stays closed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.statistics.states.rows import Run, placed_lot
+from model_monitor.statistics.verdicts.variation import beginnings
+
+ROWS, DAYS = 500, 40
+
+
+def sold(random: np.random.Generator, days: range, a_day: int) -> pd.DataFrame:
+    """Rows of products, of which so many come on a day and stay; 30 were there at first."""
+    return pd.DataFrame({"product": [f"p{random.integers(30 + a_day * day):04d}" for day in days for _ in range(ROWS)]})
+
+
+def of_baseline(a_day: int, monitor: DataQualityMonitor | None = None):
+    random = np.random.default_rng(a_day)
+    return run_baseline(sold(random, range(DAYS), a_day), monitor or DataQualityMonitor(), engine="local"), random
+
+
+def results(window: pd.DataFrame, baseline) -> dict[str, object]:
+    found = run_monitoring(window, DataQualityMonitor(), baseline, engine="local").results
+    return {each.check: each for each in found if each.feature == "product"}
+
+
+@pytest.mark.parametrize("a_day", [1, 2])
+def test_new_products_of_a_catalog_that_grew_are_no_alarm(a_day):
+    baseline, random = of_baseline(a_day)
+
+    found = results(sold(random, range(DAYS, DAYS + 1), a_day), baseline)
+
+    assert not [check for check, each in found.items() if each.is_violation]
+    assert "grew in number" in found["baseline_drift_check"].reason
+    assert found["new_values_check"].threshold == pytest.approx(a_day, rel=0.5)
+
+
+def test_far_more_new_products_than_ever_are_an_alarm_that_says_how_many_are_usual():
+    baseline, random = of_baseline(2)
+    window = sold(random, range(DAYS, DAYS + 1), 2)
+    window["product"] = window["product"].str.replace("p", "P")  # another spelling: all of some 110 are new
+
+    found = results(window, baseline)["new_values_check"]
+
+    assert found.is_violation
+    assert found.observed == window["product"].nunique()
+    assert found.words.startswith(f"product has {window['product'].nunique()} new values, about ")
+
+
+def test_a_closed_domain_alarms_by_a_new_value():
+    baseline, random = of_baseline(0)
+    window = sold(random, range(1), 0)
+    window.loc[:20, "product"] = "new"
+
+    found = results(window, baseline)
+
+    assert found["categorical_values_check"].is_violation
+    assert "new_values_check" not in found
+
+
+def test_a_catalog_in_no_order_is_not_known_to_grow():
+    random = np.random.default_rng(3)
+    rows = sold(random, range(DAYS), 2).sample(frac=1, random_state=3)
+
+    assert "new_values_check" not in results(rows.head(ROWS), run_baseline(rows, DataQualityMonitor(), engine="local"))
+
+
+def parts(of_value) -> np.ndarray:
+    """Which of 32 parts has which of 60 values."""
+    return np.array([[of_value(part, value) for value in range(60)] for part in range(32)])
+
+
+def test_beginnings_are_counted_in_the_second_half():
+    there = parts(lambda part, value: part >= value // 2)
+
+    assert beginnings(there, may_end=False)[16:].tolist() == [2.0] * 14 + [0.0] * 2
+    assert np.isnan(beginnings(there, may_end=False)[:16]).all()
+
+
+def test_values_that_come_and_go_grow_only_where_the_order_is_that_of_time():
+    there = parts(lambda part, value: value // 2 <= part < value // 2 + 4)
+
+    assert beginnings(there, may_end=False) is None
+    assert beginnings(there, may_end=True)[20] == 2.0
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 1.0])
+def test_values_in_any_order_grow_not(share):
+    random = np.random.default_rng(5)
+
+    assert all(beginnings(random.random((32, 400)) < share, may_end=True) is None for _ in range(50))
+
+
+def test_a_lot_says_where_its_run_begins_whatever_its_rank():
+    places = [(0, 0), (0, 8), (0, 4_000), (3, 0), (3, 16)]
+
+    for rank in (0, 7, 31):
+        lots = zip((0.9, 0.1, 0.5, 0.7, 0.3), places, strict=True)
+        found = [Run(rank + placed_lot(lot, *place), 8).place for lot, place in lots]
+        assert found == sorted(found)
+        assert len({*found}) == len(found)
