@@ -71,6 +71,23 @@ def test_delong_is_what_its_definition_says_row_by_row_with_ties():
     )
 
 
+def test_areas_their_covariance_and_the_p_of_a_pair_are_those_of_proc():
+    """pROC 1.18.0 of R: roc.test(roc(label, a), roc(label, b), method = "delong", paired = TRUE), var and cov, by digits = 17."""
+    i = np.arange(120)
+    labels = ((i * i + 3 * i) % 7 < 3).astype(int)
+    a, b = ((i * 37) % 41 + 12 * labels) / 60, ((i * 53) % 29 + 15 * labels) / 50
+
+    areas, covariance = delong(labels == 1, a, b)
+    found = compared(scored(labels, a), scored(labels, b), paired=True, planned_rows=120).differences["auc"]
+
+    assert areas == pytest.approx([0.73983193277310921, 0.87361344537815122], abs=1e-12)
+    both = 0.00011029248080843803
+    expected = np.array([[0.0023677997941638348, both], [both, 0.0011044003167258005]])
+    assert covariance == pytest.approx(expected, abs=1e-12)
+    assert (found.champion, found.challenger) == pytest.approx(tuple(areas), abs=1e-12)
+    assert found.p == pytest.approx(0.018971013155155893, abs=1e-9)
+
+
 def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_of_them_got_right():
     for gained, lost in [(0, 0), (3, 0), (12, 5), (700, 810), (9, 9)]:
         expected = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
