@@ -17,6 +17,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from jobs import baseline, monitor
+from model_monitor.spark import tables_of_catalog
 
 HOUR = "TIMESTAMP'2026-01-01 00:00:00Z' + make_interval(0, 0, 0, 0, id div 10)"
 """Ten rows an hour."""
@@ -104,7 +105,9 @@ def main(folder, jars):
     spark.range(3).write.saveAsTable("plain")
     run("no versions", baseline, "--dataset-format", "table:plain", "--as-of", 1)
     run("plain", baseline, "--dataset-format", "table:plain")
+    catalogs = ["default.*"]
     if any("iceberg" in jar for jar in jars):
+        catalogs.append("ice.db.*")
         spark.sql("CREATE TABLE ice.db.events (id BIGINT, at TIMESTAMP) USING iceberg")
         for ids in (range(30), range(30, 50), range(50, 60)):
             appended(spark, "ice.db.events", ids)
@@ -114,6 +117,7 @@ def main(folder, jars):
         run("iceberg as of", baseline, *iceberg, "--as-of", snapshots[1])
         run("iceberg since", baseline, *iceberg, "--since", snapshots[0])
         run.found["snapshots"] = snapshots
+    run.found["catalog"] = {name: str(told) for each in catalogs for name, told in tables_of_catalog(spark, each)}
     print(json.dumps(run.found))
     spark.stop()
 

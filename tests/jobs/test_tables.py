@@ -190,3 +190,12 @@ def test_snapshots_of_iceberg_are_versions(found):
     as_of, since = found["iceberg as of"], found["iceberg since"]
     assert (as_of["rows"], as_of["table"]) == (50, {**table, "version": second})
     assert (since["rows"], since["table"]) == (30, {**table, "version": third, "since": first})
+
+
+def test_tables_of_a_catalog_are_found_by_who_keeps_them(found, folder):
+    iceberg = {"ice.db.events": f"('iceberg', '{folder}/ice/db/events')"} if ON_THREE else {}
+    assert found["catalog"] == {
+        "default.plain": f"('parquet', 'file:{folder}/warehouse/plain')",
+        "default.silent": f"('delta', 'file:{folder}/warehouse/silent')",
+        **iceberg,
+    }

@@ -70,18 +70,12 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         series = self.time_series_data_config
+        first, others = ["dataset_type", "features", "headers", "label"], ["facet_dataset_uri", "facet_headers"]
+        others += ["predicted_label_dataset_uri", "predicted_label_headers", "predicted_label", "excluded_columns"]
         self.analysis_config: dict[str, Any] = given(
-            dataset_type=self.dataset_type,
-            features=self.features,
-            headers=self.headers,
-            label=self.label,
+            **{name: getattr(self, name) for name in first},
             joinsource_name_or_index=self.joinsource,
-            facet_dataset_uri=self.facet_dataset_uri,
-            facet_headers=self.facet_headers,
-            predicted_label_dataset_uri=self.predicted_label_dataset_uri,
-            predicted_label_headers=self.predicted_label_headers,
-            predicted_label=self.predicted_label,
-            excluded_columns=self.excluded_columns,
+            **{name: getattr(self, name) for name in others},
             segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
             time_series_data_config=series and series.get_time_series_data_config(),
         )

@@ -156,11 +156,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         Raises JobFailed if it was waited for and did not complete.
         """
         config = analysis_of(
-            data_config,
-            data_bias_config,
-            model_config,
-            model_predicted_label_config,
-            post_training_methods=methods,
+            data_config, data_bias_config, model_config, model_predicted_label_config, post_training_methods=methods
         )
         return self._analyse(data_config, config, job_name or named_after("Clarify-Posttraining-Bias"), wait, logs)
 
@@ -249,12 +245,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         return explained
 
     def _analyse(
-        self,
-        data_config: DataConfig,
-        config: Mapping[str, Any],
-        name: str,
-        wait: bool,
-        logs: bool,
+        self, data_config: DataConfig, config: Mapping[str, Any], name: str, wait: bool, logs: bool
     ) -> ProcessingJob:
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"

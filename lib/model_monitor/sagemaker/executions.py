@@ -181,8 +181,8 @@ def _run_job(command: JobCommand, note: Note) -> int:
     if job == "merge" and description["ProcessingJobStatus"] == local_jobs.COMPLETED:
         local_jobs.keep_papers(name, command.output_path)
     status = _STATUSES.get(description["ProcessingJobStatus"])
-    if status is None:
-        return local_jobs.exit_status(name) or int(ExitStatus.FAILED)
+    if status is None:  # which nobody knows of a job that another process started
+        return local_jobs.read(local_jobs.JOBS, name).get("ExitStatus") or int(ExitStatus.FAILED)
     return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
 
 

@@ -84,6 +84,9 @@ CONTAINER = PurePosixPath("/opt/ml/processing")
 """Where the service mounted things; kept in descriptions, used by no job of ours."""
 
 _ATTRIBUTES = {
+    "destination": "LocalPath",
+    "s3_input_mode": "S3InputMode",
+    "s3_data_distribution_type": "S3DataDistributionType",
     "start_time_offset": "StartTimeOffset",
     "end_time_offset": "EndTimeOffset",
     **{ours: theirs for theirs, ours in ATTRIBUTES.items()},
@@ -158,15 +161,7 @@ class EndpointInput:
 
     def request(self) -> dict[str, Any]:
         """The member `EndpointInput` of the API's job definitions."""
-        return {
-            "EndpointInput": {
-                "EndpointName": self.endpoint_name,
-                "LocalPath": self.destination,
-                "S3InputMode": self.s3_input_mode,
-                "S3DataDistributionType": self.s3_data_distribution_type,
-                **_attributes(vars(self)),
-            }
-        }
+        return {"EndpointInput": {"EndpointName": self.endpoint_name, **_attributes(vars(self))}}
 
 
 @dataclass(eq=False)
@@ -191,9 +186,6 @@ class BatchTransformInput:
         return {
             "BatchTransformInput": {
                 "DataCapturedDestinationS3Uri": self.data_captured_destination_s3_uri,
-                "LocalPath": self.destination,
-                "S3InputMode": self.s3_input_mode,
-                "S3DataDistributionType": self.s3_data_distribution_type,
                 "DatasetFormat": dict(self.dataset_format),
                 **_attributes(vars(self)),
             }

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import model_monitor
 from model_monitor.data.records.windows import hour_of_path
 from model_monitor.errors import BadInput, MonitorError
+from model_monitor.running.layout import Layout
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
 from model_monitor.storage import LocalStorage, join, storage_of
@@ -80,12 +81,9 @@ def delete(kind: str, name: str, suffix: str = ".json") -> None:
 
 
 def _with_times(members: dict[str, Any]) -> dict[str, Any]:
-    times = {name for name, value in members.items() if _is_time(name, value)}
-    return {name: datetime.fromisoformat(value) if name in times else value for name, value in members.items()}
-
-
-def _is_time(name: str, value: Any) -> bool:
-    return name.endswith(_OF_A_TIME) and name not in _AS_GIVEN and isinstance(value, str)
+    times = {name for name in members if name.endswith(_OF_A_TIME) and name not in _AS_GIVEN}
+    texts = {name: datetime.fromisoformat(members[name]) for name in times if isinstance(members[name], str)}
+    return {**members, **texts}
 
 
 # Our jobs as processes that are started here, and what became of them.
@@ -119,10 +117,11 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
         LocalStorage().delete(located(join(output, MESSAGE)))  # of a run before this one
     log = path_of(JOBS, name, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
+    opened = {name: located(text) if name in PATHS else text for name, text in variables.items()}
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "model_monitor.cli", job],
-            env={**os.environ, "PYTHONPATH": _python_path(), **_opened(variables)},
+            env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **opened},
             stdin=subprocess.DEVNULL,
             stdout=lines,
             stderr=subprocess.STDOUT,
@@ -146,12 +145,6 @@ def describe(name: str) -> dict[str, Any]:
     write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
     _running.pop(name, None)
     return ended
-
-
-def exit_status(name: str) -> int | None:
-    """Of a job that has ended; None where another process started it."""
-    status: int | None = read(JOBS, name).get("ExitStatus")
-    return status
 
 
 def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
@@ -181,10 +174,6 @@ def stop(name: str) -> None:
             wait(name)
 
 
-def _opened(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: located(text) if name in PATHS else text for name, text in variables.items()}
-
-
 def keep_papers(name: str, output: str) -> None:
     """Take what a merge says of itself to the job's record: a folder of merged records has nothing else in it at the service."""
     storage = storage_of(output)
@@ -193,11 +182,6 @@ def keep_papers(name: str, output: str) -> None:
             below = file.path.partition(output.rstrip("/"))[2]
             LocalStorage().write(str(path_of(JOBS, f"{name}.merge", below)), storage.read(file.path))
             storage.delete(file.path)
-
-
-def _python_path() -> str:
-    package = str(Path(model_monitor.__file__).resolve().parent.parent)
-    return os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _is_running(name: str, process_id: int) -> bool:

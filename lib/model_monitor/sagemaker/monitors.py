@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Protocol
 
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.errors import BadConfiguration
-from model_monitor.reports.outputs.files import STATISTICS, VIOLATIONS
 from model_monitor.sagemaker.analyses import Explained, ModelConfig, methods_of, model_variables
 from model_monitor.sagemaker.clarify import (
     BiasConfig,
@@ -77,13 +76,13 @@ class DefaultModelMonitor(ScheduledMonitor):
             "Please use suggest_baseline for DefaultModelMonitor objects, instead."
         )
 
-    def latest_monitoring_statistics(self) -> Statistics | None:
+    def latest_monitoring_statistics(self) -> Statistics | None:  # type: ignore[override]
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
-        return self._latest_statistics()
+        return super().latest_monitoring_statistics()
 
-    def latest_monitoring_constraint_violations(self) -> ConstraintViolations | None:
+    def latest_monitoring_constraint_violations(self) -> ConstraintViolations | None:  # type: ignore[override]
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
-        return self._latest_violations()
+        return super().latest_monitoring_constraint_violations()
 
     def _latest_baseline(self) -> dict[str, Any]:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
@@ -163,14 +162,6 @@ class ModelQualityMonitor(ScheduledMonitor):
         """
         raise NotImplementedError("'.run_baseline()' runs a container of your own; use suggest_baseline instead.")
 
-    def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
-        """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
-        return self._latest_statistics(file_name)
-
-    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
-        """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
-        return self._latest_violations(file_name)
-
 
 class MonitorsConfig(Protocol):
     """A configuration of a monitor, member for member as the SDK writes it."""
@@ -191,19 +182,12 @@ class ClarifyMonitor(ScheduledMonitor):
         """
         raise NotImplementedError("'.run_baseline()' is only allowed for ModelMonitor objects.")
 
-    def latest_monitoring_statistics(self, **_: Any) -> None:
+    def latest_monitoring_statistics(self, **_: Any) -> None:  # type: ignore[override]
         """Not here: an analysis has no statistics.
 
         Raises NotImplementedError.
         """
         raise NotImplementedError("analysis.json is all that an analysis leaves")
-
-    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
-        """constraint_violations.json of the latest run; None, with a warning, if there is no run. Runs what is due.
-
-        Raises BadInput after a run without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
-        """
-        return self._latest_violations(file_name)
 
     def _analysed(
         self,

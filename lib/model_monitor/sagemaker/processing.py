@@ -6,7 +6,7 @@ import logging
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from model_monitor.documents.alerts import Decision
@@ -53,15 +53,7 @@ class ProcessingJob:
 
     # As the SDK's third version calls them.
 
-    @property
-    def processing_job_name(self) -> str:
-        """The job's name."""
-        return self.job_name
-
-    @property
-    def processing_job_arn(self) -> str:
-        """What stands for the job's ARN."""
-        return self.arn
+    processing_job_name, processing_job_arn = name, arn
 
     @property
     def processing_job_status(self) -> str:
@@ -124,13 +116,7 @@ class BaseliningJob(ProcessingJob):
     @classmethod
     def from_processing_job(cls, processing_job: ProcessingJob) -> BaseliningJob:
         """The same job."""
-        return cls(
-            processing_job.sagemaker_session,
-            processing_job.job_name,
-            processing_job.inputs,
-            processing_job.outputs,
-            processing_job.output_kms_key,
-        )
+        return cls(*(getattr(processing_job, member.name) for member in fields(ProcessingJob)))
 
     def baseline_statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
         """statistics.json of the baseline. Raises BadInput if it is not there, as before the job has completed."""

@@ -105,7 +105,7 @@ class ScheduledMonitor(BaselinedMonitor):
             "JobInput": {**self._with_attributes(read), **ground_truth(arguments.get("ground_truth_input"))},
             "JobOutputConfig": job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
         }
-        created = local_jobs.now()
+        created, times = local_jobs.now(), given(ScheduleConfig=_times(arguments) or None)
         whole = {
             "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{name}",
             "JobDefinitionName": name,
@@ -121,7 +121,7 @@ class ScheduledMonitor(BaselinedMonitor):
             **{f"{self.MONITORING_TYPE}{part}": content for part, content in parts.items()},
         }
         record = {
-            "Schedule": described(name, created, self.MONITORING_TYPE, _config(name, _times(arguments))),
+            "Schedule": described(name, created, self.MONITORING_TYPE, {**times, "MonitoringJobDefinitionName": name}),
             "Definition": whole,
             "CapturePrefix": captures,
         }
@@ -223,6 +223,19 @@ class ScheduledMonitor(BaselinedMonitor):
             log_file = local_jobs.path_of(local_jobs.JOBS, executions[-1].job_name, ".log")
             sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
 
+    def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
+        """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
+        latest = self._latest_completed()
+        return None if latest is None else latest.statistics(file_name)
+
+    def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
+        """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due.
+
+        Raises BadInput after an analysis without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
+        """
+        latest = self._latest_completed()
+        return None if latest is None else latest.constraint_violations(file_name)
+
     # Its alert.
 
     def update_monitoring_alert(
@@ -286,14 +299,6 @@ class ScheduledMonitor(BaselinedMonitor):
         """The application specification of a schedule that is kept; changing it changes the record."""
         specification: dict[str, Any] = record["Definition"][f"{cls.MONITORING_TYPE}AppSpecification"]
         return specification
-
-    def _latest_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
-        latest = self._latest_completed()
-        return None if latest is None else latest.statistics(file_name)
-
-    def _latest_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
-        latest = self._latest_completed()
-        return None if latest is None else latest.constraint_violations(file_name)
 
     def _latest_completed(self) -> MonitoringExecution | None:
         """The latest run; None, with a warning, if there is none or if it did not complete."""
@@ -369,10 +374,6 @@ def described(name: str, created: datetime, kind: str, config: Mapping[str, Any]
         "LastModifiedTime": created,
         "MonitoringScheduleConfig": {**config, "MonitoringType": kind},
     }
-
-
-def _config(name: str, times: Mapping[str, str]) -> dict[str, Any]:
-    return {**({"ScheduleConfig": dict(times)} if times else {}), "MonitoringJobDefinitionName": name}
 
 
 def _baseline(arguments: ScheduleArguments) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from model_monitor.lazy import lazily
 from model_monitor.spark.launch.java import SPARK_REMEDY
 
 PLACES = {
-    "model_monitor.spark.engine.tables": ["frame_of_table"],
+    "model_monitor.spark.engine.tables": ["frame_of_table", "tables_of_catalog"],
     "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
     "model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
     "model_monitor.spark.session": [

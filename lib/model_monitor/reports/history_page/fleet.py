@@ -149,11 +149,8 @@ def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each sche
         *(Column(KINDS.get(kind, "entry")) for kind in kinds),
         *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
     )
-    more = (
-        f"{len(models) - MOST_LINES:,} more models, of which none is worse, are left out."
-        if len(models) > MOST_LINES
-        else ""
-    )
+    left = len(models) - MOST_LINES
+    more = f"{left:,} more models, of which none is worse, are left out." if left > 0 else ""
     sections = []
     bad = [each for each in watched if each.state is State.IN_ALERT]
     if bad:
@@ -189,18 +186,16 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
     detail = [f"{first.said}."]
     if others:
         detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
-    return Headline(
-        f"{len(alerting):,} of {many} {verb} in alert{began}.", " ".join(filter(None, (*detail, unchecked))), Mark.BAD
-    )
+    said = " ".join(filter(None, (*detail, unchecked)))
+    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
 
 
 def _common(bad: Sequence[Watched]) -> PointChart:
     """How many models each change is in, beside the window before."""
     now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
     before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
-    points = tuple(
-        Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in now.most_common(MOST_CAUSES)
-    ) or (Point("violations", float(len(bad)), 0.0, mark=Mark.BAD),)
+    counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
+    points = tuple(Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(
         "Models by what changed", points, (0.0, top), value_label="the last window", reference_label="the window before"
@@ -234,13 +229,8 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     owners, tags = (
         dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
     )
-    cells += [
-        _time(worst.since),
-        short_name(worst.said, LONGEST),
-        bars if worst.windows else "–",
-        ", ".join(owners),
-        ", ".join(tags),
-    ]
+    cells += [_time(worst.since), short_name(worst.said, LONGEST), bars if worst.windows else "–"]
+    cells += [", ".join(owners), ", ".join(tags)]
     return Line(tuple(cells), Mark.BAD if worst.state is State.IN_ALERT else Mark.NONE)
 
 

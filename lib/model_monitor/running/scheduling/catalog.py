@@ -10,6 +10,7 @@ from pathlib import Path
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
+from model_monitor.plugins import plugin
 from model_monitor.reports.alerts import Destination
 from model_monitor.running.scheduling.fleet import Entry, Fleet
 from model_monitor.running.scheduling.plan import MODEL, plan_of
@@ -22,14 +23,23 @@ HIVE = ".db"  # how Hive ends the name of a schema's folder
 
 
 def fleet_of_tables(
-    pattern: str, warehouse: str | None, output: Path, now: datetime, sinks: tuple[Destination, ...] = ()
+    pattern: str,
+    warehouse: str | None,
+    output: Path,
+    now: datetime,
+    sinks: tuple[Destination, ...] = (),
+    *,
+    of_spark: bool = False,
 ) -> Fleet:
     """Every table whose name fits, each an entry that is due now.
 
-    pattern: `sales.*` of folders below a warehouse, `CATALOG.sales.*` of a catalog that pyiceberg's settings name.
+    pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of one that pyiceberg's settings or
+    Spark's name.
     Raises BadConfiguration for a pattern that is none, or that fits no table; BadInput if the warehouse can't be listed.
     """
-    listed = dict(_below(warehouse, pattern) if warehouse else _of_catalog(pattern))
+    if warehouse and of_spark:
+        raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
+    listed = dict(_below(warehouse, pattern) if warehouse else (_of_spark if of_spark else _of_catalog)(pattern))
     gone = {
         path.name.removesuffix(EXECUTIONS): BadInput(
             "the table is not there any more; restore it, or remove its record"
@@ -38,7 +48,7 @@ def fleet_of_tables(
     }
     found = {name: fault for name, fault in gone.items() if fnmatchcase(name, pattern)} | listed
     if not found:
-        where = warehouse or "the catalog"
+        where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
         raise BadConfiguration(
             f"{pattern!r} fits no table of {where}; write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         )
@@ -96,6 +106,22 @@ def _kept(storage: Storage, path: str) -> str | MonitorError:
     if storage.exists(join(path, "_delta_log")):
         return f"delta.`{place}`"
     return f"iceberg.`{place}`" if "metadata" in within and "data" in within else f"parquet.`{place}`"
+
+
+def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
+    """The tables of Spark's catalog, each by the place of its files: jobs read them as they read a warehouse's."""
+    spark = plugin("spark")
+    running = spark.running_session()
+    session = running or spark.local_session()
+    try:
+        for name, told in spark.tables_of_catalog(session, pattern):
+            yield (
+                name,
+                told if isinstance(told, MonitorError) else f"{told[0]}.`{storage_of(told[1]).resolved(told[1])}`",
+            )
+    finally:
+        if running is None:
+            spark.stop_session(session)
 
 
 def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:

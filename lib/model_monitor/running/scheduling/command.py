@@ -129,12 +129,13 @@ def watch_tables(
     *,
     sinks: str = "",
     at_once: int | None = None,
+    of_spark: bool = False,
     now: Now = utc_now,
 ) -> int:
     """Look at what came of every table that fits, and write the page of all. Raises as `fleet_of_tables`."""
     start_logging()
     try:
-        fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks))
+        fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
     except ValueError as error:
         raise BadConfiguration(f"--sink {error}") from error
     page = output / "index.html"

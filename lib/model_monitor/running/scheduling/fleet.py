@@ -206,9 +206,8 @@ def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str
 
 def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
     """The variants whose captures lie below an entry's source; none where it is that of one, or nothing was captured yet."""
-    source = variables.get("dataset_source", "")
-    top = source if "://" in source else str(folder / source)
-    if variables.get("dataset_format") != "capture" or "output_path" not in variables or not opens_here(top):
+    top = _top_of_captures(variables, folder)
+    if top is None:
         return []
     try:
         names = storage_of(top).list_folders(top)
@@ -219,14 +218,18 @@ def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
 
 def _split(variants: Sequence[str], variables: Mapping[str, str], folder: Path) -> Iterator[tuple[str, str]]:
     """Each variant, with each model that a multi-model endpoint was called for in the latest hours; "" for no such models."""
+    top = _top_of_captures(variables, folder) if "target_model" not in variables else None
+    for variant in variants:
+        models = _target_models(join(top, variant) if variant else top) if top is not None else []
+        yield from ((variant, model) for model in models or [""])
+
+
+def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
+    """The folder of captures that may be of several; None where an entry reads something else, or it can't be listed here."""
     source = variables.get("dataset_source", "")
     top = source if "://" in source else str(folder / source)
-    is_split = variables.get("dataset_format") == "capture" and "target_model" not in variables and opens_here(top)
-    for variant in variants:
-        models = (
-            _target_models(join(top, variant) if variant else top) if is_split and "output_path" in variables else []
-        )
-        yield from ((variant, model) for model in models or [""])
+    is_split = variables.get("dataset_format") == "capture" and "output_path" in variables and opens_here(top)
+    return top if is_split else None
 
 
 def _target_models(top: str) -> list[str]:

@@ -40,12 +40,8 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
     if plan is None:
         return Watched(entry.name, State.FAILED, fault=fault)
     known = Watched(
-        plan.name,
-        State.FAILED,
-        plan.analysis_type,
-        model_of(plan) or plan.name,
-        plan.entry.owner or "",
-        plan.entry.tags,
+        *(plan.name, State.FAILED, plan.analysis_type, model_of(plan) or plan.name),
+        *(plan.entry.owner or "", plan.entry.tags),
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
     if record is None:
@@ -83,11 +79,8 @@ def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
     runs = record.latest_first
     over = [each for each in runs if not each.status.is_under_way]
     bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
-    if runs and runs[0].scheduled_time > moment(now):
-        return (
-            f"its last run is of {runs[0].scheduled_time}, which is later than it is here; compare the hosts' clocks",
-            "",
-        )
+    if runs and (last := runs[0].scheduled_time) > moment(now):
+        return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
     if bad:
         return _in_a_line(over[0].exit_message or f"the run is {over[0].status.value}"), over[bad - 1].scheduled_time
     late = overdue_since(plan, record.executions, now)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from model_monitor.storage import Storage, StoredFile
 
+import fnmatch
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyspark.sql.functions as F
@@ -37,7 +38,7 @@ from model_monitor.data.engine.local_tables import type_of_spark
 from model_monitor.data.reading.ledger import TableVersion, Version
 from model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
-from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
 
 
@@ -112,6 +113,51 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
 
 
 log = logging.getLogger(__name__)
+
+
+def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
+    """The tables whose names fit, views left out: each with its format and the place of its files, or with what is in the way.
+
+    pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
+    """
+    above, _, table = pattern.rpartition(".")
+    catalog, _, schema = above.rpartition(".")
+    if not schema:
+        raise BadConfiguration(f"{pattern!r} has no schema; write SCHEMA.TABLE, such as 'sales.*'")
+    within = f"`{catalog}`." if catalog else ""
+    try:
+        schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
+    except Exception as fault:
+        raise BadInput(f"Spark's catalog can't be listed{_sentence(fault)}") from fault
+    for each in fnmatch.filter(schemas, schema):
+        name = f"{catalog}.{each}".lstrip(".")
+        try:
+            rows = spark.sql(f"SHOW TABLES IN {within}`{each}`").collect()
+        except Exception as fault:
+            yield name, BadInput(f"its tables can't be listed{_sentence(fault)}")
+            continue
+        for row in rows:
+            if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
+                told = _kept(spark, f"{within}`{each}`.`{row.tableName}`")
+                if told is not None:
+                    yield f"{name}.{row.tableName}", told
+
+
+def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
+    """The format and the place of a table's files; None of a view."""
+    try:
+        rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+    except Exception as fault:
+        return BadInput(f"Spark can't describe it{_sentence(fault)}")
+    said = {row.col_name: row.data_type for row in rows}
+    if "VIEW" in said.get("Type", ""):
+        return None
+    kept = said.get("Provider", "").lower()
+    if kept == "hive":  # whose tables tell by a class that reads them
+        kept = next((each for each in ("parquet", "orc") if each in said.get("Serde Library", "").lower()), kept)
+    if kept not in (*_KEEPERS, "parquet") or "Location" not in said:
+        return BadConfiguration(f"it is kept as {kept or 'Spark does not say'}; Delta, Iceberg and Parquet are watched")
+    return kept, said["Location"]
 
 
 def catalog_table(

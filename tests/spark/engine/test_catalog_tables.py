@@ -1,0 +1,94 @@
+"""Tables of Spark's catalog as entries of a fleet: by the place of their files, or by what is in the way."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timezone
+
+import pytest
+
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.running.scheduling.catalog import fleet_of_tables
+from model_monitor.spark import tables_of_catalog
+
+NOW = datetime(2026, 3, 4, tzinfo=timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def shop(spark, tmp_path_factory):
+    """The folder of a schema with a table of Parquet, one of CSV, one that vanishes, and views."""
+    folder = tmp_path_factory.mktemp("shop") / "shop_of_tests.db"
+    spark.sql(f"CREATE DATABASE shop_of_tests LOCATION '{folder}'")
+    spark.sql("CREATE TABLE shop_of_tests.orders USING parquet AS SELECT id FROM range(3)")
+    spark.sql("CREATE TABLE shop_of_tests.letters (id BIGINT) USING csv")
+    spark.sql("CREATE TABLE shop_of_tests.visits USING parquet AS SELECT id FROM range(3)")
+    spark.sql("CREATE VIEW shop_of_tests.few AS SELECT * FROM shop_of_tests.orders LIMIT 1")
+    spark.range(1).createOrReplaceTempView("passing")
+    yield folder
+    spark.catalog.dropTempView("passing")
+    spark.sql("DROP DATABASE shop_of_tests CASCADE")
+
+
+def test_each_table_is_an_entry_or_a_line_and_views_are_neither(shop, tmp_path):
+    fleet = fleet_of_tables("shop_of_*.*", None, tmp_path, NOW, of_spark=True)
+
+    orders, visits = (each.plan.entry.jobs[0].variables for each in fleet.entries if each.plan)
+    assert orders["dataset_format"] == f"table:parquet.`file:{shop}/orders`"
+    assert visits["dataset_format"] == f"table:parquet.`file:{shop}/visits`"
+    [letters] = [each for each in fleet.entries if not each.plan]
+    assert letters.name == "shop_of_tests.letters"
+    assert str(letters.fault) == "it is kept as csv; Delta, Iceberg and Parquet are watched"
+
+
+class Session:
+    """One in which a table is gone, or closed, between listing and looking."""
+
+    def __init__(self, spark, prevent) -> None:
+        self._spark, self._prevent = spark, prevent
+
+    def sql(self, query):
+        self._prevent(query)
+        return self._spark.sql(query)
+
+
+def test_a_table_that_vanishes_meanwhile_is_a_line_and_the_others_go_on(spark, shop):
+    def vanishes(query):
+        if query.startswith("DESCRIBE") and "visits" in query:
+            spark.sql("DROP TABLE IF EXISTS shop_of_tests.visits")
+
+    found = dict(tables_of_catalog(Session(spark, vanishes), "shop_of_tests.*"))
+    with suppress(Exception):
+        spark.sql("CREATE TABLE shop_of_tests.visits USING parquet AS SELECT id FROM range(3)")
+
+    assert found["shop_of_tests.orders"] == ("parquet", f"file:{shop}/orders")
+    assert isinstance(found["shop_of_tests.visits"], BadInput)
+    assert "Spark can't describe it" in str(found["shop_of_tests.visits"])
+
+
+@pytest.mark.parametrize(
+    ("closed", "name", "sentence"),
+    [
+        ("DESCRIBE TABLE EXTENDED `shop_of_tests`.`orders`", "shop_of_tests.orders", "can't describe it (no rights)"),
+        ("SHOW TABLES IN `shop_of_tests`", "shop_of_tests", "its tables can't be listed (no rights)"),
+    ],
+)
+def test_a_table_or_schema_that_needs_rights_is_a_line(spark, shop, closed, name, sentence):
+    def refuses(query):
+        if query == closed:
+            raise PermissionError("no rights\n\tat org.example")
+
+    assert sentence in str(dict(tables_of_catalog(Session(spark, refuses), "shop_of_tests.*"))[name])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warehouse", "error", "sentence"),
+    [
+        ("orders", None, BadConfiguration, "has no schema; write SCHEMA.TABLE"),
+        ("shop_of_tests.o*", "/data", BadConfiguration, "--warehouse and --catalog say both where the tables are"),
+        ("shop_of_tests.none", None, BadConfiguration, "fits no table of Spark's catalog"),
+        ("nowhere.sales.*", None, BadInput, "Spark's catalog can't be listed"),
+    ],
+)
+def test_a_pattern_that_means_nothing_is_told(shop, tmp_path, pattern, warehouse, error, sentence):
+    with pytest.raises(error, match=sentence):
+        fleet_of_tables(pattern, warehouse, tmp_path, NOW, of_spark=True)
