@@ -302,7 +302,7 @@ class World:
             elif is_its_own and self._is_anothers_time(process):
                 process.sleep(0)
             if is_its_own:
-                self._require_held(process, event, path)
+                self._require_held(process, event, path, given)
             process.writes = path if is_write and not is_draft(os.path.basename(path)) else None
             if process.is_full and takes_room(event, given):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -312,14 +312,15 @@ class World:
         if event == "os.rename" and OF_MERGED.match(os.path.relpath(os.fsdecode(given[1]), self.folder)):
             self._merged.add(os.path.abspath(os.fsdecode(given[1])))
 
-    def _require_held(self, process: Process, event: str, path: str) -> None:
+    def _require_held(self, process: Process, event: str, path: str, given: tuple[Any, ...]) -> None:
         """Who has lost an output puts nothing more in place there, but for the file that was under way."""
         lost = [
             each.where.removeprefix("file:")
             for each in lease._held
             if each.thread == process.thread.ident and not os.path.exists(each._path)
         ]
-        if event == "os.rename" and any(path.startswith(f"{where.rstrip('/')}/") for where in lost):
+        is_put = event == "os.rename" and not is_draft(os.path.basename(os.fsdecode(given[1])))
+        if is_put and any(path.startswith(f"{where.rstrip('/')}/") for where in lost):
             process.unheld += 1
             if process.unheld > 1:
                 self.defect(f"a process that has lost its lease writes {path}")
@@ -329,9 +330,11 @@ class World:
         they came to be: the ledgers of who reads them name it.
         """
         time = self.now.timestamp()
-        for path, process in self._written.items():
-            if not process.is_gone and os.path.exists(path):
+        for path, process in [*self._written.items()]:
+            if os.path.exists(path):
                 os.utime(path, (time, time))
+            if process.is_gone:  # what it still had in its buffers, as no killed one has, came late
+                self._written.pop(path)
         for path in [path for path in self._merged if os.path.exists(path)]:
             os.utime(path, (self.began.timestamp(),) * 2)
             self._merged.remove(path)
