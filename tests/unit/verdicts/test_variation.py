@@ -265,7 +265,7 @@ def test_rows_by_themselves_seldom_look_like_groups_whatever_the_columns_and_gro
     random = np.random.default_rng(rows)
 
     def looks_grouped(alike):
-        return belong_together([certain for _, certain in likenesses([*columns_of(random, rows, alike)])])
+        return belong_together([certain for _, certain in likenesses([*columns_of(random, rows, alike)])], rows)
 
     assert sum(looks_grouped(0) for _ in range(60)) <= 17  # 0.15 each: above that with a chance below 0.01
     assert sum(looks_grouped(0.4) for _ in range(60)) >= 57

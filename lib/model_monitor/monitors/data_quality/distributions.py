@@ -361,17 +361,22 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
     """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones, which vary
     from run to run within the window. Nothing of rows by themselves.
 
-    Where rows of one feature belong together for certain, those of the others may, too.
+    Where rows of one feature belong together for certain, those of the others may, too. What only rises tells nothing.
     """
     kept = {
         feature.name: values_of(own.runs, numeric=feature.is_numeric)
         for feature, own in zip(profile.features, runs, strict=False)
     }
     of_numbers = {feature.name: feature.is_numeric for feature in profile.features}
-    columns = {name: (*own, of_numbers[name]) for name, own in kept.items() if len(own[0]) >= 2 * FEWEST_ROWS}
+    columns = {
+        name: (*own, of_numbers[name])
+        for name, own in kept.items()
+        if len(own[0]) >= 2 * FEWEST_ROWS and not (of_numbers[name] and _only_rise(*own))
+    }
     likeness = dict(zip(columns, likenesses([*columns.values()]), strict=True))
     found = {name: rows for name, (rows, _) in likeness.items()}
-    if not belong_together([certain for _, certain in likeness.values()]):
+    rows = max((len(values) for values, *_ in columns.values()), default=0)
+    if not belong_together([certain for _, certain in likeness.values()], rows):
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
     usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all
@@ -384,6 +389,12 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
         name: (ROOM * rows if rows > 2 * MOST_DISPERSED or found[name] > MOST_DISPERSED else 1.0, lacking[name])
         for name, rows in taken.items()
     }
+
+
+def _only_rise(values: Part, sizes: NDArray[np.int64]) -> bool:
+    """Whether numbers never fall within their runs, as times and keys, whose neighbours are alike without belonging together."""
+    run = np.repeat(np.arange(len(sizes)), sizes)
+    return bool((np.diff(values)[run[1:] == run[:-1]] >= 0).all())
 
 
 def _apart(runs: Sequence[Run]) -> float:

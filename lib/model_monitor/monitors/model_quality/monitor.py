@@ -126,7 +126,7 @@ class ModelQualityMonitor(Monitor):
         if self.as_service or len(values) < 2 * FEWEST_ROWS:
             return known
         rows, certain = likeness(values, sizes, are_numbers=self.plan.is_regression)
-        return replace(known, groups=ROOM * rows) if belong_together([certain]) else known
+        return replace(known, groups=ROOM * rows) if belong_together([certain], len(values)) else known
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
         """Without the records of a third class, in a binary problem."""

@@ -110,18 +110,18 @@ def _kept(storage: Storage, path: str) -> str | MonitorError:
 
 def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
     """The tables of Spark's catalog, each by the place of its files: jobs read them as they read a warehouse's."""
-    spark = plugin("spark")
-    running = spark.running_session()
-    session = running or spark.local_session()
+    edge = plugin("spark")
+    running = edge.running_session()
+    session = running or edge.local_session()
     try:
-        for name, told in spark.tables_of_catalog(session, pattern):
+        for name, told in edge.tables_of_catalog(session, pattern):
             yield (
                 name,
                 told if isinstance(told, MonitorError) else f"{told[0]}.`{storage_of(told[1]).resolved(told[1])}`",
             )
     finally:
         if running is None:
-            spark.stop_session(session)
+            edge.stop_session(session)
 
 
 def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:

@@ -101,7 +101,7 @@ class VectorMoments(State):
 
 
 def _sum(left: Numbers, right: Numbers) -> Numbers:
-    """Rows, means and squared deviations of both. Source: as `moments._merged`."""
+    """Rows, means and squared deviations of both, as `moments._merged` adds them."""
     n, m = left[0], right[0]
     if not n or not m:
         return right if m else left

@@ -252,7 +252,9 @@ def group_size(past: Raw) -> float:
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
 CELLS = 8  # in which neighbouring rows are or are not alike
 ANSWERS = 3  # a column of numbers has so many, any other one
-CERTAIN = 0.15  # how seldom rows that stand for themselves look otherwise; what they show counts for less then
+CERTAIN, FEW_CERTAIN = 0.01, 0.15
+"""How seldom rows by themselves look otherwise, and of few rows, which show less: what is taken for groups counts for less."""
+FEW_ROWS = 256
 ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
 
 
@@ -310,14 +312,14 @@ def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: boo
     return likenesses([(values, sizes, are_numbers)])[0]
 
 
-def belong_together(certain: Sequence[float]) -> bool:
+def belong_together(certain: Sequence[float], rows: int) -> bool:
     """Whether rows do in one column for certain, or in all of them a little. certain: of each column, in standard deviations."""
     if not certain:
         return False
     columns = len(certain)
     of_one = normal_above(max(certain)) * columns
     of_all = normal_above(sum(certain) / columns) / math.sqrt(columns)  # chance has no part in all of them at once
-    return min(of_one, of_all) * ANSWERS * len(BLOCKS) <= CERTAIN
+    return min(of_one, of_all) * ANSWERS * len(BLOCKS) <= (CERTAIN if rows >= FEW_ROWS else FEW_CERTAIN)
 
 
 def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> list[tuple[float, float]]:
