@@ -22,6 +22,7 @@ from model_monitor.running.scheduling import side_by_side
 from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.running.scheduling.fleet import read_fleet
 from model_monitor.running.scheduling.side_by_side import Turns
+from model_monitor.storage.files import draft_name
 
 VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
 
@@ -440,3 +441,13 @@ def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(wat
     churn, fraud = (flags_of(plan.command(plan.entry.jobs[0], scheduled)) for plan in plans)
 
     assert (churn["--run-budget"], fraud["--run-budget"]) == ("0.001", "0.0005")
+
+
+def test_what_a_killed_one_was_writing_of_the_page_goes_with_the_next(watch):
+    watch.write({"name": "churn"})
+    left = [watch.folder / draft_name(name) for name in ("index.html", "other.html")]
+    for draft in left:
+        draft.write_text("<html>")
+    watch.run(at(4, 20, 5))
+
+    assert [draft.exists() for draft in left] == [False, True]

@@ -28,6 +28,7 @@ from model_monitor.running.scheduling.plan import Plan, model_of
 from model_monitor.running.scheduling.record import Record, held
 from model_monitor.running.scheduling.runs import overdue_since
 from model_monitor.storage import LocalStorage, join
+from model_monitor.storage.files import is_draft
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,9 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
     with held(page.parent, page.name) as is_ours:
         if not is_ours:
             return ""
+        for left in page.parent.glob(f".{page.name}.*"):  # of one who was killed at it
+            if is_draft(left.name):
+                left.unlink(missing_ok=True)
         PageFile(page_of_all(watched, fleet.name, _budget(fleet))).save(page)
         failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
     for failure in failures:
