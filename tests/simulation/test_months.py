@@ -62,7 +62,7 @@ def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones():
 
 FOUND = {
     "an hour is run while the job of the one before goes on without its run-due": (
-        (200, "--fault", 5, 70, "ORPHAN"),
+        (200, "--fault", 7, 70, "ORPHAN"),
         "1 ORPHAN",
     ),
 }
