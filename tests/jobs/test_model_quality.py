@@ -152,7 +152,8 @@ def test_what_can_not_be_estimated_is_one_sentence(jobs, baseline, captures, fla
 def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
     """By hand: predictions of a are off by 4, those of b by 20; the baseline has as many of both, the window three of four b."""
     known = pd.DataFrame({"kind": ["a", "b"] * 150, "predicted": 50.0, "price": [54.0, 70.0] * 150})
-    known.to_csv(jobs.folder / "priced.csv", index=False)
+    refused = pd.DataFrame({"kind": ["a"], "predicted": [50.0], "price": ["unknown"]})  # one of 301 is put aside
+    pd.concat([known, refused]).to_csv(jobs.folder / "priced.csv", index=False)
     today = pd.DataFrame({"kind": ["a", "b", "b", "b"] * 50, "predicted": 50.0})
     today.to_csv(jobs.folder / "today.csv", index=False)
     numbers = ("--problem-type", "Regression", "--dataset-format", "csv", "--inference-attribute", "predicted")

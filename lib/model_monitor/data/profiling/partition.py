@@ -50,11 +50,8 @@ LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
 """Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
 for a block of many columns in memory."""
 
-BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = (
-    8,
-    64,
-    8192,
-)  # what a cell is taken for where the size of a block is chosen
+BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = 8, 64, 8192
+"""What a cell is taken for where the size of a block is chosen."""
 
 
 def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
@@ -315,11 +312,10 @@ def _of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
     counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (_missing(elements), nan)]
     of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
     columns = [_spread(values.astype(np.int32), missing) for values in of_each]
-    of_numbers = (_spread(norms, missing), cells.cast(pa.list_(pa.float64()))) if is_number else None
-    return (
-        *columns,
-        *(of_numbers or (pa.nulls(len(cells), pa.float64()), pa.nulls(len(cells), pa.list_(pa.float64())))),
-    )
+    doubles = pa.list_(pa.float64())
+    if not is_number:
+        return (*columns, pa.nulls(len(cells), pa.float64()), pa.nulls(len(cells), doubles))
+    return (*columns, _spread(norms, missing), cells.cast(doubles))
 
 
 def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]) -> NDArray[np.float64]:

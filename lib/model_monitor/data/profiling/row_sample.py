@@ -1,4 +1,5 @@
-"""A sample of rows as codes: which bin each chosen cell is in, and where the row is from. No value of a cell leaves its executor.
+"""A sample of rows as codes: which bin each chosen cell is in, and where the row is from. No value of a cell leaves its executor,
+but for who asks for the rows themselves (`rows_with_ids`), or learns from them (`rows_evenly`).
 
 It is read when something has been found, so of few columns, and at most `MOST_ROWS` rows are kept. Which ones is decided by their
 place in their partition, so both engines keep the same.
@@ -122,7 +123,7 @@ def sample_of(dataset: Dataset, columns: Sequence[Binned], rows: int, time: int 
 def rows_evenly(dataset: Dataset, rows: int, most: int) -> pa.Table:
     """About so many of the kept rows, all columns as texts, called as the data set calls them. One pass. rows: that are kept.
 
-    For what learns from values on the driver: unlike the others it lets them leave their executors.
+    Which ones is decided by their place in their partition, as of any sample.
     """
     columns = [f"c{place}" for place in range(len(dataset.names))]
     names = [*columns, *([dataset.reason] if dataset.reason else [])]

@@ -363,20 +363,15 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
 
     Where rows of one feature belong together for certain, those of the others may, too. What only rises tells nothing.
     """
-    kept = {
-        feature.name: values_of(own.runs, numeric=feature.is_numeric)
-        for feature, own in zip(profile.features, runs, strict=False)
-    }
-    of_numbers = {feature.name: feature.is_numeric for feature in profile.features}
-    columns = {
-        name: (*own, of_numbers[name])
-        for name, own in kept.items()
-        if len(own[0]) >= 2 * FEWEST_ROWS and not (of_numbers[name] and _only_rise(*own))
-    }
+    columns = {}
+    for feature, own in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(own.runs, numeric=feature.is_numeric)
+        if len(values) >= 2 * FEWEST_ROWS and not (feature.is_numeric and _only_rise(values, sizes)):
+            columns[feature.name] = values, sizes, feature.is_numeric
     likeness = dict(zip(columns, likenesses([*columns.values()]), strict=True))
     found = {name: rows for name, (rows, _) in likeness.items()}
-    rows = max((len(values) for values, *_ in columns.values()), default=0)
-    if not belong_together([certain for _, certain in likeness.values()], rows):
+    most = max((len(values) for values, *_ in columns.values()), default=0)
+    if not belong_together([certain for _, certain in likeness.values()], most):
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
     usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.profiling.row_sample import rows_evenly
 from model_monitor.data.reading.captures import list_captures, records_of
@@ -83,6 +85,8 @@ def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | 
     """
     if config.learn_errors is None:
         return None
+    import pandas as pd
+
     prediction, label = config.inference_attribute, config.ground_truth_attribute
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
@@ -91,6 +95,8 @@ def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | 
                 f"{option} is {name!r}; errors are learnt from columns, here {', '.join(table.names)}"
             )
     known = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
+    for name in (prediction, label):  # such a row is refused by the baseline, which says how many are too many
+        known = known[np.isfinite(pd.to_numeric(known[name], errors="coerce"))]
     return ErrorModel.learnt(known, label=label or "", prediction=prediction or "")
 
 

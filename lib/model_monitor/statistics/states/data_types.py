@@ -193,10 +193,8 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
     characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
-    for some, dots in (
-        (characters[: ends[1]], 1),
-        (characters, len(texts)),
-    ):  # the first text settles it for most others
+    first = characters[: ends[1]]  # which settles it for most others
+    for some, dots in ((first, 1), (characters, len(texts))):
         others = np.flatnonzero(some - np.uint8(ord("0")) > 9)  # below "0" it wraps around
         if len(others) != dots or (some[others] != ord(".")).any():
             return False

@@ -296,7 +296,7 @@ def rows_as_one(
         found = np.maximum(found, apart)
         few = 1 / (
             3 * (freedom - 1) * kinds
-        )  # 2/9 of a degree of freedom's share: squares of steps vary as 2/3 as many do
+        )  # 2/9 over the degrees of freedom: squares of steps vary as 2/3 as many do
         certain = np.maximum(certain, (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
 

@@ -27,6 +27,7 @@ from model_monitor.registry import import_all
 from model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, summed
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
+from model_monitor.statistics.verdicts.components import two_sided
 from model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
 
 if TYPE_CHECKING:
@@ -261,20 +262,29 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
     """
     import pandas as pd
 
-    looked: list[Segment] = []
+    looked = []
+    total, pairs = gaps.sum(), len(gaps)
+    are_shares = bool(np.isin(gaps, (0, 1)).all())
     for name, values in asked.items():
         numbers = pd.to_numeric(values, errors="coerce")
         is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
         groups = pd.qcut(numbers, 4, duplicates="drop").astype("string") if is_cut else values
         for value, rows in groups.groupby(groups).indices.items():
-            if min(len(rows), len(gaps) - len(rows)) >= LEAST_ROWS:
-                inside, others = gaps[rows], np.delete(gaps, rows)
-                error = math.sqrt(inside.var() / len(inside) + others.var() / len(others))
-                mean, between = float(inside.mean()), abs(float(inside.mean() - others.mean()))
-                p = 2 * normal_above(between / error) if error else float(not between)
-                looked.append(Segment(feature=str(name), value=str(value), rows=len(rows), disagreement=mean, p=p))
-    found = (each.model_copy(update={"p": min(1.0, each.p * len(looked))}) for each in looked)
-    return tuple(sorted((each for each in found if each.p <= SURELY), key=lambda each: each.p)[:MOST_SEGMENTS])
+            n, others = len(rows), pairs - len(rows)
+            if min(n, others) < LEAST_ROWS:
+                continue
+            inside = gaps[rows].sum()
+            if are_shares:
+                p = float(two_sided(np.array([total]), np.array([inside]), others, n)[0])
+            else:
+                error = math.sqrt(gaps.var() * (1 / n + 1 / others))
+                p = 2 * normal_above(abs(inside / n - (total - inside) / others) / error) if error else 1.0
+            looked.append((p, str(name), str(value), n, float(inside / n)))
+    found = sorted(each for each in looked if each[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
+    return tuple(
+        Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
+        for p, name, value, n, mean in found
+    )
 
 
 def decided(
