@@ -56,7 +56,7 @@ def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder)
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", Path(place).read_text(encoding="utf-8")))
 
     assert re.search(
-        rf"In alert since 18:00: \d of 15 features changed. (It began with|The largest is) {FAULT.feature}", page
+        rf"In alert since 18:00: [23] of 15 features changed. (It began with|The largest is) {FAULT.feature}", page
     )
     assert "windows with violations 6 of 24" in page
     assert re.search(rf"{FAULT.feature} since 18:00, 6 of 24 windows mean [\d.,]+ → [\d.,]+ × \d+", page)

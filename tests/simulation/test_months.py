@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,11 +44,12 @@ REAL = int(os.environ.get("MONTHS_COUNT", "200"))
 
 @pytest.mark.timeout(300)
 def test_months_whose_processes_are_really_killed_end_as_quiet_ones():
-    tried = months("--real", 100)
+    """What strikes depends on the machine, so they are five: each time some of them are killed, half a file written or none."""
+    tried = months("--real", "--first", 100, "--most", 5, "--seconds", 250)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr
-    assert "1 months" in tried.stdout
-    assert " TORN" in tried.stdout, "else none was killed"
+    assert "5 months" in tried.stdout
+    assert re.search(r"\d (KILL|TORN)\b", tried.stdout), "else none was killed"
 
 
 @pytest.mark.slow
