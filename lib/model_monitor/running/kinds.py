@@ -83,6 +83,7 @@ def _data_quality(config: JobConfig) -> Monitor:
         predictions=config.predictions,
         hide_values=config.hide_values,
         time_column=config.time_column,
+        group_column=config.group_column,
         find_causes=config.find_causes,
         keep_examples=config.keep_examples,
         id_column=config.id_column,

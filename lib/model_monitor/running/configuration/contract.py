@@ -467,6 +467,14 @@ class JobConfig(BaseModel):
         "COLUMN",
     )
 
+    group_column: str | None = _of_analysis(
+        None,
+        "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows.",
+        "COLUMN",
+        default="neighbouring rows show it",
+        remembered=True,
+    )
+
     checks: str | None = _of_columns(
         None, "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.", "CHECKS"
     )
