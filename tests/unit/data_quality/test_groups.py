@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.statistics.states import RowRuns
 
 MONITOR = DataQualityMonitor()
@@ -75,7 +76,7 @@ def named(random, users, **wrong):
     return rows.sample(frac=1, random_state=1).reset_index(drop=True)
 
 
-NAMED = DataQualityMonitor(group_column="user")
+NAMED = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,13 @@ def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
 def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_column(of_names):
     rows = named(np.random.default_rng(7), 50)
     with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column; they are age, tenure, plan"):
-        run_baseline(rows, DataQualityMonitor(group_column="person"), engine="local")
+        run_baseline(rows, DataQualityMonitor(settings=MonitoringSettings(group_column="person")), engine="local")
+    edited = QualityBaseline.made_of(constraints_with(of_names, group_column="person"), profile=of_names.state)
     with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column"):
-        run_monitoring(rows, DataQualityMonitor(group_column="person"), of_names, engine="local")
+        run_monitoring(rows, NAMED, edited, engine="local")
     assert ("user", "missing_column_check") in seen_by_name(of_names, rows.drop(columns="user"))
+
+
+def constraints_with(baseline, **members):
+    config = baseline.constraints.monitoring_config.model_copy(update=members)
+    return baseline.constraints.model_copy(update={"monitoring_config": config})

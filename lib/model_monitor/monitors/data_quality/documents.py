@@ -237,13 +237,13 @@ def with_margin(
     features: Iterable[tuple[FeatureConstraints, FeatureProfile]],
     settings: MonitoringSettings,
     window_rows: int | None = None,
-    group_column: str | None = None,
 ) -> tuple[FeatureConstraints, ...]:
-    """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here. group_column: what
-    names the groups of rows.
-    """
+    """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here."""
     pairs = [
-        (*_by_nature(constraints, GROUPS if profile.name == group_column else why_always_new(profile)), profile)
+        (
+            *_by_nature(constraints, GROUPS if profile.name == settings.group_column else why_always_new(profile)),
+            profile,
+        )
         for constraints, profile in features
     ]
     levels = shared(settings.false_alarm_budget, families_of((each for each, _, _ in pairs), settings))
@@ -320,12 +320,10 @@ def suggest(
     max_domain_size: int = MAX_DOMAIN_SIZE,
     window_rows: int | None = None,
     predictions: Collection[str] = (),
-    group_column: str | None = None,
 ) -> Constraints:
     """The constraints that a data set with this profile passes, and other healthy ones if the settings are calibrated.
 
-    window_rows: of a later window; None: as many as here. predictions: features that the model puts out. group_column: the one
-    that names the groups of rows.
+    window_rows: of a later window; None: as many as here. predictions: features that the model puts out.
     Raises BadConfiguration if one of them is not there.
     Source: C4.2, G11 and G12; D4.6.
     """
@@ -339,8 +337,7 @@ def suggest(
             members["role"] = Role.PREDICTION
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
-        pairs = zip(features, profile.features, strict=True)
-        features = list(with_margin(pairs, settings, window_rows, group_column))
+        features = list(with_margin(zip(features, profile.features, strict=True), settings, window_rows))
         settings = _with_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
 

@@ -232,9 +232,6 @@ class DataQualityMonitor(Monitor):
     time_column : str, optional
         The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
         time. By default from neighbours as they stand.
-    group_column : str, optional
-        The column that says which rows of a window belong together, such as the user's id: its groups count, not its rows. By
-        default neighbouring rows show it.
     find_causes : bool, default True
         Whether data that alarms is read again, to say in which segment the change is, and from which files, times or clients.
     keep_examples : int, default 0
@@ -269,7 +266,6 @@ class DataQualityMonitor(Monitor):
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
     time_column: str | None = None
-    group_column: str | None = None
     find_causes: bool = True
     pairs: bool | None = None
     keep_examples: int = 0
@@ -287,13 +283,7 @@ class DataQualityMonitor(Monitor):
         """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
         metrics = chosen(self.column_metrics)
         rows = 0 if self.as_service else ROWS_OF_A_WINDOW
-        return Measures(
-            self.accept_exponents,
-            column_metrics=metrics,
-            run_rows=rows,
-            time_column=self.time_column,
-            group_column=self.group_column,
-        )
+        return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
 
     def expecting(
         self,
@@ -308,10 +298,12 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
-        if measures.group_column is not None and measures.group_column not in dataset.names:
-            if known is None or measures.group_column not in known.names:
-                raise no_group_column(measures.group_column, dataset.names)
-            measures = replace(measures, group_column=None)  # a column that is gone is told as one
+        if known is not None and (group := known.constraints.monitoring.group_column) is not None:
+            if group not in dataset.names and group not in known.names:
+                raise no_group_column(group, dataset.names)
+            measures = replace(
+                measures, group_column=group if group in dataset.names else None
+            )  # one that is gone is told
         if known is not None and known.profile is not None and known.constraints.monitoring.segments:
             from model_monitor.monitors.data_quality.segments import as_cut
 
@@ -344,7 +336,8 @@ class DataQualityMonitor(Monitor):
         segments = () if self.as_service else self.settings.segments
         pairs = bool(self.pairs) and not self.as_service
         rows = 0 if self.as_service else FEWEST_ROWS
-        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
+        group = self.settings.group_column
+        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs, group_column=group)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -375,14 +368,8 @@ class DataQualityMonitor(Monitor):
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        found = suggest(
-            profile,
-            settings,
-            max_domain_size=self.max_domain_size,
-            window_rows=self.window_rows,
-            predictions=self.predictions,
-            group_column=self.group_column,
-        )
+        size, rows = self.max_domain_size, self.window_rows
+        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
         return _listed(found) if self.as_service else found
 
     def known(

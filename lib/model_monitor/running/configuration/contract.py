@@ -431,6 +431,14 @@ class JobConfig(BaseModel):
         "CUTS",
     )
 
+    group_column: str | None = _suggestion(
+        None,
+        "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows; "
+        "written into the suggested constraints.",
+        "COLUMN",
+        default="neighbouring rows show it",
+    )
+
     max_domain_size: kinds.Whole = _suggestion(
         MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones."
     )
@@ -465,14 +473,6 @@ class JobConfig(BaseModel):
         "Column with the times of the rows: the parts of a baseline that say how data varies are neighbours by it, and a "
         "window's rows of a table are told by it.",
         "COLUMN",
-    )
-
-    group_column: str | None = _of_analysis(
-        None,
-        "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows.",
-        "COLUMN",
-        default="neighbouring rows show it",
-        remembered=True,
     )
 
     checks: str | None = _of_columns(

@@ -354,7 +354,8 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     rows, groups = len(values), len(sizes)
     if groups < FEWEST_GROUPS:
         return max(1.0, rows / max(groups, 1))
-    scores, answers = _likeness_scores(values, are_numbers=are_numbers)
+    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
+    scores, answers = _likeness_scores(values[in_order], are_numbers=are_numbers)
     apart = scores - scores.mean(axis=1, keepdims=True)
     of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
     expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
