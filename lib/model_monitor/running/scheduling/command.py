@@ -204,7 +204,6 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
         except BadDocument:
             Record.begin_anew(folder, plan.name, now)
             raise
-        record.write()
         record.settle()
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
         runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
