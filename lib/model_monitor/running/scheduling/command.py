@@ -44,7 +44,7 @@ from model_monitor.running.scheduling.runs import (
     start_process,
 )
 from model_monitor.running.scheduling.schedules import run_windows
-from model_monitor.running.scheduling.side_by_side import Turns, cores, side_by_side
+from model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
 from model_monitor.running.scheduling.watching import tell_and_show, watched_of
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def watch_tables(
     except ValueError as error:
         raise BadConfiguration(f"--sink {error}") from error
     page = output / "index.html"
-    request = Request((), output / STATE, history=True, at_once=at_once or cores(), page=page)
+    request = Request((), output / STATE, history=True, at_once=at_once or usual_at_once(), page=page)
     return run_due(request, out, now=now, fleet=fleet)
 
 
@@ -204,7 +204,6 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
         except BadDocument:
             Record.begin_anew(folder, plan.name, now)
             raise
-        record.write()
         record.settle()
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
         runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
