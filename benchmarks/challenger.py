@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
+from dataclasses import fields
 from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.documents.challenge import Verdict
 from model_monitor.monitors.model_quality.challenge.comparison import Answers, compared, decided
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
@@ -27,6 +29,8 @@ POWERS = (0.2, 0.5, 0.8, 0.9)
 SEED = 7
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
 NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True)
+CLASSES = np.array(["a", "b", "c"])
 
 
 def errors_of_sums(trials: int, looks: int, shift: float) -> np.ndarray:
@@ -70,6 +74,11 @@ def made(rows: int, kind: str, random: np.random.Generator) -> tuple[Answers, An
         answers = (labels * random.lognormal(0, 0.5, rows) for _ in range(2))
         one, other = (Answers(NUMBERS, labels, each, None, keys) for each in answers)
         return one, other
+    if kind == "classes":
+        of_class = random.choice(3, rows, p=[0.7, 0.2, 0.1])
+        signals = (np.exp(2 * np.eye(3)[of_class] + random.normal(0, 2, (rows, 3))) for _ in range(2))
+        one, other = (of_classes(of_class, each / each.sum(axis=1, keepdims=True), keys) for each in signals)
+        return one, other
     happened = random.random(rows) < 0.1
     signal = happened + random.normal(0, 0.5, rows)
     labels = pa.array(np.where(happened, "1", "0"))
@@ -78,16 +87,28 @@ def made(rows: int, kind: str, random: np.random.Generator) -> tuple[Answers, An
     return one, other
 
 
+def of_classes(labels: np.ndarray, shares: np.ndarray, keys: np.ndarray) -> Answers:
+    told = [
+        [{"name": name, "share": share} for name, share in zip(CLASSES, row, strict=True)] for row in shares.tolist()
+    ]
+    classes = (pa.array(CLASSES[which]) for which in (labels, shares.argmax(axis=1)))
+    return Answers(MANY, *classes, shares.max(axis=1), keys, pa.array(told, OF_CLASSES))
+
+
 def first_rows(answers: Answers, rows: int) -> Answers:
-    scores = None if answers.scores is None else answers.scores[:rows]
-    predictions = None if answers.predictions is None else answers.predictions[:rows]
-    return Answers(answers.plan, answers.labels[:rows], predictions, scores, answers.keys[:rows])
+    members = (getattr(answers, each.name) for each in fields(answers) if each.name != "plan")
+    return Answers(answers.plan, *(None if each is None else each[:rows] for each in members))
 
 
 def of_metrics(trials: int, looks: int, rows: int) -> Iterator[str]:
     """looks: evenly spread from the first that has enough rows on."""
     random = np.random.default_rng(SEED)
-    for kind, names in (("auc", ("auc", "accuracy", "f1", "brier_score")), ("mae", ("mae", "rmse"))):
+    of_kinds = {
+        "auc": ("auc", "accuracy", "f1", "brier_score"),
+        "mae": ("mae", "rmse"),
+        "classes": ("macro_auc", "macro_f1"),
+    }
+    for kind, names in of_kinds.items():
         better = dict.fromkeys(names, 0)
         for _ in range(trials):
             sides, open_ones = made(rows, kind, random), set(names)
