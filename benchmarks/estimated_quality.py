@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -293,6 +294,53 @@ def story(data: Path, size: int = 5_000) -> Iterator[str]:
         )
         parts = loss_by_feature(wrong, chunk[features], "wrong", after=1 - told["accuracy"].value)
         yield f"  {check.status.value}: {parts.sentence(check.reason)}"
+    yield from by_hand(known, later[6 * size : 7 * size], features)
+
+
+def by_hand(known: pd.DataFrame, chunk: pd.DataFrame, features: list[str]) -> Iterator[str]:
+    """What inputs explain of the loss of a chunk, by nothing of ours: the error that scikit-learn's isotonic regression expects of
+    each row, reweighed by the bins of one feature, of two and of three, and regressed on all of them.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.isotonic import IsotonicRegression
+
+    worth = IsotonicRegression(out_of_bounds="clip").fit(known["y_pred_proba"], known["repaid"])
+    losses = [
+        np.where(side["y_pred"] == 1, 1 - share, share)
+        for side in (known, chunk)
+        for share in [worth.predict(side["y_pred_proba"])]
+    ]
+    whole = losses[1].mean() - losses[0].mean()
+    places = {}
+    for name in features:
+        values = pd.concat([known[name], chunk[name]])
+        if pd.api.types.is_float_dtype(values):
+            values = np.searchsorted(known[name].quantile(np.linspace(0.1, 0.9, 9)), values)
+        places[name] = pd.factorize(values)[0].astype(float)
+    table = pd.DataFrame(places)
+
+    def explained(*names: str) -> float:
+        cells = table.groupby(list(names), sort=False).ngroup().to_numpy()
+        was, now = (np.bincount(each, minlength=cells.max() + 1) for each in np.split(cells, [len(known)]))
+        weights = (now / np.maximum(was, 1))[cells[: len(known)]]
+        return float(np.average(losses[0], weights=weights) - losses[0].mean())
+
+    yield f"by hand, the chunk of {chunk['timestamp'].iloc[0][:10]}: a loss of {100 * whole:.1f} points is expected of its scores"
+    for many in (1, 2, 3):
+        found = {names: explained(*names) for names in combinations(features, many)}
+        names, most = max(found.items(), key=lambda each: abs(each[1]))
+        total = f", all {len(found)} together {100 * sum(found.values()):+.1f}" if many == 1 else ""
+        yield f"  reweighed by {many}: most by {' and '.join(names)}, {100 * most:+.1f}{total}"
+    raw = pd.concat([known[features], chunk[features]])
+    inputs = np.column_stack(
+        [raw[name] if pd.api.types.is_float_dtype(raw[name]) else places[name] for name in features]
+    )
+    half = np.random.default_rng(SEED).permutation(len(known)) % 2 == 0
+    model = HistGradientBoostingRegressor(max_iter=300, random_state=SEED).fit(
+        inputs[: len(known)][half], losses[0][half]
+    )
+    told = model.predict(inputs[len(known) :]).mean() - model.predict(inputs[: len(known)][~half]).mean()
+    yield f"  regressed on all features: {100 * told:+.1f}"
 
 
 def coverage(data: Path, windows: int) -> Iterator[str]:

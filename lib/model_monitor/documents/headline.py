@@ -116,9 +116,10 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
     judged = _judged(results, unit)
     if not judged:
-        return Headline(
-            "Nothing was checked: there is no baseline to compare with, or nothing in it that could be compared."
-        )
+        reasons = {each.reason for each in results}
+        why = reasons.pop() if len(reasons) == 1 else None
+        nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
+        return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     count = _counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":

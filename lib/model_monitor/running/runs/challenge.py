@@ -376,6 +376,7 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
         frame["id"] = path + frame.index.astype(str)
     frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
+    counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first one of each file is no record
     refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
     frame, bad = frame[frame["reason"] == 0], sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
