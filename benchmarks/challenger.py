@@ -1,10 +1,10 @@
 """Trials that are looked at 200 times: how often a challenger that is no better is promoted, and how often a better one is.
 
-python benchmarks/challenger.py [--trials 2000] [--looks 200] [--rows 10000] [--only false|power|metrics]
+python benchmarks/challenger.py [--trials 2000] [--looks 200] [--rows 10000] [--only false|power|metrics|classes]
 
 A trial goes on until a verdict is there, or all its planned rows are. The peer is a single look with half of its rows, at 5 % on
 both sides; beside it, the same test at every look, as it is often done. Power is of a shift that the single look finds in so many
-of its trials. Of `metrics` the command's own statistics are run on made-up answers of models that are equally good.
+of its trials. Of `metrics` and `classes` the command's own statistics are run on made-up answers of models that are equally good.
 """
 
 from __future__ import annotations
@@ -100,14 +100,13 @@ def first_rows(answers: Answers, rows: int) -> Answers:
     return Answers(answers.plan, *(None if each is None else each[:rows] for each in members))
 
 
-def of_metrics(trials: int, looks: int, rows: int) -> Iterator[str]:
+OF_KINDS = {"auc": ("auc", "accuracy", "f1", "brier_score"), "mae": ("mae", "rmse")}
+OF_MANY = {"classes": ("macro_auc", "macro_f1")}
+
+
+def of_metrics(trials: int, looks: int, rows: int, of_kinds: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """looks: evenly spread from the first that has enough rows on."""
     random = np.random.default_rng(SEED)
-    of_kinds = {
-        "auc": ("auc", "accuracy", "f1", "brier_score"),
-        "mae": ("mae", "rmse"),
-        "classes": ("macro_auc", "macro_f1"),
-    }
     for kind, names in of_kinds.items():
         better = dict.fromkeys(names, 0)
         for _ in range(trials):
@@ -129,12 +128,13 @@ def main() -> None:
     parser.add_argument("--looks", type=int, default=200)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--metric-trials", type=int, default=100)
-    parser.add_argument("--only", choices=("false", "power", "metrics"))
+    parser.add_argument("--only", choices=("false", "power", "metrics", "classes"))
     given = parser.parse_args()
     runs = {
         "false": (of_sums, given.trials, given.looks, given.rows),
         "power": (of_power, given.trials, given.looks, given.rows),
-        "metrics": (of_metrics, given.metric_trials, 10, 2_000),
+        "metrics": (of_metrics, given.metric_trials, 10, 2_000, OF_KINDS),
+        "classes": (of_metrics, given.metric_trials, 4, 1_200, OF_MANY),
     }
     for name, (run, *sizes) in runs.items():
         if given.only in (None, name):

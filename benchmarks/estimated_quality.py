@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 
@@ -38,6 +39,8 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
+from model_monitor.cli import main as command_line
+from model_monitor.documents.run_description import RunContext
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name in ("cbpe", "dle"))
@@ -96,9 +99,15 @@ def baseline_of(rows: pd.DataFrame):
 
 
 def estimate_of(rows: pd.DataFrame, baseline) -> dict[str, dict]:
-    data = outcomes(rows[["prediction", "probability"]], PLAN, label=None, engine="local")
-    found = run_monitoring(data, EstimatedQualityMonitor(PLAN), baseline)
-    return {each.name: each for each in found.current.documents[0].metrics}
+    return metrics_of(run_monitoring(without_labels(rows), EstimatedQualityMonitor(PLAN), baseline))
+
+
+def without_labels(rows: pd.DataFrame):
+    return outcomes(rows[["prediction", "probability"]], PLAN, label=None, engine="local")
+
+
+def metrics_of(findings) -> dict[str, dict]:
+    return {each.name: each for each in findings.current.documents[0].metrics}
 
 
 def parity(data: Path, python: Path) -> Iterator[str]:
@@ -267,8 +276,9 @@ def numbers(data: Path, python: Path, size: int = 6_000) -> Iterator[str]:
     )
 
 
-def story(data: Path, size: int = 5_000) -> Iterator[str]:
-    """Car loan by chunks: what drifted, what was estimated, what became of it, and which kind of change it was."""
+def story(data: Path, folder: Path | None, size: int = 5_000) -> Iterator[str]:
+    """Car loan by chunks: what drifted, what was estimated, what became of it, and which kind of change it was. folder: where all
+    runs go, and their page."""
     known, later = (read(data / f"synthetic_car_loan_{part}.csv") for part in ("reference", "analysis"))
     labels = read(data / "synthetic_car_loan_analysis_target.csv").set_index("id").loc[later["id"], "repaid"]
     later["repaid"] = labels.to_numpy()
@@ -282,11 +292,17 @@ def story(data: Path, size: int = 5_000) -> Iterator[str]:
     for start in range(0, len(later), size):
         chunk = later[start : start + size]
         rows = named(chunk, *columns)
-        told = estimate_of(rows, baseline)
-        realised = run_monitoring(outcomes(rows, PLAN, engine="local"), ModelQualityMonitor(PLAN), baseline)
+        began, ended = (datetime.fromisoformat(chunk["timestamp"].iloc[place][:19] + "+00:00") for place in (0, -1))
+        asked = {"context": RunContext(began, ended + timedelta(seconds=1), model="car loan")}
+        estimated = run_monitoring(without_labels(rows), EstimatedQualityMonitor(PLAN), baseline, **asked)
+        told = metrics_of(estimated)
+        realised = run_monitoring(outcomes(rows, PLAN, engine="local"), ModelQualityMonitor(PLAN), baseline, **asked)
         real = realised.current.to_pandas()["value"]
-        drifted = run_monitoring(chunk[features], DataQualityMonitor(), inputs, engine="local").results
-        moved = sorted({each.feature for each in drifted if each.is_violation and "drift" in each.check})
+        drifted = run_monitoring(chunk[features], DataQualityMonitor(), inputs, engine="local", **asked)
+        moved = sorted({each.feature for each in drifted.results if each.is_violation and "drift" in each.check})
+        for name, findings in (("data", drifted), ("estimated", estimated), ("labelled", realised)):
+            if folder is not None:
+                findings.write(folder / name / f"{began:%Y-%m-%d}")
         check = next(each for each in realised.results if each.metric == "label_given_score")
         yield (
             f"{chunk['timestamp'].iloc[0][:10]}: AUC {told['auc'].value:.3f} estimated, {real['auc']:.3f} realised; accuracy "
@@ -295,11 +311,13 @@ def story(data: Path, size: int = 5_000) -> Iterator[str]:
         parts = loss_by_feature(wrong, chunk[features], "wrong", after=1 - told["accuracy"].value)
         yield f"  {check.status.value}: {parts.sentence(check.reason)}"
     yield from by_hand(known, later[6 * size : 7 * size], features)
+    if folder is not None:
+        command_line(["report", str(folder), "--title", "A car loan"])
 
 
 def by_hand(known: pd.DataFrame, chunk: pd.DataFrame, features: list[str]) -> Iterator[str]:
-    """What inputs explain of the loss of a chunk, by nothing of ours: the error that scikit-learn's isotonic regression expects of
-    each row, reweighed by the bins of one feature, of two and of three, and regressed on all of them.
+    """What inputs explain of the loss of a chunk, by nothing of ours: the error that an isotonic regression expects of each row,
+    reweighed by the bins of one feature, of two and of three, and regressed on all of them.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.isotonic import IsotonicRegression
@@ -447,13 +465,14 @@ def main() -> None:
     parser.add_argument("environment", type=Path)
     parser.add_argument("--windows", type=int, default=120)
     parser.add_argument("--only", choices=("parity", "classes", "numbers", "story", "coverage", "drift", "speed"))
+    parser.add_argument("--page", type=Path, metavar="FOLDER", help="where story leaves its runs and history.html")
     asked = parser.parse_args()
     data = next(asked.environment.glob("lib/python3*/site-packages/nannyml/datasets/data"))
     parts = {
         "parity": lambda: parity(data, asked.environment / "bin" / "python"),
         "classes": lambda: many_classes(data, asked.environment / "bin" / "python", asked.windows),
         "numbers": lambda: numbers(data, asked.environment / "bin" / "python"),
-        "story": lambda: story(data),
+        "story": lambda: story(data, asked.page),
         "coverage": lambda: coverage(data, asked.windows),
         "drift": lambda: drift(asked.windows),
         "speed": lambda: speed(data),
