@@ -41,6 +41,7 @@ from model_monitor import (
 )
 from model_monitor.cli import main as command_line
 from model_monitor.documents.run_description import RunContext
+from model_monitor.reports.history.baselines import to_run
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name in ("cbpe", "dle"))
@@ -289,6 +290,14 @@ def story(data: Path, folder: Path | None, size: int = 5_000) -> Iterator[str]:
         run_baseline(known[features], DataQualityMonitor(), engine="local"),
     )
     wrong = known[features].assign(wrong=(known["repaid"] != known["y_pred"]) * 1)
+    known_at = {}
+    for name, found, monitor in (
+        ("known data", inputs, DataQualityMonitor()),
+        ("known labels", baseline, ModelQualityMonitor(PLAN)),
+    ):
+        if folder is not None:
+            found.write(str(folder / name))
+            known_at[name] = to_run(str(folder / name), monitor=monitor)
     for start in range(0, len(later), size):
         chunk = later[start : start + size]
         rows = named(chunk, *columns)
@@ -300,9 +309,10 @@ def story(data: Path, folder: Path | None, size: int = 5_000) -> Iterator[str]:
         real = realised.current.to_pandas()["value"]
         drifted = run_monitoring(chunk[features], DataQualityMonitor(), inputs, engine="local", **asked)
         moved = sorted({each.feature for each in drifted.results if each.is_violation and "drift" in each.check})
-        for name, findings in (("data", drifted), ("estimated", estimated), ("labelled", realised)):
-            if folder is not None:
-                findings.write(folder / name / f"{began:%Y-%m-%d}")
+        runs = (("data", drifted, "data"), ("estimated", estimated, "labels"), ("labelled", realised, "labels"))
+        for name, findings, known_as in runs if folder is not None else ():
+            reference = known_at[f"known {known_as}"]
+            findings.write(folder / "windows" / name / f"{began:%Y-%m-%d}", baseline=reference)
         check = next(each for each in realised.results if each.metric == "label_given_score")
         yield (
             f"{chunk['timestamp'].iloc[0][:10]}: AUC {told['auc'].value:.3f} estimated, {real['auc']:.3f} realised; accuracy "
@@ -312,7 +322,7 @@ def story(data: Path, folder: Path | None, size: int = 5_000) -> Iterator[str]:
         yield f"  {check.status.value}: {parts.sentence(check.reason)}"
     yield from by_hand(known, later[6 * size : 7 * size], features)
     if folder is not None:
-        command_line(["report", str(folder), "--title", "A car loan"])
+        command_line(["report", str(folder / "windows"), "--title", "A car loan"])
 
 
 def by_hand(known: pd.DataFrame, chunk: pd.DataFrame, features: list[str]) -> Iterator[str]:
@@ -321,6 +331,7 @@ def by_hand(known: pd.DataFrame, chunk: pd.DataFrame, features: list[str]) -> It
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.isotonic import IsotonicRegression
+    from threadpoolctl import threadpool_limits
 
     worth = IsotonicRegression(out_of_bounds="clip").fit(known["y_pred_proba"], known["repaid"])
     losses = [
@@ -354,10 +365,10 @@ def by_hand(known: pd.DataFrame, chunk: pd.DataFrame, features: list[str]) -> It
         [raw[name] if pd.api.types.is_float_dtype(raw[name]) else places[name] for name in features]
     )
     half = np.random.default_rng(SEED).permutation(len(known)) % 2 == 0
-    model = HistGradientBoostingRegressor(max_iter=300, random_state=SEED).fit(
-        inputs[: len(known)][half], losses[0][half]
-    )
-    told = model.predict(inputs[len(known) :]).mean() - model.predict(inputs[: len(known)][~half]).mean()
+    model = HistGradientBoostingRegressor(max_iter=300, random_state=SEED)
+    with threadpool_limits(1):  # threads that wait for each other take longer than one
+        model.fit(inputs[: len(known)][half], losses[0][half])
+        told = model.predict(inputs[len(known) :]).mean() - model.predict(inputs[: len(known)][~half]).mean()
     yield f"  regressed on all features: {100 * told:+.1f}"
 
 
@@ -465,7 +476,9 @@ def main() -> None:
     parser.add_argument("environment", type=Path)
     parser.add_argument("--windows", type=int, default=120)
     parser.add_argument("--only", choices=("parity", "classes", "numbers", "story", "coverage", "drift", "speed"))
-    parser.add_argument("--page", type=Path, metavar="FOLDER", help="where story leaves its runs and history.html")
+    parser.add_argument(
+        "--page", type=Path, metavar="FOLDER", help="where story leaves its runs, and windows/history.html"
+    )
     asked = parser.parse_args()
     data = next(asked.environment.glob("lib/python3*/site-packages/nannyml/datasets/data"))
     parts = {

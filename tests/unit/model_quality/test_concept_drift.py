@@ -9,6 +9,7 @@ import pytest
 from model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+from model_monitor.reports.history_page.command import Request, report_of
 from model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, SCORED
@@ -50,6 +51,16 @@ def test_an_answer_that_changed_is_the_world():
     low, high = check.interval
     assert low < check.observed < high < 0
     assert "the world did" in found.report().html
+
+
+def test_the_page_of_a_history_says_which_kind_of_change_the_last_labels_show(tmp_path):
+    found_in(rows(2_000, seed=3)).write(str(tmp_path / "1"))
+    found_in(rows(2_000, flipped=0.08, seed=2)).write(str(tmp_path / "2"))
+
+    page = report_of(Request([str(tmp_path)])).html
+
+    assert page.count("Inputs as they were, and the answer changed: the world did.") == 1
+    assert "the last window with labels" in page
 
 
 def test_inputs_that_moved_and_cost_are_no_concept_drift():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.headline import CONCEPT_DRIFT
 from model_monitor.documents.page import number_text
 from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, check_classes, compact
 from model_monitor.monitors.model_quality.estimated.estimation import (
@@ -26,7 +27,6 @@ from model_monitor.monitors.model_quality.estimated.estimation import (
     values_of,
 )
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
-from model_monitor.monitors.model_quality.page import CONCEPT_DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.states.outcomes import class_key
 from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
