@@ -96,6 +96,21 @@ def test_a_window_like_the_baseline_says_so_and_what_it_would_not_see():
     assert 0.02 < check.smallest_change < 0.06
 
 
+def test_an_accuracy_that_is_what_was_expected_says_where_the_labels_are_apart():
+    """Of sure rows either way none is flipped; of scores between .4 and .6 all labels are positive, so that half are right."""
+    scores = np.tile([0.1, 0.45, 0.55, 0.9], 1_000)
+    likely = np.tile([0.1, 0.5, 0.5, 0.9], 1_000)
+    place = np.arange(4_000) // 4 % 10 / 10
+    known = pd.DataFrame({"label": (place < likely) * 1, "prediction": (scores > 0.5) * 1, "probability": scores})
+    later = known.assign(label=known["label"].where(~known["probability"].isin([0.45, 0.55]), 1))
+
+    check = drift_in(found_in(later, known))
+
+    # by hand: a quarter of the rows is surely at .1 and .9 each; of the half between, half were positive and all are now
+    said = "accuracy is 0.7 as was to be expected, but more rows are positive than the scores promise, by 25.0% of all."
+    assert check.reason == f"Inputs as they were, and the answer changed: the world did. {said}"
+
+
 def test_small_windows_cannot_tell():
     assert drift_in(found_in(rows(300, sure=2.0, seed=2), rows(6_000, sure=2.0))).status is CheckStatus.CANNOT_TELL
 
