@@ -32,6 +32,7 @@ NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
+CONCEPT_DRIFT = "concept_drift_check"
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # of several columns together, which are no feature
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
@@ -116,9 +117,10 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
     judged = _judged(results, unit)
     if not judged:
-        return Headline(
-            "Nothing was checked: there is no baseline to compare with, or nothing in it that could be compared."
-        )
+        reasons = {each.reason for each in results}
+        why = reasons.pop() if len(reasons) == 1 else None
+        nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
+        return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     count = _counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
@@ -159,6 +161,11 @@ def _said_of(left_out: Sequence[CheckResult]) -> list[str]:
     named, more = ", ".join(map(_subject, left_out[:NAMED])), len(left_out) - NAMED
     are = f" and {more:,} more are" if more > 0 else " is" if len(left_out) == 1 else " are"
     return [f"{named}{are} not compared."] if left_out else []
+
+
+def kind_of_change(results: Iterable[CheckResult]) -> str | None:
+    """Covariate shift or concept drift, in words; None where no labels beside scores tell."""
+    return next((each.reason for each in results if each.check == CONCEPT_DRIFT and each.reason), None)
 
 
 def could_be_seen(results: Iterable[CheckResult]) -> str:

@@ -184,7 +184,7 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
 
 
 def estimated_of(rows) -> EstimatedOutcomes:
-    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS))
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), block_sums_of(ROWS))
 
 
 def contingency_of(rows: np.ndarray) -> Contingency:
@@ -299,7 +299,7 @@ CASES = {
         estimated_of,
         EstimatedOutcomes(
             Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
-            *(scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS)),
+            *(scores_of(ROWS), class_scores_of(ROWS), block_sums_of(ROWS)),
         ),
         EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),

@@ -44,7 +44,7 @@ from model_monitor.data.records.outcome_records import (
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.statistics.states.blocks import RegressionSums
+from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Errors(Protocol):
     def names(self) -> tuple[str, ...]: ...
 
     @property
-    def worth(self) -> RegressionSums: ...
+    def worth(self) -> BlockSums: ...
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model_monitor.documents.check_results import CheckResult, by_cause, cause
-from model_monitor.documents.headline import SIDES, once_in
+from model_monitor.documents.headline import SIDES, kind_of_change, once_in
 from model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -37,9 +37,6 @@ from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
 
-CONCEPT_DRIFT = "concept_drift_check"
-"""The check of labels beside what their scores promise (`estimated.concept_drift`)."""
-
 PARTS_OF_A_CLASS = ("right", "labels", "predictions")
 """What is said of each of many classes: its rows that are right, and those that have it as a label and as a prediction."""
 MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
@@ -63,8 +60,8 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
     cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in by_cause(results))
     sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if cards else []
-    if drift := next((result.reason for result in results if result.check == CONCEPT_DRIFT and result.reason), None):
-        sections.append(PageSection("What kind of change", (drift,)))
+    if kind := kind_of_change(results):
+        sections.append(PageSection("What kind of change", (kind,)))
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).without_empty()
