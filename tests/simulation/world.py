@@ -182,7 +182,7 @@ class Process(Machine):
 class World:
     """The disk is a folder. is_real: whether its processes are. random: what is by chance in it.
 
-    said: what processes said beside their log.
+    said: what processes said beside their log. counted: the folders of runs that once counted, as somebody looked.
     """
 
     is_real = False
@@ -199,6 +199,7 @@ class World:
         self.struck: list[tuple[object, ...]] = []
         self.said: list[str] = []
         self.defects: list[str] = []
+        self.counted: set[str] = set()
         self.at_work: dict[str, Process] = {}
         self._is_striking = False
         self._written: dict[str, Process] = {}
