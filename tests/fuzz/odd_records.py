@@ -1,6 +1,8 @@
 """Sound windows of every kind of monitoring and format, with a few odd records in each, made from a seed.
 
-A record is odd by damage to its line or document, or by one of `CLASSES`, which says what is odd about its values. The law: no record ends a run, the ledger adds up, and a window whose odd records are all refused has the very files of the window
+A record is odd by damage to its line or document, or by one of `CLASSES`, which says what is odd about its values.
+
+The law: no record ends a run, the ledger adds up, and a window whose odd records are all refused has the very files of the window
 without them.
 """
 
