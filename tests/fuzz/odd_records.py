@@ -292,7 +292,11 @@ KINDS = (
         (*BIAS_FLAGS, "--inference-attribute", "0"),
         {**BIAS, "headers": [*"nxw", "y"]},
     ),
-    *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in (CSV, JSON_LINES, TABLE)),
+    *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in TABLES),
+    *(
+        Kind("shap", kind, SHAP_FLAGS, {**SHAP, "headers": [*"nxw"]}, ("w",))
+        for kind in (of_captures("capture"), of_captures("capture-json", encoding="JSON"), MERGED["BinaryClassification"])
+    ),
 )
 
 FILES = ("statistics.json", "constraints.json", "constraint_violations.json", "checks.json", "analysis.json")
