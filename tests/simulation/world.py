@@ -157,12 +157,14 @@ class Process(Machine):
                 self.status = self._status()
         finally:
             self.is_over = True
-            self.world.list_all(self)
             if self.is_dead:
                 self.status = None
             if self.parent is not None:
                 self.parent.wakes_at = self.world.clock
-            self.world.turn.release()
+            try:
+                self.world.list_all(self)
+            finally:
+                self.world.turn.release()
 
     def _status(self) -> int | None:
         try:
@@ -352,10 +354,11 @@ class World:
         return aside
 
     def list_all(self, process: Process) -> None:
-        """What was not listed while a process went on is from now on."""
+        """What was not listed while a process went on is from now on; what was pruned meanwhile is gone."""
         with self._alone():
             for aside, file in process.unlisted.items():
-                aside.replace(file)
+                if file.parent.exists():
+                    aside.replace(file)
         process.unlisted.clear()
 
     def _require_alive(self, process: Process, is_its_own: bool) -> None:
