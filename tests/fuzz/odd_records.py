@@ -295,7 +295,11 @@ KINDS = (
     *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in TABLES),
     *(
         Kind("shap", kind, SHAP_FLAGS, {**SHAP, "headers": [*"nxw"]}, ("w",))
-        for kind in (of_captures("capture"), of_captures("capture-json", encoding="JSON"), MERGED["BinaryClassification"])
+        for kind in (
+            of_captures("capture"),
+            of_captures("capture-json", encoding="JSON"),
+            MERGED["BinaryClassification"],
+        )
     ),
 )
 
