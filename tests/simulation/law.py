@@ -73,7 +73,7 @@ def hold(
     """
     month = Month(seed // SEEDS_OF_A_MONTH)
     planned = faults_of(month, seed) if faults is None else faults
-    quiet = (quiet_one or _quiet)(month.seed)
+    quiet = (quiet_one or quiet_month)(month.seed)
     with _month(month, seed, kind) as (world, log):
         try:
             play(month, world, planned, partial(_require_whole, world))
@@ -93,9 +93,10 @@ def hold(
 
 
 @lru_cache(maxsize=2)
-def _quiet(seed: int) -> Ended:
+def quiet_month(seed: int, kind: type[World] = World) -> Ended:
+    """How a month ends in which nothing goes wrong."""
     month = Month(seed)
-    with _month(month, -1) as (world, log):
+    with _month(month, -1, kind) as (world, log):
         play(month, world, {}, partial(_require_whole, world))
         ended = _ended(world)
         assert any(schedule == "churn" for schedule, *_ in world.told), "else no alarm would show"
@@ -122,8 +123,8 @@ def _month(month: Month, seed: int, kind: type[World] = World) -> Iterator[tuple
     folder.mkdir()
     try:
         os.chdir(folder)
-        prepare(month, folder)
         with redirect_stderr(log), world_of(folder, month.began - 3 * HOUR, Random(seed), kind) as world:
+            prepare(month, folder)
             yield world, log
     finally:
         os.chdir(before)

@@ -182,12 +182,14 @@ class Process(Machine):
 
 
 class World:
-    """The disk is a folder. is_real: whether its processes are. random: what is by chance in it.
+    """The disk is a folder. is_real: whether its processes are. root: where what jobs read and write lies, as they name it; below
+    it, and below the folder, paths are the same. random: what is by chance in it.
 
     said: what processes said beside their log. counted: the folders of runs that once counted, as somebody looked.
     """
 
     is_real = False
+    root = ""
 
     def __init__(self, folder: Path, began: datetime, random: Random) -> None:
         self.folder, self.began, self.random = str(folder), began, random
