@@ -75,9 +75,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
-                segments = Segments(plan)
-                gatherers += [(at.position, SegmentsGatherer(at, plan, segments, partition)) for at in plan.columns]
-                gatherers.sort(key=lambda of: of[0])  # a column's own first: it leaves behind what it looked at
+                segments = Segments(plan, partition)
+                gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:
