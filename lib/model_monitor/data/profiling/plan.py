@@ -60,6 +60,9 @@ class ColumnPlan:
         return self.column_type in TEXT_TYPES
 
 
+CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
+
+
 @dataclass(frozen=True, slots=True)
 class LineMetadata:
     """What tells the requests behind captured lines.
