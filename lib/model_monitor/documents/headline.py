@@ -26,6 +26,7 @@ DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """What violations of the data set itself are called in the place of a feature."""
 
 ONE_SEGMENT = "one segment of "  # and the cut: the segment has its own name where values may be named
+IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins of a result that is a segment's own
 ONE_VALUE = "one value"  # in the words of a change: the value has its own name where values may be named
 
 NAMED = 3
@@ -136,7 +137,9 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) 
         return Headline(f"No change seen in {OF_OUTPUTS}.", most, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
     few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
-    near = [each for each in judged if unit == "metric" and each.observed is not None and each.threshold is not None]
+    near = [
+        each for each in judged if unit == "metric" and None not in (each.observed, each.threshold) and not each.where
+    ]
     if near:
         each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
         asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"

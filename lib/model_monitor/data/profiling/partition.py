@@ -81,9 +81,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
-                segments = Segments(plan)
-                gatherers += [(at.position, SegmentsGatherer(at, plan, segments, partition)) for at in plan.columns]
-                gatherers.sort(key=lambda of: of[0])  # a column's own first: it leaves behind what it looked at
+                segments = Segments(plan, partition)
+                gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:
@@ -120,7 +119,7 @@ def _of_rows(column: ColumnPlan, plan: ScanPlan, partition: int) -> Gatherer:
     group = plan.group_column
     if group is None:
         return RowRunsGatherer(column, plan, partition)
-    return RowGroupsGatherer(column, plan, partition, group)
+    return RowGroupsGatherer(column, group)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:

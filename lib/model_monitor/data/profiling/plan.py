@@ -61,6 +61,9 @@ class ColumnPlan:
         return self.column_type in TEXT_TYPES
 
 
+CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
+
+
 @dataclass(frozen=True, slots=True)
 class LineMetadata:
     """What tells the requests behind captured lines.
@@ -241,7 +244,7 @@ class Block:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
         self._order: pa.Array | None = None
-        self._groups: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._groups: tuple[list[float], list[NDArray[np.int64]]] | None = None
         self.found: dict[int, Texts] = {}
 
     @property
@@ -275,9 +278,9 @@ class Block:
             self._order = pc.array_sort_indices(cells)
         return self._order
 
-    def grouped_by(self, group: ColumnPlan) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-        """Of the groups whose lots are the smallest: lots, the places of their rows, group after group, and how many each has. A
-        lot is drawn by what the group is called; rows of no group are in none.
+    def grouped_by(self, group: ColumnPlan) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """The lots of the groups whose lots are the smallest, and where the rows of each stand. A lot is drawn by what the group
+        is called; rows of no group are in none.
         """
         if self._groups is None:
             cells = self.cells(group)
@@ -288,9 +291,8 @@ class Block:
             some = np.unique(lots)[:MOST_GROUPS]
             there = np.flatnonzero(np.isin(lots, some))
             order = there[np.argsort(lots[there], kind="stable")]
-            sizes = np.bincount(some.searchsorted(lots[order]), minlength=len(some))
-            first = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < ROWS_OF_A_GROUP
-            self._groups = some, rows[order[first]], np.minimum(sizes, ROWS_OF_A_GROUP)
+            places = np.split(rows[order], lots[order].searchsorted(some[1:]))
+            self._groups = some.tolist(), [each[:ROWS_OF_A_GROUP] for each in places if len(some)]
         return self._groups
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
 from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
-from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.data.profiling.plan import CUT_NO_ROWS, FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
 from model_monitor.statistics.states.offences import Offences
@@ -170,9 +170,7 @@ def require_values(plan: ScanPlan) -> None:
     positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
     for column in plan.columns:
         if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
-            raise BadConfiguration(
-                f"segments: {positions[column.position]!r} has lists or maps, which cut no rows; write another column"
-            )
+            raise BadConfiguration(CUT_NO_ROWS.format(name=positions[column.position]))
 
 
 def _taken(states: list[State]) -> RowRuns:

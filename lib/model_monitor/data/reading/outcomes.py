@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
+from model_monitor.data.profiling.plan import CUT_NO_ROWS, VALUE
+from model_monitor.data.profiling.segments import Cut, cuts_of
 from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
 from model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
@@ -46,6 +48,7 @@ from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
+from model_monitor.statistics.states.segments import fits
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -163,7 +166,8 @@ class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
 
     raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
-    an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made.
+    an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made. cuts: of
+    the rows into segments.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
@@ -171,11 +175,12 @@ class OutcomeDataset(Dataset):
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
     errors: Errors | None = field(default=None, repr=False)
+    cuts: tuple[Cut, ...] = ()
 
     def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
-        return _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
+        return replace(_dataset(self, self.raw, self.placed, decoder, dict(self.metrics)), cuts=self.cuts)
 
 
 def outcomes(
@@ -256,13 +261,19 @@ def outcomes(
         name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
+    fitting = [cut for cut in plan.segments if not plan.labels or fits(cut, dataset.names)]
+    cuts = cuts_of(fitting, dataset.names, plan.labels)
+    for part in (part for cut in cuts for part in cut.parts):
+        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
+            raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
+        columns[f"{VALUE}{part.position}"] = (part.position, False)
     reason = REASON if dataset.refusable else None
     raw = prepared_outcomes(dataset.table, columns, reason, [])
     with_lines = dataset.table_with_lines
     placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
-    return replace(_dataset(table, raw, placed, decoder, metrics), errors=errors)
+    return replace(_dataset(table, raw, placed, decoder, metrics), errors=errors, cuts=tuple(cuts))
 
 
 EXPECTED = "prediction and expected error"  # what the column in the place of labels is called

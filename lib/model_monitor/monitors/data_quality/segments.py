@@ -19,6 +19,7 @@ from model_monitor.monitors.data_quality.calibration import NO_HISTORY
 from model_monitor.monitors.data_quality.checks.baseline_drift import baseline_drift, threshold_of
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.messages import HIDDEN
+from model_monitor.monitors.protocol import once
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import FeatureProfile
@@ -147,7 +148,6 @@ def _share(counted: tuple[float, float]) -> float:
 
 
 SPLIT = (DRIFT, COMPLETENESS)
-OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
 
 def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
@@ -174,15 +174,11 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
         ):  # without history only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
         found[cut, label] = replace(finding, change=None)
-    violated = {of: each for of, each in found.items() if each.status is CheckStatus.VIOLATED}
-    best = min(
-        violated, key=lambda of: (violated[of].adjusted_p or 0.0, -(violated[of].effect or 0.0)), default=("", "")
-    )
-    for (cut, label), finding in found.items():
-        if (cut, label) in violated and (said is not None or cut != best[0]):
-            why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
-            finding = finding.unjudged(why)
-        yield finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=label)
+    results = {
+        of: finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=of[1])
+        for of, finding in found.items()
+    }
+    yield from once(results, said)
 
 
 def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
@@ -13,6 +14,7 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import (
     BudgetLedger,
     CheckResult,
+    Hint,
     Summary,
     SummaryRow,
     Violations,
@@ -23,7 +25,14 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, level_of, violations_of
+from model_monitor.monitors.model_quality.checks import (
+    ModelBaseline,
+    check_all,
+    check_segments,
+    ledger_of,
+    level_of,
+    violations_of,
+)
 from model_monitor.monitors.model_quality.estimated import concept_drift
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
@@ -34,13 +43,22 @@ from model_monitor.monitors.model_quality.measurement import (
     Measurement,
     Tolerance,
     measure,
+    measured_by_segment,
     metrics_of,
     statistics_of,
     suggest,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
+from model_monitor.monitors.protocol import (
+    TOLD,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    hints_of_segments,
+    violation_count,
+)
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
@@ -114,10 +132,20 @@ class ModelQualityMonitor(Monitor):
         """The plan of the scan; to replay the service every distinct score is kept, because its bins are made of them."""
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
+    def expecting(
+        self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, end: datetime | None
+    ) -> OutcomePlan:
+        plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        if known is None or not known.segments:
+            return plan
+        labels = {cut: tuple(segments) for cut, segments in known.segments.items()}
+        return replace(plan, segments=tuple(labels), labels=labels)
+
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
-        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics)
+        cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
+        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts)
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
@@ -138,12 +166,14 @@ class ModelQualityMonitor(Monitor):
         return data.of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
-        return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
 
     def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
-        return statistics_of(measurement), constraints, metrics_of(measurement)
+        constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
+        return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
 
     def known(
         self,
@@ -167,9 +197,12 @@ class ModelQualityMonitor(Monitor):
             as_service=self.as_service,
             hide_values=self.hide_values,
         )
+        ledger = self.budget(outcomes, known)
+        least, hide = self.min_samples, self.hide_values
+        results = tuple(check_segments(measurement, known, results, ledger, min_samples=least, hide_values=hide))
         if not judges_drift:
             return results
-        level = level_of(self.budget(outcomes, known))
+        level = level_of(ledger)
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
         return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, known.groups))
@@ -177,6 +210,13 @@ class ModelQualityMonitor(Monitor):
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
         judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
         return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
+
+    def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
+        found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
+        if known is None:
+            return tuple(hints_of_segments(None, found))
+        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
+        return tuple(hints_of_segments(before, found))
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
@@ -201,6 +241,9 @@ class ModelQualityMonitor(Monitor):
         for name, measured in measurement.metrics.items():
             low, high = interval_of(measured.estimate) or (None, None)
             rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+        by_segment = () if self.hide_values else measurement.segments.values()
+        for label, each in (pair for segments in by_segment for pair in segments.items()):
+            rows += [SummaryRow(name, label, value=measured.value) for name, measured in each.metrics.items()]
         return Summary(tuple(rows))
 
     def table(self, documents: Documents) -> Table:

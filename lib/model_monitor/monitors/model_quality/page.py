@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, by_cause, cause
-from model_monitor.documents.headline import SIDES, kind_of_change, once_in
+from model_monitor.documents.check_results import CheckResult, CheckStatus, by_cause, cause
+from model_monitor.documents.headline import IN_SEGMENT, SIDES, kind_of_change, once_in, place_of
 from model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -40,6 +40,7 @@ from model_monitor.statistics.states.scores import ScoreCounts, calibration
 PARTS_OF_A_CLASS = ("right", "labels", "predictions")
 """What is said of each of many classes: its rows that are right, and those that have it as a label and as a prediction."""
 MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
+METRICS_OF_SEGMENTS = 6  # in a table
 MOST_POINTS = 200  # of a curve; so many are more than its pixels show
 
 COLUMNS = (
@@ -55,10 +56,10 @@ READING = (
 
 def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
-    judged = {result.metric or "": result for result in results}
+    judged = {result.metric or "": result for result in results if not of_segment(result)}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in by_cause(results))
+    cards = tuple(_card(alike, _measured_of(alike[0], measurement)) for alike in by_cause(results))
     sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if cards else []
     if kind := kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
@@ -66,6 +67,8 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).without_empty()
     sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
+    if measurement.segments and not hide_values:
+        sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     reading = PageSection("How to read this", READING, folded=True)
@@ -73,6 +76,38 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
         None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
     )
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
+
+
+def of_segment(result: CheckResult) -> bool:
+    """Whether it is a segment's own."""
+    return (result.where or "").startswith(IN_SEGMENT)
+
+
+def _measured_of(result: CheckResult, measurement: Measurement) -> Measured | None:
+    """The metric that a result is of; None of a segment without a name."""
+    if of_segment(result):
+        named = {label: each for segments in measurement.segments.values() for label, each in segments.items()}
+        found = named.get(result.segment or "")
+        return found.metrics.get(result.metric or "") if found is not None else None
+    return measurement.metrics.get(result.metric or "")
+
+
+def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
+    """The metrics of each segment that have a threshold, of a baseline the first ones; those of violated segments first."""
+    judged = dict.fromkeys(result.metric or "" for result in results if of_segment(result))
+    names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
+    bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
+    columns = (Column("segment", is_name=True), *(Column(title, is_number=True) for title in ("rows", *names)))
+    for cut, segments in measurement.segments.items():
+        lines = [
+            Line(
+                (label, count_text(each.rows), *(_value(each.metrics.get(name)) for name in names)),
+                Mark.BAD if label in bad else Mark.NONE,
+                label,
+            )
+            for label, each in segments.items()
+        ]
+        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD)), f"by {cut}")
 
 
 def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
@@ -96,6 +131,7 @@ def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
     hints: tuple[str, ...] = (result.reason,) if result.reason else ()
     hints += (f"the same by another name: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
     more = (EXPLAIN.format(name=quote(result.metric or "")),)
+    said += f", {where}" if (where := place_of(result)) else ""
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 

@@ -296,7 +296,8 @@ class EstimatedQualityMonitor(Monitor):
         state: State | None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
+        known = ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
+        return replace(known, segments={})  # what is estimated is estimated of all rows
 
     def check(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
