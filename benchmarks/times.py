@@ -109,8 +109,9 @@ def main() -> int:
             told = f", {named} of them called so" if fault == "another time zone" else ""
             right = (named if told and law == "minutes" else found) >= 0.95 * tried
             reached &= right
+            verdict = "reached" if right else "missed"
             print(
-                f"planted, {law}, {fault}: found in {found} of {tried} windows{told} (at least 95 %): {'reached' if right else 'missed'}",
+                f"planted, {law}, {fault}: found in {found} of {tried} windows{told} (at least 95 %): {verdict}",
                 flush=True,
             )
     return 0 if reached else 1

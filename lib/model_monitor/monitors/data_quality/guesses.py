@@ -40,8 +40,8 @@ FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are no hours of the
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
 SWAPPED = 0.6  # the same of the other sign, and of two features together, each beside the other's baseline
-KNOWN = 0.9  # of the window's values that are those of the baseline, times a factor
-HELD, HELD_TIMES = 0.1, 5  # the share that one value gains, and how many times what it had, where it is held
+KNOWN = 0.75  # of the window's values that are those of the baseline, times a factor
+HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond so many times the largest one before
 FEWEST = 20  # rows of a side
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
 
@@ -273,7 +273,8 @@ def held(suspect: Suspect) -> str | None:
     place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
     value = float(sides[1].values[place])
     was, found = (_share_of(side, value) for side in sides)
-    if found - was < HELD or was > found / HELD_TIMES or place in (0, len(sides[1].values) - 1):
+    usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of whatever value has the most
+    if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
         return None
     what = number_text(value) if suspect.with_values else "one value"
     return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
@@ -385,8 +386,8 @@ def _explains(values: Values, sides: tuple[StepCdf, StepCdf], most: float = EXPL
 
 def _are_known(values: Values, now: Values) -> bool:
     """Whether nearly all of the window's values are among some, which are in order and differ by more than they are rounded."""
-    places = np.minimum(values.searchsorted(now * (1 - 1e-6 * np.sign(now))), len(values) - 1)
-    return bool((np.abs(values[places] - now) <= 2e-6 * np.abs(now)).mean() >= KNOWN)
+    places = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
+    return bool((np.abs(values[places] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
 
 
 def _share_of(side: StepCdf, value: float) -> float:

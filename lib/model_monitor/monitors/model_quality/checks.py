@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus
 from model_monitor.documents.json_text import java_double
 from model_monitor.documents.model_quality import (
@@ -82,6 +83,7 @@ class ModelBaseline(StoredBaseline):
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell.
+    source: opens its rows again; None if nobody knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -90,6 +92,10 @@ class ModelBaseline(StoredBaseline):
     suggested: ModelQualityConstraints | None = None
     evidence: Evidence | None = None
     groups: float = 1.0
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
+        return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
         """The baseline without the constraints of some metrics."""

@@ -74,6 +74,8 @@ class ModelQualityMonitor(Monitor):
         Say nowhere but in the statistics what classes are called.
     seed : int
         Of the draws for standard deviations.
+    find_causes : bool, default True
+        Whether rows are read again where a metric is violated, to say in which segment the loss is, and where it is from.
 
     Raises
     ------
@@ -102,6 +104,7 @@ class ModelQualityMonitor(Monitor):
     as_service: bool = False
     hide_values: bool = False
     seed: int = SEED
+    find_causes: bool = True
 
     def __post_init__(self) -> None:
         taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
@@ -177,6 +180,21 @@ class ModelQualityMonitor(Monitor):
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
         judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
         return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
+
+    def pinned_down(
+        self,
+        results: tuple[CheckResult, ...],
+        outcomes: Outcomes,
+        known: ModelBaseline,
+        data: Dataset,
+        path: str | None,
+    ) -> tuple[CheckResult, ...]:
+        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
+            return results
+        from model_monitor.monitors.model_quality.causes import pinned_down
+
+        level, hide = self.false_alarm_budget, self.hide_values
+        return pinned_down(results, outcomes.item_count, known, data, self.plan, level, hide_values=hide)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)

@@ -107,8 +107,8 @@ def compared(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | No
 
 
 def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
-    """How many of so many rows count as one, by the means of neighbours along the directions; and of the neighbours alone. None if
-    there are too few.
+    """How many of so many rows count as one, by the means of neighbours along the directions; and of the neighbours alone. None
+    if there are too few.
 
     What stretches have in common is taken to grow for a window that is longer as it did from those of 32 or 256 to the next ones,
     at most as far as for all that is known it may have.
