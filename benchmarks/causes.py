@@ -293,8 +293,8 @@ def losses(windows: int) -> bool:
         fine &= reached
         peer = f", by deepchecks {found}" if loss == "wrong answers" and PEER.exists() else ""
         print(
-            f"{loss} in one value or pair: {alarms} of {windows} windows alarm; the right one is named: ours {right}{peer} (at least "
-            f"95 %); everywhere: {healthy} alarm, {wrong} name one or an origin (at most {most}): {said(reached)}",
+            f"{loss} in one value or pair: {alarms} of {windows} windows alarm; the right one is named: ours {right}{peer} (at "
+            f"least 95 %); everywhere: {healthy} alarm, {wrong} name one or an origin (at most {most}): {said(reached)}",
             flush=True,
         )
         fine &= in_files(loss, max(windows // 10, 4), random)
