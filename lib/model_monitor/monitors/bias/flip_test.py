@@ -242,18 +242,18 @@ class FlipTask:
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )
-        is_sensitive = np.array([self._among(batch, group) for group in self.sensitive]).T
+        is_sensitive = np.array([self.among(batch, group) for group in self.sensitive]).T
         columns = [
             batch.column(PARTITION),
             _lists(np.array(numbers).T, ~np.array(known).T),
-            pa.array(self._among(batch, self.positive)),
+            pa.array(self.among(batch, self.positive)),
             _lists(is_sensitive),
             pa.array(draw),
             pa.array(texts, pa.int64()),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
-    def _among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
+    def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
         keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
         wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
         found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)

@@ -33,6 +33,7 @@ from model_monitor.statistics.states import (
     Run,
     State,
 )
+from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.verdicts.variation import (
@@ -59,7 +60,6 @@ NUMBERED = "its values number the rows: whole numbers, nearly all different and 
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
 EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
 
-FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
 FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
@@ -141,8 +141,7 @@ def unit_of_times(feature: FeatureProfile) -> float | None:
     if moments is None or not moments.count or not feature.is_numeric:
         return None
     low, high = moments.minimum, moments.maximum
-    units = (1.0, 1e3, 1e6, 1e9)
-    return next((unit for unit in units if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
+    return next((unit for unit in UNITS_OF_SECONDS if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
 
 
 def _numbers_rows(feature: FeatureProfile) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, plain_words
 from model_monitor.documents.headline import IN_SEGMENT
 from model_monitor.documents.json_text import java_double
@@ -86,7 +87,7 @@ class ModelBaseline(StoredBaseline):
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
-    segment what was measured of the baseline's rows.
+    segment what was measured of the baseline's rows. source: opens its rows again; None if nobody knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -96,6 +97,10 @@ class ModelBaseline(StoredBaseline):
     evidence: Evidence | None = None
     groups: float = 1.0
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
+        return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
         """The baseline without the constraints of some metrics."""

@@ -92,6 +92,8 @@ class ModelQualityMonitor(Monitor):
         Say nowhere but in the statistics what classes are called.
     seed : int
         Of the draws for standard deviations.
+    find_causes : bool, default True
+        Whether rows are read again where a metric is violated, to say in which segment the loss is, and where it is from.
 
     Raises
     ------
@@ -120,6 +122,7 @@ class ModelQualityMonitor(Monitor):
     as_service: bool = False
     hide_values: bool = False
     seed: int = SEED
+    find_causes: bool = True
 
     def __post_init__(self) -> None:
         taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
@@ -217,6 +220,21 @@ class ModelQualityMonitor(Monitor):
             return tuple(hints_of_segments(None, found))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
         return tuple(hints_of_segments(before, found))
+
+    def pinned_down(
+        self,
+        results: tuple[CheckResult, ...],
+        outcomes: Outcomes,
+        known: ModelBaseline,
+        data: Dataset,
+        path: str | None,
+    ) -> tuple[CheckResult, ...]:
+        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
+            return results
+        from model_monitor.monitors.model_quality.causes import pinned_down
+
+        level, hide = self.false_alarm_budget, self.hide_values
+        return pinned_down(results, outcomes.item_count, known, data, self.plan, level, hide_values=hide)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)

@@ -30,6 +30,7 @@ from model_monitor.documents.page import (
     count_text,
     number_text,
 )
+from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
@@ -128,10 +129,9 @@ def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
     evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
-    hints: tuple[str, ...] = (result.reason,) if result.reason else ()
+    hints = tuple(filter(None, (place_of(result), result.reason)))
     hints += (f"the same by another name: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
-    more = (EXPLAIN.format(name=quote(result.metric or "")),)
-    said += f", {where}" if (where := place_of(result)) else ""
+    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 

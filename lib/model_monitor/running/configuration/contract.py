@@ -298,7 +298,7 @@ class JobConfig(BaseModel):
         True,
         "Whether the data is read again where something is violated, to say in which segment, and from which files, times or "
         "clients, it is.",
-        analyses=_DATA_QUALITY,
+        analyses=(*_DATA_QUALITY, AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS),
         opposite="without_causes",
     )
 

@@ -342,6 +342,7 @@ STATES: dict[str, type[State]] = {}
 """Every type of state by its kind, as far as their modules are imported; `state_type` imports those of `LATER`."""
 
 LATER: Mapping[str, str] = {
+    "ages": "ages",
     "attributions": "attributions",
     "block_sums": "blocks",
     "class_scores": "scores",
