@@ -33,7 +33,7 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so that there is no distance."""
 
 
-CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
+CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
 """The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
 
 _CUTS = np.array(CUTS)
@@ -254,6 +254,11 @@ def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
     edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
     edges[:, -1] = upto[:, -1]
     return steps_of(edges)
+
+
+def tails(cells: NDArray[Any]) -> NDArray[Any]:
+    """Counts up to and from each of the five cuts at either end. cells: of numbers, along the last axis."""
+    return np.concatenate([side.cumsum(axis=-1)[..., 1:10:2] for side in (cells, cells[..., ::-1])], axis=-1)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
