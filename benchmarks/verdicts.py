@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only PART]; --help lists them
+python benchmarks/verdicts.py [--full] [--only PART] [--seed SEED]; --help lists them
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
 is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
@@ -1546,8 +1546,9 @@ def main() -> int:
         "--full", action="store_true", help="the counts of the marks; without it a tenth of them or less"
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
+    parser.add_argument("--seed", type=int, default=SEED, help="of what is drawn; another one is another experiment")
     asked = parser.parse_args()
-    missed = 0
+    globals()["SEED"], missed = asked.seed, 0
     for name in asked.only or PARTS:
         began = time.perf_counter()
         for mark in PARTS[name](asked.full):

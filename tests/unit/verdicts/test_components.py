@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.drift.distributions import scores_of
 from model_monitor.statistics.states import Moments
 from model_monitor.statistics.states.kll import KllBuilder
-from model_monitor.statistics.verdicts.components import Component, of_categories, of_missing, of_numbers, scores_of
+from model_monitor.statistics.verdicts.components import Component, of_categories, of_missing, of_numbers
 from model_monitor.statistics.verdicts.multiplicity import adjusted, combined, shared
 
 WINDOWS = 400

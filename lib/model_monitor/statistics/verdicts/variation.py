@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts, tails
+from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts, scores_of, tails
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -22,7 +22,7 @@ from model_monitor.statistics.drift.special_functions import (
     student_above,
     student_densities,
 )
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined, scores_of
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
@@ -86,15 +86,21 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Counts, Windows] | None = None) -> Raw:
+def of_numbers(
+    values: Values,
+    totals: Counts,
+    windows: Windows,
+    cells: tuple[Counts, Windows] | None = None,
+    scores: Mapping[str, Values] | None = None,
+) -> Raw:
     """values: distinct, ascending. totals: how often each of them is in all windows and their reference. cells: totals and
-    windows between the quantiles of all, if they are counted already.
+    windows between the quantiles of all, and scores of the values, if they are found already.
     """
     sides = _sizes(totals, windows)
     sizes, others, effective = sides
     ranks = totals.cumsum()
     total = ranks[-1]
-    scores = scores_of((ranks - totals / 2) / total)
+    scores = scores or scores_of((ranks - totals / 2) / total)
     upto = cache(lambda: windows.cumsum(axis=1))
 
     def ks() -> Raw:
@@ -290,18 +296,25 @@ class Others:
         return self._found[name]
 
     def _moderation(self, name: str) -> tuple[float, float]:
-        pasts = [comparable(self._now, past) for past in self._pasts if not np.isnan(past[name]).all()]
-        if len(pasts) < FEWEST_GROUPS:
+        sizes = [len(past["rows"]) for past in self._pasts if not np.isnan(past[name]).any()]
+        most = max(sizes, key=sizes.count, default=0)
+        if sizes.count(most) < FEWEST_GROUPS:
             return 0.0, 1.0
-        own = [_dispersion(name, self._now, past)[0] for past in pasts]
-        freedoms = np.array([each.freedom for each in own])
-        most = max(sizes := [len(past["rows"]) for past in pasts], key=sizes.count)
-        ratios = np.stack(
-            [past[name] ** _POWERS.get(name, 2) / _expected(name, past) for past in pasts if len(past["rows"]) == most]
-        )
+        pasts = [past for past in self._pasts if len(past["rows"]) == most and not np.isnan(past[name]).any()]
+        found = np.stack([past[name] for past in pasts]) ** _POWERS.get(name, 2)
+        expected = np.stack([_expected(name, past) for past in pasts])
+        growth = np.maximum(1.0, self._now["effective"] / np.stack([past["effective"] for past in pasts]))
+        alike = growth <= LARGEST_GROWTH
+        alike |= alike.sum(axis=1, keepdims=True) < MANY_WINDOWS
+        weights = growth**-2 * alike
+        weights = np.where(weights.sum(axis=1, keepdims=True) >= ENOUGH_WINDOWS, weights, alike)
+        loads = growth * weights
+        scales = np.maximum((loads * expected).sum(axis=1), 1e-300)
+        freedoms = (weights.sum(axis=1) - 1) * _freedom(name, scales / loads.sum(axis=1))
+        ratios = found / np.maximum(expected, 1e-300)
         apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
-        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
-        more, usual = moderation(freedoms * [each.variance for each in own], freedoms)
+        different = min(1 / max(apart, 1e-9), len(pasts))  # columns that vary together say it once
+        more, usual = moderation(freedoms * (loads * found).sum(axis=1) / scales, freedoms)
         return min(more, (different - 1) * float(freedoms.mean())), usual
 
 
@@ -314,9 +327,7 @@ def _dispersion(
     loads, whole = growth * weights, float(weights.sum())
     scale = float(loads @ expected)
     variance = float(loads @ past[name] ** _POWERS.get(name, 2)) / scale if scale else 1.0
-    usual_size = scale / float(loads.sum())
-    each = usual_size if name == "chi2" else 2 * usual_size - 1 if name == "cell" else 1.0
-    found = Dispersion(variance, whole - 1, max(each, 1.0))
+    found = Dispersion(variance, whole - 1, float(_freedom(name, np.array(scale / float(loads.sum())))))
     more, usual = others.of(name) if others is not None else (0.0, 1.0)
     if more and not _is_beyond(found, more, usual):
         together = found.freedom + more
@@ -608,8 +619,17 @@ def _expected(name: str, past: Raw) -> Values:
         return past["freedom"]
     if name != "cell":
         return np.ones(len(past[name]))
-    kinds, places = np.unique(past["cells"], return_inverse=True)
-    return np.array([1.0 if kind <= 2 else normal_quantile(_SHARE_OF_LARGEST / kind) ** 2 for kind in kinds])[places]
+    return of_each(_largest_squared, past["cells"])
+
+
+@cache
+def _largest_squared(cells: float) -> float:
+    return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
+
+
+def _freedom(name: str, expected: Values) -> Values:
+    """Degrees of freedom of one squared score, or statistic, by what it is on average."""
+    return np.maximum(expected if name == "chi2" else 2 * expected - 1 if name == "cell" else expected, 1.0)
 
 
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
