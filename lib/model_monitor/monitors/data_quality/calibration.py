@@ -37,7 +37,7 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import ALONE, Groups, Raw, allowed_for, comparable, phi, unseen
+from model_monitor.statistics.verdicts.variation import ALONE, Groups, Others, Raw, allowed_for, comparable, phi, unseen
 
 if TYPE_CHECKING:
     from model_monitor.statistics.verdicts.memory import Lasting
@@ -124,11 +124,12 @@ def column_of(
     tested: bool,
     past: Raw | None = None,
     groups: Groups = ALONE,
+    others: Others | None = None,
 ) -> Column | None:
     """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count.
 
     past: the raw statistics of earlier windows, if there are enough; the tests allow for them then, where rows are not
-    independent. groups: how many rows of the window count as one.
+    independent. groups: how many rows of the window count as one. others: how much other columns vary.
     """
     column = _tested(baseline, current, tested=tested or past is not None)
     if tested or past is None or column is None:
@@ -137,10 +138,10 @@ def column_of(
     if now is None or column.samples is None:
         return replace(column, components=())
     past = comparable(now, past)
-    components = [allowed_for(component, now, past, groups) for component in column.components]
+    components = [allowed_for(component, now, past, groups, others) for component in column.components]
     if not math.isnan(now["unseen"]):
         components.append(unseen(now, past, column.samples.share, groups))
-    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past, groups.of_values)
+    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past, groups.of_values, others)
     return replace(
         column,
         components=tuple(components),

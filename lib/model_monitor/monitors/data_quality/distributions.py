@@ -437,7 +437,7 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
         both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
         b, w = (steps_of(ranks).astype(float) for ranks in (both.before, both.after))
         cells = both.cells
-        found = of_numbers(both.values, b + w, w[None, :], (cells[0] + cells[1], cells[1][None, :]))
+        found = of_numbers(both.values, b + w, w[None, :], (cells[0] + cells[1], cells[1][None, :]), both.scores)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = of_categories(b + w, w[None, :])

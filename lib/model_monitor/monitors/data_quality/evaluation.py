@@ -147,15 +147,18 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             before, now = feature.sides(reference)
             moves = reference == BASELINE and feature.growth is not None
             past = None if moves else feature.past(reference)
-            column = column_of(before, now, tested=tested and not moves, past=past, groups=feature.groups)
+            others = comparison.others(reference) if past is not None else None
+            column = column_of(
+                before, now, tested=tested and not moves, past=past, groups=feature.groups, others=others
+            )
             if column is not None:
                 unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
                 unfit = GROWS if moves else unfit
                 columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
-            past = feature.past_in(label)
-            column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups)
+            past, others = feature.past_in(label), comparison.others(BASELINE)
+            column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups, others=others)
             if column is not None and not why_not_compared(part.baseline, part.now):
                 columns[label, name] = replace(column, family=SEGMENTS)
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))

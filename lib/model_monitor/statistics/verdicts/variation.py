@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts
+from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts, scores_of, tails
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -45,6 +45,11 @@ values are new, and among how many. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
+FEWEST_GROUPS = 5  # of windows, so many tell how alike their variances are
+OWN = 1.645  # standard deviations beyond which a column varies as it does, whatever others do
+_POWERS = {"chi2": 1}  # of a statistic that is squared already
+_LEAST = 1e-200
+
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 
 _NODES = np.logspace(-2, 3, 81)
@@ -54,8 +59,7 @@ _SHARE_OF_LARGEST = 0.28
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
     """missing, rows: of each window."""
-    windows = np.column_stack((missing, rows - missing))
-    return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
+    return {"missing": _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
 
 
 class OnDemand(Mapping[str, Any]):
@@ -82,15 +86,21 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Counts, Windows] | None = None) -> Raw:
+def of_numbers(
+    values: Values,
+    totals: Counts,
+    windows: Windows,
+    cells: tuple[Counts, Windows] | None = None,
+    scores: Mapping[str, Values] | None = None,
+) -> Raw:
     """values: distinct, ascending. totals: how often each of them is in all windows and their reference. cells: totals and
-    windows between the quantiles of all, if they are counted already.
+    windows between the quantiles of all, and scores of the values, if they are found already.
     """
     sides = _sizes(totals, windows)
     sizes, others, effective = sides
     ranks = totals.cumsum()
     total = ranks[-1]
-    scores = (ranks - totals / 2) / total
+    scores = scores or scores_of((ranks - totals / 2) / total)
     upto = cache(lambda: windows.cumsum(axis=1))
 
     def ks() -> Raw:
@@ -102,10 +112,10 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
 
     def counted() -> Raw:
         if cells is not None:
-            return _of_cells(*cells)
+            return _of_cells(*cells, are_numbers=True)
         places = places_of_cuts(ranks, total)
         found = cut(ranks[None, :], places)[0]
-        return _of_cells(found[found > 0], cut(upto(), places)[:, found > 0])
+        return _of_cells(found[found > 0], cut(upto(), places)[:, found > 0], are_numbers=True)
 
     def outside() -> Raw:
         return _outside(values, windows < totals, upto())
@@ -115,8 +125,8 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
             "ks": ks,
-            "location": lambda: {"location": _mean_score(scores, totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score((scores - 0.5) ** 2, totals, windows, sides)},
+            "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
+            "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
             **dict.fromkeys(OF_CELLS, counted),
         }
@@ -130,8 +140,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
     def placed() -> Raw:
         order = np.argsort(-(totals if len(windows) > 1 else totals - windows[0]), kind="stable")
         ranks = totals[order].cumsum()
-        scores, sides = (ranks - totals[order] / 2) / ranks[-1], (sizes, others, effective)
-        each = {"location": scores, "spread": (scores - 0.5) ** 2}
+        each, sides = scores_of((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
         return {name: _mean_score(by, totals[order], windows[:, order], sides) for name, by in each.items()}
 
     def new() -> Raw:
@@ -169,43 +178,50 @@ class Groups:
 ALONE = Groups()
 
 
-def allowed_for(component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE) -> Component:
-    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics."""
-    return _in_groups(_as_past_ones(component, now, past, groups.of(component.name)), now, groups.new(component.name))
-
-
-def _as_past_ones(component: Component, now: Mapping[str, float], past: Raw, groups: float) -> Component:
-    name = component.name
+def allowed_for(
+    component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE, others: Others | None = None
+) -> Component:
+    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics.
+    others: what other columns' windows say.
+    """
     if component.p >= 1:
         return component
+    p = _as_past_ones(component, now, past, groups.of(component.name), others)
+    return replace(component, p=min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name)))))
+
+
+def _as_past_ones(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    name = component.name
     if name == "range":
-        p = _of_range(now, past)
-    elif name == "chi2":
-        p = _of_chi_square(now, past, groups)
-    else:
-        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
-        factor = phi(name, now, past, groups)
-        p = (
-            tests * student_above(abs(now[name]) / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
-            if factor > 1
-            else 0.0
-        )
-    return Component(name, min(1.0, max(component.p, p)), component.effect)
+        return _of_range(now, past)
+    if name == "chi2":
+        return _of_chi_square(now, past, groups, others)
+    factor, freedom = _variance(name, now, past, groups, others)
+    return _two_sided(component, now, factor, freedom) if factor > 1 else 0.0
 
 
-def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> Component:
-    """The component with the p-value that it has if so many rows of the window count as one."""
-    if groups <= 1 or component.p >= 1:
-        return component
+def _two_sided(component: Component, now: Mapping[str, float], factor: float, freedom: float) -> float:
+    """The p-value if the score's variance is so many times as large, and so well known. The score is that of the p-value, which
+    knows more of small counts, as long as it has one.
+    """
+    p = component.p / component.tests
+    score = -normal_quantile(p / 2) if p > _LEAST else abs(now[component.name])
+    return component.tests * 2 * student_above(score / math.sqrt(factor), freedom)
+
+
+def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
+    """The p-value that the component has if so many rows of the window count as one; 0 of rows by themselves."""
+    if groups <= 1:
+        return 0.0
     name, rows = component.name, now["rows"]
     if name in ("range", "unseen"):
-        p = 2 * (1 - now["effective"] / rows) ** (component.effect * rows / groups)  # the window's share of all values
-    elif name == "chi2":
-        p = _of_cells_of_groups(now, groups)
-    else:
-        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
-        p = tests * student_above(abs(now[name]) / math.sqrt(groups), max(rows / groups - 1, 1.0)) * 2
-    return Component(name, min(1.0, max(component.p, p)), component.effect)
+        share: float = 1 - now["effective"] / rows  # the window's, of all values
+        return 2 * math.pow(share, component.effect * rows / groups)
+    if name == "chi2":
+        return _of_cells_of_groups(now, groups)
+    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0))
 
 
 def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE) -> Component:
@@ -214,11 +230,12 @@ def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = A
     share: the window's share of all values.
     """
     found = now["unseen"]
-    if found < LEAST_EFFECT:
+    if found + math.sqrt(found / now["rows"]) < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
     by_noise = share ** (found * now["rows"])
     p = max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"]))
-    return _in_groups(Component("unseen", p, found), now, groups.new_values)
+    bare = Component("unseen", p, found)
+    return replace(bare, p=min(1.0, max(p, _in_groups(bare, now, groups.new_values))))
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
@@ -227,16 +244,119 @@ def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
 
 
-def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0) -> float:
-    """By how much a score's variance is larger than that of independent rows; 1 or more.
+def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
+    """By how much a score's variance is larger than that of independent rows; 1 or more."""
+    return _variance(name, now, past, groups, others)[0]
+
+
+def _variance(
+    name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> tuple[float, float]:
+    """`phi`, and how many windows say so.
 
     A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
     window's rows explain is theirs.
     """
-    expected = _largest_squared(past["cells"]) if name == "cell" else np.ones(len(past[name]))
-    excess = past[name] ** 2 - expected
-    of_groups = min(max(0.0, float(excess.mean() / expected.mean())), groups - 1)
-    return 1 + of_groups + max(0.0, _mean(excess - of_groups * expected, now, past))
+    found, scale = _dispersion(name, now, past, others)
+    excess = max(0.0, found.variance - 1)
+    of_groups = min(excess, groups - 1)
+    return 1 + of_groups + (excess - of_groups) * scale, found.windows
+
+
+@dataclass(frozen=True, slots=True)
+class Dispersion:
+    """How much windows vary, in units of what independent rows would give. variance: the mean of squared scores. windows: how
+    many say so. each: degrees of freedom that one of them has.
+    """
+
+    variance: float
+    windows: float
+    each: float
+
+    @property
+    def freedom(self) -> float:
+        return self.windows * self.each
+
+
+class Others:
+    """How much windows of other columns vary, which says what one column's few windows can't: 32 know little each.
+
+    Source: D4.2; Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", 6.2.
+    """
+
+    def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
+        """pasts: of all columns beside one reference. effective: of the window's rows."""
+        self._pasts, self._now = pasts, {"effective": effective}
+        self._found: dict[str, tuple[float, float]] = {}
+
+    def of(self, name: str) -> tuple[float, float]:
+        """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, and their variance."""
+        if name not in self._found:
+            self._found[name] = self._moderation(name)
+        return self._found[name]
+
+    def _moderation(self, name: str) -> tuple[float, float]:
+        sizes = [len(past["rows"]) for past in self._pasts if not np.isnan(past[name]).any()]
+        most = max(sizes, key=sizes.count, default=0)
+        if sizes.count(most) < FEWEST_GROUPS:
+            return 0.0, 1.0
+        pasts = [past for past in self._pasts if len(past["rows"]) == most and not np.isnan(past[name]).any()]
+        found = np.stack([past[name] for past in pasts]) ** _POWERS.get(name, 2)
+        expected = np.stack([_expected(name, past) for past in pasts])
+        growth = np.maximum(1.0, self._now["effective"] / np.stack([past["effective"] for past in pasts]))
+        alike = growth <= LARGEST_GROWTH
+        alike |= alike.sum(axis=1, keepdims=True) < MANY_WINDOWS
+        weights = growth**-2 * alike
+        weights = np.where(weights.sum(axis=1, keepdims=True) >= ENOUGH_WINDOWS, weights, alike)
+        loads = growth * weights
+        scales = np.maximum((loads * expected).sum(axis=1), 1e-300)
+        freedoms = (weights.sum(axis=1) - 1) * _freedom(name, scales / loads.sum(axis=1))
+        ratios = found / np.maximum(expected, 1e-300)
+        apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
+        different = min(1 / max(apart, 1e-9), len(pasts))  # columns that vary together say it once
+        more, usual = moderation(freedoms * (loads * found).sum(axis=1) / scales, freedoms)
+        return min(more, (different - 1) * float(freedoms.mean())), usual
+
+
+def _dispersion(
+    name: str, now: Mapping[str, float], past: Raw, others: Others | None = None
+) -> tuple[Dispersion, float]:
+    """How much past windows vary, and how often as much a window of this size does beyond independent rows."""
+    growth, weights = _growth(now, past), _weights(now, past)
+    expected = _expected(name, past)
+    loads, whole = growth * weights, float(weights.sum())
+    scale = float(loads @ expected)
+    variance = float(loads @ past[name] ** _POWERS.get(name, 2)) / scale if scale else 1.0
+    found = Dispersion(variance, whole - 1, float(_freedom(name, np.array(scale / float(loads.sum())))))
+    more, usual = others.of(name) if others is not None else (0.0, 1.0)
+    if more and not _is_beyond(found, more, usual):
+        together = found.freedom + more
+        found = replace(
+            found, variance=(found.freedom * variance + more * usual) / together, windows=together / found.each
+        )
+    return found, scale / whole
+
+
+def _is_beyond(found: Dispersion, more: float, usual: float) -> bool:
+    """Whether a column varies more than others by more than chance, one in 20. Source: Wilson and Hilferty 1931."""
+    ratio, own, theirs = (found.variance / usual) ** (1 / 3), 2 / 9 / found.freedom, 2 / 9 / more
+    return bool((1 - theirs) * ratio - (1 - own) > OWN * math.sqrt(own + theirs * ratio**2))
+
+
+def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
+    """What all groups say of the variance of each: the degrees of freedom that they add, as far as they are alike, and their
+    variance; 0 and 1 if they are few.
+
+    Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
+    """
+    known = (freedoms >= 2) & (squares > 0)
+    if known.sum() < FEWEST_GROUPS:
+        return 0.0, 1.0
+    halves = freedoms[known] / 2
+    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
+    beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
+    more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
+    return more, math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
 
 
 def group_size(past: Raw) -> float:
@@ -473,7 +593,7 @@ def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[s
     return found
 
 
-def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
+def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) -> dict[str, Values]:
     sizes, others, effective = _sizes(totals, windows)
     gaps = windows / sizes - (totals - windows) / others
     smaller = float(np.minimum(sizes, others).min())
@@ -482,22 +602,26 @@ def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
     together = np.zeros((len(windows), len(shares)))
     np.add.at(together.T, groups, gaps.T)
     cells = np.full(len(windows), float(len(totals)))
+    each = [np.concatenate((side, tails(side)), axis=-1) if are_numbers else side for side in (totals, windows)]
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
         "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(_scores(totals, windows)).max(axis=1),
+        "cell": np.abs(_scores(*each, sizes, totals.sum())).max(axis=1),
         "cells": cells,
     }
 
 
-def _scores(totals: Counts, windows: Windows) -> Windows:
-    """How unusual each count is, about as a normal number is. Source: Freeman and Tukey 1950."""
-    share = windows.sum(axis=1, keepdims=True) / totals.sum()
+def _scores(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
+    """How unusual each count is, about as a normal number is. sizes: of the windows. rows: in all.
+
+    Source: Freeman and Tukey 1950.
+    """
+    share = sizes / rows
     expected = totals * share
     moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
-    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
+    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / rows), 1e-9))
     scores: Windows = np.where(totals > 0, moved / narrower, 0.0)
-    scores[:, totals >= totals.sum()] = 0.0  # the only category can't change
+    scores[:, totals >= rows] = 0.0  # the only category can't change
     return scores
 
 
@@ -512,15 +636,23 @@ def _weights(now: Mapping[str, float], past: Raw) -> Values:
     return weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
 
 
-def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
-    """By how much a squared score of past windows is too large, as it would be in windows of this size."""
-    weights = _weights(now, past)
-    return float((excess * _growth(now, past) * weights).sum() / weights.sum())  # np.average takes five times as long
+def _expected(name: str, past: Raw) -> Values:
+    """What a squared score, or a statistic, is on average where rows are independent."""
+    if name == "chi2":
+        return past["freedom"]
+    if name != "cell":
+        return np.ones(len(past[name]))
+    return of_each(_largest_squared, past["cells"])
 
 
-def _largest_squared(cells: Values) -> Values:
-    found: Values = np.where(cells <= 2, 1.0, of_each(normal_quantile, _SHARE_OF_LARGEST / cells) ** 2)
-    return found
+@cache
+def _largest_squared(cells: float) -> float:
+    return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
+
+
+def _freedom(name: str, expected: Values) -> Values:
+    """Degrees of freedom of one squared score, or statistic, by what it is on average."""
+    return np.maximum(expected if name == "chi2" else 2 * expected - 1 if name == "cell" else expected, 1.0)
 
 
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
@@ -538,16 +670,16 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float) -> float:
+def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
     dispersed = min(max(1.0, group_size(past)), groups)  # as much as groups of rows explain
     statistic, freedom = now["chi2"] / dispersed, now["freedom"]
-    noncentral = max(0.0, _mean(past["chi2"] / dispersed - past["freedom"], now, past))
+    found, scale = _dispersion("chi2", now, past, others)
+    noncentral = max(0.0, found.variance / dispersed - 1) * scale
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
-    n = _weights(now, past).sum() - 1
-    weights = 2 * student_densities(_NODES, n) * np.gradient(_NODES)
+    weights = 2 * student_densities(_NODES, found.windows) * np.gradient(_NODES)
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
