@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from model_monitor.documents.check_results import Summary, SummaryRow
 from model_monitor.documents.model_quality import (
     BinaryMetrics,
     ComparisonOperator,
@@ -26,13 +27,14 @@ from model_monitor.documents.model_quality import (
     ToleranceNote,
 )
 from model_monitor.documents.model_quality import Metric as DocumentMetric
-from model_monitor.documents.statistics import Dataset
+from model_monitor.documents.statistics import Dataset, Table
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, Side, interval_of, quotient
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, Evidence, MulticlassEvidence, in_order
 from model_monitor.monitors.model_quality.metrics import METRICS, Metric
 from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import ProblemType
@@ -248,6 +250,28 @@ def metrics_of(measurement: Measurement) -> Metrics:
         confidence=CONFIDENCE,
         metrics=tuple(_measured(measured) for measured in ordered),
     )
+
+
+def published_of(measurement: Measurement) -> Iterator[PublishedMetric]:
+    """The metrics that are defined."""
+    for name, measured in measurement.metrics.items():
+        if measured.value is not None:
+            yield PublishedMetric(name, measured.value)
+
+
+def summary_of(measurement: Measurement) -> Summary:
+    """What a history keeps of the metrics."""
+    rows = []
+    for name, measured in measurement.metrics.items():
+        low, high = interval_of(measured.estimate) or (None, None)
+        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+    return Summary(tuple(rows))
+
+
+def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+    """The metrics as a user's table."""
+    rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
+    return Table("metrics", "metric", tuple(rows))
 
 
 def _measured(measured: Measured) -> MeasuredMetric:

@@ -42,9 +42,7 @@ MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the least 
 
 CHANGED = "is another one: {seen}"
 APART = "{metric} is {real}, and {told} was to be expected"
-ELSEWHERE = (
-    "{metric} is {real} as was to be expected, but {more} rows are positive than the scores promise, by {shift:.1%} of all"
-)
+ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are positive than the scores promise, by {shift:.1%} of all"
 THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
 EITHER = (
     "Inputs moved, and a score is worth something else: {seen}. Scores alone can't tell a changed world from inputs that the "
