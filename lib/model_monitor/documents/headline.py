@@ -118,7 +118,7 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
     judged = _judged(results, unit)
     if not judged:
-        reasons = {each.reason for each in results}
+        reasons = {each.reason for each in results if unit == "metric"}
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")

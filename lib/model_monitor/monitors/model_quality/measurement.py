@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from model_monitor.documents.check_results import Summary, SummaryRow
 from model_monitor.documents.model_quality import (
     BinaryMetrics,
     ComparisonOperator,
@@ -28,7 +29,7 @@ from model_monitor.documents.model_quality import (
     ToleranceNote,
 )
 from model_monitor.documents.model_quality import Metric as DocumentMetric
-from model_monitor.documents.statistics import Dataset
+from model_monitor.documents.statistics import Dataset, Table
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, Side, interval_of, quotient
@@ -41,6 +42,7 @@ from model_monitor.monitors.model_quality.evidence import (
 )
 from model_monitor.monitors.model_quality.metrics import METRICS, Metric
 from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType
@@ -282,6 +284,31 @@ def metrics_of(measurement: Measurement, *, hide_values: bool = False) -> Metric
 
 def _in_order(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
     return tuple(map(_measured, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
+
+
+def published_of(measurement: Measurement) -> Iterator[PublishedMetric]:
+    """The metrics that are defined."""
+    for name, measured in measurement.metrics.items():
+        if measured.value is not None:
+            yield PublishedMetric(name, measured.value)
+
+
+def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summary:
+    """What a history keeps of the metrics, of segments too, whose names are values."""
+    rows = []
+    for name, measured in measurement.metrics.items():
+        low, high = interval_of(measured.estimate) or (None, None)
+        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+    by_segment = () if hide_values else measurement.segments.values()
+    for label, each in (pair for segments in by_segment for pair in segments.items()):
+        rows += [SummaryRow(name, label, value=measured.value) for name, measured in each.metrics.items()]
+    return Summary(tuple(rows))
+
+
+def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+    """The metrics as a user's table."""
+    rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
+    return Table("metrics", "metric", tuple(rows))
 
 
 def _measured(measured: Measured) -> MeasuredMetric:

@@ -11,14 +11,7 @@ from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.documents.check_results import (
-    BudgetLedger,
-    CheckResult,
-    Hint,
-    Summary,
-    SummaryRow,
-    Violations,
-)
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from model_monitor.documents.document import Document
 from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.documents.page import Page
@@ -34,7 +27,6 @@ from model_monitor.monitors.model_quality.checks import (
     violations_of,
 )
 from model_monitor.monitors.model_quality.estimated import concept_drift
-from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
 from model_monitor.monitors.model_quality.measurement import (
     BARE,
@@ -45,8 +37,11 @@ from model_monitor.monitors.model_quality.measurement import (
     measure,
     measured_by_segment,
     metrics_of,
+    published_of,
     statistics_of,
     suggest,
+    summary_of,
+    table_of,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
@@ -247,27 +242,13 @@ class ModelQualityMonitor(Monitor):
         constraints: ModelQualityConstraints,
     ) -> tuple[PublishedMetric, ...]:
         """The metrics that are defined, by their names in statistics.json and metrics.json."""
-        values = ((name, measured.value) for name, measured in measurement.metrics.items())
-        defined = (PublishedMetric(name, value) for name, value in values if value is not None)
-        return (*defined, violation_count(results))
+        return (*published_of(measurement), violation_count(results))
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         return page_of(measurement, results, hide_values=self.hide_values)
 
     def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
-        rows = []
-        for name, measured in measurement.metrics.items():
-            low, high = interval_of(measured.estimate) or (None, None)
-            rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-        by_segment = () if self.hide_values else measurement.segments.values()
-        for label, each in (pair for segments in by_segment for pair in segments.items()):
-            rows += [SummaryRow(name, label, value=measured.value) for name, measured in each.metrics.items()]
-        return Summary(tuple(rows))
+        return summary_of(measurement, hide_values=self.hide_values)
 
     def table(self, documents: Documents) -> Table:
-        columns = ("value", "standard_deviation", "interval", "n")
-        rows = tuple(
-            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
-            for metric in documents[2].metrics
-        )
-        return Table("metrics", "metric", rows)
+        return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")

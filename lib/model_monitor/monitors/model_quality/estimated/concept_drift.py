@@ -42,7 +42,7 @@ MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the least 
 
 CHANGED = "is another one: {seen}"
 APART = "{metric} is {real}, and {told} was to be expected"
-ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are positive than the scores promise, by {shift:.1%} of all"
+ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift:.1%} of all"
 THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
 EITHER = (
     "Inputs moved, and a score is worth something else: {seen}. Scores alone can't tell a changed world from inputs that the "
@@ -174,6 +174,7 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     metric, real, told, apart = _headline(before, now)
     words: dict[str, Any] = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
+    words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
     words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
     is_moved = any(_moved(*side) for side in sides)
     numbers = {

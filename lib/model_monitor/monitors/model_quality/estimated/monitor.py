@@ -14,7 +14,7 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
 from model_monitor.data.records.outcome_records import Unlabelled
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, SummaryRow, Violations
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from model_monitor.documents.document import Document
 from model_monitor.documents.expectations import Expectations
 from model_monitor.documents.model_quality import (
@@ -41,7 +41,7 @@ from model_monitor.monitors.model_quality.estimated.estimation import (
     estimated,
     estimated_of_classes,
 )
-from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, interval_of, quotient
+from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, quotient
 from model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
@@ -50,7 +50,14 @@ from model_monitor.monitors.model_quality.evidence import (
     class_table,
     scores_of_classes,
 )
-from model_monitor.monitors.model_quality.measurement import Measured, Measurement, metrics_of
+from model_monitor.monitors.model_quality.measurement import (
+    Measured,
+    Measurement,
+    metrics_of,
+    published_of,
+    summary_of,
+    table_of,
+)
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
 from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
@@ -332,11 +339,7 @@ class EstimatedQualityMonitor(Monitor):
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
         """The estimates, `estimated_` before the names that the metrics themselves are published by."""
-        values = ((name, measured.value) for name, measured in found.measurement.metrics.items())
-        return (
-            *(PublishedMetric(name, value) for name, value in values if value is not None),
-            violation_count(results),
-        )
+        return (*published_of(found.measurement), violation_count(results))
 
     def page(self, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         page = page_of(found.measurement, results, hide_values=self.hide_values)
@@ -359,19 +362,10 @@ class EstimatedQualityMonitor(Monitor):
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
     def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
-        rows = []
-        for name, measured in found.measurement.metrics.items():
-            low, high = interval_of(measured.estimate) or (None, None)
-            rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-        return Summary(tuple(rows))
+        return summary_of(found.measurement)
 
     def table(self, documents: tuple[EstimatedQuality]) -> Table:
-        columns = ("value", "interval", "n")
-        rows = tuple(
-            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
-            for metric in documents[0].metrics
-        )
-        return Table("metrics", "metric", rows)
+        return table_of(documents[0].metrics, "value", "interval", "n")
 
 
 def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
