@@ -48,7 +48,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowGroups, RowRuns, Run, placed_lot
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
@@ -409,6 +409,21 @@ class RowRunsGatherer:
 
     def states(self) -> Iterator[RowRuns]:
         yield ranked(self._runs)
+
+
+class RowGroupsGatherer:
+    """Keeps the rows of some groups, which another column names: of all columns the same."""
+
+    def __init__(self, column: ColumnPlan, group: ColumnPlan) -> None:
+        self._column, self._group, self._kept = column, group, RowGroups()
+
+    def update(self, block: Block) -> None:
+        lots, places = block.grouped_by(self._group)
+        if lots:
+            self._kept += RowGroups(tuple(runs_of(self._column, block, lots, places)))
+
+    def states(self) -> Iterator[RowGroups]:
+        yield self._kept
 
 
 def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
