@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
-from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, Block, ColumnPlan, ScanPlan
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from model_monitor.data.profiling.segments import Cut, Segments
 from model_monitor.errors import ScriptFailed
 from model_monitor.statistics.states import ColumnType, RowCounts, RowRuns, Run, State
@@ -78,6 +78,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     batches: with their partition's number, and the LINE_KEY of each record where there is one.
     """
     builder: OutcomeBuilder | None = None
+    named = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
     by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
     first: list[NDArray[np.float64]] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
@@ -91,11 +92,12 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         counted += _counts(rows, task.reasons)
         kept = rows.where(rows.kept)
         _take(builder, kept, block, task)
-        for cut, codes in enumerate(segments.codes(Block([block])) if task.cuts else ()):
-            of_kept = codes[kept.sources]
-            for number in np.unique(of_kept).tolist():
-                in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(task.plan, partition))
-                _take(in_segment, kept.where(of_kept == number), block, task)
+        if task.cuts and len(kept.sources):
+            of_kept = block.select(named).take(pa.array(kept.sources))
+            for cut, codes in enumerate(segments.codes(Block([of_kept]))):
+                for number in np.unique(codes).tolist():
+                    in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(task.plan, partition))
+                    _take(in_segment, kept.where(codes == number), block, task)
         first += [_kinds_of(kept, task.plan)] if not first and len(kept.sources) else []
     if builder is None:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -249,9 +250,11 @@ def check_segments(
             told = _told(result, f"{IN_SEGMENT}{cut}", None if hide_values else label)
             found.setdefault(name, {})[cut, label] = told
     for result in whole:
-        broken_in = [of for of, each in found.get(result.metric or "", {}).items() if each.is_violation]
-        if result.is_violation and len({cut for cut, _ in broken_in}) == len(broken_in) > 0:
-            cut, label = min(broken_in, key=lambda of: found[result.metric or ""][of].p or 0.0)
+        broken = {of: each.p or 0.0 for of, each in found.get(result.metric or "", {}).items() if each.is_violation}
+        times = Counter(cut for cut, _ in broken)
+        alone = {of: p for of, p in broken.items() if times[of[0]] == 1}  # of its cut
+        if result.is_violation and alone:
+            cut, label = min(alone, key=lambda of: alone[of])
             result = _told(result, f"clearest {IN_SEGMENT}{cut}", None if hide_values else label)
         yield result
     violated = {each.metric for each in whole if each.is_violation}
