@@ -46,6 +46,7 @@ from model_monitor.statistics.states import (
     Words,
     decode,
 )
+from model_monitor.statistics.states.ages import Ages
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
 from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
@@ -130,6 +131,10 @@ def data_types_of(rows: np.ndarray) -> DataTypeCounts:
 def vectors_of(rows: np.ndarray) -> VectorCounts:
     lengths = np.abs(finite(rows)).astype(np.int32)
     return VectorCounts.of(lengths, lengths // 2, lengths // 3, missing=int(np.isnan(rows).sum()))
+
+
+def ages_of(rows: np.ndarray) -> Ages:
+    return Ages.of(finite(rows) * 3_600)
 
 
 def vector_moments_of(rows: np.ndarray) -> VectorMoments:
@@ -279,6 +284,7 @@ CASES = {
     "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
+    "ages": Case(ages_of, Ages()),
     "vector_moments": Case(vector_moments_of, VectorMoments()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(row_runs_of, RowRuns()),

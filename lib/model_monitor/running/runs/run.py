@@ -277,8 +277,10 @@ class _Source:
 
     def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
         self._read = read
-        # a frame of Spark has none of its own
-        has_rows = (hasattr(data, "__len__") and not isinstance(data, str | list | tuple)) or isinstance(data, Dataset)
+        if isinstance(data, Dataset):
+            has_rows = not data.listing.path
+        else:  # a frame of Spark has none of its own
+            has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
         self._data: Callable[[], Data | None] = lambda: data
         if has_rows:
             with suppress(TypeError):
