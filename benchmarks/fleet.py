@@ -48,6 +48,8 @@ MODELS, ROUNDS, AT_MOST = 50, 3, 4.0
 WINDOWS, MEASURED, LAST = 400, 40, 10_000
 FLAT = 1.25
 LARGE, LARGEST = 1_000, 5_000_000
+COMMAND = ("-m", "model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html")
+ENTRIES = 10_000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 HOUR = datetime(2024, 3, 4, 1, tzinfo=timezone.utc)
 
@@ -56,8 +58,7 @@ def watched(folder: Path) -> Took:
     """What the command takes over what is due in a folder, all processes that it starts included."""
     for name in ("state", "reports"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    words = ["-m", "model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html"]
-    return took(words, folder)
+    return took(COMMAND, folder)
 
 
 def took(words: Sequence[str], folder: Path) -> Took:
@@ -255,6 +256,23 @@ def _of_a_fork(command: JobCommand) -> float:
     os._exit(0)
 
 
+def many_entries(top: Path) -> None:
+    """Prints what a call costs over entries of which nothing is due; the second one finds the records of the first."""
+    folder = top / "entries"
+    write_fleet(folder, models=1)
+    said = json.loads((folder / FLEET).read_text())
+    said["defaults"]["starts"] = "2999-01-01T00:00:00Z"
+    said["entries"] = [{"name": f"shop-{number}", "owner": "anna", "tags": ["eu"]} for number in range(ENTRIES)]
+    (folder / FLEET).write_text(json.dumps(said))
+    calls = [took(COMMAND, folder) for _ in range(2)][1]
+    size = (folder / "index.html").stat().st_size
+    print(
+        f"{ENTRIES:,} entries of which nothing is due: {calls.seconds:.1f} s by the clock, {calls.core_seconds:.1f} core s, "
+        f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:,.0f} MiB at most, a page of {size / 1e6:.1f} MB; "
+        f"{_conditions()}"
+    )
+
+
 def page() -> None:
     causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
     seen = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
@@ -284,6 +302,7 @@ def main() -> None:
     quick = quick_asked(__doc__)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives the command is waited for here, and counted
     with tempfile.TemporaryDirectory() as folder:
+        many_entries(Path(folder))  # first, since the most memory of all processes until then is told
         each = fifty_beside_one(Path(folder), "local", ROUNDS)
         print(
             f"so {LARGE:,} models x 24 hours take {LARGE * 24 * each / 60:.0f} minutes ({each:.2f} s a window; computed)"
