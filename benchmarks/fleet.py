@@ -117,22 +117,20 @@ def watch(hours: int) -> None:
 
 
 def windows(top: Path, count: int) -> None:
-    """Prints what a window costs at first and at last; its captures are those of one hour under other hours' names.
+    """Prints what a window costs at first and at last.
 
     Nothing that a window reads or writes grows from the thousandth on but the number of folders: a history has 336 windows, a
     record 1,000 runs. So the folders and runs between `count` and `LAST` are put there, and those at the end are run.
     """
     folder = top / "windows"
-    write_fleet(folder, models=1)
+    write_fleet(folder, models=1, traffic=Traffic(hours=count + MEASURED + 1))
     hours = folder / "captures" / "shop-00" / "AllTraffic"
-    lines = [path.read_text() for path in sorted((hours / "2024/03/04/00").iterdir())]
-    shutil.rmtree(hours)
-    for number in (*range(count), *range(LAST - MEASURED - 1, LAST)):
-        hour = HOUR + timedelta(hours=number - 1)
+    for number in range(MEASURED + 1):  # those at the end bear the names of their hours
+        made, hour = (HOUR + timedelta(hours=each + number - 1) for each in (count, LAST - MEASURED - 1))
         place = hours / f"{hour:%Y/%m/%d/%H}"
         place.mkdir(parents=True)
-        for part, text in enumerate(lines):
-            (place / f"{part}.jsonl").write_text(text.replace("2024-03-04T00:", f"{hour:%Y-%m-%dT%H}:"))
+        for part in (hours / f"{made:%Y/%m/%d/%H}").iterdir():
+            (place / part.name).write_text(part.read_text().replace(f"{made:%Y-%m-%dT%H}:", f"{hour:%Y-%m-%dT%H}:"))
     said = json.loads((folder / FLEET).read_text())
     said["defaults"]["catch_up"] = count
     (folder / FLEET).write_text(json.dumps(said))

@@ -210,7 +210,7 @@ class _Application:
             if self._host is None or not self._host.is_alive():
                 server = multiprocessing.get_context("forkserver")
                 self._ours, theirs = server.Pipe()  # it ends with our end
-                self._host = server.Process(target=_shared, args=(theirs,), daemon=True)
+                self._host = server.Process(target=plugin("spark").shared_application, args=(theirs,), daemon=True)
                 with _ASKING:
                     self._host.start()
                 theirs.close()
@@ -219,10 +219,6 @@ class _Application:
         if isinstance(self._told, MonitorError):
             raise self._told
         return self._told
-
-
-def _shared(told: connection.Connection) -> None:
-    plugin("spark").shared_application(told)
 
 
 _SPARK = _Application()
