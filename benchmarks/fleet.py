@@ -48,6 +48,8 @@ MODELS, ROUNDS, AT_MOST = 50, 3, 4.0
 WINDOWS, MEASURED, LAST = 400, 40, 10_000
 FLAT = 1.25
 LARGE, LARGEST = 1_000, 5_000_000
+COMMAND = ("-m", "model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html")
+ENTRIES = 10_000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 HOUR = datetime(2024, 3, 4, 1, tzinfo=timezone.utc)
 
@@ -56,8 +58,7 @@ def watched(folder: Path) -> Took:
     """What the command takes over what is due in a folder, all processes that it starts included."""
     for name in ("state", "reports"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    words = ["-m", "model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html"]
-    return took(words, folder)
+    return took(COMMAND, folder)
 
 
 def took(words: Sequence[str], folder: Path) -> Took:
@@ -116,22 +117,20 @@ def watch(hours: int) -> None:
 
 
 def windows(top: Path, count: int) -> None:
-    """Prints what a window costs at first and at last; its captures are those of one hour under other hours' names.
+    """Prints what a window costs at first and at last.
 
     Nothing that a window reads or writes grows from the thousandth on but the number of folders: a history has 336 windows, a
     record 1,000 runs. So the folders and runs between `count` and `LAST` are put there, and those at the end are run.
     """
     folder = top / "windows"
-    write_fleet(folder, models=1)
+    write_fleet(folder, models=1, traffic=Traffic(hours=count + MEASURED + 1))
     hours = folder / "captures" / "shop-00" / "AllTraffic"
-    lines = [path.read_text() for path in sorted((hours / "2024/03/04/00").iterdir())]
-    shutil.rmtree(hours)
-    for number in (*range(count), *range(LAST - MEASURED - 1, LAST)):
-        hour = HOUR + timedelta(hours=number - 1)
+    for number in range(MEASURED + 1):  # those at the end bear the names of their hours
+        made, hour = (HOUR + timedelta(hours=each + number - 1) for each in (count, LAST - MEASURED - 1))
         place = hours / f"{hour:%Y/%m/%d/%H}"
         place.mkdir(parents=True)
-        for part, text in enumerate(lines):
-            (place / f"{part}.jsonl").write_text(text.replace("2024-03-04T00:", f"{hour:%Y-%m-%dT%H}:"))
+        for part in (hours / f"{made:%Y/%m/%d/%H}").iterdir():
+            (place / part.name).write_text(part.read_text().replace(f"{made:%Y-%m-%dT%H}:", f"{hour:%Y-%m-%dT%H}:"))
     said = json.loads((folder / FLEET).read_text())
     said["defaults"]["catch_up"] = count
     (folder / FLEET).write_text(json.dumps(said))
@@ -255,6 +254,23 @@ def _of_a_fork(command: JobCommand) -> float:
     os._exit(0)
 
 
+def many_entries(top: Path) -> None:
+    """Prints what a call costs over entries of which nothing is due; the second one finds the records of the first."""
+    folder = top / "entries"
+    write_fleet(folder, models=1)
+    said = json.loads((folder / FLEET).read_text())
+    said["defaults"]["starts"] = "2999-01-01T00:00:00Z"
+    said["entries"] = [{"name": f"shop-{number}", "owner": "anna", "tags": ["eu"]} for number in range(ENTRIES)]
+    (folder / FLEET).write_text(json.dumps(said))
+    calls = [took(COMMAND, folder) for _ in range(2)][1]
+    size = (folder / "index.html").stat().st_size
+    print(
+        f"{ENTRIES:,} entries of which nothing is due: {calls.seconds:.1f} s by the clock, {calls.core_seconds:.1f} core s, "
+        f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:,.0f} MiB at most, a page of {size / 1e6:.1f} MB; "
+        f"{_conditions()}"
+    )
+
+
 def page() -> None:
     causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
     seen = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
@@ -284,6 +300,7 @@ def main() -> None:
     quick = quick_asked(__doc__)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # what outlives the command is waited for here, and counted
     with tempfile.TemporaryDirectory() as folder:
+        many_entries(Path(folder))  # first, since the most memory of all processes until then is told
         each = fifty_beside_one(Path(folder), "local", ROUNDS)
         print(
             f"so {LARGE:,} models x 24 hours take {LARGE * 24 * each / 60:.0f} minutes ({each:.2f} s a window; computed)"

@@ -14,7 +14,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
     parser.add_argument("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
-    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two for each core)")
+    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
     parser.add_argument(
         "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
     )

@@ -247,7 +247,7 @@ def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
     if (usual := volume.usual) is None:
         return None
-    p, formula = usual.chance_of(rows), "rows beside those of n windows"
+    p, formula = volume.chance_of(rows, usual), "rows beside those of n windows"
     finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
     return finding, messages.unusual(rows, usual.rows)
 
@@ -259,7 +259,7 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     expected, gap = usual.minutes, volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = usual.chance_of(gap, rows), "minutes beside those of n windows"
+    p, formula = usual.chance_of(gap, volume.rows_of_all(rows)), "minutes beside those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     return finding, messages.stale(gap, expected)
 

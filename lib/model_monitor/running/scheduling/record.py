@@ -161,10 +161,8 @@ def held(folder: Path, name: str) -> Iterator[bool]:
                 storage.delete(file.path)
         lock.write("held")
         lock.flush()
-        try:
-            yield True
-        finally:
-            lock.truncate(0)
+        yield True
+        lock.truncate(0)
 
 
 def _is_alive(execution: Execution) -> bool:

@@ -21,7 +21,7 @@ from urllib.parse import urlparse
 from model_monitor.data.reading.data import EngineName
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from model_monitor.errors import BadDocument, MonitorError
+from model_monitor.errors import BadDocument, MissingDependency, MonitorError
 from model_monitor.plugins import plugin
 from model_monitor.reports.outputs.printable import error_lines
 from model_monitor.running.configuration.command_line import require_places
@@ -202,6 +202,7 @@ class _Application:
     def __init__(self) -> None:
         self._starting = threading.Lock()
         self._host: BaseProcess | None = None
+        self._told: Mapping[str, str] | MonitorError = MissingDependency("Spark could not be started; the log says why")
 
     def variables(self) -> Mapping[str, str]:
         """By which a job finds it. Raises what its start raised."""
@@ -209,18 +210,15 @@ class _Application:
             if self._host is None or not self._host.is_alive():
                 server = multiprocessing.get_context("forkserver")
                 self._ours, theirs = server.Pipe()  # it ends with our end
-                self._host = server.Process(target=_shared, args=(theirs,), daemon=True)
+                self._host = server.Process(target=plugin("spark").shared_application, args=(theirs,), daemon=True)
                 with _ASKING:
                     self._host.start()
                 theirs.close()
-                self._told: Mapping[str, str] | MonitorError = self._ours.recv()
+                with suppress(EOFError):
+                    self._told = self._ours.recv()
         if isinstance(self._told, MonitorError):
             raise self._told
         return self._told
-
-
-def _shared(told: connection.Connection) -> None:
-    plugin("spark").shared_application(told)
 
 
 _SPARK = _Application()

@@ -30,7 +30,8 @@ _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(),
 @dataclass(frozen=True, slots=True)
 class Volume:
     """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
-    fresh: those of the earlier ones whose newest row is known. newest: the window's own.
+    fresh: those of the earlier ones whose newest row is known. newest: the window's own. until: up to when rows are there, of a
+    window under way.
     """
 
     time: datetime
@@ -38,6 +39,7 @@ class Volume:
     start: datetime | None = None
     fresh: Earlier = ()
     newest: datetime | None = None
+    until: datetime | None = None
 
     @property
     def usual(self) -> Usual | None:
@@ -55,8 +57,18 @@ class Volume:
 
     @property
     def gap(self) -> float | None:
-        """Minutes from the newest row to the end of the window."""
-        return None if self.newest is None else in_minutes(self.time - self.newest)
+        """Minutes from the newest row to the end of the window, or of what is there of it."""
+        return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
+
+    def chance_of(self, rows: float, usual: Usual) -> float:
+        """The probability of so many rows. Of a window under way there are fewer than it will have; more are too many already."""
+        return 1.0 if self.until is not None and rows < usual.rows else usual.chance_of(rows)
+
+    def rows_of_all(self, rows: float) -> float:
+        """The rows that the window has if they come as those that are there."""
+        if self.until is None or self.start is None:
+            return rows
+        return rows * ((self.time - self.start) / (self.until - self.start))
 
 
 def in_minutes(age: timedelta) -> float:
