@@ -153,11 +153,11 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, what stood in those that are None, and integers in the place of doubles."""
+    """What a file had: the members in its order, what stood in those that are None, integers in the place of doubles or among them."""
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]
-    integers: Mapping[str, int]
+    integers: Mapping[str, int | tuple[Any, ...]]
 
 
 class Section(BaseModel):
@@ -275,7 +275,11 @@ def _remember_the_file(made: Any, given: Any) -> None:
         members = made._members()
         stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
         nulls = {name: value for name, value in stated.items() if members.get(name) is None}
-        ints = {name: each for name, each in stated.items() if type(each) is int and type(members.get(name)) is float}
+        ints = {
+            name: tuple(each) if type(each) is list else each
+            for name, each in stated.items()
+            if _has_integers(each, members.get(name))
+        }
         object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
             _remember_the_file(members.get(name), value)
@@ -287,6 +291,12 @@ def _remember_the_file(made: Any, given: Any) -> None:
     elif isinstance(made, tuple | list) and not set(map(type, made)) <= _SCALARS:
         for item, value in zip(made, given if isinstance(given, list) else [given], strict=False):
             _remember_the_file(item, value)
+
+
+def _has_integers(given: Any, made: Any) -> bool:
+    if type(made) is float:
+        return type(given) is int
+    return type(made) is tuple and type(given) is list and float in map(type, made) and int in map(type, given)
 
 
 class Single(tuple[Any, ...]):

@@ -149,7 +149,7 @@ class ModelQualityStatistics(Document):
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
-    dataset: Dataset
+    dataset: Dataset | None = None  # absent in the files of model cards
     regression_metrics: RegressionMetrics | None = None
     binary_classification_metrics: BinaryMetrics | None = None
     multiclass_classification_metrics: MulticlassMetrics | None = None
