@@ -149,7 +149,9 @@ def windows(top: Path, count: int) -> None:
         f"a window at first {first:.2f} core s, after {count:,} windows {full:.2f}, after {LAST:,} {last:.2f}; {_conditions()}"
     )
     verdict = "reached" if last <= FLAT * first else "missed"
-    print(f"{last / first:.2f} times, at most {FLAT:g} wanted: {verdict}")
+    print(
+        f"{last / first:.2f} times, at most {FLAT:g} wanted: {verdict}; {last / full:.2f} times one with a whole history"
+    )
 
 
 def _age(folder: Path, count: int) -> None:

@@ -225,18 +225,16 @@ def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> N
 
 
 def shared_application(told: Connection) -> None:
-    """Start Spark for the jobs of other processes, say by which variables they find it, and stop it when nobody is left who holds
-    the other end.
-    """
+    """Start Spark for jobs of other processes, tell by which variables they find it, and stop it when the other end is closed."""
     try:
         with as_submitted():
             spark = start_session("watch", progress=False)
     except MonitorError as error:
         told.send(error)
         return
-    gateway: Any = spark.sparkContext._gateway
-    place = gateway.gateway_parameters
-    told.send({GATEWAY: str(place.port), SECRET: place.auth_token, SHARED: spark.sparkContext.pythonExec})
+    context: Any = spark.sparkContext
+    place = context._gateway.gateway_parameters
+    told.send({GATEWAY: str(place.port), SECRET: place.auth_token, SHARED: context.pythonExec})
     with suppress(EOFError):
         told.recv()
     stop_session(spark)

@@ -66,9 +66,7 @@ class Volume:
 
     def rows_of_all(self, rows: float) -> float:
         """The rows that the window has if they come as those that are there."""
-        if self.until is None or self.start is None:
-            return rows
-        return rows * ((self.time - self.start) / (self.until - self.start))
+        return rows * ((self.time - self.start) / (self.until - self.start)) if self.until and self.start else rows
 
 
 def in_minutes(age: timedelta) -> float:
