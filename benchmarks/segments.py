@@ -195,7 +195,7 @@ def of_a_model(windows: int) -> bool:
         f"a model, {windows} windows of {WINDOW:,} rows with 10 to 50 % more errors in one of {SEGMENTS} segments: accuracy is"
     )
     print(
-        f"violated in {whole}, with the right segment in {right} (at least 95 %); segments alone show {alone}, {only} of them right;"
+        f"violated in {whole}, with the right segment in {right} (at least 95 %); segments alone show {alone}, {only} right;"
     )
     print(f"{windows} healthy windows: {alarms} alarm (at most {most}): {told}")
     return fine
