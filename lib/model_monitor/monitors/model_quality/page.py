@@ -60,7 +60,7 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     judged = {result.metric or "": result for result in results if not of_segment(result)}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    cards = tuple(_card(alike, _measured_of(alike[0], measurement)) for alike in by_cause(results))
+    cards = tuple(map(_card, by_cause(results)))
     sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if cards else []
     if kind := kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
@@ -84,15 +84,6 @@ def of_segment(result: CheckResult) -> bool:
     return (result.where or "").startswith(IN_SEGMENT)
 
 
-def _measured_of(result: CheckResult, measurement: Measurement) -> Measured | None:
-    """The metric that a result is of; None of a segment without a name."""
-    if of_segment(result):
-        named = {label: each for segments in measurement.segments.values() for label, each in segments.items()}
-        found = named.get(result.segment or "")
-        return found.metrics.get(result.metric or "") if found is not None else None
-    return measurement.metrics.get(result.metric or "")
-
-
 def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
     """The metrics of each segment that have a threshold, of a baseline the first ones; those of violated segments first."""
     judged = dict.fromkeys(result.metric or "" for result in results if of_segment(result))
@@ -111,11 +102,10 @@ def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Itera
         yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD)), f"by {cut}")
 
 
-def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
+def _card(alike: Sequence[CheckResult]) -> Card:
     """alike: a metric's result, then those of others that say the same in other units."""
     result, *twins = alike
-    interval = interval_of(measured.estimate) if measured else result.interval
-    value = measured.value if measured else result.observed
+    interval, value = result.interval, result.observed
     numbers = [
         number
         for number in (value, result.threshold, *(interval or ()))
@@ -125,7 +115,7 @@ def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
     point = Point("this run", value, result.threshold, interval, Mark.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
-    evidence = f"{count_text(measured.estimate.n)} rows" if measured else ""
+    evidence = "" if result.m is None else f"{count_text(result.m)} rows"
     evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
