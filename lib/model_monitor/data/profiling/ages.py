@@ -81,15 +81,14 @@ class AgesGatherer:
         self._ages, self._moments = Ages(), VectorMomentsBuilder()
 
     def update(self, block: Block) -> None:
+        are_days = False
         if self._column.is_text:
             texts = block.found[self._column.position]
-            found, are_days = (
-                seconds_of(texts.dictionary),
-                pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH,
-            )
+            found = seconds_of(texts.dictionary)
+            are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
             found = found if found is None or texts.codes is None else found[texts.codes]
         else:
-            found, are_days = seconds_of(block.cells(self._column).drop_null()), False
+            found = seconds_of(block.cells(self._column).drop_null())
         if found is None or (times := self._times.of(block)) is None:
             return
         times = times[np.asarray(block.cells(self._column).is_valid())]
