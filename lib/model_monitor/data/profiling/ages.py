@@ -24,13 +24,16 @@ Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN where a cell is 
 
 LOOKED_AT = 8  # cells of a block that tell whether a column has times
 DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
+LOOKS = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
 DATE_LENGTH = 10
 
 
 def seconds_of(cells: pa.Array) -> Seconds | None:
     """The times that numbers or texts are; None if none of the first few is one."""
-    few = _seconds(cells.slice(0, LOOKED_AT))
-    return _seconds(cells) if np.isfinite(few).any() else None
+    few = cells.slice(0, LOOKED_AT)
+    if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in few.to_pylist()):
+        return None  # told without reading any
+    return _seconds(cells) if np.isfinite(_seconds(few)).any() else None
 
 
 def _seconds(cells: pa.Array) -> Seconds:
