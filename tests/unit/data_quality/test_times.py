@@ -51,7 +51,7 @@ FAULTS = {
     ),
     "three hours younger": (
         lambda old: old - 3 * HOUR,
-        "time_future_check",
+        "time_age_check",
         "all of them are about 3 hours younger: another time zone?",
     ),
     "some tomorrow": (lambda old: np.where(np.arange(ROWS) % 40, old, -86_400.0), "time_future_check", None),

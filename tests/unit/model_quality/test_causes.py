@@ -26,7 +26,7 @@ PEOPLE = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(FACET)))
 def users(rows, seed, bad=lambda rows: np.zeros(len(rows), bool)):
     """Answers of a model, one in ten of them wrong; where rows are bad most of them are, and no label of a woman is positive."""
     random = np.random.default_rng(seed)
-    plan = random.choice(["basic", "business", "free"], rows, p=[0.6, 0.1, 0.3])
+    plan = random.choice(["basic", "business", "free"], rows, p=[0.4, 0.3, 0.3])
     frame = pd.DataFrame({"plan": plan, "age": random.integers(18, 90, rows), "sex": random.choice(["f", "m"], rows)})
     places, label = bad(frame), (random.random(rows) < 0.4).astype(int)
     wrong = random.random(rows) < np.where(places, 0.8, 0.1)
@@ -52,7 +52,9 @@ KINDS = {
     ),
     "numbers": (
         ModelQualityMonitor(NUMBERS),
-        lambda rows: outcomes(rows, NUMBERS, label="real", prediction="guessed", engine="local"),
+        lambda rows: outcomes(
+            rows.drop(columns=["label", "prediction"]), NUMBERS, label="real", prediction="guessed", engine="local"
+        ),
     ),
     "bias": (PEOPLE, lambda rows: rows.drop(columns=["guessed", "real", "prediction"])),
 }

@@ -24,13 +24,16 @@ Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN where a cell is 
 
 LOOKED_AT = 8  # cells of a block that tell whether a column has times
 DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
+LOOKS = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
 DATE_LENGTH = 10
 
 
 def seconds_of(cells: pa.Array) -> Seconds | None:
     """The times that numbers or texts are; None if none of the first few is one."""
-    few = _seconds(cells.slice(0, LOOKED_AT))
-    return _seconds(cells) if np.isfinite(few).any() else None
+    few = cells.slice(0, LOOKED_AT)
+    if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in few.to_pylist()):
+        return None  # told without reading any
+    return _seconds(cells) if np.isfinite(_seconds(few)).any() else None
 
 
 def _seconds(cells: pa.Array) -> Seconds:
@@ -81,15 +84,14 @@ class AgesGatherer:
         self._ages, self._moments = Ages(), VectorMomentsBuilder()
 
     def update(self, block: Block) -> None:
+        are_days = False
         if self._column.is_text:
             texts = block.found[self._column.position]
-            found, are_days = (
-                seconds_of(texts.dictionary),
-                pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH,
-            )
+            found = seconds_of(texts.dictionary)
+            are_days = texts.numbers is None and pc.max(pc.binary_length(texts.dictionary)).as_py() == DATE_LENGTH
             found = found if found is None or texts.codes is None else found[texts.codes]
         else:
-            found, are_days = seconds_of(block.cells(self._column).drop_null()), False
+            found = seconds_of(block.cells(self._column).drop_null())
         if found is None or (times := self._times.of(block)) is None:
             return
         times = times[np.asarray(block.cells(self._column).is_valid())]

@@ -47,7 +47,7 @@ def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages
     return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
 
 
-@GUARDS.register("time_future_check", same_as=("time_unit_check",))
+@GUARDS.register("time_future_check", same_as=("time_age_check",))
 def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; where it had none, they
     are a kind of their own.
@@ -59,7 +59,7 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_share("share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True)
 
 
-@GUARDS.register("time_age_check", same_as=("time_future_check", "time_unit_check"))
+@GUARDS.register("time_age_check")
 def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """Times are as old as the baseline's, each beside its row: their median, newest and oldest tenth; and none are far from all
     of its ages, as after a step of whole hours.
