@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -254,6 +255,7 @@ class Monitor(ABC):
 
 
 NO_VALUES = "no value is present in the current data"
+TOO_LARGE = "some values are too large to compute with"
 NOT_EXPECTED = "Expectation is not met: {}"  # the text of a violated rule of a person's own; the service has none
 
 
@@ -297,11 +299,21 @@ class Finding:
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in zip(_MEMBERS, _VALUES(self), strict=True) if value is not None}
+        finite = {
+            name: all(map(_is_finite, value if type(value) is tuple else (value,))) for name, value in own.items()
+        }
+        if not all(finite.values()):  # which is no verdict, and no JSON
+            endless: dict[str, Any] = {name: None for name, is_finite in finite.items() if not is_finite}
+            return replace(self.unjudged(TOO_LARGE), **endless).result(check, **whose)
         return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
         return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+
+
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, float) or isfinite(value)
 
 
 _MEMBERS = tuple(Finding.__dataclass_fields__)
