@@ -46,7 +46,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowGroups, RowRuns, Run, placed_lot
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
@@ -398,7 +398,7 @@ class RowRunsGatherer:
                 places = among[places]
             elif self._time is not None:
                 places = block.order_by(self._time).to_numpy()[places]
-            found = self._runs_of([lot for lot, _ in new], block, places, rows)
+            found = self._runs_of([lot for lot, _ in new], block, places, np.full(len(new), rows))
             self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
 
     def states(self) -> Iterator[RowRuns]:
@@ -409,13 +409,16 @@ class RowRunsGatherer:
             )
         )
 
-    def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
+    def _runs_of(
+        self, lots: Sequence[float], block: Block, places: NDArray[np.int64], sizes: NDArray[np.int64]
+    ) -> Iterator[Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
         cells = block.cells(self._column)
         numbers: NDArray[np.float64]
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-        ends = [0, *np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1)).tolist()]
+        starts = np.cumsum(sizes) - sizes
+        ends = [0, *np.cumsum(np.add.reduceat(is_present[places], starts, dtype=np.int64)).tolist()]
         if self._column.is_text:
             of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
             numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
@@ -427,14 +430,30 @@ class RowRunsGatherer:
         there = is_present[places]
         if hashes is None:
             there[there] = is_number
-        of_runs = there.reshape(-1, rows)
-        are_whole = of_runs.all(axis=1).tolist()
-        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
+        are_whole = np.logical_and.reduceat(there, starts).tolist()
+        of_runs = zip(np.split(there, starts[1:]), are_whole, strict=True)
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in of_runs]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
-        for place, lot in enumerate(lots):
+        for place, (lot, rows) in enumerate(zip(lots, sizes.tolist(), strict=True)):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
             if bytes_of_hashes is None:
                 yield Run(lot, rows, bytes_of[first:last], present=bits[place])
             else:  # texts are numbers if all of them are
                 of_run = bytes_of[first:last] if last - first == end - start else b""
                 yield Run(lot, rows, of_run, bytes_of_hashes[start:end], bits[place])
+
+
+class RowGroupsGatherer(RowRunsGatherer):
+    """Keeps the rows of some groups, which another column names: of all columns the same."""
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, group: ColumnPlan) -> None:
+        super().__init__(column, plan, partition)
+        self._group, self._kept = group, RowGroups()
+
+    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
+        lots, places, sizes = block.grouped_by(self._group)
+        if len(lots):
+            self._kept += RowGroups(tuple(self._runs_of(lots.tolist(), block, places, sizes)))
+
+    def states(self) -> Iterator[RowGroups]:
+        yield self._kept

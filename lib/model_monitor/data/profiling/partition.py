@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.local_tables import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
-from model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, RowRunsGatherer, gatherer_of
+from model_monitor.data.profiling.gathering import (
+    Gatherer,
+    RowGroupsGatherer,
+    RowRepeatsGatherer,
+    RowRunsGatherer,
+    gatherer_of,
+)
 from model_monitor.data.profiling.plan import (
     CELLS,
     ELEMENTS,
@@ -71,7 +77,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
-            gatherers += [(column.position, RowRunsGatherer(column, plan, partition)) for column in plan.run_columns]
+            gatherers += [(column.position, _of_rows(column, plan, partition)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
@@ -108,6 +114,13 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for position, gatherer in gatherers:
         for state in gatherer.states():
             yield StateRow(position, state.KIND, partition, state)
+
+
+def _of_rows(column: ColumnPlan, plan: ScanPlan, partition: int) -> Gatherer:
+    group = plan.group_column
+    if group is None:
+        return RowRunsGatherer(column, plan, partition)
+    return RowGroupsGatherer(column, plan, partition, group)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:

@@ -341,6 +341,29 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
     return known
 
 
+FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
+
+
+def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+    """How many rows count as one where it is known which belong together, 1 of rows by themselves: the design effect.
+
+    values: group after group. sizes: of the groups. are_numbers: as of `likeness`.
+    Source: D4.21; Kish 1965, "Survey Sampling".
+    """
+    sizes = sizes[sizes > 0]
+    rows, groups = len(values), len(sizes)
+    if groups < FEWEST_GROUPS:
+        return max(1.0, rows / max(groups, 1))
+    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
+    scores, answers = _likeness_scores(values[in_order], are_numbers=are_numbers)
+    apart = scores - scores.mean(axis=1, keepdims=True)
+    of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
+    expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
+    of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
+    found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
+    return 1.0 if found <= MOST_DISPERSED else found
+
+
 def _likeness_scores(values: NDArray[Any], *, are_numbers: bool) -> tuple[Values, Sequence[int]]:
     """What `rows_as_one` takes of a column, and which of it make an answer together."""
     _, places = np.unique(values, return_inverse=True)
