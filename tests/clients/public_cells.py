@@ -1,6 +1,6 @@
 """What a notebook or a program in a public repository says of the service's files: printed by a cell, or asked for in its code.
 
-`documents_in` finds the JSON that a cell printed (a captured record, a list of violations), `logged_in` Clarify's configuration in the
+`documents_in` finds the JSON that a cell printed (a captured record, a list of violations), `logged_in` the configuration in the
 SDK's own log line. `configurations_in` finds what code asks Clarify for: a configuration written out as a dict, or by the SDK's
 classes, which are replaced by ours, so that their arguments are tried too.
 

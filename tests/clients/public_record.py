@@ -5,7 +5,7 @@
 CLONES has a git repository for each, as OWNER/NAME (a clone, or its `.git`); `public_record.txt` lists the files by kind,
 repository, commit and path. Nothing of them is copied into this project. A repository that is not there is left out, and counted.
 `NOTEBOOK.ipynb::17` is what code cell 17 (from 0) printed, or the configurations that it asks for; of a program, `FILE.py`, those
-that it asks for (`public_cells.py`). `FILE <- DATA <- CONFIG` has the data that the numbers were computed from, at the same commit.
+that it asks for (`public_cells.py`). `FILE <- DATA <- CONFIG` has the data that its numbers come from, at the same commit.
 
 What is asked of a file, by its kind:
 

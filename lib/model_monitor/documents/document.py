@@ -153,7 +153,7 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, what stood in those that are None, integers in the place of doubles or among them."""
+    """What a file had: the members in its order, what stood in those that are None, integers in the place of doubles."""
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]

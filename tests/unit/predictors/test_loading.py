@@ -174,7 +174,7 @@ def test_a_missing_library_is_one_sentence_that_says_what_to_install(flavour, mo
         ),
         (
             pickle.dumps(OrderedDict(of="a booster")),
-            r"broken.json is a pickle, and neither .* saved it, pickle.load it with the version that wrote it, .*xgboost 1\.7 call",
+            r"broken.json is a pickle, and neither .*, pickle.load it with the version that wrote it, .*xgboost 1\.7 call",
         ),
     ],
 )
