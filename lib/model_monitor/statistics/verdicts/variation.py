@@ -45,7 +45,7 @@ values are new, and among how many. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
-FEWEST_GROUPS = 5  # of windows, so many tell how alike their variances are
+FEWEST_ALIKE = 5  # groups, or columns, tell how alike their variances are
 OWN = 1.645  # standard deviations beyond which a column varies as it does, whatever others do
 _POWERS = {"chi2": 1}  # of a statistic that is squared already
 _LEAST = 1e-200
@@ -279,7 +279,7 @@ class Others:
         known = [past for past in self._pasts if not np.isnan(past[name]).any()]
         sizes = [len(past["rows"]) for past in known]
         most = max(sizes, key=sizes.count, default=0)
-        if sizes.count(most) < FEWEST_GROUPS:
+        if sizes.count(most) < FEWEST_ALIKE:
             return 0.0, 1.0
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
         past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
@@ -326,7 +326,7 @@ def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
     known = (freedoms >= 2) & (squares > 0)
-    if known.sum() < FEWEST_GROUPS:
+    if known.sum() < FEWEST_ALIKE:
         return 0.0, 1.0
     halves = freedoms[known] / 2
     logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
