@@ -501,10 +501,8 @@ class Comparison:
         """How much all columns vary beside a reference."""
         if reference not in self._others:
             pasts = [past for each in self.features if (past := each.past(reference)) is not None]
-            n, m = (
-                max((side.rows for side in sides), default=0)
-                for sides in zip(*(each.sides(reference) for each in self.features), strict=True)
-            )
+            rows = [[side.rows for side in each.sides(reference)] for each in self.features]
+            n, m = (max(each) for each in zip(*rows, strict=True))
             self._others[reference] = Others(pasts, n * m / max(n + m, 1))
         return self._others[reference]
 

@@ -45,7 +45,7 @@ values are new, and among how many. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
-FEWEST_GROUPS = 5  # of windows, so many tell how alike their variances are
+FEWEST_ALIKE = 5  # groups, or columns, tell how alike their variances are
 OWN = 1.645  # standard deviations beyond which a column varies as it does, whatever others do
 _POWERS = {"chi2": 1}  # of a statistic that is squared already
 _LEAST = 1e-200
@@ -257,90 +257,66 @@ def _variance(
     A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
     window's rows explain is theirs.
     """
-    found, scale = _dispersion(name, now, past, others)
-    excess = max(0.0, found.variance - 1)
+    dispersion, windows, scale = _moderated(name, now, past, others)
+    excess = max(0.0, dispersion - 1)
     of_groups = min(excess, groups - 1)
-    return 1 + of_groups + (excess - of_groups) * scale, found.windows
-
-
-@dataclass(frozen=True, slots=True)
-class Dispersion:
-    """How much windows vary, in units of what independent rows would give. variance: the mean of squared scores. windows: how
-    many say so. each: degrees of freedom that one of them has.
-    """
-
-    variance: float
-    windows: float
-    each: float
-
-    @property
-    def freedom(self) -> float:
-        return self.windows * self.each
+    return 1 + of_groups + (excess - of_groups) * scale, windows
 
 
 class Others:
-    """How much windows of other columns vary, which says what one column's few windows can't: 32 know little each.
+    """How much windows of all columns vary beside one reference: 32 windows know little of one. effective: of the window's rows.
 
     Source: D4.2; Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", 6.2.
     """
 
     def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
-        """pasts: of all columns beside one reference. effective: of the window's rows."""
-        self._pasts, self._now = pasts, {"effective": effective}
-        self._found: dict[str, tuple[float, float]] = {}
+        self._now = {"effective": effective}
+        self._pasts = [comparable(self._now, past) for past in pasts]
+        self.of = cache(self._of)
 
-    def of(self, name: str) -> tuple[float, float]:
+    def _of(self, name: str) -> tuple[float, float]:
         """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, and their variance."""
-        if name not in self._found:
-            self._found[name] = self._moderation(name)
-        return self._found[name]
-
-    def _moderation(self, name: str) -> tuple[float, float]:
-        sizes = [len(past["rows"]) for past in self._pasts if not np.isnan(past[name]).any()]
+        known = [past for past in self._pasts if not np.isnan(past[name]).any()]
+        sizes = [len(past["rows"]) for past in known]
         most = max(sizes, key=sizes.count, default=0)
-        if sizes.count(most) < FEWEST_GROUPS:
+        if sizes.count(most) < FEWEST_ALIKE:
             return 0.0, 1.0
-        pasts = [past for past in self._pasts if len(past["rows"]) == most and not np.isnan(past[name]).any()]
-        found = np.stack([past[name] for past in pasts]) ** _POWERS.get(name, 2)
-        expected = np.stack([_expected(name, past) for past in pasts])
-        growth = np.maximum(1.0, self._now["effective"] / np.stack([past["effective"] for past in pasts]))
-        alike = growth <= LARGEST_GROWTH
-        alike |= alike.sum(axis=1, keepdims=True) < MANY_WINDOWS
-        weights = growth**-2 * alike
-        weights = np.where(weights.sum(axis=1, keepdims=True) >= ENOUGH_WINDOWS, weights, alike)
-        loads = growth * weights
-        scales = np.maximum((loads * expected).sum(axis=1), 1e-300)
-        freedoms = (weights.sum(axis=1) - 1) * _freedom(name, scales / loads.sum(axis=1))
-        ratios = found / np.maximum(expected, 1e-300)
+        fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
+        past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
+        variances, windows, each, _ = _dispersion(name, self._now, past)
+        ratios = past[name] ** _POWERS.get(name, 2) / np.maximum(_expected(name, past), 1e-300)
         apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
-        different = min(1 / max(apart, 1e-9), len(pasts))  # columns that vary together say it once
-        more, usual = moderation(freedoms * (loads * found).sum(axis=1) / scales, freedoms)
+        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
+        freedoms = windows * each
+        more, usual = moderation(freedoms * variances, freedoms)
         return min(more, (different - 1) * float(freedoms.mean())), usual
 
 
-def _dispersion(
-    name: str, now: Mapping[str, float], past: Raw, others: Others | None = None
-) -> tuple[Dispersion, float]:
-    """How much past windows vary, and how often as much a window of this size does beyond independent rows."""
-    growth, weights = _growth(now, past), _weights(now, past)
-    expected = _expected(name, past)
-    loads, whole = growth * weights, float(weights.sum())
-    scale = float(loads @ expected)
-    variance = float(loads @ past[name] ** _POWERS.get(name, 2)) / scale if scale else 1.0
-    found = Dispersion(variance, whole - 1, float(_freedom(name, np.array(scale / float(loads.sum())))))
+def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values]:
+    """Mean squared scores of past windows, along the last axis, in units of what independent rows would give; how many windows
+    say so, how many degrees of freedom one has, and how often as much a window of this size has beyond such rows.
+    """
+    weights, expected = _weights(now, past), _expected(name, past)
+    loads = _growth(now, past) * weights
+    whole = weights.sum(axis=-1)
+    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
+    usual = scale / loads.sum(axis=-1)
+    each = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
+    return (loads * past[name] ** _POWERS.get(name, 2)).sum(axis=-1) / scale, whole - 1, each, scale / whole
+
+
+def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float, float]:
+    """The dispersion as other columns moderate it, the windows, and the scale. A column that varies more than they do, by more
+    than chance one in 20, is left as it is (Wilson and Hilferty 1931).
+    """
+    dispersion, windows, each, scale = map(float, _dispersion(name, now, past))
     more, usual = others.of(name) if others is not None else (0.0, 1.0)
-    if more and not _is_beyond(found, more, usual):
-        together = found.freedom + more
-        found = replace(
-            found, variance=(found.freedom * variance + more * usual) / together, windows=together / found.each
-        )
-    return found, scale / whole
-
-
-def _is_beyond(found: Dispersion, more: float, usual: float) -> bool:
-    """Whether a column varies more than others by more than chance, one in 20. Source: Wilson and Hilferty 1931."""
-    ratio, own, theirs = (found.variance / usual) ** (1 / 3), 2 / 9 / found.freedom, 2 / 9 / more
-    return bool((1 - theirs) * ratio - (1 - own) > OWN * math.sqrt(own + theirs * ratio**2))
+    if more:
+        ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
+        if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
+            more /= each
+            dispersion, windows = (windows * dispersion + more * usual) / (windows + more), windows + more
+    return dispersion, windows, scale
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -350,7 +326,7 @@ def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
     known = (freedoms >= 2) & (squares > 0)
-    if known.sum() < FEWEST_GROUPS:
+    if known.sum() < FEWEST_ALIKE:
         return 0.0, 1.0
     halves = freedoms[known] / 2
     logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
@@ -602,11 +578,11 @@ def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) ->
     together = np.zeros((len(windows), len(shares)))
     np.add.at(together.T, groups, gaps.T)
     cells = np.full(len(windows), float(len(totals)))
-    each = [np.concatenate((side, tails(side)), axis=-1) if are_numbers else side for side in (totals, windows)]
+    of_all, of_windows = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
         "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(_scores(*each, sizes, totals.sum())).max(axis=1),
+        "cell": np.abs(_scores(of_all, of_windows, sizes, float(totals.sum()))).max(axis=1),
         "cells": cells,
     }
 
@@ -633,7 +609,8 @@ def _growth(now: Mapping[str, float], past: Raw) -> Values:
 def _weights(now: Mapping[str, float], past: Raw) -> Values:
     """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
     weights = _growth(now, past) ** -2
-    return weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
+    found: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
+    return found
 
 
 def _expected(name: str, past: Raw) -> Values:
@@ -641,18 +618,13 @@ def _expected(name: str, past: Raw) -> Values:
     if name == "chi2":
         return past["freedom"]
     if name != "cell":
-        return np.ones(len(past[name]))
+        return np.ones(past[name].shape)
     return of_each(_largest_squared, past["cells"])
 
 
 @cache
 def _largest_squared(cells: float) -> float:
     return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
-
-
-def _freedom(name: str, expected: Values) -> Values:
-    """Degrees of freedom of one squared score, or statistic, by what it is on average."""
-    return np.maximum(expected if name == "chi2" else 2 * expected - 1 if name == "cell" else expected, 1.0)
 
 
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
@@ -674,12 +646,12 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
     dispersed = min(max(1.0, group_size(past)), groups)  # as much as groups of rows explain
     statistic, freedom = now["chi2"] / dispersed, now["freedom"]
-    found, scale = _dispersion("chi2", now, past, others)
-    noncentral = max(0.0, found.variance / dispersed - 1) * scale
+    dispersion, windows, scale = _moderated("chi2", now, past, others)
+    noncentral = max(0.0, dispersion / dispersed - 1) * scale
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
-    weights = 2 * student_densities(_NODES, found.windows) * np.gradient(_NODES)
+    weights = 2 * student_densities(_NODES, windows) * np.gradient(_NODES)
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
