@@ -66,11 +66,8 @@ ANALYSES = {
 """Calls that start an analysis, with the parts of bias that they ask for."""
 
 
-class Unknown:
-    """What code computes, and reading it doesn't tell."""
-
-
-UNKNOWN = Unknown()
+UNKNOWN = object()
+"""What code computes, and reading it doesn't tell."""
 
 
 class Reader(ast.NodeVisitor):
@@ -92,9 +89,6 @@ class Reader(ast.NodeVisitor):
 
     def visit_Expr(self, node: ast.Expr) -> None:
         self.value(node.value)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self.generic_visit(node)
 
     def visit_Return(self, node: ast.Return) -> None:
         if node.value is not None:
@@ -166,19 +160,10 @@ class Reader(ast.NodeVisitor):
         data, bias = of(clarify.DataConfig), of(clarify.BiasConfig)
         if data is None:
             return
-        model = of(clarify.ModelConfig)
-        scores = of(clarify.ModelPredictedLabelConfig)
-        scores = scores or next(
-            (keywords[key] for key in ("model_scores",) if isinstance(keywords.get(key), int | str)), None
-        )
-        explained = [value for value in values if isinstance(value, clarify.ExplainabilityConfig)]
-        explained += [
-            each
-            for value in values
-            if isinstance(value, list)
-            for each in value
-            if isinstance(each, clarify.ExplainabilityConfig)
-        ]
+        model, asked = of(clarify.ModelConfig), keywords.get("model_scores")
+        scores = of(clarify.ModelPredictedLabelConfig) or (asked if isinstance(asked, int | str) else None)
+        listed = [each for value in values for each in (value if isinstance(value, list) else [value])]
+        explained = [each for each in listed if isinstance(each, clarify.ExplainabilityConfig)]
         if bias is not None and ANALYSES[name]:
             methods = {part: self._methods(part, keywords) for part in ANALYSES[name]}
             self.found.append(clarify.analysis_of(data, bias, model, scores, **methods))

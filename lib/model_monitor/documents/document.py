@@ -157,7 +157,7 @@ class _AsRead(NamedTuple):
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]
-    integers: Mapping[str, int | tuple[Any, ...]]
+    integers: Mapping[str, Any]
 
 
 class Section(BaseModel):
@@ -278,7 +278,7 @@ def _remember_the_file(made: Any, given: Any) -> None:
         ints = {
             name: tuple(each) if type(each) is list else each
             for name, each in stated.items()
-            if _has_integers(each, members.get(name))
+            if type(each) in (int, list) and _has_integers(each, members.get(name))
         }
         object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():

@@ -158,7 +158,8 @@ class ModelBaseline(StoredBaseline):
             return replace(known, constraints=constraints, segments=measured_by_segment(outcomes))
         evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
         if statistics is not None:
-            return cls(constraints, statistics.classes or None, statistics.dataset.item_count, suggested, evidence)
+            rows = statistics.dataset.item_count if statistics.dataset else None
+            return cls(constraints, statistics.classes or None, rows, suggested, evidence)
         if outcomes is not None:
             texts = outcomes.confusion.labels | (
                 outcomes.confusion.predictions if outcomes.plan.with_predictions else frozenset()
