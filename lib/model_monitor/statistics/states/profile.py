@@ -78,6 +78,20 @@ def _nothing_counted() -> dict[str, State]:
     return {DataTypeCounts.KIND: DataTypeCounts()}
 
 
+_KINDS: Mapping[str, type[State]] = {
+    "moments": Moments,
+    "kll": KllSketch,
+    "distinct": DistinctRegisters,
+    "frequencies": Frequencies,
+    "vectors": VectorCounts,
+}
+"""States that have a name of their own in a `FeatureProfile`."""
+
+
+def _looked_up() -> Any:
+    return field(init=False, repr=False, compare=False)
+
+
 @registered
 @dataclass(frozen=True, slots=True)
 class FeatureProfile(State):
@@ -87,7 +101,10 @@ class FeatureProfile(State):
     feature can't have any more, since not all of its rows were counted by them.
 
     data_types counts every cell, and NaN as missing. A text column has moments, kll and frequencies: its numbers count
-    if it `is_numeric`, and then they are those of all its present cells.
+    if it `is_numeric`, all its present cells being numbers, and then they are those of all its present cells.
+
+    inferred_type: of the documents, a numeric column's own, else what the cells look like; "Unknown" if no cell of a text column
+    is present, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: that are.
     """
 
     KIND: ClassVar[str] = "feature"
@@ -97,6 +114,31 @@ class FeatureProfile(State):
     column_type: ColumnType = ColumnType.TEXT
     states: Mapping[str, State] = field(default_factory=_nothing_counted)
     lacking: frozenset[str] = frozenset()
+    data_types: DataTypeCounts = _looked_up()
+    moments: Moments | None = _looked_up()
+    kll: KllSketch | None = _looked_up()
+    distinct: DistinctRegisters | None = _looked_up()
+    frequencies: Frequencies | None = _looked_up()
+    vectors: VectorCounts | None = _looked_up()
+    inferred_type: InferredType = _looked_up()
+    is_numeric: bool = _looked_up()
+    num_present: int = _looked_up()
+    num_missing: int = _looked_up()
+
+    def __post_init__(self) -> None:
+        """What is asked for hundreds of times is looked up once."""
+        types = self.state(DataTypeCounts) or DataTypeCounts()
+        inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
+        found = {
+            "data_types": types,
+            **{name: self.state(kind) for name, kind in _KINDS.items()},
+            "inferred_type": inferred_type,
+            "is_numeric": inferred_type in ("Integral", "Fractional"),
+            "num_present": types.present,
+            "num_missing": types.missing,
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(
@@ -127,54 +169,7 @@ class FeatureProfile(State):
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if a column of the feature's type has none, or it is lacking."""
         found = self.states.get(kind.KIND)
-        return found if isinstance(found, kind) else None
-
-    @property
-    def data_types(self) -> DataTypeCounts:
-        return self.state(DataTypeCounts) or DataTypeCounts()
-
-    @property
-    def moments(self) -> Moments | None:
-        return self.state(Moments)
-
-    @property
-    def kll(self) -> KllSketch | None:
-        return self.state(KllSketch)
-
-    @property
-    def distinct(self) -> DistinctRegisters | None:
-        return self.state(DistinctRegisters)
-
-    @property
-    def frequencies(self) -> Frequencies | None:
-        return self.state(Frequencies)
-
-    @property
-    def vectors(self) -> VectorCounts | None:
-        return self.state(VectorCounts)
-
-    @property
-    def inferred_type(self) -> InferredType:
-        """The type of the documents: a numeric column's own, else what the cells look like.
-
-        "Unknown" if no cell of a text column is present, or cells are arrays or maps.
-        """
-        return _TYPES_OF_NUMBERS.get(self.column_type) or self.data_types.inferred_type()
-
-    @property
-    def is_numeric(self) -> bool:
-        """Whether all present cells are numbers."""
-        return self.inferred_type in ("Integral", "Fractional")
-
-    @property
-    def num_present(self) -> int:
-        """Cells that are neither null nor NaN."""
-        return self.data_types.present
-
-    @property
-    def num_missing(self) -> int:
-        """Cells that are null or NaN."""
-        return self.data_types.missing
+        return found if found is not None and isinstance(found, kind) else None
 
     @property
     def completeness(self) -> float:
