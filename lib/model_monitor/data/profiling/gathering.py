@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, repeat
-from typing import Protocol
+from operator import itemgetter
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -359,57 +360,72 @@ class PresenceGatherer:
 LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # rows of a run at most, and cells of all columns in one
 
 
-class RowRunsGatherer:
-    """Keeps some runs of a column's rows. The first partition keeps the most, since it may be the only one.
-
-    The first run of every partition comes before the second of any, so that all have their part.
+class RunPlaces:
+    """Where the runs of a partition lie and which are kept, for all its columns. The first partition keeps the most, since it
+    may be the only one.
     """
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
-        self._column = column
-        self._time, self._fewest = plan.time_column, plan.run_rows
+    def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
+        self._fewest = plan.run_rows
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random, self._partition, self._seen = np.random.default_rng(partition), partition, 0
-        self._most = max(1, most >> partition.bit_length())
+        self.most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
-            self._most = 0
-        self._runs: list[Run] = []
+            self.most = 0
+        self._kept: list[float] = []
+        self._of_blocks: list[tuple[list[float], NDArray[np.int64], int]] = []
 
-    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
-        """Take the next rows. Where runs lie, and which are kept, is the same for all columns.
-
-        among: the places of the rows that count, in their order; without them all do.
+    def of_block(self, number: int, every: int) -> tuple[list[float], NDArray[np.int64], int]:
+        """Of the runs of a block that are kept their lots, the places of their rows, and how many rows each has. number: of the
+        block, from 0, the next one or one of those before. every: its rows.
         """
-        every = block.rows if among is None else len(among)
-        step = max(self._fewest, every // max(1, self._most))
+        if number < len(self._of_blocks):
+            return self._of_blocks[number]
+        step = max(self._fewest, every // max(1, self.most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
-        starts = range(0, every - step + 1, step) if self._most else range(0)
+        starts = range(0, every - step + 1, step) if self.most else range(0)
         lots = map(
             placed_lot, self._random.random(len(starts)).tolist(), repeat(self._partition), count(self._seen, step)
         )
         drawn = sorted(zip(lots, starts, strict=False))
         self._seen += every
-        kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
-        new = [(lot, start) for lot, start in drawn if lot in kept]
-        if new:
-            rows = min(step, self._longest)
-            places = np.concatenate([np.arange(start, start + rows) for _, start in new])
+        self._kept = sorted([*self._kept, *(lot for lot, _ in drawn)])[: self.most]
+        new = [(lot, start) for lot, start in drawn if lot in self._kept]
+        rows = min(step, self._longest)
+        places = (np.array([start for _, start in new], np.int64)[:, None] + np.arange(rows)).ravel()
+        self._of_blocks.append(([lot for lot, _ in new], places, rows))
+        return self._of_blocks[number]
+
+
+_Run: TypeAlias = tuple[float, int, bytes, bytes, bytes]  # the members of a `Run`
+
+
+class RowRunsGatherer:
+    """Keeps some runs of a column's rows. The first run of every partition comes before the second of any, so that all have
+    their part.
+    """
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, places: RunPlaces) -> None:
+        self._column, self._time = column, plan.time_column
+        self._places, self._blocks = places, 0
+        self._runs: list[_Run] = []
+
+    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
+        """Take the next rows. among: the places of the rows that count, in their order; without them all do."""
+        lots, places, rows = self._places.of_block(self._blocks, block.rows if among is None else len(among))
+        self._blocks += 1
+        if lots:
             if among is not None:
                 places = among[places]
             elif self._time is not None:
                 places = block.order_by(self._time).to_numpy()[places]
-            found = self._runs_of([lot for lot, _ in new], block, places, rows)
-            self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
+            found = self._runs_of(lots, block, places, rows)
+            self._runs = sorted([*self._runs, *found], key=itemgetter(0))[: self._places.most]
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(
-            tuple(
-                Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present)
-                for rank, run in enumerate(self._runs)
-            )
-        )
+        yield RowRuns(tuple(Run(rank + run[0], *run[1:]) for rank, run in enumerate(self._runs)))
 
-    def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[Run]:
+    def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[_Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
         cells = block.cells(self._column)
         numbers: NDArray[np.float64]
@@ -434,7 +450,7 @@ class RowRunsGatherer:
         for place, lot in enumerate(lots):
             start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
             if bytes_of_hashes is None:
-                yield Run(lot, rows, bytes_of[first:last], present=bits[place])
+                yield lot, rows, bytes_of[first:last], b"", bits[place]
             else:  # texts are numbers if all of them are
                 of_run = bytes_of[first:last] if last - first == end - start else b""
-                yield Run(lot, rows, of_run, bytes_of_hashes[start:end], bits[place])
+                yield lot, rows, of_run, bytes_of_hashes[start:end], bits[place]

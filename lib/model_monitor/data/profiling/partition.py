@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.local_tables import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
-from model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, RowRunsGatherer, gatherer_of
+from model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, RowRunsGatherer, RunPlaces, gatherer_of
 from model_monitor.data.profiling.plan import (
     CELLS,
     ELEMENTS,
@@ -71,7 +71,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
-            gatherers += [(column.position, RowRunsGatherer(column, plan, partition)) for column in plan.run_columns]
+            places = RunPlaces(plan, partition)
+            gatherers += [(column.position, RowRunsGatherer(column, plan, places)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 

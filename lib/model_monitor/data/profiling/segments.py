@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.profiling.gathering import RowRunsGatherer
+from model_monitor.data.profiling.gathering import RowRunsGatherer, RunPlaces
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import (
@@ -283,7 +283,8 @@ class SegmentsGatherer:
         for segment, start, end in zip(found, [0, *ends], ends, strict=False):
             if end > start:
                 if segment.runs is None:
-                    segment.runs = RowRunsGatherer(self._column, self._run_plan, self._partition, MOST_RUNS)
+                    lots = RunPlaces(self._run_plan, self._partition, MOST_RUNS)
+                    segment.runs = RowRunsGatherer(self._column, self._run_plan, lots)
                 segment.runs.update(block, places[start:end])
 
     def states(self) -> Iterator[State]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import wraps
 from typing import Any, ClassVar, TypeVar
 
 from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType, VectorCounts
@@ -55,6 +56,23 @@ class Measures:
 S = TypeVar("S", bound=State)
 
 
+Found = TypeVar("Found")
+
+
+def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
+    """Decorator: what a function says of a feature is kept with it, for whoever asks again, as each window does of a baseline."""
+    name = f"{function.__module__}.{function.__name__}"
+
+    @wraps(function)
+    def kept(feature: FeatureProfile) -> Found:
+        if name not in feature.said:
+            feature.said[name] = function(feature)
+        found: Found = feature.said[name]
+        return found
+
+    return kept
+
+
 class ColumnType(Enum):
     """What a column is in the frame that was scanned, before anyone looks at its cells."""
 
@@ -88,10 +106,6 @@ _KINDS: Mapping[str, type[State]] = {
 """States that have a name of their own in a `FeatureProfile`."""
 
 
-def _looked_up() -> Any:
-    return field(init=False, repr=False, compare=False)
-
-
 @registered
 @dataclass(frozen=True, slots=True)
 class FeatureProfile(State):
@@ -104,7 +118,8 @@ class FeatureProfile(State):
     if it `is_numeric`, all its present cells being numbers, and then they are those of all its present cells.
 
     inferred_type: of the documents, a numeric column's own, else what the cells look like; "Unknown" if no cell of a text column
-    is present, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: that are.
+    is present, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: that are. said: what
+    `once` keeps.
     """
 
     KIND: ClassVar[str] = "feature"
@@ -114,28 +129,30 @@ class FeatureProfile(State):
     column_type: ColumnType = ColumnType.TEXT
     states: Mapping[str, State] = field(default_factory=_nothing_counted)
     lacking: frozenset[str] = frozenset()
-    data_types: DataTypeCounts = _looked_up()
-    moments: Moments | None = _looked_up()
-    kll: KllSketch | None = _looked_up()
-    distinct: DistinctRegisters | None = _looked_up()
-    frequencies: Frequencies | None = _looked_up()
-    vectors: VectorCounts | None = _looked_up()
-    inferred_type: InferredType = _looked_up()
-    is_numeric: bool = _looked_up()
-    num_present: int = _looked_up()
-    num_missing: int = _looked_up()
+    data_types: DataTypeCounts = field(init=False, repr=False, compare=False)
+    moments: Moments | None = field(init=False, repr=False, compare=False)
+    kll: KllSketch | None = field(init=False, repr=False, compare=False)
+    distinct: DistinctRegisters | None = field(init=False, repr=False, compare=False)
+    frequencies: Frequencies | None = field(init=False, repr=False, compare=False)
+    vectors: VectorCounts | None = field(init=False, repr=False, compare=False)
+    inferred_type: InferredType = field(init=False, repr=False, compare=False)
+    is_numeric: bool = field(init=False, repr=False, compare=False)
+    num_present: int = field(init=False, repr=False, compare=False)
+    num_missing: int = field(init=False, repr=False, compare=False)
+    said: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """What is asked for hundreds of times is looked up once."""
         types = self.state(DataTypeCounts) or DataTypeCounts()
         inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
-        found = {
+        found: dict[str, Any] = {
             "data_types": types,
             **{name: self.state(kind) for name, kind in _KINDS.items()},
             "inferred_type": inferred_type,
             "is_numeric": inferred_type in ("Integral", "Fractional"),
             "num_present": types.present,
             "num_missing": types.missing,
+            "said": {},
         }
         for name, value in found.items():
             object.__setattr__(self, name, value)
@@ -303,13 +320,27 @@ class FeatureMetrics:
     approx_count_distinct: int | None = None
 
 
-def metrics_of(profile: Profile) -> dict[str, FeatureMetrics]:
-    """The metrics of every feature of `profile`, by the feature's name and in its order.
+def metrics_of(profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature of `profile`, by the feature's name and in its order, once somebody asks for them.
 
     Source: metricValue() of Deequ 2.1.0's NumMatchesAndCount, MeanState, SumState, StandardDeviationState, MinState,
     MaxState and ApproxCountDistinctState.
     """
-    return {feature.name: _metrics(feature) for feature in profile.features}
+    return _Metrics(profile)
+
+
+class _Metrics(Mapping[str, FeatureMetrics]):
+    def __init__(self, profile: Profile) -> None:
+        self._features = {feature.name: feature for feature in profile.features}
+
+    def __getitem__(self, name: str) -> FeatureMetrics:
+        return _metrics(self._features[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
 
 
 def _metrics(feature: FeatureProfile) -> FeatureMetrics:

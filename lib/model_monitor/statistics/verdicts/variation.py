@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,6 +48,7 @@ unseen: the share of categories that the reference has not.
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 
 _NODES = np.logspace(-2, 3, 81)
+_STEPS = np.gradient(_NODES)
 _SHARE_OF_LARGEST = 0.28
 """The square of the largest of K normal scores is on average that of the quantile above which 0.28 / K lie. Source: D4.2."""
 
@@ -56,6 +57,57 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     """missing, rows: of each window."""
     windows = np.column_stack((missing, rows - missing))
     return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What past windows say of a window of one size. growth: of its size; weights: how much each says, and their sum. factors: by
+    how much scores vary more than those of independent rows. alike: the windows that are about as large, or larger; None for all.
+    """
+
+    effective: float
+    growth: Values
+    weights: Values
+    total: float
+    alike: PastWindows | None
+    factors: dict[str, float] = field(default_factory=dict)
+
+
+class PastWindows(dict[str, Values]):
+    """The raw statistics of past windows, with what each later window asks of them again: most are as large as the last one."""
+
+    def __init__(self, raw: Raw) -> None:
+        super().__init__(raw)
+        self._beside: _Beside | None = None
+        self._excess: dict[str, tuple[Values, Values]] = {}
+
+    @cached_property
+    def group_size(self) -> float:
+        freedom = float(self["freedom"].sum())
+        found = float(self["chi2"].sum()) / freedom if freedom else math.nan
+        return 1.0 if found <= MOST_DISPERSED else found
+
+    def excess(self, name: str) -> tuple[Values, Values]:
+        """By how much squared scores are above those of independent rows, and what these are expected to be."""
+        if name not in self._excess:
+            expected = _largest_squared(self["cells"]) if name == "cell" else np.ones(len(self[name]))
+            self._excess[name] = self[name] ** 2 - expected, expected
+        return self._excess[name]
+
+    def beside(self, effective: float) -> _Beside:
+        if self._beside is None or self._beside.effective != effective:
+            growth: Values = np.maximum(1.0, effective / self["effective"])  # of larger windows nothing is scaled down
+            weights: Values = growth**-2  # the noise of a smaller one is multiplied as its variance is
+            weights = weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
+            near = growth <= LARGEST_GROWTH
+            many = near.sum() >= MANY_WINDOWS
+            alike = PastWindows({name: each[near] for name, each in self.items()}) if many else None
+            self._beside = _Beside(effective, growth, weights, float(weights.sum()), alike)
+        return self._beside
+
+
+def _kept(past: Raw) -> PastWindows:
+    return past if isinstance(past, PastWindows) else PastWindows(past)
 
 
 class OnDemand(Mapping[str, Any]):
@@ -82,16 +134,21 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Counts, Windows] | None = None) -> Raw:
+def of_numbers(
+    values: Values,
+    totals: Counts,
+    windows: Windows,
+    cells: tuple[Counts, Windows] | None = None,
+    cumulative: tuple[Counts, Windows] | None = None,
+) -> Raw:
     """values: distinct, ascending. totals: how often each of them is in all windows and their reference. cells: totals and
-    windows between the quantiles of all, if they are counted already.
+    windows between the quantiles of all, if they are counted already; cumulative: both up to each value, likewise.
     """
-    sides = _sizes(totals, windows)
-    sizes, others, effective = sides
-    ranks = totals.cumsum()
+    ranks, known = cumulative if cumulative is not None else (totals.cumsum(), None)
+    upto = cache(lambda: windows.cumsum(axis=1) if known is None else known)
+    sizes, others, effective = sides = _sizes(totals, windows) if known is None else _sides(ranks[-1], known[:, -1:])
     total = ranks[-1]
-    scores = (ranks - totals / 2) / total
-    upto = cache(lambda: windows.cumsum(axis=1))
+    scores = cache(lambda: (ranks - totals / 2) / total)
 
     def ks() -> Raw:
         gaps = upto() * (1 / sizes + 1 / others)
@@ -115,8 +172,8 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
             "ks": ks,
-            "location": lambda: {"location": _mean_score(scores, totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score((scores - 0.5) ** 2, totals, windows, sides)},
+            "location": lambda: {"location": _mean_score(scores(), totals, windows, sides)},
+            "spread": lambda: {"spread": _mean_score((scores() - 0.5) ** 2, totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
             **dict.fromkeys(OF_CELLS, counted),
         }
@@ -186,7 +243,9 @@ def _as_past_ones(component: Component, now: Mapping[str, float], past: Raw, gro
         tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
         factor = phi(name, now, past, groups)
         p = (
-            tests * student_above(abs(now[name]) / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
+            tests
+            * student_above(abs(now[name]) / math.sqrt(factor), _kept(past).beside(now["effective"]).total - 1)
+            * 2
             if factor > 1
             else 0.0
         )
@@ -223,8 +282,8 @@ def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = A
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     """The past windows that are about as large, or larger, if there are many of them; else all."""
-    alike = _growth(now, past) <= LARGEST_GROWTH
-    return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
+    past = _kept(past)
+    return past.beside(now["effective"]).alike or past
 
 
 def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0) -> float:
@@ -233,10 +292,13 @@ def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0) -> 
     A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
     window's rows explain is theirs.
     """
-    expected = _largest_squared(past["cells"]) if name == "cell" else np.ones(len(past[name]))
-    excess = past[name] ** 2 - expected
+    beside, (excess, expected) = _kept(past).beside(now["effective"]), _kept(past).excess(name)
+    if groups == 1:
+        if name not in beside.factors:
+            beside.factors[name] = 1 + max(0.0, _mean(excess, beside))
+        return beside.factors[name]
     of_groups = min(max(0.0, float(excess.mean() / expected.mean())), groups - 1)
-    return 1 + of_groups + max(0.0, _mean(excess - of_groups * expected, now, past))
+    return 1 + of_groups + max(0.0, _mean(excess - of_groups * expected, beside))
 
 
 def group_size(past: Raw) -> float:
@@ -244,9 +306,7 @@ def group_size(past: Raw) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
     """
-    freedom = float(past["freedom"].sum())
-    found = float(past["chi2"].sum()) / freedom if freedom else math.nan
-    return 1.0 if found <= MOST_DISPERSED else found
+    return _kept(past).group_size
 
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
@@ -411,9 +471,12 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
 
 
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
-    sizes = windows.sum(axis=1, keepdims=True)
-    others = totals.sum() - sizes
-    return sizes, others, (sizes * others / totals.sum())[:, 0]
+    return _sides(totals.sum(), windows.sum(axis=1, keepdims=True))
+
+
+def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
+    others = total - sizes
+    return sizes, others, (sizes * others / total)[:, 0]
 
 
 def _ks_scores(reached: Values) -> Values:
@@ -456,8 +519,11 @@ def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
     smaller = float(np.minimum(sizes, others).min())
     groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
     shares = np.bincount(groups, totals) / totals.sum()
-    together = np.zeros((len(windows), len(shares)))
-    np.add.at(together.T, groups, gaps.T)
+    together: Windows = np.zeros((len(windows), len(shares)))
+    if len(windows) == 1:
+        together[0] = np.bincount(groups, gaps[0])
+    else:
+        np.add.at(together.T, groups, gaps.T)
     cells = np.full(len(windows), float(len(totals)))
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
@@ -478,21 +544,9 @@ def _scores(totals: Counts, windows: Windows) -> Windows:
     return scores
 
 
-def _growth(now: Mapping[str, float], past: Raw) -> Values:
-    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # of larger windows nothing is scaled down
-    return growth
-
-
-def _weights(now: Mapping[str, float], past: Raw) -> Values:
-    """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
-    weights = _growth(now, past) ** -2
-    return weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
-
-
-def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
+def _mean(excess: Values, beside: _Beside) -> float:
     """By how much a squared score of past windows is too large, as it would be in windows of this size."""
-    weights = _weights(now, past)
-    return float((excess * _growth(now, past) * weights).sum() / weights.sum())  # np.average takes five times as long
+    return float((excess * beside.growth * beside.weights).sum() / beside.total)  # np.average takes five times as long
 
 
 def _largest_squared(cells: Values) -> Values:
@@ -519,12 +573,13 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
     dispersed = min(max(1.0, group_size(past)), groups)  # as much as groups of rows explain
     statistic, freedom = now["chi2"] / dispersed, now["freedom"]
-    noncentral = max(0.0, _mean(past["chi2"] / dispersed - past["freedom"], now, past))
+    beside = _kept(past).beside(now["effective"])
+    noncentral = max(0.0, _mean(past["chi2"] / dispersed - past["freedom"], beside))
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
-    n = _weights(now, past).sum() - 1
-    weights = 2 * student_densities(_NODES, n) * np.gradient(_NODES)
+    n = beside.total - 1
+    weights = 2 * student_densities(_NODES, n) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))

@@ -12,6 +12,7 @@ from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_dates
 from model_monitor.statistics.drift.special_functions import normal_above
 from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states.profile import once
 
 UNIQUE = 0.9
 LEAST_DROP = 0.2
@@ -58,6 +59,7 @@ def _is_constant(feature: FeatureProfile) -> bool:
     return counts is not None and len(counts.counts) == 1
 
 
+@once
 def _different(feature: FeatureProfile) -> int:
     """How many values differ, as far as it is known; 0 if nobody knows."""
     counts = exact_counts(feature)
@@ -68,6 +70,7 @@ def _different(feature: FeatureProfile) -> int:
     return feature.distinct.estimate() if feature.distinct is not None else 0
 
 
+@once
 def _most_frequent(feature: FeatureProfile) -> int:
     """The most rows that one value may have."""
     if feature.is_numeric and feature.kll is not None:
