@@ -173,7 +173,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
             finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None
         ):  # without history only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
-        found[cut, label] = replace(finding, change=None)
+        found[cut, label] = finding.but(change=None)
     violated = {of: each for of, each in found.items() if each.status is CheckStatus.VIOLATED}
     best = min(
         violated, key=lambda of: (violated[of].adjusted_p or 0.0, -(violated[of].effect or 0.0)), default=("", "")

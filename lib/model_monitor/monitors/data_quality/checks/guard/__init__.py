@@ -108,9 +108,9 @@ class Evidence:
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
-            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+            return finding.but(status=CheckStatus.CANNOT_TELL, reason=GROUPS)
         text = messages.changed(self.what.capitalize(), self.observed, self.expected)
-        return replace(finding, status=CheckStatus.VIOLATED, description=text)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 
 def of_share(
