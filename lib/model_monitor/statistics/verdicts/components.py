@@ -50,8 +50,9 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     share = size / of
     more = counts > totals * share
     deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
-    large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
-    if large.any():  # half a count: continuity
+    few = more if deviations.max(initial=0.0) <= LARGE else more & (deviations <= LARGE)
+    if few is not more:  # half a count: continuity
+        large = more & (deviations > LARGE)
         tails[large] = of_each(normal_above, (counts[large] - 0.5 - totals[large] * share) / deviations[large])
     if few.any():
         t, x = totals[few], counts[few]

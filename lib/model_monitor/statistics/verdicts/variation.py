@@ -336,7 +336,8 @@ def rows_as_one(
     # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
     kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
     known = variance > 0
-    upto = np.concatenate((np.zeros((len(scores), 1)), np.cumsum(scores, axis=1)), axis=1)
+    upto = np.zeros((len(scores), scores.shape[1] + 1))
+    np.cumsum(scores, axis=1, out=upto[:, 1:])
     starts = np.cumsum(sizes) - sizes
     found, certain = np.zeros(len(answers)), np.zeros(len(answers))
     for block in BLOCKS:
@@ -347,9 +348,14 @@ def rows_as_one(
             break
         ends = np.cumsum(blocks)
         first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
-        sums = upto[:, first + block] - upto[:, first]
-        steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
-        squares = np.add.reduceat(steps**2, answers, axis=0)
+        sums = upto.take(first + block, axis=1)
+        sums -= upto.take(first, axis=1)
+        within = np.ones(ends[-1] - 1, bool)
+        within[ends[:-1] - 1] = False
+        places = within.nonzero()[0]  # of steps from block to block of a run
+        steps = sums.take(places + 1, axis=1)
+        steps -= sums.take(places, axis=1)
+        squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
         largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
         apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
@@ -391,32 +397,36 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
         alike.setdefault(sizes.tobytes(), []).append(place)
     known = [(0.0, 0.0)] * len(columns)
     for places in alike.values():
-        scores = [_likeness_scores(columns[place][0], are_numbers=columns[place][2]) for place in places]
-        firsts = np.cumsum([0, *(len(each) for each, _ in scores)]).tolist()
-        answers = [first + answer for first, (_, own) in zip(firsts, scores, strict=False) for answer in own]
-        found, certain = rows_as_one(np.concatenate([each for each, _ in scores]), columns[places[0]][1], answers)
-        ends = np.cumsum([len(own) for _, own in scores])[:-1]
+        cells = [_likeness_cells(columns[place][0], are_numbers=columns[place][2]) for place in places]
+        many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
+        scores = np.empty((many_scores, len(columns[places[0]][0])))
+        answers: list[int] = []
+        each_has, first = [], 0
+        for own, many, ranks in cells:
+            if ranks is not None:
+                scores[first], scores[first + 1] = ranks, ranks**2
+                answers += [first, first + 1]
+                first += 2
+            np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
+            answers.append(first)
+            each_has.append(1 if ranks is None else ANSWERS)
+            first += many
+        found, certain = rows_as_one(scores, columns[places[0]][1], answers)
+        ends = np.cumsum(each_has)[:-1]
         for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
             known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
     return known
 
 
-def _likeness_scores(values: NDArray[Any], *, are_numbers: bool) -> tuple[Values, Sequence[int]]:
-    """What `rows_as_one` takes of a column, and which of it make an answer together."""
+def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int64], int, Values | None]:
+    """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
     _, places = np.unique(values, return_inverse=True)
     totals = np.bincount(places)
     if not are_numbers:
         cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-        return _is_in_cells(cells[places], min(CELLS, len(totals))), [0]
+        return cells[places], min(CELLS, len(totals)), None
     ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-    of_each = ranks[None, places]
-    eighths = _is_in_cells(((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS)
-    return np.concatenate([of_each, of_each**2, eighths]), [0, 1, 2]
-
-
-def _is_in_cells(cells: NDArray[np.int64], many: int) -> Values:
-    found: Values = (cells == np.arange(many)[:, None]).astype(float)
-    return found
+    return ((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS, ranks[places]
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
