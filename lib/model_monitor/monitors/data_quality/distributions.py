@@ -219,7 +219,9 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
     types = feature.data_types
     share = (types.text + types.boolean) / types.present if types.present else None
-    return replace(_from_states(feature), text_share=share, times=name_of_times(feature))
+    found = _from_states(feature)
+    times = name_of_times(feature)
+    return found if share is None and times is None else replace(found, text_share=share, times=times)
 
 
 def _from_states(feature: FeatureProfile) -> FeatureDistribution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from model_monitor.statistics.drift.special_functions import (
     student_above,
     student_densities,
 )
+from model_monitor.statistics.states.rows import MOST_RUNS
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
@@ -55,6 +56,8 @@ _SHARE_OF_LARGEST = 0.28
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
     """missing, rows: of each window."""
+    if not total_missing:
+        return {"missing": np.zeros(len(missing))}
     windows = np.column_stack((missing, rows - missing))
     return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
 
@@ -461,14 +464,8 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     parts = len(there)
     counts = there.sum(axis=0)
     first, last = there.argmax(axis=0), there[::-1].argmax(axis=0)
-    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
-    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
-    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
-    tails = np.where(later, np.exp(ways - ways[0]), 0.0)  # that so many parts with the value are all from this one on
-    scores = -np.log(np.where(later, tails, 1.0))
-    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
-    means = (shares * scores).sum(axis=0)
-    variance = float(((shares * scores**2).sum(axis=0) - means**2)[counts].sum())
+    tails, scores, means, variances = _of_beginnings(parts)
+    variance = float(variances[counts].sum())
     if not variance:
         return None
     begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
@@ -478,6 +475,21 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
         return None
     begun[: parts // 2] = np.nan
     return begun
+
+
+@lru_cache(MOST_RUNS)
+def _of_beginnings(parts: int) -> tuple[Values, Values, Values, Values]:
+    """Of so many parts in any order: by the first part that has a value, and by how many do, how likely it is that none before
+    has, and minus its logarithm; by how many do, the mean and the variance of that.
+    """
+    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
+    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
+    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
+    tails = np.where(later, np.exp(ways - ways[0]), 0.0)
+    scores = -np.log(np.where(later, tails, 1.0))
+    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
+    means: Values = (shares * scores).sum(axis=0)
+    return tails, scores, means, (shares * scores**2).sum(axis=0) - means**2
 
 
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -48,7 +47,9 @@ def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence |
     n, m = before.num_present, current.num_present
     often = _most_frequent(before) if _is_constant(current) else n
     found = of_share(SHARE_OF_ONE, (min(often, n), n), (m if often < n else 0, m))
-    return found and replace(found, share=None)  # a window that has another value has none that is its only one
+    if found is not None:
+        found.share = None
+    return found  # a window that has another value has none that is its only one
 
 
 def _is_constant(feature: FeatureProfile) -> bool:
