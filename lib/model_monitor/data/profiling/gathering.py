@@ -431,16 +431,17 @@ class RowRunsGatherer:
         numbers: NDArray[np.float64]
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-        ends = [0, *np.cumsum(is_present[places].reshape(-1, rows).sum(axis=1)).tolist()]
+        there = is_present[places]
+        ends = np.concatenate(([0], np.cumsum(there.reshape(-1, rows).sum(axis=1))))
         if self._column.is_text:
-            of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
+            of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[there]]
             numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
         else:
             present = cells.take(pa.array(places)).drop_null()
             numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
         is_number = ~np.isnan(numbers)
-        kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
-        there = is_present[places]
+        kept = (8 * np.concatenate(([0], np.cumsum(is_number)))[ends]).tolist()
+        ends = (8 * ends).tolist()
         if hashes is None:
             there[there] = is_number
         of_runs = there.reshape(-1, rows)
@@ -448,7 +449,7 @@ class RowRunsGatherer:
         bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
         for place, lot in enumerate(lots):
-            start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
+            start, end, first, last = ends[place], ends[place + 1], kept[place], kept[place + 1]
             if bytes_of_hashes is None:
                 yield lot, rows, bytes_of[first:last], b"", bits[place]
             else:  # texts are numbers if all of them are

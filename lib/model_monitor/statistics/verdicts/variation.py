@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -148,10 +148,19 @@ def of_numbers(
     windows between the quantiles of all, if they are counted already; cumulative: both up to each value, likewise.
     """
     ranks, known = cumulative if cumulative is not None else (totals.cumsum(), None)
-    upto = cache(lambda: windows.cumsum(axis=1) if known is None else known)
     sizes, others, effective = sides = _sizes(totals, windows) if known is None else _sides(ranks[-1], known[:, -1:])
     total = ranks[-1]
-    scores = cache(lambda: (ranks - totals / 2) / total)
+    kept: dict[str, Values] = {} if known is None else {"upto": known}
+
+    def upto() -> Windows:
+        if "upto" not in kept:
+            kept["upto"] = windows.cumsum(axis=1)
+        return kept["upto"]
+
+    def scores() -> Values:
+        if "scores" not in kept:
+            kept["scores"] = (ranks - totals / 2) / total
+        return kept["scores"]
 
     def ks() -> Raw:
         gaps = upto() * (1 / sizes + 1 / others)
@@ -164,8 +173,8 @@ def of_numbers(
         if cells is not None:
             return _of_cells(*cells)
         places = places_of_cuts(ranks, total)
-        found = cut(ranks[None, :], places)[0]
-        return _of_cells(found[found > 0], cut(upto(), places)[:, found > 0])
+        counts = cut(ranks[None, :], places)[0]
+        return _of_cells(counts[counts > 0], cut(upto(), places)[:, counts > 0])
 
     def outside() -> Raw:
         return _outside(values, windows < totals, upto())
