@@ -483,6 +483,37 @@ def groups(full: bool) -> Iterator[Mark]:
                     yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
 
 
+def named_groups(full: bool) -> Iterator[Mark]:
+    """4: the same rows in no order, neither in the baseline nor in the windows, with a column that names the users."""
+    windows, tries = (720, 60) if full else (60, 20)
+    monitor, most = DataQualityMonitor(settings=MonitoringSettings(group_column="user")), within(windows, BUDGET)
+    for law, wrongs in ((whole, ("shift", "missing", "new")), (alone, ("shift",))):
+        random = np.random.default_rng(SEED)
+
+        def table(users: int, wrong: str = "") -> pa.Table:
+            data = law(random, users, wrong)  # noqa: B023
+            data["user"] = np.repeat(random.integers(0, 2**40, users).astype(str), 20)  # noqa: B023
+            order = random.permutation(20 * users)  # noqa: B023
+            return pa.table({name: pa.array(values[order], from_pandas=True) for name, values in data.items()})
+
+        baseline = run_baseline(table(1_000), monitor, engine="local")
+
+        def alarms(runs: int, users: int, wrong: str = "") -> int:
+            found = (run_monitoring(table(users, wrong), monitor, baseline, engine="local") for _ in range(runs))  # noqa: B023
+            return sum(bool(each.violations.violations) for each in found)
+
+        for users in (10, 50, 100):
+            what = f"{law.__name__}, {users * 20:,} scattered rows of {users} named users"
+            healthy = alarms(windows, users)
+            yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+            for wrong in wrongs:
+                seen = alarms(tries, users, wrong)
+                if users < 100:
+                    print(f"        {what}: {wrong} is found in {seen} of {tries}")
+                    continue
+                yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+
+
 def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error."""
     windows, tries = (720, 60) if full else (60, 20)
@@ -1394,6 +1425,7 @@ PARTS = {
         found,
         clustered,
         groups,
+        named_groups,
         groups_of_outcomes,
         oracle,
         few,

@@ -146,6 +146,7 @@ class MonitoringConfig(Section):
     false_alarm_budget: Chance | None = None
     rows: Rows | None = None
     segments: tuple[Name, ...] | None = None
+    group_column: Name | None = None
 
 
 class NumConstraints(Section):
@@ -255,6 +256,9 @@ class MonitoringSettings:
     segments : tuple of str, optional
         Ours: how rows are cut into segments, in each of which drift is judged, too: `plan` by value, `age:30:50` by range,
         `plan*age:40` by both.
+    group_column : str, optional
+        Ours: the column that says which rows of a window belong together, such as the user's id: its groups count, not its
+        rows. By default neighbouring rows show it.
 
     Raises
     ------
@@ -288,6 +292,7 @@ class MonitoringSettings:
     left_out: str | None = None
     comparators: tuple[Comparator, ...] | None = None
     segments: tuple[str, ...] = ()
+    group_column: str | None = None
 
     @property
     def is_calibrated(self) -> bool:

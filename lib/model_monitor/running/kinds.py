@@ -71,6 +71,7 @@ def _data_quality(config: JobConfig) -> Monitor:
             false_alarm_budget=config.false_alarm_budget,
             rows=config.rows,
             segments=config.segments,
+            group_column=config.group_column,
         ),
         with_sketches=config.with_sketches,
         pairs=config.with_pairs,

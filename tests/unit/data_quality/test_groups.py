@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from model_monitor.errors import BadConfiguration
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.statistics.states import RowRuns
 
 MONITOR = DataQualityMonitor()
@@ -54,7 +56,7 @@ def test_a_window_says_how_many_of_its_rows_count_as_one(baseline):
     found = run_monitoring(of_users(np.random.default_rng(4), 50, shift=2.0), MONITOR, baseline, engine="local")
 
     [reason] = [each.reason for each in found.results if (each.feature, each.check) == ("age", "baseline_drift_check")]
-    assert "neighbouring rows of this window count as one" in reason
+    assert "rows of this window count as one" in reason
     assert 15 <= float(reason.split("about ")[1].split()[0]) <= 30
 
 
@@ -64,3 +66,81 @@ def test_runs_of_a_window_are_not_kept_and_a_replay_has_none(baseline):
     assert found.current.runs == ()
     assert DataQualityMonitor(as_service=True).measures().run_rows == 0
     assert MONITOR.grouped(found.known, found.current.state, [RowRuns()] * 4) is found.known
+
+
+def named(random, users, **wrong):
+    """The same rows with their user, in no order: neighbours show nothing."""
+    rows = of_users(random, users, **wrong)
+    rows["user"] = np.repeat(random.integers(0, 10**12, users).astype(str), 20)
+    rows["alone"] = random.standard_normal(len(rows))
+    return rows.sample(frac=1, random_state=1).reset_index(drop=True)
+
+
+NAMED = DataQualityMonitor(settings=MonitoringSettings(group_column="user"))
+
+
+@pytest.fixture(scope="module")
+def of_names():
+    return run_baseline(named(np.random.default_rng(1), 1000), NAMED, engine="local")
+
+
+def seen_by_name(baseline, rows):
+    found = run_monitoring(rows, NAMED, baseline, engine="local")
+    return {(each.feature_name, each.constraint_check_type) for each in found.violations.violations}
+
+
+def test_windows_whose_users_are_scattered_are_silent_where_a_column_names_them(of_names):
+    random = np.random.default_rng(2)
+    without = run_baseline(named(np.random.default_rng(1), 1000), MONITOR, engine="local")
+    windows = [named(random, 50) for _ in range(12)]
+
+    assert [seen_by_name(of_names, each) for each in windows] == [set()] * 12
+    assert sum(bool(violated(without, each.drop(columns="user"))) for each in windows) >= 6
+
+
+@pytest.mark.parametrize(
+    ("fault", "feature"), [({"shift": 2.0}, "age"), ({"missing": 0.6}, "income"), ({"new": 0.4}, "plan")]
+)
+def test_what_changed_among_scattered_users_is_found(of_names, fault, feature):
+    random = np.random.default_rng(3)
+    for _ in range(3):
+        assert {name for name, _ in seen_by_name(of_names, named(random, 100, **fault))} == {feature}
+
+
+def test_a_window_counts_the_groups_of_each_column_by_itself(of_names):
+    """Of 50 users with 20 equal rows each, 20 count as one, and a column of rows by themselves loses nothing."""
+    found = run_monitoring(named(np.random.default_rng(5), 50), NAMED, of_names, engine="local")
+
+    whole = pytest.approx(20 / (1 - 1 / 50))  # two rows of one group in fifty are no chance
+    groups = found.known.groups
+    assert {name: of_values for name, (of_values, _) in groups.items()} == {
+        "age": whole, "tenure": whole, "plan": whole, "user": whole, "income": 1.0,
+    }  # fmt: skip
+    assert groups["income"][1] == whole
+
+
+def test_few_groups_count_as_so_many_rows(of_names):
+    found = run_monitoring(named(np.random.default_rng(6), 10), NAMED, of_names, engine="local")
+    assert set(found.known.groups.values()) == {(20.0, 20.0)}
+
+
+def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
+    [user] = [each for each in of_names.constraints.features if each.name == "user"]
+
+    assert user.monitoring_config_overrides.distribution_constraints.perform_comparison.value == "Disabled"
+    assert "which rows belong together" in user.monitoring_config_overrides.distribution_constraints.reason
+
+
+def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_column(of_names):
+    rows = named(np.random.default_rng(7), 50)
+    with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column; they are age, tenure, plan"):
+        run_baseline(rows, DataQualityMonitor(settings=MonitoringSettings(group_column="person")), engine="local")
+    edited = QualityBaseline.made_of(constraints_with(of_names, group_column="person"), profile=of_names.state)
+    with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column"):
+        run_monitoring(rows, NAMED, edited, engine="local")
+    assert ("user", "missing_column_check") in seen_by_name(of_names, rows.drop(columns="user"))
+
+
+def constraints_with(baseline, **members):
+    config = baseline.constraints.monitoring_config.model_copy(update=members)
+    return baseline.constraints.model_copy(update={"monitoring_config": config})

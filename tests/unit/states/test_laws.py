@@ -35,6 +35,7 @@ from model_monitor.statistics.states import (
     Requests,
     RequestsBuilder,
     RowCounts,
+    RowGroups,
     RowRepeats,
     RowRuns,
     Run,
@@ -213,6 +214,15 @@ def row_runs_of(rows: np.ndarray) -> RowRuns:
     return sum(runs, RowRuns())
 
 
+def row_groups_of(rows: np.ndarray) -> RowGroups:
+    """Rows whose tens are equal belong together; some are missing."""
+    groups = RowGroups()
+    for value in finite(rows).tolist():
+        lot, cell = float(np.floor(value / 10)), b"" if value % 3 < 1 else np.float64(value).tobytes()
+        groups += RowGroups((Run(lot, 1, cell, b"", b"" if cell else b"\0"),))
+    return groups
+
+
 def offences_of(rows: np.ndarray) -> Offences:
     """Negative numbers offend, and infinities; the first have ids."""
     negative, infinite = rows[rows < 0], np.isinf(rows)
@@ -272,6 +282,7 @@ CASES = {
     "vector_moments": Case(vector_moments_of, VectorMoments()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(row_runs_of, RowRuns()),
+    "row_groups": Case(row_groups_of, RowGroups()),
     "offences": Case(offences_of, Offences.zero(2), Offences.zero(1)),
     "requests": Case(requests_of, Requests()),
     "confusion": Case(confusion_of, ConfusionCounts(), ConfusionCounts(limit=10)),

@@ -47,7 +47,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowGroups, RowRuns, Run, placed_lot
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
@@ -419,20 +419,22 @@ class RowRunsGatherer:
                 places = among[places]
             elif self._time is not None:
                 places = block.order_by(self._time).to_numpy()[places]
-            found = self._runs_of(lots, block, places, rows)
+            found = self._runs_of(lots, block, places, np.full(len(lots), rows))
             self._runs = sorted([*self._runs, *found], key=itemgetter(0))[: self._places.most]
 
     def states(self) -> Iterator[RowRuns]:
         yield RowRuns(tuple(Run(rank + run[0], *run[1:]) for rank, run in enumerate(self._runs)))
 
-    def _runs_of(self, lots: Sequence[float], block: Block, places: NDArray[np.int64], rows: int) -> Iterator[_Run]:
+    def _runs_of(
+        self, lots: Sequence[float], block: Block, places: NDArray[np.int64], sizes: NDArray[np.int64]
+    ) -> Iterator[_Run]:
         """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
         cells = block.cells(self._column)
         numbers: NDArray[np.float64]
         hashes: NDArray[np.uint64] | None = None
         is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-        there = is_present[places]
-        ends = np.concatenate(([0], np.cumsum(there.reshape(-1, rows).sum(axis=1))))
+        there, starts = is_present[places], np.cumsum(sizes) - sizes
+        ends = np.concatenate(([0], np.cumsum(np.add.reduceat(there, starts, dtype=np.int64))))
         if self._column.is_text:
             of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[there]]
             numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
@@ -444,14 +446,31 @@ class RowRunsGatherer:
         ends = (8 * ends).tolist()
         if hashes is None:
             there[there] = is_number
-        of_runs = there.reshape(-1, rows)
-        are_whole = of_runs.all(axis=1).tolist()
-        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in zip(of_runs, are_whole, strict=True)]
+        are_whole = np.logical_and.reduceat(there, starts).tolist()
+        of_runs = zip(np.split(there, starts[1:]), are_whole, strict=True)
+        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in of_runs]
         bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
-        for place, lot in enumerate(lots):
+        for place, (lot, rows) in enumerate(zip(lots, sizes.tolist(), strict=True)):
             start, end, first, last = ends[place], ends[place + 1], kept[place], kept[place + 1]
             if bytes_of_hashes is None:
                 yield lot, rows, bytes_of[first:last], b"", bits[place]
             else:  # texts are numbers if all of them are
                 of_run = bytes_of[first:last] if last - first == end - start else b""
                 yield lot, rows, of_run, bytes_of_hashes[start:end], bits[place]
+
+
+class RowGroupsGatherer(RowRunsGatherer):
+    """Keeps the rows of some groups, which another column names: of all columns the same."""
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, places: RunPlaces, group: ColumnPlan) -> None:
+        super().__init__(column, plan, places)
+        self._group, self._kept = group, RowGroups()
+
+    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
+        lots, places, sizes = block.grouped_by(self._group)
+        if len(lots):
+            runs = self._runs_of(lots.tolist(), block, places, sizes)
+            self._kept += RowGroups(tuple(Run(*run) for run in runs))
+
+    def states(self) -> Iterator[RowGroups]:
+        yield self._kept

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.local_tables import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
-from model_monitor.data.profiling.gathering import Gatherer, RowRepeatsGatherer, RowRunsGatherer, RunPlaces, gatherer_of
+from model_monitor.data.profiling.gathering import (
+    Gatherer,
+    RowGroupsGatherer,
+    RowRepeatsGatherer,
+    RowRunsGatherer,
+    RunPlaces,
+    gatherer_of,
+)
 from model_monitor.data.profiling.plan import (
     CELLS,
     ELEMENTS,
@@ -71,8 +78,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
-            places = RunPlaces(plan, partition)
-            gatherers += [(column.position, RowRunsGatherer(column, plan, places)) for column in plan.run_columns]
+            runs = RunPlaces(plan, partition)
+            gatherers += [(column.position, _of_rows(column, plan, runs)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
@@ -109,6 +116,11 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for position, gatherer in gatherers:
         for state in gatherer.states():
             yield StateRow(position, state.KIND, partition, state)
+
+
+def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunPlaces) -> Gatherer:
+    group = plan.group_column
+    return RowRunsGatherer(column, plan, runs) if group is None else RowGroupsGatherer(column, plan, runs, group)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:

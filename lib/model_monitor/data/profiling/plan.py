@@ -18,6 +18,7 @@ from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import ColumnType
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP
 
 REASON = "reason"
 CELLS = "cells"
@@ -82,7 +83,8 @@ class ScanPlan:
     metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows themselves
     are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for. run_rows: of the
     shortest run of rows that is kept; 0: none are. time_position: of the column that orders the rows of a block for them, None
-    for the order as it is. all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
+    for the order as it is. group_position: of the column that names the groups of rows, of which some are kept in place of runs.
+    all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
     since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
     offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
     (`segments.Cut`), in each of which the columns are gathered, too. pairs: what is counted of several columns, and their
@@ -100,6 +102,7 @@ class ScanPlan:
     column_metrics: tuple[str, ...] = ()
     run_rows: int = 0
     time_position: int | None = None
+    group_position: int | None = None
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
     rules: Any = None
@@ -128,9 +131,17 @@ class ScanPlan:
     @property
     def time_column(self) -> ColumnPlan | None:
         """The column that orders the rows for their runs."""
-        if self.time_position is None:  # each column asks
+        return self._at(self.time_position)
+
+    @property
+    def group_column(self) -> ColumnPlan | None:
+        """The column that names the groups of rows."""
+        return self._at(self.group_position)
+
+    def _at(self, position: int | None) -> ColumnPlan | None:
+        if position is None:  # each column asks
             return None
-        return next((column for column in self.columns if column.position == self.time_position), None)
+        return next((column for column in self.columns if column.position == position), None)
 
     def without_rows(self) -> ScanPlan:
         """The same plan where another one counts what is to be counted of the rows."""
@@ -230,6 +241,7 @@ class Block:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
         self._order: pa.Array | None = None
+        self._groups: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]] | None = None
         self.found: dict[int, Texts] = {}
 
     @property
@@ -262,6 +274,24 @@ class Block:
                 cells = pa.array(numbers)
             self._order = pc.array_sort_indices(cells)
         return self._order
+
+    def grouped_by(self, group: ColumnPlan) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of the groups whose lots are the smallest: lots, the places of their rows, group after group, and how many each has. A
+        lot is drawn by what the group is called; rows of no group are in none.
+        """
+        if self._groups is None:
+            cells = self.cells(group)
+            rows = np.flatnonzero(cells.is_valid().to_numpy(zero_copy_only=False))
+            names = cells.drop_null()
+            names = names if pa.types.is_string(names.type) else names.cast(pa.string())
+            lots = (xxhash64_of_texts(names) >> np.uint64(11)).astype(np.float64) / 2**53
+            some = np.unique(lots)[:MOST_GROUPS]
+            there = np.flatnonzero(np.isin(lots, some))
+            order = there[np.argsort(lots[there], kind="stable")]
+            sizes = np.bincount(some.searchsorted(lots[order]), minlength=len(some))
+            first = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < ROWS_OF_A_GROUP
+            self._groups = some, rows[order[first]], np.minimum(sizes, ROWS_OF_A_GROUP)
+        return self._groups
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, long texts not cut if the plan asked for them."""

@@ -77,6 +77,7 @@ def scan(
     column_metrics: tuple[str, ...] = (),
     run_rows: int = 0,
     time_column: str | None = None,
+    group_column: str | None = None,
     newest: Callable[[pa.Array], int] | None = None,
     rules: Rules | None = None,
     cuts: Sequence[Cut] = (),
@@ -100,6 +101,7 @@ def scan(
     column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
     run_rows: of the shortest run of neighbouring rows that is kept; 0: none are.
     time_column: the column by which rows are neighbours; None for the order in which they stand.
+    group_column: the column that names the groups of rows, of which some are kept in place of runs.
     newest: the latest time of lines or texts, as in `ScanPlan`.
     rules: a person's own, over any columns, which are read in one group then.
     cuts: ways to cut the rows into segments; likewise. pairs: what is counted of several columns; likewise.
@@ -119,6 +121,7 @@ def scan(
         column_metrics=column_metrics,
         run_rows=run_rows,
         time_position=None if time_column is None else list(names).index(time_column),
+        group_position=None if group_column is None else list(names).index(group_column),
         all_columns=len(names),
         newest=newest,
         rules=rules,
@@ -161,7 +164,9 @@ def scan(
 
 
 def require_values(plan: ScanPlan) -> None:
-    """Raises BadConfiguration if rows are to be cut by a column of lists, maps or bytes."""
+    """Raises BadConfiguration if rows are to be cut, or grouped, by a column of lists, maps or bytes."""
+    if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
+        raise BadConfiguration("--group-column has lists or maps, which name no groups; write another column")
     positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
     for column in plan.columns:
         if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):

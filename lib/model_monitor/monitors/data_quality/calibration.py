@@ -197,7 +197,7 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
 NO_HISTORY = "no earlier windows: how much this column varies from window to window is not known"
 GROUPED = "its rows come in groups, so that the window says less than so many rows by themselves would"
 INDEPENDENT = "rows assumed independent"
-IN_GROUPS = "; about {rows:.0f} neighbouring rows of this window count as one"
+IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 LEARNT = "as {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations is not seen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"

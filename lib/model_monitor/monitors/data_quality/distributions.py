@@ -28,6 +28,7 @@ from model_monitor.statistics.states import (
     KllSketch,
     Moments,
     Profile,
+    RowGroups,
     RowRuns,
     Run,
     State,
@@ -47,6 +48,7 @@ from model_monitor.statistics.verdicts.variation import (
     beginnings,
     belong_together,
     between_share,
+    likeness_in_groups,
     likenesses,
     of_categories,
     of_missing,
@@ -375,6 +377,8 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
 
     Where rows of one feature belong together for certain, those of the others may, too. What only rises tells nothing.
     """
+    if any(isinstance(own, RowGroups) for own in runs):
+        return _of_named_groups(profile, runs)
     columns = {}
     for feature, own in zip(profile.features, runs, strict=False):
         values, sizes = values_of(own.runs, numeric=feature.is_numeric)
@@ -396,6 +400,20 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
         name: (ROOM * rows if rows > 2 * MOST_DISPERSED or found[name] > MOST_DISPERSED else 1.0, lacking[name])
         for name, rows in taken.items()
     }
+
+
+def _of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
+    """The same of groups that a column names. Source: D4.21."""
+    found = {}
+    for feature, own in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(own.runs, numeric=feature.is_numeric)
+        rows = np.array([run.rows for run in own.runs])
+        is_missing = np.concatenate([~run.rows_present() for run in own.runs] or [np.zeros(0, bool)])
+        of_values = likeness_in_groups(values, sizes, are_numbers=feature.is_numeric)
+        of_missing = likeness_in_groups(is_missing, rows, are_numbers=False)
+        if max(of_values, of_missing) > 1:
+            found[feature.name] = of_values, of_missing
+    return found
 
 
 def _only_rise(values: Part, sizes: NDArray[np.int64]) -> bool:

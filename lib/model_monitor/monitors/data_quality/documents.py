@@ -228,6 +228,8 @@ def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSett
 LEAST_SHARE = 0.98
 """No suggested limit of a domain or a type is below it: what a window lacks beyond that is a matter for its own test."""
 
+GROUPS = "its values say which rows belong together, and later ones are new by nature"
+
 OFTEN = 30  # a domain whose values all were seen so often is complete
 
 
@@ -237,7 +239,13 @@ def with_margin(
     window_rows: int | None = None,
 ) -> tuple[FeatureConstraints, ...]:
     """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here."""
-    pairs = [(*_by_nature(constraints, profile), profile) for constraints, profile in features]
+    pairs = [
+        (
+            *_by_nature(constraints, GROUPS if profile.name == settings.group_column else why_always_new(profile)),
+            profile,
+        )
+        for constraints, profile in features
+    ]
     levels = shared(settings.false_alarm_budget, families_of((each for each, _, _ in pairs), settings))
     contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
     for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
@@ -255,9 +263,8 @@ def with_margin(
     return tuple(made)
 
 
-def _by_nature(constraints: FeatureConstraints, profile: FeatureProfile) -> tuple[FeatureConstraints, dict[str, Any]]:
-    """What is new by nature has no domain, and overrides that leave it out of drift."""
-    new = why_always_new(profile)
+def _by_nature(constraints: FeatureConstraints, new: str | None) -> tuple[FeatureConstraints, dict[str, Any]]:
+    """What is new by nature has no domain, and overrides that leave it out of drift. new: why it is."""
     if new is None:
         return constraints, {}
     drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=new)
@@ -341,6 +348,11 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
         raise BadConfiguration(
             f"--predictions: {unknown[0]!r} is no feature of the data; they are {', '.join(names[:20])}"
         )
+
+
+def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
+    """The error that names the columns that could have named groups of rows."""
+    return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
 
 
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:

@@ -37,6 +37,7 @@ from model_monitor.monitors.data_quality.distributions import (
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
+    no_group_column,
     require_features,
     statistics_of,
     suggest,
@@ -297,6 +298,12 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
+        if known is not None and (group := known.constraints.monitoring.group_column) is not None:
+            if group not in dataset.names and group not in known.names:
+                raise no_group_column(group, dataset.names)
+            measures = replace(
+                measures, group_column=group if group in dataset.names else None
+            )  # one that is gone is told
         if known is not None and known.profile is not None and known.constraints.monitoring.segments:
             from model_monitor.monitors.data_quality.segments import as_cut
 
@@ -329,7 +336,8 @@ class DataQualityMonitor(Monitor):
         segments = () if self.as_service else self.settings.segments
         pairs = bool(self.pairs) and not self.as_service
         rows = 0 if self.as_service else FEWEST_ROWS
-        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs)
+        group = self.settings.group_column
+        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs, group_column=group)
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):

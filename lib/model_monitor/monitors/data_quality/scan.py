@@ -13,6 +13,7 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.event_times import newest_of_lines, newest_time
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NeedsSpark
+from model_monitor.monitors.data_quality.documents import no_group_column
 from model_monitor.monitors.protocol import Judged, Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
 from model_monitor.statistics.states.rows import FEWEST_ROWS
@@ -30,6 +31,10 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     asked = dict(checks.predicates) if checks else {}
     is_baseline = measures.run_rows == FEWEST_ROWS
     time = measures.time_column if is_baseline or measures.time_column in dataset.names else None
+    group = measures.group_column
+    if is_baseline and group is not None and group not in dataset.names:
+        raise no_group_column(group, dataset.names)
+    group = None if is_baseline or not measures.run_rows else group
     lines = None if asked else dataset.lines
     rows: Partitions = lines.raw if lines else dataset.table
     predicates: dict[str, Any] = {}
@@ -45,12 +50,13 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
         accept_exponents=measures.accept_exponents,
         partitions_at_most=dataset.partitions_at_most,
-        column_groups=dataset.column_groups if time is None or not measures.run_rows else 1,
+        column_groups=dataset.column_groups if group is None and (time is None or not measures.run_rows) else 1,
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
         column_metrics=measures.column_metrics,
         run_rows=measures.run_rows,
         time_column=time,
+        group_column=group,
         newest=newest_of_lines if dataset.tells_times else None if dataset.metadata or is_baseline else newest_time,
         rules=measures.expected.rules if measures.expected else None,
         cuts=_cuts(measures, dataset.names) if measures.segments else (),

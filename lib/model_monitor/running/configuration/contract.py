@@ -431,6 +431,14 @@ class JobConfig(BaseModel):
         "CUTS",
     )
 
+    group_column: str | None = _suggestion(
+        None,
+        "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows; "
+        "written into the suggested constraints.",
+        "COLUMN",
+        default="neighbouring rows show it",
+    )
+
     max_domain_size: kinds.Whole = _suggestion(
         MAX_DOMAIN_SIZE, "A text feature with more distinct values than this gets no list of known ones."
     )

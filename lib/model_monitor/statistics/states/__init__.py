@@ -23,7 +23,7 @@ from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.states.repeats import Repeats, RepeatsBuilder, RowRepeats, Words
-from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowRuns, Run
+from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRuns, Run
 
 __all__ = [
     "STATES",
@@ -54,6 +54,7 @@ __all__ = [
     "Frequencies",
     "FrequenciesBuilder",
     "RowCounts",
+    "RowGroups",
     "RowRuns",
     "Run",
     "Requests",

@@ -36,6 +36,7 @@ class Measures:
     column_metrics: names of the metrics of numeric columns to gather (columns/).
     run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
+    group_column: the feature that names the groups that rows of a window belong to; None: neighbours may tell.
     expected: the plan of a person's own rules; None without any.
     segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
     finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
@@ -46,6 +47,7 @@ class Measures:
     column_metrics: tuple[str, ...] = ()
     run_rows: int = 0
     time_column: str | None = None
+    group_column: str | None = None
     expected: Any = None
     segments: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

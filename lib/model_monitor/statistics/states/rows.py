@@ -193,6 +193,7 @@ def _counted(values: pa.Array) -> dict[float, int]:
 MOST_RUNS = 32  # of a data set. Source: D4.8.
 FEWEST_ROWS = 8  # of a run. Source: D4.8.
 ROWS_OF_A_WINDOW = 128  # of its runs, which have to hold whole groups of rows. Source: D4.16.
+MOST_GROUPS, ROWS_OF_A_GROUP = 128, 512  # that are kept of the groups that a column names. Source: D4.21.
 
 _HEAD = struct.Struct("<dqq")
 
@@ -223,6 +224,15 @@ class Run:
     def place(self) -> float:
         """Where it begins among the data's rows, as far as partitions are in their order."""
         return self.lot * (1 << _OF_LOT) % 1
+
+    def followed_by(self, other: Run) -> Run:
+        """The rows of both, the first ones of many; texts are numbers if all of them are."""
+        there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
+        end = 8 * int(there.sum())
+        are_numbers = all(run.numbers or not run.hashes for run in (self, other))
+        numbers = (self.numbers + other.numbers)[:end] if are_numbers else b""
+        present = b"" if there.all() else np.packbits(there).tobytes()
+        return Run(self.lot, len(there), numbers, (self.hashes + other.hashes)[:end], present)
 
     def rows_present(self) -> NDArray[np.bool_]:
         """Of each row whether it has a cell."""
@@ -272,3 +282,18 @@ class RowRuns(State):
                 raise BadState(f"state bytes: a part of {cls.KIND!r} has other rows")
             runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:], bits))
         return cls(tuple(runs))
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class RowGroups(RowRuns):
+    """The rows of some groups that a column names, a run for each, whose lot is of the group's name: those with the smallest."""
+
+    KIND: ClassVar[str] = "row_groups"
+
+    def __add__(self, other: RowRuns) -> RowGroups:
+        """Rows of one group come together."""
+        groups = {run.lot: run for run in self.runs}
+        for run in other.runs:
+            groups[run.lot] = groups[run.lot].followed_by(run) if run.lot in groups else run
+        return RowGroups(tuple(groups[lot] for lot in sorted(groups)[:MOST_GROUPS]))

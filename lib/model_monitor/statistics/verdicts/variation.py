@@ -409,25 +409,56 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
         alike.setdefault(sizes.tobytes(), []).append(place)
     known = [(0.0, 0.0)] * len(columns)
     for places in alike.values():
-        cells = [_likeness_cells(columns[place][0], are_numbers=columns[place][2]) for place in places]
-        many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
-        scores = np.empty((many_scores, len(columns[places[0]][0])))
-        answers: list[int] = []
-        each_has, first = [], 0
-        for own, many, ranks in cells:
-            if ranks is not None:
-                scores[first], scores[first + 1] = ranks, ranks**2
-                answers += [first, first + 1]
-                first += 2
-            np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
-            answers.append(first)
-            each_has.append(1 if ranks is None else ANSWERS)
-            first += many
+        scores, answers, each_has = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
         found, certain = rows_as_one(scores, columns[places[0]][1], answers)
         ends = np.cumsum(each_has)[:-1]
         for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
             known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
     return known
+
+
+FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
+
+
+def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+    """How many rows count as one where it is known which belong together, 1 of rows by themselves: the design effect.
+
+    values: group after group. sizes: of the groups. are_numbers: as of `likeness`.
+    Source: D4.21; Kish 1965, "Survey Sampling".
+    """
+    sizes = sizes[sizes > 0]
+    rows, groups = len(values), len(sizes)
+    if groups < FEWEST_GROUPS:
+        return max(1.0, rows / max(groups, 1))
+    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
+    scores, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
+    apart = scores - scores.mean(axis=1, keepdims=True)
+    of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
+    expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
+    of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
+    found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
+    return 1.0 if found <= MOST_DISPERSED else found
+
+
+def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, list[int], list[int]]:
+    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: the scores, the first one
+    of each answer, and how many answers each column has.
+    """
+    cells = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
+    many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
+    scores = np.empty((many_scores, len(columns[0][0])))
+    answers: list[int] = []
+    each_has, first = [], 0
+    for own, many, ranks in cells:
+        if ranks is not None:
+            scores[first], scores[first + 1] = ranks, ranks**2
+            answers += [first, first + 1]
+            first += 2
+        np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
+        answers.append(first)
+        each_has.append(1 if ranks is None else ANSWERS)
+        first += many
+    return scores, answers, each_has
 
 
 def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int64], int, Values | None]:
