@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isfinite
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from model_monitor.documents.check_results import (
@@ -259,9 +258,9 @@ TOO_LARGE = "some values are too large to compute with"
 NOT_EXPECTED = "Expectation is not met: {}"  # the text of a violated rule of a person's own; the service has none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
-    """A check's result; the members are those of `CheckResult`."""
+    """A check's result; the members are those of `CheckResult`. It holds those that were given: most of them never are."""
 
     status: CheckStatus
     threshold: float | None
@@ -292,32 +291,35 @@ class Finding:
     since: str | None = None
     hour: str | None = None
 
+    if not TYPE_CHECKING:
+
+        def __init__(self, status, threshold, observed=None, interval=None, **members):
+            self.__dict__.update(status=status, threshold=threshold, observed=observed, interval=interval, **members)
+
+    def but(self, **members: Any) -> Finding:
+        """The same with other members."""
+        return Finding(**{**self.__dict__, **members})
+
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
-        own = {name: value for name, value in zip(_MEMBERS, _VALUES(self), strict=True) if value is not None}
-        finite = {
-            name: all(map(_is_finite, value if type(value) is tuple else (value,))) for name, value in own.items()
-        }
-        if not all(finite.values()):  # which is no verdict, and no JSON
-            endless: dict[str, Any] = {name: None for name, is_finite in finite.items() if not is_finite}
-            return replace(self.unjudged(TOO_LARGE), **endless).result(check, **whose)
-        return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
+        own = {name: value for name, value in self.__dict__.items() if value is not None}
+        endless = [name for name, value in own.items() if not _is_finite(value)]
+        if endless:  # which is no verdict, and no JSON
+            nothing: dict[str, Any] = dict.fromkeys(endless)
+            return self.unjudged(TOO_LARGE).but(**nothing).result(check, **whose)
+        return CheckResult.of({**whose, "check": check, "threshold": None, **own})
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
-        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+        return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
 
 
 def _is_finite(value: object) -> bool:
-    return not isinstance(value, float) or isfinite(value)
-
-
-_MEMBERS = tuple(Finding.__dataclass_fields__)
-_VALUES = attrgetter(*_MEMBERS)
+    return all(map(_is_finite, value)) if type(value) is tuple else not isinstance(value, float) or isfinite(value)
 
 
 def of_share(

@@ -374,6 +374,19 @@ class RunPlaces:
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
             self.most = 0
         self._lots: list[float] = []
+        self._time = plan.time_column
+        self._block: Block | None = None
+        self._of_block: tuple[list[float], list[NDArray[np.int64]]] = [], []
+
+    def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """`among` a block's rows, in the order of their times if there are any; found once for all columns."""
+        if block is not self._block:
+            lots, places = self.among(block.rows)
+            if lots and self._time is not None:
+                order = block.order_by(self._time).to_numpy()
+                places = [order[each] for each in places]
+            self._block, self._of_block = block, (lots, places)
+        return self._of_block
 
     def among(self, every: int) -> tuple[list[float], list[NDArray[np.int64]]]:
         """The lots of those runs among so many next rows that are kept so far, and where the rows of each stand."""
@@ -394,17 +407,13 @@ class RunPlaces:
 class RowRunsGatherer:
     """Keeps some runs of a column's rows."""
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int) -> None:
-        self._column, self._time = column, plan.time_column
-        self._places = RunPlaces(plan, partition)
+    def __init__(self, column: ColumnPlan, places: RunPlaces) -> None:
+        self._column, self._places = column, places
         self._runs: list[Run] = []
 
     def update(self, block: Block) -> None:
-        lots, places = self._places.among(block.rows)
+        lots, places = self._places.of_block(block)
         if lots:
-            if self._time is not None:
-                order = block.order_by(self._time).to_numpy()
-                places = [order[each] for each in places]
             self._runs = kept_of([*self._runs, *runs_of(self._column, block, lots, places)], self._places.most)
 
     def states(self) -> Iterator[RowRuns]:

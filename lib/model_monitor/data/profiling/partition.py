@@ -25,6 +25,7 @@ from model_monitor.data.profiling.gathering import (
     RowGroupsGatherer,
     RowRepeatsGatherer,
     RowRunsGatherer,
+    RunPlaces,
     gatherer_of,
 )
 from model_monitor.data.profiling.plan import (
@@ -78,7 +79,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
-            gatherers += [(column.position, _of_rows(column, plan, partition)) for column in plan.run_columns]
+            runs = RunPlaces(plan, partition)
+            gatherers += [(column.position, _of_rows(column, plan, runs)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
@@ -122,11 +124,9 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             yield StateRow(position, state.KIND, partition, state)
 
 
-def _of_rows(column: ColumnPlan, plan: ScanPlan, partition: int) -> Gatherer:
+def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunPlaces) -> Gatherer:
     group = plan.group_column
-    if group is None:
-        return RowRunsGatherer(column, plan, partition)
-    return RowGroupsGatherer(column, group)
+    return RowRunsGatherer(column, runs) if group is None else RowGroupsGatherer(column, group)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:

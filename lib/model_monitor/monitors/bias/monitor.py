@@ -64,7 +64,7 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     value = metric.current.value
     infinite = "the value is infinite" if value is not None and math.isinf(value) else None
     n, m = metric.rows
-    whole = replace(finding, observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
+    whole = finding.but(observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
     whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
     return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)

@@ -173,7 +173,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
             finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None
         ):  # without history only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
-        found[cut, label] = replace(finding, change=None)
+        found[cut, label] = finding.but(change=None)
     results = {
         of: finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=of[1])
         for of, finding in found.items()

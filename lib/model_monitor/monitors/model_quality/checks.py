@@ -417,4 +417,4 @@ def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool
     if unseen:
         told = f"{len(unseen)} of the classes" if hide_values else shown(unseen)
         finding = Finding.not_judged(None, UNSEEN.format(classes=told))
-        yield replace(finding, n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+        yield finding.but(n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

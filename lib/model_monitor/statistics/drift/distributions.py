@@ -53,16 +53,28 @@ class Pooled:
         return float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())
 
     @cached_property
+    def counts(self) -> tuple[Counts, Counts]:
+        """How often each sample has each value."""
+        return steps_of(self.before).astype(float), steps_of(self.after).astype(float)
+
+    @cached_property
+    def together(self) -> Ranks:
+        return self.before + self.after
+
+    @cached_property
+    def weights(self) -> Counts:
+        """How often both have each value."""
+        return self.counts[0] + self.counts[1]
+
+    @cached_property
     def scores(self) -> dict[str, Values]:
         """Of the middle ranks in both together."""
-        together = self.before + self.after
-        return scores_of((together - steps_of(together) / 2) / together[-1])
+        return scores_of((self.together - self.weights / 2) / self.together[-1])
 
     @cached_property
     def cells(self) -> tuple[Counts, Counts]:
         """Counts of each sample between the quantiles of both together; each quantile is a cell of its own."""
-        together = self.before + self.after
-        counts = cut(np.stack((self.before, self.after)), places_of_cuts(together, together[-1]))
+        counts = cut(np.stack((self.before, self.after)), places_of_cuts(self.together, self.together[-1]))
         before, after = counts[:, counts.any(axis=0)].astype(np.float64)
         return before, after
 

@@ -13,13 +13,13 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import (
     CategoryCounts,
     Counts,
     NumericDistribution,
     category_cells,
-    steps_of,
     tails,
 )
 from model_monitor.statistics.drift.special_functions import (
@@ -51,8 +51,9 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     share = size / of
     more = counts > totals * share
     deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
-    large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
-    if large.any():  # half a count: continuity
+    few = more if deviations.max(initial=0.0) <= LARGE else more & (deviations <= LARGE)
+    if few is not more:  # half a count: continuity
+        large = more & (deviations > LARGE)
         tails[large] = of_each(normal_above, (counts[large] - 0.5 - totals[large] * share) / deviations[large])
     if few.any():
         t, x = totals[few], counts[few]
@@ -270,10 +271,8 @@ class _Pooled:
         self.values, self.after = both.values, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
-        together = both.before + both.after
-        self.weights = steps_of(together).astype(float)
-        self.together = together
-        self.gaps = steps_of(both.after) / self.samples.m - steps_of(both.before) / self.samples.n
+        self.weights, self.together = both.weights, both.together
+        self.gaps = both.counts[1] / self.samples.m - both.counts[0] / self.samples.n
         self.ends = _ends(baseline, before.values), _ends(current, after.values)
 
     def kolmogorov(self) -> Component:
@@ -309,12 +308,10 @@ class _Pooled:
         """Values of the window beyond all of the baseline's, on the side that has more."""
         (low, high), (lowest, highest) = self.ends
         m = self.samples.m
-        above = m - self._up_to(high, "right")
-        below = self._up_to(low, "left")
-        found = (above, highest > high), (below, lowest < low)
-        beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
-        if not beyond:
+        if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
+        found = (m - self._up_to(high, "right"), highest > high), (self._up_to(low, "left"), lowest < low)
+        beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
 
     def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
@@ -331,16 +328,16 @@ def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
     )
 
 
-def joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     """The number of each cell's group: cells from the smallest up, together until they have `least`."""
-    groups = np.zeros(len(totals), dtype=np.int64)
-    group, held = 0, 0.0
-    order = np.argsort(totals, kind="stable")
-    for place in order.tolist():
-        groups[place] = group
-        held += totals[place]
+    found, group, held = [0] * len(totals), 0, 0.0
+    counts = totals.tolist()
+    for place in np.argsort(totals, kind="stable").tolist():
+        found[place] = group
+        held += counts[place]
         if held >= least:
             group, held = group + 1, 0.0
+    groups = np.array(found, dtype=np.int64)
     if held and group:
         groups[groups == group] = group - 1
     return groups

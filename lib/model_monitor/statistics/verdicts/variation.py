@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from model_monitor.statistics.drift.special_functions import (
     student_above,
     student_densities,
 )
+from model_monitor.statistics.states.rows import MOST_RUNS
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
@@ -53,13 +54,56 @@ _LEAST = 1e-200
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 
 _NODES = np.logspace(-2, 3, 81)
+_STEPS = np.gradient(_NODES)
 _SHARE_OF_LARGEST = 0.28
 """The square of the largest of K normal scores is on average that of the quantile above which 0.28 / K lie. Source: D4.2."""
 
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
     """missing, rows: of each window."""
+    if not total_missing:
+        return {"missing": np.zeros(len(missing))}
     return {"missing": _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
+
+
+class PastWindows(dict[str, Values]):
+    """The raw statistics of past windows, with what each later window asks of them again: most are as large as the last one."""
+
+    def __init__(self, raw: Raw) -> None:
+        super().__init__(raw)
+        self._effective = math.nan
+        self._alike: PastWindows | None = None
+        self._dispersions: dict[str, tuple[float, ...]] = {}
+
+    @cached_property
+    def group_size(self) -> float:
+        freedom = float(self["freedom"].sum())
+        found = float(self["chi2"].sum()) / freedom if freedom else math.nan
+        return 1.0 if found <= MOST_DISPERSED else found
+
+    def alike(self, effective: float) -> PastWindows:
+        """Those that are about as large, or larger, if there are many of them; else all."""
+        self._beside(effective)
+        if self._alike is None:
+            near = _growth({"effective": effective}, self) <= LARGEST_GROWTH
+            many = near.sum() >= MANY_WINDOWS
+            self._alike = PastWindows({name: each[near] for name, each in self.items()}) if many else self
+        return self._alike
+
+    def dispersion(self, name: str, effective: float) -> tuple[float, ...]:
+        """`_dispersion` beside a window of this size."""
+        self._beside(effective)
+        if name not in self._dispersions:
+            self._dispersions[name] = tuple(map(float, _dispersion(name, {"effective": effective}, self)))
+        return self._dispersions[name]
+
+    def _beside(self, effective: float) -> None:
+        if effective != self._effective:
+            self._effective, self._alike, self._dispersions = effective, None, {}
+
+
+def _kept(past: Raw) -> PastWindows:
+    return past if isinstance(past, PastWindows) else PastWindows(past)
 
 
 class OnDemand(Mapping[str, Any]):
@@ -92,16 +136,21 @@ def of_numbers(
     windows: Windows,
     cells: tuple[Counts, Windows] | None = None,
     scores: Mapping[str, Values] | None = None,
+    cumulative: tuple[Counts, Windows] | None = None,
 ) -> Raw:
-    """values: distinct, ascending. totals: how often each of them is in all windows and their reference. cells: totals and
-    windows between the quantiles of all, and scores of the values, if they are found already.
+    """values: distinct, ascending. totals: how often each of them is in all windows and their reference. What is known already:
+    cells: totals and windows between the quantiles of all. scores: of the values. cumulative: both up to each value.
     """
-    sides = _sizes(totals, windows)
-    sizes, others, effective = sides
-    ranks = totals.cumsum()
+    ranks, known = cumulative if cumulative is not None else (totals.cumsum(), None)
+    sizes, others, effective = sides = _sizes(totals, windows) if known is None else _sides(ranks[-1], known[:, -1:])
     total = ranks[-1]
     scores = scores or scores_of((ranks - totals / 2) / total)
-    upto = cache(lambda: windows.cumsum(axis=1))
+    kept: dict[str, Values] = {} if known is None else {"upto": known}
+
+    def upto() -> Windows:
+        if "upto" not in kept:
+            kept["upto"] = windows.cumsum(axis=1)
+        return kept["upto"]
 
     def ks() -> Raw:
         gaps = upto() * (1 / sizes + 1 / others)
@@ -114,8 +163,8 @@ def of_numbers(
         if cells is not None:
             return _of_cells(*cells, are_numbers=True)
         places = places_of_cuts(ranks, total)
-        found = cut(ranks[None, :], places)[0]
-        return _of_cells(found[found > 0], cut(upto(), places)[:, found > 0], are_numbers=True)
+        counts = cut(ranks[None, :], places)[0]
+        return _of_cells(counts[counts > 0], cut(upto(), places)[:, counts > 0], are_numbers=True)
 
     def outside() -> Raw:
         return _outside(values, windows < totals, upto())
@@ -240,8 +289,7 @@ def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = A
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     """The past windows that are about as large, or larger, if there are many of them; else all."""
-    alike = _growth(now, past) <= LARGEST_GROWTH
-    return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
+    return _kept(past).alike(now["effective"])
 
 
 def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
@@ -309,7 +357,7 @@ def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | 
     """The dispersion as other columns moderate it, the windows, and the scale. A column that varies more than they do, by more
     than chance one in 20, is left as it is (Wilson and Hilferty 1931).
     """
-    dispersion, windows, each, scale = map(float, _dispersion(name, now, past))
+    dispersion, windows, each, scale = _kept(past).dispersion(name, now["effective"])
     more, usual = others.of(name) if others is not None else (0.0, 1.0)
     if more:
         ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
@@ -340,9 +388,7 @@ def group_size(past: Raw) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
     """
-    freedom = float(past["freedom"].sum())
-    found = float(past["chi2"].sum()) / freedom if freedom else math.nan
-    return 1.0 if found <= MOST_DISPERSED else found
+    return _kept(past).group_size
 
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
@@ -372,7 +418,8 @@ def rows_as_one(
     # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
     kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
     known = variance > 0
-    upto = np.concatenate((np.zeros((len(scores), 1)), np.cumsum(scores, axis=1)), axis=1)
+    upto = np.zeros((len(scores), scores.shape[1] + 1))
+    np.cumsum(scores, axis=1, out=upto[:, 1:])
     starts = np.cumsum(sizes) - sizes
     found, certain = np.zeros(len(answers)), np.zeros(len(answers))
     for block in BLOCKS:
@@ -383,9 +430,14 @@ def rows_as_one(
             break
         ends = np.cumsum(blocks)
         first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
-        sums = upto[:, first + block] - upto[:, first]
-        steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
-        squares = np.add.reduceat(steps**2, answers, axis=0)
+        sums = upto.take(first + block, axis=1)
+        sums -= upto.take(first, axis=1)
+        within = np.ones(ends[-1] - 1, bool)
+        within[ends[:-1] - 1] = False
+        places = within.nonzero()[0]  # of steps from block to block of a run
+        steps = sums.take(places + 1, axis=1)
+        steps -= sums.take(places, axis=1)
+        squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
         largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
         apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
@@ -427,11 +479,9 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
         alike.setdefault(sizes.tobytes(), []).append(place)
     known = [(0.0, 0.0)] * len(columns)
     for places in alike.values():
-        scores = [_likeness_scores(columns[place][0], are_numbers=columns[place][2]) for place in places]
-        firsts = np.cumsum([0, *(len(each) for each, _ in scores)]).tolist()
-        answers = [first + answer for first, (_, own) in zip(firsts, scores, strict=False) for answer in own]
-        found, certain = rows_as_one(np.concatenate([each for each, _ in scores]), columns[places[0]][1], answers)
-        ends = np.cumsum([len(own) for _, own in scores])[:-1]
+        scores, answers, each_has = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
+        found, certain = rows_as_one(scores, columns[places[0]][1], answers)
+        ends = np.cumsum(each_has)[:-1]
         for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
             known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
     return known
@@ -451,7 +501,7 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     if groups < FEWEST_GROUPS:
         return max(1.0, rows / max(groups, 1))
     in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
-    scores, answers = _likeness_scores(values[in_order], are_numbers=are_numbers)
+    scores, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
     apart = scores - scores.mean(axis=1, keepdims=True)
     of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
     expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
@@ -460,22 +510,36 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     return 1.0 if found <= MOST_DISPERSED else found
 
 
-def _likeness_scores(values: NDArray[Any], *, are_numbers: bool) -> tuple[Values, Sequence[int]]:
-    """What `rows_as_one` takes of a column, and which of it make an answer together."""
+def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, list[int], list[int]]:
+    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: the scores, the first one
+    of each answer, and how many answers each column has.
+    """
+    cells = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
+    many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
+    scores = np.empty((many_scores, len(columns[0][0])))
+    answers: list[int] = []
+    each_has, first = [], 0
+    for own, many, ranks in cells:
+        if ranks is not None:
+            scores[first], scores[first + 1] = ranks, ranks**2
+            answers += [first, first + 1]
+            first += 2
+        np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
+        answers.append(first)
+        each_has.append(1 if ranks is None else ANSWERS)
+        first += many
+    return scores, answers, each_has
+
+
+def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int64], int, Values | None]:
+    """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
     _, places = np.unique(values, return_inverse=True)
     totals = np.bincount(places)
     if not are_numbers:
         cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-        return _is_in_cells(cells[places], min(CELLS, len(totals))), [0]
+        return cells[places], min(CELLS, len(totals)), None
     ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-    of_each = ranks[None, places]
-    eighths = _is_in_cells(((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS)
-    return np.concatenate([of_each, of_each**2, eighths]), [0, 1, 2]
-
-
-def _is_in_cells(cells: NDArray[np.int64], many: int) -> Values:
-    found: Values = (cells == np.arange(many)[:, None]).astype(float)
-    return found
+    return ((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS, ranks[places]
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
@@ -510,14 +574,8 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     parts = len(there)
     counts = there.sum(axis=0)
     first, last = there.argmax(axis=0), there[::-1].argmax(axis=0)
-    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
-    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
-    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
-    tails = np.where(later, np.exp(ways - ways[0]), 0.0)  # that so many parts with the value are all from this one on
-    scores = -np.log(np.where(later, tails, 1.0))
-    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
-    means = (shares * scores).sum(axis=0)
-    variance = float(((shares * scores**2).sum(axis=0) - means**2)[counts].sum())
+    tails, scores, means, variances = _of_beginnings(parts)
+    variance = float(variances[counts].sum())
     if not variance:
         return None
     begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
@@ -529,10 +587,28 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     return begun
 
 
+@lru_cache(MOST_RUNS)
+def _of_beginnings(parts: int) -> tuple[Values, Values, Values, Values]:
+    """Of so many parts in any order: by the first part that has a value, and by how many do, how likely it is that none before
+    has, and minus its logarithm; by how many do, the mean and the variance of that.
+    """
+    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
+    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
+    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
+    tails = np.where(later, np.exp(ways - ways[0]), 0.0)
+    scores = -np.log(np.where(later, tails, 1.0))
+    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
+    means: Values = (shares * scores).sum(axis=0)
+    return tails, scores, means, (shares * scores**2).sum(axis=0) - means**2
+
+
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
-    sizes = windows.sum(axis=1, keepdims=True)
-    others = totals.sum() - sizes
-    return sizes, others, (sizes * others / totals.sum())[:, 0]
+    return _sides(totals.sum(), windows.sum(axis=1, keepdims=True))
+
+
+def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
+    others = total - sizes
+    return sizes, others, (sizes * others / total)[:, 0]
 
 
 def _ks_scores(reached: Values) -> Values:
@@ -575,8 +651,11 @@ def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) ->
     smaller = float(np.minimum(sizes, others).min())
     groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
     shares = np.bincount(groups, totals) / totals.sum()
-    together = np.zeros((len(windows), len(shares)))
-    np.add.at(together.T, groups, gaps.T)
+    together: Windows = np.zeros((len(windows), len(shares)))
+    if len(windows) == 1:
+        together[0] = np.bincount(groups, gaps[0])
+    else:
+        np.add.at(together.T, groups, gaps.T)
     cells = np.full(len(windows), float(len(totals)))
     of_all, of_windows = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
     return {
@@ -651,7 +730,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
-    weights = 2 * student_densities(_NODES, windows) * np.gradient(_NODES)
+    weights = 2 * student_densities(_NODES, windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
