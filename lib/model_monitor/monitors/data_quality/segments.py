@@ -20,7 +20,7 @@ from model_monitor.monitors.data_quality.calibration import NO_HISTORY
 from model_monitor.monitors.data_quality.checks.baseline_drift import baseline_drift, threshold_of
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.messages import HIDDEN
-from model_monitor.monitors.protocol import once
+from model_monitor.monitors.segments import once
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import FeatureProfile

@@ -36,7 +36,8 @@ from model_monitor.monitors.model_quality.measurement import (
     worse_side,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
-from model_monitor.monitors.protocol import Finding, StoredBaseline, once
+from model_monitor.monitors.protocol import Finding, StoredBaseline
+from model_monitor.monitors.segments import once
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET

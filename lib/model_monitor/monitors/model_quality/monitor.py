@@ -51,9 +51,9 @@ from model_monitor.monitors.protocol import (
     Monitor,
     PublishedMetric,
     Scanned,
-    hints_of_segments,
     violation_count,
 )
+from model_monitor.monitors.segments import hints_of_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes

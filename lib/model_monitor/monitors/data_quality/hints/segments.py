@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from model_monitor.documents.check_results import Hint
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
-from model_monitor.monitors.protocol import hints_of_segments
 from model_monitor.statistics.states import Profile
 
 
@@ -19,6 +18,8 @@ def segments(seen: Seen) -> Iterator[Hint]:
     compared = seen.compared
     first = compared.before if compared is not None else seen.profile
     if first is not None and first.features and "segments" in first.features[0].states:
+        from model_monitor.monitors.segments import hints_of_segments
+
         yield from hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
 
 
