@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from model_monitor.data.profiling.contingency import CountTask
-from model_monitor.data.profiling.row_sample import MISSING
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from model_monitor.monitors.bias.analysis import chosen_of
 from model_monitor.monitors.bias.comparison import BiasBaseline
-from model_monitor.monitors.bias.flip_test import FlipTask, RowsOfKeys
+from model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys
 from model_monitor.monitors.bias.metrics import PRE_TRAINING
 from model_monitor.monitors.causes import Marked, with_causes
 from model_monitor.monitors.protocol import violated
@@ -30,27 +24,6 @@ OF_ERRORS = frozenset(
     {"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"}
 )  # metrics of answers that differ from labels
 Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
-
-
-@dataclass(frozen=True)
-class Positive:
-    """Of a row of the group, or of the rest, bin 3 if it is positive, or label and prediction differ, else 2. task: tells the
-    group, then what is positive.
-    """
-
-    task: FlipTask
-    in_group: bool
-
-    bins = 4
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
-
-    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        group, first, *second = (self.task.among(rows, each) for each in self.task.sensitive)
-        found = first != second[0] if second else first
-        return np.where(group == self.in_group, 2 + found, MISSING).astype(np.int16)
 
 
 def pinned_down(

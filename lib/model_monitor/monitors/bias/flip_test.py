@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
 from model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
+from model_monitor.data.profiling.row_sample import MISSING
 from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from model_monitor.statistics.states.hashing import chained_hashes
@@ -258,6 +259,27 @@ class FlipTask:
         wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
         found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)
         return found
+
+
+@dataclass(frozen=True)
+class Positive:
+    """Of a row of the group, or of the rest, bin 3 if it is positive, or label and prediction differ, else 2. task: tells the
+    group, then what is positive.
+    """
+
+    task: FlipTask
+    in_group: bool
+
+    bins = 4
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
+
+    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+        group, first, *second = (self.task.among(rows, each) for each in self.task.sensitive)
+        found = first != second[0] if second else first
+        return np.where(group == self.in_group, 2 + found, MISSING).astype(np.int16)
 
 
 def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:
