@@ -298,13 +298,13 @@ class Finding:
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in zip(_MEMBERS, _VALUES(self), strict=True) if value is not None}
-        finite = {
-            name: all(map(_is_finite, value if type(value) is tuple else (value,))) for name, value in own.items()
-        }
-        if not all(finite.values()):  # which is no verdict, and no JSON
-            endless: dict[str, Any] = {name: None for name, is_finite in finite.items() if not is_finite}
+        try:
+            return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
+        except ValueError:
+            endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
+            if not endless:
+                raise
             return replace(self.unjudged(TOO_LARGE), **endless).result(check, **whose)
-        return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
@@ -312,7 +312,7 @@ class Finding:
 
 
 def _is_finite(value: object) -> bool:
-    return not isinstance(value, float) or isfinite(value)
+    return all(isfinite(each) for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, float))
 
 
 _MEMBERS = tuple(Finding.__dataclass_fields__)
