@@ -306,11 +306,13 @@ class Finding:
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
-        endless = [name for name, value in own.items() if not _is_finite(value)]
-        if endless:  # which is no verdict, and no JSON
-            nothing: dict[str, Any] = dict.fromkeys(endless)
-            return self.unjudged(TOO_LARGE).but(**nothing).result(check, **whose)
-        return CheckResult.of({**whose, "check": check, "threshold": None, **own})
+        try:
+            return CheckResult.of({**whose, "check": check, "threshold": None, **own})
+        except ValueError:
+            endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
+            if not endless:
+                raise
+            return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
@@ -318,7 +320,7 @@ class Finding:
 
 
 def _is_finite(value: object) -> bool:
-    return all(map(_is_finite, value)) if type(value) is tuple else not isinstance(value, float) or isfinite(value)
+    return all(isfinite(each) for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, float))
 
 
 def of_share(

@@ -282,7 +282,7 @@ def rows_of(
         for place, each in enumerate(objects if left_out else ()):
             if any(
                 each[name] is not None for name in left_out.intersection(each)
-            ):  # which goes through the smaller one
+            ):  # not `&`: it asks for each of those left out
                 reasons[place] = Refusal.ANOTHER_SHAPE
         places = () if whole_files else batch.columns
         yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
