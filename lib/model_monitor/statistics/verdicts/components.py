@@ -236,7 +236,7 @@ class _Cells:
         enough &= gaps != 0
         if not enough.any():
             return Component("cell", 1.0, float(sizes.max(initial=0.0)))
-        scores = np.where(enough, sizes / errors, 0.0)
+        scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
         enough = scores >= scores.max() / 2  # none of the others is the rarest
         p = two_sided(totals[enough], counts[enough], n, m)
         least = int(p.argmin())
