@@ -60,6 +60,12 @@ def _of_numbers(numbers: Seconds) -> Seconds:
     return found
 
 
+def _logarithms(ages: Seconds) -> Seconds:
+    """With their sign those of 1 more, to base 2 and straight between powers of 2: libraries round a logarithm, not this."""
+    mantissas, exponents = np.frexp(1 + np.abs(ages))
+    return np.asarray(np.copysign(exponents + 2 * mantissas - 2, ages))
+
+
 class RowTimes:
     """When the rows of a block came; found once for all columns, and only if one of them has times."""
 
@@ -99,7 +105,7 @@ class AgesGatherer:
         ages = ages[np.argsort(times, kind="stable")]
         ages = ages[~np.isnan(ages)]
         self._ages += Ages.of(ages)
-        self._moments.update(np.arcsinh(ages / 60), np.ones(len(ages), np.int32))
+        self._moments.update(_logarithms(ages / 60), np.ones(len(ages), np.int32))
 
     def states(self) -> Iterator[State]:
         if self._ages.total:
