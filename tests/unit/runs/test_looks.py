@@ -140,7 +140,7 @@ def test_a_look_without_anything_new_says_so(hours):
 
 def test_traffic_that_stops_at_seven_minutes_past_is_seen_by_a_look_that_finds_nothing_new(hours):
     hours.write(minutes=7)
-    hours.remember(1_200)
+    hours.remember(1_200, windows=48)
 
     assert [hours.run(minute) for minute in (5, 10)] == [0, 0]  # three minutes of sixty are no time
     assert (hours.run(40), hours.violated()) == (1, ["freshness_check"])

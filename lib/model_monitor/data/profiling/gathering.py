@@ -361,7 +361,7 @@ class PresenceGatherer:
 LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # rows of a run at most, and cells of all columns in one
 
 
-class RunPlaces:
+class RunStarts:
     """Where the runs of one partition lie that are kept, the same for all columns. The first partition keeps the most, since it
     may be the only one. The first run of every partition comes before the second of any, so that all have their part.
     """
@@ -407,7 +407,7 @@ class RunPlaces:
 class RowRunsGatherer:
     """Keeps some runs of a column's rows."""
 
-    def __init__(self, column: ColumnPlan, places: RunPlaces) -> None:
+    def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
         self._column, self._places = column, places
         self._runs: list[Run] = []
 

@@ -25,7 +25,7 @@ from model_monitor.data.profiling.gathering import (
     RowGroupsGatherer,
     RowRepeatsGatherer,
     RowRunsGatherer,
-    RunPlaces,
+    RunStarts,
     gatherer_of,
 )
 from model_monitor.data.profiling.plan import (
@@ -79,7 +79,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
-            runs = RunPlaces(plan, partition)
+            runs = RunStarts(plan, partition)
             gatherers += [(column.position, _of_rows(column, plan, runs)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
@@ -124,7 +124,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             yield StateRow(position, state.KIND, partition, state)
 
 
-def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunPlaces) -> Gatherer:
+def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunStarts) -> Gatherer:
     group = plan.group_column
     return RowRunsGatherer(column, runs) if group is None else RowGroupsGatherer(column, group)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.profiling.gathering import RunPlaces, kept_of, ranked, runs_of
+from model_monitor.data.profiling.gathering import RunStarts, kept_of, ranked, runs_of
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, Texts
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import (
@@ -128,8 +128,8 @@ class Segments:
         many = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
         self.size = sketch_size(plan.all_columns, many)
         run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
-        self._new_places = partial(RunPlaces, run_plan, partition, MOST_RUNS)
-        self._places: dict[tuple[int, int], RunPlaces] = {}
+        self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
+        self._places: dict[tuple[int, int], RunStarts] = {}
         self._runs: tuple[Block | None, RunsOfBlock] = (None, ([], [], []))
 
     def labels(self, cut: int) -> list[str]:

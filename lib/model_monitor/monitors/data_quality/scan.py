@@ -58,7 +58,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         time_column=time,
         group_column=group,
         newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        times_of=times_of_lines if dataset.metadata and measures.run_rows else None,
+        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         rules=measures.expected.rules if measures.expected else None,
         cuts=_cuts(measures, dataset.names) if measures.segments else (),
         pairs=_pairs(measures, dataset.names) if measures.pairs else (),

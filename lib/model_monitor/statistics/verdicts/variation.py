@@ -320,10 +320,15 @@ class Others:
     def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
         self._now = {"effective": effective}
         self._pasts = [comparable(self._now, past) for past in pasts]
-        self.of = cache(self._of)
+        self._found: dict[str, tuple[float, float]] = {}
 
-    def _of(self, name: str) -> tuple[float, float]:
+    def of(self, name: str) -> tuple[float, float]:
         """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, and their variance."""
+        if name not in self._found:
+            self._found[name] = self._moderation(name)
+        return self._found[name]
+
+    def _moderation(self, name: str) -> tuple[float, float]:
         known = [past for past in self._pasts if not np.isnan(past[name]).any()]
         sizes = [len(past["rows"]) for past in known]
         most = max(sizes, key=sizes.count, default=0)
