@@ -5,7 +5,11 @@ python benchmarks/causes.py [--quick]
 Marks: of windows that alarm for a change in one value, or in one pair of values, the right one is named in 95 %, and beside a
 hand search by pandas over all values and pairs in as many or at most 2 % fewer; of windows that changed everywhere alike, or in
 their shares alone, one in 100 has a segment or an origin named (binomial, 99 %); the right origin is named in 95 % of captures
-with a change in one client, in some files, or from some time on. Seeds are fresh at each run.
+with a change in one client, in some files, or from some time on. The same of losses of models: more wrong answers, larger errors,
+and fewer positive labels of a group, in one value or pair, in some files, or everywhere alike. Seeds are fresh at each run.
+
+With deepchecks beside (python -m venv .venv-deepchecks && .venv-deepchecks/bin/pip install -r
+benchmarks/requirements-deepchecks.txt) its weak segments are printed, too: of the losses, as that is what it looks for.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from datetime import datetime, timedelta, timezone
@@ -24,7 +29,19 @@ import numpy as np
 import pandas as pd
 from side_by_side import quick_asked
 
-from model_monitor import DataQualityMonitor, Findings, run_baseline, run_monitoring
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    DataQualityMonitor,
+    Findings,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
 
 ROWS, WINDOW, HEALTHY = 30_000, 4_000, 0.01
 PLANS, CITIES, DEVICES = (
@@ -213,10 +230,139 @@ def origins(windows: int) -> bool:
     return fine
 
 
+BINARY, NUMBERS = OutcomePlan(ProblemType.BINARY_CLASSIFICATION), OutcomePlan(ProblemType.REGRESSION)
+FACET = '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
+PEER = Path(__file__).parents[1] / ".venv-deepchecks" / "bin" / "python"
+LOSSES = ("wrong answers", "larger errors", "fewer positive")
+
+
+def judged(rows: int, random: np.random.Generator, loss: str, bad=None, data=None) -> pd.DataFrame:
+    """Users with labels and predictions, which depend on their plan in sound windows, too. bad: rows with a loss."""
+    data = (users(rows, random) if data is None else data)[COLUMNS].assign(sex=random.choice(["f", "m"], rows))
+    bad = np.zeros(rows, bool) if bad is None else bad
+    if loss == "larger errors":
+        label = random.normal(50, 10, rows)
+        return data.assign(label=label, prediction=label + random.normal(0, 2, rows) + bad * random.uniform(6, 20))
+    label = (random.random(rows) < 0.4).astype(int)
+    wrong = random.random(rows) < 0.05 + 0.02 * (data.plan == "plan 3")
+    if loss == "fewer positive":
+        return data.assign(label=np.where(bad & (data.sex == "f") & (random.random(rows) < 0.9), 0, label))
+    return data.assign(label=label, prediction=np.where(wrong | (bad & (random.random(rows) < 0.7)), 1 - label, label))
+
+
+def said(reached: bool) -> str:
+    return "reached" if reached else "missed"
+
+
+def monitor_and_data(loss: str):
+    """The monitor of a loss, and what makes its data set of rows or of a folder."""
+    if loss == "fewer positive":
+        return BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(FACET))), lambda rows: rows
+    plan = NUMBERS if loss == "larger errors" else BINARY
+    return ModelQualityMonitor(plan), lambda rows: outcomes(rows, plan, engine="local")
+
+
+def losses(windows: int) -> bool:
+    random, fine = np.random.default_rng(), True
+    for loss in LOSSES:
+        monitor, made = monitor_and_data(loss)
+        before = made(judged(ROWS, random, loss))
+        baseline = run_baseline(before, monitor, engine="local")
+        alarms, right, found, healthy, wrong = 0, 0, 0, 0, 0
+        for _ in range(windows):
+            data = users(WINDOW, random)
+            asked = (
+                {"plan": random.choice(PLANS[:8])}
+                if random.random() < 0.5
+                else {"device": random.choice(DEVICES), "city": random.choice(CITIES)}
+            )
+            places = np.logical_and.reduce([data[name] == value for name, value in asked.items()])
+            window = judged(WINDOW, random, loss, places, data)
+            told = run_monitoring(made(window), monitor, baseline, engine="local")
+            if any(each.is_violation for each in told.results):
+                alarms += 1
+                wanted = {f"{name}={value}" for name, value in asked.items()}
+                right += any(set(segment.split(" & ")) == wanted for _, segment in named(told))
+                found += loss == "wrong answers" and PEER.exists() and by_deepchecks(window) == asked
+            everywhere = judged(WINDOW, random, loss, random.random(WINDOW) < 0.3)
+            told = run_monitoring(made(everywhere), monitor, baseline, engine="local")
+            bad = [each for each in told.results if each.is_violation]
+            healthy, wrong = healthy + bool(bad), wrong + any(each.segment or each.cause for each in bad)
+        most = int(healthy * HEALTHY + 2.58 * np.sqrt(healthy * HEALTHY * (1 - HEALTHY)))
+        reached = right >= 0.95 * alarms and wrong <= most
+        fine &= reached
+        peer = f", by deepchecks {found}" if loss == "wrong answers" and PEER.exists() else ""
+        print(
+            f"{loss} in one value or pair: {alarms} of {windows} windows alarm; the right one is named: ours {right}{peer} (at "
+            f"least 95 %); everywhere: {healthy} alarm, {wrong} name one or an origin (at most {most}): {said(reached)}",
+            flush=True,
+        )
+        fine &= in_files(loss, max(windows // 10, 4), random)
+    return fine
+
+
+def in_files(loss: str, windows: int, random: np.random.Generator) -> bool:
+    """Losses in three of twenty files."""
+    monitor, made = monitor_and_data(loss)
+    with tempfile.TemporaryDirectory() as place:
+        judged(ROWS, random, loss).to_csv(Path(place) / "before.csv", index=False)
+        baseline = run_baseline(made(str(Path(place) / "before.csv")), monitor, engine="local")
+        alarms = right = 0
+        for window in range(windows):
+            folder = Path(place) / f"{window}"
+            folder.mkdir()
+            for file in range(20):
+                rows = judged(WINDOW // 10, random, loss, np.full(WINDOW // 10, file in (3, 4, 11)))
+                rows.to_csv(folder / f"{file:02d}.csv", index=False)
+            told = run_monitoring(made(str(folder)), monitor, baseline, engine="local").results
+            bad = [each for each in told if each.is_violation]
+            alarms, right = (
+                alarms + bool(bad),
+                right + any(each.cause is not None and each.cause[0].key == "file" for each in bad),
+            )
+    reached = right >= 0.95 * alarms
+    print(
+        f"{loss} in three of 20 files: {alarms} of {windows} alarm, {right} say so: {said(reached)}",
+        flush=True,
+    )
+    return reached
+
+
+DEEPCHECKS = """
+import json, sys, warnings
+warnings.filterwarnings("ignore")
+import pandas as pd
+from deepchecks.tabular import Dataset
+from deepchecks.tabular.checks import WeakSegmentsPerformance
+rows = pd.read_csv(sys.argv[1])
+answers = rows.pop("prediction")
+data = Dataset(rows.drop(columns="sex"), label="label", cat_features=["plan", "city", "device"])
+right = (answers == rows["label"]).astype(float)
+shares = pd.DataFrame({0: (answers == 0).astype(float), 1: (answers == 1).astype(float)}).to_numpy()
+check = WeakSegmentsPerformance(n_top_features=4, segment_minimum_size_ratio=0.02)
+found = check.run(data, y_pred=answers.to_numpy(), y_proba=shares)
+worst = found.value["weak_segments_list"].iloc[0].to_dict()
+print(json.dumps({key: str(value) for key, value in worst.items()}))
+"""
+
+
+def by_deepchecks(window: pd.DataFrame) -> dict[str, object]:
+    """The weakest segment of a window, as it is named there: values or ranges of one or two features."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "window.csv"
+        window.to_csv(path, index=False)
+        done = subprocess.run([PEER, "-c", DEEPCHECKS, path], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr.splitlines()[-1])
+    worst = json.loads(done.stdout.splitlines()[-1])
+    known = [at for at in (1, 2) if worst.get(f"Feature{at}", "None") not in ("None", "nan")]
+    return {worst[f"Feature{at}"]: worst[f"Feature{at} Range"].strip("[]'") for at in known}
+
+
 def main() -> int:
     quick = quick_asked(__doc__)
     windows = 40 if quick else 200
-    results = [segments(windows), everywhere(windows), origins(windows // 16)]
+    results = [segments(windows), everywhere(windows), origins(windows // 16), losses(windows // 4)]
     return 0 if all(results) else 1
 
 

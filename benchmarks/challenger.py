@@ -1,10 +1,10 @@
 """Trials that are looked at 200 times: how often a challenger that is no better is promoted, and how often a better one is.
 
-python benchmarks/challenger.py [--trials 2000] [--looks 200] [--rows 10000] [--only false|power|metrics]
+python benchmarks/challenger.py [--trials 2000] [--looks 200] [--rows 10000] [--only false|power|metrics|classes]
 
 A trial goes on until a verdict is there, or all its planned rows are. The peer is a single look with half of its rows, at 5 % on
 both sides; beside it, the same test at every look, as it is often done. Power is of a shift that the single look finds in so many
-of its trials. Of `metrics` the command's own statistics are run on made-up answers of models that are equally good.
+of its trials. Of `metrics` and `classes` the command's own statistics are run on made-up answers of models that are equally good.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
+from dataclasses import fields
 from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.documents.challenge import Verdict
 from model_monitor.monitors.model_quality.challenge.comparison import Answers, compared, decided
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
@@ -27,6 +29,8 @@ POWERS = (0.2, 0.5, 0.8, 0.9)
 SEED = 7
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
 NUMBERS = OutcomePlan(ProblemType.REGRESSION)
+MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True)
+CLASSES = np.array(["a", "b", "c"])
 
 
 def errors_of_sums(trials: int, looks: int, shift: float) -> np.ndarray:
@@ -70,6 +74,11 @@ def made(rows: int, kind: str, random: np.random.Generator) -> tuple[Answers, An
         answers = (labels * random.lognormal(0, 0.5, rows) for _ in range(2))
         one, other = (Answers(NUMBERS, labels, each, None, keys) for each in answers)
         return one, other
+    if kind == "classes":
+        of_class = random.choice(3, rows, p=[0.7, 0.2, 0.1])
+        signals = (np.exp(2 * np.eye(3)[of_class] + random.normal(0, 2, (rows, 3))) for _ in range(2))
+        one, other = (of_classes(of_class, each / each.sum(axis=1, keepdims=True), keys) for each in signals)
+        return one, other
     happened = random.random(rows) < 0.1
     signal = happened + random.normal(0, 0.5, rows)
     labels = pa.array(np.where(happened, "1", "0"))
@@ -78,16 +87,27 @@ def made(rows: int, kind: str, random: np.random.Generator) -> tuple[Answers, An
     return one, other
 
 
+def of_classes(labels: np.ndarray, shares: np.ndarray, keys: np.ndarray) -> Answers:
+    told = [
+        [{"name": name, "share": share} for name, share in zip(CLASSES, row, strict=True)] for row in shares.tolist()
+    ]
+    classes = (pa.array(CLASSES[which]) for which in (labels, shares.argmax(axis=1)))
+    return Answers(MANY, *classes, shares.max(axis=1), keys, pa.array(told, OF_CLASSES))
+
+
 def first_rows(answers: Answers, rows: int) -> Answers:
-    scores = None if answers.scores is None else answers.scores[:rows]
-    predictions = None if answers.predictions is None else answers.predictions[:rows]
-    return Answers(answers.plan, answers.labels[:rows], predictions, scores, answers.keys[:rows])
+    members = (getattr(answers, each.name) for each in fields(answers) if each.name != "plan")
+    return Answers(answers.plan, *(None if each is None else each[:rows] for each in members))
 
 
-def of_metrics(trials: int, looks: int, rows: int) -> Iterator[str]:
+OF_KINDS = {"auc": ("auc", "accuracy", "f1", "brier_score"), "mae": ("mae", "rmse")}
+OF_MANY = {"classes": ("macro_auc", "macro_f1")}
+
+
+def of_metrics(trials: int, looks: int, rows: int, of_kinds: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """looks: evenly spread from the first that has enough rows on."""
     random = np.random.default_rng(SEED)
-    for kind, names in (("auc", ("auc", "accuracy", "f1", "brier_score")), ("mae", ("mae", "rmse"))):
+    for kind, names in of_kinds.items():
         better = dict.fromkeys(names, 0)
         for _ in range(trials):
             sides, open_ones = made(rows, kind, random), set(names)
@@ -108,12 +128,13 @@ def main() -> None:
     parser.add_argument("--looks", type=int, default=200)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--metric-trials", type=int, default=100)
-    parser.add_argument("--only", choices=("false", "power", "metrics"))
+    parser.add_argument("--only", choices=("false", "power", "metrics", "classes"))
     given = parser.parse_args()
     runs = {
         "false": (of_sums, given.trials, given.looks, given.rows),
         "power": (of_power, given.trials, given.looks, given.rows),
-        "metrics": (of_metrics, given.metric_trials, 10, 2_000),
+        "metrics": (of_metrics, given.metric_trials, 10, 2_000, OF_KINDS),
+        "classes": (of_metrics, given.metric_trials, 4, 1_200, OF_MANY),
     }
     for name, (run, *sizes) in runs.items():
         if given.only in (None, name):

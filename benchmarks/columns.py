@@ -5,6 +5,8 @@ python benchmarks/columns.py
 
 from __future__ import annotations
 
+import cProfile
+import gc
 import resource
 import subprocess
 import sys
@@ -26,6 +28,7 @@ WIDE, NARROW, CELLS = 1_000, 10, 1_000_000
 ROUNDS, WARM_ROUNDS = 3, 30
 FRAME_ROWS, FRAME_COLUMNS = 1_000, 20
 COMMAND_ROWS = 8
+WINDOWS = 10_000
 LONGEST_ROWS = 10_000
 MONITOR = DataQualityMonitor()
 
@@ -116,6 +119,30 @@ def more_columns() -> float:
     return of_each(many) / of_each(WIDE)
 
 
+def kept_by_windows() -> float:
+    """Megabytes that the process has more after 10,000 windows than after the first thousand."""
+    baseline, windows = baselined(frame(100, 5, 1)), [frame(60 + place, 5, place) for place in range(20)]
+    for place in range(WINDOWS):
+        monitored(windows[place % len(windows)], baseline)
+        if place == WINDOWS // 10:
+            before = _resident()
+    return (_resident() - before) / 2**20
+
+
+def _resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def calls_of_a_window(rows: int = FRAME_ROWS) -> float:
+    """Thousands of calls of functions in a warm window of 20 columns: a measure that other work on the machine does not move."""
+    baseline, window = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1)), frame(rows, FRAME_COLUMNS, 2)
+    monitored(window, baseline)
+    profile = cProfile.Profile()
+    profile.runcall(monitored, window, baseline)
+    return float(sum(each.callcount for each in profile.getstats())) / 1000
+
+
 def help_of_a_verb() -> float:
     """Core seconds of `a command: monitor --help`."""
     return _command("monitor", "--help")
@@ -153,6 +180,9 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (f"a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", warm_frame, 10, "ms"),
     (f"a warm window, 1 x {FRAME_COLUMNS}", one_row_frame, 6, "ms"),
     (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
+    (f"calls of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", calls_of_a_window, 50, "k"),
+    (f"calls of a warm window, 1 x {FRAME_COLUMNS}", lambda: calls_of_a_window(1), 45, "k"),
+    (f"memory after {WINDOWS:,} windows", kept_by_windows, 4, "MB"),
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
     (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.4, "s"),
@@ -165,7 +195,7 @@ def main() -> None:
     print(f"| {'-' * 44} | ----: | -----: | {'-' * 5} | ------- |")
     for work, measured, limit, unit in WORK:
         ours = measured()
-        verdict = note(work, "", ours, at_most=limit, unit=unit if unit == "times" else f"core {unit}")
+        verdict = note(work, "", ours, at_most=limit, unit=f"core {unit}" if unit in ("ms", "s") else unit)
         print(f"| {work:44} | {limit:5g} | {ours:6.2f} | {unit:5} | {verdict:7} |", flush=True)
 
 

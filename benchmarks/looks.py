@@ -3,7 +3,8 @@
 python benchmarks/looks.py [--quick]
 
 Hours of 600 rows; a fault begins seven minutes past. Looks have a part of the budget of one hour, and the hour's own verdict the
-rest; beside them is an hour that is looked at once with all of its budget. Both see the same rows.
+rest; beside them is an hour that is looked at once with all of its budget. Both see the same rows. What the split costs shows
+in a change that is found in some of the hours.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import pandas as pd
 from side_by_side import quick_asked
 
 from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.running.runs.looks import share_of_look
+from model_monitor.running.runs.looks import looks_of, share_of_look
 
 ROWS, MINUTES, EVERY, BEGINS = 600, 60, 5, 7
+SPLIT, LARGER = 10, 0.25  # hours for what the split costs, times the others; what looks might have had
 HOUR = timedelta(hours=1)
 Rows = pd.DataFrame
 
@@ -44,6 +46,10 @@ def half_a_deviation(rows: Rows) -> Rows:
     return rows.assign(number_0=rows.number_0 + 5)
 
 
+def a_fifth_of_a_deviation(rows: Rows) -> Rows:
+    return rows.assign(number_0=rows.number_0 + 2)
+
+
 def a_quarter_missing(rows: Rows) -> Rows:
     return rows.assign(number_1=rows.number_1.where(np.arange(len(rows)) % 4 > 0))
 
@@ -56,7 +62,10 @@ def healthy(rows: Rows) -> Rows:
     return rows
 
 
-FAULTS: tuple[Callable[[Rows], Rows], ...] = (in_cents, half_a_deviation, a_quarter_missing, a_new_category, healthy)
+FAULTS: tuple[Callable[[Rows], Rows], ...] = (
+    *(in_cents, half_a_deviation, a_quarter_missing, a_new_category),
+    healthy,
+)
 
 
 def main() -> None:
@@ -91,7 +100,11 @@ def main() -> None:
 
     every = timedelta(minutes=EVERY)
     of_look, of_hour = (share_of_look(HOUR, every, is_last=is_last) for is_last in (False, True))
-    print(f"{hours} hours of {ROWS} rows, a fault from minute {BEGINS}; looks have {of_look:.1%} of the budget each")
+    looks = looks_of(HOUR, every)
+    print(
+        f"{hours} hours of {ROWS} rows, a fault from minute {BEGINS}; {looks} looks have {of_look:.2%} of the budget each, "
+        f"together {looks * of_look:.0%}, the hour {of_hour:.0%}"
+    )
     for fault in FAULTS:
         delays, once, late = [], 0, 0
         for _ in range(hours):
@@ -103,9 +116,16 @@ def main() -> None:
             delays += [first - BEGINS] if first is not None else []
         took = f"median {statistics.median(delays):.0f} minutes after it" if delays else "none"
         print(
-            f"{fault.__name__:18}: looks {len(delays)} ({took}), then the hour {late}, together {len(delays) + late}; "
+            f"{fault.__name__:22}: looks {len(delays)} ({took}), then the hour {late}, together {len(delays) + late}; "
             f"the hour alone {once} ({MINUTES - BEGINS} minutes after it)"
         )
+    found = dict.fromkeys((1.0, of_hour, 1 - LARGER), 0)
+    for _ in range(SPLIT * hours):
+        part = run_baseline(a_fifth_of_a_deviation(hour(rng)), monitor, engine="local")
+        for share in found:
+            found[share] += alarms(part, share)
+    said = ", ".join(f"{count} with {share:.0%} of the budget" for share, count in found.items())
+    print(f"what the split costs: a fifth of a deviation in {SPLIT * hours} whole hours is found in {said}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import warnings
 import nannyml
 import pandas as pd
 
+METRICS = ["mae", "mse", "rmse"]
+
 
 def main(reference: str, analysis: str, label: str, prediction: str, rows: str, *features: str) -> None:
     warnings.simplefilter("ignore")
@@ -20,14 +22,14 @@ def main(reference: str, analysis: str, label: str, prediction: str, rows: str, 
     known, later = (pd.read_parquet(each) for each in (reference, analysis))
     began = time.process_time()
     estimator = nannyml.DLE(
-        feature_column_names=list(features), y_pred=prediction, y_true=label, metrics=["mae"], chunk_size=int(rows)
+        feature_column_names=list(features), y_pred=prediction, y_true=label, metrics=METRICS, chunk_size=int(rows)
     )
     estimator.fit(known)
     fitted = time.process_time()
     frame = estimator.estimate(later).filter(period="analysis").to_df()
     ended = time.process_time()
-    found = {"fit": fitted - began, "estimate": ended - fitted, "mae": frame[("mae", "value")].tolist()}
-    print(json.dumps(found))
+    found = {name: frame[(name, "value")].tolist() for name in METRICS}
+    print(json.dumps({"fit": fitted - began, "estimate": ended - fitted, **found}))
 
 
 if __name__ == "__main__":

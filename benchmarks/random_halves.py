@@ -1,7 +1,7 @@
 """Are random halves of public tables silent, and is a change of the size found that a run says it would find?
 
 pip download --no-deps nannyml==0.13.1 popmon==1.4.12 vega_datasets==0.9.0, unpack all, then
-python benchmarks/random_halves.py FOLDER [--halves 100] [--adult bias-oracle/adult]
+python benchmarks/random_halves.py FOLDER [--halves 100] [--first SEED] [--adult bias-oracle/adult]
 
 Of each table one half is a baseline and the other a window, a hundred times. Both are of one population, so that of 1,500 runs
 at a budget of 1/720 more than six alarm once in a hundred times. Into one column of each pair then goes a change of the size
@@ -76,9 +76,9 @@ def changed(column: pd.Series, size: float, rng: np.random.Generator) -> pd.Seri
     return found
 
 
-def tried(table: pd.DataFrame, halves: int, count: Callable[[str], None]) -> None:
+def tried(table: pd.DataFrame, seeds: range, count: Callable[[str], None]) -> None:
     """Count what each pair of halves comes to, and what changes in it come to."""
-    for seed in range(halves):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         rows = rng.permutation(len(table))[:MOST_ROWS]
         before, after = (table.iloc[part].reset_index(drop=True) for part in np.array_split(rows, 2))
@@ -151,6 +151,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--halves", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--adult", type=Path)
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -159,7 +160,7 @@ def main() -> int:
     total: Counter[str] = Counter()
     for name, table in tables(asked.folder):
         counts: Counter[str] = Counter()
-        tried(table, asked.halves, lambda what, counts=counts: counts.update([what]))
+        tried(table, range(asked.first, asked.first + asked.halves), lambda what, counts=counts: counts.update([what]))
         print(f"{name}, {len(table):,} rows x {table.shape[1]}: {dict(counts)}", flush=True)
         total += counts
     print(dict(total))

@@ -1,6 +1,6 @@
 """Do the verdicts keep their promises? Healthy windows, every law of a column, and what changes have to be found.
 
-python benchmarks/verdicts.py [--full] [--only PART]; --help lists them
+python benchmarks/verdicts.py [--full] [--only PART] [--seed SEED]; --help lists them
 
 Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
 is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
@@ -31,6 +31,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import brentq
 from side_by_side import Contestant, own_process, race
 from sklearn import datasets
 
@@ -65,6 +66,7 @@ from model_monitor.statistics.states.profile import Measures
 from model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
+    chance_of_more,
     fewest_beyond_chance,
     of_categories,
     of_missing,
@@ -76,16 +78,18 @@ from model_monitor.statistics.verdicts.multiplicity import (
     adjusted,
     combined,
     distance_interval,
+    shared,
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import Raw
+from model_monitor.statistics.verdicts.variation import Others, Raw, allowed_for, comparable
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]
 """So many values of a population. The last argument: their uniform ranks, for columns that have something in common."""
 
 SEED = 20260
+FAMILIES = ("drift", "completeness", "contents")  # of a run without a history
 SIZES = ((100_000, 1_000), (10_000, 100), (1_000, 1_000), (100_000, 10_000), (1_000_000, 100_000))
 
 
@@ -388,11 +392,11 @@ def parts_of(values: Values, of: int = 32, longest: int = 512, kind: ColumnType 
     return of_parts(Profile(len(values), (FeatureProfile("x", kind),)), [runs]).past.get("x")
 
 
-def beside(past: Raw | None, baseline: Column, window: Column) -> float:
-    """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1."""
+def beside(past: Raw | None, baseline: Column, window: Column, others: Others | None = None) -> float:
+    """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1. others: other columns."""
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
-    found = column_of(distribution(baseline), distribution(window), tested=False, past=past)
+    found = column_of(distribution(baseline), distribution(window), tested=False, past=past, others=others)
     return found.p if found is not None else 1.0
 
 
@@ -562,10 +566,10 @@ def few(full: bool) -> Iterator[Mark]:
                 if past is not None:
                     past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
                 moved = column("2 categories", flags(random, 800, wobble, share=0.45))
-                alarms += beside(past, baseline, healthy[0]) <= BUDGET / 3
-                found += beside(past, baseline, moved) <= BUDGET / 3
+                alarms += beside(past, baseline, healthy[0]) <= OF_DRIFT
+                found += beside(past, baseline, moved) <= OF_DRIFT
             what = f"shares vary by {wobble}, {earlier} earlier windows: healthy ones that alarm of {windows}"
-            most = within(windows, BUDGET / 3)
+            most = within(windows, OF_DRIFT)
             if earlier or not wobble:
                 yield Mark(what, alarms, f"<= {most}", alarms <= most)
             else:
@@ -573,72 +577,197 @@ def few(full: bool) -> Iterator[Mark]:
             print(f"        shares vary by {wobble}, {earlier} earlier windows: the change is found in {found}")
 
 
+N, COMPANY = 20_000, 100  # rows of a baseline, and columns of a table
+OF_DRIFT, OF_MISSING = (shared(BUDGET, FAMILIES)[name] for name in ("drift", "completeness"))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changes in one column, and the p-value of the test that knows what it is, of baseline and window."""
+
+    what: str
+    kind: str
+    law: Law
+    changed: Callable[[np.random.Generator, Values], Values]
+    known: Callable[[Values, Values], float]
+
+    @property
+    def type(self) -> ColumnType:
+        return ColumnType.TEXT if self.kind in TEXTS else ColumnType.FRACTIONAL
+
+
 def oracle(full: bool) -> Iterator[Mark]:
-    """5: power beside a test that knows what changes, of one column beside 20,000 rows, ours at a third of a budget. The
-    change is the one that the other test finds nine times in ten at 1/720, or the least that is worth a word: 0.02, 0.05 sd.
+    """5: power beside a test that knows what changes, of one column of a table of 100 that is alone in changing. The change is
+    the one that the other test finds nine times in ten at 1/720, or the least that is worth a word: 0.02, 0.05 sd.
+
+    Printed is what is left from stage to stage, at the column's own level: the test that knows; if it looks both ways; with
+    drift's part of the budget; our best test; all of them together; if how windows vary is told by 32 parts of that column; by
+    those of all columns.
     """
-    n, baselines, each = 20_000, 40 if full else 10, 10
+    baselines, each = (60, 10) if full else (15, 6)
+    of = baselines * each
     for m in (200, 1_000, 5_000, 50_000):
-        reach = (stats.norm.isf(BUDGET) + stats.norm.ppf(0.9)) * math.sqrt(1 / n + 1 / m)
-        gaps = {share: max(reach * math.sqrt(share * (1 - share)), 0.02) for share in (0.01, 0.05, 0.3)}
-        fewest = math.ceil(math.log(BUDGET) / math.log(m / (n + m)))  # rows of a new category that are no accident
-        new = max(stats.beta.ppf(0.9, fewest, m - fewest + 1), 0.02)
-        shift, scale = max(reach, 0.05), max(math.exp(reach / math.sqrt(2)), 1.05)
-        cases: tuple[tuple[str, str, Law, Callable[[np.random.Generator, Values], Values]], ...] = (
-            (f"mean + {shift:.2f} sd", "normal", LAWS["normal"], lambda random, x: x + shift),  # noqa: B023
-            (f"scale * {scale:.2f}", "normal", LAWS["normal"], lambda random, x: x * scale),  # noqa: B023
-            (
-                f"a category of 30 % + {gaps[0.3]:.3f}",
-                "2 categories",
-                by_quantile(lambda ranks: ranks < 0.3),
-                lambda random, x: np.where(random.random(len(x)) < gaps[0.3] / 0.7, 1, x),  # noqa: B023
-            ),
-            (
-                f"a new category of {new:.3f}",
-                "10 categories",
-                LAWS["10 categories"],
-                lambda random, x: np.where(random.random(len(x)) < new, 99, x),  # noqa: B023
-            ),
-            (
-                f"5 % nulls + {gaps[0.05]:.3f}",
-                "normal",
-                LAWS["5 % nulls"],
-                lambda random, x: np.where(random.random(len(x)) < gaps[0.05] / 0.95, np.nan, x),  # noqa: B023
-            ),
-            (
-                f"a tail of 1 % + {gaps[0.01]:.3f}",
-                "normal",
-                LAWS["normal"],
-                lambda random, x: np.where(
-                    random.random(len(x)) < gaps[0.01] / 0.99,  # noqa: B023
-                    stats.norm.isf(random.random(len(x)) * 0.01),
-                    x,
-                ),
-            ),
-        )
-        for what, kind, law, changed in cases:
-            random = np.random.default_rng(SEED)
-            seen = {"parts": 0, "independent": 0}
-            healthy = dict(seen)
-            for _ in range(baselines):
-                values = law(random, n, None)
-                before = column(kind, values)
-                past = parts_of(values, kind=ColumnType.TEXT if kind in TEXTS else ColumnType.FRACTIONAL)
+        for change in changes_of(m):
+            random = np.random.default_rng(SEED + 92)
+            drawn = [change.law(random, N, None) for _ in range(COMPANY)]
+            pasts = [parts_of(values, kind=change.type) for values in drawn]
+            others = Others([past for past in pasts if past is not None], N * m / (N + m))
+            seen, healthy = Counter[str](), Counter[str]()
+            for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
+                before = column(change.kind, values)
                 for _ in range(each):
-                    window = law(random, m, None)
-                    for counts, after in ((healthy, window), (seen, changed(random, window))):
-                        now = column(kind, np.asarray(after, float))
-                        counts["parts"] += beside(past, before, now) <= BUDGET / 3
-                        counts["independent"] += combined(compared(before, now)) <= BUDGET / 3
-            of = baselines * each
+                    usual = np.asarray(change.law(random, m, None), float)
+                    moved = np.asarray(change.changed(random, change.law(random, m, None)), float)
+                    healthy.update(alarms_by(before, column(change.kind, usual), past, others))
+                    seen.update(alarms_by(before, column(change.kind, moved), past, others))
+                    p = change.known(values, moved)
+                    levels = {"known": BUDGET, "both ways": BUDGET / 2, "its part": OF_DRIFT / 2}
+                    seen.update(name for name, level in levels.items() if p <= level)
+            stages = ("known", "both ways", "its part", "best", INDEPENDENTLY, "by its parts", IN_COMPANY)
             print(
-                f"        {m:,} rows, {what}: {seen['parts'] / of:.2f} by parts, {seen['independent'] / of:.2f} if independent"
+                f"        {m:,} rows, {change.what}: " + ", ".join(f"{seen[each] / of:.2f} {each}" for each in stages)
             )
-            for name, count in healthy.items():
-                most = within(of, BUDGET / 3)
-                yield Mark(
-                    f"{m:,} rows, {kind}, {name}: healthy of {of} that alarm", count, f"<= {most}", count <= most
-                )
+            for name in (INDEPENDENTLY, IN_COMPANY):
+                power, most = seen[name] / of, within(of, OF_DRIFT)
+                yield Mark(f"{m:,} rows, {change.what}, {name}", power, ">= 0.75", power >= 0.75)
+                what = f"{m:,} rows, {change.kind}, {name}: healthy of {of} that alarm"
+                yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
+    yield from oracle_of_wobble(full)
+
+
+INDEPENDENTLY, IN_COMPANY = "if rows are independent", "by the parts of all"
+
+
+def alarms_by(before: Column, now: Column, past: Raw | None, others: Others) -> Iterator[str]:
+    """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
+    bare = compared(before, now)
+    lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
+    sides = distribution(before), distribution(now)
+    p = {
+        "best": min(each.p for each in bare),
+        INDEPENDENTLY: combined(bare),
+        "by its parts": beside(past, before, now),
+        IN_COMPANY: beside(past, before, now, others),
+    }
+    raw = of_window(*sides)
+    for name, found in p.items():
+        is_missing = lacking
+        if lacking and name in ("by its parts", IN_COMPANY) and past is not None and raw is not None:
+            missing = next(each for each in bare if each.name == "missing")
+            allowed = allowed_for(missing, raw, comparable(raw, past), others=others if name == IN_COMPANY else None)
+            is_missing = allowed.p <= OF_MISSING
+        if found <= OF_DRIFT or is_missing:
+            yield name
+
+
+def changes_of(m: int) -> Iterator[Change]:
+    """Those that are just large enough in windows of so many rows."""
+    error = math.sqrt(1 / N + 1 / m)
+    reach = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
+    f = stats.f(m - 1, N - 1)
+    shift, scale = max(reach, 0.05), max(math.sqrt(f.isf(BUDGET) / f.ppf(0.1)), 1.05)
+    gaps = {share: max(smallest_gap_of(share, m), 0.02) for share in (0.01, 0.05, 0.3)}
+    fewest = math.ceil(math.log(BUDGET) / math.log(m / (N + m)))  # rows of a new category that are no accident
+    new = max(stats.beta.ppf(0.9, fewest, m - fewest + 1), 0.02)
+    end = stats.norm.isf(0.01)
+
+    def to(value: float, share: float, of: float) -> Callable[[np.random.Generator, Values], Values]:
+        return lambda random, x: np.where(random.random(len(x)) < share / of, value, x)
+
+    def more(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
+        return chance_of_more(int(before.sum()), N, int(after.sum()), m)
+
+    yield Change(
+        f"mean + {shift:.2f} sd",
+        "normal",
+        LAWS["normal"],
+        lambda random, x: x + shift,
+        lambda b, w: stats.norm.sf((w.mean() - b.mean()) / error),
+    )
+    yield Change(
+        f"scale * {scale:.2f}",
+        "normal",
+        LAWS["normal"],
+        lambda random, x: x * scale,
+        lambda b, w: f.sf(w.var(ddof=1) / b.var(ddof=1)),
+    )
+    yield Change(
+        f"a category of 30 % + {gaps[0.3]:.3f}",
+        "2 categories",
+        by_quantile(lambda ranks: ranks < 0.3),
+        to(1, gaps[0.3], 0.7),
+        lambda b, w: more(b == 1, w == 1),
+    )
+    yield Change(
+        f"a new category of {new:.3f}",
+        "10 categories",
+        LAWS["10 categories"],
+        to(99, new, 1),
+        lambda b, w: (m / (N + m)) ** int((w == 99).sum()),
+    )
+    yield Change(
+        f"5 % nulls + {gaps[0.05]:.3f}",
+        "normal",
+        LAWS["5 % nulls"],
+        to(np.nan, gaps[0.05], 0.95),
+        lambda b, w: more(np.isnan(b), np.isnan(w)),
+    )
+    yield Change(
+        f"a tail of 1 % + {gaps[0.01]:.3f}",
+        "normal",
+        LAWS["normal"],
+        lambda random, x: np.where(
+            random.random(len(x)) < gaps[0.01] / 0.99, stats.norm.isf(random.random(len(x)) * 0.01), x
+        ),
+        lambda b, w: more(b > end, w > end),
+    )
+
+
+POWER_OF_90 = stats.norm.ppf(0.9)
+
+
+def smallest_gap_of(share: float, m: int) -> float:
+    """The larger share that Fisher's exact test finds nine times in ten at 1/720, beside a baseline of that share."""
+    fewest = fewest_beyond_chance(round(share * N), N, m, BUDGET)
+    return brentq(lambda other: stats.binom.sf(fewest - 1, m, other) - 0.9, share, 0.95) - share  # type: ignore[no-any-return]
+
+
+def oracle_of_wobble(full: bool) -> Iterator[Mark]:
+    """The same of a mean that varies from window to window by 0.06 sd, or in each column by another amount from 0.03 to 0.09,
+    with 24 earlier windows; the other test knows by how much.
+    """
+    m, windows, each = 1_000, N // 1_000, 5 if full else 1
+    for what, amounts in (("0.06 sd", (0.06, 0.06)), ("0.03 to 0.09 sd", (0.03, 0.09))):
+        random = np.random.default_rng(SEED + 93)
+
+        def drawn(stretches: int, by: float) -> Values:
+            return random.standard_normal(stretches * m) + np.repeat(random.normal(0, by, stretches), m)  # noqa: B023
+
+        columns = []
+        for _ in range(COMPANY):
+            by = random.uniform(*amounts)
+            values = drawn(windows, by)
+            before, past = column("normal", values), parts_of(values)
+            raws = [of_window(distribution(before), distribution(column("normal", drawn(1, by)))) for _ in range(24)]
+            if past is not None:
+                past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
+            columns.append((by, before, past))
+        others = Others([past for *_, past in columns if past is not None], N * m / (N + m))
+        healthy, seen, tries = Counter[str](), Counter[str](), COMPANY * each
+        for by, before, past in columns * each:
+            error = math.sqrt((1 / m + by**2) * (1 + m / N))
+            shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
+            window = drawn(1, by)
+            for counts, values in ((healthy, window), (seen, window + shift)):
+                counts.update(alarms_by(before, column("normal", values), past, others))
+        name, power = IN_COMPANY, seen[IN_COMPANY] / tries
+        print(
+            f"        a mean varies by {what}: {seen['by its parts'] / tries:.2f} by its own windows, {power:.2f} {name}"
+        )
+        yield Mark(f"a mean varies by {what}, {name}", power, ">= 0.75", power >= 0.75)
+        most = within(tries, OF_DRIFT)
+        what = f"a mean varies by {what}: healthy of {tries} that alarm"
+        yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
 
 
 HEAVY: dict[str, Law] = {
@@ -942,7 +1071,7 @@ def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, 
 
 def memory(full: bool) -> Iterator[Mark]:
     """2: what windows say together, by Gaussian scores: healthy column-hours that alarm, and the delay of a change that stays."""
-    columns, alone = 400, BUDGET / 4 / 100  # one of 100 columns, one of four families
+    columns, alone = 400, shared(BUDGET, (*FAMILIES, "lasting drift"))["lasting drift"] / 100  # one of 100 columns
     for n, m, wobble, lasts in (
         (2_000, 500, 0, 0),
         (2_000, 2_000, 0, 0),
@@ -1449,8 +1578,9 @@ def main() -> int:
         "--full", action="store_true", help="the counts of the marks; without it a tenth of them or less"
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
+    parser.add_argument("--seed", type=int, default=SEED, help="of what is drawn; another one is another experiment")
     asked = parser.parse_args()
-    missed = 0
+    globals()["SEED"], missed = asked.seed, 0
     for name in asked.only or PARTS:
         began = time.perf_counter()
         for mark in PARTS[name](asked.full):

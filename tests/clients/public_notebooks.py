@@ -43,7 +43,7 @@ import model_monitor.sagemaker as ours
 from model_monitor.integrations.imports.notebook import changed, changes_of
 from model_monitor.reports.outputs.printable import text_table
 
-EXAMPLES = "aws/amazon-sagemaker-examples"
+EXAMPLES, PACKT = "aws/amazon-sagemaker-examples", "PacktPublishing"
 NOTEBOOKS = (
     f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_introduction/sm-model_monitor_introduction.ipynb",
     f"{EXAMPLES}/deploy_and_monitor/sm-model_monitor_model_quality_monitoring/sm-model_monitor_model_quality_monitoring.ipynb",
@@ -76,9 +76,27 @@ NOTEBOOKS = (
     "SageMaker-Monitoring-Feature-Attribution-Drift-for-Batch-Transform.ipynb",
     f"{EXAMPLES}/archived/bias_detection_with_predicted_label_and_facet_datasets.ipynb",
     f"{EXAMPLES}/archived/fairness_and_explainability_json_format/fairness_and_explainability_json_format.ipynb",
+    "nsakki55/code-for-blogpost/sagemaker_model_monitoring/model_monitoring.ipynb",
+    "xdt-ai/sagemaker-model-monitor-lab/lab_7.ipynb",
+    "yamamanx/sagemaker-clarify-tutorial/ClarifyDemo.ipynb",
+    "rjEks/sagemaker-model-monitor/notebooks/Model_Monitor_ExtendedLogging.ipynb",
+    "aws-samples/amazon-sagemaker-model-monitor-using-bring-your-own-model/01_create_baselines.ipynb",
+    "aws-samples/amazon-sagemaker-clarify-with-sklearn/SageMaker-Clarify-w-SKlearn.ipynb",
+    "aws-samples/reinvent2019-aim362-sagemaker-debugger-model-monitor/02_deploy_and_monitor/deploy_and_monitor.ipynb",
+    "aws-samples/amazon-sagemaker-immersion-day/model-monitoring/SageMaker-ModelMonitoring.ipynb",
+    "AIMLTOP/amazon-sagemaker-immersion-day/SageMaker-ModelMonitoring-DataQuality.ipynb",
+    f"{PACKT}/Amazon-SageMaker-Best-Practices/Chapter11/bias_drift_monitoring/WeatherPredictionBiasDrift.ipynb",
+    f"{PACKT}/Amazon-SageMaker-Best-Practices/Chapter11/feature_attribution_drift_monitoring/"
+    "WeatherPredictionFeatureAttributionDrift.ipynb",
+    f"{PACKT}/Amazon-SageMaker-Best-Practices/Chapter11/data_drift_monitoring/WeatherPredictionDataDriftModelMonitoring.ipynb",
+    f"{PACKT}/Learn-Amazon-SageMaker-second-edition/Chapter 10/bias_detection/Bias Detection.ipynb",
+    f"{PACKT}/Getting-Started-with-Amazon-SageMaker-Studio/chapter06/01-ml_fairness_clarify.ipynb",
+    f"{PACKT}/Machine-Learning-with-Amazon-SageMaker-Cookbook/Chapter07/"
+    "07 - Baselining and scheduled monitoring with SageMaker Model Monitor.ipynb",
+    "aws/sagemaker-python-sdk/v3-examples/ml-ops-examples/v3-sagemaker-clarify.ipynb",
 )
 
-CELL_SECONDS = 240
+CELL_SECONDS = int(os.environ.get("CELL_SECONDS", "240"))  # a busy machine needs more
 LONGEST_SLEEP = 0.2  # seconds that a cell's own sleep takes here: notebooks wait for what is at once here
 REGION = "us-west-2"
 
@@ -97,10 +115,15 @@ OF_AN_ACCOUNT = re.compile(
     r"ClientError|NoCredentials|NotImplementedError: The \w+ action|BotoCoreError|EndpointConnectionError|No module named|"
     r"UnexpectedStatusException|pip|conda|is not defined|WaiterError|ParamValidationError|NoRegionError|FileNotFoundError|"
     r"image_uris|ValueError: (Could not|Must setup)|400 Client Error|Unsupported|docker|"
-    r"module 'pandas|module 'numpy|must be a nonnegative integer|no such bucket|NoSuchBucket|from 'sagemaker\."
+    r"module 'pandas|module 'numpy|must be a nonnegative integer|no such bucket|NoSuchBucket|from 'sagemaker\.|URLError|"
+    r"PackageNotFoundError|ConnectionClosedError"
 )
 """What stops a cell that asks an account for more than the stand-in has, or that needs one that was stopped so."""
 
+OF_WHAT_IS_NOT_THERE = re.compile(r"NoSuchKey|no such file or directory|there is no (schedule|baselining job) yet")
+"""Sentences of ours that are right where a cell before was stopped by others: what it would have made is missing."""
+OURS = re.compile(r"model_monitor|Monitor\w*'|Clarify|Execution'|Baselining|Constraint|S3Downloader|S3Uploader")
+"""What a word of ours in an error without a frame of ours looks like."""
 
 INSTALLS = re.compile(r"^[!%] ?(?:\{sys\.executable\} -m )?(?:pip|conda)\b(?:.*\\\n)*.*$", re.MULTILINE)
 """Lines that would change the interpreter that all notebooks share."""
@@ -228,11 +251,14 @@ def run(path: Path) -> list[Cell]:
             client.allow_errors = True
             client.execute_cell(setup, len(book.cells) - 1)
             for number, cell in enumerate(code):
-                found.append(_run_cell(client, book, number, cell))
+                is_hampered = any(before.outcome == "account" for before in found)
+                found.append(_run_cell(client, book, number, cell, is_hampered))
         return found
 
 
-def _run_cell(client: NotebookClient, book: nbformat.NotebookNode, number: int, cell: nbformat.NotebookNode) -> Cell:
+def _run_cell(
+    client: NotebookClient, book: nbformat.NotebookNode, number: int, cell: nbformat.NotebookNode, is_hampered: bool
+) -> Cell:
     text = "".join(cell["source"])
     cell["source"] = INSTALLS.sub("pass", text)
     replies = []  # the kernel's own word: the SDK prints errors by rich, as text that is no error to a notebook's reader
@@ -246,7 +272,11 @@ def _run_cell(client: NotebookClient, book: nbformat.NotebookNode, number: int, 
     said = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
     trace = "\n".join(replies[-1].get("traceback", ()))
     is_ours = "model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("model_monitor")[-1]
-    return Cell(number, "ours" if is_ours or not OF_AN_ACCOUNT.search(said) else "account", said)
+    if is_hampered:
+        is_ours = (is_ours or bool(OURS.search(said))) and not OF_WHAT_IS_NOT_THERE.search(said)
+    else:
+        is_ours = is_ours or not OF_AN_ACCOUNT.search(said)
+    return Cell(number, "ours" if is_ours else "account", said)
 
 
 def main(checkouts: str, *parts: str) -> int:

@@ -4,12 +4,14 @@
 
 CLONES has a git repository for each, as OWNER/NAME (a clone, or its `.git`); `public_record.txt` lists the files by kind,
 repository, commit and path. Nothing of them is copied into this project. A repository that is not there is left out, and counted.
+`NOTEBOOK.ipynb::17` is what code cell 17 (from 0) printed, or the configurations that it asks for; of a program, `FILE.py`, those
+that it asks for (`public_cells.py`). `FILE <- DATA <- CONFIG` has the data that its numbers come from, at the same commit.
 
 What is asked of a file, by its kind:
 
 - `statistics`, `constraints`, `violations`, `analysis` (Clarify's) and `config` (its configuration): it is read, and comes
   back with the same JSON, member for member and in the same order. Of a configuration that asks for what is not done a
-  sentence says so.
+  sentence says so. Where the data is public too, every number about the labels is computed again, and is the same.
 - `capture`, `merged`: records are read without a JVM, and profiled. Most of them have to be kept. Where the input is an
   image, the answers are read alone, as the sentence that refuses it says.
 """
@@ -25,8 +27,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from model_monitor import AnalysisConfig, CaptureFormat, DataQualityMonitor, MonitorError, read_data, run_baseline
+from tests.clients.public_cells import configurations_in, documents_in, logged_in
+
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    CaptureFormat,
+    DataQualityMonitor,
+    MonitorError,
+    read_data,
+    run_baseline,
+)
 from model_monitor.documents.check_results import Violations
 from model_monitor.documents.clarify import AttributionReport, AttributionViolations, BiasReport, BiasViolations
 from model_monitor.documents.constraints import Constraints
@@ -47,33 +61,85 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
 }
 SAME, OPENED, OF_IMAGES = "the same again", "records read", "answers to images read"
 REFUSED, OTHERWISE, ABSENT = "a sentence says what isn't done", "other JSON", "not there"
+OUTCOMES = (OTHERWISE, REFUSED, SAME, OPENED, OF_IMAGES)
+"""From the worst on: what becomes of a cell is the worst of what stands in it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a repository at a commit."""
+    """A file of a repository at a commit; cell: of a notebook, from 0."""
 
     kind: str
     repository: str
     commit: str
     path: str
+    cell: int | None = None
+    data: str = ""
+    config: str = ""
 
-    def content(self, clones: Path) -> bytes | None:
-        """Its bytes; None where there is no clone."""
-        asked = ["git", "-C", str(clones / self.repository), "cat-file", "blob", f"{self.commit}:{self.path}"]
+    @classmethod
+    def of(cls, line: str) -> Entry:
+        """The entry of a line of the list."""
+        kind, repository, commit, rest = line.split(" ", 3)
+        path, *sources = rest.split(" <- ")
+        path, _, cell = path.partition("::")
+        return cls(kind, repository, commit, path, int(cell) if cell else None, *sources)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a cell of a notebook, or what a program asks for."""
+        return self.cell is not None or self.path.endswith(".py")
+
+    @property
+    def place(self) -> str:
+        """The path, and the cell."""
+        return self.path if self.cell is None else f"{self.path}::{self.cell}"
+
+    def content(self, clones: Path, path: str = "") -> bytes | None:
+        """The bytes of the file, or of another one at the commit; None where there is no clone."""
+        asked = ["git", "-C", str(clones / self.repository), "cat-file", "blob", f"{self.commit}:{path or self.path}"]
         found = subprocess.run(asked, capture_output=True, check=False)
         return found.stdout if found.returncode == 0 else None
+
+    def documents(self, content: bytes) -> list[bytes]:
+        """What the file, or the cell of it, has of the kind.
+
+        Raises MonitorError where a class of ours refuses what a cell asks for.
+        """
+        if not self.is_part:
+            return [content]
+        if self.cell is None:
+            return [_json(each) for each in configurations_in([], content.decode())]
+        code = [each for each in json.loads(content)["cells"] if each["cell_type"] == "code"]
+        cell, texts = code[self.cell], ["".join(each["source"]) for each in code]
+        if self.kind == "config":
+            found = logged_in(cell) or configurations_in(texts[: self.cell], texts[self.cell])
+            return [_json(each) for each in found]
+        printed = [_json(each) for each in documents_in(cell, self.kind)]
+        return [b"\n".join(printed)] if self.kind in ("capture", "merged") else printed
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document).encode()
 
 
 def entries() -> Iterator[Entry]:
     """The files of the list."""
     for line in LIST.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            yield Entry(*line.split(" ", 3))
+            yield Entry.of(line)
 
 
-def outcome_of(kind: str, content: bytes) -> tuple[str, str]:
+def outcome_of(entry: Entry, content: bytes) -> tuple[str, str]:
     """What became of a file, and what was said of it."""
+    try:
+        found = [_read(entry.kind, document) for document in entry.documents(content)]
+    except MonitorError as error:
+        return REFUSED, str(error)
+    return min(found, key=lambda each: OUTCOMES.index(each[0]), default=(OTHERWISE, "nothing of the kind is in it"))
+
+
+def _read(kind: str, content: bytes) -> tuple[str, str]:
     try:
         return _records(content, kind) if kind in ("capture", "merged") else _document(kind, content)
     except MonitorError as error:
@@ -101,7 +167,7 @@ def _document(kind: str, content: bytes) -> tuple[str, str]:
 def _require_done(config: AnalysisConfig) -> None:
     """Raises BadConfiguration for what a configuration asks for and is not done here."""
     methods = config.methods
-    explains = methods is not None and (methods.shap is not None or methods.pdp is not None)
+    explains = methods is not None and bool(methods.shap or methods.pdp or methods.asymmetric_shapley_value)
     if explains:
         require_in_scope(config, config.FILE_NAME)
     if not explains or (methods and (methods.pre_training_bias or methods.post_training_bias)):
@@ -139,6 +205,37 @@ def _profiled(path: Path, data_format: str | CaptureFormat) -> str:
     return f"{ledger.kept} records{f', {refused}' if refused else ''}"
 
 
+def reproduced(entry: Entry, clones: Path) -> str:
+    """How many of the file's numbers come from its data again: "8 of 8 numbers"."""
+    given = json.loads(entry.documents(entry.content(clones) or b"")[0])
+    asked = Entry.of(f"config {entry.repository} {entry.commit} {entry.config}")
+    config = json.loads(asked.documents(asked.content(clones) or b"")[0])
+    config = {
+        name: value
+        for name, value in config.items()
+        if "predicted" not in name and name not in ("predictor", "headers")
+    }
+    config["methods"] = {"pre_training_bias": {"methods": "all"}}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.csv"
+        path.write_bytes(entry.content(clones, entry.data) or b"")
+        monitor = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(json.dumps(config))))
+        computed = json.loads(run_baseline(read_data(path, engine="local"), monitor).constraints.to_json())
+    theirs, ours = (dict(_numbers(each["pre_training_bias_metrics"])) for each in (given, computed))
+    same = sum(
+        abs(value - ours.get(place, float("nan"))) <= 1e-12 * max(1, abs(value)) for place, value in theirs.items()
+    )
+    return f"{same} of {len(theirs)} numbers"
+
+
+def _numbers(part: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], float]]:
+    for facet, groups in part["facets"].items():
+        for group in groups:
+            for metric in group["metrics"]:
+                if metric.get("value") is not None:
+                    yield (facet, str(group["value_or_threshold"]), metric["name"]), metric["value"]
+
+
 def main(clones: str, *parts: str) -> int:
     """Print what became of each file, and how many of how many."""
     logging.disable(logging.WARNING)
@@ -149,25 +246,27 @@ def main(clones: str, *parts: str) -> int:
         if parts and not any(part in f"{entry.repository}/{entry.path}" for part in parts):
             continue
         content = entry.content(Path(clones))
-        outcome, said = (ABSENT, "") if content is None else outcome_of(entry.kind, content)
-        counts.setdefault(entry.kind, Counter())[outcome] += 1
+        outcome, said = (ABSENT, "") if content is None else outcome_of(entry, content)
+        counts.setdefault(f"{entry.kind}{' of code or a cell' if entry.is_part else ''}", Counter())[outcome] += 1
         if content is not None:
             repositories.add(entry.repository)
+            if entry.data:
+                print(f"{entry.repository}/{entry.path}: {reproduced(entry, Path(clones))} computed again", flush=True)
         if outcome == SAME and said:
             versions[f"{entry.kind} of {said}"] += 1
         if outcome in (REFUSED, OTHERWISE) or parts:
-            print(f"{entry.kind} {entry.repository}/{entry.path}: {outcome}: {said}", flush=True)
+            print(f"{entry.kind} {entry.repository}/{entry.place}: {outcome}: {said}", flush=True)
     columns = [SAME, OPENED, OF_IMAGES, REFUSED, OTHERWISE, ABSENT]
-    rows = [[kind, str(sum(of.values())), *(str(of[name]) for name in columns)] for kind, of in counts.items()]
-    print(text_table(["kind", "files", *columns], rows, width=200))
-    total = Counter[str]()
-    for of in counts.values():
-        total.update(of)
-    there = sum(total.values()) - total[ABSENT]
-    opened = total[SAME] + total[OPENED] + total[OF_IMAGES]
-    print(f"{opened} of {there} files of {len(repositories)} repositories open, and documents are the same again")
+    rows = [[kind, str(sum(of.values())), *(str(of[name]) for name in columns)] for kind, of in sorted(counts.items())]
+    print(text_table(["kind", "asked", *columns], rows, width=200))
+    for what, is_part in (("files", False), ("cells and programs", True)):
+        total = sum((of for kind, of in counts.items() if (" cell" in kind) == is_part), Counter[str]())
+        there = sum(total.values()) - total[ABSENT]
+        opened = total[SAME] + total[OPENED] + total[OF_IMAGES]
+        print(f"{opened} of {there} {what} open, and documents are the same again; {total[REFUSED]} get a sentence")
+    print(f"{len(repositories)} repositories")
     print("; ".join(f"{count} {name}" for name, count in sorted(versions.items())))
-    return int(total[OTHERWISE] > 0)
+    return int(any(of[OTHERWISE] for of in counts.values()))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Sound windows of every kind of monitoring and format, with a few odd records in each, made from a seed.
 
+A record is odd by damage to its line or document, or by one of `CLASSES`, which says what is odd about its values.
+
 The law: no record ends a run, the ledger adds up, and a window whose odd records are all refused has the very files of the window
 without them.
 """
@@ -20,10 +22,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.fuzz.damage import NUMBERS, ODD_TEXTS, damaged, damaged_bytes, json_of, line_of, odd_value
+from tests.fuzz.damage import NUMBERS, ODD_TEXTS, Raw, Twice, damaged, damaged_bytes, json_of, line_of, odd_value
 from tests.fuzz.reference import lines_of
 
 ROWS = 300
+BY_CLASS = 0.5  # of odd records; the others come to harm
 MOST_ODD = 3  # of 300: the share that may be refused by default
 NAMES = ("n", "x", "w", "y", "a", "p", "r", "s", "c", "d")
 """Whole numbers, fractions, texts, then label, prediction and probability, and those of regressions and of many classes."""
@@ -50,6 +53,57 @@ def rows_of(seed: int, count: int = ROWS) -> list[Row]:
     return found
 
 
+def _cell(values: Callable[[random.Random], Any], names: Sequence[str] = NAMES) -> Callable[[random.Random, Row], Row]:
+    return lambda rng, row: {**row, rng.choice(names): values(rng)}
+
+
+def _nested(rng: random.Random) -> Raw:
+    depth, (opening, closing) = rng.randint(1, 3_000), rng.choice((("[", "]"), ('{"a":', "}")))
+    return Raw(opening * depth + "1" + closing * depth)
+
+
+def _many(rng: random.Random, row: Row) -> Row:
+    return {**row, **{f"k{number}": number for number in range(rng.choice((300, 3_000, 10_000)))}}
+
+
+def _twice(rng: random.Random, row: Row) -> Row:
+    name = rng.choice(NAMES)
+    return {**row, name: Twice([(name, row[name]), (name, odd_value(rng))])}
+
+
+Odd = Callable[[random.Random, Row], Row]
+CLASSES: Mapping[str, Odd] = {
+    "huge whole numbers": _cell(
+        lambda rng: Raw(rng.choice(("", "-")) + rng.choice(("9" * rng.randint(15, 5_000), f"{2**63}", f"{2**64}")))
+    ),
+    "deep nesting": _cell(_nested),
+    "third labels": _cell(lambda rng: rng.choice((2, -1, 0.5, "n/a", "maybe", "1 ", True, None)), "yac"),
+    "no finite numbers": _cell(lambda rng: Raw(rng.choice(("NaN", "Infinity", "-Infinity", "1e999", "-1e999")))),
+    "objects and arrays": _cell(lambda rng: rng.choice(([], {}, [1, "a"], {"a": 1}, [[1]], {"": None}, [{"n": 1}]))),
+    "odd names": lambda rng, row: {**row, rng.choice(("n.n", "n`", 'n"x', " n", "n ", "", "n\tx", "é", "N", "$.n")): 1},
+    "other types": _cell(lambda rng: rng.choice((True, None, "text", "7", 7, 0.5, "0x1f", "1,5", "2022-02-30"))),
+    "nothing": lambda rng, row: rng.choice(({}, {"n": row["n"]}, dict.fromkeys(row), dict.fromkeys(row, ""))),
+    "a key twice": _twice,
+    "lone surrogates": lambda rng, row: {**row, rng.choice((*NAMES, "\ud800")): rng.choice(("\ud800", "a\udfff"))},
+    "long texts": _cell(lambda rng: rng.choice("a9é ,") * rng.choice((300, 33_000, 300_000))),
+    "many keys": _many,
+}
+"""What is odd about a record: the row that it is made of. Formats write it as they can."""
+
+
+def odd_of(row: Row, rng: random.Random) -> Row:
+    """One by a class."""
+    return CLASSES[rng.choice([*CLASSES])](rng, row)
+
+
+def text_of(value: Any) -> str:
+    """As a cell of CSV, in quotes where it needs them."""
+    if isinstance(value, Twice):
+        value = value[-1][1]
+    text = "" if value is None else value if isinstance(value, str) else json_of(value)
+    return '"{}"'.format(text.replace('"', '""')) if any(letter in text for letter in ',"\n\r') else text
+
+
 def in_lines(lines: Sequence[bytes], header: bytes = b"") -> Made:
     content = b"".join(line + b"\n" for line in ([header] if header else []) + list(lines))
     return content, len(lines_of(content)) - bool(header)
@@ -60,6 +114,8 @@ def _csv(row: Row) -> bytes:
 
 
 def _odd_csv(rng: random.Random, row: Row) -> bytes:
+    if rng.random() < BY_CLASS:
+        return ",".join(map(text_of, odd_of(row, rng).values())).encode("utf-8", "surrogatepass")
     cells = [str(value) for value in row.values()]
     kind = rng.randrange(4)
     if kind == 0:
@@ -74,6 +130,8 @@ def _odd_csv(rng: random.Random, row: Row) -> bytes:
 
 def _odd_object(rng: random.Random, row: Row) -> Row:
     document = dict(row)
+    if rng.random() < BY_CLASS:
+        return odd_of(document, rng)
     if rng.random() < 0.5:
         document[rng.choice((*NAMES, "more", "n.n", "", " "))] = odd_value(rng)
         return document
@@ -105,15 +163,17 @@ def _half(data: str, mode: str, encoding: str) -> dict[str, Any]:
 
 
 def captured(row: Row, output: str = "ap", label: str | None = None, encoding: str = "CSV") -> dict[str, Any]:
+    """A record of a row; what it has beside the names of the outputs and labels stands in the request."""
     halves = {}
-    for half, mode, names in (("endpointInput", "INPUT", "nxw"), ("endpointOutput", "OUTPUT", output)):
-        values = {name: row[name] for name in names}
-        text = ",".join(map(str, values.values())) if encoding == "CSV" else json.dumps(values)
+    inputs = [name for name in row if name in ("n", "x", "w") or name not in NAMES]
+    for half, mode, names in (("endpointInput", "INPUT", inputs), ("endpointOutput", "OUTPUT", output)):
+        values = {name: row[name] for name in names if name in row}
+        text = ",".join(map(text_of, values.values())) if encoding == "CSV" else json_of(values)
         halves[half] = _half(text, mode, encoding)
     record: dict[str, Any] = {"captureData": halves}
     if label is not None:
-        record["groundTruthData"] = {"data": str(row[label]), "encoding": "CSV"}
-    event = {"eventId": str(row["x"]), "inferenceTime": "2026-11-01T10:00:00Z"}
+        record["groundTruthData"] = {"data": text_of(row.get(label)), "encoding": "CSV"}
+    event = {"eventId": text_of(row.get("x"))[:40], "inferenceTime": "2026-11-01T10:00:00Z"}
     return {**record, "eventMetadata": event, "eventVersion": "0"}
 
 
@@ -129,6 +189,8 @@ class Format:
 
 def of_captures(name: str, **how: Any) -> Format:
     def odd(rng: random.Random, row: Row) -> bytes:
+        if rng.random() < BY_CLASS:
+            return json_of(captured(odd_of(row, rng), **how)).encode()
         record = captured(row, **how)
         if rng.random() < 0.3:  # a cell
             halves = [*record["captureData"].values(), *([record["groundTruthData"]] if how.get("label") else [])]
@@ -151,7 +213,7 @@ def _odd_typed(rng: random.Random, row: Row) -> Row:
         return {**row, name: rng.choice((None, -1, 2, 2**63 - 1, -(2**63)))}
     if pa.types.is_floating(wanted):
         return {**row, name: rng.choice((None, float("nan"), float("inf"), -float("inf"), 1e308, -5e-324, 7.0, -0.0))}
-    texts = (None, *ODD_TEXTS, "9" * 400, "n/a")
+    texts = (None, *ODD_TEXTS, "9" * 400, "n/a", "a" * 300_000, "[" * 3_000, '{"a": 1}')
     return {**row, name: rng.choice([text for text in texts if text is None or text.isascii() or text.isprintable()])}
 
 
@@ -230,7 +292,15 @@ KINDS = (
         (*BIAS_FLAGS, "--inference-attribute", "0"),
         {**BIAS, "headers": [*"nxw", "y"]},
     ),
-    *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in (CSV, JSON_LINES, TABLE)),
+    *(Kind("shap", kind, SHAP_FLAGS, SHAP, tuple(set(NAMES) - {"n", "x"})) for kind in TABLES),
+    *(
+        Kind("shap", kind, SHAP_FLAGS, {**SHAP, "headers": [*"nxw"]}, ("w",))
+        for kind in (
+            of_captures("capture"),
+            of_captures("capture-json", encoding="JSON"),
+            MERGED["BinaryClassification"],
+        )
+    ),
 )
 
 FILES = ("statistics.json", "constraints.json", "constraint_violations.json", "checks.json", "analysis.json")

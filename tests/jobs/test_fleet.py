@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
+from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.integrations.demo import fleet as demo
+from model_monitor.integrations.demo.traffic import Traffic
 from model_monitor.machine import here
 from model_monitor.running.scheduling.command import Request, run_due
 
@@ -34,6 +38,81 @@ def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
     assert all((tmp_path / link).is_file() for link in links)
     assert "3 monitors, 0 in alert, 1 not checked, 0 no run yet" in out.getvalue()
     assert re.search(r"not checked: shop-01: .*nowhere", out.getvalue())
+
+
+def watch(folder, *flags):
+    """The command over the fleet of a folder, as it is called: what it printed, its log, and the page."""
+    words = [sys.executable, "-m", "model_monitor.cli", "watch", demo.FLEET, "--state", "state", *flags]
+    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    return ended, (folder / demo.PAGE).read_text()
+
+
+def test_whatever_is_wrong_with_entries_is_a_line_of_the_page_and_the_others_go_on(tmp_path):
+    """Two of one name, three that wait for each other, a file that is gone, a clock that is ahead, and one that is right."""
+    hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    demo.write_fleet(tmp_path, models=1, traffic=Traffic(hours=1, start=hour - timedelta(hours=1)))
+    said = json.loads((tmp_path / demo.FLEET).read_text())
+    around = [
+        {"name": name, "variables": {"dataset_source": f"reports/{of}"}}
+        for name, of in (("a", "b"), ("b", "c"), ("c", "a"))
+    ]
+    ahead = {"name": "ahead", "variables": {"dataset_source": "captures/shop-00"}}
+    gone = {"name": "gone", "jobs": [{"job": "monitor", "env_file": "gone.env"}]}
+    said["entries"] += [{"name": "shop-00"}, *around, ahead, gone]
+    (tmp_path / demo.FLEET).write_text(json.dumps(said))
+    (tmp_path / "state").mkdir()
+    later = Execution(
+        scheduled_time=f"{hour + timedelta(hours=5):%Y-%m-%dT%H:%M:%SZ}",
+        **dict.fromkeys(("start_time", "end_time", "creation_time", "last_modified_time"), "2026-01-01T00:00:00Z"),
+        status=ExecutionStatus.COMPLETED,
+    )
+    record = Executions(since="2026-01-01T00:00:00Z", executions=(later,))
+    (tmp_path / "state" / "ahead.executions.json").write_text(record.to_json())
+    ended, page = watch(tmp_path)
+
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    for line in (
+        r"shop-00 \(again\): .*two entries are called 'shop-00'; the first is run, call the other something else",
+        "a: a waits for b waits for c waits for a: each reads what the next writes",
+        "ahead: its last run is of .*, which is later than it is here; compare the hosts' clocks",
+        "gone: .*env_file is 'gone.env', and there is no file",
+        f"{demo.PAGE}: 7 monitors, 0 in alert, 6 not checked, 0 no run yet",
+    ):
+        assert re.search(line, ended.stdout), ended.stdout
+    assert re.findall(r'<a href="([^"]+)">✓ no alert', page) == [f"reports/shop-00/{hour:%Y/%m/%d/%H}/report.html"]
+
+
+def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_other_from_its_page(tmp_path):
+    demo.write_fleet(tmp_path, models=3)
+    said = json.loads((tmp_path / demo.FLEET).read_text())
+    said["defaults"]["variables"]["engine"] = "spark"
+    said["entries"][1]["variables"] = {"dataset_source": "nowhere"}
+    (tmp_path / demo.FLEET).write_text(json.dumps(said))
+    (tmp_path / "events").mkdir()
+    options = (
+        f"--conf spark.eventLog.enabled=true --conf spark.eventLog.dir={(tmp_path / 'events').as_uri()} pyspark-shell"
+    )
+    words = "from tests.jobs.test_fleet import at; at(NOW)"
+    ended = subprocess.run(
+        [sys.executable, "-c", words.replace("NOW", repr(str(tmp_path)))],
+        env={**os.environ, "PYSPARK_SUBMIT_ARGS": options, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert "3 monitors, 0 in alert, 1 not checked, 0 no run yet" in ended.stdout, ended.stderr
+    assert re.search("not checked: shop-01: .*nowhere", ended.stdout)
+    [events] = waited_for(
+        lambda: [each for each in (tmp_path / "events").iterdir() if not each.name.endswith("progress")]
+    )
+    assert events.read_text().count('"SparkListenerJobStart"') >= 2
+
+
+def at(folder):
+    """Run what was due of a folder's fleet in the demo's first hour, and say what came of it."""
+    request = Request((Path(folder) / demo.FLEET,), Path(folder) / "state", at_once=2, page=Path(folder) / demo.PAGE)
+    run_due(request, sys.stdout, now=lambda: NOW)
 
 
 @pytest.mark.slow

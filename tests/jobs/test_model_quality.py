@@ -171,9 +171,10 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(jobs):
     finished = jobs(*asked, "--dataset-source", "today.csv", "--error-model", "errors.skops", "--output-path", "today")
 
     assert finished.status == 0, finished.said
-    [metric] = json.loads((jobs.folder / "today" / "estimated_quality.json").read_text())["metrics"]
-    assert metric["name"] == "mae"
-    assert metric["value"] == pytest.approx((4 + 3 * 20) / 4, abs=0.01)
+    metrics = json.loads((jobs.folder / "today" / "estimated_quality.json").read_text())["metrics"]
+    values = {metric["name"]: metric["value"] for metric in metrics}
+    squared = (4**2 + 3 * 20**2) / 4
+    assert values == pytest.approx({"mae": (4 + 3 * 20) / 4, "mse": squared, "rmse": squared**0.5}, rel=0.001)
     without = jobs(*asked, "--dataset-source", "today.csv", "--output-path", "none")
     assert "error_model is missing; the quality of predicted numbers" in error_of(without, 2)
     captured = jobs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -11,9 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 
 import pyarrow as pa
-from tests.simulation.law import hold
+from tests.simulation.law import hold, quiet_month
 from tests.simulation.month import Faults
 from tests.simulation.real import RealWorld, quiet_elsewhere
+from tests.simulation.stored import StoredWorld
 from tests.simulation.world import Fault
 
 SECONDS = float(os.environ.get("MONTHS_SECONDS", "45"))
@@ -28,14 +30,19 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="go on after one that fails")
     parser.add_argument("--fault", nargs=3, metavar=("STEP", "CALL", "NAME"), help="this one instead of the seed's own")
     parser.add_argument("--real", action="store_true", help="by processes of this machine, which are really killed")
+    parser.add_argument("--s3", action="store_true", help="the same, with captures and outputs on S3")
     given = parser.parse_args(words)
     faults: Faults | None = None
     if given.fault is not None:
         step, call, name = given.fault
         faults = {(int(step), 0): {int(call): Fault[name]}}
     played = partial(hold, kind=RealWorld, quiet_one=quiet_elsewhere) if given.real else hold
+    if given.s3:
+        played = partial(hold, kind=StoredWorld, quiet_one=partial(quiet_month, kind=StoredWorld))
     pa.set_cpu_count(1)  # twenty rows are no work for more
-    real = "--real " if given.real else ""
+    os.sched_getaffinity = lambda _: {0}  # type: ignore[assignment]  # nor for processes beside this one
+    gc.set_threshold(0)  # what is thrown away goes after a month, not at some call within it
+    real = "--s3 " if given.s3 else "--real " if given.real else ""
     first = given.first if given.first is not None else int(time.time()) * 1000
     began, tried, failed, struck = time.monotonic(), 0, [], Counter[str]()
     for seed in given.seeds or range(first, first + given.most):
@@ -50,6 +57,7 @@ def main(words: Sequence[str]) -> int:
             )
             if not given.all:
                 break
+        gc.collect()
         tried += 1
     told = ", ".join(f"{count} {name}" for name, count in sorted(struck.items()))
     print(f"{tried} months in {time.monotonic() - began:.0f} s, from seed {first} on; faults: {told}; failed: {failed}")

@@ -84,6 +84,7 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
         if random.random() < 0.3:
             there.append(f'{{"groundTruthData": "{MARK}')
         files = {(CAPTURES, "lines"): captured, (LABELS, "lines"): [*there, *late]}
+        changes_before = bool(late)
         if random.random() < 0.2:  # the same captures come once more
             files[CAPTURES, "again"] = captured
         late = later
@@ -95,8 +96,8 @@ def credit_steps(random: Random, began: datetime, hours: int, *, is_scheduled: b
         else:
             yield Step("merge", at, partial(_merged, hour), hour, 1 + (random.random() < 0.3))
             yield Step("monitor", at, partial(_judged, hour), hour)
-        if number:
-            yield Step("monitor", at, partial(_judged_again, hour), hour - HOUR)
+        if changes_before:
+            yield Step("monitor", at, partial(_judged, hour - HOUR), hour - HOUR)
 
 
 def _baseline(world: World) -> int:
@@ -148,9 +149,3 @@ def _merged(hour: datetime, world: World) -> int:
 
 def _judged(hour: datetime, world: World) -> int:
     return monitor.main(flags_of({**MONITOR, **_window(hour), "output_path": f"quality/{hour + HOUR:%Y/%m/%d/%H}"}))
-
-
-def _judged_again(hour: datetime, world: World) -> int:
-    """The hour before, if labels of it came with those of this one."""
-    restated = json.loads(Path(world.folder, MERGED, "restatement.json").read_text())["hours"]
-    return _judged(hour - HOUR, world) if restated else 0

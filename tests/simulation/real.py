@@ -134,7 +134,7 @@ class RealWorld(World):
     def run(self, *awaited: Any) -> None:
         while True:
             try:
-                number, status = os.waitpid(-1, 0)
+                number, status = os.waitpid(0, 0)
             except ChildProcessError:
                 break
             if number in self.processes:
@@ -198,4 +198,4 @@ def quiet_elsewhere(seed: int) -> law.Ended:
     """The quiet month of the other world, which this one's has to end as; by a process of its own, since it starts threads."""
     law._folder()  # both are of one place
     with ProcessPoolExecutor(1, get_context("fork")) as pool:
-        return pool.submit(law._quiet, seed).result()
+        return pool.submit(law.quiet_month, seed).result()

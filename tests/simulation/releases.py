@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.simulation.steps import where
 from tests.simulation.world import World
 
 from model_monitor.reports.history.maintenance import rebuild_history
@@ -63,9 +64,9 @@ def _digest(file: Path) -> str:
 
 def summed(paths: Sequence[str], output: str, world: World) -> None:
     """The runs' states together, of those that there are."""
-    merge_runs([path for path in paths if Path(world.folder, path, CURRENT).exists()], output)
+    merge_runs([where(path) for path in paths if Path(world.folder, path, CURRENT).exists()], where(output))
 
 
 def history_again(top: str, world: World) -> None:
     """What was monitored below a folder, made again of its states."""
-    rebuild_history(top, None)
+    rebuild_history(where(top), None)

@@ -56,16 +56,29 @@ def put(file: Path, text: str, time: datetime) -> None:
     os.utime(file, (time.timestamp(), time.timestamp()))
 
 
+LOCATIONS = ("dataset_source", "ground_truth_source", "baseline", "output_path")
+
+
+def where(path: str) -> str:
+    """A path of the world as jobs name it."""
+    return f"{at_hand().root}{path}"
+
+
+def located(given: Mapping[str, str]) -> dict[str, str]:
+    """Options whose paths are those of the world."""
+    return {name: where(text) if name in LOCATIONS else text for name, text in given.items()}
+
+
 def flags_of(given: Mapping[str, str]) -> list[str]:
     """Options as flags."""
-    return [f"{flag_of(name)}={text}" for name, text in given.items()]
+    return [f"{flag_of(name)}={text}" for name, text in located(given).items()]
 
 
 def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mapping[str, Mapping[str, str]]) -> None:
     """An hourly schedule's entry, and a file of variables for each of its jobs. The last one has a folder for each run."""
     entries = []
     for job, given in jobs.items():
-        variables = {variable_of(option, OPTIONS[option]): text for option, text in given.items()}
+        variables = {variable_of(option, OPTIONS[option]): text for option, text in located(given).items()}
         (folder / f"{name}-{job}.env").write_text("".join(f"{each}={text}\n" for each, text in variables.items()))
         entries.append({"job": job, "env_file": f"{name}-{job}.env"})
     entries[-1]["output_folder"] = "%Y/%m/%d/%H"

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 from tests.simulation.__main__ import SECONDS
+from tests.simulation.stored import BUCKET, settings, store
+from tests.storage_law import EVERY_CLAUSE
+
+from model_monitor.storage import storage_of
+from model_monitor.storage.s3 import _client
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,6 +65,32 @@ def test_many_months_whose_processes_are_really_killed_end_as_quiet_ones():
     print(tried.stdout)
 
     assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400 * REAL)
+def test_months_on_s3_end_as_quiet_ones():
+    """MONTHS_COUNT of them, else 200: their processes are really killed, and requests fail."""
+    tried = months("--s3", "--first", 3000, "--most", REAL, "--seconds", 300 * REAL)
+    print(tried.stdout)
+
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+@pytest.fixture(scope="module")
+def store_of_months(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings(store(tmp_path_factory.mktemp("bucket"))).items():
+            patch.setenv(name, value)
+        _client.cache_clear()
+        yield f"s3://{BUCKET}"
+    _client.cache_clear()
+
+
+@EVERY_CLAUSE
+def test_the_store_of_months_keeps_the_law_of_storages(clause, store_of_months):
+    folder = f"{store_of_months}/{clause.__name__}"
+    clause(storage_of(folder), folder)
 
 
 FOUND = {

@@ -157,12 +157,14 @@ class Process(Machine):
                 self.status = self._status()
         finally:
             self.is_over = True
-            self.world.list_all(self)
             if self.is_dead:
                 self.status = None
             if self.parent is not None:
                 self.parent.wakes_at = self.world.clock
-            self.world.turn.release()
+            try:
+                self.world.list_all(self)
+            finally:
+                self.world.turn.release()
 
     def _status(self) -> int | None:
         try:
@@ -180,12 +182,14 @@ class Process(Machine):
 
 
 class World:
-    """The disk is a folder. is_real: whether its processes are. random: what is by chance in it.
+    """The disk is a folder. is_real: whether its processes are. root: where what jobs read and write lies, as they name it; below
+    it, and below the folder, paths are the same. random: what is by chance in it.
 
-    said: what processes said beside their log.
+    said: what processes said beside their log. counted: the folders of runs that once counted, as somebody looked.
     """
 
     is_real = False
+    root = ""
 
     def __init__(self, folder: Path, began: datetime, random: Random) -> None:
         self.folder, self.began, self.random = str(folder), began, random
@@ -199,6 +203,7 @@ class World:
         self.struck: list[tuple[object, ...]] = []
         self.said: list[str] = []
         self.defects: list[str] = []
+        self.counted: set[str] = set()
         self.at_work: dict[str, Process] = {}
         self._is_striking = False
         self._written: dict[str, Process] = {}
@@ -351,10 +356,11 @@ class World:
         return aside
 
     def list_all(self, process: Process) -> None:
-        """What was not listed while a process went on is from now on."""
+        """What was not listed while a process went on is from now on; what was pruned meanwhile is gone."""
         with self._alone():
             for aside, file in process.unlisted.items():
-                aside.replace(file)
+                if file.parent.exists():
+                    aside.replace(file)
         process.unlisted.clear()
 
     def _require_alive(self, process: Process, is_its_own: bool) -> None:

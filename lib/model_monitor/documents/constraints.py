@@ -190,6 +190,8 @@ class FeatureConstraints(Section):
         The feature's own member wins over the one in `string_constraints`, which only old SDKs wrote, and in each place
         the SDK's spelling wins over the guide's.
         """
+        if not (self.string_constraints or self.monitoring_config_overrides or self.monitoringConfigOverrides):
+            return {}
         places = (("string_constraints.", self.string_constraints), ("", self))
         spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
         found = {f"{place}{name}": getattr(section, name, None) for place, section in places for name in spellings}

@@ -61,7 +61,10 @@ def _number(value: Any) -> float:
     return number
 
 
-def _number_or_undefined(value: Any) -> float | None:
+def number_or_undefined(value: Any) -> float | None:
+    """Raises ValueError for what is no number; None for one that is not finite."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if value in (None, "NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return _number(value)
@@ -83,7 +86,10 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _count(value: Any) -> int:
+def count_of(value: Any) -> int:
+    """Raises ValueError for what is no whole number from 0 on."""
+    if type(value) is int and 0 <= value < 2**53:
+        return value
     number = _number(value)
     if number < 0 or number != math.floor(number):
         raise ValueError("not a count")
@@ -94,7 +100,7 @@ Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data
 
 UndefinableNumber = Annotated[
     float | None,
-    BeforeValidator(_number_or_undefined),
+    BeforeValidator(number_or_undefined),
     Expected("a number, or null if it is not defined", of_data=True),
 ]
 """None means not computable. NaN, infinities and their texts are read as None (C11e), and written as they stood."""
@@ -113,7 +119,7 @@ Chance = Annotated[
 
 Threshold = Annotated[float, BeforeValidator(_number), Field(ge=0), Expected("a number, 0 or more")]
 
-Count = Annotated[int, BeforeValidator(_count), Expected("a whole number, 0 or more")]
+Count = Annotated[int, BeforeValidator(count_of), Expected("a whole number, 0 or more")]
 
 Flag = Annotated[bool, Strict(), Expected("true or false")]
 
@@ -153,11 +159,11 @@ _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, what stood in those that are None, and integers in the place of doubles."""
+    """What a file had: the members in its order, what stood in those that are None, integers in the place of doubles."""
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]
-    integers: Mapping[str, int]
+    integers: Mapping[str, Any]
 
 
 class Section(BaseModel):
@@ -275,7 +281,11 @@ def _remember_the_file(made: Any, given: Any) -> None:
         members = made._members()
         stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
         nulls = {name: value for name, value in stated.items() if members.get(name) is None}
-        ints = {name: each for name, each in stated.items() if type(each) is int and type(members.get(name)) is float}
+        ints = {
+            name: tuple(each) if type(each) is list else each
+            for name, each in stated.items()
+            if type(each) in (int, list) and _has_integers(each, members.get(name))
+        }
         object.__setattr__(made, _AS_READ, _AsRead(tuple(stated), nulls, ints))
         for name, value in stated.items():
             _remember_the_file(members.get(name), value)
@@ -287,6 +297,12 @@ def _remember_the_file(made: Any, given: Any) -> None:
     elif isinstance(made, tuple | list) and not set(map(type, made)) <= _SCALARS:
         for item, value in zip(made, given if isinstance(given, list) else [given], strict=False):
             _remember_the_file(item, value)
+
+
+def _has_integers(given: Any, made: Any) -> bool:
+    if type(made) is float:
+        return type(given) is int
+    return type(made) is tuple and type(given) is list and float in map(type, made) and int in map(type, given)
 
 
 class Single(tuple[Any, ...]):

@@ -26,12 +26,14 @@ DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """What violations of the data set itself are called in the place of a feature."""
 
 ONE_SEGMENT = "one segment of "  # and the cut: the segment has its own name where values may be named
+IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins of a result that is a segment's own
 ONE_VALUE = "one value"  # in the words of a change: the value has its own name where values may be named
 
 NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
+CONCEPT_DRIFT = "concept_drift_check"
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # of several columns together, which are no feature
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
@@ -116,9 +118,10 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
     judged = _judged(results, unit)
     if not judged:
-        return Headline(
-            "Nothing was checked: there is no baseline to compare with, or nothing in it that could be compared."
-        )
+        reasons = {each.reason for each in results if unit == "metric"}
+        why = reasons.pop() if len(reasons) == 1 else None
+        nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
+        return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     count = _counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
@@ -134,7 +137,9 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) 
         return Headline(f"No change seen in {OF_OUTPUTS}.", most, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
     few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
-    near = [each for each in judged if unit == "metric" and each.observed is not None and each.threshold is not None]
+    near = [
+        each for each in judged if unit == "metric" and None not in (each.observed, each.threshold) and not each.where
+    ]
     if near:
         each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
         asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
@@ -159,6 +164,11 @@ def _said_of(left_out: Sequence[CheckResult]) -> list[str]:
     named, more = ", ".join(map(_subject, left_out[:NAMED])), len(left_out) - NAMED
     are = f" and {more:,} more are" if more > 0 else " is" if len(left_out) == 1 else " are"
     return [f"{named}{are} not compared."] if left_out else []
+
+
+def kind_of_change(results: Iterable[CheckResult]) -> str | None:
+    """Covariate shift or concept drift, in words; None where no labels beside scores tell."""
+    return next((each.reason for each in results if each.check == CONCEPT_DRIFT and each.reason), None)
 
 
 def could_be_seen(results: Iterable[CheckResult]) -> str:

@@ -44,7 +44,7 @@ class ToleranceNote(Section):
 
 
 class ModelQualityConstraints(Document):
-    """constraints.json of a model-quality job."""
+    """constraints.json of a model-quality job. segments: how rows are cut, ours; None if they are not."""
 
     FILE_NAME: ClassVar[str] = "constraints.json"
     MEANT: ClassVar[str] = "constraints.json of a model-quality baseline"
@@ -55,6 +55,7 @@ class ModelQualityConstraints(Document):
     binary_classification_constraints: Mapping[str, MetricConstraint] | None = None
     multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
     tolerance: ToleranceNote | None = None
+    segments: tuple[Name, ...] | None = None
 
 
 # statistics.json of the model-quality jobs: metrics of predictions beside what really happened.
@@ -148,7 +149,7 @@ class ModelQualityStatistics(Document):
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
-    dataset: Dataset
+    dataset: Dataset | None = None  # absent in the files of model cards
     regression_metrics: RegressionMetrics | None = None
     binary_classification_metrics: BinaryMetrics | None = None
     multiclass_classification_metrics: MulticlassMetrics | None = None
@@ -195,8 +196,17 @@ class MeasuredMetric(Section):
     bound: UndefinableNumber = None
 
 
+class SegmentQuality(Section):
+    """The metrics of the rows of a segment. cut: the way that the rows are cut."""
+
+    cut: Name
+    segment: Name
+    item_count: Count
+    metrics: tuple[MeasuredMetric, ...]
+
+
 class Metrics(Document):
-    """metrics.json of a model-quality job. confidence: of the intervals, each for itself."""
+    """metrics.json of a model-quality job. confidence: of the intervals, each for itself. segments: None if there are none."""
 
     FILE_NAME: ClassVar[str] = "metrics.json"
     MEANT: ClassVar[str] = "metrics.json of a model-quality run"
@@ -206,6 +216,7 @@ class Metrics(Document):
     item_count: Count
     confidence: Share
     metrics: tuple[MeasuredMetric, ...]
+    segments: tuple[SegmentQuality, ...] | None = None
 
     def scalars(self) -> dict[str, float]:
         """The metrics that are defined, by name."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import attrgetter
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from model_monitor.documents.check_results import (
@@ -253,12 +253,13 @@ class Monitor(ABC):
 
 
 NO_VALUES = "no value is present in the current data"
+TOO_LARGE = "some values are too large to compute with"
 NOT_EXPECTED = "Expectation is not met: {}"  # the text of a violated rule of a person's own; the service has none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
-    """A check's result; the members are those of `CheckResult`."""
+    """A check's result; the members are those of `CheckResult`. It holds those that were given: most of them never are."""
 
     status: CheckStatus
     threshold: float | None
@@ -289,22 +290,37 @@ class Finding:
     since: str | None = None
     hour: str | None = None
 
+    if not TYPE_CHECKING:
+
+        def __init__(self, status, threshold, observed=None, interval=None, **members):
+            self.__dict__.update(status=status, threshold=threshold, observed=observed, interval=interval, **members)
+
+    def but(self, **members: Any) -> Finding:
+        """The same with other members."""
+        return Finding(**{**self.__dict__, **members})
+
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
-        own = {name: value for name, value in zip(_MEMBERS, _VALUES(self), strict=True) if value is not None}
-        return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
+        own = {name: value for name, value in self.__dict__.items() if value is not None}
+        try:
+            return CheckResult.of({**whose, "check": check, "threshold": None, **own})
+        except ValueError:
+            endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
+            if not endless:
+                raise
+            return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers without a verdict."""
-        return replace(self, status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+        return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
 
 
-_MEMBERS = tuple(Finding.__dataclass_fields__)
-_VALUES = attrgetter(*_MEMBERS)
+def _is_finite(value: object) -> bool:
+    return all(isfinite(each) for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, float))
 
 
 def of_share(

@@ -103,6 +103,7 @@ def _model_quality(config: JobConfig) -> Monitor:
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,
         hide_values=config.hide_values,
+        find_causes=config.find_causes,
     )
 
 
@@ -127,7 +128,7 @@ def _bias(config: JobConfig) -> Monitor:
     from model_monitor.monitors.bias.monitor import BiasMonitor
     from model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
 
-    return BiasMonitor(bias_measures(config), bias_tolerances_of(config))
+    return BiasMonitor(bias_measures(config), bias_tolerances_of(config), config.find_causes)
 
 
 def _explainability(config: JobConfig) -> Monitor:

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from model_monitor.errors import BadConfiguration, ClusterGone
+from model_monitor.errors import BadConfiguration, ClusterGone, MonitorError
 from model_monitor.running.layout import Layout
 from model_monitor.spark.deequ.jvm import name_line_to_pydeequ
 from model_monitor.spark.engine.application import (
@@ -34,8 +34,11 @@ from model_monitor.spark.engine.application import (
 )
 from model_monitor.spark.launch.request import read_properties
 from model_monitor.spark.launch.spark_command import SHELL, shell_variables
+from model_monitor.spark.launch.submission import SHARED
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
@@ -140,7 +143,9 @@ IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions
 
 CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
-GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started a JVM for this Python already
+GATEWAY, SECRET = "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"
+"""Set where a JVM was started for this Python already: by spark-submit, or by `shared_application`, which says in SHARED which
+Python its workers are."""
 
 
 def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
@@ -158,6 +163,8 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
 
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
+    if SHARED in os.environ:
+        return _attached(settings or {})
     require_master(SparkConf().get("spark.master", "local"))
     builder = SparkSession.builder
     if not _is_named(SparkConf()):
@@ -198,10 +205,7 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
 
     from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
 
-    application = application_of(host)
-    for key, value in (settings or {}).items():
-        if application.setting(key) != value:
-            raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
+    _require_started_with(host, settings or {})
     spark = beside(host)
     open_s3_paths(spark)
     without_checksum_files(spark)
@@ -211,6 +215,45 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
         yield spark
     finally:
         application_of(before or host).activate()
+
+
+def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> None:
+    application = application_of(spark)
+    for key, value in settings.items():
+        if application.setting(key) != value:
+            raise BadConfiguration(f"{key} has to be {value!r} before Spark starts; set it where the session is made")
+
+
+def shared_application(told: Connection) -> None:
+    """Start Spark for jobs of other processes, tell by which variables they find it, and stop it when the other end is closed."""
+    try:
+        with as_submitted():
+            spark = start_session("watch", progress=False)
+    except MonitorError as error:
+        told.send(error)
+        return
+    context: Any = spark.sparkContext
+    place = context._gateway.gateway_parameters
+    told.send({GATEWAY: str(place.port), SECRET: place.auth_token, SHARED: context.pythonExec})
+    with suppress(EOFError):
+        told.recv()
+    stop_session(spark)
+
+
+def _attached(settings: Mapping[str, str]) -> SparkSession:
+    """A session in the Spark that `shared_application` has started, by a connection of this process's own."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.sql import SparkSession
+
+    jvm: Any = SparkContext._jvm
+    started = jvm.JavaSparkContext.fromSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+    context: Any = SparkContext(jsc=started, conf=SparkConf(_jconf=started.sc().conf()))
+    context.pythonExec = os.environ[SHARED]
+    host = SparkSession(context)
+    _require_started_with(host, settings)
+    spark = beside(host)
+    application_of(spark).activate()
+    return spark
 
 
 def _is_named(given: SparkConf) -> bool:
@@ -306,5 +349,6 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 
 
 def stop_session(spark: SparkSession) -> None:
-    """Stop Spark; no thread that it left keeps the process alive."""
-    application_of(spark).stop()
+    """Stop Spark, unless it is that of others, too; no thread that it left keeps the process alive."""
+    if SHARED not in os.environ:
+        application_of(spark).stop()

@@ -60,10 +60,10 @@ class LocalStorage(Storage):
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
         files: list[StoredFile] = []
         try:
-            for name in os.listdir(local_path(folder)):
+            for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
                 file = local_path(folder) / name
                 with suppress(FileNotFoundError):  # it has gone meanwhile
-                    files += _local_files(file) if name.startswith(start) and file.is_file() else ()
+                    files += _local_files(file) if file.is_file() else ()
         except OSError as error:
             raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
         return files

@@ -337,7 +337,8 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
     if kind == "csv":
         data.to_csv(tmp_path / "people.csv", index=False)
         data = str(tmp_path / "people.csv")
-    plan = OutcomePlan(ProblemType[problem], with_scores=problem == "BINARY_CLASSIFICATION")
+    cuts = ("sex", "age:30:50", "sex*member", "small")
+    plan = OutcomePlan(ProblemType[problem], with_scores=problem == "BINARY_CLASSIFICATION", segments=cuts)
     label = "income" if problem == "REGRESSION" else "label"
     predicted = "score" if problem == "REGRESSION" else "predicted"
     both = []

@@ -37,6 +37,23 @@ def test_both_engines_put_rows_in_the_same_order(spark, tmp_path, kind):
     assert run_monitoring(path, monitor, found[0], spark=spark, engine="spark").current.ledger.newest == newest
 
 
+def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
+    """Executors may have another numpy's arcsinh, as one that uses other instructions: a state has sums and products alone."""
+    random, at = np.random.default_rng(4), pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(3_000) * 7, unit="s")
+    made = at - pd.to_timedelta(random.exponential(400, 3_000), unit="s")
+    frame = pd.DataFrame({"at": at, "made": made, "seconds": made.astype("int64") / 1e9})
+    frame.to_parquet(tmp_path / "rows.parquet", coerce_timestamps="us", allow_truncated_timestamps=True)
+    monitor = DataQualityMonitor(time_column="at")
+
+    states = [
+        run_baseline(tmp_path / "rows.parquet", monitor, spark=spark, engine=engine).state
+        for engine in ("spark", "local")
+    ]
+
+    assert {"ages", "vector_moments"} <= states[0].features[1].states.keys() & states[0].features[2].states.keys()
+    assert states[0].to_bytes() == states[1].to_bytes()
+
+
 @pytest.mark.parametrize("kind", ["timestamp_ltz", "timestamp_ntz", "string"])
 def test_the_newest_row_is_told_in_utc_whatever_the_time_zone_of_the_session(spark, kind):
     """Times without a zone are UTC, as everywhere."""

@@ -13,7 +13,7 @@ from model_monitor.statistics.states.outcomes import Outcomes
 
 STATES = ("profile", "outcomes-binary", "outcomes-regression", "contingency", "requests")
 
-LATER = {"ends", "text_lengths", "text_shapes", "repeats", "row_repeats", "words", "vector_moments"}
+LATER = {"ends", "text_lengths", "text_shapes", "repeats", "row_repeats", "words", "vector_moments", "ages"}
 """States that no release of an archive had (decisions 62, 77)."""
 
 

@@ -361,3 +361,20 @@ def test_ids_that_repeat_or_lack_are_no_error(baseline, tmp_path, column, caplog
 
     assert findings.count
     assert ("have no id" if column == "city" else "is no column of the data") in caplog.text
+
+
+def test_ids_that_repeat_and_hold_hostile_text_are_printed_as_text(tmp_path):
+    hostile = ["a\x1b[31m", "\u202e=cmd", "<script>", "o'; drop", "a\x1b[31m"]
+    for name, seed in (("before", 1), ("now", 2)):
+        data = users(3_000, seed).assign(order=[hostile[row % 5] for row in range(3_000)])
+        if name == "now":
+            data.loc[in_business(data), "spend"] *= 100
+        data.to_parquet(tmp_path / f"{name}.parquet")
+    run, now = str(tmp_path / "run"), str(tmp_path / "now.parquet")
+    baseline = run_baseline(str(tmp_path / "before.parquet"), MONITOR, engine="local")
+    monitor = DataQualityMonitor(keep_examples=5, id_column="order")
+    run_monitoring(now, monitor, baseline, engine="local", output_path=run).write(run)
+    lines = [*rows_behind(run, "spend"), *rows_behind(run, "spend", now)]
+
+    assert len(lines) > 5
+    assert not any(sign in line for line in lines for sign in ("\x1b", "\u202e"))

@@ -20,6 +20,7 @@ def orders(seed):
             "debt": random.normal(-300, 50, ROWS),
             "at": random.uniform(1.7e5, 1.7e5 + 86_400, ROWS),
             "gap": np.where(random.random(ROWS) < 0.2, np.nan, random.normal(50, 9, ROWS)),
+            "steps": np.where(random.random(ROWS) < 0.4, 1, random.integers(-4, 25, ROWS) / 2),
             "plan": random.choice(PLANS, ROWS, p=[0.5, 0.3, 0.2]),
         }
     )
@@ -48,6 +49,11 @@ def guessed(baseline, column, change, **monitor):
         pytest.param("price", lambda x: x * 0.45359237, "1/2.205 of a usual one", id="pounds"),
         pytest.param("price", lambda x: x / 1024, "1/1,024 of a usual one", id="kibibytes"),
         pytest.param("debt", lambda x: -x, "the other sign", id="sign"),
+        pytest.param(
+            "steps", lambda x: x * 1.609344, "about 1.609 times a usual one", id="a lattice around zero in km"
+        ),
+        pytest.param("steps", lambda x: -x, "the other sign", id="sign of what was -1"),
+        pytest.param("debt", lambda x: x.where(x.index < 400, -301.5), "−301.5 is in 50 % of the values", id="held"),
         pytest.param("at", lambda x: x + 7200, "2 hours later: another time zone?", id="time zone"),
         pytest.param("at", lambda x: x - 5 * 3600, "5 hours earlier", id="time zone west"),
         pytest.param("gap", lambda x: x.fillna(0), "0 is in ", id="nulls as 0"),

@@ -252,3 +252,22 @@ def test_few_rows_and_odd_columns_have_none_or_some(rows):
     before = run_baseline(frame, DataQualityMonitor(pairs=True), engine="local")
 
     assert monitored(before, frame)[1] == set()
+
+
+def test_pairs_of_what_the_model_puts_out_are_not_asked():
+    """A baseline has labels there, and a window the model's answers, which go with the score otherwise."""
+    random = np.random.default_rng(5)
+
+    def scored(rows, *, answers):
+        score = random.random(rows)
+        label = score > 0.5 if answers else random.random(rows) < score
+        return pd.DataFrame(
+            {"label": label.astype(int), "score": score, "twice": score * 2 + random.normal(0, 0.1, rows)}
+        )
+
+    for outputs, alarm in ((("label", "score"), False), ((), True)):
+        monitor = DataQualityMonitor(pairs=True, predictions=outputs)
+        known = run_baseline(scored(10_000, answers=False), monitor, engine="local")
+        found = monitored(known, scored(2_000, answers=True), predictions=outputs)[1]
+
+        assert any("label" in feature for feature, check in found if check == "association_check") is alarm

@@ -12,8 +12,12 @@ from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.headline import SEGMENT_DRIFT, change_of
 from model_monitor.documents.page import percent
+from model_monitor.monitors.data_quality.distributions import from_feature_profile
+from model_monitor.monitors.data_quality.segments import parts_of
 from model_monitor.reports.history_page.compare import compare
 from model_monitor.reports.history_page.compare import page_of as compared_page
+from model_monitor.statistics.drift.comparison import compare_categorical, compare_numeric
+from model_monitor.statistics.states.segments import Segmented
 
 PLANS = ["basic", "business", "student"]
 SHARES = [0.6, 0.06, 0.34]
@@ -69,6 +73,56 @@ def test_the_parts_of_a_change_add_up_to_it(baseline, window):
             elif result.component != "missing":
                 assert total == pytest.approx(result.distance, abs=1e-12)
     assert of(findings, "baseline_drift_check")[0].parts
+
+
+def mixture(seed):
+    """A table whose columns are of all kinds, and depend on the segment; every seed has other shares, shifts and rests."""
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(200, 4_000))
+    plan = random.choice([f"p{place}" for place in range(6)], rows, p=random.dirichlet(np.full(6, 0.6)))
+    level = np.array([(seed * 31 + each * 17) % 7 for each in range(6)])[[int(each[1:]) for each in plan]] / 2
+    columns = {
+        "plan": plan,
+        "age": random.integers(18, 80, rows),
+        "normal": random.normal(level, 1.0),
+        "tail": np.exp(random.normal(level, 3.0)),
+        "ties": random.poisson(level),
+        "infinite": np.where(random.random(rows) < 0.02, np.inf, random.normal(level)),
+        "text": random.choice(list("abcde"), rows, p=random.dirichlet(np.ones(5))),
+        "digits": random.choice(["1", "2.5", "x", ""], rows),
+    }
+    frame = pd.DataFrame(columns | {"flag": random.random(rows) < level / 4})
+    for name in ("normal", "text"):
+        frame.loc[random.random(rows) < level / 8, name] = None
+    return frame
+
+
+def test_the_parts_add_up_to_every_distance_and_the_segments_to_the_whole_whatever_the_data_is():
+    seed = int(np.random.default_rng().integers(2**31))
+    monitor = DataQualityMonitor(settings=MonitoringSettings(segments=("plan", "age:30:50", "plan*flag")))
+    before, now = (run_baseline(mixture(seed + place), monitor, engine="local").state for place in range(2))
+    split = 0
+    for feature in now.features:
+        known = before.feature(feature.name)
+        sides = [from_feature_profile(each) for each in (known, feature)]
+        gap = 0.0
+        if feature.is_numeric and known.is_numeric:
+            gap = compare_numeric(sides[0].numbers, sides[1].numbers, method="Simple").distance
+        elif sides[0].categories and sides[1].categories:
+            gap = compare_categorical(*(each.categories for each in sides), method="l_infinity_categorical").distance
+        lacking = [each.num_missing / each.data_types.total for each in (known, feature)]
+        for missing, distance in ((False, gap), (True, abs(lacking[1] - lacking[0]))):
+            parts = parts_of(known, feature, missing=missing)
+            for cut in {part.cut for part in parts}:
+                total = sum(part.within + part.mix for part in parts if part.cut == cut)
+                assert total == pytest.approx(distance, abs=1e-12), (seed, feature.name, cut, missing)
+                split += 1
+        for segments in feature.state(Segmented).cuts.values():
+            first, *others = segments.values()
+            assert sum((each.data_types for each in others), first.data_types) == feature.data_types, seed
+            if feature.is_numeric:
+                assert sum(each.kll.count for each in segments.values()) == feature.kll.count, seed
+    assert split > 30, seed  # seven kinds of columns, three cuts, distributions and missing values
 
 
 def test_the_parts_are_what_the_rows_say(baseline):

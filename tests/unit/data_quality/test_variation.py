@@ -52,7 +52,7 @@ def test_a_small_change_is_violated_beside_the_parts_and_unseen_without_them():
     found = drift(known, x=window)["x", None]
     assert (found.status, found.observed < found.threshold) == (CheckStatus.VIOLATED, True)
     assert found.description.startswith("Baseline drift p-value: ")
-    assert found.description.endswith(" is below threshold: 4.62962962962963E-4")  # 1/720 for three families
+    assert found.description.endswith(" is below threshold: 9.25925925925926E-4")  # 1/720 for three families
     assert found.reason == "as 32 earlier windows or parts of the baseline vary"
     assert drift(replace(known, history={}), x=window)["x", None].status is CheckStatus.CANNOT_TELL
 

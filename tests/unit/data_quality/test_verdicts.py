@@ -215,7 +215,7 @@ def test_of_a_flag_the_smallest_change_is_one_of_its_share():
 
 
 def test_rows_that_are_independent_have_three_verdicts():
-    # the level: 1/720/3, for drift, completeness and contents
+    # the level: four sixths of 1/720, beside completeness and contents
     random = np.random.default_rng(9)
     baseline = table(random, 20_000)
 
@@ -230,7 +230,7 @@ def test_rows_that_are_independent_have_three_verdicts():
     assert passed.distance_low <= passed.distance <= passed.distance_high <= 0.1
     assert small.status is CheckStatus.VIOLATED
     assert small.description.startswith("Baseline drift p-value: ")
-    assert small.description.endswith(" is below threshold: 4.62962962962963E-4")
+    assert small.description.endswith(" is below threshold: 9.25925925925926E-4")
     assert small.adjusted_p < 1e-10
     assert small.component in ("ks", "location", "chi2")
     assert small.effect > 0.02
@@ -285,7 +285,7 @@ def test_the_limit_of_a_p_value_is_its_share_of_the_budget():
     settings = replace(DEFAULT_SETTINGS, categorical_drift_method="ChiSquared", categorical_comparison_threshold=0.1)
     constraints = suggest(table(random, 500), settings)
 
-    assert constraints.monitoring.categorical_comparison_threshold == pytest.approx(1 / 720 / 3 / 3)
+    assert constraints.monitoring.categorical_comparison_threshold == pytest.approx(1 / 720 * 4 / 6 / 3)
 
 
 def test_limits_have_room_and_are_written_where_a_person_would_write_them():

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from model_monitor.documents.analysis_config import AnalysisConfig
+from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.explainability.measures import AttributionMeasures, AttributionPlan, plan_of
 
@@ -34,6 +34,11 @@ def test_some_features_may_be_written_and_all_play():
 
     assert plan.features == ("id", "age", "income", "town", "guess")
     assert (plan.written, plan.dependent, plan.samples) == (("id", "income"), ("town",), 9)
+
+
+@pytest.mark.parametrize("shap", [{"agg_method": "mean"}, {"agg_method": "MEAN_ABS"}, {}])
+def test_the_mean_of_public_configurations_is_that_of_absolute_values(shap):
+    assert measures_of(methods={"shap": shap}).aggregation is Aggregation.MEAN_ABS
 
 
 def test_a_label_that_the_window_lacks_is_no_fault():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import pytest
@@ -13,7 +14,7 @@ from model_monitor import cli
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.reports.history.maintenance import Kind, Trees, _of_hours, prunable, prune
 from model_monitor.reports.outputs.files import publish
-from model_monitor.storage import LocalStorage
+from model_monitor.storage import LocalStorage, holding
 
 BEFORE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
@@ -208,6 +209,36 @@ def test_a_prune_that_was_stopped_in_a_window_leaves_it_for_the_next_one(runs, t
     prune(prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
 
     assert not [path for path in files(tmp_path) if HOURS[0] in path]
+
+
+@pytest.fixture
+def stopped(runs, tmp_path):
+    """An hour at which a second run was killed when two of its files had been copied, and what is there without it."""
+    hour, other = tmp_path / "reports" / "churn" / HOURS[-1], tmp_path / "other"
+    quiet = {path: (hour / path).read_bytes() for path in files(hour)}
+    run = publish({**FILES, "statistics.json": b"[1]", "ledger.json": b"[]"}, str(other))
+    shutil.copytree(other / "_runs" / run.run_id, hour / "_runs" / run.run_id)
+    shutil.copy(other / "_current.json", hour / "_runs" / f"_unfinished-{run.run_id}")
+    for name in ("statistics.json", "ledger.json"):
+        shutil.copy(other / name, hour / name)
+    return hour, quiet
+
+
+def test_what_a_stopped_run_left_at_an_hour_that_is_never_run_again_goes(runs, stopped):
+    hour, quiet = stopped
+    (hour / "report.html").write_bytes(b"<p>beside others")  # as shown, or as somebody has changed it
+    prune((), outputs=[runs])
+
+    assert {path: (hour / path).read_bytes() for path in files(hour)} == {**quiet, "report.html": b"<p>beside others"}
+
+
+def test_what_a_run_under_way_has_not_yet_put_in_place_stays(runs, stopped):
+    hour, _ = stopped
+    before = files(hour)
+    with holding(LocalStorage(), str(hour)), ThreadPoolExecutor(1) as another:
+        another.submit(prune, (), outputs=[runs]).result()
+
+    assert files(hour) == before
 
 
 @pytest.mark.parametrize(

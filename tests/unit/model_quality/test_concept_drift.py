@@ -9,6 +9,7 @@ import pytest
 from model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+from model_monitor.reports.history_page.command import Request, report_of
 from model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, SCORED
@@ -52,6 +53,16 @@ def test_an_answer_that_changed_is_the_world():
     assert "the world did" in found.report().html
 
 
+def test_the_page_of_a_history_says_which_kind_of_change_the_last_labels_show(tmp_path):
+    found_in(rows(2_000, seed=3)).write(str(tmp_path / "1"))
+    found_in(rows(2_000, flipped=0.08, seed=2)).write(str(tmp_path / "2"))
+
+    page = report_of(Request([str(tmp_path)])).html
+
+    assert page.count("Inputs as they were, and the answer changed: the world did.") == 1
+    assert "the last window with labels" in page
+
+
 def test_inputs_that_moved_and_cost_are_no_concept_drift():
     # below 0.5 the model is sure, above it is not: later rows are those it is not sure of
     def of(count, share, seed):
@@ -83,6 +94,21 @@ def test_a_window_like_the_baseline_says_so_and_what_it_would_not_see():
         "Inputs are as they were, and so is what a score is worth. Flipped labels in less than "
     )
     assert 0.02 < check.smallest_change < 0.06
+
+
+def test_an_accuracy_that_is_what_was_expected_says_where_the_labels_are_apart():
+    """Of sure rows either way none is flipped; of scores between .4 and .6 all labels are positive, so that half are right."""
+    scores = np.tile([0.1, 0.45, 0.55, 0.9], 1_000)
+    likely = np.tile([0.1, 0.5, 0.5, 0.9], 1_000)
+    place = np.arange(4_000) // 4 % 10 / 10
+    known = pd.DataFrame({"label": (place < likely) * 1, "prediction": (scores > 0.5) * 1, "probability": scores})
+    later = known.assign(label=known["label"].where(~known["probability"].isin([0.45, 0.55]), 1))
+
+    check = drift_in(found_in(later, known))
+
+    # by hand: a quarter of the rows is surely at .1 and .9 each; of the half between, half were positive and all are now
+    said = "accuracy is 0.7 as was to be expected, but more rows are positive than the scores promise, by 25.0% of all."
+    assert check.reason == f"Inputs as they were, and the answer changed: the world did. {said}"
 
 
 def test_small_windows_cannot_tell():

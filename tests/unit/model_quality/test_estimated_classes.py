@@ -21,11 +21,11 @@ from model_monitor import (
     run_monitoring,
 )
 from model_monitor.documents.check_results import CheckStatus
+from model_monitor.documents.headline import CONCEPT_DRIFT
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.model_quality.calibration import check_classes
 from model_monitor.monitors.model_quality.estimated.estimation import estimated_of_classes
 from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.page import CONCEPT_DRIFT
 from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
 
 from .outcomes_made import BINARY

@@ -24,7 +24,8 @@ from model_monitor.documents.run_description import RunContext
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from model_monitor.reports.history_page.history import read_history
 from model_monitor.reports.history_page.over_time import tracks_of
-from model_monitor.statistics.states.estimated import EstimatedOutcomes
+from model_monitor.statistics.states.blocks import blocks_of
+from model_monitor.statistics.states.estimated import EstimatedOutcomes, worth_of_errors
 
 from .outcomes_made import REGRESSION
 
@@ -68,12 +69,56 @@ def test_the_mean_error_is_that_of_the_rows_that_there_are(known, errors):
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(spread * (1 / 900 + 1 / 1_000)), rel=0.25)
 
 
+def test_the_mean_square_is_that_of_the_rows_that_there_are(known, errors):
+    found = found_in(rows(900, seed=9, hard=0.9), known, errors).current.to_pandas()
+
+    # by hand: the mean square of errors from 20 to 60 is (60³ - 20³) / (3·40), of those from 0 to 20 it is 20³ / (3·20)
+    square = 0.9 * (60**3 - 20**3) / 120 + 0.1 * 20**3 / 60
+    assert found.loc["mse", "value"] == pytest.approx(square, rel=0.05)
+    assert found.loc["rmse", "value"] == pytest.approx(np.sqrt(found.loc["mse", "value"]))
+    assert found.loc["rmse", "interval"] == pytest.approx(np.sqrt(found.loc["mse", "interval"]), rel=0.02)
+
+
+class ByPlace:
+    """A model of errors that has learnt the mean of each place."""
+
+    names = ("place",)
+
+    def __init__(self, known):
+        off = (known["label"] - known["prediction"]).abs()
+        self.means = off.groupby(known["place"]).mean()
+        self.worth = worth_of_errors(
+            off.to_numpy(), self(known).astype(float), blocks_of(np.arange(len(known), dtype=np.uint64))
+        )
+
+    def __call__(self, columns):
+        return pd.Series(columns["place"]).astype(str).map(self.means).to_numpy()
+
+
+def test_realised_errors_lie_in_the_interval_as_often_as_it_says(known):
+    """Baselines and windows of their own, of rows that are as hard as those of the baseline or not."""
+    inside = dict.fromkeys(("mae", "mse", "rmse"), 0)
+    for seed in range(120):
+        later = rows(300, seed=2 * seed + 1, hard=(0.4, 0.5, 0.6)[seed % 3])
+        table = found_in(later, known, ByPlace(rows(400, seed=2 * seed))).current.to_pandas()
+        off = (later["label"] - later["prediction"]).to_numpy()
+        real = {"mae": np.abs(off).mean(), "mse": (off**2).mean(), "rmse": np.sqrt((off**2).mean())}
+        for name, value in real.items():
+            low, high = table.loc[name, "interval"]
+            inside[name] += low <= value <= high
+
+    # of 120 at 95 % fewer than 107 have a chance of 0.3 %, and so have all of them
+    assert all(107 <= hits <= 119 for hits in inside.values()), inside
+
+
 def test_more_hard_rows_are_a_violation_before_their_labels_come(known, errors):
     found = found_in(rows(900, seed=9, hard=0.9), known, errors)
 
-    [result] = found.results
-    assert (result.metric, result.status) == ("estimated_mae", CheckStatus.VIOLATED)
-    assert "estimated_mae" in {metric.name for metric in found.published}
+    violated = {result.metric for result in found.results if result.status is CheckStatus.VIOLATED}
+    assert (
+        {result.metric for result in found.results} == violated == {"estimated_mae", "estimated_mse", "estimated_rmse"}
+    )
+    assert violated <= {metric.name for metric in found.published}
     assert "A model that has learnt errors" in found.report().html
 
 
@@ -131,6 +176,17 @@ def test_texts_that_were_never_seen_and_missing_cells_have_an_error_too(known, e
     later.loc[100:, "place"] = "at sea"
 
     assert 0 < found_in(later, known, errors).current.to_pandas().loc["mae", "value"] < 60
+
+
+def test_a_baseline_that_was_always_right_promises_a_mean_error_and_no_square():
+    known = rows(300).assign(label=lambda each: each["prediction"])
+    errors = ErrorModel.learnt(known, label="label", prediction="prediction")
+    baseline = run_baseline(outcomes(known, REGRESSION, engine="local"), ModelQualityMonitor(REGRESSION))
+
+    found = found_in(rows(200, seed=5), baseline, errors)
+
+    assert found.current.to_pandas()["value"].dropna().to_dict() == {"mae": 0.0}
+    assert found.count == 0
 
 
 def test_another_file_is_no_model_of_errors(tmp_path):

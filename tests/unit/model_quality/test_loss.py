@@ -38,7 +38,7 @@ def test_the_parts_add_up_to_the_whole_that_is_given():
     assert found.after - found.before == pytest.approx(sum(found.by_feature.values()) + found.together, abs=1e-12)
     assert found.together == pytest.approx(0.31 - 0.28, abs=1e-4)
     assert found.sentence("Inputs moved.") == (
-        "Inputs moved. The loss of +11.0 points by feature: plan +8.0, region +0.0, how features go together +3.0."
+        "Inputs moved. The loss of +11.0 points by feature: plan +8.0, region +0.0, what no feature explains by itself +3.0."
     )
 
 

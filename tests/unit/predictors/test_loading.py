@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import pickle
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -168,7 +170,11 @@ def test_a_missing_library_is_one_sentence_that_says_what_to_install(flavour, mo
         (b'{"learner": 1}', r"broken.json can't be loaded as xgboost \(XGBoostError"),
         (
             b"not a model",
-            r"broken.json is neither JSON nor UBJSON, which xgboost .* reads; if an older version saved it",
+            r"broken.json is neither JSON nor UBJSON, .* older version saved it, with xgboost 1\.7 call",
+        ),
+        (
+            pickle.dumps(OrderedDict(of="a booster")),
+            r"broken.json is a pickle, and neither .*, pickle.load it with the version that wrote it, .*xgboost 1\.7 call",
         ),
     ],
 )

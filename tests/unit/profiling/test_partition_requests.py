@@ -72,7 +72,7 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
     def longest(lines):
         return max(map(len, lines.to_pylist()), default=0)
 
-    plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest)
+    plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest, times_of=lambda lines: lines)
     for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
         found = [row.state for row in states_of_partition(plan, decoder, batches)]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from model_monitor.data.profiling.segments import cuts_of
+from model_monitor.data.profiling.segments import cuts_of, order_of
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import FeatureProfile
 from model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, fits
@@ -90,6 +90,27 @@ def test_a_sketch_of_many_rows_keeps_to_its_error():
 
     assert sketch.count == len(exact)
     assert np.abs(ranks - cumulative).max() / len(exact) < 5 * sketch.error
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param(lambda random: random.normal(size=9_000), id="normal"),
+        pytest.param(lambda random: random.integers(-40, 90, 9_000).astype(float), id="whole numbers"),
+        pytest.param(lambda random: 1.7e12 + random.integers(0, 86_400_000, 9_000), id="times of a day"),
+        pytest.param(lambda random: np.exp(random.normal(0, 9, 9_000)), id="a long tail"),
+        pytest.param(lambda random: np.array([np.inf, -1e308, np.nan, 1e-300, 0.0, -np.inf, 1e308]), id="the ends"),
+        pytest.param(lambda _: np.full(5, 3.0), id="all alike"),
+        pytest.param(lambda _: np.empty(0), id="none"),
+    ],
+)
+def test_the_order_of_numbers_is_theirs(numbers):
+    found = numbers(np.random.default_rng(4))
+    order = order_of(found)
+
+    assert sorted(order.tolist()) == list(range(len(found)))
+    # 32 bits tell numbers apart that differ by a 500,000th of the larger one (11 bits are the exponent's, one the sign)
+    np.testing.assert_allclose(found[order], np.sort(found), rtol=2e-6)
 
 
 def test_of_many_values_the_most_frequent_are_segments_and_the_rest_is_one():

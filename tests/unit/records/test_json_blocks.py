@@ -118,3 +118,21 @@ def test_a_line_that_goes_deeper_than_a_stack_is_not_asked_for(opening, closing)
 
     assert columns_of(pa.array([deep, '{"deep": 1}'], pa.binary())) is None
     assert columns_of(pa.array(['{"deep": [[1]]}', '{"deep": [[2]]}'], pa.binary())) is not None
+
+
+@pytest.mark.parametrize(
+    ("most", "odd"),
+    [
+        pytest.param(5_000, {f"k{number}": number for number in range(10_000)}, id="one record of many names"),
+        pytest.param(1_000, {}, id="names of their own in each record"),
+    ],
+)
+def test_lines_of_many_names_make_no_table_of_all_of_them(most, odd):
+    """It would have 10,002 columns of 5,000 rows, or 100,002 of 1,000: 400 and 800 MB, nearly all of it nothing."""
+    own = 0 if odd else 100
+    records = [{"a": 1, **{f"k{line}x{number}": 1 for number in range(own)}} for line in range(most)]
+    records[most // 3] |= odd
+    lines = pa.array([json.dumps({**record, "b": "x" * 100}) for record in records])
+
+    assert columns_of(lines) is None
+    assert columns_of(lines[:100]) is not None

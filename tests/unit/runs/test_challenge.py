@@ -1,6 +1,7 @@
 """Two models' answers, read, met by their ids, and told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,37 @@ def test_models_that_have_no_id_in_common_had_split_traffic():
     found = challenge(BLUE, later, TRIAL).document
 
     assert (found.design.value, found.rows, found.disagreement, found.unfair) == ("split", 2 * ROWS, None, ())
+
+
+def of_classes(frame, one_side=None):
+    """The same answers as those of two classes by name, with the probabilities of both."""
+    names = {0: "stays", 1: "goes"}
+    told = [json.dumps({"stays": 1 - share, "goes": share}) for share in frame["probability"]]
+    named = {name: frame[name].map(names) for name in ("label", "prediction")}
+    return frame.assign(**named, probability=told if one_side is None else one_side)
+
+
+MANY = Trial(OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True), planned_rows=ROWS, identity="id")
+
+
+def test_many_classes_are_compared_by_their_mean_area_too():
+    two = challenge(BLUE, GREEN, WITH_SCORES).document.metrics[0]
+    trial = replace(MANY, metric="macro_auc")
+
+    found = challenge(of_classes(BLUE), of_classes(GREEN).sample(frac=1, random_state=1), trial).document
+
+    assert (found.metric, found.verdict.value) == ("macro_auc", "promote")
+    assert found.metrics[0].difference == pytest.approx(two.difference, abs=1e-9)  # of two classes both areas are one
+    assert challenge(of_classes(BLUE), of_classes(GREEN), MANY).document.metric == "accuracy"
+
+
+def test_the_mean_area_takes_the_probabilities_of_all_classes_on_both_sides():
+    one = of_classes(BLUE, one_side=BLUE["probability"].clip(lower=0.5))
+
+    with pytest.raises(
+        BadConfiguration, match="metric is 'macro_auc', which these answers don't give; write one of acc"
+    ):
+        challenge(of_classes(BLUE), one, replace(MANY, metric="macro_auc"))
 
 
 def test_a_split_that_is_not_fair_is_said_first():

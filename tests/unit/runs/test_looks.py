@@ -12,6 +12,9 @@ import pytest
 
 from model_monitor import DataQualityMonitor, read_state, run_baseline
 from model_monitor.documents.alerts import Alerts
+from model_monitor.monitors.data_quality.distributions import WINDOW
+from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
+from model_monitor.reports.history.variation import Entry, new_history, write_history
 from model_monitor.running.layout import Layout
 from model_monitor.running.runs.looks import share_of_look
 
@@ -31,11 +34,11 @@ class Hours:
         rows = pd.DataFrame({"score": self.rng.random(4_000), "amount": amounts(self.rng, 4_000)})
         run_baseline(rows, DataQualityMonitor(window_rows=200), engine="local").write(folder / "baseline")
 
-    def write(self, fault_from=60, each_minute=20) -> None:
+    def write(self, fault_from=60, each_minute=20, minutes=60) -> None:
         """A minute's records lie in a file of their own. fault_from: the minute from which on amounts are in cents."""
         place = self.folder / f"captures/{HOUR:%Y/%m/%d/%H}"
         place.mkdir(parents=True)
-        for minute in range(60):
+        for minute in range(minutes):
             lines = []
             for amount in amounts(self.rng, each_minute) * (100 if minute >= fault_from else 1):
                 halves = {
@@ -47,6 +50,22 @@ class Hours:
                     json.dumps({"captureData": halves, "eventMetadata": {"eventId": "1", "inferenceTime": time}})
                 )
             (place / f"{minute:02}.jsonl").write_text("\n".join(lines))
+
+    def remember(self, rows, windows=30) -> None:
+        """Earlier hours of so many rows, the newest of which came seconds before their ends."""
+        history = new_history(str(self.folder / "out"))
+        for number in range(1, windows + 1):
+            time = f"{HOUR - (number - 1) * 60 * MINUTE:%Y-%m-%dT%H:%M:%SZ}"
+            noise = float(self.rng.exponential())
+            found = [(WINDOW, NUMBER_OF_ROWS, {"rows": rows + noise, "alarmed": False})]
+            found.append((WINDOW, NEWEST_ROW, {"rows": rows, "far": noise / 10, "alarmed": False}))
+            history = history.with_window(Entry(time, time, f"{number}", "x/_runs/1", "b", False), found)
+        write_history(history)
+
+    def violated(self):
+        """The checks that the last look found violated."""
+        found = json.loads((self.output / "_look" / "checks.json").read_text())["checks"]
+        return [each["check"] for each in found if each["status"] == "violated"]
 
     @property
     def output(self):
@@ -117,6 +136,23 @@ def test_a_look_without_anything_new_says_so(hours):
 
     assert hours.run(10) == 0
     assert (hours.output / "_look" / "_current.json").read_bytes() == before
+
+
+def test_traffic_that_stops_at_seven_minutes_past_is_seen_by_a_look_that_finds_nothing_new(hours):
+    hours.write(minutes=7)
+    hours.remember(1_200, windows=48)
+
+    assert [hours.run(minute) for minute in (5, 10)] == [0, 0]  # three minutes of sixty are no time
+    assert (hours.run(40), hours.violated()) == (1, ["freshness_check"])
+    assert read_state(str(hours.output / "_look")).item_count == 7 * 20
+
+
+def test_more_rows_than_an_hour_has_are_seen_before_it_is_over_and_fewer_are_not(hours):
+    hours.write()
+    hours.remember(300)
+
+    assert hours.run(10) == 0  # 200 rows so far
+    assert (hours.run(25), hours.violated()) == (1, ["row_count_check"])  # 500
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 7, 30, 59, 60, 90])

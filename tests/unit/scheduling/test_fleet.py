@@ -451,3 +451,16 @@ def test_what_a_killed_one_was_writing_of_the_page_goes_with_the_next(watch):
     watch.run(at(4, 20, 5))
 
     assert [draft.exists() for draft in left] == [False, True]
+
+
+def test_what_a_killed_one_was_writing_of_a_record_goes_with_the_next(watch):
+    """Its lock says that it was killed: whoever ends leaves it empty, so that nobody looks for drafts of ten thousand records."""
+    watch.write({"name": "churn"})
+    watch.run(at(4, 20, 5))
+    lock, draft = (watch.folder / "state" / name for name in (".churn.lock", draft_name("churn.executions.json")))
+    assert lock.read_text() == ""
+    lock.write_text("held")
+    draft.write_text("{")
+    watch.run(at(4, 21, 5))
+
+    assert (draft.exists(), lock.read_text()) == (False, "")

@@ -60,7 +60,7 @@ def test_unpack_names_what_is_wrong(blob, text):
 
 def test_decode_names_the_kinds_it_knows():
     with pytest.raises(
-        BadState, match=r"'reservoir' is no kind of state here; the kinds are attributions, block_sums, "
+        BadState, match=r"'reservoir' is no kind of state here; the kinds are ages, attributions, block_sums, "
     ):
         decode(pack("reservoir", 1, {}, b""))
 

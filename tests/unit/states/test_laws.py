@@ -46,6 +46,7 @@ from model_monitor.statistics.states import (
     Words,
     decode,
 )
+from model_monitor.statistics.states.ages import Ages
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
 from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
@@ -132,6 +133,10 @@ def vectors_of(rows: np.ndarray) -> VectorCounts:
     return VectorCounts.of(lengths, lengths // 2, lengths // 3, missing=int(np.isnan(rows).sum()))
 
 
+def ages_of(rows: np.ndarray) -> Ages:
+    return Ages.of(finite(rows) * 3_600)
+
+
 def vector_moments_of(rows: np.ndarray) -> VectorMoments:
     """Vectors of 1 and -1 in turns: every stretch has mean 0, and as many stretches lie in all rows as in the parts."""
     builder, signs = VectorMomentsBuilder(), np.resize([1.0, -1.0], len(finite(rows)))
@@ -184,7 +189,7 @@ def outcomes_of(rows: np.ndarray) -> Outcomes:
 
 
 def estimated_of(rows) -> EstimatedOutcomes:
-    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS))
+    return EstimatedOutcomes(outcomes_of(rows), scores_of(ROWS), class_scores_of(ROWS), block_sums_of(ROWS))
 
 
 def contingency_of(rows: np.ndarray) -> Contingency:
@@ -279,6 +284,7 @@ CASES = {
     "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),
     "data_types": Case(data_types_of, DataTypeCounts()),
     "vectors": Case(vectors_of, VectorCounts()),
+    "ages": Case(ages_of, Ages()),
     "vector_moments": Case(vector_moments_of, VectorMoments()),
     "rows": Case(rows_of, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(row_runs_of, RowRuns()),
@@ -299,7 +305,7 @@ CASES = {
         estimated_of,
         EstimatedOutcomes(
             Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)),
-            *(scores_of(ROWS), class_scores_of(ROWS), regression_of(ROWS)),
+            *(scores_of(ROWS), class_scores_of(ROWS), block_sums_of(ROWS)),
         ),
         EstimatedOutcomes(Outcomes.zero(OutcomePlan(ProblemType.BINARY_CLASSIFICATION)), ScoreCounts()),
     ),

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.encoding import UPGRADES, kinds, pack, state_type, unpack, upgrades
+from model_monitor.statistics.states.blocks import RegressionSums
+from model_monitor.statistics.states.encoding import UPGRADES, joined, kinds, pack, state_type, unpack, upgrades
+from model_monitor.statistics.states.estimated import EstimatedOutcomes
+from model_monitor.statistics.states.outcomes import Outcomes
+from model_monitor.statistics.states.scores import ScoreCounts
 
 IN_NO_FILE = {"rows"}
 """Kinds that only travel from the executors to the driver, both of one release."""
@@ -47,3 +51,12 @@ def test_every_state_reads_every_version_that_it_ever_had():
     ]
 
     assert missing == []
+
+
+def test_an_estimate_of_numbers_whose_errors_another_version_summed_has_none():
+    """Version 2 had a `regression` in the place of today's sums, which is another state."""
+    parts = [Outcomes().to_bytes(), ScoreCounts().to_bytes(), b"", RegressionSums().to_bytes()]
+
+    read = EstimatedOutcomes.from_bytes(pack("estimated_outcomes", 2, {}, joined(parts)))
+
+    assert read == EstimatedOutcomes()

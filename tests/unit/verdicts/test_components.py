@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.drift.distributions import scores_of
 from model_monitor.statistics.states import Moments
 from model_monitor.statistics.states.kll import KllBuilder
 from model_monitor.statistics.verdicts.components import Component, of_categories, of_missing, of_numbers
@@ -125,10 +126,43 @@ def test_the_cell_test_is_fishers():
     assert found.effect == pytest.approx(0.15)
 
 
+def test_cells_that_no_window_could_make_unlikely_are_no_tests():
+    # of 40 texts that are there once or twice none is as rare as 30 of 100 that the baseline hasn't: of 42 cells two are tests
+    rare = {f"r{place}": 1 + place % 2 for place in range(40)}
+    found = component(of_categories({"a": 1_000, **rare}, {"a": 70, "new": 30}), "cell")
+
+    assert found.tests == 2
+    assert found.p == pytest.approx(2 * 2 * stats.hypergeom.sf(29, 1_160, 30, 100), rel=1e-6)
+
+
+def test_scores_have_nearly_the_power_of_those_that_are_best_for_normal_values():
+    # correlations with normal scores and their squares, squared, are relative efficiencies (Hajek and Sidak 1967)
+    ranks = (np.arange(100_000) + 0.5) / 100_000
+    normal = stats.norm.ppf(ranks)
+    for name, best, least in (("location", normal, 0.99), ("spread", normal**2, 0.96)):
+        assert np.corrcoef(scores_of(ranks)[name], best)[0, 1] ** 2 > least
+
+
+def test_a_twentieth_of_a_deviation_is_just_worth_a_word():
+    quantiles = stats.norm.ppf((np.arange(400_000) + 0.5) / 400_000)
+    for name, changed in (("location", quantiles + 0.05), ("spread", quantiles * 1.05)):
+        found = component(of_numbers(NumericDistribution((quantiles,)), NumericDistribution((changed,))), name)
+        assert found.effect == pytest.approx(0.02, rel=0.02)
+
+
+def test_what_one_tail_has_more_of_is_a_cell_of_its_own():
+    random = np.random.default_rng(4)
+    window = random.normal(size=1_000)
+    window[:25] = stats.norm.isf(random.random(25) * 0.01)  # 1 % more 2.5 %, which no quantile's own cell has
+    found = of_numbers(numbers(random.normal(size=20_000)), numbers(window))
+
+    assert found[-1].p < 1e-6 < component(found, "cell").p
+
+
 def test_missing_values_are_a_component_if_there_are_any():
     assert of_missing((0, 100), (0, 50)) == ()
     (found,) = of_missing((50, 1_000), (20, 100))
-    assert found.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
+    assert found.p == pytest.approx(stats.hypergeom.sf(19, 1_100, 70, 100))
     (found,) = of_missing((500, 1_000), (0, 1_000))  # fewer are no alarm, and the effect is told
     assert (found.p, found.effect) == (1.0, 0.5)
 
@@ -145,6 +179,7 @@ def test_components_are_combined_by_cauchys_rule():
     assert combined([Component("a", 0.01, 1.0)]) == pytest.approx(0.01)
     assert combined([Component("a", 0.01, 1.0), Component("b", 0.01, 1.0)]) == pytest.approx(0.01)
     assert combined([Component("a", 1e-200, 1.0), Component("b", 1.0, 0.0)]) == pytest.approx(2e-200)
+    assert combined([Component("location", 1e-200, 1.0), Component("ks", 1.0, 0.0)]) == pytest.approx(4 / 3 * 1e-200)
     assert combined([]) == 1.0
 
 
@@ -159,4 +194,5 @@ def test_the_shares_of_a_budget_add_up_to_it():
     ledger = shared(1 / 720, ("drift", "completeness", "contents"))
 
     assert math.fsum(ledger.values()) == pytest.approx(1 / 720, rel=1e-12)
-    assert len(set(ledger.values())) == 1
+    assert ledger == {name: pytest.approx(part / 6 / 720) for name, part in zip(ledger, (4, 1, 1), strict=True)}
+    assert len(set(shared(1 / 720, ("completeness", "contents")).values())) == 1

@@ -10,6 +10,7 @@ from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.verdicts.components import Component, of_numbers
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
+    Others,
     allowed_for,
     belong_together,
     between_share,
@@ -102,7 +103,7 @@ def test_enough_windows_count_by_how_much_they_say():
 
     assert phi("location", now, past) == pytest.approx(1 + excess)
     p = 2 * stats.t.sf(6 / np.sqrt(1 + excess), 19.32)
-    assert allowed_for(Component("location", 1e-9, 0.1), now, past).p == pytest.approx(p)
+    assert allowed_for(Component("location", 2 * stats.norm.sf(6), 0.1), now, past).p == pytest.approx(p)
 
 
 @pytest.mark.parametrize(("large", "left"), [(32, 32), (31, 43)])
@@ -119,9 +120,58 @@ def test_a_p_value_is_students_and_never_smaller_than_before():
     past = {"location": np.array([2.0, -2.0] * 8), "effective": np.full(16, 100.0)}
     now = {"location": 6.0, "effective": 100.0}
 
-    assert allowed_for(Component("location", 1e-9, 0.1), now, past).p == pytest.approx(2 * stats.t.sf(3.0, 15))
-    assert allowed_for(Component("location", 0.5, 0.1), now, past).p == 0.5
+    bare = Component("location", 2 * stats.norm.sf(6), 0.1)
+    assert allowed_for(bare, now, past).p == pytest.approx(2 * stats.t.sf(3.0, 15))
+    rare = Component("cell", 20 * stats.norm.sf(8), 0.1, tests=10)  # whose exact p-value knows more than its score
+    known = {"cell": np.full(16, 3.0), "cells": np.full(16, 2.0), "effective": np.full(16, 100.0)}
+    assert allowed_for(rare, {"cell": 4.0, "effective": 100.0}, known).p == pytest.approx(20 * stats.t.sf(8 / 3, 15))
+    even = Component("location", 0.5, 0.1)
+    assert allowed_for(even, now, past).p == pytest.approx(2 * stats.t.sf(stats.norm.isf(0.25) / 2, 15))
     assert allowed_for(Component("location", 1.0, 0.0), now, past).p == 1.0
+
+
+def columns_with(random, factors, together=0.0):
+    """How 32 windows of columns vary, by such factors of the variance; together: the share that all have in common."""
+    common = random.standard_normal(32)
+    return [
+        {
+            "location": factor**0.5 * (together**0.5 * common + (1 - together) ** 0.5 * random.standard_normal(32)),
+            "effective": np.full(32, 100.0),
+            "rows": np.full(32, 100.0),
+        }
+        for factor in factors
+    ]
+
+
+def test_columns_that_are_alike_say_together_how_much_each_varies():
+    """Of 200 columns with 32 windows the variance is known to 2 %, of one to 25 %: a larger window, eight times, shows it."""
+    now = {"effective": 800.0, "location": 4.0}
+    for factor in (1.0, 2.0):
+        pasts = columns_with(np.random.default_rng(1), [factor] * 200)
+        alone = np.array([phi("location", now, past) for past in pasts])
+        shared = np.array([phi("location", now, past, others=Others(pasts, 800.0)) for past in pasts])
+
+        true = 1 + 8 * (factor - 1)
+        assert np.median(abs(shared - true)) < 0.5
+        assert np.mean(abs(shared - true)) < np.mean(abs(alone - true)) / 2
+
+
+def test_a_column_that_varies_more_than_the_others_is_not_made_like_them():
+    pasts = columns_with(np.random.default_rng(2), [1.0] * 60 + [4.0])
+    now = {"effective": 100.0, "location": 4.0}
+
+    assert phi("location", now, pasts[-1], others=Others(pasts, 100.0)) == phi("location", now, pasts[-1])
+
+
+def test_columns_that_vary_each_in_its_own_way_or_all_at_once_say_nothing_of_one():
+    random = np.random.default_rng(3)
+    freedom, _ = Others(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).of("location")
+    assert freedom < 8
+    freedom, _ = Others(columns_with(random, [2.0] * 60, together=1.0), 100.0).of("location")
+    assert freedom < 1
+    freedom, _ = Others(columns_with(random, [2.0] * 60), 100.0).of("location")
+    assert freedom > 100
+    assert Others(columns_with(random, [1.0] * 4), 100.0).of("location") == (0.0, 1.0)  # four are too few
 
 
 def test_a_chi_square_statistic_is_held_against_a_noncentral_one():

@@ -14,7 +14,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
     parser.add_argument("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
-    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: as many as cores)")
+    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
     parser.add_argument(
         "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
     )
@@ -28,14 +28,14 @@ def watch(given: argparse.Namespace) -> int:
     from pathlib import Path
 
     from model_monitor.running.scheduling import command
-    from model_monitor.running.scheduling.side_by_side import cores
+    from model_monitor.running.scheduling.side_by_side import usual_at_once
 
     request = command.Request(
         tuple(map(Path, given.fleet)),
         state=Path(given.state) if given.state else None,
         retry_failed=given.retry_failed,
         history=given.history,
-        at_once=cores() if given.at_once is None else given.at_once,
+        at_once=usual_at_once() if given.at_once is None else given.at_once,
         page=Path(given.page),
         alarms_per_month=given.alarms_per_month,
     )

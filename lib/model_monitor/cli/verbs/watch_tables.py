@@ -16,7 +16,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", default="tables", metavar="DIRECTORY", help="where results go (default: tables)")
     parser.add_argument("--sink", metavar="SINKS", help="who gets one message for each cause (docs/alerts.md)")
-    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="tables side by side (default: as many as cores)")
+    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="tables side by side (default: two a core)")
 
 
 @VERBS.register("watch-tables", group="run", rank=8, flags=_flags)

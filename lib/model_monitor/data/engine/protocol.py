@@ -102,7 +102,7 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def added(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded ones among them, from left to right."""
-    return sum_of(state if isinstance(state, State) else decode(state) for state in states)
+    return sum_of(decode(state) if isinstance(state, bytes) else state for state in states)
 
 
 PARTITION = "partition"

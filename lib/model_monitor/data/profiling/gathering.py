@@ -6,7 +6,9 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count, repeat
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -359,101 +361,124 @@ class PresenceGatherer:
 LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # rows of a run at most, and cells of all columns in one
 
 
-class RowRunsGatherer:
-    """Keeps some runs of a column's rows. The first partition keeps the most, since it may be the only one.
-
-    The first run of every partition comes before the second of any, so that all have their part.
+class RunStarts:
+    """Where the runs of one partition lie that are kept, the same for all columns. The first partition keeps the most, since it
+    may be the only one. The first run of every partition comes before the second of any, so that all have their part.
     """
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
-        self._column = column
-        self._time, self._fewest = plan.time_column, plan.run_rows
+    def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
+        self._fewest, self._partition, self._seen = plan.run_rows, partition, 0
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
-        self._random, self._partition, self._seen = np.random.default_rng(partition), partition, 0
-        self._most = max(1, most >> partition.bit_length())
+        self._random = np.random.default_rng(partition)
+        self.most = max(1, most >> partition.bit_length())
         if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
-            self._most = 0
-        self._runs: list[Run] = []
+            self.most = 0
+        self._lots: list[float] = []
+        self._time = plan.time_column
+        self._block: Block | None = None
+        self._of_block: tuple[list[float], list[NDArray[np.int64]]] = [], []
 
-    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
-        """Take the next rows. Where runs lie, and which are kept, is the same for all columns.
+    def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """`among` a block's rows, in the order of their times if there are any; found once for all columns."""
+        if block is not self._block:
+            lots, places = self.among(block.rows)
+            if lots and self._time is not None:
+                order = block.order_by(self._time).to_numpy()
+                places = [order[each] for each in places]
+            self._block, self._of_block = block, (lots, places)
+        return self._of_block
 
-        among: the places of the rows that count, in their order; without them all do.
-        """
-        every = block.rows if among is None else len(among)
-        step = max(self._fewest, every // max(1, self._most))
+    def among(self, every: int) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """The lots of those runs among so many next rows that are kept so far, and where the rows of each stand."""
+        step = max(self._fewest, every // max(1, self.most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
-        starts = range(0, every - step + 1, step) if self._most else range(0)
+        starts = range(0, every - step + 1, step) if self.most else range(0)
         lots = map(
             placed_lot, self._random.random(len(starts)).tolist(), repeat(self._partition), count(self._seen, step)
         )
         drawn = sorted(zip(lots, starts, strict=False))
         self._seen += every
-        kept = sorted([*(run.lot for run in self._runs), *(lot for lot, _ in drawn)])[: self._most]
-        new = [(lot, start) for lot, start in drawn if lot in kept]
-        if new:
-            rows = min(step, self._longest)
-            places = np.concatenate([np.arange(start, start + rows) for _, start in new])
-            if among is not None:
-                places = among[places]
-            elif self._time is not None:
-                places = block.order_by(self._time).to_numpy()[places]
-            found = self._runs_of([lot for lot, _ in new], block, places, np.full(len(new), rows))
-            self._runs = sorted([*self._runs, *found], key=lambda run: run.lot)[: self._most]
+        self._lots = sorted([*self._lots, *(lot for lot, _ in drawn)])[: self.most]
+        new = [(lot, start) for lot, start in drawn if lot in self._lots]
+        rows = np.arange(min(step, self._longest))
+        return [lot for lot, _ in new], [start + rows for _, start in new]
+
+
+class RowRunsGatherer:
+    """Keeps some runs of a column's rows."""
+
+    def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
+        self._column, self._places = column, places
+        self._runs: list[Run] = []
+
+    def update(self, block: Block) -> None:
+        lots, places = self._places.of_block(block)
+        if lots:
+            self._runs = kept_of([*self._runs, *runs_of(self._column, block, lots, places)], self._places.most)
 
     def states(self) -> Iterator[RowRuns]:
-        yield RowRuns(
-            tuple(
-                Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present)
-                for rank, run in enumerate(self._runs)
-            )
-        )
-
-    def _runs_of(
-        self, lots: Sequence[float], block: Block, places: NDArray[np.int64], sizes: NDArray[np.int64]
-    ) -> Iterator[Run]:
-        """Runs of so many rows each, at these places of a block: what is done once for all of them is cheaper."""
-        cells = block.cells(self._column)
-        numbers: NDArray[np.float64]
-        hashes: NDArray[np.uint64] | None = None
-        is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-        starts = np.cumsum(sizes) - sizes
-        ends = [0, *np.cumsum(np.add.reduceat(is_present[places], starts, dtype=np.int64)).tolist()]
-        if self._column.is_text:
-            of_present = places if not cells.null_count else (np.cumsum(is_present) - 1)[places[is_present[places]]]
-            numbers, hashes = block.found[self._column.position].at(of_present, hashed=not self._column.hashed_by_spark)
-        else:
-            present = cells.take(pa.array(places)).drop_null()
-            numbers = present.to_numpy(zero_copy_only=False).astype(np.float64)
-        is_number = ~np.isnan(numbers)
-        kept = np.concatenate(([0], np.cumsum(is_number)))[ends].tolist()
-        there = is_present[places]
-        if hashes is None:
-            there[there] = is_number
-        are_whole = np.logical_and.reduceat(there, starts).tolist()
-        of_runs = zip(np.split(there, starts[1:]), are_whole, strict=True)
-        bits = [b"" if whole else np.packbits(each).tobytes() for each, whole in of_runs]
-        bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
-        for place, (lot, rows) in enumerate(zip(lots, sizes.tolist(), strict=True)):
-            start, end, first, last = (8 * each for each in (*ends[place : place + 2], *kept[place : place + 2]))
-            if bytes_of_hashes is None:
-                yield Run(lot, rows, bytes_of[first:last], present=bits[place])
-            else:  # texts are numbers if all of them are
-                of_run = bytes_of[first:last] if last - first == end - start else b""
-                yield Run(lot, rows, of_run, bytes_of_hashes[start:end], bits[place])
+        yield ranked(self._runs)
 
 
-class RowGroupsGatherer(RowRunsGatherer):
+class RowGroupsGatherer:
     """Keeps the rows of some groups, which another column names: of all columns the same."""
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, partition: int, group: ColumnPlan) -> None:
-        super().__init__(column, plan, partition)
-        self._group, self._kept = group, RowGroups()
+    def __init__(self, column: ColumnPlan, group: ColumnPlan) -> None:
+        self._column, self._group, self._kept = column, group, RowGroups()
 
-    def update(self, block: Block, among: NDArray[np.int64] | None = None) -> None:
-        lots, places, sizes = block.grouped_by(self._group)
-        if len(lots):
-            self._kept += RowGroups(tuple(self._runs_of(lots.tolist(), block, places, sizes)))
+    def update(self, block: Block) -> None:
+        lots, places = block.grouped_by(self._group)
+        if lots:
+            self._kept += RowGroups(tuple(runs_of(self._column, block, lots, places)))
 
     def states(self) -> Iterator[RowGroups]:
         yield self._kept
+
+
+def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
+    """Those with the first lots."""
+    return sorted(runs, key=attrgetter("lot"))[:most]
+
+
+def ranked(runs: Iterable[Run]) -> RowRuns:
+    """The runs that one partition kept, in their order."""
+    return RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(runs)))
+
+
+def runs_of(
+    column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
+) -> Iterator[Run]:
+    """Runs of a column at these places of a block: what is done once for all of them is cheaper."""
+    cells, rows = block.cells(column), np.concatenate(places)
+    numbers: NDArray[np.float64]
+    hashes: NDArray[np.uint64] | None = None
+    is_present = cells.is_valid().to_numpy(zero_copy_only=False)
+    there = is_present[rows]
+    ends = np.cumsum([0, *map(len, places)])
+    ends_present = _counted(there)[ends].tolist()
+    if column.is_text:
+        of_present = rows if not cells.null_count else (np.cumsum(is_present) - 1)[rows[there]]
+        numbers, hashes = block.found[column.position].at(of_present, hashed=not column.hashed_by_spark)
+    else:
+        numbers = cells.take(pa.array(rows)).drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
+    is_number = ~np.isnan(numbers)
+    ends_numbers = _counted(is_number)[ends_present].tolist()
+    if hashes is None:
+        there[there] = is_number
+    are_whole = np.logical_and.reduceat(there, ends[:-1]).tolist()
+    bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
+    for place, lot in enumerate(lots):
+        of_run = slice(*ends[place : place + 2])
+        bits = b"" if are_whole[place] else np.packbits(there[of_run]).tobytes()
+        start, end = (8 * each for each in ends_present[place : place + 2])
+        first, last = (8 * each for each in ends_numbers[place : place + 2])
+        if bytes_of_hashes is None:
+            yield Run(lot, len(places[place]), bytes_of[first:last], present=bits)
+        else:  # texts are numbers if all of them are
+            found = bytes_of[first:last] if last - first == end - start else b""
+            yield Run(lot, len(places[place]), found, bytes_of_hashes[start:end], bits)
+
+
+def _counted(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many are true before each place, and of all."""
+    return np.concatenate(([0], np.cumsum(flags)))

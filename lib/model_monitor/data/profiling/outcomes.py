@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import LINE_KEY, PARTITION, Partitions, StateRow, added
 from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
-from model_monitor.data.profiling.plan import FEATURE_OF_ROWS
+from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
+from model_monitor.data.profiling.segments import Cut, Segments
 from model_monitor.errors import ScriptFailed
-from model_monitor.statistics.states import RowCounts, RowRuns, Run, State
+from model_monitor.statistics.states import ColumnType, RowCounts, RowRuns, Run, State
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
 from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW
@@ -61,12 +62,14 @@ OutcomeMetric = Callable[[Any], Any]
 @dataclass(frozen=True, slots=True)
 class OutcomeTask:
     """What is made of a partition. decoder: of a raw block its outcomes. reasons: how many reasons there are for refusing a
-    record. metrics: the user's own, by name, in the order of `plan.values`."""
+    record. metrics: the user's own, by name, in the order of `plan.values`. cuts: of the rows into segments, by columns called
+    as a scan of features calls them."""
 
     plan: OutcomePlan
     decoder: Callable[[pa.RecordBatch], Rows]
     reasons: int
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
 
 def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
@@ -75,6 +78,8 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     batches: with their partition's number, and the LINE_KEY of each record where there is one.
     """
     builder: OutcomeBuilder | None = None
+    named = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
+    by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
     first: list[NDArray[np.float64]] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
@@ -82,14 +87,25 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         if builder is None:
             partition = block.column(PARTITION)[0].as_py()
             builder = OutcomeBuilder(task.plan, partition)
+            segments = Segments(_plan_of(task.cuts), partition)
         rows = task.decoder(block)
         counted += _counts(rows, task.reasons)
         kept = rows.where(rows.kept)
         _take(builder, kept, block, task)
+        if task.cuts and len(kept.sources):
+            of_kept = block.select(named).take(pa.array(kept.sources))
+            for cut, codes in enumerate(segments.codes(Block([of_kept]))):
+                for number in np.unique(codes).tolist():
+                    in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(task.plan, partition))
+                    _take(in_segment, kept.where(codes == number), block, task)
         first += [_kinds_of(kept, task.plan)] if not first and len(kept.sources) else []
     if builder is None:
         return
-    state = builder.state()
+    found: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
+    for (place, number), in_segment in by_segment.items():
+        found[task.cuts[place].name][segments.labels(place)[number]] = in_segment.state()
+    by_cut = {cut: dict(sorted(found[cut].items())) for cut in sorted(found)}
+    state = replace(builder.state(), segments=by_cut)
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     if first:
@@ -97,6 +113,14 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         parts = np.split(cells, range(ROWS_OF_A_WINDOW, len(cells), ROWS_OF_A_WINDOW))
         runs = (Run(rank + partition / 2**31, len(each), each.tobytes()) for rank, each in enumerate(parts))
         yield StateRow(0, RowRuns.KIND, partition, RowRuns(tuple(runs)))
+
+
+def _plan_of(cuts: tuple[Cut, ...]) -> ScanPlan:
+    """Of the columns that rows are cut by, which are texts."""
+    positions = sorted({part.position for cut in cuts for part in cut.parts})
+    return ScanPlan(
+        tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions), 0, cuts=cuts
+    )
 
 
 def _kinds_of(rows: Rows, plan: OutcomePlan) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from model_monitor.data.profiling.gathering import (
     RowGroupsGatherer,
     RowRepeatsGatherer,
     RowRunsGatherer,
+    RunStarts,
     gatherer_of,
 )
 from model_monitor.data.profiling.plan import (
@@ -38,6 +39,7 @@ from model_monitor.data.profiling.plan import (
     PREDICATE,
     REASON,
     TEXT_TYPES,
+    TIME,
     VALUE,
     WHOLE,
     Block,
@@ -77,13 +79,19 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
-            gatherers += [(column.position, _of_rows(column, plan, partition)) for column in plan.run_columns]
+            runs = RunStarts(plan, partition)
+            gatherers += [(column.position, _of_rows(column, plan, runs)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
-                segments = Segments(plan)
-                gatherers += [(at.position, SegmentsGatherer(at, plan, segments, partition)) for at in plan.columns]
-                gatherers.sort(key=lambda of: of[0])  # a column's own first: it leaves behind what it looked at
+                segments = Segments(plan, partition)
+                gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
+            if plan.times_of is not None or plan.time_column is not None:
+                from model_monitor.data.profiling.ages import AgesGatherer, RowTimes
+
+                row_times = RowTimes(plan)
+                others = (each for each in plan.run_columns if each != plan.time_column)
+                gatherers += [(each.position, AgesGatherer(each, row_times)) for each in others]
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:
@@ -100,7 +108,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
                 kept.append(of_piece)
         if kept:
             block = Block(kept)
-            if plan.newest is not None and plan.time_column is not None and plan.time_column.is_text:
+            if plan.newest and not plan.times_of and plan.time_column is not None and plan.time_column.is_text:
                 times.append(plan.newest(block.cells(plan.time_column)))
             for _, gatherer in gatherers:
                 gatherer.update(block)
@@ -116,11 +124,9 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             yield StateRow(position, state.KIND, partition, state)
 
 
-def _of_rows(column: ColumnPlan, plan: ScanPlan, partition: int) -> Gatherer:
+def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunStarts) -> Gatherer:
     group = plan.group_column
-    if group is None:
-        return RowRunsGatherer(column, plan, partition)
-    return RowGroupsGatherer(column, plan, partition, group)
+    return RowRunsGatherer(column, runs) if group is None else RowGroupsGatherer(column, group)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
@@ -173,9 +179,14 @@ def _rows_of_batch(
         rows = rows.drop_columns([plan.metadata.line])
     if plan.metadata.read is not None:
         requests.update(*plan.metadata.read(lines, reasons[is_first]))
+    if plan.times_of is None:
+        return rows
+    said = plan.times_of(batch.column(plan.metadata.line))
+    if len(said) != rows.num_rows:  # some lines have several rows
+        said = said.take(pa.array(np.cumsum(is_first) - 1))
     if plan.newest is not None:
-        times.append(plan.newest(lines.filter(pa.array(reasons[is_first] == 0))))
-    return rows
+        times.append(plan.newest(said.filter(pa.array(reasons == 0))))
+    return rows.append_column(TIME, said)
 
 
 def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:

@@ -31,6 +31,7 @@ NORM = "s"
 ELEMENTS = "e"
 PREDICATE = "p"
 WHOLE = "t"
+TIME = "time"
 """Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
 table's columns of one type stand in a list (block.py)."""
 
@@ -61,6 +62,9 @@ class ColumnPlan:
         return self.column_type in TEXT_TYPES
 
 
+CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
+
+
 @dataclass(frozen=True, slots=True)
 class LineMetadata:
     """What tells the requests behind captured lines.
@@ -85,7 +89,8 @@ class ScanPlan:
     shortest run of rows that is kept; 0: none are. time_position: of the column that orders the rows of a block for them, None
     for the order as it is. group_position: of the column that names the groups of rows, of which some are kept in place of runs.
     all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
-    since 1970, of the lines of kept records, or of texts of the time column; None if nobody asks. rules: a person's own, whose
+    since 1970, of texts: what captured lines say, or the time column; None if nobody asks. times_of: what captured lines say
+    of their times, which rows get as a column TIME; None for other rows. rules: a person's own, whose
     offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
     (`segments.Cut`), in each of which the columns are gathered, too. pairs: what is counted of several columns, and their
     positions (`pairs.pairs_of`).
@@ -105,6 +110,7 @@ class ScanPlan:
     group_position: int | None = None
     all_columns: int = 1
     newest: Callable[[pa.Array], int] | None = None
+    times_of: Callable[[pa.Array], pa.Array] | None = None
     rules: Any = None
     cuts: tuple[Any, ...] = ()
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -241,7 +247,7 @@ class Block:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
         self._order: pa.Array | None = None
-        self._groups: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._groups: tuple[list[float], list[NDArray[np.int64]]] | None = None
         self.found: dict[int, Texts] = {}
 
     @property
@@ -275,9 +281,13 @@ class Block:
             self._order = pc.array_sort_indices(cells)
         return self._order
 
-    def grouped_by(self, group: ColumnPlan) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-        """Of the groups whose lots are the smallest: lots, the places of their rows, group after group, and how many each has. A
-        lot is drawn by what the group is called; rows of no group are in none.
+    def said_times(self) -> pa.Array | None:
+        """When captured records say that they came; None of other rows."""
+        return self._column(TIME) if TIME in self._pieces[0].schema.names else None
+
+    def grouped_by(self, group: ColumnPlan) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """The lots of the groups whose lots are the smallest, and where the rows of each stand. A lot is drawn by what the group
+        is called; rows of no group are in none.
         """
         if self._groups is None:
             cells = self.cells(group)
@@ -288,9 +298,8 @@ class Block:
             some = np.unique(lots)[:MOST_GROUPS]
             there = np.flatnonzero(np.isin(lots, some))
             order = there[np.argsort(lots[there], kind="stable")]
-            sizes = np.bincount(some.searchsorted(lots[order]), minlength=len(some))
-            first = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes) < ROWS_OF_A_GROUP
-            self._groups = some, rows[order[first]], np.minimum(sizes, ROWS_OF_A_GROUP)
+            places = np.split(rows[order], lots[order].searchsorted(some[1:]))
+            self._groups = some.tolist(), [each[:ROWS_OF_A_GROUP] for each in places if len(some)]
         return self._groups
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:

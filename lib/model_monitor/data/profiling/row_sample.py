@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,19 @@ PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # of a custom attribute that i
 Bins = NDArray[np.int16]  # shape (rows, columns)
 
 
+class Mark(Protocol):
+    """What is made of a row, a bin each: MISSING of one that has no value, or does not count."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of a block that it looks at."""
+
+    @property
+    def bins(self) -> int: ...
+
+    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Binned:
     """A column and its bins: 0 of missing cells, 1 of others, and from 2 on its own.
@@ -52,6 +65,13 @@ class Binned:
     @property
     def bins(self) -> int:
         return 2 + (len(self.cuts) + 1 if self.cuts else len(self.values))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (f"c{self.position}",)
+
+    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+        return self.of(rows.column(f"c{self.position}"))
 
     def of(self, cells: pa.Array) -> NDArray[np.int16]:
         """The bin of each cell."""
@@ -111,7 +131,7 @@ class InBins:
         return np.asarray((hits & (numbers <= self.most)).any(axis=1))
 
 
-def sample_of(dataset: Dataset, columns: Sequence[Binned], rows: int, time: int | None = None) -> RowSample:
+def sample_of(dataset: Dataset, columns: Sequence[Mark], rows: int, time: int | None = None) -> RowSample:
     """A sample of the kept rows. One pass over these columns. rows: that are kept. time: the position of a column of times."""
     chosen = Evenly(min(1.0, MOST_ROWS / max(rows, 1)))
     table = _chosen_rows(dataset, columns, chosen, {} if time is None else {"time": time})
@@ -151,7 +171,7 @@ def _texts_evenly(
 
 
 def ids_of(
-    dataset: Dataset, columns: Sequence[Binned], bins: Sequence[Sequence[int]], most: int, id_column: int | None
+    dataset: Dataset, columns: Sequence[Mark], bins: Sequence[Sequence[int]], most: int, id_column: int | None
 ) -> list[tuple[int, str | None, str]]:
     """Of each column the first rows with a cell in some of its bins: the column's place, the row's id, its file. One pass.
 
@@ -172,15 +192,17 @@ def _bins(table: pa.Table, columns: int) -> Bins:
 
 
 def _chosen_rows(
-    dataset: Dataset, columns: Sequence[Binned], chosen: Evenly | InBins, told: Mapping[str, int]
+    dataset: Dataset, columns: Sequence[Mark], chosen: Evenly | InBins, told: Mapping[str, int]
 ) -> pa.Table:
     """told: columns that are what a record says of itself, by name."""
     has_files = dataset.refusable and dataset.has_lines
-    positions = dict.fromkeys([*(column.position for column in columns), *told.values()])
-    names = [f"c{position}" for position in positions] + ([dataset.reason] if dataset.reason else [])
+    reason = dataset.reason if dataset.reason in dataset.table.columns else None  # lines as they are tell none
+    inputs = [name for column in columns for name in column.inputs] + [f"c{position}" for position in told.values()]
+    names = [*inputs, *([reason] if reason else [])]
     names += [FILE, BLOCK_START] if has_files else []
     names += [LINE] if has_files and (dataset.tells_times or dataset.record_cells is not None) else []
-    task = partial(_of_partition, tuple(columns), dataset.reason, chosen, dict(told))
+    names = list(dict.fromkeys(names))
+    task = partial(_of_partition, tuple(columns), reason, chosen, dict(told))
     batches = dataset.table.selected(names, names).numbered().mapped(task, SCHEMA).batches()
     order = [(name, "ascending") for name in ("file", "block", "partition", "row")]
     return pa.Table.from_batches(batches, SCHEMA).sort_by(order)
@@ -195,7 +217,7 @@ SCHEMA = pa.schema(
 
 
 def _of_partition(
-    columns: tuple[Binned, ...],
+    columns: tuple[Mark, ...],
     reason: str | None,
     chosen: Evenly | InBins,
     told: Mapping[str, int],
@@ -233,8 +255,8 @@ def _of_partition(
         )
 
 
-def _bins_of(rows: pa.RecordBatch, columns: Sequence[Binned]) -> Bins:
-    return np.column_stack([column.of(rows.column(f"c{column.position}")) for column in columns])
+def _bins_of(rows: pa.RecordBatch, columns: Sequence[Mark]) -> Bins:
+    return np.column_stack([column.of_rows(rows) for column in columns])
 
 
 def _said(line: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
 from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
-from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.data.profiling.plan import CUT_NO_ROWS, FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
 from model_monitor.statistics.states.offences import Offences
@@ -79,6 +79,7 @@ def scan(
     time_column: str | None = None,
     group_column: str | None = None,
     newest: Callable[[pa.Array], int] | None = None,
+    times_of: Callable[[pa.Array], pa.Array] | None = None,
     rules: Rules | None = None,
     cuts: Sequence[Cut] = (),
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
@@ -102,7 +103,7 @@ def scan(
     run_rows: of the shortest run of neighbouring rows that is kept; 0: none are.
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     group_column: the column that names the groups of rows, of which some are kept in place of runs.
-    newest: the latest time of lines or texts, as in `ScanPlan`.
+    newest, times_of: the latest time of texts, and the times that lines say, as in `ScanPlan`.
     rules: a person's own, over any columns, which are read in one group then.
     cuts: ways to cut the rows into segments; likewise. pairs: what is counted of several columns; likewise.
     """
@@ -124,6 +125,7 @@ def scan(
         group_position=None if group_column is None else list(names).index(group_column),
         all_columns=len(names),
         newest=newest,
+        times_of=times_of,
         rules=rules,
         cuts=tuple(cuts),
         pairs=pairs,
@@ -170,9 +172,7 @@ def require_values(plan: ScanPlan) -> None:
     positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
     for column in plan.columns:
         if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
-            raise BadConfiguration(
-                f"segments: {positions[column.position]!r} has lists or maps, which cut no rows; write another column"
-            )
+            raise BadConfiguration(CUT_NO_ROWS.format(name=positions[column.position]))
 
 
 def _taken(states: list[State]) -> RowRuns:

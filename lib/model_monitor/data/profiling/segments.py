@@ -9,14 +9,15 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.data.profiling.gathering import RowRunsGatherer
-from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
+from model_monitor.data.profiling.gathering import RunStarts, kept_of, ranked, runs_of
+from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, Texts
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import (
     ColumnType,
@@ -28,6 +29,7 @@ from model_monitor.statistics.states import (
     KllSketch,
     Moments,
     MomentsBuilder,
+    Run,
     State,
 )
 from model_monitor.statistics.states.data_types import parse_numbers
@@ -35,7 +37,9 @@ from model_monitor.statistics.states.frequencies import texts_of
 from model_monitor.statistics.states.rows import FEWEST_ROWS
 from model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, rest_of
 
-Codes = NDArray[np.int64]  # shape (rows,): of each row which segment it is in
+Codes = NDArray[np.uint8]  # shape (rows,): of each row which segment it is in
+Numbers = NDArray[np.float64]
+Counts = NDArray[np.int64]  # shape (segments, kinds of cells or values)
 
 AND = " & "  # between the values of a combination
 
@@ -43,6 +47,7 @@ SKETCH_SIZE, FEWEST_ITEMS, ITEMS_OF_ALL = 1024, 128, 2**22
 """The sketch of a column in a segment, and how many items those of all columns and segments may have together: 32 MiB."""
 
 MOST_RUNS = 12  # of rows in a segment, of the first partition's; each takes as long as one of the whole
+HELD = 2  # times as many items as a sketch has wait for it
 MOST_VALUES = 512  # of a text that are counted one by one in a segment
 
 
@@ -103,20 +108,29 @@ def _parts(written: str, names: Sequence[str]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+RunsOfBlock = tuple[list[tuple[int, int]], list[float], list[NDArray[np.int64]]]
+"""Of runs of rows the cut and the number of the segment, the lot, and the places of the rows."""
+
+
 class Segments:
     """The segments of one partition's rows, numbered as they come: 0 is the one of all others."""
 
-    def __init__(self, plan: ScanPlan) -> None:
+    def __init__(self, plan: ScanPlan, partition: int) -> None:
         self.cuts: Sequence[Cut] = plan.cuts
+        self._accept_exponents = plan.accept_exponents
         self._columns = {column.position: column for column in plan.columns}
         self._time = plan.time_column
         self._numbers: list[dict[str, int]] = [
             {label: number for number, label in enumerate(filter(cut.rest.__ne__, cut.labels), start=1)}
             for cut in self.cuts
         ]
-        self._block: Block | None = None
-        self._codes: list[Codes] = []
-        self._order: list[NDArray[np.int64]] = []
+        self._codes: tuple[Block | None, list[Codes]] = (None, [])
+        many = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
+        self.size = sketch_size(plan.all_columns, many)
+        run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
+        self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
+        self._places: dict[tuple[int, int], RunStarts] = {}
+        self._runs: tuple[Block | None, RunsOfBlock] = (None, ([], [], []))
 
     def labels(self, cut: int) -> list[str]:
         """What the segments of a cut are called, by number."""
@@ -124,22 +138,33 @@ class Segments:
 
     def codes(self, block: Block) -> list[Codes]:
         """By cut the segment of each row; found once for all columns."""
-        if self._block is not block:
-            self._block, self._order = block, []
-            self._codes = [self._numbered(number, block) for number in range(len(self.cuts))]
-        return self._codes
+        if self._codes[0] is not block:
+            self._codes = block, [self._numbered(number, block) for number in range(len(self.cuts))]
+        return self._codes[1]
 
-    def rows_in_order(self, block: Block, cut: int) -> NDArray[np.int64]:
-        """The places of the rows, segment by segment, in each as they stand."""
-        codes = self.codes(block)
-        if not self._order:
-            self._order = [np.argsort(each, kind="stable") for each in codes]
-        return self._order[cut]
+    def runs(self, block: Block) -> RunsOfBlock:
+        """The runs of neighbouring rows in each segment that are kept so far; found once for all columns."""
+        if self._runs[0] is not block:
+            time = None if self._time is None else block.order_by(self._time).to_numpy().astype(np.int64)
+            found: RunsOfBlock = ([], [], [])
+            for cut, codes in enumerate(self.codes(block)):
+                order = np.argsort(codes if time is None else codes[time], kind="stable")
+                order = order if time is None else time[order]
+                ends = np.cumsum(np.bincount(codes)).tolist()
+                for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
+                    if end > start:
+                        if (cut, number) not in self._places:
+                            self._places[cut, number] = self._new_places()
+                        lots, places = self._places[cut, number].among(end - start)
+                        found[0].extend([(cut, number)] * len(lots))
+                        found[1].extend(lots)
+                        found[2].extend(order[start:end][each] for each in places)
+            self._runs = block, found
+        return self._runs[1]
 
-    def neighbours(self, block: Block) -> NDArray[np.int64] | None:
-        """The places of the rows in the order of time; None for the order in which they stand."""
-        order = None if self._time is None else block.order_by(self._time)
-        return None if order is None else np.asarray(order.to_numpy(zero_copy_only=False)).astype(np.int64)
+    def most_runs(self, cut: int, number: int) -> int:
+        """Of a segment that are kept."""
+        return self._places[cut, number].most
 
     def _numbered(self, number: int, block: Block) -> Codes:
         cut, known = self.cuts[number], self._numbers[number]
@@ -148,7 +173,7 @@ class Segments:
         there = np.flatnonzero(counts).tolist()
         if len(there) > MOST_SEGMENTS:
             there.sort(key=lambda place: (-counts[place], labels[place]))
-        table = np.zeros(len(labels), np.int64)
+        table = np.zeros(len(labels), np.uint8)
         for place in there:
             label = labels[place]
             if label not in known and not cut.labels and len(known) < MOST_SEGMENTS and label != cut.rest:
@@ -157,7 +182,7 @@ class Segments:
         found: Codes = table[codes]
         return found
 
-    def _of_part(self, part: Part, block: Block) -> tuple[list[str], Codes]:
+    def _of_part(self, part: Part, block: Block) -> tuple[list[str], NDArray[np.int64]]:
         """What the values, or ranges, of a column are called, and which of them each row has."""
         column, missing = self._columns[part.position], f"{part.name}={MISSING}"
         cells = block.cells(column)
@@ -169,6 +194,11 @@ class Segments:
         if column.column_type is ColumnType.FRACTIONAL:
             numbers = _numbers(cells, column)
             cells = pa.array(numbers, mask=np.isnan(numbers))
+        if column.is_text and (known := block.texts(column, self._accept_exponents)).codes is not None:
+            dictionary, of_present = known.dictionary, known.codes
+            codes = np.full(len(cells), len(dictionary))
+            codes[cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else slice(None)] = of_present
+            return [*(f"{part.name}={text}" for text in texts_of(dictionary)), missing], codes
         encoded = (cells if column.is_text else cells.cast(pa.string())).dictionary_encode()
         values = [f"{part.name}={text}" for text in texts_of(encoded.dictionary)]
         return [*values, missing], encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(
@@ -176,7 +206,10 @@ class Segments:
         )
 
 
-def _combined(some: tuple[list[str], Codes], others: tuple[list[str], Codes]) -> tuple[list[str], Codes]:
+_Labelled = tuple[list[str], NDArray[np.int64]]
+
+
+def _combined(some: _Labelled, others: _Labelled) -> _Labelled:
     (left, codes), (right, further) = some, others
     pairs, places = np.unique(codes * len(right) + further, return_inverse=True)
     return [f"{left[pair // len(right)]}{AND}{right[pair % len(right)]}" for pair in pairs.tolist()], places
@@ -196,95 +229,70 @@ def sketch_size(columns: int, segments: int) -> int:
 
 
 class SegmentsGatherer:
-    """Gathers a column in every segment: the types of its cells, its numbers, its counts by value as long as they are few."""
+    """Gathers a column in every segment: the types of its cells, its numbers, its counts by value as long as they are few.
 
-    def __init__(self, column: ColumnPlan, plan: ScanPlan, segments: Segments, partition: int) -> None:
-        self._column, self._plan, self._segments, self._partition = column, plan, segments, partition
-        many = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
-        self.size = sketch_size(plan.all_columns, many)
-        self.held_at_most = 16 * self.size
+    Its turn is behind the gatherers of all columns, which leave behind what they looked at.
+    """
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan, segments: Segments) -> None:
+        self._column, self._plan, self._segments = column, plan, segments
         self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # of a baseline
-        self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
-        self._too_many = False
+        self._runs: dict[tuple[int, int], list[Run]] = {}
+        self._values: dict[str, int] | None = {}  # the places in the tables; None if they are too many
+        self._tables: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
         self._found: list[list[_InSegment]] = [[] for _ in plan.cuts]
-        self._counts = [np.zeros((0, len(DataType)), np.int64) for _ in plan.cuts]
+        self._counts = [*self._tables]
 
     def update(self, block: Block) -> None:
         """Take the next rows of the partition."""
         cells = block.cells(self._column)
         valid = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
-        numbers = None
-        if not self._column.is_text and self._column.column_type not in (ColumnType.VECTOR, ColumnType.NESTED):
+        numbers = texts = None
+        if self._column.is_text:
+            texts = block.texts(self._column, self._plan.accept_exponents)
+            numbers = texts.numbers_of_cells
+        elif self._column.column_type not in (ColumnType.VECTOR, ColumnType.NESTED):
             values = cells.drop_null() if valid is not None else cells
             numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        if numbers is not None:
+            numbers = numbers + 0.0  # no zero is negative
+            order = order_of(numbers)
+        in_tables = None if texts is None else self._in_tables(texts)
         for cut, codes in enumerate(self._segments.codes(block)):
             found = self._found[cut]
-            found += [_InSegment(self) for _ in range(len(self._segments.labels(cut)) - len(found))]
-            counts = np.zeros((len(found), len(DataType)), np.int64)
-            rows = np.bincount(codes, minlength=len(found))
-            order, present = self._segments.rows_in_order(block, cut), rows
+            found += [_InSegment(self._segments.size) for _ in range(len(self._segments.labels(cut)) - len(found))]
+            rows = present = np.bincount(codes, minlength=len(found))
             if valid is not None:
                 codes = codes[valid]
                 present = np.bincount(codes, minlength=len(found))
-                order = np.argsort(codes, kind="stable")
-            if self._column.is_text:
-                self._take_texts(block, found, codes, order, present, counts)
-            else:
+            if texts is None:
+                counts = _grown(np.zeros((0, 0), np.int64), (len(found), len(DataType)))
                 counts[:, DataType.TEXT] = present
+            else:
+                of_rows = texts.kinds if texts.codes is None else texts.kinds[texts.codes]
+                counts = _counted(codes, len(found), of_rows, len(DataType))
+                if in_tables is not None and texts.codes is not None and self._values is not None:
+                    table = _grown(self._tables[cut], (len(found), len(self._values)))
+                    table[:, in_tables] += _counted(codes, len(found), texts.codes, len(in_tables))
+                    self._tables[cut] = table
             if numbers is not None:
-                _take_numbers(numbers, found, order, present)
+                by_segment = order.take(np.argsort(codes.take(order), kind="stable"))
+                _take_numbers(numbers.take(by_segment), found, present)
             counts[:, DataType.MISSING] = rows - present
-            counts[: len(self._counts[cut])] += self._counts[cut]
-            self._counts[cut] = counts
-            if self._keeps_runs:
-                self._take_runs(block, found, cut)
+            self._counts[cut] = counts + _grown(self._counts[cut], counts.shape)
+        if self._keeps_runs and (kept := self._segments.runs(block))[0]:
+            for segment, run in zip(kept[0], runs_of(self._column, block, *kept[1:]), strict=True):
+                self._runs.setdefault(segment, []).append(run)
 
-    def _take_texts(
-        self,
-        block: Block,
-        found: list[_InSegment],
-        codes: Codes,
-        order: NDArray[np.int64],
-        present: Codes,
-        counts: NDArray[np.int64],
-    ) -> None:
-        texts = block.texts(self._column, self._plan.accept_exponents)
-        kinds = len(DataType)
-        if len(texts.kinds) and texts.kinds.min() == texts.kinds.max():
-            counts[:, int(texts.kinds[0])] = present
-        else:
-            of_rows = texts.kinds if texts.codes is None else texts.kinds[texts.codes]
-            counts += np.bincount(codes * kinds + of_rows, minlength=len(found) * kinds).reshape(-1, kinds)
-        if (numbers := texts.numbers_of_cells) is not None:
-            _take_numbers(numbers, found, order, present)
-        different = None if texts.codes is None else len(texts.dictionary)
-        self._too_many |= different is None or different > MOST_VALUES
-        if self._too_many or texts.codes is None or different is None:
-            for segment, there in zip(found, present.tolist(), strict=True):
-                segment.skip(there)
-            return
-        table = np.bincount(codes * different + texts.codes, minlength=len(found) * different).reshape(len(found), -1)
-        for segment, row in zip(found, table, strict=True):
-            if len(places := np.flatnonzero(row)):
-                every = len(places) == different
-                segment.frequencies.update(
-                    texts.dictionary if every else texts.dictionary.take(pa.array(places)),
-                    row if every else row[places],
-                )
-
-    def _take_runs(self, block: Block, found: list[_InSegment], cut: int) -> None:
-        codes, order = self._segments.codes(block)[cut], self._segments.neighbours(block)
-        places = (
-            self._segments.rows_in_order(block, cut)
-            if order is None
-            else order[np.argsort(codes[order], kind="stable")]
-        )
-        ends = np.cumsum(np.bincount(codes, minlength=len(found))).tolist()
-        for segment, start, end in zip(found, [0, *ends], ends, strict=False):
-            if end > start:
-                if segment.runs is None:
-                    segment.runs = RowRunsGatherer(self._column, self._run_plan, self._partition, MOST_RUNS)
-                segment.runs.update(block, places[start:end])
+    def _in_tables(self, texts: Texts) -> NDArray[np.int64] | None:
+        """The places of a block's different texts; None if they are too many."""
+        if self._values is None or texts.codes is None or len(texts.dictionary) > MOST_VALUES:
+            self._values = None
+            return None
+        values = self._values
+        places = np.array([values.setdefault(text, len(values)) for text in texts_of(texts.dictionary)], np.int64)
+        self._values = values if len(values) <= 4 * MOST_VALUES else None
+        return places
 
     def states(self) -> Iterator[State]:
         """The feature by segment; without segments that no row was in, but for those that were asked for."""
@@ -292,88 +300,125 @@ class SegmentsGatherer:
         for number, (cut, found, counts) in enumerate(zip(self._plan.cuts, self._found, self._counts, strict=True)):
             labels = self._segments.labels(number)
             of_each = [*zip(found, counts.tolist(), strict=True)]
-            of_each += [(_InSegment(self), [0] * len(DataType))] * (len(labels) - len(of_each))
+            of_each += [(_InSegment(self._segments.size), [0] * len(DataType))] * (len(labels) - len(of_each))
             kept = {
                 label: FeatureProfile.of(
-                    label, self._column.column_type, segment.states(self._column, row) if any(row) else ()
+                    label,
+                    self._column.column_type,
+                    [*self._further(number, place, row), *segment.states(self._column, row)],
                 )
-                for label, (segment, row) in zip(labels, of_each, strict=True)
+                for place, (label, (segment, row)) in enumerate(zip(labels, of_each, strict=True))
                 if any(row) or label in cut.labels
             }
             by_cut[cut.name] = dict(sorted(kept.items()))
         yield Segmented(dict(sorted(by_cut.items())))
 
+    def _further(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
+        """The runs of rows in a segment, and its counts by value. counts: of its cells by DataType."""
+        if runs := self._runs.get((cut, number)):
+            yield ranked(kept_of(runs, self._segments.most_runs(cut, number)))
+        if self._column.is_text:
+            found = FrequenciesBuilder(MOST_VALUES)
+            if self._values is None:
+                found.give_up()
+                found.skip(sum(counts) - counts[DataType.MISSING])
+            elif number < len(table := self._tables[cut]):
+                places = np.flatnonzero(table[number])
+                texts = [*self._values]
+                found.update([texts[place] for place in places], table[number, places])
+            yield found.state()
 
-def _take_numbers(
-    numbers: NDArray[np.float64], found: list[_InSegment], order: NDArray[np.int64], present: Codes
-) -> None:
-    numbers = numbers[order]
-    ends = np.cumsum(present).tolist()
-    for segment, start, end in zip(found, [0, *ends], ends, strict=False):
-        if end > start:
-            segment.take(numbers[start:end])
+
+def _counted(codes: Codes, segments: int, kinds: NDArray[np.integer[Any]], most: int) -> Counts:
+    """How many rows of each kind there are in each segment."""
+    found: Counts = np.bincount(codes.astype(np.int64) * most + kinds, minlength=segments * most)
+    return found.reshape(segments, most)
 
 
-def _moments_of(numbers: NDArray[np.float64]) -> tuple[Moments, NDArray[np.float64]]:
-    """The moments of some numbers, and the finite ones. Sums need not be those of the service here, which take longer."""
-    low, high = float(numbers.min()), float(numbers.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        builder = MomentsBuilder()
-        finite = builder.update(numbers)
-        return builder.state(), finite
+def _grown(counts: Counts, shape: tuple[int, ...]) -> Counts:
+    found: Counts = np.zeros(shape, np.int64)
+    found[: counts.shape[0], : counts.shape[1]] = counts
+    return found
+
+
+def order_of(numbers: Numbers) -> NDArray[np.int64]:
+    """The places of numbers in their order, to about the first 32 of the bits in which they differ; equal ones as they stand.
+
+    Numbers of 16 bits are sorted by counting, several times as fast as numpy sorts doubles.
+    """
+    bits = numbers.view(np.int64)
+    keys = (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)  # in the order of the numbers
+    keys -= keys.min(initial=2**64 - 1)
+    differing = int(np.bitwise_or.reduce(keys))
+    lowest = max((differing & -differing).bit_length() - 1, differing.bit_length() - 32, 0)
+    keys >>= np.uint64(lowest)
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    if differing >> lowest >> 16:
+        order = order.take(np.argsort((keys >> np.uint64(16)).astype(np.uint16).take(order), kind="stable"))
+    return order
+
+
+def _take_numbers(numbers: Numbers, found: list[_InSegment], present: NDArray[np.int64]) -> None:
+    """numbers: segment by segment, in order. Sums need not be those of the service here, which take longer."""
+    there = np.flatnonzero(present)
+    if not len(there):
+        return
+    rows, ends = present[there], np.cumsum(present[there])
+    starts = ends - rows
     with np.errstate(over="ignore", invalid="ignore"):
-        total = float(numbers.sum())
-        mean = total / len(numbers)
-        apart = numbers - mean
-        squares = float((apart * apart).sum())
-    return Moments(len(numbers), sum=total, mean=mean, m2=squares, minimum=low + 0.0, maximum=high + 0.0), numbers
+        sums = np.add.reduceat(numbers, starts)
+        means = sums / rows
+        apart = numbers - np.repeat(means, rows)
+        squares = np.add.reduceat(apart * apart, starts)
+    low, high = np.minimum.reduceat(numbers, starts), np.maximum.reduceat(numbers, starts)
+    moments = zip(*(each.tolist() for each in (rows, sums, means, squares, low, high)), strict=True)
+    for number, start, end, (count, total, mean, m2, least, most) in zip(
+        there.tolist(), starts.tolist(), ends.tolist(), moments, strict=True
+    ):
+        of_segment = numbers[start:end]
+        if math.isfinite(least) and math.isfinite(most):
+            found[number].moments += Moments(count, sum=total, mean=mean, m2=m2, minimum=least, maximum=most)
+        else:
+            builder = MomentsBuilder()
+            of_segment = builder.update(of_segment)
+            found[number].moments += builder.state()
+        found[number].take(of_segment)
 
 
 class _InSegment:
-    """What is gathered of a column in one segment."""
+    """What is gathered of a column's numbers in one segment."""
 
-    __slots__ = ("frequencies", "held", "holds", "moments", "most", "runs", "size", "sketch")
+    __slots__ = ("held", "holds", "moments", "size", "sketch")
 
-    def __init__(self, gatherer: SegmentsGatherer) -> None:
-        self.moments, self.holds = Moments(), 0
-        self.size, self.most = gatherer.size, gatherer.held_at_most
-        self.held: list[NDArray[np.float64]] = []
-        self.sketch, self.frequencies = KllBuilder(self.size), FrequenciesBuilder(MOST_VALUES)
-        self.runs: RowRunsGatherer | None = None
+    def __init__(self, size: int) -> None:
+        self.moments, self.sketch, self.size = Moments(), KllBuilder(size), size
+        self.held: dict[int, list[Numbers]] = {0: []}
+        self.holds = 0
 
-    def take(self, numbers: NDArray[np.float64]) -> None:
-        """Take numbers, which are looked at when there are many of them."""
-        self.held.append(numbers.copy())
-        self.holds += len(numbers)
-        if self.holds >= self.most:
+    def take(self, numbers: Numbers) -> None:
+        """Take finite numbers in order; of many the sketch gets every second one, or every fourth, …"""
+        height = max(0, (len(numbers) // (self.size // 2)).bit_length() - 1)
+        rest = len(numbers) % (1 << height) if height else len(numbers)
+        self.held[0].append(numbers[:rest].copy())
+        if height:
+            self.held.setdefault(height, []).append(numbers[rest + (1 << height) // 2 :: 1 << height].copy())
+        self.holds += rest + ((len(numbers) - rest) >> height)
+        if self.holds >= HELD * self.size:
             self.look()
 
     def look(self) -> None:
-        """Of many numbers the sketch gets every second one in their order, or every fourth, … at once."""
-        if not self.held:
+        """Give the sketch what is held."""
+        if not self.holds:
             return
-        moments, finite = _moments_of(np.concatenate(self.held))
-        self.held, self.holds, self.moments = [], 0, self.moments + moments
-        height = max(0, (len(finite) // (self.size // 2)).bit_length() - 1)
-        if not height:
-            self.sketch.update(finite)
-            return
-        rest = len(finite) % (1 << height)
-        chosen = np.sort(finite[rest:] + 0.0)[(1 << height) // 2 :: 1 << height]
-        levels = (finite[:rest], *[np.empty(0)] * (height - 1), chosen)
+        levels = tuple(
+            np.concatenate([np.empty(0), *self.held.get(height, ())]) for height in range(max(self.held) + 1)
+        )
+        self.held, self.holds = {0: []}, 0
         self.sketch.merge(KllSketch(levels, (0,) * len(levels), (0,) * len(levels), self.size))
-
-    def skip(self, values: int) -> None:
-        """Count so many values that are not counted one by one."""
-        if not self.frequencies.given_up:
-            self.frequencies.give_up()
-        self.frequencies.skip(values)
 
     def states(self, column: ColumnPlan, counts: list[int]) -> Iterator[State]:
         """The states; kinds are those that the column itself has. counts: of its cells by DataType, numbers of a typed column as
         texts."""
-        if self.runs is not None:
-            yield from self.runs.states()
         missing, there = counts[DataType.MISSING], counts[DataType.TEXT]
         if column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
             yield DataTypeCounts(missing=missing, unknown=there)
@@ -382,7 +427,6 @@ class _InSegment:
         moments = self.moments + Moments(missing=missing)
         if column.is_text:
             yield DataTypeCounts(*counts)
-            yield self.frequencies.state()
             moments = moments + Moments(nan=sum(counts) - missing - moments.nan - moments.present)
         else:
             is_whole = column.column_type is ColumnType.INTEGRAL

@@ -137,7 +137,7 @@ def read_captures(
         dataset,
         inputs_fit=0 < len(reading.names) < first.cells and _inputs_fit(storage, source, reading),
         partitions_at_most=at_most,
-        metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or tells_times else None,
+        metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
         tells_times=tells_times,
         long_lines=long_lines_of(engine, source.files),
     )

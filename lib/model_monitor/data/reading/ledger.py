@@ -352,6 +352,7 @@ REMEDIES = {
     "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
+    Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }
 """By reason, where there is more to do than to mend the records."""

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
+from model_monitor.data.profiling.plan import CUT_NO_ROWS, VALUE
+from model_monitor.data.profiling.segments import Cut, cuts_of
 from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
 from model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
@@ -38,14 +40,16 @@ from model_monitor.data.records.outcome_records import (
     LabelledRecords,
     LineDecoder,
     document_of,
+    predicted,
     record_of,
     rows_of_blocks,
 )
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.statistics.states.blocks import RegressionSums
+from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
+from model_monitor.statistics.states.segments import fits
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,7 +65,7 @@ class Errors(Protocol):
     def names(self) -> tuple[str, ...]: ...
 
     @property
-    def worth(self) -> RegressionSums: ...
+    def worth(self) -> BlockSums: ...
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
 
@@ -159,11 +163,59 @@ OutcomeMetric: TypeAlias = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
+class OutcomeSource:
+    """What outcomes are read from. addresses: where they stand in a table, as `outcomes` takes them. columns: the same as
+    `prepared_outcomes` does; None of lines, which are decoded as they are.
+    """
+
+    dataset: Dataset
+    addresses: Mapping[str, str | None] = field(default_factory=dict)
+    columns: Mapping[str, tuple[int, bool]] | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Whether the answer in a row was right, bin 2, or wrong, bin 3; of numbers the bin of the error. cuts: between these."""
+
+    decoder: Decoder
+    plan: OutcomePlan
+    columns: Mapping[str, tuple[int, bool]] | None
+    schema: pa.Schema
+    cuts: tuple[float, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.decoder.columns if self.columns is None else tuple(f"c{at}" for at, _ in self.columns.values())
+
+    @property
+    def bins(self) -> int:
+        return 2 + max(2, len(self.cuts) + 1)
+
+    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+        """Missing where a row was refused."""
+        block = rows if self.columns is None else next(_as_wanted(dict(self.columns), self.schema, [rows]))
+        outcomes = self.decoder(block)
+        kept = outcomes.where(outcomes.kept)
+        if self.plan.is_regression:
+            off = np.abs(np.asarray(kept.labels, np.float64) - np.asarray(kept.predictions, np.float64))
+            code = np.searchsorted(self.cuts, off, side="left")
+        else:
+            answers = kept.predictions if self.plan.with_predictions else predicted(kept, self.plan.threshold)
+            code = np.asarray(
+                pc.not_equal(*(each.cast(pa.string()) for each in (kept.labels, answers) if each is not None))
+            )
+        found = np.zeros(rows.num_rows, np.int16)
+        found[kept.sources] = code + 2
+        return found
+
+
+@dataclass(frozen=True)
 class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
 
     raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
-    an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made.
+    an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made. cuts: of
+    the rows into segments. source: what has the outcomes beside all else.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
@@ -171,11 +223,14 @@ class OutcomeDataset(Dataset):
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
     errors: Errors | None = field(default=None, repr=False)
+    cuts: tuple[Cut, ...] = ()
+    source: OutcomeSource | None = field(default=None, repr=False)
 
     def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
-        return _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
+        found = _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
+        return replace(found, cuts=self.cuts, source=self.source)
 
 
 def outcomes(
@@ -256,13 +311,21 @@ def outcomes(
         name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
+    fitting = [cut for cut in plan.segments if not plan.labels or fits(cut, dataset.names)]
+    cuts = cuts_of(fitting, dataset.names, plan.labels)
+    for part in (part for cut in cuts for part in cut.parts):
+        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
+            raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
+        columns[f"{VALUE}{part.position}"] = (part.position, False)
     reason = REASON if dataset.refusable else None
     raw = prepared_outcomes(dataset.table, columns, reason, [])
     with_lines = dataset.table_with_lines
     placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
     table = replace(dataset, record_cells=None)  # each row is a record of its own
-    return replace(_dataset(table, raw, placed, decoder, metrics), errors=errors)
+    where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
+    found = _dataset(table, raw, placed, decoder, metrics)
+    return replace(found, errors=errors, cuts=tuple(cuts), source=where)
 
 
 EXPECTED = "prediction and expected error"  # what the column in the place of labels is called
@@ -346,7 +409,8 @@ def read_line_outcomes(
         placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )
     # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
-    return _dataset(dataset, lines.partitions(*decoder.columns, LINE_KEY), placed, decoder, metrics)
+    raw = lines.partitions(*decoder.columns, LINE_KEY)
+    return replace(_dataset(dataset, raw, placed, decoder, metrics), source=OutcomeSource(dataset))
 
 
 def _dataset(

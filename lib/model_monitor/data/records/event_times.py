@@ -1,4 +1,4 @@
-"""When captured records came, by their own times: the newest of some, and each in microseconds. Pure."""
+"""When captured records came, by their own times: what captured lines say, the newest of some, and each in microseconds. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ LAST_BYTES = 192  # of a captured line, where its metadata mostly stand; the who
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
 
 
-def newest_of_lines(lines: pa.Array) -> int:
-    """The newest `inferenceTime` of captured lines, as `newest_time` has it."""
+def times_of_lines(lines: pa.Array) -> pa.StringArray:
+    """The `inferenceTime` of captured lines, null where one says none."""
     lines = lines.cast(pa.binary())
     found = _times(pc.binary_slice(lines, -LAST_BYTES, None))
-    others = _times(lines.filter(found.is_null()))
-    return max(newest_time(found.cast(pa.string())), newest_time(others.cast(pa.string())))
+    if found.null_count:
+        found = pc.replace_with_mask(found, found.is_null(), _times(lines.filter(found.is_null())))
+    return found.cast(pa.string())
 
 
 def newest_time(texts: pa.Array) -> int:

@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from model_monitor.data.records.arrays import buffer_of, bytes_of, starts_of, utf_8_flags
 
@@ -21,6 +22,11 @@ MOST_OPENED = (
 
 READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that JSON has not
 ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # a whole number has none
+
+NAME = re.compile(rb'"([^"\\]*)"\s*:')
+MOST_CELLS, MEMBER_BYTES = 20_000_000, len('"a":1')
+"""Of a table, with those of members that a line has not: lines of a batch whose members are mostly there have fewer."""
+LONGEST_LINES, LINES_LOOKED_AT = 16, 256
 
 
 def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
@@ -46,6 +52,8 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
         return None
     if b"-0" in content and ZERO_WITH_SIGN.search(content):
         return None
+    if schema is None and _is_sparse(lines, ends):
+        return None
     document = buffer_of(pc.binary_join_element_wise(texts, "", "\n"))
     try:
         table = pyarrow.json.read_json(
@@ -56,3 +64,15 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
     except (pa.ArrowException, UnicodeDecodeError):
         return None
     return table if len(table) == len(lines) else None
+
+
+def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
+    """Whether the lines have so many names, each in a few of them, that a table would be too large: its longest lines, and some
+    from all over.
+    """
+    if len(lines) * int(ends[-1] - ends[0]) < MOST_CELLS * MEMBER_BYTES:
+        return False
+    longest = np.argsort(np.diff(ends))[-LONGEST_LINES:]
+    places = np.union1d(longest, np.linspace(0, len(lines) - 1, LINES_LOOKED_AT).astype(np.int64))
+    some = lines.take(pa.array(places)).cast(pa.binary()).to_pylist()
+    return len({name for line in some for name in NAME.findall(line)}) * len(lines) > MOST_CELLS

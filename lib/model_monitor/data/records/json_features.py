@@ -280,7 +280,9 @@ def rows_of(
             reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
         left_out = frozenset(features.left_out)
         for place, each in enumerate(objects if left_out else ()):
-            if any(each[name] is not None for name in left_out & each.keys()):
+            if any(
+                each[name] is not None for name in left_out.intersection(each)
+            ):  # not `&`: it asks for each of those left out
                 reasons[place] = Refusal.ANOTHER_SHAPE
         places = () if whole_files else batch.columns
         yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)

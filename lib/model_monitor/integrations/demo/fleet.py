@@ -18,7 +18,7 @@ from model_monitor.integrations.demo.traffic import FAULT, Traffic, captures
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.running.scheduling.command import Request, run_due
-from model_monitor.running.scheduling.side_by_side import cores
+from model_monitor.running.scheduling.side_by_side import usual_at_once
 from model_monitor.storage import LocalStorage
 
 MODELS = 20
@@ -28,16 +28,17 @@ HOURS, FAULTY = 4, 3  # of traffic, and the one in which the fault begins
 PAGE, FLEET = "index.html", "demo.fleet.json"
 
 
-def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS) -> Traffic:
-    """Captures of all models, their baseline and the fleet's file; the traffic of the last one."""
+TRAFFIC = Traffic(hours=HOURS)
+
+
+def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, traffic: Traffic = TRAFFIC) -> None:
+    """Captures of all models, their baseline and the fleet's file. traffic: of each, but for its seed and fault."""
     rows = churn.baseline_table(2_000)
     run_baseline(rows, DataQualityMonitor(), engine="local").write(folder / "baseline")
-    traffic = Traffic(hours=HOURS)
     for number in range(models):
         name = f"shop-{number:02}"
         fault = replace(FAULT, first_hour=FAULTY) if name in BROKEN else None
-        traffic = Traffic(hours=HOURS, seed=number, fault=fault)
-        for path, text in captures(traffic).items():
+        for path, text in captures(replace(traffic, seed=number, fault=fault)).items():
             LocalStorage().write(str(folder / "captures" / name / path.partition("/")[2]), text.encode())
     entries = [
         {"name": f"shop-{number:02}", "owner": OWNERS[number % len(OWNERS)], "tags": ["eu" if number % 2 else "us"]}
@@ -53,7 +54,6 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS) ->
     said = {"defaults": {"cron": "0 * * * *", "starts": starts, "variables": variables}, "entries": entries}
     text = json.dumps(said | ({"sinks": sinks} if sinks else {}), indent=1)
     LocalStorage().write(str(folder / FLEET), text.encode())
-    return traffic
 
 
 def main(folder: Path, out: TextIO) -> int:
@@ -61,13 +61,13 @@ def main(folder: Path, out: TextIO) -> int:
     messages: list[str] = []
     started = time.monotonic()
     with _chat(messages) as url:
-        traffic = write_fleet(folder, f"webhook:{url}")
+        write_fleet(folder, f"webhook:{url}")
         out.write(f"1/2 {MODELS} models with {HOURS} hours of captures each in {folder}, {_since(started)}\n")
         started = time.monotonic()
         out.write(f"2/2 model-monitor watch {folder / FLEET} --page {folder / PAGE}\n")
         out.flush()
-        now = traffic.start + timedelta(hours=HOURS, minutes=5)
-        request = Request((folder / FLEET,), folder / "state", at_once=cores(), page=folder / PAGE)
+        now = TRAFFIC.start + timedelta(hours=HOURS, minutes=5)
+        request = Request((folder / FLEET,), folder / "state", at_once=usual_at_once(), page=folder / PAGE)
         status = run_due(request, out, now=lambda: now)
     out.write(f"    {_since(started)}\n\n{len(messages)} message to the chat: {'; '.join(messages)}\n")
     out.write(f"See all of them: {(folder / PAGE).resolve().as_uri()}\n")

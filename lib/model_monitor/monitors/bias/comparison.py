@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
 from model_monitor.monitors.bias.choices import Choice
@@ -171,10 +172,16 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 
 @dataclass(frozen=True)
 class BiasBaseline(StoredBaseline):
-    """What later data is held against. groups: those of its counts, none if these are not at hand."""
+    """What later data is held against. groups: those of its counts, none if these are not at hand. source: opens its rows
+    again; None if nobody knows how.
+    """
 
     constraints: BiasReport
     groups: tuple[GroupAnalysis, ...] = ()
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
+        return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> BiasBaseline:
         """The same without some of its facets."""
@@ -189,7 +196,7 @@ class BiasBaseline(StoredBaseline):
                 ("pre_training_bias_metrics", self.constraints.pre_training_bias_metrics),
             )
         }
-        return BiasBaseline(self.constraints.model_copy(update=parts), self.groups)
+        return replace(self, constraints=self.constraints.model_copy(update=parts))
 
     def values(self, part: BiasPart | None, facet: str, choice: Choice) -> Mapping[str, float | None] | None:
         """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group, or

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
 from model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
+from model_monitor.data.profiling.row_sample import MISSING
 from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from model_monitor.statistics.states.hashing import chained_hashes
@@ -242,22 +243,43 @@ class FlipTask:
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )
-        is_sensitive = np.array([self._among(batch, group) for group in self.sensitive]).T
+        is_sensitive = np.array([self.among(batch, group) for group in self.sensitive]).T
         columns = [
             batch.column(PARTITION),
             _lists(np.array(numbers).T, ~np.array(known).T),
-            pa.array(self._among(batch, self.positive)),
+            pa.array(self.among(batch, self.positive)),
             _lists(is_sensitive),
             pa.array(draw),
             pa.array(texts, pa.int64()),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
-    def _among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
+    def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
         keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
         wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
         found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)
         return found
+
+
+@dataclass(frozen=True)
+class Positive:
+    """Of a row of the group, or of the rest, bin 3 if it is positive, or label and prediction differ, else 2. task: tells the
+    group, then what is positive.
+    """
+
+    task: FlipTask
+    in_group: bool
+
+    bins = 4
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
+
+    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+        group, first, *second = (self.task.among(rows, each) for each in self.task.sensitive)
+        found = first != second[0] if second else first
+        return np.where(group == self.in_group, 2 + found, MISSING).astype(np.int16)
 
 
 def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:

@@ -64,7 +64,7 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     value = metric.current.value
     infinite = "the value is infinite" if value is not None and math.isinf(value) else None
     n, m = metric.rows
-    whole = replace(finding, observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
+    whole = finding.but(observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
     whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
     return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
@@ -133,6 +133,8 @@ class BiasMonitor(Monitor):
         that are there.
     tolerances : Tolerances, optional
         How the metrics are judged.
+    find_causes : bool, default True
+        Whether rows are read again where a metric is violated, to say in which segment the change is, and where it is from.
 
     Examples
     --------
@@ -154,6 +156,7 @@ class BiasMonitor(Monitor):
 
     wanted: BiasMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)
+    find_causes: bool = True
 
     def measures(self) -> BiasMeasures:
         if self.wanted is None:
@@ -208,6 +211,25 @@ class BiasMonitor(Monitor):
         if unjudged:
             log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
         return tuple(_result(*each) for each in found)
+
+    def pinned_down(
+        self,
+        results: tuple[CheckResult, ...],
+        counts: Contingency,
+        known: BiasBaseline,
+        data: Dataset,
+        path: str | None,
+    ) -> tuple[CheckResult, ...]:
+        asked = self.wanted is not None and self.wanted.model is None  # a model is not asked again
+        if (
+            not (asked and self.find_causes)
+            or self.measures().as_service
+            or not any(each.is_violation for each in results)
+        ):
+            return results
+        from model_monitor.monitors.bias.causes import pinned_down
+
+        return pinned_down(results, counts, known, data, self.tolerances.false_alarm_budget)
 
     def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
         found = (

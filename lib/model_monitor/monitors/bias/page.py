@@ -8,6 +8,7 @@ from dataclasses import replace
 from shlex import quote
 
 from model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of
+from model_monitor.documents.headline import place_of
 from model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -29,6 +30,7 @@ from model_monitor.documents.page import (
 )
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
 from model_monitor.monitors.bias.comparison import STAGE
+from model_monitor.monitors.causes import causes_table
 
 TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
 MOST_CHARTS = 20  # charts of one page; a facet of hundreds of values has tables only beyond
@@ -100,10 +102,10 @@ def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[C
         evidence = f"95 % interval {_interval(result)}" if result.interval else ""
         metrics = group.metrics if group else ()
         about = next((each.description for each in metrics if each.name == result.metric), "")
-        hints: tuple[str, ...] = (about,) if about else ()
+        hints = tuple(filter(None, (place_of(result), about)))
         hints += (f"the same in other units: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
-        more, of = (EXPLAIN.format(name=quote(result.metric or "")),), name_of(result)
-        yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=of)
+        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
+        yield Card(name, said, "", result.since or "", picture, hints, None, evidence, more, of=name_of(result))
 
 
 def _of_both(group: GroupAnalysis) -> Iterator[Point]:

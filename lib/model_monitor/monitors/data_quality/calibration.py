@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import ALONE, Groups, Raw, allowed_for, comparable, phi, unseen
+from model_monitor.statistics.verdicts.variation import ALONE, Groups, Others, Raw, allowed_for, comparable, phi, unseen
 
 if TYPE_CHECKING:
     from model_monitor.statistics.verdicts.memory import Lasting
@@ -47,7 +47,7 @@ ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Column:
     """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
     most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
@@ -108,46 +108,53 @@ class Calibration:
         sides = (math.ceil(lacking / groups), int(rows / groups)), (int(now / groups), int(finding.m / groups))
         p = max(chance_of_more(*sides[0], *sides[1]), least)
         if p <= level / tests:
-            return replace(finding, p=p)
+            return finding.but(p=p)
         if p > chance_of_more(lacking, rows, now, finding.m):
-            return replace(finding, status=CheckStatus.CANNOT_TELL, p=p, reason=GROUPED, description=None)
+            return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=GROUPED, description=None)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
         reason = MAY_BE_CHANCE.format(rows=finding.m, enough=enough)
-        return replace(finding, status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
+        return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
 
 
 def column_of(
     baseline: FeatureDistribution,
     current: FeatureDistribution,
+    groups: Groups = ALONE,
+    family: str = DRIFT,
+    unfit: str | None = None,
     *,
     tested: bool,
     past: Raw | None = None,
-    groups: Groups = ALONE,
+    others: Others | None = None,
 ) -> Column | None:
     """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count.
 
     past: the raw statistics of earlier windows, if there are enough; the tests allow for them then, where rows are not
-    independent. groups: how many rows of the window count as one.
+    independent. groups, unfit, family: of the column. others: how much other columns vary.
     """
     column = _tested(baseline, current, tested=tested or past is not None)
-    if tested or past is None or column is None:
-        return column if tested or column is None else replace(column, phi=groups.of_values, groups=groups.of_values)
+    if column is None:
+        return None
+    column.unfit, column.family = unfit, family
+    if tested:
+        return column
+    if past is None:
+        column.phi = column.groups = groups.of_values
+        return column
     now = of_window(baseline, current)
     if now is None or column.samples is None:
-        return replace(column, components=())
+        column.components = ()
+        return column
     past = comparable(now, past)
-    components = [allowed_for(component, now, past, groups) for component in column.components]
-    if not math.isnan(now["unseen"]):
+    components = [allowed_for(component, now, past, groups, others) for component in column.components]
+    is_numeric = baseline.numbers is not None and current.numbers is not None
+    if not is_numeric:
         components.append(unseen(now, past, column.samples.share, groups))
-    widest = phi("cell" if math.isnan(now["ks"]) else "ks", now, past, groups.of_values)
-    return replace(
-        column,
-        components=tuple(components),
-        windows=len(past["rows"]),
-        phi=max(widest, groups.new_values),
-        groups=groups.of_values,
-    )
+    widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
+    column.components, column.windows = tuple(components), len(past["rows"])
+    column.phi, column.groups = max(widest, groups.new_values), groups.of_values
+    return column
 
 
 def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
@@ -178,12 +185,11 @@ def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, test
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
     """The columns with their p-values adjusted for the others of their family."""
-    result = dict(columns)
     for family in {column.family for column in columns.values()}:
-        members = {of: column for of, column in columns.items() if column.family == family}
-        p_values = adjusted([column.p for column in members.values()])
-        result |= {of: replace(column, adjusted_p=p) for (of, column), p in zip(members.items(), p_values, strict=True)}
-    return result
+        members = [column for column in columns.values() if column.family == family]
+        for column, p in zip(members, adjusted([column.p for column in members]), strict=True):
+            column.adjusted_p = p
+    return dict(columns)
 
 
 # Three verdicts on one column's drift: violated, passed, or "cannot tell" with what could have been seen.
@@ -213,15 +219,15 @@ def verdict(finding: Finding, threshold: float, column: Column, calibration: Cal
         change = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
         seen["change"] = change
     if calibration.rows_are_independent or column.windows:
-        return replace(finding, **_by_tests(finding, seen, threshold, column, calibration))
+        return finding.but(**_by_tests(finding, seen, threshold, column, calibration))
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if finding.status is CheckStatus.VIOLATED and low <= threshold:
-            return replace(finding, **known, status=CheckStatus.CANNOT_TELL, reason=GROUPED, description=None)
+            return finding.but(**known, status=CheckStatus.CANNOT_TELL, reason=GROUPED, description=None)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
-        return replace(finding, **known)  # beside what was seen, it is another number for the same
+        return finding.but(**known)  # beside what was seen, it is another number for the same
     reason = f"{column.unfit or NO_HISTORY}; {_unseen(seen, column)}"
-    return replace(finding, **seen, status=CheckStatus.CANNOT_TELL, reason=reason)
+    return finding.but(**seen, status=CheckStatus.CANNOT_TELL, reason=reason)
 
 
 def _by_tests(

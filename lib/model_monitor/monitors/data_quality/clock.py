@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -43,7 +42,7 @@ def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season:
             return finding
         if season.learnt or season.weekly:
             return finding.unjudged(AS_USUAL.format(how=how), USUAL)
-        return replace(finding, reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
+        return finding.but(reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
 
     return {check: told(check, finding) for check, finding in findings.items()}
 

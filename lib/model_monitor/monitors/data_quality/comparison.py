@@ -45,12 +45,13 @@ from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
-from model_monitor.statistics.verdicts.components import Component
+from model_monitor.statistics.verdicts.components import Component, chance_of_more
 from model_monitor.statistics.verdicts.variation import (
     ALONE,
     FEWEST_WINDOWS,
     LARGEST_GROWTH,
     Groups,
+    Others,
     Raw,
     allowed_for,
     comparable,
@@ -381,7 +382,11 @@ class FeatureComparison:
         past, now = self.past(BASELINE), of_window(self.baseline, self.now)
         if past is None or now is None:
             return 0.0
-        return allowed_for(Component("missing", 0.0, 1.0), now, comparable(now, past), self.groups).p
+        lacking = (side.rows - side.present for side in (self.baseline, self.now))
+        p = chance_of_more(next(lacking), self.baseline.rows, next(lacking), self.now.rows)
+        return allowed_for(
+            Component("missing", p, 1.0), now, comparable(now, past), self.groups, self.whole.others(BASELINE)
+        ).p
 
     @cached_property
     def row_groups(self) -> float:
@@ -467,6 +472,7 @@ class Comparison:
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
+    _others: dict[str, Others] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def num_current_columns(self) -> int:
@@ -490,6 +496,15 @@ class Comparison:
     def new_groups(self) -> float:
         """The most rows that count as one in a feature, where its baseline's parts don't show it; else 1."""
         return max((feature.new_groups for feature in self.features), default=1.0) if self.groups else 1.0
+
+    def others(self, reference: str) -> Others:
+        """How much all columns vary beside a reference."""
+        if reference not in self._others:
+            pasts = [past for each in self.features if (past := each.past(reference)) is not None]
+            rows = [[side.rows for side in each.sides(reference)] for each in self.features]
+            n, m = (max(each) for each in zip(*rows, strict=True))
+            self._others[reference] = Others(pasts, n * m / max(n + m, 1))
+        return self._others[reference]
 
     @cached_property
     def features(self) -> tuple[FeatureComparison, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import Counts, Values, category_cells, steps_of
+from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
 from model_monitor.statistics.states import (
     ColumnType,
     Ends,
@@ -33,7 +33,9 @@ from model_monitor.statistics.states import (
     Run,
     State,
 )
+from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from model_monitor.statistics.states.ends import KEPT
+from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
@@ -41,6 +43,7 @@ from model_monitor.statistics.verdicts.variation import (
     MOST_DISPERSED,
     ROOM,
     OnDemand,
+    PastWindows,
     Raw,
     Windows,
     beginnings,
@@ -59,7 +62,6 @@ NUMBERED = "its values number the rows: whole numbers, nearly all different and 
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
 EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
 
-FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
 FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
@@ -81,6 +83,7 @@ DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_
 """A day as ISO 8601 has it, with slashes, or as `31.12.2026`; a time may follow."""
 
 
+@once
 def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
@@ -95,6 +98,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     return ONCE if 2 * seen_once(counts) > feature.num_present else None
 
 
+@once
 def has_dates(feature: FeatureProfile) -> bool:
     """Whether the values are dates or times, as far as they are counted."""
     counts = feature.frequencies.counts if feature.frequencies is not None and not feature.is_numeric else {}
@@ -115,6 +119,7 @@ def seen_once(counts: Mapping[str, int]) -> int:
     return sum(count == 1 for count in counts.values())
 
 
+@once
 def has_whole_numbers(feature: FeatureProfile) -> bool:
     """Whether all numbers are integers, or were until pandas made them fractional because one is missing, as far as the sketch
     keeps them."""
@@ -125,6 +130,7 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
     return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
 
 
+@once
 def may_rise(feature: FeatureProfile) -> bool:
     """Whether the values are keys, if they rise from row to row: whole numbers, nearly all different and evenly spread."""
     moments, sketch = feature.moments, feature.kll
@@ -135,14 +141,14 @@ def may_rise(feature: FeatureProfile) -> bool:
     return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
 
 
+@once
 def unit_of_times(feature: FeatureProfile) -> float | None:
     """How many of a unit are a second, if all numbers are times since 1970 in one; None if they are not."""
     moments = feature.moments
     if moments is None or not moments.count or not feature.is_numeric:
         return None
     low, high = moments.minimum, moments.maximum
-    units = (1.0, 1e3, 1e6, 1e9)
-    return next((unit for unit in units if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
+    return next((unit for unit in UNITS_OF_SECONDS if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
 
 
 def _numbers_rows(feature: FeatureProfile) -> bool:
@@ -214,7 +220,9 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
     types = feature.data_types
     share = (types.text + types.boolean) / types.present if types.present else None
-    return replace(_from_states(feature), text_share=share, times=name_of_times(feature))
+    found = _from_states(feature)
+    times = name_of_times(feature)
+    return found if share is None and times is None else replace(found, text_share=share, times=times)
 
 
 def _from_states(feature: FeatureProfile) -> FeatureDistribution:
@@ -326,6 +334,9 @@ class Variation:
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
+
 
 def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
     """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of a run are
@@ -436,9 +447,10 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
     found: Raw
     if before.numbers is not None and after.numbers is not None:
         both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
-        b, w = (steps_of(ranks).astype(float) for ranks in (both.before, both.after))
-        cells = both.cells
-        found = of_numbers(both.values, b + w, w[None, :], (cells[0] + cells[1], cells[1][None, :]))
+        (_, w), cells = both.counts, both.cells
+        counted = cells[0] + cells[1], cells[1][None, :]
+        upto = both.together.astype(float), both.after[None, :].astype(float)
+        found = of_numbers(both.values, both.weights, w[None, :], counted, both.scores, upto)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = of_categories(b + w, w[None, :])

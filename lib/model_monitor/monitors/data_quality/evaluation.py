@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.check_results import (
@@ -18,7 +18,7 @@ from model_monitor.documents.constraints import Constraints, MonitoringSettings,
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
-from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, guard
+from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from model_monitor.monitors.data_quality.checks.baseline_drift import (
     against,
     compared,
@@ -39,7 +39,7 @@ from model_monitor.monitors.data_quality.documents import (
 )
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
-from model_monitor.registry import import_all
+from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from model_monitor.statistics.verdicts.multiplicity import shared
 
@@ -88,7 +88,8 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
         comparison.known.append(_calibration_of(comparison))
     of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
     violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
-    of_features = [result for feature in comparison.features for result in _of(feature, violated)]
+    by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
+    of_features = [result for feature in comparison.features for result in _of(feature, violated, by_name)]
     return (*_of_data_set(comparison), *of_whole, *of_features, *_of_pairs(comparison, of_features))
 
 
@@ -147,17 +148,22 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             before, now = feature.sides(reference)
             moves = reference == BASELINE and feature.growth is not None
             past = None if moves else feature.past(reference)
-            column = column_of(before, now, tested=tested and not moves, past=past, groups=feature.groups)
+            unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
+            column = column_of(
+                *(before, now, feature.groups, feature.family, GROWS if moves else unfit),
+                tested=tested and not moves,
+                past=past,
+                others=comparison.others(reference) if past is not None else None,
+            )
             if column is not None:
-                unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
-                unfit = GROWS if moves else unfit
-                columns[reference, name] = replace(column, unfit=unfit, family=feature.family)
+                columns[reference, name] = column
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
-            past = feature.past_in(label)
-            column = column_of(part.baseline, part.now, tested=tested, past=past, groups=feature.groups)
+            past, others = feature.past_in(label), comparison.others(BASELINE)
+            sides = part.baseline, part.now
+            column = column_of(*sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others)
             if column is not None and not why_not_compared(part.baseline, part.now):
-                columns[label, name] = replace(column, family=SEGMENTS)
+                columns[label, name] = column
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))
 
 
@@ -221,7 +227,7 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
     for (check, called), (each, description) in ((of, pair) for of, pair in found.items() if pair is not None):
         level, tests = calibration.share_of(VOLUME)
         if each.p is not None and each.p <= level / tests:
-            each = replace(each, status=CheckStatus.VIOLATED, description=description)
+            each = each.but(status=CheckStatus.VIOLATED, description=description)
         yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
 
 
@@ -244,7 +250,7 @@ def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     """What the number of rows is, and what to say if that is an alarm."""
     if (usual := volume.usual) is None:
         return None
-    p, formula = usual.chance_of(rows), "rows beside those of n windows"
+    p, formula = volume.chance_of(rows, usual), "rows beside those of n windows"
     finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
     return finding, messages.unusual(rows, usual.rows)
 
@@ -256,29 +262,31 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     expected, gap = usual.minutes, volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = usual.chance_of(gap, rows), "minutes beside those of n windows"
+    p, formula = usual.chance_of(gap, volume.rows_of_all(rows)), "minutes beside those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     return finding, messages.stale(gap, expected)
 
 
-def _of(feature: FeatureComparison, of_whole: Collection[str]) -> Iterator[CheckResult]:
+def _of(
+    feature: FeatureComparison, of_whole: Collection[str], checks_of_features: Sequence[Entry[FeatureCheck]]
+) -> Iterator[CheckResult]:
     """of_whole: violated checks of the whole data set."""
     if feature.segments:
         from model_monitor.monitors.data_quality import segments
 
     for name, finding in compared(feature):
         if feature.unmatched:
-            finding = replace(finding.unjudged(feature.unmatched), observed=None)
+            finding = finding.unjudged(feature.unmatched).but(observed=None)
         yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
     findings: dict[str, Finding] = {}
-    for check in sorted(FEATURE_CHECKS.values(), key=lambda check: check.name):
+    for check in checks_of_features:
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
         if feature.unmatched:
             finding = Finding.not_judged(threshold, feature.unmatched)
         else:
-            finding = _if_switched_on(check(feature, threshold), feature.settings)
+            finding = _if_switched_on(check.function(feature, threshold), feature.settings)
         findings[check.name] = finding
     references = feature.judged_references[1:] if feature.calibration is not None else ()
     beside = {reference: against(feature, reference) for reference in references}

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from model_monitor.documents.page import number_text, percent
+from model_monitor.monitors.data_quality.checks.guard.time_unit import ages_of
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift.distributions import StepCdf, Values
 from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states.ages import HOUR, Ages
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
@@ -38,13 +40,17 @@ FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are no hours of the
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
 SWAPPED = 0.6  # the same of the other sign, and of two features together, each beside the other's baseline
+KNOWN = 0.75  # of the window's values that are those of the baseline, times a factor
+HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond so many times the largest one before
 FEWEST = 20  # rows of a side
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A violated feature on both sides. others: the other violated ones, by name. texts: what a column of texts has now."""
+    """A violated feature on both sides. others: the other violated ones, by name. texts: what a column of texts has now. ages: of
+    times, beside those of their rows.
+    """
 
     name: str
     before: FeatureDistribution
@@ -52,6 +58,7 @@ class Suspect:
     texts: Mapping[str, int]
     others: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
     with_values: bool = True
+    ages: tuple[Ages, Ages] | None = None
 
     @property
     def numbers(self) -> tuple[StepCdf, StepCdf] | None:
@@ -83,15 +90,17 @@ def guess_of(suspect: Suspect) -> tuple[str, str] | None:
 
 def suspects_of(
     names: Mapping[str, FeatureProfile],
+    known: Mapping[str, FeatureProfile],
     before: Mapping[str, FeatureDistribution],
     now: Mapping[str, FeatureDistribution],
 ) -> Iterator[Suspect]:
-    """Of violated features, by name with their states."""
+    """Of violated features, by name with their states. known: those of the baseline, as far as they are at hand."""
     both = {name: (before[name], now[name]) for name in names if name in before and name in now}
     for name, (was, found) in both.items():
         frequencies = names[name].frequencies
         others = {other: pair for other, pair in both.items() if other != name}
-        yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others)
+        ages = ages_of(known[name], names[name]) if name in known else None
+        yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others, ages=ages)
 
 
 @GUESSES.register("frozen")
@@ -165,6 +174,7 @@ def filled(suspect: Suspect) -> str | None:
     for value in FILLERS:
         was, found = (_share_of(side, value) for side in sides)
         is_new = value not in (0.0, -1.0) or value < float(sides[0].values[0])
+        is_new &= _share_of(sides[0], -value) < found / 2  # no other sign
         if found - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (found - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
@@ -176,6 +186,8 @@ def filled(suspect: Suspect) -> str | None:
 @GUESSES.register("clock")
 def clock(suspect: Suspect) -> str | None:
     """Times are some whole hours later, or hours of the day are those of the baseline some hours later."""
+    if suspect.ages is not None and (older := _hours_older(*suspect.ages)):
+        return f"all of them are about {_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
     sides = suspect.numbers
     if sides is None:
         return None
@@ -198,8 +210,19 @@ def clock(suspect: Suspect) -> str | None:
     elif not _explains(before.values + move, sides):
         return None
     count = next(round(move / unit) for unit in reversed(HOURS) if abs(move) >= unit)
-    told = f"{abs(count)} hour{'s' * (abs(count) > 1)} {'later' if count > 0 else 'earlier'}"
-    return f"all of them are about {told}: another time zone?"
+    return f"all of them are about {_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
+
+
+def _hours(count: int) -> str:
+    return f"{count} hour{'s' * (count > 1)}"
+
+
+def _hours_older(before: Ages, now: Ages) -> int | None:
+    """By how many whole hours the window's times are older than the baseline's, if that explains their ages."""
+    steps = [hours for hours in range(-MOST_HOURS, MOST_HOURS + 1) if hours]
+    gap, hours = min((before.gap_after(hours * HOUR, now), hours) for hours in steps)
+    noise = _noise(before.total, now.total) + LEAST_EFFECT / 2
+    return hours if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)) else None
 
 
 @GUESSES.register("sign")
@@ -239,6 +262,22 @@ def clipped(suspect: Suspect) -> str | None:
         high if at_ends[1] >= LEAST_EFFECT / 2 else np.inf,
     )
     return "numbers beyond an end lie at the end: clipped?" if _looks(found, sides) else None
+
+
+@GUESSES.register("held")
+def held(suspect: Suspect) -> str | None:
+    """One value among the others has many more rows than it had: a sensor that stopped, or values of yesterday."""
+    sides = suspect.numbers
+    if sides is None or not sides[0].total > len(sides[1].values) > 2:
+        return None
+    place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
+    value = float(sides[1].values[place])
+    was, found = (_share_of(side, value) for side in sides)
+    usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of whatever value has the most
+    if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
+        return None
+    what = number_text(value) if suspect.with_values else "one value"
+    return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
 
 
 @GUESSES.register("spelling")
@@ -295,7 +334,7 @@ def renamed(suspect: Suspect) -> str | None:
 def unit_of(before: StepCdf, now: StepCdf) -> float | None:
     """How many times what they were all numbers are, if that is a factor between units; None if no unit explains it.
 
-    Around zero a wider spread looks like a small factor, and is none.
+    Around zero a wider spread looks like a small factor, and is none, unless the same values are there again, so many times.
     """
     sides = before.finite(), now.finite()
     if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):
@@ -303,7 +342,11 @@ def unit_of(before: StepCdf, now: StepCdf) -> float | None:
     weights = np.diff(sides[0].cumulative, prepend=0)
     mean = float(np.average(sides[0].values, weights=weights))
     is_centred = abs(mean) < 0.5 * math.sqrt(float(np.average((sides[0].values - mean) ** 2, weights=weights)))
-    units = [unit for unit in (*UNITS, *(1 / unit for unit in UNITS)) if not is_centred or not 0.2 < unit < 5]
+    units = [
+        unit
+        for unit in (*UNITS, *(1 / unit for unit in UNITS))
+        if not is_centred or not 0.2 < unit < 5 or _are_known(sides[0].values * unit, sides[1].values)
+    ]
     _, unit = min((_gap(sides[0].values * unit, sides), unit) for unit in units)
     return unit if _explains(sides[0].values * unit, sides) else None
 
@@ -339,6 +382,12 @@ def _looks(values: Values, sides: tuple[StepCdf, StepCdf]) -> bool:
 def _explains(values: Values, sides: tuple[StepCdf, StepCdf], most: float = EXPLAINED) -> bool:
     """… and far more so than like the baseline itself."""
     return _looks(values, sides) and _gap(values, sides) <= most * _gap(sides[0].values, sides)
+
+
+def _are_known(values: Values, now: Values) -> bool:
+    """Whether nearly all of the window's values are among some, which are in order and differ by more than they are rounded."""
+    places = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
+    return bool((np.abs(values[places] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
 
 
 def _share_of(side: StepCdf, value: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
@@ -51,7 +50,7 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
         size = found.smallest * (
             1.0 if share is None else math.sqrt(share * (1 - share))
         )  # the deviation of a share's rows
-        finding = replace(finding, smallest_lasting=size)
+        finding = finding.but(smallest_lasting=size)
     if found.since == THIS_WINDOW:
         return finding
     level, tests = calibration.share_of(LASTING)
@@ -59,15 +58,15 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
     lasts = adjusted <= level or found.away >= LONG_AWAY
     words = AWAY_SINCE.format(since=found.since, windows=found.windows, shift=found.shift)
     if finding.status is CheckStatus.VIOLATED and lasts:
-        return replace(finding, since=found.since)
+        return finding.but(since=found.since)
     if finding.status in (CheckStatus.PASSED, CheckStatus.CANNOT_TELL):
         if lasts:
             text = finding.description or messages.drift_p_value(adjusted, level)
-            moved = replace(finding, status=CheckStatus.VIOLATED, reason=words, description=text, since=found.since)
-            moved = replace(moved, change=None, smallest_change=None, smallest_lasting=None)
-            return replace(moved, p=found.p, adjusted_p=adjusted, component=found.component)
+            moved = finding.but(status=CheckStatus.VIOLATED, reason=words, description=text, since=found.since)
+            moved = moved.but(change=None, smallest_change=None, smallest_lasting=None)
+            return moved.but(p=found.p, adjusted_p=adjusted, component=found.component)
         if found.away >= AWAY:
-            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=words, since=found.since)
+            return finding.but(status=CheckStatus.CANNOT_TELL, reason=words, since=found.since)
         if found.p * SUSPECT <= 1:  # an alarm of the window before is not over
-            return replace(finding, since=found.since)
+            return finding.but(since=found.since)
     return finding

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -80,10 +81,13 @@ LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch take
 _DRIFT = "baseline_drift_check"
 
 
-def _with_pairs(measures: Measures, known: Profile) -> Measures:
-    """The measures with what a baseline counts of several columns."""
+def _with_pairs(measures: Measures, known: Profile, outputs: Collection[str]) -> Measures:
+    """The measures with what a baseline counts of several columns, but for what the model puts out: a baseline may have labels
+    there, which go together with a score otherwise than answers do.
+    """
     states = (each.states.get(PAIRS) for each in known.features)
-    found = tuple(what for state in states if state is not None for what in getattr(state, "counts", ()))
+    counted = (what for state in states if state is not None for what in getattr(state, "counts", ()))
+    found = tuple(what for what in counted if not {*outputs} & {*json.loads(what)["columns"]})
     return replace(measures, pairs=found) if found else measures
 
 
@@ -309,7 +313,7 @@ class DataQualityMonitor(Monitor):
 
             measures = as_cut(measures, known, dataset.names)
         if self.pairs is not False and known is not None and known.profile is not None:
-            measures = _with_pairs(measures, known.profile)
+            measures = _with_pairs(measures, known.profile, known.outputs)
         own = known.constraints.all_expectations if known is not None else Expectations()
         rules = own if expectations is None else own.beside(expectations)
         if rules.is_empty:

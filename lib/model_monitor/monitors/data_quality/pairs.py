@@ -380,7 +380,7 @@ def _relation(what: Mapping[str, Any], before: Sequence[int], now: Sequence[int]
         return Finding.not_judged(None, "no row is about it")
     finding = evidence.judged(calibration, BETWEEN)
     held = SIGNS[what["kind"]].format(*what["columns"])
-    return replace(finding, change=held if finding.status is CheckStatus.VIOLATED else None)
+    return finding.but(change=held if finding.status is CheckStatus.VIOLATED else None)
 
 
 def _association(
@@ -401,8 +401,8 @@ def _association(
     z = abs(found - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
     p = min(1.0, 2 * student_above(z, max(what["runs"] - 1, 1)))
     level, tests = calibration.share_of(BETWEEN)
-    finding = replace(finding, p=p)
+    finding = finding.but(p=p)
     if p > level / tests or abs(found - expected) < LEAST_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", found, expected)
-    return replace(finding, status=CheckStatus.VIOLATED, description=description)
+    return finding.but(status=CheckStatus.VIOLATED, description=description)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.profiling.scan import Scan, scan
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.records.event_times import newest_of_lines, newest_time
+from model_monitor.data.records.event_times import newest_time, times_of_lines
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.data_quality.documents import no_group_column
@@ -57,7 +57,8 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         run_rows=measures.run_rows,
         time_column=time,
         group_column=group,
-        newest=newest_of_lines if dataset.tells_times else None if dataset.metadata or is_baseline else newest_time,
+        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         rules=measures.expected.rules if measures.expected else None,
         cuts=_cuts(measures, dataset.names) if measures.segments else (),
         pairs=_pairs(measures, dataset.names) if measures.pairs else (),

@@ -15,10 +15,12 @@ import numpy as np
 from model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, SegmentPart
 from model_monitor.documents.headline import DRIFT, ONE_SEGMENT, SEGMENT_DRIFT
 from model_monitor.documents.page import Column, Line, PageTable, number_text, percent
+from model_monitor.monitors.causes import ALONE, MOST, causes_table
 from model_monitor.monitors.data_quality.calibration import NO_HISTORY
 from model_monitor.monitors.data_quality.checks.baseline_drift import baseline_drift, threshold_of
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.messages import HIDDEN
+from model_monitor.monitors.segments import once
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import FeatureProfile
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from model_monitor.monitors.data_quality.comparison import QualityBaseline
     from model_monitor.statistics.states.profile import Measures
 
-ALONE, MOST = 0.8, 0.5  # from which shares of a change on it is `only` in a segment, and `mostly`
 Measure = Callable[[FeatureProfile], tuple[float, float]]
 """How many values of a feature are counted, and of how many."""
 
@@ -147,7 +148,6 @@ def _share(counted: tuple[float, float]) -> float:
 
 
 SPLIT = (DRIFT, COMPLETENESS)
-OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
 
 def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
@@ -173,16 +173,12 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
             finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None
         ):  # without history only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
-        found[cut, label] = replace(finding, change=None)
-    violated = {of: each for of, each in found.items() if each.status is CheckStatus.VIOLATED}
-    best = min(
-        violated, key=lambda of: (violated[of].adjusted_p or 0.0, -(violated[of].effect or 0.0)), default=("", "")
-    )
-    for (cut, label), finding in found.items():
-        if (cut, label) in violated and (said is not None or cut != best[0]):
-            why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
-            finding = finding.unjudged(why)
-        yield finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=label)
+        found[cut, label] = finding.but(change=None)
+    results = {
+        of: finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=of[1])
+        for of, finding in found.items()
+    }
+    yield from once(results, said)
 
 
 def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
@@ -205,14 +201,13 @@ def without_segments(result: CheckResult) -> CheckResult:
 
 
 PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
-CAUSES = "What the changed rows have in common, the clearest first."
 MOST_SEGMENTS_SHOWN = 12
 
 
 def tables_of(result: CheckResult) -> Iterator[PageTable]:
     """What each segment adds to a change, and what is the same about its rows."""
     yield from _parts_table(result)
-    yield from _causes_table(result)
+    yield from causes_table(result)
 
 
 def _parts_table(result: CheckResult) -> Iterator[PageTable]:
@@ -222,18 +217,3 @@ def _parts_table(result: CheckResult) -> Iterator[PageTable]:
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
         numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
         yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
-
-
-def _causes_table(result: CheckResult) -> Iterator[PageTable]:
-    """What is the same about the rows of the change."""
-    if result.cause:
-        numbers = (
-            (each.key, each.words, each.value or "", percent(each.share), percent(each.rows)) for each in result.cause
-        )
-        yield PageTable(_CAUSES, tuple(map(Line, numbers)), CAUSES).without_empty()
-
-
-_CAUSES = (
-    *(Column("what", is_name=True), Column("where from"), Column("value", is_name=True)),
-    *(Column("of the change", is_number=True), Column("of the rows", is_number=True)),
-)

@@ -76,7 +76,8 @@ def with_words(
         from model_monitor.monitors.data_quality.guesses import guess_of, suspects_of
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
-        for suspect in suspects_of(bad, known.distributions, now):
+        before = {} if known.profile is None else {each.name: each for each in known.profile.features}
+        for suspect in suspects_of(bad, before, known.distributions, now):
             if guess := guess_of(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from shlex import quote
 
 from model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
@@ -127,7 +128,7 @@ def _chart(
 ) -> PointChart:
     names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
     values = [abs(value) for name in names for value in (output.values[name], known.get(name, 0.0))]
-    ends = [2 * (output.errors[name] or 0.0) for name in names]
+    ends = [2 * (_error(output, name) or 0.0) for name in names]
     top = max(values, default=0.0) + max(ends, default=0.0) or 1.0
     least = -top if min((output.values[name] for name in names), default=0.0) < 0 else 0.0
     points = tuple(
@@ -139,8 +140,13 @@ def _chart(
     return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(least, top))
 
 
+def _error(output: OutputAnalysis, name: str) -> float | None:
+    error = output.errors[name]  # endless where a value is too large to be squared
+    return error if error is not None and isfinite(error) else None
+
+
 def _ends(output: OutputAnalysis, name: str) -> tuple[float, float] | None:
-    error = output.errors[name]
+    error = _error(output, name)
     return None if error is None else (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, plain_words
+from model_monitor.documents.headline import IN_SEGMENT
 from model_monitor.documents.json_text import java_double
 from model_monitor.documents.model_quality import (
     ComparisonOperator,
@@ -26,11 +30,14 @@ from model_monitor.monitors.model_quality.measurement import (
     Measured,
     Measurement,
     level_of_each,
+    measured_by_segment,
     problem_type_of,
+    suggest,
     worse_side,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.protocol import Finding, StoredBaseline
+from model_monitor.monitors.segments import once
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
@@ -81,7 +88,8 @@ class ModelBaseline(StoredBaseline):
     """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline.
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
-    chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell.
+    chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
+    segment what was measured of the baseline's rows. source: opens its rows again; None if nobody knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -90,6 +98,11 @@ class ModelBaseline(StoredBaseline):
     suggested: ModelQualityConstraints | None = None
     evidence: Evidence | None = None
     groups: float = 1.0
+    segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
+        return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
         """The baseline without the constraints of some metrics."""
@@ -141,9 +154,13 @@ class ModelBaseline(StoredBaseline):
             raise BadState(
                 f"the baseline's states are of kind {outcomes.KIND!r}; name a baseline of the model's quality"
             )
+        if outcomes is not None and constraints.segments:
+            known = cls.made_of(constraints.model_copy(update={"segments": None}), statistics, outcomes, suggested)
+            return replace(known, constraints=constraints, segments=measured_by_segment(outcomes))
         evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
         if statistics is not None:
-            return cls(constraints, statistics.classes or None, statistics.dataset.item_count, suggested, evidence)
+            rows = statistics.dataset.item_count if statistics.dataset else None
+            return cls(constraints, statistics.classes or None, rows, suggested, evidence)
         if outcomes is not None:
             texts = outcomes.confusion.labels | (
                 outcomes.confusion.predictions if outcomes.plan.with_predictions else frozenset()
@@ -163,6 +180,7 @@ WITHIN_ERROR = (
 )
 MAY_BE_CHANCE = "of {rows:,} rows this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
+NO_ROWS = "the window has no rows in this segment from which it could be told"
 NEVER_ENOUGH = "{rows:,} rows can't show it: the worst value may be chance, too"
 UNSEEN = "not in the baseline: {classes}"
 
@@ -190,9 +208,8 @@ def check_all(
 
     Raises BadDocument if the constraints are of another type of problem.
     """
-    judge = _Judge(
-        measurement, known, ledger_of(known, measurement.problem_type, budget, beside), min_samples, as_service
-    )
+    level = level_of(ledger_of(known, measurement.problem_type, budget, beside))
+    judge = _Judge(measurement, known, level, min_samples, as_service)
     results = [judge.result(name, entry) for name, entry in known.of(measurement.problem_type).items()]
     if as_service:
         order = {name: place for place, name in enumerate(SERVICE_ORDER)}
@@ -200,10 +217,68 @@ def check_all(
     return (*results, *_unseen(measurement, known, hide_values=hide_values))
 
 
+def check_segments(
+    measurement: Measurement,
+    known: ModelBaseline,
+    whole: Sequence[CheckResult],
+    ledger: BudgetLedger | None,
+    *,
+    min_samples: int = 0,
+    hide_values: bool = False,
+) -> Iterator[CheckResult]:
+    """The results of all rows, violated ones with the segment where they are clearest if there is one; then every metric whose
+    threshold is the suggested one in every segment of the baseline, by a threshold that is suggested of the segment's own rows.
+
+    whole: the results of all rows.
+
+    Source: D4.6, D4.13.
+    """
+    if ledger is None or len(ledger.families) < 2:
+        yield from whole
+        return
+    level, problem = level_of(ledger, -1), measurement.problem_type
+    found: dict[str, dict[tuple[str, str], CheckResult]] = {}
+    for cut, label, before in ((cut, *each) for cut, of_cut in known.segments.items() for each in of_cut.items()):
+        now = measurement.segments.get(cut, {}).get(label)
+        constraints = suggest(before, window_rows=now.rows if now is not None else None)
+        own = ModelBaseline(constraints, None, before.rows, constraints, before.evidence, known.groups)
+        judge = None if now is None else _Judge(now, own, level, min_samples, as_service=False)
+        for name in known.tested(problem):
+            entry = own.of(problem)[name]
+            finding = Finding.not_judged(entry.threshold, NO_ROWS)
+            result = (
+                judge.result(name, entry) if judge else finding.result(entry.comparison_operator.value, metric=name)
+            )
+            told = _told(result, f"{IN_SEGMENT}{cut}", None if hide_values else label)
+            found.setdefault(name, {})[cut, label] = told
+    for result in whole:
+        broken = {of: each.p or 0.0 for of, each in found.get(result.metric or "", {}).items() if each.is_violation}
+        times = Counter(cut for cut, _ in broken)
+        alone = {of: p for of, p in broken.items() if times[of[0]] == 1}  # of its cut
+        if result.is_violation and alone:
+            cut, label = min(alone, key=lambda of: alone[of])
+            result = _told(result, f"clearest {IN_SEGMENT}{cut}", None if hide_values else label)
+        yield result
+    violated = {each.metric for each in whole if each.is_violation}
+    for name, of_name in found.items():
+        yield from once(of_name, name if name in violated else None)
+
+
+def _told(result: CheckResult, where: str, label: str | None) -> CheckResult:
+    """The result with the segment that it is about. label: its name, None where it may not be named."""
+    members: dict[str, Any] = {"segment": label, "where": where}
+    if result.is_violation:
+        said = plain_words(result)
+        members |= {"words": f"{said}, {where}", "change": said.removeprefix(f"{result.metric} ")}
+    if where.startswith(IN_SEGMENT) and result.description:
+        members["description"] = f"{result.description}, {where if label is None else f'in {label}'}"
+    return result.model_copy(update=members)
+
+
 violations_of = partial(protocol.violations_of, displayed=displayed)
 """The violations among the results, in their order. Source: C5.3, G20."""
 
-MODEL_QUALITY = "model quality"
+MODEL_QUALITY, SEGMENTS = "model quality", "segments"
 
 
 def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, beside: int = 0) -> BudgetLedger | None:
@@ -217,12 +292,17 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, be
     tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
     if not len(tests) + beside:
         return None
-    return BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
+    ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
+    if not tests or not (segments := sum(map(len, known.segments.values()))):
+        return ledger
+    tested = {MODEL_QUALITY: len(tests) + beside, SEGMENTS: len(tests) * segments}
+    families = tuple(Family(family=name, level=budget / 2, tests=count) for name, count in tested.items())
+    return ledger.model_copy(update={"families": families})
 
 
-def level_of(ledger: BudgetLedger | None) -> float:
+def level_of(ledger: BudgetLedger | None, family: int = 0) -> float:
     """The level of each test."""
-    return ledger.families[0].level / ledger.families[0].tests if ledger is not None else 0.0
+    return ledger.families[family].level / ledger.families[family].tests if ledger is not None else 0.0
 
 
 class _Judge:
@@ -232,14 +312,14 @@ class _Judge:
         self,
         measurement: Measurement,
         known: ModelBaseline,
-        ledger: BudgetLedger | None,
+        level: float,
         min_samples: int,
         as_service: bool,
     ) -> None:
         self._measurement = measurement
         self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
         self._tested = known.tested(measurement.problem_type)
-        self._level = level_of(ledger)
+        self._level = level
         self._baseline_rows, self._groups = known.rows, known.groups
         self._min_samples = min_samples
         self._as_service = as_service
@@ -338,4 +418,4 @@ def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool
     if unseen:
         told = f"{len(unseen)} of the classes" if hide_values else shown(unseen)
         finding = Finding.not_judged(None, UNSEEN.format(classes=told))
-        yield replace(finding, n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+        yield finding.but(n=known.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")

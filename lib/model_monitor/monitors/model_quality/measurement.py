@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from model_monitor.documents.check_results import Summary, SummaryRow
 from model_monitor.documents.model_quality import (
     BinaryMetrics,
     ComparisonOperator,
@@ -23,19 +25,27 @@ from model_monitor.documents.model_quality import (
     PrecisionRecallCurve,
     RegressionMetrics,
     RocCurve,
+    SegmentQuality,
     ToleranceNote,
 )
 from model_monitor.documents.model_quality import Metric as DocumentMetric
-from model_monitor.documents.statistics import Dataset
-from model_monitor.errors import BadConfiguration
+from model_monitor.documents.statistics import Dataset, Table
+from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, Side, interval_of, quotient
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence, Evidence, MulticlassEvidence, in_order
+from model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    Evidence,
+    MulticlassEvidence,
+    evidence_of,
+    in_order,
+)
 from model_monitor.monitors.model_quality.metrics import METRICS, Metric
 from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.states.blocks import BlockSums
-from model_monitor.statistics.states.outcomes import ProblemType
+from model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 
 FALSE_ALARMS = 0.05  # share of healthy windows that may break any threshold
 
@@ -154,18 +164,35 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """All metrics of a run. evidence: what they were computed of. rows: how many there were."""
+    """All metrics of a run. evidence: what they were computed of. rows: how many there were. segments: by cut and segment those
+    of its rows.
+    """
 
     problem_type: ProblemType
     evidence: Evidence
     rows: int
     metrics: Mapping[str, Measured]
+    segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
 
 
-def measure(evidence: Evidence, *, seed: int = SEED) -> Measurement:
-    """Every metric that the evidence is enough for: those of the contract, ours, and the user's own."""
+def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
+    """By cut and segment all metrics, without standard deviations; of no segment whose rows don't tell its classes."""
+    found: dict[str, dict[str, Measurement]] = {}
+    for cut, segments in outcomes.segments.items():
+        found[cut] = {}
+        for label, rows in segments.items():
+            with suppress(BadInput):
+                found[cut][label] = measure(evidence_of(rows), seed=None)
+    return found
+
+
+def measure(evidence: Evidence, *, seed: int | None = SEED) -> Measurement:
+    """Every metric that the evidence is enough for: those of the contract, ours, and the user's own.
+
+    seed: of the draws for standard deviations; None for none.
+    """
     problem_type = problem_type_of(evidence)
-    draws = _draws(evidence, seed)
+    draws = [] if seed is None else _draws(evidence, seed)
     found = {}
     for metric in METRICS[problem_type].values():
         if metric.facts.get("given", _always)(evidence):
@@ -239,15 +266,49 @@ def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
     return ModelQualityStatistics(dataset=dataset, regression_metrics=RegressionMetrics(**members))
 
 
-def metrics_of(measurement: Measurement) -> Metrics:
-    """Every metric of a measurement with its interval, those of the contract first."""
-    ordered = sorted(measurement.metrics.values(), key=lambda measured: measured.ours)
+def metrics_of(measurement: Measurement, *, hide_values: bool = False) -> Metrics:
+    """Every metric of a measurement with its interval, those of the contract first. hide_values: name no segment."""
+    segments = tuple(
+        SegmentQuality(cut=cut, segment=label, item_count=each.rows, metrics=_in_order(each))
+        for cut, of_cut in measurement.segments.items()
+        for label, each in of_cut.items()
+    )
     return Metrics(
         problem_type=measurement.problem_type.value,
         item_count=measurement.rows,
         confidence=CONFIDENCE,
-        metrics=tuple(_measured(measured) for measured in ordered),
+        metrics=_in_order(measurement),
+        segments=None if hide_values else segments or None,
     )
+
+
+def _in_order(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
+    return tuple(map(_measured, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
+
+
+def published_of(measurement: Measurement) -> Iterator[PublishedMetric]:
+    """The metrics that are defined."""
+    for name, measured in measurement.metrics.items():
+        if measured.value is not None:
+            yield PublishedMetric(name, measured.value)
+
+
+def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summary:
+    """What a history keeps of the metrics, of segments too, whose names are values."""
+    rows = []
+    for name, measured in measurement.metrics.items():
+        low, high = interval_of(measured.estimate) or (None, None)
+        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+    by_segment = () if hide_values else measurement.segments.values()
+    for label, each in (pair for segments in by_segment for pair in segments.items()):
+        rows += [SummaryRow(name, label, value=measured.value) for name, measured in each.metrics.items()]
+    return Summary(tuple(rows))
+
+
+def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+    """The metrics as a user's table."""
+    rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
+    return Table("metrics", "metric", tuple(rows))
 
 
 def _measured(measured: Measured) -> MeasuredMetric:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.documents.check_results import (
-    BudgetLedger,
-    CheckResult,
-    Summary,
-    SummaryRow,
-    Violations,
-)
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from model_monitor.documents.document import Document
 from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, level_of, violations_of
+from model_monitor.monitors.model_quality.checks import (
+    ModelBaseline,
+    check_all,
+    check_segments,
+    ledger_of,
+    level_of,
+    violations_of,
+)
 from model_monitor.monitors.model_quality.estimated import concept_drift
-from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
 from model_monitor.monitors.model_quality.measurement import (
     BARE,
@@ -34,13 +35,25 @@ from model_monitor.monitors.model_quality.measurement import (
     Measurement,
     Tolerance,
     measure,
+    measured_by_segment,
     metrics_of,
+    published_of,
     statistics_of,
     suggest,
+    summary_of,
+    table_of,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
+from model_monitor.monitors.protocol import (
+    TOLD,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    violation_count,
+)
+from model_monitor.monitors.segments import hints_of_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
@@ -74,6 +87,8 @@ class ModelQualityMonitor(Monitor):
         Say nowhere but in the statistics what classes are called.
     seed : int
         Of the draws for standard deviations.
+    find_causes : bool, default True
+        Whether rows are read again where a metric is violated, to say in which segment the loss is, and where it is from.
 
     Raises
     ------
@@ -102,6 +117,7 @@ class ModelQualityMonitor(Monitor):
     as_service: bool = False
     hide_values: bool = False
     seed: int = SEED
+    find_causes: bool = True
 
     def __post_init__(self) -> None:
         taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
@@ -114,10 +130,20 @@ class ModelQualityMonitor(Monitor):
         """The plan of the scan; to replay the service every distinct score is kept, because its bins are made of them."""
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
+    def expecting(
+        self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, end: datetime | None
+    ) -> OutcomePlan:
+        plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        if known is None or not known.segments:
+            return plan
+        labels = {cut: tuple(segments) for cut, segments in known.segments.items()}
+        return replace(plan, segments=tuple(labels), labels=labels)
+
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
-        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics)
+        cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
+        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts)
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
@@ -138,12 +164,14 @@ class ModelQualityMonitor(Monitor):
         return data.of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
-        return measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
 
     def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
-        return statistics_of(measurement), constraints, metrics_of(measurement)
+        constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
+        return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
 
     def known(
         self,
@@ -167,9 +195,12 @@ class ModelQualityMonitor(Monitor):
             as_service=self.as_service,
             hide_values=self.hide_values,
         )
+        ledger = self.budget(outcomes, known)
+        least, hide = self.min_samples, self.hide_values
+        results = tuple(check_segments(measurement, known, results, ledger, min_samples=least, hide_values=hide))
         if not judges_drift:
             return results
-        level = level_of(self.budget(outcomes, known))
+        level = level_of(ledger)
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
         return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, known.groups))
@@ -177,6 +208,28 @@ class ModelQualityMonitor(Monitor):
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
         judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
         return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
+
+    def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
+        found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
+        if known is None:
+            return tuple(hints_of_segments(None, found))
+        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
+        return tuple(hints_of_segments(before, found))
+
+    def pinned_down(
+        self,
+        results: tuple[CheckResult, ...],
+        outcomes: Outcomes,
+        known: ModelBaseline,
+        data: Dataset,
+        path: str | None,
+    ) -> tuple[CheckResult, ...]:
+        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
+            return results
+        from model_monitor.monitors.model_quality.causes import pinned_down
+
+        level, hide = self.false_alarm_budget, self.hide_values
+        return pinned_down(results, outcomes.item_count, known, data, self.plan, level, hide_values=hide)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
@@ -189,24 +242,13 @@ class ModelQualityMonitor(Monitor):
         constraints: ModelQualityConstraints,
     ) -> tuple[PublishedMetric, ...]:
         """The metrics that are defined, by their names in statistics.json and metrics.json."""
-        values = ((name, measured.value) for name, measured in measurement.metrics.items())
-        defined = (PublishedMetric(name, value) for name, value in values if value is not None)
-        return (*defined, violation_count(results))
+        return (*published_of(measurement), violation_count(results))
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         return page_of(measurement, results, hide_values=self.hide_values)
 
     def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
-        rows = []
-        for name, measured in measurement.metrics.items():
-            low, high = interval_of(measured.estimate) or (None, None)
-            rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-        return Summary(tuple(rows))
+        return summary_of(measurement, hide_values=self.hide_values)
 
     def table(self, documents: Documents) -> Table:
-        columns = ("value", "standard_deviation", "interval", "n")
-        rows = tuple(
-            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
-            for metric in documents[2].metrics
-        )
-        return Table("metrics", "metric", rows)
+        return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, by_cause, cause
-from model_monitor.documents.headline import SIDES, once_in
+from model_monitor.documents.check_results import CheckResult, CheckStatus, by_cause, cause
+from model_monitor.documents.headline import IN_SEGMENT, SIDES, kind_of_change, once_in, place_of
 from model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -30,6 +30,7 @@ from model_monitor.documents.page import (
     count_text,
     number_text,
 )
+from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
@@ -37,12 +38,10 @@ from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
 
-CONCEPT_DRIFT = "concept_drift_check"
-"""The check of labels beside what their scores promise (`estimated.concept_drift`)."""
-
 PARTS_OF_A_CLASS = ("right", "labels", "predictions")
 """What is said of each of many classes: its rows that are right, and those that have it as a label and as a prediction."""
 MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
+METRICS_OF_SEGMENTS = 6  # in a table
 MOST_POINTS = 200  # of a curve; so many are more than its pixels show
 
 COLUMNS = (
@@ -58,17 +57,19 @@ READING = (
 
 def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
-    judged = {result.metric or "": result for result in results}
+    judged = {result.metric or "": result for result in results if not of_segment(result)}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
-    cards = tuple(_card(alike, measurement.metrics.get(alike[0].metric or "")) for alike in by_cause(results))
+    cards = tuple(map(_card, by_cause(results)))
     sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")] if cards else []
-    if drift := next((result.reason for result in results if result.check == CONCEPT_DRIFT and result.reason), None):
-        sections.append(PageSection("What kind of change", (drift,)))
+    if kind := kind_of_change(results):
+        sections.append(PageSection("What kind of change", (kind,)))
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).without_empty()
     sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
+    if measurement.segments and not hide_values:
+        sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     reading = PageSection("How to read this", READING, folded=True)
@@ -78,11 +79,33 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 
-def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
+def of_segment(result: CheckResult) -> bool:
+    """Whether it is a segment's own."""
+    return (result.where or "").startswith(IN_SEGMENT)
+
+
+def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
+    """The metrics of each segment that have a threshold, of a baseline the first ones; those of violated segments first."""
+    judged = dict.fromkeys(result.metric or "" for result in results if of_segment(result))
+    names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
+    bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
+    columns = (Column("segment", is_name=True), *(Column(title, is_number=True) for title in ("rows", *names)))
+    for cut, segments in measurement.segments.items():
+        lines = [
+            Line(
+                (label, count_text(each.rows), *(_value(each.metrics.get(name)) for name in names)),
+                Mark.BAD if label in bad else Mark.NONE,
+                label,
+            )
+            for label, each in segments.items()
+        ]
+        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD)), f"by {cut}")
+
+
+def _card(alike: Sequence[CheckResult]) -> Card:
     """alike: a metric's result, then those of others that say the same in other units."""
     result, *twins = alike
-    interval = interval_of(measured.estimate) if measured else result.interval
-    value = measured.value if measured else result.observed
+    interval, value = result.interval, result.observed
     numbers = [
         number
         for number in (value, result.threshold, *(interval or ()))
@@ -92,13 +115,13 @@ def _card(alike: Sequence[CheckResult], measured: Measured | None) -> Card:
     point = Point("this run", value, result.threshold, interval, Mark.BAD)
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
-    evidence = f"{count_text(measured.estimate.n)} rows" if measured else ""
+    evidence = "" if result.m is None else f"{count_text(result.m)} rows"
     evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
-    hints: tuple[str, ...] = (result.reason,) if result.reason else ()
+    hints = tuple(filter(None, (place_of(result), result.reason)))
     hints += (f"the same by another name: {', '.join(str(each.metric) for each in twins)}",) if twins else ()
-    more = (EXPLAIN.format(name=quote(result.metric or "")),)
+    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *causes_table(result))
     return Card(result.metric or "", said, "", result.since or "", picture, hints, None, evidence, more)
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 from model_monitor.monitors.predictors import Model
-from model_monitor.statistics.states.blocks import RegressionSums, blocks_of
+from model_monitor.statistics.states.blocks import BlockSums, blocks_of
+from model_monitor.statistics.states.estimated import worth_of_errors
 from model_monitor.storage import storage_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ErrorModel:
         Of the columns that are texts, those that are told apart, in the order of their errors.
     content : bytes
         The fitted model, a skops file, which runs no code.
-    worth : RegressionSums
+    worth : BlockSums
         Errors as they were beside those that were expected, of rows that were not learnt from.
 
     Examples
@@ -63,7 +64,7 @@ class ErrorModel:
     names: tuple[str, ...]
     texts: Mapping[str, tuple[str, ...]]
     content: bytes = field(repr=False)
-    worth: RegressionSums = field(repr=False)
+    worth: BlockSums = field(repr=False)
 
     @classmethod
     def learnt(cls, rows: pd.DataFrame, *, label: str, prediction: str) -> ErrorModel:
@@ -108,7 +109,7 @@ class ErrorModel:
             tuple(columns),
             texts,
             _saved(_fitted(cells, off)),
-            RegressionSums.of(off, np.maximum(expected, 0.0), blocks),
+            worth_of_errors(off, np.maximum(expected, 0.0), blocks),
         )
 
     def write(self, path: str) -> None:
@@ -125,7 +126,7 @@ class ErrorModel:
                 f"error_model is {path!r}, which is no model of errors; write one by ErrorModel.learnt"
             )
         texts = {name: tuple(each) for name, each in found["texts"].items()}
-        return cls(tuple(found["names"]), texts, found["model"], RegressionSums.from_bytes(found["worth"]))
+        return cls(tuple(found["names"]), texts, found["model"], BlockSums.from_bytes(found["worth"]))
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
         """The error to be expected of each row, 0 or more. columns: by name, at least those of `names`."""

@@ -15,6 +15,7 @@ from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summin
 from model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
 MEMBER = "xgboost-model"  # what the service's container calls the model in its archive
+PICKLE = b"\x80"  # how a pickle begins, which containers before 1.3 wrote
 
 
 SUMS = {"reg:squarederror": False, "binary:logistic": True}
@@ -36,9 +37,12 @@ def of_xgboost(model: Model) -> Predict:
     except xgboost.core.XGBoostError as error:
         if content.lstrip().startswith(b"{"):
             raise
+        way = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
+        if content.startswith(PICKLE):
+            way = f"pickle.load it with the version that wrote it, save_model('model.bst'), and of that file {way}"
         raise BadConfiguration(
-            f"the model {model.name} is neither JSON nor UBJSON, which xgboost {xgboost.__version__} reads; if an older "
-            "version saved it, load it with that one, or with xgboost 1.7, and write booster.save_model('model.json')"
+            f"the model {model.name} is {'a pickle, and ' * content.startswith(PICKLE)}neither JSON nor UBJSON, which xgboost "
+            f"{xgboost.__version__} reads; if an older version saved it, {way}"
         ) from error
     booster.set_param({"nthread": 1})
     names = booster.feature_names

@@ -24,7 +24,16 @@ from model_monitor.reports.history.archive import PROFILE, from_parquet
 from model_monitor.reports.history.baselines import hours_from_the_latest
 from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.reports.history.variation import Entry, History, new_history, write_history
-from model_monitor.reports.outputs.files import CURRENT, Run, document_of, run_before
+from model_monitor.reports.outputs.files import (
+    CURRENT,
+    HOUR_FOLDERS,
+    RUNS,
+    UNFINISHED,
+    Run,
+    document_of,
+    forget_unfinished,
+    run_before,
+)
 from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
 from model_monitor.storage.lease import PREFIX
 
@@ -163,7 +172,8 @@ def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) 
 def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outputs: Sequence[str] = ()) -> None:
     """Delete them, and the folders of days, months and years that are empty then.
 
-    outputs: at and below them nothing is left of a prune that was killed, even if it came as far as to leave nothing to do.
+    outputs: at and below them nothing is left of a prune that was killed, even if it came as far as to leave nothing to do, nor
+    in hour folders of runs that were stopped.
     Raises OutputHeld if a run is at an output for longer than is waited.
     """
     for output, group in groupby(items, attrgetter("output")):
@@ -178,17 +188,21 @@ def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outpu
             if item.kind is Kind.WINDOWS:
                 _delete_if_empty(storage_of(item.path, spark), item.path)
     for output in outputs:
-        _let_go(storage_of(output, spark), output)
+        _let_go(output, spark)
     log.info("deleted %d folders and files", len(items))
 
 
-def _let_go(storage: Storage, top: str) -> None:
-    """Hold for a moment what somebody holds, which clears it if that is a run that is no more."""
+def _let_go(top: str, spark: SparkSession | None) -> None:
+    """Hold for a moment what somebody holds, which clears it if that is a run that is no more, or has left to the next run there:
+    of an hour none may come.
+    """
+    storage = storage_of(top, spark)
     files = storage.walk(top, hidden=True) if storage.exists(top) else ()
-    leases = [file for file in files if file.name.startswith((PREFIX, f".{PREFIX}"))]
-    for folder in sorted({file.path.rpartition("/")[0] for file in leases}):
+    left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
+    for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
-            pass
+            if HOUR_FOLDERS.match(folder):
+                forget_unfinished(folder, spark)
 
 
 def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:

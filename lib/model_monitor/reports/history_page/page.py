@@ -23,6 +23,7 @@ from model_monitor.documents.headline import (
     change_of,
     evidence_of,
     headline_of,
+    kind_of_change,
     moved,
     no_more_than,
     tally,
@@ -106,6 +107,10 @@ def page_of(
         counts.append((len(changed), compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
+    for series, results in zip(history.series, judged, strict=True):
+        if said := kind_of_change(results or series.last[1].results()):
+            whose = f"the last window of {series.model}" if history.has_models else "the last window with labels"
+            sections.append(PageSection("What kind of change", (said,), note=whose))
     if cards:
         note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))

@@ -13,14 +13,14 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from model_monitor.documents import json_text
 from model_monitor.documents.document import Document
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadDocument, BadInput
 from model_monitor.storage import Storage, holding, join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
@@ -79,10 +79,7 @@ def publish(
     run = _run(files, output_path)
     with holding(storage, output_path):
         before = run_before(output_path, spark)
-        notes = unfinished(output_path, spark)
-        for other in filter(None, notes.values()):
-            if other.run_id not in (run.run_id, before and before.run_id):
-                storage.delete(join(output_path, RUNS, other.run_id))
+        notes = _without_folders(unfinished(output_path, spark), (before, run), output_path, storage)
         if is_new := not storage.exists(run.folder):
             note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
             storage.write(note, _commit(run, output_path))
@@ -100,6 +97,33 @@ def publish(
             storage.delete(note)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
+
+
+def forget_unfinished(output_path: str, spark: SparkSession | None = None) -> None:
+    """Remove what stopped runs have left at an output that is held, where no further run may come; the run that counts is shown
+    again.
+    """
+    storage, counts = storage_of(output_path, spark), run_before(output_path, spark)
+    notes = _without_folders(unfinished(output_path, spark), (counts,), output_path, storage)
+    for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
+        copy, known = join(output_path, name), counts.digests.get(name) if counts else None
+        if counts is None or known is None:
+            storage.delete(copy)
+        elif digest != known:
+            with suppress(BadInput):  # it is not that far, or the page was pruned
+                if hashlib.sha256(storage.read(copy)).hexdigest() == digest:
+                    storage.write(copy, storage.read(join(counts.folder, name)))
+    for note in notes:
+        storage.delete(note)
+
+
+def _without_folders(
+    notes: dict[str, Run | None], kept: Iterable[Run | None], output_path: str, storage: Storage
+) -> dict[str, Run | None]:
+    """The notes, when the folders of their runs are gone, but for those that are kept."""
+    for run_id in {run.run_id for run in notes.values() if run} - {run.run_id for run in kept if run}:
+        storage.delete(join(output_path, RUNS, run_id))
+    return notes
 
 
 def _put_files(

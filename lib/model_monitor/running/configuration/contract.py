@@ -298,7 +298,7 @@ class JobConfig(BaseModel):
         True,
         "Whether the data is read again where something is violated, to say in which segment, and from which files, times or "
         "clients, it is.",
-        analyses=_DATA_QUALITY,
+        analyses=(*_DATA_QUALITY, AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS),
         opposite="without_causes",
     )
 
@@ -426,9 +426,10 @@ class JobConfig(BaseModel):
 
     segments: kinds.Names = _suggestion(
         (),
-        "How rows are cut into segments, in each of which drift is judged, too: plan by value, age:30:50 by range, plan*age:40 "
-        "by both, with commas; written into the suggested constraints.",
+        "How rows are cut into segments, in each of which drift, or a model's metrics, are judged, too: plan by value, age:30:50 "
+        "by range, plan*age:40 by both, with commas; written into the suggested constraints.",
         "CUTS",
+        also=(("baseline", AnalysisType.MODEL_QUALITY),),
     )
 
     group_column: str | None = _suggestion(

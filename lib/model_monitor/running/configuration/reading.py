@@ -12,6 +12,7 @@ import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -132,13 +133,19 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
 
 def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Given]:
     given = {}
-    for name, option in OPTIONS.items():
-        for key, positive in ((name, True), (option.opposite, False)):
-            variable = variable_of(key, option) if key else ""
-            text = variables.get(variable, "") if variable else ""
-            if text.strip():
-                given[name] = Given(text if positive else _of_switch(text, positive), place.format(variable))
+    for variable, (name, positive) in _known_variables().items():
+        if (text := variables.get(variable, "")).strip():
+            given[name] = Given(text if positive else _of_switch(text, positive), place.format(variable))
     return given
+
+
+@cache
+def _known_variables() -> Mapping[str, tuple[str, bool]]:
+    """The option of each variable, and whether it says yes to it or is its opposite."""
+    ways = [
+        (name, option, key, key == name) for name, option in OPTIONS.items() for key in (name, option.opposite) if key
+    ]
+    return {variable_of(key, option): (name, positive) for name, option, key, positive in ways}
 
 
 def _of_switch(text: str, positive: bool) -> str:
@@ -151,8 +158,7 @@ def _of_switch(text: str, positive: bool) -> str:
 
 def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) -> list[str]:
     """Names that are not ours but nearly: with our prefix, or (in a file of variables) a slip of the pen away."""
-    known = {variable_of(name, option) for name, option in OPTIONS.items()}
-    known |= {variable_of(option.opposite, option) for option in OPTIONS.values() if option.opposite}
+    known = _known_variables().keys()
     found = []
     judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
     for name in sorted(judged - known - set(OTHER_VARIABLES)):

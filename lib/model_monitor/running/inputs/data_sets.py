@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -67,7 +67,8 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         )
     if config.ground_truth_attribute is None and not isinstance(data_format, MergedFormat):
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
-    return _outcomes(engine, config, with_label=True)
+    found = getattr(baseline, "segments", {})
+    return _outcomes(engine, config, {cut: tuple(segments) for cut, segments in found.items()}, with_label=True)
 
 
 def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -75,7 +76,7 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
     Raises BadConfiguration if the configuration does not say where they are, NoData if there is nothing to read.
     """
-    return _outcomes(engine, config, with_label=False)
+    return _outcomes(engine, config, {}, with_label=False)
 
 
 def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
@@ -111,10 +112,15 @@ def require_numbers(config: JobConfig) -> None:
         )
 
 
-def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset:
-    data_format = config.dataset_format
+def _outcomes(engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[str]], *, with_label: bool) -> Dataset:
+    data_format, plan = config.dataset_format, outcome_plan(config, labels)
+    if plan.segments and isinstance(data_format, CaptureFormat | MergedFormat):
+        raise BadConfiguration(
+            "segments: merged records have no columns to cut rows by; write --dataset-format csv, json or parquet for a table "
+            "that has them, or make a baseline without --segments"
+        )
     errors = None
-    if not with_label and outcome_plan(config).is_regression:
+    if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
             raise BadConfiguration(
                 "dataset_format: an estimate of predicted numbers takes a table, each row its features and its prediction; write "
@@ -136,13 +142,14 @@ def _outcomes(engine: Engine, config: JobConfig, *, with_label: bool) -> Dataset
         errors is None
         and isinstance(data_format, JsonFormat)
         and data_format.lines
+        and not plan.segments
         and not config.record_preprocessor_script
     ):
         listing = list_dataset(engine, config.dataset_source)
         return _of_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     addresses = _addresses(config) | ({} if with_label else {"label": None})
-    return outcomes(table, outcome_plan(config), metrics=load_metrics(config.metrics), errors=errors, **addresses)
+    return outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
 def _captures(engine: Engine, config: JobConfig) -> Listing:

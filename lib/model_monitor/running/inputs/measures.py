@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -58,8 +59,8 @@ def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
     return members
 
 
-def outcome_plan(config: JobConfig) -> OutcomePlan:
-    """The plan for the outcomes that the configuration describes.
+def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None = None) -> OutcomePlan:
+    """The plan for the outcomes that the configuration describes. labels: by cut the segments of the baseline, if there is one.
 
     The prediction counts where there is one, else the probability's threshold.
     Raises BadConfiguration with all that is missing or makes no sense.
@@ -78,6 +79,8 @@ def outcome_plan(config: JobConfig) -> OutcomePlan:
         threshold=THRESHOLD if threshold is None else threshold,
         positive_label=config.positive_label,
         values=tuple(map(metric_name, config.metrics)),
+        segments=tuple(labels or config.segments),
+        labels=labels or {},
     )
 
 

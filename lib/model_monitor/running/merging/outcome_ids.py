@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_records import IDENTITY, Decoder
+from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.running.merging.captured import CapturedLines
 
 
@@ -28,4 +29,5 @@ def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBat
         ]
         columns += [nothing if each is None else each.cast(nothing.type) for each in (rows.labels, rows.predictions)]
         columns += [pa.nulls(len(numbers), pa.float64()) if rows.scores is None else rows.scores, rows.reasons]
+        columns.append(pa.nulls(len(numbers), OF_CLASSES) if rows.of_classes is None else rows.of_classes)
         yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=schema)

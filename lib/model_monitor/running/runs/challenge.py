@@ -35,6 +35,7 @@ from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_l
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
+from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.data.records.refusals import LEFT_OUT, Refusal
 from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
@@ -270,10 +271,12 @@ def in_words(document: Challenge) -> str:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What one side answered, a row each with `id`, `label`, `prediction` and `score`."""
+    """What one side answered, a row each with `id`, `label`, `prediction`, `score` and `record`, its place in `of_classes`, the
+    probabilities of many classes."""
 
     path: str
     frame: pd.DataFrame
+    of_classes: pa.ListArray
     refused: int = 0
     repeated: int = 0
     unmatched: int = 0
@@ -284,7 +287,9 @@ class _Rows:
 
         keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = self.frame["score"].to_numpy() if plan.with_scores else None
-        return Answers(plan, column("label"), column("prediction") if plan.with_predictions else None, scores, keys)
+        of_classes = self.of_classes.take(pa.array(self.frame["record"])) if plan.with_scores else None
+        predictions = column("prediction") if plan.with_predictions else None
+        return Answers(plan, column("label"), predictions, scores, keys, of_classes)
 
     def account(self) -> ChallengeSide:
         counts = {"refused": self.refused, "unmatched": self.unmatched, "repeated": self.repeated}
@@ -363,13 +368,15 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     """The rows with their ids, each id once. Raises BadInput if too many are refused, or an id has two answers."""
     value = pa.float64() if trial.plan.is_regression else pa.string()
     types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
-    schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32()})
+    schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
     raw: Any = dataset.raw.mapped(partial(with_ids, dataset.decoder, schema), schema)
-    frame = pa.Table.from_batches(raw.batches(), schema).to_pandas()
+    table = pa.Table.from_batches(raw.batches(), schema)
+    frame = table.drop_columns("classes").to_pandas()
     if not {IDENTITY, LINE} & set(dataset.raw.columns):
         frame["id"] = path + frame.index.astype(str)
     frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
+    counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first one of each file is no record
     refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
     frame, bad = frame[frame["reason"] == 0], sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
@@ -384,8 +391,9 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
         raise BadInput(
             f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
         )
-    frame = frame[~again].sort_values("id", ignore_index=True)  # sums are the same then, however rows were ordered
-    return _Rows(path, frame, bad, int(again.sum()))
+    frame = frame[~again].rename_axis("record").reset_index()
+    frame = frame.sort_values("id", ignore_index=True)  # sums are the same then, however rows were ordered
+    return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(again.sum()))
 
 
 def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:

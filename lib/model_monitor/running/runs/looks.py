@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from model_monitor.data.reading.ledger import Ledger
+from model_monitor.documents import json_text
 from model_monitor.documents.run_description import RunDescription, moment, time_of
 from model_monitor.errors import BadConfiguration, BadState, NoData
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
@@ -28,7 +30,7 @@ from model_monitor.running.inputs.run_inputs import (
     with_history,
 )
 from model_monitor.running.kinds import read_source
-from model_monitor.running.runs.results import Baseline
+from model_monitor.running.runs.results import LEDGER, Baseline
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.running.runtime.job import Job
 from model_monitor.running.runtime.publishing import notify
@@ -36,7 +38,7 @@ from model_monitor.running.runtime.status import ExitStatus, completed, outcome_
 from model_monitor.statistics.states import State
 from model_monitor.storage import join, storage_of
 
-SHARE = 0.25  # of a window's budget, which all looks but the last have together
+SHARE = 0.05  # of a window's budget, which all looks but the last have together
 FOLDER = "_look"  # below the window's output; its pages are of whole windows
 
 
@@ -71,21 +73,26 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     known = with_budget(with_history(read_baseline(job.spark, config, monitor), job.spark, config, monitor), config)
     if not isinstance(known, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
-    known = replace(known, volume=None, memory=None)  # a part of a window has fewer rows, and adds no evidence
+    volume = known.volume and replace(known.volume, until=until)
+    known = replace(known, volume=volume, memory=None)  # what lasts was judged with the window before
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
-    since, state = _look_before(folder, window.start, job, monitor)
+    since, state, newest = _look_before(folder, window.start, job, monitor)
     if since >= moment(until):
         return completed(), ExitStatus.COMPLETED
+    rows: Baseline | None = None
     try:
         rows = _scanned(job, monitor, known, time_of(since) if since else window.start, until)
         state = rows.state if state is None else state + rows.state
     except NoData:
-        return completed(), ExitStatus.COMPLETED
+        if state is None:
+            return completed(), ExitStatus.COMPLETED
     except BadState:  # the columns have changed since
         rows = _scanned(job, monitor, known, window.start, until)
         state = rows.state
-    current = Baseline(monitor, state, monitor.metrics(state), rows.ledger, context=context, runs=rows.runs)
+    ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
+    ledger = replace(ledger, newest=ledger.newest or newest)  # nothing new: how old that is says something
+    current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)
     findings = run_monitoring(
         current,
         monitor,
@@ -100,13 +107,15 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     return outcome_of(findings.count, fails=config.fail_on_violations)
 
 
-def _look_before(folder: str, start: datetime, job: Job, monitor: Monitor) -> tuple[str, State | None]:
-    """Until when the last look at the window that starts then was, and the states up to then; nothing of none."""
+def _look_before(folder: str, start: datetime, job: Job, monitor: Monitor) -> tuple[str, State | None, datetime | None]:
+    """Until when the last look at the window that starts then was, the states up to then, and when the newest row came."""
     run = run_before(folder, job.spark)
     described = document_of(run, RunDescription, job.spark) if run is not None else None
     if run is None or described is None or described.window is None or described.window.start != moment(start):
-        return "", None
-    return described.window.end, state_below(run.folder, storage_of(run.folder, job.spark), monitor)
+        return "", None, None
+    storage, path = storage_of(run.folder, job.spark), join(run.folder, LEDGER)
+    newest = json_text.load(storage.read(path), path).get("newest")
+    return described.window.end, state_below(run.folder, storage, monitor), newest and time_of(newest)
 
 
 def _scanned(job: Job, monitor: Monitor, known: StoredBaseline, start: datetime, end: datetime) -> Baseline:

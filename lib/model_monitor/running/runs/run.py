@@ -135,7 +135,8 @@ def run_baseline(
     """
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
     again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
-    source = None if isinstance(data, Dataset | Iterator) else _Source(data, again)  # a data set is the caller's
+    read: Any = nullcontext if isinstance(data, Dataset) else again  # a data set is the caller's, who gives it back
+    source = None if isinstance(data, Iterator) else _Source(data, read)
 
     def profiled(dataset: Dataset) -> Baseline:
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
@@ -276,9 +277,10 @@ class _Source:
 
     def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
         self._read = read
-        has_rows = hasattr(data, "__len__") and not isinstance(
-            data, str | list | tuple
-        )  # a frame of Spark has none of its own
+        if isinstance(data, Dataset):
+            has_rows = not data.listing.path
+        else:  # a frame of Spark has none of its own
+            has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
         self._data: Callable[[], Data | None] = lambda: data
         if has_rows:
             with suppress(TypeError):

@@ -306,10 +306,9 @@ class Job:
         if self._watch is not None:
             self._watch.end()
         try:
-            if self._host is not None:
-                application = plugin("spark").application_of(self._session)
-                application.cancel_jobs(self._tag)  # those that an interruption has left behind
-                application.untag_jobs(self._tag)
+            application = plugin("spark").application_of(self._session)
+            application.cancel_jobs(self._tag)  # those that an interruption has left behind
+            application.untag_jobs(self._tag)
             self._visit.close()
             if self._host is None:
                 plugin("spark").stop_session(self._session)

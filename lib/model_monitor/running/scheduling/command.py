@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -24,7 +24,7 @@ from model_monitor.running.runtime.failures import failure_of, trace_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
 from model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
-from model_monitor.running.scheduling.plan import JobCommand, Plan, model_of
+from model_monitor.running.scheduling.plan import Plan, model_of
 from model_monitor.running.scheduling.record import (
     LISTED,
     MOST_LISTED,
@@ -44,7 +44,7 @@ from model_monitor.running.scheduling.runs import (
     start_process,
 )
 from model_monitor.running.scheduling.schedules import run_windows
-from model_monitor.running.scheduling.side_by_side import Turns, cores, side_by_side
+from model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
 from model_monitor.running.scheduling.watching import tell_and_show, watched_of
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def watch_tables(
     except ValueError as error:
         raise BadConfiguration(f"--sink {error}") from error
     page = output / "index.html"
-    request = Request((), output / STATE, history=True, at_once=at_once or cores(), page=page)
+    request = Request((), output / STATE, history=True, at_once=at_once or usual_at_once(), page=page)
     return run_due(request, out, now=now, fleet=fleet)
 
 
@@ -204,7 +204,6 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
         except BadDocument:
             Record.begin_anew(folder, plan.name, now)
             raise
-        record.write()
         record.settle()
         due = due_times(plan, record, now, retry_failed=request.retry_failed)
         runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
@@ -212,16 +211,12 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
         if statuses and request.history:
             _write_history(plan)
         if look := plan.look(now()):
-            log.info(
-                "%s: a look at the window under way ended with %d", plan.name, calls.turns.taking(_looking(calls))(look)
-            )
+            with calls.turns.taken():
+                status = calls.launch(look, lambda **members: None)
+            log.info("%s: a look at the window under way ended with %d", plan.name, status)
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
     return _of_process(failed), record, bool(statuses) or request.as_json
-
-
-def _looking(calls: _Calls) -> Callable[[JobCommand], int]:
-    return lambda look: calls.launch(look, lambda **members: None)
 
 
 def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:

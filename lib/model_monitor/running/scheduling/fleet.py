@@ -58,8 +58,10 @@ class Fleet:
     @property
     def share(self) -> float | None:
         """Of each run, of the healthy ones that may alarm: as much for each, and never more than a schedule alone has."""
+        if self.alarms_per_month is None:
+            return None
         runs = sum(each.plan.runs_in_a_month for each in self.entries if each.plan is not None)
-        return None if self.alarms_per_month is None else min(BUDGET, self.alarms_per_month / max(runs, 1))
+        return min(BUDGET, self.alarms_per_month / max(runs, 1))
 
     def shared(self) -> Fleet:
         """The same, each of whose plans knows its share."""

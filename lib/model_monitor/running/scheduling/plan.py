@@ -7,9 +7,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
@@ -73,6 +74,7 @@ class Plan:
 
     folder: the entry's own; env files and paths in them start there. beside: the explainability schedules among those that are
     watched together; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
+    read: what its jobs' entries and env files say, as far as somebody asked.
     """
 
     entry: Schedule
@@ -84,6 +86,7 @@ class Plan:
     destinations: tuple[Destination, ...]
     beside: tuple[Plan, ...] | None = None
     budget: float | None = None
+    read: dict[int, Sources] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -127,10 +130,12 @@ class Plan:
         return None if job.env_file is None else self.folder / job.env_file
 
     def sources(self, job: ScheduledJob) -> Sources:
-        """What entry and env file of a job say."""
-        path = self.env_file(job)
-        said = {_variable(name): text for name, text in (job.variables or {}).items()}
-        return sources_of([] if path is None else ["--env-file", str(path)], said)
+        """What entry and env file of a job say, which are read once."""
+        if id(job) not in self.read:
+            path = self.env_file(job)
+            said = {_variable(name): text for name, text in (job.variables or {}).items()}
+            self.read[id(job)] = sources_of([] if path is None else ["--env-file", str(path)], said)
+        return self.read[id(job)]
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """How a job of the run of this time is started: by flags for all that its env file says, and for its window.
@@ -166,7 +171,7 @@ class Plan:
         """How many runs are due in 30 days."""
         if not self.is_running:
             return 0
-        return 1 if self.clock is None else sum(1 for _ in self.clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
+        return 1 if self.clock is None else _times_in_a_month(self.clock)
 
     def _budget_of(self, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
         """The share of a run, unless somebody gave one; of one that was run before the share that it had then."""
@@ -212,6 +217,11 @@ class Plan:
                 f"{path or f'{self.file}: variables'}: output_path is missing; write output_path=DIRECTORY"
             )
         return given
+
+
+@cache
+def _times_in_a_month(clock: Clock) -> int:
+    return sum(1 for _ in clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
 
 
 def _variable(name: str) -> str:

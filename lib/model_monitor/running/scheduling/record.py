@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -84,7 +85,9 @@ class Record:
         LocalStorage().write(str(self._path), self.executions.to_json().encode())
 
     def settle(self) -> None:
-        """Have runs that were torn off be due again, up to `MOST_ATTEMPTS` times. To be called by whoever holds the lock."""
+        """Begin the file, and have runs that were torn off be due again, up to `MOST_ATTEMPTS` times. For who holds the lock."""
+        if not self._path.exists():
+            self.write()
         for execution in self.executions.executions:
             if execution.status.is_under_way and not _is_alive(execution):
                 given_up = execution.attempts >= MOST_ATTEMPTS
@@ -143,7 +146,7 @@ def held(folder: Path, name: str) -> Iterator[bool]:
     path = folder / f".{name}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
+        lock = path.open("a")
     except OSError as error:
         raise OutputFailed(f"{path}: can't be written ({error.strerror}); name another folder by --state") from error
     with lock:
@@ -153,9 +156,13 @@ def held(folder: Path, name: str) -> Iterator[bool]:
             yield False
             return
         storage = LocalStorage()
-        for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
-            storage.delete(file.path)  # half written by a run-due that was killed
+        if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left what it had half written
+            for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
+                storage.delete(file.path)
+        lock.write("held")
+        lock.flush()
         yield True
+        lock.truncate(0)
 
 
 def _is_alive(execution: Execution) -> bool:

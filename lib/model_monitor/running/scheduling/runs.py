@@ -9,19 +9,23 @@ import runpy
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from urllib.parse import urlparse
 
+from model_monitor.data.reading.data import EngineName
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from model_monitor.errors import BadDocument, MonitorError
+from model_monitor.errors import BadDocument, MissingDependency, MonitorError
+from model_monitor.plugins import plugin
 from model_monitor.reports.outputs.printable import error_lines
 from model_monitor.running.configuration.command_line import require_places
+from model_monitor.running.configuration.options import flag_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
@@ -138,15 +142,20 @@ LOADED = (
     "model_monitor.cli",
     "model_monitor.running.runtime.job",
     "model_monitor.running.runtime.publishing",
-    "model_monitor.running.runs.run",
+    "model_monitor.running.runs.looks",
     "model_monitor.running.inputs.data_sets",
     "model_monitor.monitors.data_quality.scan",
     "model_monitor.statistics.states.offences",
+    "model_monitor.statistics.verdicts.volume",
+    "model_monitor.spark.launch.submission",
+    "pyarrow.acero",
     "pyarrow.dataset",
     "model_monitor.running.scheduling.prepared",
     "model_monitor.reports.history_page.around",
 )
 """What is loaded once for the jobs of all times. A job that needs more loads it itself."""
+
+LOADED_FOR_SPARK = ("pyspark.sql.pandas.functions", "model_monitor.spark.session", "model_monitor.spark.engine.spark")
 
 _OUTCOMES = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
@@ -187,6 +196,32 @@ def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
     )
 
 
+class _Application:
+    """One Spark for all jobs that ask for it without options; the first one starts it, in a process that ends with this one."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._host: BaseProcess | None = None
+        self._told: Mapping[str, str] | MonitorError = MissingDependency("Spark could not be started; the log says why")
+
+    def variables(self) -> Mapping[str, str]:
+        """By which a job finds it. Raises what its start raised."""
+        with self._starting:
+            if self._host is None or not self._host.is_alive():
+                server = multiprocessing.get_context("forkserver")
+                self._ours, theirs = server.Pipe()  # it ends with our end
+                self._host = server.Process(target=plugin("spark").shared_application, args=(theirs,), daemon=True)
+                with _ASKING:
+                    self._host.start()
+                theirs.close()
+                with suppress(EOFError):
+                    self._told = self._ours.recv()
+        if isinstance(self._told, MonitorError):
+            raise self._told
+        return self._told
+
+
+_SPARK = _Application()
 _ASKING = threading.Lock()  # who starts a process asks after all others, and of two who ask at once one gets no answer
 
 
@@ -195,7 +230,10 @@ class _Forked:
 
     def __init__(self, command: JobCommand) -> None:
         server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(list(LOADED))
+        is_on_spark = f"{flag_of('engine')}={EngineName.SPARK.value}" in command.words
+        server.set_forkserver_preload([*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())])
+        if is_on_spark:
+            command = replace(command, variables={**command.variables, **_SPARK.variables()})
         self._command = command
         noted, self._noted = server.Pipe(duplex=False)
         self._process = server.Process(target=_run, args=(command, noted))

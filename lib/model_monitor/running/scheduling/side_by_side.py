@@ -21,6 +21,7 @@ R = TypeVar("R")
 MOST_THREADS = 64  # schedules that are looked at at a time; most wait for a turn
 PATIENCE_SECONDS = 60.0  # a job that takes longer has no turn any more: the next one begins beside it
 JOB_BYTES = 512 * 2**20  # of memory that a job of a small model may take
+JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
 STEP_SECONDS = 0.5  # between two looks at whether this process was told to end
 
 _MEMORY = Path("/proc/meminfo")
@@ -29,6 +30,11 @@ _MEMORY = Path("/proc/meminfo")
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usual_at_once() -> int:
+    """How many jobs have a turn at once if nobody says."""
+    return min(JOBS_A_CORE * cores(), most_at_once(cores()))
 
 
 def most_at_once(at_once: int) -> int:

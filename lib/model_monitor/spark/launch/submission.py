@@ -20,6 +20,8 @@ from model_monitor.running.configuration.command_line import kept_help, require_
 from model_monitor.running.layout import Layout
 from model_monitor.spark.launch.request import Request, read_request
 
+SHARED = "SHARED_SPARK"  # set where a job finds Spark running, which others use, too
+
 LOCALLY = ("baseline", "monitor", "merge")  # jobs that may run without Spark
 
 HELP = """\
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
 
 def _starts_python(request: Request, *, is_verb: bool) -> bool:
     """Whether Python starts the job, which then starts a Spark only if it needs one."""
-    if flag_or_variable("remote", request.job_arguments, os.environ):
+    if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
         return True
     engine = engine_asked(request.job_arguments, os.environ)
     if engine == "local" or not is_verb:

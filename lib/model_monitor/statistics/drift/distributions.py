@@ -33,7 +33,7 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so that there is no distance."""
 
 
-CUTS = (0.001, 0.005, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.995, 0.999)
+CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
 """The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
 
 _CUTS = np.array(CUTS)
@@ -53,12 +53,42 @@ class Pooled:
         return float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())
 
     @cached_property
+    def counts(self) -> tuple[Counts, Counts]:
+        """How often each sample has each value."""
+        return steps_of(self.before).astype(float), steps_of(self.after).astype(float)
+
+    @cached_property
+    def together(self) -> Ranks:
+        return self.before + self.after
+
+    @cached_property
+    def weights(self) -> Counts:
+        """How often both have each value."""
+        return self.counts[0] + self.counts[1]
+
+    @cached_property
+    def scores(self) -> dict[str, Values]:
+        """Of the middle ranks in both together."""
+        return scores_of((self.together - self.weights / 2) / self.together[-1])
+
+    @cached_property
     def cells(self) -> tuple[Counts, Counts]:
         """Counts of each sample between the quantiles of both together; each quantile is a cell of its own."""
-        together = self.before + self.after
-        counts = cut(np.stack((self.before, self.after)), places_of_cuts(together, together[-1]))
+        counts = cut(np.stack((self.before, self.after)), places_of_cuts(self.together, self.together[-1]))
         before, after = counts[:, counts.any(axis=0)].astype(np.float64)
         return before, after
+
+
+def scores_of(ranks: Values) -> dict[str, Values]:
+    """Scores of location and spread. ranks: shares of the values that lie below each, from 0 to 1.
+
+    Nearly the normal scores and their squares, of which they have 99.6 and 96.5 % of the power if values are normal, but bounded.
+    Source: D4.1; van der Waerden 1952, "Order tests for the two-sample problem"; Klotz 1962, "Nonparametric tests for scale".
+    """
+    centred = 2 * ranks - 1
+    squares = centred * centred
+    outer = centred * squares * squares * squares  # ** 7 takes twenty times as long
+    return {"location": centred + 0.9 * outer, "spread": squares + 2.64 * outer * outer}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,6 +284,11 @@ def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
     edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
     edges[:, -1] = upto[:, -1]
     return steps_of(edges)
+
+
+def tails(cells: NDArray[Any]) -> NDArray[Any]:
+    """Counts up to and from each of the five cuts at either end. cells: of numbers, along the last axis."""
+    return np.concatenate([side.cumsum(axis=-1)[..., 1:10:2] for side in (cells, cells[..., ::-1])], axis=-1)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:

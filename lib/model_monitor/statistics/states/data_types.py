@@ -30,6 +30,9 @@ INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
 FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
 
+FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
+UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
+
 
 _counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
 

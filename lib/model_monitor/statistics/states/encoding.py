@@ -218,6 +218,12 @@ def _of_two_classes(parameters: Parameters, payload: bytes) -> tuple[Parameters,
     return parameters, payload + joined([b"", b""])
 
 
+@upgrades("estimated_outcomes", 2)
+def _without_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 2 knew of errors only how far they were from what was expected of them."""
+    return parameters, joined([*split("estimated_outcomes", payload)[:3], b""])
+
+
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
@@ -336,6 +342,7 @@ STATES: dict[str, type[State]] = {}
 """Every type of state by its kind, as far as their modules are imported; `state_type` imports those of `LATER`."""
 
 LATER: Mapping[str, str] = {
+    "ages": "ages",
     "attributions": "attributions",
     "block_sums": "blocks",
     "class_scores": "scores",

@@ -47,7 +47,8 @@ class Ends(State):
         """The ends with those of more finite values, of which few are further out than all that are kept."""
         if len(self.smallest) == KEPT:
             values = values[(values < self.smallest[-1]) | (values > self.largest[0])]
-        return self + Ends.of(values) if len(values) else self
+        found = Ends.of(values) if len(values) else self
+        return self + found if len(self.smallest) and found is not self else found
 
     def beyond(self, below: float, above: float) -> tuple[int, bool]:
         """How many numbers lie outside; and whether those are all of them, as no end has more than are kept."""

@@ -6,11 +6,24 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar
 
+import numpy as np
+
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.blocks import RegressionSums
+from model_monitor.statistics.states.blocks import Blocks, BlockSums, Numbers, summed
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.outcomes import Outcomes
 from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
+
+ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2", "errors_2", "expected_2")
+"""Sums over rows that were not learnt from: |error - expected| and its square, error² and expected²."""
+
+
+def worth_of_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
+    """What expectations of absolute errors are worth, from rows whose errors are known and the block of each."""
+    with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
+        apart = np.abs(errors - expected)
+        values = (None, apart, apart * apart, errors * errors, expected * expected)
+        return BlockSums(WORTH, np.stack([summed(blocks, each) for each in values]))
 
 
 @registered
@@ -18,17 +31,17 @@ from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 class EstimatedOutcomes(State):
     """predictions: outcomes whose labels are their own predictions, so that `scores` has rows by score and predicted class.
     reference: the baseline's rows by score and label, at as few scores as say the same; of_classes: those of many classes, each
-    against the rest. of_errors: of predicted numbers, whose labels are off by the error that is to be expected: errors as they
-    were, in the place of labels, beside those that were expected.
+    against the rest. of_errors: of predicted numbers, whose labels are off by the error that is to be expected: what such
+    expectations are worth, as `worth_of_errors` has it.
     """
 
     KIND: ClassVar[str] = "estimated_outcomes"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     predictions: Outcomes = field(default_factory=Outcomes)
     reference: ScoreCounts = field(default_factory=ScoreCounts)
     of_classes: ClassScores = field(default_factory=ClassScores)
-    of_errors: RegressionSums = field(default_factory=RegressionSums)
+    of_errors: BlockSums = field(default_factory=BlockSums)
 
     def __add__(self, other: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if they were estimated by unequal baselines, or their plans differ."""
@@ -39,7 +52,7 @@ class EstimatedOutcomes(State):
     def known(self) -> tuple[bytes, bytes, bytes]:
         """What is known of the baseline, as bytes; none of classes and of errors that there are not."""
         of_classes = self.of_classes.to_bytes() if self.of_classes.of_class else b""
-        return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.rows.any() else b""
+        return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The states, each after its length."""
@@ -53,5 +66,5 @@ class EstimatedOutcomes(State):
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no four states"
             )
         of_classes = ClassScores.from_bytes(blobs[2]) if blobs[2] else ClassScores()
-        of_errors = RegressionSums.from_bytes(blobs[3]) if blobs[3] else RegressionSums()
+        of_errors = BlockSums.from_bytes(blobs[3]) if blobs[3] else BlockSums()
         return cls(Outcomes.from_bytes(blobs[0]), ScoreCounts.from_bytes(blobs[1]), of_classes, of_errors)

@@ -96,6 +96,10 @@ class KllSketch(State):
 
         Source: D1a (weights of equal items are added up).
         """
+        if not self._cdf and len(self.levels) == 1:
+            items = np.sort(self.levels[0], kind="stable")
+            last_of_equals = np.append(items[1:] != items[:-1], True)[: len(items)]
+            self._cdf.append((items[last_of_equals], np.flatnonzero(last_of_equals) + 1))
         if not self._cdf:
             weights = np.repeat(
                 np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, TypeAlias
@@ -28,6 +29,7 @@ from model_monitor.statistics.states.scores import (
     probability_sums,
 )
 from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
+from model_monitor.statistics.states.segments import added
 
 ClassKey: TypeAlias = float | str  # what all texts of one class have in common: a number, or a text
 DEFAULT_POSITIVES = ("1", "true")  # the positive class where none is named
@@ -102,6 +104,11 @@ class OutcomePlan:
         Distinct scores that are kept as they are (`states.scores.UNLIMITED` for all).
     values : tuple of str
         Names of the user's own metrics.
+    segments : tuple of str
+        How the rows of a table are cut into segments, each of which is measured, too: `plan` by value, `age:30:50` by range,
+        `plan*age:40` by both.
+    labels : mapping of str to sequence of str
+        By cut the segments that a baseline has; the rest are one.
 
     Examples
     --------
@@ -117,6 +124,8 @@ class OutcomePlan:
     positive_label: str | None = None
     score_limit: int = SCORE_LIMIT
     values: tuple[str, ...] = ()
+    segments: tuple[str, ...] = field(default=(), compare=False)
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
     @property
     def is_binary(self) -> bool:
@@ -128,7 +137,8 @@ class OutcomePlan:
 
     def to_json(self) -> str:
         """The plan as a text that is equal for equal plans."""
-        return json.dumps({**asdict(self), "problem_type": self.problem_type.value}, sort_keys=True)
+        members = asdict(self) | {"problem_type": self.problem_type.value}
+        return json.dumps({name: members[name] for name in members.keys() - {"segments", "labels"}}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> OutcomePlan:
@@ -146,7 +156,7 @@ class Outcomes(State):
     confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
     problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
     regressions, label less prediction; of no rows where older releases scanned some. class_scores: of many classes,
-    where rows have the probabilities of all.
+    where rows have the probabilities of all. segments: by cut and segment those of its rows.
     """
 
     KIND: ClassVar[str] = "outcomes"
@@ -161,6 +171,7 @@ class Outcomes(State):
     values: BlockSums = field(default_factory=BlockSums)
     residuals: KllSketch = field(default_factory=KllSketch)
     class_scores: ClassScores = field(default_factory=ClassScores)
+    segments: Mapping[str, Mapping[str, Outcomes]] = field(default_factory=dict)
 
     @classmethod
     def zero(cls, plan: OutcomePlan) -> Outcomes:
@@ -189,6 +200,10 @@ class Outcomes(State):
             self.values + other.values,
             self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
             self.class_scores + other.class_scores,
+            {
+                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, _as_it_is)
+                for cut in sorted(self.segments.keys() | other.segments.keys())
+            },
         )
 
     @property
@@ -202,13 +217,16 @@ class Outcomes(State):
         residuals = self.residuals.to_bytes() if self.residuals.count else b""
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
         of_classes = self.class_scores.to_bytes() if is_scored else b""
-        payload = joined([*(state.to_bytes() for state in states), residuals, of_classes])
-        return {"plan": self.plan.to_json(), "item_count": self.item_count}, payload
+        blobs = [*(state.to_bytes() for state in states), residuals, of_classes]
+        for cut, segments in self.segments.items():
+            named = (part for label, each in segments.items() for part in (label.encode(), each.to_bytes()))
+            blobs.append(joined([cut.encode(), *named]))
+        return {"plan": self.plan.to_json(), "item_count": self.item_count}, joined(blobs)
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
         blobs = split(cls.KIND, payload)
-        if len(blobs) != 7 or "plan" not in parameters:
+        if len(blobs) < 7 or "plan" not in parameters:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no seven states"
             )
@@ -222,13 +240,34 @@ class Outcomes(State):
             BlockSums.from_bytes(blobs[4]),
             KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
             ClassScores.from_bytes(blobs[6]) if blobs[6] else ClassScores(),
+            dict(map(cls._segments_of, blobs[7:])),
         )
+
+    @classmethod
+    def _segments_of(cls, blob: bytes) -> tuple[str, dict[str, Outcomes]]:
+        cut, *named = split(cls.KIND, blob)
+        if len(named) % 2:
+            raise BadState(f"state bytes: a {cls.KIND!r} has a segment without rows")
+        return cut.decode(), {
+            label.decode(): cls.from_bytes(rows) for label, rows in zip(named[::2], named[1::2], strict=True)
+        }
 
     def contradiction(self) -> str | None:
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
         predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
         counted = max(predicted, scored, self.residuals.count)
+        by_cut = [sum(map(_rows_of, of_cut.values())) for of_cut in self.segments.values()]
+        if set(by_cut) - {self.item_count}:
+            return "the rows of its segments are not its own"
         return "it has fewer rows than its states" if counted > self.item_count else None
+
+
+def _rows_of(outcomes: Outcomes) -> int:
+    return outcomes.item_count
+
+
+def _as_it_is(outcomes: Outcomes, _: str) -> Outcomes:
+    return outcomes
 
 
 def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:

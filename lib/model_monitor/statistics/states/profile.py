@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import wraps
 from typing import Any, ClassVar, TypeVar
 
 from model_monitor.statistics.states.data_types import DataTypeCounts, InferredType, VectorCounts
@@ -57,6 +58,23 @@ class Measures:
 S = TypeVar("S", bound=State)
 
 
+Found = TypeVar("Found")
+
+
+def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
+    """Decorator: what a function says of a feature is kept with it, for whoever asks again, as each window does of a baseline."""
+    name = f"{function.__module__}.{function.__name__}"
+
+    @wraps(function)
+    def kept(feature: FeatureProfile) -> Found:
+        if name not in feature.said:
+            feature.said[name] = function(feature)
+        found: Found = feature.said[name]
+        return found
+
+    return kept
+
+
 class ColumnType(Enum):
     """What a column is in the frame that was scanned, before anyone looks at its cells."""
 
@@ -80,6 +98,16 @@ def _nothing_counted() -> dict[str, State]:
     return {DataTypeCounts.KIND: DataTypeCounts()}
 
 
+_KINDS: Mapping[str, type[State]] = {
+    "moments": Moments,
+    "kll": KllSketch,
+    "distinct": DistinctRegisters,
+    "frequencies": Frequencies,
+    "vectors": VectorCounts,
+}
+"""States that have a name of their own in a `FeatureProfile`."""
+
+
 @registered
 @dataclass(frozen=True, slots=True)
 class FeatureProfile(State):
@@ -89,7 +117,11 @@ class FeatureProfile(State):
     feature can't have any more, since not all of its rows were counted by them.
 
     data_types counts every cell, and NaN as missing. A text column has moments, kll and frequencies: its numbers count
-    if it `is_numeric`, and then they are those of all its present cells.
+    if it `is_numeric`, all its present cells being numbers, and then they are those of all its present cells.
+
+    inferred_type: of the documents, a numeric column's own, else what the cells look like; "Unknown" if no cell of a text column
+    is present, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: that are. said: what
+    `once` keeps.
     """
 
     KIND: ClassVar[str] = "feature"
@@ -99,6 +131,33 @@ class FeatureProfile(State):
     column_type: ColumnType = ColumnType.TEXT
     states: Mapping[str, State] = field(default_factory=_nothing_counted)
     lacking: frozenset[str] = frozenset()
+    data_types: DataTypeCounts = field(init=False, repr=False, compare=False)
+    moments: Moments | None = field(init=False, repr=False, compare=False)
+    kll: KllSketch | None = field(init=False, repr=False, compare=False)
+    distinct: DistinctRegisters | None = field(init=False, repr=False, compare=False)
+    frequencies: Frequencies | None = field(init=False, repr=False, compare=False)
+    vectors: VectorCounts | None = field(init=False, repr=False, compare=False)
+    inferred_type: InferredType = field(init=False, repr=False, compare=False)
+    is_numeric: bool = field(init=False, repr=False, compare=False)
+    num_present: int = field(init=False, repr=False, compare=False)
+    num_missing: int = field(init=False, repr=False, compare=False)
+    said: dict[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """What is asked for hundreds of times is looked up once."""
+        types = self.state(DataTypeCounts) or DataTypeCounts()
+        inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
+        found: dict[str, Any] = {
+            "data_types": types,
+            **{name: self.state(kind) for name, kind in _KINDS.items()},
+            "inferred_type": inferred_type,
+            "is_numeric": inferred_type in ("Integral", "Fractional"),
+            "num_present": types.present,
+            "num_missing": types.missing,
+            "said": {},
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(
@@ -129,54 +188,7 @@ class FeatureProfile(State):
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if a column of the feature's type has none, or it is lacking."""
         found = self.states.get(kind.KIND)
-        return found if isinstance(found, kind) else None
-
-    @property
-    def data_types(self) -> DataTypeCounts:
-        return self.state(DataTypeCounts) or DataTypeCounts()
-
-    @property
-    def moments(self) -> Moments | None:
-        return self.state(Moments)
-
-    @property
-    def kll(self) -> KllSketch | None:
-        return self.state(KllSketch)
-
-    @property
-    def distinct(self) -> DistinctRegisters | None:
-        return self.state(DistinctRegisters)
-
-    @property
-    def frequencies(self) -> Frequencies | None:
-        return self.state(Frequencies)
-
-    @property
-    def vectors(self) -> VectorCounts | None:
-        return self.state(VectorCounts)
-
-    @property
-    def inferred_type(self) -> InferredType:
-        """The type of the documents: a numeric column's own, else what the cells look like.
-
-        "Unknown" if no cell of a text column is present, or cells are arrays or maps.
-        """
-        return _TYPES_OF_NUMBERS.get(self.column_type) or self.data_types.inferred_type()
-
-    @property
-    def is_numeric(self) -> bool:
-        """Whether all present cells are numbers."""
-        return self.inferred_type in ("Integral", "Fractional")
-
-    @property
-    def num_present(self) -> int:
-        """Cells that are neither null nor NaN."""
-        return self.data_types.present
-
-    @property
-    def num_missing(self) -> int:
-        """Cells that are null or NaN."""
-        return self.data_types.missing
+        return found if found is not None and isinstance(found, kind) else None
 
     @property
     def completeness(self) -> float:
@@ -310,13 +322,27 @@ class FeatureMetrics:
     approx_count_distinct: int | None = None
 
 
-def metrics_of(profile: Profile) -> dict[str, FeatureMetrics]:
-    """The metrics of every feature of `profile`, by the feature's name and in its order.
+def metrics_of(profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature of `profile`, by the feature's name and in its order, once somebody asks for them.
 
     Source: metricValue() of Deequ 2.1.0's NumMatchesAndCount, MeanState, SumState, StandardDeviationState, MinState,
     MaxState and ApproxCountDistinctState.
     """
-    return {feature.name: _metrics(feature) for feature in profile.features}
+    return _Metrics(profile)
+
+
+class _Metrics(Mapping[str, FeatureMetrics]):
+    def __init__(self, profile: Profile) -> None:
+        self._features = {feature.name: feature for feature in profile.features}
+
+    def __getitem__(self, name: str) -> FeatureMetrics:
+        return _metrics(self._features[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
 
 
 def _metrics(feature: FeatureProfile) -> FeatureMetrics:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, split
 from model_monitor.statistics.states.profile import FeatureProfile
@@ -12,6 +12,7 @@ from model_monitor.statistics.states.rows import RowRuns
 
 MOST_SEGMENTS = 50  # of one way to cut the rows; the rest are one more
 REST, MISSING = "(others)", "(missing)"
+Segment = TypeVar("Segment", bound=Any)  # a state of the rows of one
 
 
 @registered
@@ -31,7 +32,8 @@ class Segmented(State):
     def __add__(self, other: Segmented) -> Segmented:
         """Segment by segment. What a side lacks may be among its others, if it has any, and belongs there in the sum, too."""
         both = self.cuts.keys() | other.cuts.keys()
-        return Segmented({cut: _added(self.cuts.get(cut, {}), other.cuts.get(cut, {}), cut) for cut in sorted(both)})
+        sides = {cut: (self.cuts.get(cut, {}), other.cuts.get(cut, {})) for cut in sorted(both)}
+        return Segmented({cut: added(*pair, cut, _rows_of, _called) for cut, pair in sides.items()})
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Of each cut its name and the profiles."""
@@ -59,6 +61,14 @@ class Segmented(State):
                 for label, each in segments.items()
             }
         return Segmented(cuts), runs
+
+
+def _rows_of(profile: FeatureProfile) -> int:
+    return profile.data_types.total
+
+
+def _called(profile: FeatureProfile, name: str) -> FeatureProfile:
+    return replace(profile, name=name)
 
 
 def fits(cut: str, names: Collection[str]) -> bool:
@@ -107,23 +117,27 @@ def name_in(feature: str, segment: str) -> str:
     return f"{feature} in {segment}"
 
 
-_Segments = Mapping[str, FeatureProfile]
-
-
-def _added(mine: _Segments, theirs: _Segments, cut: str) -> dict[str, FeatureProfile]:
+def added(
+    mine: Mapping[str, Segment],
+    theirs: Mapping[str, Segment],
+    cut: str,
+    rows: Callable[[Segment], int],
+    as_rest: Callable[[Segment, str], Segment],
+) -> dict[str, Segment]:
+    """The sums of the segments of a cut. as_rest: a segment that is part of the rest, which is called like that."""
     rest = rest_of(cut)
     kept, others = {}, []
     for label in sorted(mine.keys() | theirs.keys()):
         sides = [side for side in (mine, theirs) if label in side]
-        profile = sides[0][label] + sides[1][label] if len(sides) == 2 else sides[0][label]
+        state = sides[0][label] + sides[1][label] if len(sides) == 2 else sides[0][label]
         is_whole = label == rest or all(label in side or rest not in side for side in (mine, theirs))
         if is_whole:
-            kept[label] = profile
+            kept[label] = state
         else:
-            others.append(profile)
-    named = sorted(kept.keys() - {rest}, key=lambda label: (-kept[label].data_types.total, label))
+            others.append(state)
+    named = sorted(kept.keys() - {rest}, key=lambda label: (-rows(kept[label]), label))
     others += [kept.pop(label) for label in named[MOST_SEGMENTS:]]
-    for profile in others:
-        profile = replace(profile, name=rest)
-        kept[rest] = kept[rest] + profile if rest in kept else profile
+    for state in others:
+        state = as_rest(state, rest)
+        kept[rest] = kept[rest] + state if rest in kept else state
     return dict(sorted(kept.items()))

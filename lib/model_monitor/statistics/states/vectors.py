@@ -184,7 +184,9 @@ class VectorMomentsBuilder:
             longest, self._stretch = np.mean(self._stretch, axis=0)[None], []
         stretches.append(_of_rows(longest))
         apart = along - mean
-        block = VectorMoments(rows.shape[1], 0, moments, apart.T @ apart, np.stack(stretches))
+        # of one component numpy's own sum: that of BLAS depends on where the numbers lie in memory
+        together = apart.T @ apart if along.shape[1] > 1 else (apart**2).sum(axis=0)[None]
+        block = VectorMoments(rows.shape[1], 0, moments, together, np.stack(stretches))
         unfit = VectorMoments(unfit=self._found.unfit)
         self._found = self._found + block if self._found.count else unfit + block
 

@@ -13,13 +13,14 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import (
     CategoryCounts,
     Counts,
     NumericDistribution,
     category_cells,
-    steps_of,
+    tails,
 )
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
@@ -50,8 +51,9 @@ def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
     share = size / of
     more = counts > totals * share
     deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
-    large, few = more & (deviations > LARGE), more & (deviations <= LARGE)
-    if large.any():  # half a count: continuity
+    few = more if deviations.max(initial=0.0) <= LARGE else more & (deviations <= LARGE)
+    if few is not more:  # half a count: continuity
+        large = more & (deviations > LARGE)
         tails[large] = of_each(normal_above, (counts[large] - 0.5 - totals[large] * share) / deviations[large])
     if few.any():
         t, x = totals[few], counts[few]
@@ -107,16 +109,23 @@ def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is worth a word. Source: D4.1.
 LEAST_RATIO = 2.0  # r: … or so many times as large, for a rare value. Source: D4.1.
+OF_SCORES = {
+    "location": 0.522,
+    "spread": 0.42,
+}  # of a mean score: 0.02 for 0.05 normal standard deviations, or 5 % of one
 LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test. Source: D4.1.
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One test. p: its p-value, 1 if the effect is not reached. effect: how large the change is, as a share."""
+    """One test. p: its p-value, 1 if the effect is not reached. effect: how large the change is, as a share. tests: how many
+    there are, of which p is the least one times their number.
+    """
 
     name: str
     p: float
     effect: float
+    tests: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,11 @@ class Samples:
         return self.n * self.share
 
     @property
+    def half_error(self) -> float:
+        """The standard error of the difference of two shares of a half, the largest there is."""
+        return 0.5 / math.sqrt(self.effective)
+
+    @property
     def smaller(self) -> int:
         return min(self.n, self.m)
 
@@ -148,31 +162,31 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
         return ()
     before, after, half = b / n, w / m, 0.5 / min(n, m)
     gap, p = after - before, 1.0
-    ratio = (max(before, after) + half) / (min(before, after) + half)
-    if w * n >= b * m and gap and (abs(gap) >= LEAST_EFFECT or ratio >= LEAST_RATIO):  # fewer are a hint
-        p = float(two_sided(np.array([float(b + w)]), np.array([float(w)]), n, m)[0])
-    return (Component("missing", min(1.0, p), abs(gap)),)
+    ratio = (after + half) / (before + half)
+    error = math.sqrt((b + w) * (n + m - b - w) / n / m / (n + m))
+    if w * n >= b * m and gap and (abs(gap) + error >= LEAST_EFFECT or ratio >= LEAST_RATIO):  # fewer are a hint
+        p = chance_of_more(b, n, w, m)
+    return (Component("missing", p, abs(gap)),)
 
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:
     """The tests of two sets of counts by category, neither of them empty."""
     b, w = category_cells(baseline, current)
     cells = _Cells(b, w, Samples(int(b.sum()), int(w.sum())))
-    return cells.chi_square(), cells.rarest("cell", tried=cells.tried)
+    return cells.chi_square(), cells.rarest()
 
 
 def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Component, ...]:
     """The tests of two numeric distributions, neither of them empty."""
     pooled = _Pooled(baseline, current)
     cells = _Cells(*pooled.both.cells, pooled.samples)
-    centred = pooled.ranks - 0.5
     return (
         pooled.kolmogorov(),
-        pooled.mean_of("location", pooled.ranks),
-        pooled.mean_of("spread", centred**2, error=0.5, scale=4.0),
+        *(pooled.mean_of(name, scores) for name, scores in pooled.both.scores.items()),
         pooled.range(),
         cells.chi_square(),
-        cells.rarest("cell", tried=cells.tried),
+        cells.rarest(),
+        _Cells(tails(cells.baseline), tails(cells.current), pooled.samples).rarest(),
     )
 
 
@@ -188,10 +202,14 @@ class _Cells:
     def totals(self) -> Counts:
         return self.baseline + self.current
 
-    @property
-    def tried(self) -> int:
-        """Tests among the cells; two cells are one."""
-        return 1 if len(self.baseline) <= 2 else len(self.baseline)
+    def tried(self, p: float) -> int:
+        """How many cells could be as unlikely as that, or more: those of fewer rows are no tests. Two cells are one.
+
+        Source: Tarone 1990, "A modified Bonferroni method for discrete data".
+        """
+        all_others = self.samples.n + self.samples.m - self.totals + 1
+        least = 2 * (np.maximum(self.samples.smaller - self.totals + 1, 0) / all_others) ** self.totals
+        return 1 if len(self.baseline) <= 2 else max(1, int((least <= p).sum()))
 
     @cached_property
     def gaps(self) -> Counts:
@@ -202,7 +220,7 @@ class _Cells:
         shrunk: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.samples.error / 2, 0.0)
         return shrunk
 
-    def rarest(self, name: str, *, tried: int) -> Component:
+    def rarest(self) -> Component:
         """The cell whose change is least likely among those that changed enough."""
         n, m, totals = self.samples.n, self.samples.m, self.totals
         gaps, sizes = self.gaps, np.abs(self.gaps)
@@ -213,12 +231,17 @@ class _Cells:
         before, after = (totals - counts) / n, counts / m
         half = 0.5 / self.samples.smaller  # half a row more on both sides: no cell is empty
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)
-        enough = (sizes >= LEAST_EFFECT) | ((ratios >= LEAST_RATIO) & (gaps != 0))
+        errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.samples.effective)
+        enough = (sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)
+        enough &= gaps != 0
         if not enough.any():
-            return Component(name, 1.0, float(sizes.max()))
+            return Component("cell", 1.0, float(sizes.max(initial=0.0)))
+        scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
+        enough = scores >= scores.max() / 2  # none of the others is the rarest
         p = two_sided(totals[enough], counts[enough], n, m)
         least = int(p.argmin())
-        return Component(name, min(1.0, float(p[least]) * tried), float(sizes[enough][least]))
+        tests = self.tried(float(p[least]))
+        return Component("cell", min(1.0, float(p[least]) * tests), float(sizes[enough][least]), tests)
 
     def chi_square(self) -> Component:
         """The test of equal shares of all cells, small ones joined, with a guard for those that are still rare."""
@@ -232,7 +255,7 @@ class _Cells:
         statistic = float(samples.effective * ((moved**2) / (totals / totals.sum())).sum())
         by_noise = 0.4 * math.sqrt(freedom / samples.effective)  # sqrt(2 / π) / 2 for each cell, by noise alone
         effect = float(np.abs(moved).sum()) / 2 - by_noise
-        if effect < LEAST_EFFECT:
+        if effect + samples.half_error < LEAST_EFFECT:
             return Component("chi2", 1.0, max(effect, 0.0))
         p = chi_square_above(statistic, freedom)
         rare = float((1 / np.sqrt(totals * samples.smaller / (samples.n + samples.m))).mean())
@@ -248,46 +271,47 @@ class _Pooled:
         self.values, self.after = both.values, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
-        together = both.before + both.after
-        self.weights = steps_of(together).astype(float)
-        self.together = together
-        self.ranks = (together - self.weights / 2) / together[-1]
-        self.gaps = steps_of(both.after) / self.samples.m - steps_of(both.before) / self.samples.n
+        self.weights, self.together = both.weights, both.together
+        self.gaps = both.counts[1] / self.samples.m - both.counts[0] / self.samples.n
         self.ends = _ends(baseline, before.values), _ends(current, after.values)
 
     def kolmogorov(self) -> Component:
         """The largest gap of the two cumulative distributions."""
         effect = max(0.0, self.both.gap - self.samples.error)
-        if effect < LEAST_EFFECT:
+        if effect + self.samples.half_error < LEAST_EFFECT:
             return Component("ks", 1.0, effect)
         root = math.sqrt(self.samples.effective)
         return Component("ks", kolmogorov_above((root + 0.12 + 0.11 / root) * effect), effect)  # Stephens 1970
 
-    def mean_of(self, name: str, scores: Counts, *, error: float = 1.0, scale: float = 1.0) -> Component:
-        """The difference of the mean scores, with the variance that it has in all permutations, and a guard for skewed ones."""
+    def mean_of(self, name: str, scores: Counts) -> Component:
+        """The difference of the mean scores, with the variance that it has in all permutations, and a guard for skewed ones.
+
+        Errors of ranks are of either sign along the values: of a mean a quarter of the scores' range times the bound is a
+        standard deviation.
+        """
         n, m, total = self.samples.n, self.samples.m, self.together[-1]
         difference = float(scores @ self.gaps)
-        effect = max(0.0, abs(difference) - error * self.samples.error)
-        if effect * scale < LEAST_EFFECT:
-            return Component(name, 1.0, effect * scale)
+        effect = abs(difference) * OF_SCORES[name]
         deviations = scores - float(scores @ self.weights) / total
-        variance = float(self.weights @ deviations**2) / (total - 1)  # of a score in all permutations
-        skewness = float(self.weights @ deviations**3) / total / variance**1.5
+        squares = deviations * deviations
+        variance = float(self.weights @ squares) / (total - 1)  # of a score in all permutations
+        of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2
+        deviation = math.sqrt(variance * (1 / n + 1 / m) + of_sketches)
+        if effect + deviation * OF_SCORES[name] < LEAST_EFFECT:
+            return Component(name, 1.0, effect)
+        skewness = float(self.weights @ (squares * deviations)) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
         guard = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))
-        z = effect / math.sqrt(variance * (1 / n + 1 / m))
-        return Component(name, min(1.0, 2 * _guarded(z, guard)), effect * scale)
+        return Component(name, min(1.0, 2 * _guarded(abs(difference) / deviation, guard)), effect)
 
     def range(self) -> Component:
         """Values of the window beyond all of the baseline's, on the side that has more."""
         (low, high), (lowest, highest) = self.ends
         m = self.samples.m
-        above = m - self._up_to(high, "right")
-        below = self._up_to(low, "left")
-        found = (above, highest > high), (below, lowest < low)
-        beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
-        if not beyond:
+        if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
+        found = (m - self._up_to(high, "right"), highest > high), (self._up_to(low, "left"), lowest < low)
+        beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
 
     def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
@@ -304,16 +328,16 @@ def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
     )
 
 
-def joined(totals: Counts, least: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     """The number of each cell's group: cells from the smallest up, together until they have `least`."""
-    groups = np.zeros(len(totals), dtype=np.int64)
-    group, held = 0, 0.0
-    order = np.argsort(totals, kind="stable")
-    for place in order.tolist():
-        groups[place] = group
-        held += totals[place]
+    found, group, held = [0] * len(totals), 0, 0.0
+    counts = totals.tolist()
+    for place in np.argsort(totals, kind="stable").tolist():
+        found[place] = group
+        held += counts[place]
         if held >= least:
             group, held = group + 1, 0.0
+    groups = np.array(found, dtype=np.int64)
     if held and group:
         groups[groups == group] = group - 1
     return groups

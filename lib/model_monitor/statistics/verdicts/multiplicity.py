@@ -14,15 +14,20 @@ BUDGET = 1 / 720  # share of the healthy runs that may have any violation: one i
 _LEAST, _MOST = 1e-300, 0.75  # between which p-values are combined: one of 1 would outweigh all others. Source: D4.1.
 
 
+PARTS = {"drift": 4.0, "prediction drift": 2.0, "lasting drift": 2.0}  # of the budget; each other family has one
+WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
+"""How much more than the others the components count that see what changes mostly do. Source: D4.1."""
+
+
 def combined(components: Iterable[Component]) -> float:
     """The p-value of a column, from those of its components, which may depend on each other; 1 without any.
 
-    Source: D4.1; Liu and Xie 2020, "Cauchy combination test".
+    Source: D4.1; Liu and Xie 2020, "Cauchy combination test", with weights.
     """
-    found = [_tangent(min(max(component.p, _LEAST), _MOST)) for component in components]
+    found = [(WEIGHTS.get(each.name, 1.0), _tangent(min(max(each.p, _LEAST), _MOST))) for each in components]
     if not found:
         return 1.0
-    mean = sum(found) / len(found)
+    mean = sum(weight * tangent for weight, tangent in found) / sum(weight for weight, _ in found)
     return 1 / (mean * math.pi) if mean > 1e12 else 0.5 - math.atan(mean) / math.pi  # far out atan has no digits left
 
 
@@ -40,8 +45,9 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
 
 
 def shared(budget: float, families: Sequence[str]) -> dict[str, float]:
-    """The ledger of a budget: every family's level, which add up to it."""
-    return {family: budget / len(families) for family in families}
+    """The ledger of a budget: every family's level, which add up to it. Source: D4.6."""
+    parts = {family: PARTS.get(family, 1.0) for family in families}
+    return {family: budget * part / sum(parts.values()) for family, part in parts.items()}
 
 
 def _tangent(p: float) -> float:
@@ -50,7 +56,7 @@ def _tangent(p: float) -> float:
 
 KOLMOGOROV = 1.3581  # what the largest gap of 95 % of the samples is below, in units of sqrt(1/n + 1/m)
 POWER = 1.2816  # normal quantile of 90 %: the smallest change is found so often
-COMPONENTS = 7  # tests of a column that share its level
+COMPONENTS = 4  # tests of a column that share its level: location has three of twelve parts
 
 
 def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) -> tuple[float, float]:
@@ -64,15 +70,18 @@ def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float =
 
     level: of all columns together.
     """
-    error = math.sqrt(phi / 12 / samples.effective)  # the variance of a uniform rank is 1 / 12
-    reached = max(_critical(level, columns) * error + samples.error, LEAST_EFFECT) + POWER * error
+    error = math.sqrt(
+        phi / 12 / samples.effective + (samples.error / 4) ** 2
+    )  # the variance of a uniform rank is 1 / 12
+    least = LEAST_EFFECT / math.sqrt(2)  # the mean rank moves by so much where the largest gap of normal values is d
+    reached = max(_critical(level, columns) * error, least - error) + POWER * error
     return math.sqrt(2) * normal_quantile(0.5 + reached) if reached < 0.5 else math.inf
 
 
 def smallest_share(share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
     """The smallest larger share that is found where the baseline has `share`; 1 if none is."""
-    critical = _critical(level, columns) * math.sqrt(share * (1 - share) * phi / samples.effective)
-    least = max(critical, min(LEAST_EFFECT, share))
+    by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
+    least = max(_critical(level, columns) * by_chance, min(LEAST_EFFECT - by_chance, share))
 
     def unseen(other: float) -> bool:
         error = math.sqrt(phi * (other * (1 - other) / samples.m + share * (1 - share) / samples.n))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts
+from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts, scores_of, tails
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -22,6 +22,7 @@ from model_monitor.statistics.drift.special_functions import (
     student_above,
     student_densities,
 )
+from model_monitor.statistics.states.rows import MOST_RUNS
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
@@ -45,17 +46,64 @@ values are new, and among how many. chi2, freedom: of the chi-square test.
 unseen: the share of categories that the reference has not.
 """
 
+FEWEST_ALIKE = 5  # groups, or columns, tell how alike their variances are
+OWN = 1.645  # standard deviations beyond which a column varies as it does, whatever others do
+_POWERS = {"chi2": 1}  # of a statistic that is squared already
+_LEAST = 1e-200
+
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 
 _NODES = np.logspace(-2, 3, 81)
+_STEPS = np.gradient(_NODES)
 _SHARE_OF_LARGEST = 0.28
 """The square of the largest of K normal scores is on average that of the quantile above which 0.28 / K lie. Source: D4.2."""
 
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
     """missing, rows: of each window."""
-    windows = np.column_stack((missing, rows - missing))
-    return {"missing": _scores(np.array([total_missing, total_rows - total_missing]), windows)[:, 0]}
+    if not total_missing:
+        return {"missing": np.zeros(len(missing))}
+    return {"missing": _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
+
+
+class PastWindows(dict[str, Values]):
+    """The raw statistics of past windows, with what each later window asks of them again: most are as large as the last one."""
+
+    def __init__(self, raw: Raw) -> None:
+        super().__init__(raw)
+        self._effective = math.nan
+        self._alike: PastWindows | None = None
+        self._dispersions: dict[str, tuple[float, ...]] = {}
+
+    @cached_property
+    def group_size(self) -> float:
+        freedom = float(self["freedom"].sum())
+        found = float(self["chi2"].sum()) / freedom if freedom else math.nan
+        return 1.0 if found <= MOST_DISPERSED else found
+
+    def alike(self, effective: float) -> PastWindows:
+        """Those that are about as large, or larger, if there are many of them; else all."""
+        self._beside(effective)
+        if self._alike is None:
+            near = _growth({"effective": effective}, self) <= LARGEST_GROWTH
+            many = near.sum() >= MANY_WINDOWS
+            self._alike = PastWindows({name: each[near] for name, each in self.items()}) if many else self
+        return self._alike
+
+    def dispersion(self, name: str, effective: float) -> tuple[float, ...]:
+        """`_dispersion` beside a window of this size."""
+        self._beside(effective)
+        if name not in self._dispersions:
+            self._dispersions[name] = tuple(map(float, _dispersion(name, {"effective": effective}, self)))
+        return self._dispersions[name]
+
+    def _beside(self, effective: float) -> None:
+        if effective != self._effective:
+            self._effective, self._alike, self._dispersions = effective, None, {}
+
+
+def _kept(past: Raw) -> PastWindows:
+    return past if isinstance(past, PastWindows) else PastWindows(past)
 
 
 class OnDemand(Mapping[str, Any]):
@@ -82,16 +130,27 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Counts, Windows] | None = None) -> Raw:
-    """values: distinct, ascending. totals: how often each of them is in all windows and their reference. cells: totals and
-    windows between the quantiles of all, if they are counted already.
+def of_numbers(
+    values: Values,
+    totals: Counts,
+    windows: Windows,
+    cells: tuple[Counts, Windows] | None = None,
+    scores: Mapping[str, Values] | None = None,
+    cumulative: tuple[Counts, Windows] | None = None,
+) -> Raw:
+    """values: distinct, ascending. totals: how often each of them is in all windows and their reference. What is known already:
+    cells: totals and windows between the quantiles of all. scores: of the values. cumulative: both up to each value.
     """
-    sides = _sizes(totals, windows)
-    sizes, others, effective = sides
-    ranks = totals.cumsum()
+    ranks, known = cumulative if cumulative is not None else (totals.cumsum(), None)
+    sizes, others, effective = sides = _sizes(totals, windows) if known is None else _sides(ranks[-1], known[:, -1:])
     total = ranks[-1]
-    scores = (ranks - totals / 2) / total
-    upto = cache(lambda: windows.cumsum(axis=1))
+    scores = scores or scores_of((ranks - totals / 2) / total)
+    kept: dict[str, Values] = {} if known is None else {"upto": known}
+
+    def upto() -> Windows:
+        if "upto" not in kept:
+            kept["upto"] = windows.cumsum(axis=1)
+        return kept["upto"]
 
     def ks() -> Raw:
         gaps = upto() * (1 / sizes + 1 / others)
@@ -102,10 +161,10 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
 
     def counted() -> Raw:
         if cells is not None:
-            return _of_cells(*cells)
+            return _of_cells(*cells, are_numbers=True)
         places = places_of_cuts(ranks, total)
-        found = cut(ranks[None, :], places)[0]
-        return _of_cells(found[found > 0], cut(upto(), places)[:, found > 0])
+        counts = cut(ranks[None, :], places)[0]
+        return _of_cells(counts[counts > 0], cut(upto(), places)[:, counts > 0], are_numbers=True)
 
     def outside() -> Raw:
         return _outside(values, windows < totals, upto())
@@ -115,8 +174,8 @@ def of_numbers(values: Values, totals: Counts, windows: Windows, cells: tuple[Co
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
             "ks": ks,
-            "location": lambda: {"location": _mean_score(scores, totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score((scores - 0.5) ** 2, totals, windows, sides)},
+            "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
+            "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
             **dict.fromkeys(OF_CELLS, counted),
         }
@@ -130,8 +189,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
     def placed() -> Raw:
         order = np.argsort(-(totals if len(windows) > 1 else totals - windows[0]), kind="stable")
         ranks = totals[order].cumsum()
-        scores, sides = (ranks - totals[order] / 2) / ranks[-1], (sizes, others, effective)
-        each = {"location": scores, "spread": (scores - 0.5) ** 2}
+        each, sides = scores_of((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
         return {name: _mean_score(by, totals[order], windows[:, order], sides) for name, by in each.items()}
 
     def new() -> Raw:
@@ -169,43 +227,50 @@ class Groups:
 ALONE = Groups()
 
 
-def allowed_for(component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE) -> Component:
-    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics."""
-    return _in_groups(_as_past_ones(component, now, past, groups.of(component.name)), now, groups.new(component.name))
-
-
-def _as_past_ones(component: Component, now: Mapping[str, float], past: Raw, groups: float) -> Component:
-    name = component.name
+def allowed_for(
+    component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE, others: Others | None = None
+) -> Component:
+    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics.
+    others: what other columns' windows say.
+    """
     if component.p >= 1:
         return component
+    p = _as_past_ones(component, now, past, groups.of(component.name), others)
+    return replace(component, p=min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name)))))
+
+
+def _as_past_ones(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    name = component.name
     if name == "range":
-        p = _of_range(now, past)
-    elif name == "chi2":
-        p = _of_chi_square(now, past, groups)
-    else:
-        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
-        factor = phi(name, now, past, groups)
-        p = (
-            tests * student_above(abs(now[name]) / math.sqrt(factor), _weights(now, past).sum() - 1) * 2
-            if factor > 1
-            else 0.0
-        )
-    return Component(name, min(1.0, max(component.p, p)), component.effect)
+        return _of_range(now, past)
+    if name == "chi2":
+        return _of_chi_square(now, past, groups, others)
+    factor, freedom = _variance(name, now, past, groups, others)
+    return _two_sided(component, now, factor, freedom) if factor > 1 else 0.0
 
 
-def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> Component:
-    """The component with the p-value that it has if so many rows of the window count as one."""
-    if groups <= 1 or component.p >= 1:
-        return component
+def _two_sided(component: Component, now: Mapping[str, float], factor: float, freedom: float) -> float:
+    """The p-value if the score's variance is so many times as large, and so well known. The score is that of the p-value, which
+    knows more of small counts, as long as it has one.
+    """
+    p = component.p / component.tests
+    score = -normal_quantile(p / 2) if p > _LEAST else abs(now[component.name])
+    return component.tests * 2 * student_above(score / math.sqrt(factor), freedom)
+
+
+def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
+    """The p-value that the component has if so many rows of the window count as one; 0 of rows by themselves."""
+    if groups <= 1:
+        return 0.0
     name, rows = component.name, now["rows"]
     if name in ("range", "unseen"):
-        p = 2 * (1 - now["effective"] / rows) ** (component.effect * rows / groups)  # the window's share of all values
-    elif name == "chi2":
-        p = _of_cells_of_groups(now, groups)
-    else:
-        tests = now["cells"] if name == "cell" and now["cells"] > 2 else 1
-        p = tests * student_above(abs(now[name]) / math.sqrt(groups), max(rows / groups - 1, 1.0)) * 2
-    return Component(name, min(1.0, max(component.p, p)), component.effect)
+        share: float = 1 - now["effective"] / rows  # the window's, of all values
+        return 2 * math.pow(share, component.effect * rows / groups)
+    if name == "chi2":
+        return _of_cells_of_groups(now, groups)
+    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0))
 
 
 def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE) -> Component:
@@ -214,29 +279,113 @@ def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = A
     share: the window's share of all values.
     """
     found = now["unseen"]
-    if found < LEAST_EFFECT:
+    if found + math.sqrt(found / now["rows"]) < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
     by_noise = share ** (found * now["rows"])
     p = max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"]))
-    return _in_groups(Component("unseen", p, found), now, groups.new_values)
+    bare = Component("unseen", p, found)
+    return replace(bare, p=min(1.0, max(p, _in_groups(bare, now, groups.new_values))))
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     """The past windows that are about as large, or larger, if there are many of them; else all."""
-    alike = _growth(now, past) <= LARGEST_GROWTH
-    return {field: each[alike] for field, each in past.items()} if alike.sum() >= MANY_WINDOWS else past
+    return _kept(past).alike(now["effective"])
 
 
-def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0) -> float:
-    """By how much a score's variance is larger than that of independent rows; 1 or more.
+def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
+    """By how much a score's variance is larger than that of independent rows; 1 or more."""
+    return _variance(name, now, past, groups, others)[0]
+
+
+def _variance(
+    name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> tuple[float, float]:
+    """`phi`, and how many windows say so.
 
     A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
     window's rows explain is theirs.
     """
-    expected = _largest_squared(past["cells"]) if name == "cell" else np.ones(len(past[name]))
-    excess = past[name] ** 2 - expected
-    of_groups = min(max(0.0, float(excess.mean() / expected.mean())), groups - 1)
-    return 1 + of_groups + max(0.0, _mean(excess - of_groups * expected, now, past))
+    dispersion, windows, scale = _moderated(name, now, past, others)
+    excess = max(0.0, dispersion - 1)
+    of_groups = min(excess, groups - 1)
+    return 1 + of_groups + (excess - of_groups) * scale, windows
+
+
+class Others:
+    """How much windows of all columns vary beside one reference: 32 windows know little of one. effective: of the window's rows.
+
+    Source: D4.2; Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", 6.2.
+    """
+
+    def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
+        self._now = {"effective": effective}
+        self._pasts = [comparable(self._now, past) for past in pasts]
+        self._found: dict[str, tuple[float, float]] = {}
+
+    def of(self, name: str) -> tuple[float, float]:
+        """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, and their variance."""
+        if name not in self._found:
+            self._found[name] = self._moderation(name)
+        return self._found[name]
+
+    def _moderation(self, name: str) -> tuple[float, float]:
+        known = [past for past in self._pasts if not np.isnan(past[name]).any()]
+        sizes = [len(past["rows"]) for past in known]
+        most = max(sizes, key=sizes.count, default=0)
+        if sizes.count(most) < FEWEST_ALIKE:
+            return 0.0, 1.0
+        fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
+        past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
+        variances, windows, each, _ = _dispersion(name, self._now, past)
+        ratios = past[name] ** _POWERS.get(name, 2) / np.maximum(_expected(name, past), 1e-300)
+        apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
+        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
+        freedoms = windows * each
+        more, usual = moderation(freedoms * variances, freedoms)
+        return min(more, (different - 1) * float(freedoms.mean())), usual
+
+
+def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values]:
+    """Mean squared scores of past windows, along the last axis, in units of what independent rows would give; how many windows
+    say so, how many degrees of freedom one has, and how often as much a window of this size has beyond such rows.
+    """
+    weights, expected = _weights(now, past), _expected(name, past)
+    loads = _growth(now, past) * weights
+    whole = weights.sum(axis=-1)
+    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
+    usual = scale / loads.sum(axis=-1)
+    each = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
+    return (loads * past[name] ** _POWERS.get(name, 2)).sum(axis=-1) / scale, whole - 1, each, scale / whole
+
+
+def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float, float]:
+    """The dispersion as other columns moderate it, the windows, and the scale. A column that varies more than they do, by more
+    than chance one in 20, is left as it is (Wilson and Hilferty 1931).
+    """
+    dispersion, windows, each, scale = _kept(past).dispersion(name, now["effective"])
+    more, usual = others.of(name) if others is not None else (0.0, 1.0)
+    if more:
+        ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
+        if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
+            more /= each
+            dispersion, windows = (windows * dispersion + more * usual) / (windows + more), windows + more
+    return dispersion, windows, scale
+
+
+def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
+    """What all groups say of the variance of each: the degrees of freedom that they add, as far as they are alike, and their
+    variance; 0 and 1 if they are few.
+
+    Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
+    """
+    known = (freedoms >= 2) & (squares > 0)
+    if known.sum() < FEWEST_ALIKE:
+        return 0.0, 1.0
+    halves = freedoms[known] / 2
+    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
+    beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
+    more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
+    return more, math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
 
 
 def group_size(past: Raw) -> float:
@@ -244,9 +393,7 @@ def group_size(past: Raw) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
     """
-    freedom = float(past["freedom"].sum())
-    found = float(past["chi2"].sum()) / freedom if freedom else math.nan
-    return 1.0 if found <= MOST_DISPERSED else found
+    return _kept(past).group_size
 
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
@@ -276,7 +423,8 @@ def rows_as_one(
     # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
     kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
     known = variance > 0
-    upto = np.concatenate((np.zeros((len(scores), 1)), np.cumsum(scores, axis=1)), axis=1)
+    upto = np.zeros((len(scores), scores.shape[1] + 1))
+    np.cumsum(scores, axis=1, out=upto[:, 1:])
     starts = np.cumsum(sizes) - sizes
     found, certain = np.zeros(len(answers)), np.zeros(len(answers))
     for block in BLOCKS:
@@ -287,9 +435,14 @@ def rows_as_one(
             break
         ends = np.cumsum(blocks)
         first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
-        sums = upto[:, first + block] - upto[:, first]
-        steps = np.delete(np.diff(sums, axis=1), ends[:-1] - 1, axis=1)  # from block to block of a run
-        squares = np.add.reduceat(steps**2, answers, axis=0)
+        sums = upto.take(first + block, axis=1)
+        sums -= upto.take(first, axis=1)
+        within = np.ones(ends[-1] - 1, bool)
+        within[ends[:-1] - 1] = False
+        places = within.nonzero()[0]  # of steps from block to block of a run
+        steps = sums.take(places + 1, axis=1)
+        steps -= sums.take(places, axis=1)
+        squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
         largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
         apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
@@ -331,11 +484,9 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
         alike.setdefault(sizes.tobytes(), []).append(place)
     known = [(0.0, 0.0)] * len(columns)
     for places in alike.values():
-        scores = [_likeness_scores(columns[place][0], are_numbers=columns[place][2]) for place in places]
-        firsts = np.cumsum([0, *(len(each) for each, _ in scores)]).tolist()
-        answers = [first + answer for first, (_, own) in zip(firsts, scores, strict=False) for answer in own]
-        found, certain = rows_as_one(np.concatenate([each for each, _ in scores]), columns[places[0]][1], answers)
-        ends = np.cumsum([len(own) for _, own in scores])[:-1]
+        scores, answers, each_has = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
+        found, certain = rows_as_one(scores, columns[places[0]][1], answers)
+        ends = np.cumsum(each_has)[:-1]
         for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
             known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
     return known
@@ -355,7 +506,7 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     if groups < FEWEST_GROUPS:
         return max(1.0, rows / max(groups, 1))
     in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
-    scores, answers = _likeness_scores(values[in_order], are_numbers=are_numbers)
+    scores, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
     apart = scores - scores.mean(axis=1, keepdims=True)
     of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
     expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
@@ -364,22 +515,36 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     return 1.0 if found <= MOST_DISPERSED else found
 
 
-def _likeness_scores(values: NDArray[Any], *, are_numbers: bool) -> tuple[Values, Sequence[int]]:
-    """What `rows_as_one` takes of a column, and which of it make an answer together."""
+def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, list[int], list[int]]:
+    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: the scores, the first one
+    of each answer, and how many answers each column has.
+    """
+    cells = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
+    many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
+    scores = np.empty((many_scores, len(columns[0][0])))
+    answers: list[int] = []
+    each_has, first = [], 0
+    for own, many, ranks in cells:
+        if ranks is not None:
+            scores[first], scores[first + 1] = ranks, ranks**2
+            answers += [first, first + 1]
+            first += 2
+        np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
+        answers.append(first)
+        each_has.append(1 if ranks is None else ANSWERS)
+        first += many
+    return scores, answers, each_has
+
+
+def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int64], int, Values | None]:
+    """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
     _, places = np.unique(values, return_inverse=True)
     totals = np.bincount(places)
     if not are_numbers:
         cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-        return _is_in_cells(cells[places], min(CELLS, len(totals))), [0]
+        return cells[places], min(CELLS, len(totals)), None
     ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-    of_each = ranks[None, places]
-    eighths = _is_in_cells(((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS)
-    return np.concatenate([of_each, of_each**2, eighths]), [0, 1, 2]
-
-
-def _is_in_cells(cells: NDArray[np.int64], many: int) -> Values:
-    found: Values = (cells == np.arange(many)[:, None]).astype(float)
-    return found
+    return ((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS, ranks[places]
 
 
 def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
@@ -414,14 +579,8 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     parts = len(there)
     counts = there.sum(axis=0)
     first, last = there.argmax(axis=0), there[::-1].argmax(axis=0)
-    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
-    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
-    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
-    tails = np.where(later, np.exp(ways - ways[0]), 0.0)  # that so many parts with the value are all from this one on
-    scores = -np.log(np.where(later, tails, 1.0))
-    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
-    means = (shares * scores).sum(axis=0)
-    variance = float(((shares * scores**2).sum(axis=0) - means**2)[counts].sum())
+    tails, scores, means, variances = _of_beginnings(parts)
+    variance = float(variances[counts].sum())
     if not variance:
         return None
     begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
@@ -433,10 +592,28 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     return begun
 
 
+@lru_cache(MOST_RUNS)
+def _of_beginnings(parts: int) -> tuple[Values, Values, Values, Values]:
+    """Of so many parts in any order: by the first part that has a value, and by how many do, how likely it is that none before
+    has, and minus its logarithm; by how many do, the mean and the variance of that.
+    """
+    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
+    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
+    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
+    tails = np.where(later, np.exp(ways - ways[0]), 0.0)
+    scores = -np.log(np.where(later, tails, 1.0))
+    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
+    means: Values = (shares * scores).sum(axis=0)
+    return tails, scores, means, (shares * scores**2).sum(axis=0) - means**2
+
+
 def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
-    sizes = windows.sum(axis=1, keepdims=True)
-    others = totals.sum() - sizes
-    return sizes, others, (sizes * others / totals.sum())[:, 0]
+    return _sides(totals.sum(), windows.sum(axis=1, keepdims=True))
+
+
+def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
+    others = total - sizes
+    return sizes, others, (sizes * others / total)[:, 0]
 
 
 def _ks_scores(reached: Values) -> Values:
@@ -473,31 +650,38 @@ def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[s
     return found
 
 
-def _of_cells(totals: Counts, windows: Windows) -> dict[str, Values]:
+def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) -> dict[str, Values]:
     sizes, others, effective = _sizes(totals, windows)
     gaps = windows / sizes - (totals - windows) / others
     smaller = float(np.minimum(sizes, others).min())
     groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
     shares = np.bincount(groups, totals) / totals.sum()
-    together = np.zeros((len(windows), len(shares)))
-    np.add.at(together.T, groups, gaps.T)
+    together: Windows = np.zeros((len(windows), len(shares)))
+    if len(windows) == 1:
+        together[0] = np.bincount(groups, gaps[0])
+    else:
+        np.add.at(together.T, groups, gaps.T)
     cells = np.full(len(windows), float(len(totals)))
+    of_all, of_windows = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
         "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(_scores(totals, windows)).max(axis=1),
+        "cell": np.abs(_scores(of_all, of_windows, sizes, float(totals.sum()))).max(axis=1),
         "cells": cells,
     }
 
 
-def _scores(totals: Counts, windows: Windows) -> Windows:
-    """How unusual each count is, about as a normal number is. Source: Freeman and Tukey 1950."""
-    share = windows.sum(axis=1, keepdims=True) / totals.sum()
+def _scores(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
+    """How unusual each count is, about as a normal number is. sizes: of the windows. rows: in all.
+
+    Source: Freeman and Tukey 1950.
+    """
+    share = sizes / rows
     expected = totals * share
     moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
-    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / totals.sum()), 1e-9))
+    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / rows), 1e-9))
     scores: Windows = np.where(totals > 0, moved / narrower, 0.0)
-    scores[:, totals >= totals.sum()] = 0.0  # the only category can't change
+    scores[:, totals >= rows] = 0.0  # the only category can't change
     return scores
 
 
@@ -509,18 +693,22 @@ def _growth(now: Mapping[str, float], past: Raw) -> Values:
 def _weights(now: Mapping[str, float], past: Raw) -> Values:
     """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
     weights = _growth(now, past) ** -2
-    return weights if weights.sum() >= ENOUGH_WINDOWS else np.ones(len(weights))
-
-
-def _mean(excess: Values, now: Mapping[str, float], past: Raw) -> float:
-    """By how much a squared score of past windows is too large, as it would be in windows of this size."""
-    weights = _weights(now, past)
-    return float((excess * _growth(now, past) * weights).sum() / weights.sum())  # np.average takes five times as long
-
-
-def _largest_squared(cells: Values) -> Values:
-    found: Values = np.where(cells <= 2, 1.0, of_each(normal_quantile, _SHARE_OF_LARGEST / cells) ** 2)
+    found: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
     return found
+
+
+def _expected(name: str, past: Raw) -> Values:
+    """What a squared score, or a statistic, is on average where rows are independent."""
+    if name == "chi2":
+        return past["freedom"]
+    if name != "cell":
+        return np.ones(past[name].shape)
+    return of_each(_largest_squared, past["cells"])
+
+
+@cache
+def _largest_squared(cells: float) -> float:
+    return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
 
 
 def _of_range(now: Mapping[str, float], past: Raw) -> float:
@@ -538,16 +726,16 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float) -> float:
+def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
     dispersed = min(max(1.0, group_size(past)), groups)  # as much as groups of rows explain
     statistic, freedom = now["chi2"] / dispersed, now["freedom"]
-    noncentral = max(0.0, _mean(past["chi2"] / dispersed - past["freedom"], now, past))
+    dispersion, windows, scale = _moderated("chi2", now, past, others)
+    noncentral = max(0.0, dispersion / dispersed - 1) * scale
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
-    n = _weights(now, past).sum() - 1
-    weights = 2 * student_densities(_NODES, n) * np.gradient(_NODES)
+    weights = 2 * student_densities(_NODES, windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))

@@ -12,11 +12,10 @@ import numpy as np
 
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.drift.special_functions import student_above
-from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, lomax_above
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, lomax_above, moderation
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
 
-FEWEST_SEASONS = 5  # so many tell how alike their variances are
 STEADY = 1e-3  # a line through earlier windows as steep as chance makes one more rarely is growth
 
 LEAST_GAP, FINEST_GAP = 0.1, 1e-4
@@ -31,7 +30,8 @@ _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(),
 @dataclass(frozen=True, slots=True)
 class Volume:
     """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
-    fresh: those of the earlier ones whose newest row is known. newest: the window's own.
+    fresh: those of the earlier ones whose newest row is known. newest: the window's own. until: up to when rows are there, of a
+    window under way.
     """
 
     time: datetime
@@ -39,6 +39,7 @@ class Volume:
     start: datetime | None = None
     fresh: Earlier = ()
     newest: datetime | None = None
+    until: datetime | None = None
 
     @property
     def usual(self) -> Usual | None:
@@ -56,8 +57,16 @@ class Volume:
 
     @property
     def gap(self) -> float | None:
-        """Minutes from the newest row to the end of the window."""
-        return None if self.newest is None else in_minutes(self.time - self.newest)
+        """Minutes from the newest row to the end of the window, or of what is there of it."""
+        return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
+
+    def chance_of(self, rows: float, usual: Usual) -> float:
+        """The probability of so many rows. Of a window under way there are fewer than it will have; more are too many already."""
+        return 1.0 if self.until is not None and rows < usual.rows else usual.chance_of(rows)
+
+    def rows_of_all(self, rows: float) -> float:
+        """The rows that the window has if they come as those that are there."""
+        return rows * ((self.time - self.start) / (self.until - self.start)) if self.until and self.start else rows
 
 
 def in_minutes(age: timedelta) -> float:
@@ -101,7 +110,7 @@ class Usual:
 def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> Usual:
     """Geometric means of the seasons on one line of growth, which is followed where it is steeper than chance makes one.
 
-    Sources: of the line Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; of the variance `_moderated`.
+    Sources: of the line Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; of the variance `moderation`.
     """
     seasons = [season(time) for time, *_ in earlier]
     names = [season(now), *({*seasons} - {season(now)})]
@@ -119,28 +128,13 @@ def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -
         slope, error, around = 0.0, 0.0, rest
     expected = float(mean[0] - slope * middle[0])
     squares_of = np.bincount(of, around**2).astype(float)
-    variance, free = _moderated(squares_of, windows.astype(float) - 1 - (slope != 0) / len(names))
+    freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)
+    more, prior = moderation(squares_of, freedoms)
+    free = float(freedoms[0]) + more
+    variance = (float(squares_of[0]) + more * prior) / free
     variance = max(variance, math.exp(-expected))  # of independent rows at least
     deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (error * middle[0]) ** 2)
     return Usual(expected, deviation, free, int(windows[0]))
-
-
-def _moderated(squares: Values, freedoms: Values) -> tuple[float, float]:
-    """The variance of the first group and its degrees of freedom, of its own squares and, as far as groups are alike, those
-    of all.
-
-    Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
-    """
-    known = (freedoms >= 2) & (squares > 0)
-    own, freedom = float(squares[0]), float(freedoms[0])
-    if known.sum() < FEWEST_SEASONS:
-        return own / freedom, freedom
-    halves = freedoms[known] / 2
-    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
-    beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
-    more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
-    prior = math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
-    return (own + more * prior) / (freedom + more), freedom + more
 
 
 @dataclass(frozen=True, slots=True)

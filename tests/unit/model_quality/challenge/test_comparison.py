@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.documents.challenge import Verdict
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.model_quality.challenge.comparison import (
@@ -26,6 +27,7 @@ from model_monitor.statistics.verdicts.sequential import boundary
 
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION)
+MANY_SCORED = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION, with_scores=True)
 NUMBERS = OutcomePlan(ProblemType.REGRESSION)
 
 
@@ -135,6 +137,50 @@ def test_metrics_of_numbers_and_of_many_classes_are_those_of_scikit_learn():
     found = compared(*many, paired=True, planned_rows=2_000).differences
     assert found["macro_f1"].champion == pytest.approx(metrics.f1_score(classes, guesses[0], average="macro"), abs=1e-9)
     assert found["accuracy"].challenger == pytest.approx(metrics.accuracy_score(classes, guesses[1]), abs=1e-12)
+
+
+def of_classes(rows, noises=(2.0, 1.7), seed=3):
+    """Labels of three classes and the probabilities that two models give each, shape (rows, 3)."""
+    random = np.random.default_rng(seed)
+    labels = random.choice(3, rows, p=[0.5, 0.3, 0.2])
+    signals = [np.exp(2 * np.eye(3)[labels] + random.normal(0, noise, (rows, 3))) for noise in noises]
+    shares = [(each / each.sum(axis=1, keepdims=True)).round(3) for each in signals]
+    sides = []
+    for each in shares:
+        told = [
+            [{"name": name, "share": share} for name, share in zip("abc", row, strict=True)] for row in each.tolist()
+        ]
+        classes = [texts(np.array(list("abc"))[which]) for which in (labels, each.argmax(axis=1))]
+        keys = np.arange(rows, dtype=np.uint64)
+        sides.append(Answers(MANY_SCORED, *classes, each.max(axis=1), keys, pa.array(told, OF_CLASSES)))
+    return labels, shares, sides
+
+
+def test_the_mean_area_of_many_classes_is_that_of_scikit_learn():
+    labels, shares, sides = of_classes(1_500)
+
+    found = compared(*sides, paired=True, planned_rows=1_500).differences
+
+    for name, average in (("macro_auc", "macro"), ("weighted_auc", "weighted")):
+        areas = [metrics.roc_auc_score(np.eye(3)[labels], each, average=average) for each in shares]
+        assert (found[name].champion, found[name].challenger) == pytest.approx(areas, abs=1e-9), name
+        assert found[name].method == "paired blocks"
+
+
+def test_the_error_of_a_difference_of_mean_areas_is_that_of_its_rows():
+    """DeLong's components of each class by their definition: what a row adds to the mean of the areas of one model."""
+    labels, shares, sides = of_classes(3_000)
+    adds = np.zeros((2, len(labels)))
+    for model, each in enumerate(shares):
+        for number in range(3):
+            positive = labels == number
+            for rows, parts in zip((positive, ~positive), placements(positive, each[:, number]), strict=True):
+                adds[model, rows] += (parts - parts.mean()) / rows.mean() / 3
+    expected = np.std(adds[1] - adds[0]) / math.sqrt(len(labels))
+
+    found = compared(*sides, paired=True, planned_rows=3_000).differences["macro_auc"]
+
+    assert found.standard_error == pytest.approx(expected, rel=0.25)  # 64 blocks know it to 9 %
 
 
 def test_pairs_say_more_than_two_samples_of_the_same_rows():

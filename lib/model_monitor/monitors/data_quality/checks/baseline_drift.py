@@ -218,7 +218,7 @@ def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
         finding = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
         if before is not None:
             finding = _finding(replace(feature, baseline=before, against=reference), comparator)
-        yield check_of(comparator.distance), replace(finding, against=comparator.against, method=comparator.distance)
+        yield check_of(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
 
 
 def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
@@ -242,7 +242,7 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
     text = messages.comparator_high(
         _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
     )
-    return replace(finding, description=text)
+    return finding.but(description=text)
 
 
 def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:

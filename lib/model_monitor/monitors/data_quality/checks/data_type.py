@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
@@ -50,9 +49,9 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present, groups=groups)
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):
-            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
+            return finding.but(status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
     if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and _are_numbers(types):
-        return replace(finding, reason=FRACTIONAL)
+        return finding.but(reason=FRACTIONAL)
     return finding
 
 

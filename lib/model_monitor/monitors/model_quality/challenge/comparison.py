@@ -50,7 +50,7 @@ class Answers:
     """What a model answered, a row each, and what was true.
 
     labels, predictions: numbers of a regression, else texts. scores: from 0 to 1. predictions, scores: None if there are none.
-    keys: a hash of what identifies each row.
+    keys: a hash of what identifies each row. of_classes: of many classes, as `OutcomeBuilder` takes them.
     """
 
     plan: OutcomePlan
@@ -58,6 +58,7 @@ class Answers:
     predictions: Any
     scores: Any
     keys: Keys
+    of_classes: Any = None
 
     @property
     def positive(self) -> Flags:
@@ -84,7 +85,7 @@ class Answers:
         """
         blocks = blocks_of(self.keys)
         rows, zero = summed(blocks), Outcomes.zero(self.plan)
-        members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys)
+        members: tuple[Any, ...] = (self.labels, self.predictions, self.scores, self.keys, None, self.of_classes)
         found = []
         for block in np.flatnonzero(rows).tolist():
             builder, places = OutcomeBuilder(self.plan), np.flatnonzero(blocks == block)
@@ -215,7 +216,7 @@ def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_ro
     families = {""}  # of classes one of a family says it all: recall, and not the false negative rate
     for metric in METRICS[champion.plan.problem_type].values():
         family, given = metric.facts.get("family", ""), metric.facts.get("given")
-        if family in families or (given and not given(first[0])):
+        if family in families or not all(given is None or given(side[0]) for side in (first, second)):
             continue
         families |= set() if regression else {family}
         if metric.name in ("accuracy", "auc"):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus
+from model_monitor.documents.headline import CONCEPT_DRIFT
 from model_monitor.documents.page import number_text
 from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, check_classes, compact
 from model_monitor.monitors.model_quality.estimated.estimation import (
@@ -26,7 +27,6 @@ from model_monitor.monitors.model_quality.estimated.estimation import (
     values_of,
 )
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
-from model_monitor.monitors.model_quality.page import CONCEPT_DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.states.outcomes import class_key
 from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
@@ -40,13 +40,13 @@ FEWEST_UNCERTAIN = 25.0
 MOST_UNSEEN = 0.1  # share of flipped labels; where more would go unseen, nobody can tell
 MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the least distance that is spoken of
 
-CHANGED = "is another one: {metric} is {real}, the scores promise {told}"
-THE_WORLD = (
-    "Inputs as they were, and the answer changed: the world did. {metric} is {real}, and {told} was to be expected."
-)
+CHANGED = "is another one: {seen}"
+APART = "{metric} is {real}, and {told} was to be expected"
+ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift:.1%} of all"
+THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
 EITHER = (
-    "Inputs moved, and a score is worth something else: {metric} is {real}, and {told} was to be expected. Scores alone can't "
-    "tell a changed world from inputs that the model doesn't see."
+    "Inputs moved, and a score is worth something else: {seen}. Scores alone can't tell a changed world from inputs that the "
+    "model doesn't see."
 )
 COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a score is worth what it was."
 HELD = "Inputs moved, the model held: a score is worth what it was."
@@ -172,7 +172,10 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
             CheckStatus.CANNOT_TELL, before, now, reason=TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN)
         )
     metric, real, told, apart = _headline(before, now)
-    words = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
+    words: dict[str, Any] = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
+    words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
+    words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
+    words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
     is_moved = any(_moved(*side) for side in sides)
     numbers = {
         "observed": real - told,

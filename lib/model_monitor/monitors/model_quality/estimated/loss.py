@@ -41,8 +41,8 @@ class LossByFeature:
     by_feature : mapping of str to float
         The part of each feature, the largest first.
     together : float
-        What no feature explains by itself, but how they go together; 0 where nobody says what the whole is. With the parts of all
-        features it is `after` less `before`.
+        What no feature's spread explains by itself: how they go together, and what the model sees beside them; 0 where nobody
+        says what the whole is. With the parts of all features it is `after` less `before`.
     alike : float
         How many known rows say what is said of later ones (Kish's effective sample size).
     """
@@ -62,7 +62,7 @@ class LossByFeature:
         parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
         rest = sum([*self.by_feature.values()][SHOWN:])
         others = [f"all others {100 * rest:+.1f}"] if len(self.by_feature) > SHOWN else []
-        others += [f"how features go together {100 * self.together:+.1f}"] if self.together else []
+        others += [f"what no feature explains by itself {100 * self.together:+.1f}"] if self.together else []
         whole = f"{100 * (self.after - self.before):+.1f} points"
         return f"{reason} The loss of {whole} by feature: {', '.join(parts + others)}."
 

@@ -14,7 +14,7 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
 from model_monitor.data.records.outcome_records import Unlabelled
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, SummaryRow, Violations
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from model_monitor.documents.document import Document
 from model_monitor.documents.expectations import Expectations
 from model_monitor.documents.model_quality import (
@@ -41,7 +41,7 @@ from model_monitor.monitors.model_quality.estimated.estimation import (
     estimated,
     estimated_of_classes,
 )
-from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, interval_of
+from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, quotient
 from model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
@@ -50,15 +50,29 @@ from model_monitor.monitors.model_quality.evidence import (
     class_table,
     scores_of_classes,
 )
-from model_monitor.monitors.model_quality.measurement import Measured, Measurement, metrics_of
+from model_monitor.monitors.model_quality.measurement import (
+    Measured,
+    Measurement,
+    metrics_of,
+    published_of,
+    summary_of,
+    table_of,
+)
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
 from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
 from model_monitor.monitors.protocol import TOLD, Finding, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
-from model_monitor.statistics.states.blocks import RegressionSums
-from model_monitor.statistics.states.estimated import EstimatedOutcomes
+from model_monitor.statistics.states.blocks import BlockSums
+from model_monitor.statistics.states.estimated import (
+    APART,
+    APART_2,
+    ERRORS_2,
+    EXPECTED_2,
+    ROWS,
+    EstimatedOutcomes,
+)
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
 from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
@@ -72,7 +86,7 @@ KINDS_OF_EVIDENCE: Mapping[ProblemType, tuple[type[Evidence], str]] = {
     ProblemType.REGRESSION: (RegressionEvidence, "problem of numbers"),
 }
 FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
-MAE, DIRECT = "mae", "model of errors"
+OF_ERRORS, DIRECT = frozenset({"mae", "mse", "rmse"}), "model of errors"
 
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
@@ -80,9 +94,9 @@ READING = (
 )
 
 READING_NUMBERS = (
-    "A model that has learnt errors where labels were known says what to expect of each row. The interval is where the mean "
-    "absolute error will lie 95 times in 100 once the labels have come, if errors are what they were for such rows. Whether they "
-    "are, labels alone tell.",
+    "A model that has learnt errors where labels were known says what to expect of each row. The interval is where the metric "
+    "will lie 95 times in 100 once the labels have come, if errors are what they were for such rows. Whether they are, labels "
+    "alone tell.",
 )
 
 
@@ -289,13 +303,14 @@ class EstimatedQualityMonitor(Monitor):
         state: State | None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
+        known = ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
+        return replace(known, segments={})  # what is estimated is estimated of all rows
 
     def check(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         if self.plan.is_regression:
-            known = _of_mae(known)
+            known = _of_errors_alone(known)
         if found.calibration.problem is not None:
             return tuple(
                 Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
@@ -314,7 +329,7 @@ class EstimatedQualityMonitor(Monitor):
         return tuple(_as_estimate(result) for result in results)
 
     def budget(self, state: EstimatedOutcomes, known: ModelBaseline) -> BudgetLedger | None:
-        known = _of_mae(known) if self.plan.is_regression else known
+        known = _of_errors_alone(known) if self.plan.is_regression else known
         return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
@@ -324,11 +339,7 @@ class EstimatedQualityMonitor(Monitor):
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
         """The estimates, `estimated_` before the names that the metrics themselves are published by."""
-        values = ((name, measured.value) for name, measured in found.measurement.metrics.items())
-        return (
-            *(PublishedMetric(name, value) for name, value in values if value is not None),
-            violation_count(results),
-        )
+        return (*published_of(found.measurement), violation_count(results))
 
     def page(self, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object) -> Page:
         page = page_of(found.measurement, results, hide_values=self.hide_values)
@@ -351,24 +362,15 @@ class EstimatedQualityMonitor(Monitor):
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
     def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
-        rows = []
-        for name, measured in found.measurement.metrics.items():
-            low, high = interval_of(measured.estimate) or (None, None)
-            rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-        return Summary(tuple(rows))
+        return summary_of(found.measurement)
 
     def table(self, documents: tuple[EstimatedQuality]) -> Table:
-        columns = ("value", "interval", "n")
-        rows = tuple(
-            {"metric": metric.name, **{name: getattr(metric, name) for name in columns}}
-            for metric in documents[0].metrics
-        )
-        return Table("metrics", "metric", rows)
+        return table_of(documents[0].metrics, "value", "interval", "n")
 
 
-def _of_mae(known: ModelBaseline) -> ModelBaseline:
+def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
     """The baseline without what nobody estimates."""
-    return known.without(set(known.of(ProblemType.REGRESSION)) - {MAE})
+    return known.without(set(known.of(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _as_estimate(result: CheckResult) -> CheckResult:
@@ -380,29 +382,38 @@ def _as_estimate(result: CheckResult) -> CheckResult:
 
 
 def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
-    """The mean absolute error to be expected. Its error is that of the errors about their expectations, in the window and in the
-    rows that tell what the model of errors is worth.
+    """The errors to be expected. How far they are off is that of the errors about their expectations, in the window and in the
+    rows that tell what the model of errors is worth. Squares are as much larger than those of expectations as they were there.
     """
     worth, window = state.of_errors, state.predictions.regression
-    known, rows = float(worth.rows.sum()), float(window.rows.sum())
+    known, rows = (float(worth.of(ROWS).sum()) if worth.names else 0.0), float(window.rows.sum())
     nothing = np.zeros(0)
     here = RegressionEvidence(window)
     checked = CalibrationCheck(nothing, nothing, nothing, nothing)
-    named = {}
+    named: dict[str, Measured] = {}
     if known < FEWEST_ROWS:
         checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
     elif rows:
-        spread = float(worth.squared.sum()) / known
-        error, value = math.sqrt(spread * (1 / rows + 1 / known)), float(window.absolute.sum()) / rows
-        estimate = JackknifeEstimate(value, int(rows), error, known - 1, Scale.LOG, DIRECT)
-        named = {PREFIX + MAE: Measured(PREFIX + MAE, estimate)}
+        once_more = math.sqrt(1 + known / rows)  # the error of known rows, and of the window beside them
+        error, mae = math.sqrt(float(worth.of(APART_2).sum())) / known, float(window.absolute.sum()) / rows
+        ratio = quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
+        squares = float(window.squared.sum()) / rows
+        mse, error_2 = ratio.value * squares, ratio.standard_error * squares
+        rmse = math.sqrt(mse)
+        for name, value, off, freedom in (
+            ("mae", mae, error, known - 1),
+            ("mse", mse, error_2, ratio.freedom),
+            ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
+        ):
+            estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, DIRECT)
+            named[PREFIX + name] = Measured(PREFIX + name, estimate)
     measurement = Measurement(ProblemType.REGRESSION, here, state.predictions.item_count, named)
     return EstimatedMeasurement(measurement, checked, int(known))
 
 
-def _mean_distance(worth: RegressionSums) -> float:
+def _mean_distance(worth: BlockSums) -> float:
     """By how much errors were off what was expected of them, on average."""
-    return float(worth.absolute.sum()) / max(float(worth.rows.sum()), 1.0)
+    return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0)) if worth.names else 0.0
 
 
 def _of_classes(state: EstimatedOutcomes) -> Estimation:

@@ -43,7 +43,7 @@ def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
 
 @BINARY.register("true_negative_rate", operator=LESS, family="true_negative_rate")
 def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the negative rows that were predicted negative: 1 - false positive rate, computed so."""
+    """Specificity: share of the negative rows that were predicted negative; 1 - false positive rate, computed so."""
     return _share_of_negatives_missed(evidence).complement()
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 from model_monitor.statistics.drift.special_functions import normal_above
 from model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
+from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
@@ -52,7 +53,8 @@ def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]
     for guard in GUARDS.values():
         found = guard.function(feature, before)
         if found is not None:
-            yield guard.name, replace(found, is_alien=True) if alone and not found.is_alien else found
+            found.is_alien |= alone
+            yield guard.name, found
 
 
 # What a guard saw of one column beside its baseline, and what may be said of it.
@@ -72,7 +74,7 @@ GROUPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """What a guard saw. what: of which `observed` and `expected` are the window's and the baseline's. n, m: their values.
 
@@ -108,9 +110,9 @@ class Evidence:
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
-            return replace(finding, status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+            return finding.but(status=CheckStatus.CANNOT_TELL, reason=GROUPS)
         text = messages.changed(self.what.capitalize(), self.observed, self.expected)
-        return replace(finding, status=CheckStatus.VIOLATED, description=text)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 
 def of_share(
@@ -189,9 +191,13 @@ def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> fl
 
 def has_numbers(*sides: FeatureProfile) -> bool:
     """Whether all sides are numbers, with finite ones among them."""
-    return all(
-        side.is_numeric and side.kll is not None and side.moments is not None and side.moments.count for side in sides
-    )
+    return all(map(_has_numbers, sides))
+
+
+@once
+def _has_numbers(side: FeatureProfile) -> bool:
+    moments = side.moments
+    return side.is_numeric and side.kll is not None and moments is not None and moments.count > 0
 
 
 def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:

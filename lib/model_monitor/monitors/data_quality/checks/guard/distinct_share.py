@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import has_dates
 from model_monitor.statistics.drift.special_functions import normal_above
 from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states.profile import once
 
 UNIQUE = 0.9
 LEAST_DROP = 0.2
@@ -47,7 +47,9 @@ def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence |
     n, m = before.num_present, current.num_present
     often = _most_frequent(before) if _is_constant(current) else n
     found = of_share(SHARE_OF_ONE, (min(often, n), n), (m if often < n else 0, m))
-    return found and replace(found, share=None)  # a window that has another value has none that is its only one
+    if found is not None:
+        found.share = None
+    return found  # a window that has another value has none that is its only one
 
 
 def _is_constant(feature: FeatureProfile) -> bool:
@@ -58,6 +60,7 @@ def _is_constant(feature: FeatureProfile) -> bool:
     return counts is not None and len(counts.counts) == 1
 
 
+@once
 def _different(feature: FeatureProfile) -> int:
     """How many values differ, as far as it is known; 0 if nobody knows."""
     counts = exact_counts(feature)
@@ -68,6 +71,7 @@ def _different(feature: FeatureProfile) -> int:
     return feature.distinct.estimate() if feature.distinct is not None else 0
 
 
+@once
 def _most_frequent(feature: FeatureProfile) -> int:
     """The most rows that one value may have."""
     if feature.is_numeric and feature.kll is not None:

@@ -1,12 +1,29 @@
-"""time_unit_check: times as numbers stay in their unit: seconds since 1970, or thousandths, millionths, billionths of them."""
+"""time_unit_check, time_future_check and time_age_check: times as numbers stay in their unit: seconds since 1970, or thousandths,
+millionths, billionths of them; and times are as old, beside those of their rows, as they were.
+"""
 
 from __future__ import annotations
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
-from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.distributions import FIRST_SECOND, LAST_SECOND, unit_of_times
-from model_monitor.statistics.states import FeatureProfile
+from dataclasses import replace
 
+import numpy as np
+
+from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
+from model_monitor.monitors.data_quality.checks.guard.vectors import compared
+from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.monitors.data_quality.distributions import unit_of_times
+from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states.ages import HOUR, Ages
+from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
+from model_monitor.statistics.states.vectors import VectorMoments
+
+NEARLY_ALL = 0.99  # of the values of a column of times are times
+TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
+SLACK, PART = HOUR / 4, 0.25  # by which an age has to change, and as a part of it, to be worth a word
+FAR, FAR_ALIEN = (
+    HOUR / 2,
+    0.2,
+)  # beyond all ages of the baseline and that part of them; the share of a window that no group is
 WIDER = 4.0  # units are 1,000 apart: up to so many times beyond the usual years is still a time
 
 
@@ -22,3 +39,48 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     first, last = FIRST_SECOND * unit / WIDER, LAST_SECOND * unit * WIDER
     current = beyond(feature.current, below=first, above=last)
     return of_share("share of times in another unit", (0, moments.count), current, is_kind=True)
+
+
+def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
+    """Of both sides; None if nearly all of the baseline's values are no times, or rows have none to compare them with."""
+    old, new = (each.state(Ages) for each in (before, current))
+    return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
+
+
+@GUARDS.register("time_future_check", same_as=("time_age_check",))
+def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of times that are more than a minute later than their rows is not above the baseline's; where it had none, they
+    are a kind of their own.
+
+    Source: D4.9.
+    """
+    if (sides := ages_of(before, feature.current)) is None:
+        return None
+    return of_share("share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True)
+
+
+@GUARDS.register("time_age_check")
+def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """Times are as old as the baseline's, each beside its row: their median, newest and oldest tenth; and none are far from all
+    of its ages, as after a step of whole hours.
+
+    Source: D4.9.
+    """
+    moments = before.state(VectorMoments), feature.current.state(VectorMoments)
+    sides, shares = ages_of(before, feature.current), np.array([*TENTHS.values()])
+    if sides is None or moments[0] is None or moments[1] is None:
+        return None
+    old, new = sides
+    young, oldest = old.quantiles(np.array([0.0, 1.0]))
+    ends = young - FAR - PART * abs(young), oldest + FAR + PART * abs(oldest)
+    far = of_share("share of times far from all ages", (0, old.total), (new.beyond(*ends), new.total), alien=FAR_ALIEN)
+    if far is not None and far.is_large and far.is_alien:
+        return far
+    found = compared("age", moments[0], moments[1])
+    was, now = old.quantiles(shares), new.quantiles(shares)
+    moved = np.abs(now - was) - SLACK - PART * np.abs(was) > 0
+    place = int(moved.argmax())
+    if found is None:
+        return None
+    told = f"{[*TENTHS][place]} in hours"
+    return replace(found, what=told, observed=now[place] / HOUR, expected=was[place] / HOUR, is_large=bool(moved.any()))

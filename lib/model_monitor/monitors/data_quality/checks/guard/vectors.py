@@ -55,7 +55,7 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     sides = [each.state(VectorMoments) for each in (before, feature.current)]
-    if any(each is None or not 0 < each.width <= MOST_COMPONENTS for each in sides):
+    if before.vectors is None or any(each is None or not 0 < each.width <= MOST_COMPONENTS for each in sides):
         return None
     counts = ((each.unfit, each.unfit + each.count) for each in sides if each is not None)
     return of_share("share of vectors with missing elements", *counts, alien=GAPS_ALIEN, is_kind=True)
@@ -84,36 +84,50 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
     """
     what = "distance of the mean vector in standard deviations"
     old, new = before.state(VectorMoments), feature.current.state(VectorMoments)
-    if old is None or new is None or not old.width or not new.width:
+    if before.vectors is None or old is None or new is None or not old.width or not new.width:
         return None
     n, m = before.num_present, feature.current.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
         return Evidence(what, math.nan, 0.0, n, m, reason=why)
+    return compared(what, old, new)
+
+
+def compared(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | None:
+    """The means of both sides; None if a side has few vectors, or others."""
     if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
         return None
     known = _rows_as_one(old, new.count), _rows_as_one(new, new.count)
-    own = [found if found is not None else (known[0] or 1.0) for found in known]
+    first, second = (found[0] if found is not None else None for found in known)
+    if known[0] is not None and known[1] is not None:  # the baseline tells what is alike further than a window can
+        second = max(known[0][0], known[1][1])
+    own = first or 1.0, second or first or 1.0
     alone, grouped = (_tested(what, old, new, groups) for groups in (own, (GROUP, GROUP)))
     of_known = None not in known  # neighbours tell how many rows count as one
     return replace(alone, grouped_p=alone.p if of_known else grouped.p, is_alien=of_known)
 
 
-def _rows_as_one(of: VectorMoments, rows: int) -> float | None:
-    """How many of so many rows count as one, by the means of neighbours along the directions; None if there are too few.
+def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
+    """How many of so many rows count as one, by the means of neighbours along the directions; and of the neighbours alone. None
+    if there are too few.
 
-    What the longest stretches have in common is taken to be the same of all rows of a window that is longer.
+    What stretches have in common is taken to grow for a window that is longer as it did from those of 32 or 256 to the next ones,
+    at most as far as for all that is known it may have.
     """
     size = len(of.together)
     variance, found = np.diag(of.together).sum() / max(of.count - 1, 1), [1.0]
-    shown = False
+    longest, before, most = 1, 1.0, None
     for stretch, moments in zip(STRETCHES, of.stretches, strict=True):
         count = moments[0]
-        if count >= FEWEST_STRETCHES and variance > 0 and (stretch <= rows or not shown):
-            shown = True
+        if count >= FEWEST_STRETCHES and variance > 0 and (stretch <= rows or most is None):
             ratio = float(moments[1 + size :].sum() / (count - 1) * stretch / variance)
-            is_clear = ratio > 1 + 2 * math.sqrt(2 / (count - 1))
-            found.append(1 + (ratio - 1) * max(1.0, rows / stretch) if is_clear else ratio)
-    return max(found) if shown else None
+            error = 2 * math.sqrt(2 / (count - 1))
+            upto, growth = ratio * (1 + error), 1.0 if most is None else 0.0
+            if most is not None and upto > before:
+                growth = min(1.0, math.log(upto / before) / math.log(stretch / longest))
+            most = (upto if growth < 1 else ratio) * max(1.0, rows / stretch) ** growth if ratio > 1 + error else ratio
+            longest, before = stretch, max(ratio, 1.0)
+            found.append(ratio)
+    return None if most is None else (max(most, *found), max(found))
 
 
 def _tested(what: str, old: VectorMoments, new: VectorMoments, groups: Sequence[float]) -> Evidence:

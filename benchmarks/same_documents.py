@@ -1,0 +1,247 @@
+"""Does another commit write the same bytes? Generated frames, baselines and windows of both trees, compared file by file.
+
+python benchmarks/same_documents.py COMMIT [--frames 60] [--first 0]
+
+COMMIT: of git, or a folder with its tree. Of each seed: a frame of some columns of any type with a baseline, and windows of it:
+alike, changed, small, with other columns. Verdicts that allow for chance (rows by themselves or in groups, with earlier windows
+and without, in segments, by a time column) and those of the service. What differs is printed, and the status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).resolve().parent.parent
+SIZES = (1, 2, 5, 9, 33, 40, 130, 400, 999, 1_000, 2_500, 5_000, 9_000, 20_000)
+WIDEST, LARGE, WIDE = 9, 4_000, 300  # columns; rows and columns of the frames that need a file, or a partition of some
+START = pd.Timestamp("2026-01-01")
+
+Column = Callable[[np.random.Generator, int, float], object]
+
+
+def _numbers(random: np.random.Generator, rows: int, moved: float) -> object:
+    return random.normal(moved, 1 + abs(moved) / 2, rows) * 10.0 ** random.integers(-3, 6)
+
+
+def _with_gaps(random: np.random.Generator, rows: int, moved: float) -> object:
+    numbers = random.exponential(2, rows) + moved
+    numbers[random.random(rows) < 0.05 + abs(moved) / 4] = np.nan
+    return numbers
+
+
+def _odd(random: np.random.Generator, rows: int, moved: float) -> object:
+    numbers = random.standard_cauchy(rows) * 1e200
+    numbers[random.random(rows) < 0.02] = np.inf
+    numbers[random.random(rows) < 0.01 + abs(moved) / 9] = -np.inf
+    numbers[random.random(rows) < 0.03] = -0.0
+    return numbers
+
+
+def _texts(random: np.random.Generator, rows: int, moved: float) -> object:
+    kinds = [f"kind {place}" for place in range(int(random.integers(2, 40)) + round(3 * moved))]
+    found = random.choice(kinds, rows).astype(object)
+    found[random.random(rows) < moved / 9] = None
+    return found
+
+
+def _keys(random: np.random.Generator, rows: int, moved: float) -> object:
+    return [f"id-{number:09d}" for number in random.integers(0, 10**9, rows) + round(10**8 * moved)]
+
+
+def _sentences(random: np.random.Generator, rows: int, moved: float) -> object:
+    words = np.array(
+        ["slow", "Grün", "3.5", "order", "late!", "naïve", "日本", "x" * 40, "?"] + ["new"] * round(2 * moved)
+    )
+    return [" ".join(random.choice(words, int(random.integers(0, 9)))) for _ in range(rows)]
+
+
+def _texts_of_numbers(random: np.random.Generator, rows: int, moved: float) -> object:
+    found = np.round(random.normal(50 + 20 * moved, 9, rows), int(random.integers(0, 3))).astype(str).astype(object)
+    found[random.random(rows) < moved / 20] = "n/a"
+    return found
+
+
+def _in_groups(random: np.random.Generator, rows: int, moved: float) -> object:
+    size = int(random.integers(5, 40))
+    return np.repeat(random.normal(moved, 1, rows // size + 1), size)[:rows].round(2)
+
+
+def _times(random: np.random.Generator, rows: int, moved: float) -> object:
+    return START + pd.to_timedelta(np.sort(random.integers(0, 10**6, rows)) + round(10**6 * moved), unit="s")
+
+
+COLUMNS: Mapping[str, Column] = {
+    "number": _numbers,
+    "gaps": _with_gaps,
+    "odd": _odd,
+    "texts": _texts,
+    "keys": _keys,
+    "sentences": _sentences,
+    "of_numbers": _texts_of_numbers,
+    "groups": _in_groups,
+    "times": _times,
+    "whole": lambda random, rows, moved: random.integers(0, 3 + 50 * (rows % 2), rows) + round(4 * moved),
+    "huge": lambda random, rows, moved: random.integers(-(2**62), 2**62, rows),
+    "row": lambda random, rows, moved: np.arange(rows) + round(rows * moved),
+    "flag": lambda random, rows, moved: random.random(rows) < 0.3 + moved / 3,
+    "constant": lambda random, rows, moved: np.full(rows, 7.0 + round(moved)),
+    "nothing": lambda random, rows, moved: np.full(rows, np.nan if moved < 1 else 3.0),
+    "small": lambda random, rows, moved: random.normal(moved, 1, rows).astype(np.float32),
+    "days": lambda random, rows, moved: (START + pd.to_timedelta(random.integers(0, 9, rows), unit="D")).date,
+    "lists": lambda random, rows, moved: [random.normal(moved, 1, 3).tolist() for _ in range(rows)],
+}
+
+
+def frames(seed: int) -> Iterator[tuple[str, pd.DataFrame]]:
+    """A baseline's rows, and those of windows, each with what it is called."""
+    random = np.random.default_rng(seed)
+    wide, rows = seed % 20 == 19, int(random.choice(SIZES))
+    count, rows = (
+        (WIDE, LARGE) if seed % 40 == 39 else (WIDE // 4, 200) if wide else (int(random.integers(1, WIDEST)), rows)
+    )
+    kinds = random.choice([kind for kind in COLUMNS if kind != "lists" or not wide], count)
+
+    def rows_of(rows: int, moved: float) -> pd.DataFrame:
+        own = [np.random.default_rng((seed, place, rows, round(100 * moved))) for place in range(count)]
+        amounts = [moved if random.random() < 0.4 else 0.0 for _ in kinds]
+        return pd.DataFrame(
+            {f"{kind} {place}": COLUMNS[kind](own[place], rows, amounts[place]) for place, kind in enumerate(kinds)}
+        )
+
+    yield "baseline", rows_of(rows, 0.0)
+    yield "alike", rows_of(max(1, rows - 1), 0.0)
+    yield "changed", rows_of(rows, 1.0)
+    yield "slightly", rows_of(max(1, rows // 2), 0.2)
+    yield "small", rows_of(min(rows, 30), 0.5)
+    yield "other columns", rows_of(rows, 0.3).iloc[:, ::-1].iloc[:, count // 3 :].assign(further=1.5)
+    if not wide:
+        for place in range(9):
+            yield f"earlier {place}", rows_of(max(1, rows // 2 + place), 0.0)
+
+
+def written(seed: int) -> Iterator[tuple[str, bytes]]:
+    """Every file of every run of a seed."""
+    from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+    from model_monitor.documents.run_description import RunContext
+
+    (_, rows), *windows = frames(seed)
+    cuts = tuple(name for name in rows.columns if name.startswith("flag"))[:1]
+    times = next((name for name in rows.columns if name.startswith("times")), None)
+    monitors = {
+        "clustered": DataQualityMonitor(),
+        "independent": DataQualityMonitor(settings=MonitoringSettings(rows="independent", false_alarm_budget=0.02)),
+        "service": DataQualityMonitor(as_service=True),
+    }
+    if seed % 3 == 0 and len(rows.columns) < WIDEST:
+        settings = MonitoringSettings(segments=cuts, false_alarm_budget=0.01)
+        further = {"predictions": tuple(rows.columns[:1]), "pairs": True, "time_column": times}
+        monitors["further"] = DataQualityMonitor(settings=settings, column_metrics=("skewness",), **further)
+    if seed % 3 == 1:
+        monitors["none"] = DataQualityMonitor(settings=MonitoringSettings(verdicts="none"), with_sketches=False)
+    for called, monitor in monitors.items():
+        try:
+            baseline = run_baseline(rows, monitor, engine="local")
+            yield from ((f"{called} baseline {name}", data) for name, data in baseline.files().items())
+        except Exception as fault:
+            yield f"{called} baseline", _said(fault)
+            continue
+        raws = []
+        for window, frame in windows:
+            known = baseline
+            if window.startswith("earlier") and called not in ("clustered", "further"):
+                continue
+            if window == "earlier 8" and called != "service":
+                known = _with_history(baseline, raws)
+            try:
+                found = run_monitoring(frame, monitor, known, engine="local")
+                has_page = window in ("changed", "earlier 8")  # drawn twice as long as all else
+                shown = (
+                    found
+                    if has_page
+                    else replace(found, current=replace(found.current, context=RunContext(report=False)))
+                )
+                files = shown.files() if not window.startswith("earlier") or known is not baseline else {}
+                yield from ((f"{called} {window} {name}", data) for name, data in files.items())
+                yield f"{called} {window}", f"{found.summary()} {found.published} {found.results}".encode()
+                raws.append(
+                    tuple((of, name, {**raw}) for of, name, raw in found.known.raw_statistics(found.current.state))
+                )
+                yield f"{called} {window} raw", repr(raws[-1]).encode()
+            except Exception as fault:
+                yield f"{called} {window}", _said(fault)
+
+
+def _said(fault: Exception) -> bytes:
+    return f"{type(fault).__name__}: {fault}".encode()
+
+
+def _with_history(baseline, raws):  # type: ignore[no-untyped-def]
+    """What the baseline's monitor knows of it after the windows that left these raw statistics."""
+    past: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for reference, name, raw in (each for window in raws for each in window):
+        if reference == "baseline":
+            for field, value in raw.items():
+                past.setdefault(reference, {}).setdefault(name, {}).setdefault(field, []).append(value)
+    arrays = {
+        reference: {name: {field: np.array(each, float) for field, each in raw.items()} for name, raw in found.items()}
+        for reference, found in past.items()
+    }
+    monitor = baseline.monitor
+    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    known = known.with_parts(baseline.variation)
+    return replace(known.with_history({"previous:8": baseline.state}, arrays), source=None)
+
+
+def digests(first: int, count: int) -> None:
+    """Prints a line for each file of each seed."""
+    logging.disable(logging.CRITICAL)
+    for seed in range(first, first + count):
+        for name, data in written(seed):
+            print(seed, hashlib.sha256(data).hexdigest(), len(data), name, sep="\t", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tree")
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--first", type=int, default=0)
+    asked = parser.parse_args()
+    then = Path(asked.tree) if Path(asked.tree).is_dir() else HERE / "build" / "against" / asked.tree
+    if not then.is_dir():
+        subprocess.run(["git", "worktree", "add", "--detach", str(then), asked.tree], cwd=HERE, check=True)
+    command = [sys.executable, "-W", "ignore", __file__, "--digests", str(asked.first), str(asked.frames)]
+    sides = [
+        subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": str(root / "lib")}, stdout=subprocess.PIPE, text=True
+        )
+        for root in (then, HERE)
+    ]
+    before, now = (side.communicate()[0].splitlines() for side in sides)
+    if any(side.returncode for side in sides):
+        return 1
+    different = sorted({*before} ^ {*now}, key=lambda line: (line.split("\t")[::3], line))
+    for line in different:
+        seed, digest, size, name = line.split("\t")
+        print(f"seed {seed}, {name}: {digest[:12]} of {size} bytes {'then' if line in {*before} else 'now'}")
+    print(
+        f"{len(now):,} files of {asked.frames} frames, {len(different)} lines differ: {'missed' if different else 'reached'}"
+    )
+    return 1 if different or before != now else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--digests"]:
+        digests(*map(int, sys.argv[2:]))
+    else:
+        sys.exit(main())

@@ -1,0 +1,60 @@
+"""What monitors say of segments: one change is one violation, and what is wrong with the way rows are cut. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint
+from model_monitor.documents.page import percent
+from model_monitor.statistics.states.segments import rest_of
+
+OTHER_CUT = "rows that are cut by {cut!r} show the same change"
+
+
+def once(found: Mapping[tuple[str, str], CheckResult], said: str | None) -> Iterator[CheckResult]:
+    """The results of one thing in its segments: one change is one violation, of the whole, or else by the cut that shows it best.
+
+    found: by cut and segment. said: what is violated of the whole; None if nothing is.
+    """
+    violated = {of: each for of, each in found.items() if each.status is CheckStatus.VIOLATED}
+    best = min(violated, key=lambda of: (_chance(violated[of]), -(violated[of].effect or 0.0)), default=("", ""))
+    for (cut, label), result in found.items():
+        if (cut, label) in violated and (said is not None or cut != best[0]):
+            why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
+            unjudged = {"status": CheckStatus.NOT_JUDGED, "reason": why, "description": None}
+            result = result.model_copy(update=unjudged)
+        yield result
+
+
+def _chance(result: CheckResult) -> float:
+    return (result.p if result.adjusted_p is None else result.adjusted_p) or 0.0
+
+
+MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which on something is wrong
+_RowsIn = Mapping[str, Mapping[str, int]]  # by cut and segment
+
+
+def hints_of_segments(before: _RowsIn | None, found: _RowsIn) -> Iterator[Hint]:
+    """Rows can't be cut as the baseline's were, or most of them are in none of its segments; of a baseline, some are in none.
+
+    before: of the baseline, None if there is none.
+    Source: D4.13.
+    """
+    for cut in found if before is None else before:
+        now, rest = _shares(found, cut), rest_of(cut)
+        text = ""
+        if cut not in found:
+            text = "the data lacks the column, so that nothing is judged by them"
+        elif before is None and rest in now:
+            text = f"there are more than {len(now) - 1:,} values, and {percent(now[rest])} of the rows have others"
+        elif before is not None and now.get(rest, 0.0) >= MANY_OTHERS > _shares(before, cut).get(rest, 0.0):
+            text = f"{percent(now[rest])} of the rows have values that the baseline lacks; are they written otherwise?"
+        if text:
+            yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")
+
+
+def _shares(found: _RowsIn, cut: str) -> dict[str, float]:
+    """The share of the rows in each segment."""
+    rows = found.get(cut, {})
+    total = sum(rows.values())
+    return {label: count / total for label, count in rows.items()} if total else {}

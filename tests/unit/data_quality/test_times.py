@@ -1,0 +1,140 @@
+"""Columns of times: how old their values are beside their rows."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.statistics.states.ages import Ages
+
+ROWS, HOUR = 1_000, 3_600.0
+BEGAN = pd.Timestamp("2026-03-02", tz="UTC")
+MONITOR = DataQualityMonitor(time_column="came")
+CHECKS = {"time_age_check", "time_future_check"}
+
+
+def table(rows, seed, begin=0.0, hours=24.0, older=lambda old: old, shown="text"):
+    """Rows of some hours, each with a time that is some minutes older."""
+    random = np.random.default_rng(seed)
+    came = np.sort((begin + random.random(rows) * hours) * HOUR)
+    seen = came - older(random.lognormal(5, 1, rows))
+    times = BEGAN + pd.to_timedelta(seen.round(), unit="s")
+    ways = {
+        "text": times.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "with blanks": times.strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "times": times.tz_localize(None),
+        "milliseconds": times.astype("int64") // 10**6,
+        "seconds as texts": (times.astype("int64") // 10**9).astype(str),
+    }
+    return pd.DataFrame({"came": (BEGAN + pd.to_timedelta(came, unit="s")).tz_localize(None), "seen": ways[shown]})
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return run_baseline(table(10_000, 1), MONITOR, engine="local")
+
+
+def found(baseline, window, monitor=MONITOR):
+    results = run_monitoring(window, monitor, baseline, engine="local").results
+    return [each for each in results if each.check in CHECKS and each.is_violation]
+
+
+FAULTS = {
+    "five hours older": (
+        lambda old: old + 5 * HOUR,
+        "time_age_check",
+        "all of them are about 5 hours older: another time zone?",
+    ),
+    "three hours younger": (
+        lambda old: old - 3 * HOUR,
+        "time_age_check",
+        "all of them are about 3 hours younger: another time zone?",
+    ),
+    "some tomorrow": (lambda old: np.where(np.arange(ROWS) % 40, old, -86_400.0), "time_future_check", None),
+    "nothing new": (lambda old: old + np.random.default_rng(3).uniform(6, 9, ROWS) * HOUR, "time_age_check", None),
+    "six times as old": (lambda old: 8 * old, "time_age_check", None),
+}
+
+
+@pytest.mark.parametrize(("older", "check", "guess"), FAULTS.values(), ids=FAULTS)
+def test_times_that_are_older_or_younger_than_they_were_are_found(baseline, older, check, guess):
+    [result] = found(baseline, table(ROWS, 2, 30.0, 1.0, older))
+
+    assert (result.feature, result.check) == ("seen", check)
+    if guess is not None:
+        assert result.guess == guess
+
+
+def test_later_windows_of_the_same_kind_are_silent(baseline):
+    alarms = [found(baseline, table(ROWS, seed, 24.0 + seed, 1.0)) for seed in range(10, 30)]
+
+    assert not any(alarms)
+
+
+@pytest.mark.parametrize("shown", ["with blanks", "times", "milliseconds", "seconds as texts"])
+def test_a_time_is_as_old_however_it_is_written(baseline, shown):
+    other = run_baseline(table(10_000, 1, shown=shown), MONITOR, engine="local").state.feature("seen").state(Ages)
+
+    assert other == baseline.state.feature("seen").state(Ages)
+    assert other.total == 10_000
+
+
+def test_days_are_compared_with_days():
+    """Whatever the hour of the row, its own day is no time old."""
+    rows = table(2_000, 4)
+    rows["seen"] = rows["came"].dt.strftime("%Y-%m-%d")
+    ages = run_baseline(rows, MONITOR, engine="local").state.feature("seen").state(Ages)
+
+    assert ages.beyond(0.0, 1.0) == 0
+    assert ages.total == 2_000
+
+
+def test_rows_without_a_time_of_their_own_tell_no_age(baseline):
+    rows = table(ROWS, 5, 24.0, 1.0)
+    plain = run_monitoring(rows.drop(columns="came"), DataQualityMonitor(), baseline, engine="local")
+
+    assert plain.current.state.feature("seen").state(Ages) is None
+    assert not [each for each in plain.results if each.check in CHECKS]
+
+
+def test_values_that_are_no_times_are_left_out():
+    rows = table(ROWS, 6)
+    rows.loc[::2, "seen"] = "soon"
+    rows.loc[1::4, "seen"] = None
+    ages = run_baseline(rows, MONITOR, engine="local").state.feature("seen").state(Ages)
+
+    assert ages.total == ROWS // 4
+
+
+def test_captured_records_say_when_they_came(tmp_path):
+    rows = table(ROWS, 7)
+    half = {"observedContentType": "text/csv", "encoding": "CSV"}
+    records = (
+        {
+            "captureData": {
+                "endpointInput": {**half, "mode": "INPUT", "data": f"{row.seen},1"},
+                "endpointOutput": {**half, "mode": "OUTPUT", "data": "0.5"},
+            },
+            "eventMetadata": {"eventId": "x", "inferenceTime": row.came.strftime("%Y-%m-%dT%H:%M:%SZ")},
+            "eventVersion": "0",
+        }
+        for row in rows.itertuples()
+    )
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+    state = run_baseline(str(tmp_path), DataQualityMonitor(), dataset_format="capture", engine="local").state
+    [ages] = [each.state(Ages) for each in state.features if each.state(Ages)]
+
+    assert ages.total == ROWS
+    assert np.abs(ages.quantiles(np.array([0.5])) - np.exp(5)) < 60
+
+
+def test_quantiles_lie_in_the_bins_of_their_values():
+    ages = Ages.of(np.array([30.0] * 50 + [10 * HOUR] * 50))
+
+    assert 15 <= ages.quantiles(np.array([0.0]))[0] <= 30
+    assert 30 < ages.quantiles(np.array([0.5]))[0] <= 60
+    assert 10 * HOUR <= ages.quantiles(np.array([1.0]))[0] <= 10.25 * HOUR

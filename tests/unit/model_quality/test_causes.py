@@ -1,0 +1,141 @@
+"""A loss of a model, or of fairness, in one segment, in some files, or everywhere: what is said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    outcomes,
+    run_baseline,
+    run_monitoring,
+)
+
+BINARY, NUMBERS = OutcomePlan(ProblemType.BINARY_CLASSIFICATION), OutcomePlan(ProblemType.REGRESSION)
+FACET = '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
+PEOPLE = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(FACET)))
+
+
+def users(rows, seed, bad=lambda rows: np.zeros(len(rows), bool)):
+    """Answers of a model, one in ten of them wrong; where rows are bad most of them are, and no label of a woman is positive."""
+    random = np.random.default_rng(seed)
+    plan = random.choice(["basic", "business", "free"], rows, p=[0.4, 0.3, 0.3])
+    frame = pd.DataFrame({"plan": plan, "age": random.integers(18, 90, rows), "sex": random.choice(["f", "m"], rows)})
+    places, label = bad(frame), (random.random(rows) < 0.4).astype(int)
+    wrong = random.random(rows) < np.where(places, 0.8, 0.1)
+    frame["label"] = np.where(places & (frame.sex == "f"), 0, label)
+    frame["prediction"] = np.where(wrong, 1 - frame.label, frame.label)
+    frame["guessed"] = 50 + random.normal(0, 2, rows) + 15 * places
+    frame["real"] = 50.0
+    return frame
+
+
+def in_business(frame):
+    return (frame["plan"] == "business").to_numpy()
+
+
+def everywhere(frame):
+    return np.random.default_rng(9).random(len(frame)) < 0.3
+
+
+KINDS = {
+    "classes": (
+        ModelQualityMonitor(BINARY),
+        lambda rows: outcomes(rows.drop(columns=["guessed", "real"]), BINARY, engine="local"),
+    ),
+    "numbers": (
+        ModelQualityMonitor(NUMBERS),
+        lambda rows: outcomes(
+            rows.drop(columns=["label", "prediction"]), NUMBERS, label="real", prediction="guessed", engine="local"
+        ),
+    ),
+    "bias": (PEOPLE, lambda rows: rows.drop(columns=["guessed", "real", "prediction"])),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    monitor, made = KINDS[request.param]
+    before = made(users(20_000, 1))  # kept while the baseline is used
+    yield monitor, made, run_baseline(before, monitor, engine="local")
+    del before
+
+
+def violated(findings):
+    return [each for each in findings.results if each.is_violation]
+
+
+def test_the_segment_of_a_loss_is_named(kind):
+    monitor, made, baseline = kind
+    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
+
+    assert bad
+    assert {each.segment for each in bad} == {"plan=business"}
+    assert all(each.where.startswith("only in one segment of plan: ") for each in bad)
+
+
+def test_a_loss_that_is_everywhere_alike_names_none(kind):
+    monitor, made, baseline = kind
+    bad = violated(run_monitoring(made(users(4_000, 3, everywhere)), monitor, baseline, engine="local"))
+
+    assert bad
+    assert not any(each.where or each.cause for each in bad)
+
+
+def test_nothing_is_read_again_when_nobody_wants_it(kind):
+    from dataclasses import replace
+
+    monitor, made, baseline = kind
+    quiet = replace(monitor, find_causes=False)
+    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), quiet, baseline, engine="local"))
+
+    assert bad
+    assert not any(each.where for each in bad)
+
+
+def test_the_page_says_where_the_loss_is(kind, tmp_path):
+    monitor, made, baseline = kind
+    run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local").write(str(tmp_path))
+
+    assert "only in plan=business: " in (tmp_path / "report.html").read_text()
+
+
+def test_classes_and_segments_are_hidden_together():
+    monitor, made = KINDS["classes"]
+    before = made(users(20_000, 1))
+    baseline = run_baseline(before, monitor, engine="local")
+    hiding = ModelQualityMonitor(BINARY, hide_values=True)
+    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), hiding, baseline, engine="local"))
+
+    assert {each.segment for each in bad} == {None}
+    assert all("business" not in each.where for each in bad)
+
+
+def test_the_files_of_a_loss_are_told(tmp_path):
+    for number in range(20):
+        bad = (lambda rows: np.ones(len(rows), bool)) if number in (3, 4) else (lambda rows: np.zeros(len(rows), bool))
+        users(200, number, bad).to_csv(tmp_path / f"{number:02d}.csv", index=False)
+    before = outcomes(users(20_000, 1), BINARY, engine="local")
+    baseline = run_baseline(before, ModelQualityMonitor(BINARY), engine="local")
+    data = outcomes(str(tmp_path), BINARY, engine="local")
+    bad = violated(run_monitoring(data, ModelQualityMonitor(BINARY), baseline, engine="local"))
+
+    assert bad
+    assert {each.cause[0].words for each in bad} == {"all of it comes from 2 of 20 files"}
+
+
+def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):
+    monitor, made = KINDS["classes"]
+    baseline = run_baseline(made(users(20_000, 1)), monitor, engine="local")
+    bad = violated(run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
+
+    assert bad
+    assert not any(each.where for each in bad)
+    assert "the rows can't be read again (NoData)" in caplog.text

@@ -1,0 +1,28 @@
+"""What a check found, as checks.json has it."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import pytest
+
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.monitors.protocol import TOO_LARGE, Finding
+
+
+@pytest.mark.parametrize("interval", [(-inf, inf), (nan, 1.0)])
+def test_a_change_whose_interval_is_too_large_to_compute_is_not_judged(interval):
+    found = Finding(CheckStatus.VIOLATED, 0.1, 1e303, interval, n=300, description="moved")
+    result = found.result("some_check", feature="x")
+
+    assert (result.status, result.reason, result.n) == (CheckStatus.NOT_JUDGED, TOO_LARGE, 300)
+    assert (result.observed, result.interval, result.description) == (1e303, None, None)
+
+
+@pytest.mark.parametrize("observed", [1e303, inf])
+def test_a_distance_may_be_endless(observed):
+    """As KL is where the baseline has none of a value; documents have null for it."""
+    result = Finding(CheckStatus.VIOLATED, 0.1, observed, (0.0, 1e308)).result("some_check", feature="x")
+
+    assert (result.status, result.interval) == (CheckStatus.VIOLATED, (0.0, 1e308))
+    assert result.observed == (None if observed == inf else observed)
