@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from tests.running_jobs import logged
 
 from model_monitor.cli import main
 
@@ -78,6 +79,11 @@ def folder(tmp_path_factory):
     return made
 
 
+def told_by(said, capfd):
+    """What a job said, a guest of another test's session or not."""
+    return said.getvalue() + capfd.readouterr().err
+
+
 def ended(folder, verb, flags, source, output, baseline=None):
     """The exit status of a job on one of the tables."""
     asked = ["--dataset-source", str(folder / f"{source}.csv"), "--output-path", str(folder / output)]
@@ -104,10 +110,11 @@ def ended(folder, verb, flags, source, output, baseline=None):
     ],
 )
 def test_what_a_table_lacks_ends_a_job_with_a_sentence(folder, capfd, verb, flags, source, said):
-    status = ended(folder, verb, flags, source, "none", "valid" if verb == "monitor" else None)
+    with logged() as log:
+        status = ended(folder, verb, flags, source, "none", "valid" if verb == "monitor" else None)
 
     assert status in (2, 255)
-    assert said in capfd.readouterr().err
+    assert said in told_by(log, capfd)
     assert not (folder / "none" / "constraints.json").exists()
 
 
@@ -119,8 +126,9 @@ def test_what_a_table_lacks_ends_a_job_with_a_sentence(folder, capfd, verb, flag
     ],
 )
 def test_a_baseline_that_promises_nothing_ends_an_estimate_with_a_sentence(folder, capfd, baseline, said):
-    assert ended(folder, "monitor", ESTIMATED, "later", "none", baseline) in (2, 255)
-    assert said in capfd.readouterr().err
+    with logged() as log:
+        assert ended(folder, "monitor", ESTIMATED, "later", "none", baseline) in (2, 255)
+    assert said in told_by(log, capfd)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +139,10 @@ def test_a_baseline_that_promises_nothing_ends_an_estimate_with_a_sentence(folde
     ],
 )
 def test_a_baseline_that_says_too_little_gives_no_number_and_the_last_line_says_why(folder, capfd, baseline, said):
-    assert ended(folder, "monitor", ESTIMATED, "later", f"of {baseline}", baseline) == 0
+    with logged() as log:
+        assert ended(folder, "monitor", ESTIMATED, "later", f"of {baseline}", baseline) == 0
 
-    assert said in capfd.readouterr().err.splitlines()[-1]
+    assert said in told_by(log, capfd).splitlines()[-1]
     written = json.loads((folder / f"of {baseline}" / "estimated_quality.json").read_text())
     assert written["metrics"] == []
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts, ScoreCountsBuilder
+from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts, ScoreCountsBuilder, logarithms
 
 RANDOM = np.random.default_rng(11)
 SCORES = RANDOM.random(3_000)
@@ -73,3 +75,11 @@ def test_a_bin_is_at_most_a_2048th_of_its_score_wide():
     edges = ScoreCounts.of(scores, scores > 0.5, 10).scores
 
     assert np.all(np.diff(edges) / edges[:-1] <= 1 / 2_048 + 1e-12)  # 11 of the 20 bits are of the mantissa
+
+
+def test_logarithms_are_those_of_the_library_and_do_not_depend_on_the_rows_beside():
+    values = np.concatenate([np.random.default_rng(5).random(10_000), [1.0, 0.5, 2.0**-52, 1 - 2.0**-53, 3.0, 1e300]])
+    found = logarithms(values)
+
+    np.testing.assert_allclose(found, [math.log(value) for value in values.tolist()], rtol=1e-15, atol=2e-15)
+    assert [logarithms(values[place : place + 1])[0] for place in range(0, len(values), 97)] == found[::97].tolist()

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadInput
+from model_monitor.statistics.states.scores import logarithms
 
 Masks = NDArray[np.bool_]  # shape (coalitions, players)
 Weights = NDArray[np.float64]
@@ -300,7 +301,7 @@ class Kernel:
                 "use_logit asks for probabilities, and the model's answers lie outside of 0 to 1; leave use_logit out"
             )
         inside = np.clip(answers, CLIP, 1 - CLIP)
-        return np.log(inside / (1 - inside))
+        return logarithms(inside / (1 - inside))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Scores are counted exactly while they are few, else in fine bins.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -320,6 +321,25 @@ NAMES = (
 _SMALLEST = np.finfo(np.float64).eps  # what scikit-learn's log_loss clips to, so that one sure error is not infinite
 
 
+def logarithms(values: Numbers) -> Numbers:
+    """Natural ones of numbers above 0, to a few units of the last digit, by sums and products alone: how numpy's own are rounded
+    depends on the instructions that it may use, and executors' may use others (decision 31).
+
+    Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 4.1.27.
+    """
+    mantissas, exponents = np.frexp(values)
+    is_low = mantissas < math.sqrt(0.5)
+    mantissas = np.where(is_low, 2 * mantissas, mantissas)
+    part = (mantissas - 1) / (mantissas + 1)
+    squares = part * part
+    series = np.full(np.shape(values), 1 / 23)
+    for divisor in range(21, 0, -2):
+        series *= squares
+        series += 1 / divisor
+    found: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
+    return found
+
+
 def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
     """The sums of rows: the probability of something, and whether it happened.
 
@@ -329,7 +349,7 @@ def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Block
     residuals = scores - happened  # true counts as 1
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner ones: what is at an edge is below it
     bins = np.searchsorted(edges, scores, side="left")
-    losses = np.stack([summed(blocks, -np.log(likelihood)), summed(blocks, residuals * residuals)])
+    losses = np.stack([summed(blocks, -logarithms(likelihood)), summed(blocks, residuals * residuals)])
     cells = bins * BLOCKS + blocks  # one number for each bin and block
     by_bin = [
         np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)

@@ -342,7 +342,7 @@ class Others:
         different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
         freedoms = windows * each
         more, usual = moderation(freedoms * variances, freedoms)
-        return min(more, (different - 1) * float(freedoms.mean())), usual
+        return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual
 
 
 def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values]:
