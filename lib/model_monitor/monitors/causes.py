@@ -29,7 +29,7 @@ from model_monitor.data.records.event_times import microseconds_of, moment_of
 from model_monitor.documents.check_results import Cause, CheckResult, CheckStatus
 from model_monitor.documents.headline import ONE_SEGMENT, ONE_VALUE
 from model_monitor.documents.page import Column, Line, PageTable, percent
-from model_monitor.errors import MonitorError
+from model_monitor.errors import MonitorError, NoData
 from model_monitor.statistics.states.data_types import parse_numbers
 from model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from model_monitor.statistics.states.segments import rest_of
@@ -428,6 +428,8 @@ def with_causes(
         try:
             with ExitStack() as held:
                 found[what] = _behind(*opened(held), level / len(behind))
+        except NoData:
+            continue  # nobody keeps them
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
             log.warning("where a loss is from is not known: the rows can't be read again (%s)", type(fault).__name__)
 

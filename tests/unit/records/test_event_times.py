@@ -49,3 +49,8 @@ def test_a_payload_that_spells_the_member_is_no_time():
     line = line_of(captured(data='{"inferenceTime":"2029-01-01T00:00:00Z"}', encoding="JSON"))
 
     assert moment_of(newest_time(times_of_lines(pa.array([line])))) == at(0, 10)
+
+
+def test_bytes_that_are_no_text_are_no_time():
+    broken = b'{"eventMetadata": {"inferenceTime": "2026-01-31T22:\xff\xfe:00Z"}}'
+    assert times_of_lines(pa.array([broken, b"{}"])).to_pylist() == [None, None]

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from model_monitor.data.records.windows import parse_time
 
-_TIME = r'"inferenceTime"\s*:\s*"(?P<time>[^"\\]*)"'
+_TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # of ASCII: bytes of a line may be no text
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
 LAST_BYTES = 192  # of a captured line, where its metadata mostly stand; the whole of one is searched if they don't
