@@ -116,7 +116,9 @@ class Change:
         """What tests were, by how much they changed, and the clearest, which in a tail is not the largest."""
         was, now = (shares @ self.tests for shares in (self.was, shares_of(self.bins, len(self.was))))
         both = ((was + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
-        return was, now - was, int((np.abs(now - was) / np.sqrt(both * (1 - both))).argmax())
+        spread = np.sqrt(both * (1 - both))  # nothing of a single row
+        scores = np.divide(np.abs(now - was), spread, out=np.zeros(len(both)), where=spread > 0)
+        return was, now - was, int(scores.argmax())
 
     def behind(self) -> tuple[int, ...]:
         """The bins of the rows behind the change: on the side of the clearest gap that grew, those that did."""
@@ -428,8 +430,8 @@ def with_causes(
         try:
             with ExitStack() as held:
                 found[what] = _behind(*opened(held), level / len(behind))
-        except NoData:
-            continue  # nobody keeps them
+        except NoData as fault:  # nobody keeps them any more
+            log.info("where a loss is from is not known: %s", fault)
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
             log.warning("where a loss is from is not known: the rows can't be read again (%s)", type(fault).__name__)
 

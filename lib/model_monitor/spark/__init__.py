@@ -18,7 +18,7 @@ PLACES = {
     "model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
     "model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
     "model_monitor.spark.session": [
-        *("MasterWatch", "as_submitted", "beside", "local_session", "remote_session"),
+        *("MasterWatch", "as_submitted", "beside", "end_jobs", "local_session", "remote_session"),
         *("session_within", "shared_application", "start_session", "stop_session"),
     ],
     "model_monitor.spark.storage": ["storage_of_session"],

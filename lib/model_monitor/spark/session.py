@@ -348,7 +348,18 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
                 environment[name] = value
 
 
-def stop_session(spark: SparkSession) -> None:
-    """Stop Spark, unless it is that of others, too; no thread that it left keeps the process alive."""
+def stop_session(spark: SparkSession, tag: str | None = None) -> None:
+    """Stop Spark, or where it is that of others, too, what was asked of it with the tag; no thread that it left keeps the process
+    alive.
+    """
     if SHARED not in os.environ:
         application_of(spark).stop()
+    elif tag is not None:
+        end_jobs(spark, tag)
+
+
+def end_jobs(spark: SparkSession, tag: str) -> None:
+    """Cancel what was asked of Spark with the tag."""
+    application = application_of(spark)
+    application.cancel_jobs(tag)
+    application.untag_jobs(tag)

@@ -306,12 +306,11 @@ class Job:
         if self._watch is not None:
             self._watch.end()
         try:
-            application = plugin("spark").application_of(self._session)
-            application.cancel_jobs(self._tag)  # those that an interruption has left behind
-            application.untag_jobs(self._tag)
+            if self._host is not None:
+                plugin("spark").end_jobs(self._session, self._tag)  # those that an interruption has left behind
             self._visit.close()
             if self._host is None:
-                plugin("spark").stop_session(self._session)
+                plugin("spark").stop_session(self._session, self._tag)
         except Exception as error:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(error).__name__)
 
