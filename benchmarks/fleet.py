@@ -198,7 +198,7 @@ def costs(top: Path) -> None:
         subprocess.run([sys.executable, "-c", loading], env=environment, check=True)
         spent = resource.getrusage(resource.RUSAGE_CHILDREN)
         used.append(spent.ru_utime + spent.ru_stime)
-    start = 2 * min(np.diff(used))  # of the command, and of the process that jobs are forked off
+    start = min(np.diff(used))  # of the command; what jobs are forked off is loaded beside it
     for module in LOADED:
         importlib.import_module(module)
     window = statistics.median(_of_a_fork(plan.command(plan.entry.jobs[0], HOUR)) for plan in plans if plan)

@@ -16,8 +16,6 @@ from model_monitor.documents.document import (
     Number,
     Section,
     UndefinableNumber,
-    count_of,
-    number_or_undefined,
 )
 
 
@@ -147,34 +145,10 @@ class CheckResult(Section):
     guess: Name | None = None
     cause: tuple[Cause, ...] | None = None
 
-    @classmethod
-    def of(cls, members: Mapping[str, Any]) -> CheckResult:
-        """The result with these members, which are of their types already: pydantic takes ten times as long to look at each."""
-        if not _KNOWN.issuperset(members):
-            return cls.model_validate(members)
-        typed = dict(members)
-        for name in _NUMBERS & members.keys():
-            typed[name] = number_or_undefined(members[name])
-        for name in _COUNTS & members.keys():
-            typed[name] = count_of(members[name])
-        found = cls.__new__(cls)
-        whole = {"__dict__": _NOTHING | typed, "__pydantic_fields_set__": set(members)}
-        for name, value in {**whole, "__pydantic_extra__": {}, "__pydantic_private__": None}.items():
-            object.__setattr__(found, name, value)
-        return found
-
     @property
     def is_violation(self) -> bool:
         """Whether it counts as one: what a check beside the others finds stands in checks.json alone."""
         return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
-
-
-_NOTHING: dict[str, Any] = dict.fromkeys(CheckResult.__annotations__)
-_NUMBERS, _COUNTS, _OTHERS = (
-    {name for name, kind in CheckResult.__annotations__.items() if kind in kinds}
-    for kinds in (("UndefinableNumber",), ("Count | None",), ("Name", "Name | None", "CheckStatus"))
-)
-_KNOWN = _NUMBERS | _COUNTS | _OTHERS
 
 
 class Hint(Section):

@@ -61,7 +61,7 @@ def _number(value: Any) -> float:
     return number
 
 
-def number_or_undefined(value: Any) -> float | None:
+def _number_or_undefined(value: Any) -> float | None:
     """Raises ValueError for what is no number; None for one that is not finite."""
     if type(value) is float:
         return value if math.isfinite(value) else None
@@ -86,7 +86,7 @@ def _encodable(text: str) -> str:
     return text
 
 
-def count_of(value: Any) -> int:
+def _count(value: Any) -> int:
     """Raises ValueError for what is no whole number from 0 on."""
     if type(value) is int and 0 <= value < 2**53:
         return value
@@ -100,7 +100,7 @@ Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data
 
 UndefinableNumber = Annotated[
     float | None,
-    BeforeValidator(number_or_undefined),
+    BeforeValidator(_number_or_undefined),
     Expected("a number, or null if it is not defined", of_data=True),
 ]
 """None means not computable. NaN, infinities and their texts are read as None (C11e), and written as they stood."""
@@ -119,7 +119,7 @@ Chance = Annotated[
 
 Threshold = Annotated[float, BeforeValidator(_number), Field(ge=0), Expected("a number, 0 or more")]
 
-Count = Annotated[int, BeforeValidator(count_of), Expected("a whole number, 0 or more")]
+Count = Annotated[int, BeforeValidator(_count), Expected("a whole number, 0 or more")]
 
 Flag = Annotated[bool, Strict(), Expected("true or false")]
 

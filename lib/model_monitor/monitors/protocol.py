@@ -307,7 +307,7 @@ class Finding:
         """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
         try:
-            return CheckResult.of({**whose, "check": check, "threshold": None, **own})
+            return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
         except ValueError:
             endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
             if not endless:

@@ -11,7 +11,7 @@ from model_monitor.statistics.states.segments import rest_of
 OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
 
-def once(found: Mapping[tuple[str, str], CheckResult], said: str | None) -> Iterator[CheckResult]:
+def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) -> Iterator[CheckResult]:
     """The results of one thing in its segments: one change is one violation, of the whole, or else by the cut that shows it best.
 
     found: by cut and segment. said: what is violated of the whole; None if nothing is.

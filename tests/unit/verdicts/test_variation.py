@@ -8,19 +8,16 @@ from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.verdicts.components import Component, of_numbers
+from model_monitor.statistics.verdicts.likeness import belong_together, likeness, likenesses, rows_as_one
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
     Others,
     allowed_for,
-    belong_together,
     between_share,
     comparable,
     group_size,
-    likeness,
-    likenesses,
     of_categories,
     phi,
-    rows_as_one,
     unseen,
 )
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing

@@ -174,7 +174,7 @@ class OutcomeSource:
 
 
 @dataclass(frozen=True)
-class Judged:
+class OutcomeMark:
     """Whether the answer in a row was right, bin 2, or wrong, bin 3; of numbers the bin of the error. cuts: between these."""
 
     decoder: Decoder

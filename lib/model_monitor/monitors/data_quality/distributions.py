@@ -37,20 +37,17 @@ from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likeness_in_groups, likenesses
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
-    ROOM,
     OnDemand,
     PastWindows,
     Raw,
     Windows,
     beginnings,
-    belong_together,
     between_share,
-    likeness_in_groups,
-    likenesses,
     of_categories,
     of_missing,
     of_numbers,

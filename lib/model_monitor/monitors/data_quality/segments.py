@@ -20,7 +20,7 @@ from model_monitor.monitors.data_quality.calibration import NO_HISTORY
 from model_monitor.monitors.data_quality.checks.baseline_drift import baseline_drift, threshold_of
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.messages import HIDDEN
-from model_monitor.monitors.segments import once
+from model_monitor.monitors.segments import told_once
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.states import FeatureProfile
@@ -178,7 +178,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
         of: finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=of[1])
         for of, finding in found.items()
     }
-    yield from once(results, said)
+    yield from told_once(results, said)
 
 
 def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.outcomes import Judged, OutcomeDataset, outcomes
+from model_monitor.data.reading.outcomes import OutcomeDataset, OutcomeMark, outcomes
 from model_monitor.documents.check_results import CheckResult
 from model_monitor.errors import BadInput
 from model_monitor.monitors.causes import Marked, with_causes
@@ -54,6 +54,6 @@ def _marked(data: OutcomeDataset, plan: OutcomePlan, cuts: tuple[float, ...], ro
     where = data.source
     if where is None:
         raise BadInput("outcomes that somebody prepared are not read again")
-    mark = Judged(data.decoder, plan, where.columns, data.raw.schema, cuts)
+    mark = OutcomeMark(data.decoder, plan, where.columns, data.raw.schema, cuts)
     names = where.dataset.names
     return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))

@@ -37,7 +37,7 @@ from model_monitor.monitors.model_quality.measurement import (
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.protocol import Finding, StoredBaseline
-from model_monitor.monitors.segments import once
+from model_monitor.monitors.segments import told_once
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
@@ -261,7 +261,7 @@ def check_segments(
         yield result
     violated = {each.metric for each in whole if each.is_violation}
     for name, of_name in found.items():
-        yield from once(of_name, name if name in violated else None)
+        yield from told_once(of_name, name if name in violated else None)
 
 
 def _told(result: CheckResult, where: str, label: str | None) -> CheckResult:

@@ -59,8 +59,8 @@ from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.states.scores import UNLIMITED
+from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likeness
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
-from model_monitor.statistics.verdicts.variation import ROOM, belong_together, likeness
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 

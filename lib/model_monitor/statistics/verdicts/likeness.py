@@ -1,0 +1,162 @@
+"""How many rows of a run count as one, as neighbours in it, or rows that are known to belong together, are alike. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_monitor.statistics.drift.distributions import Values
+from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
+
+BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
+CELLS = 8  # in which neighbouring rows are or are not alike
+ANSWERS = 3  # a column of numbers has so many, any other one
+CERTAIN, FEW_CERTAIN = 0.01, 0.15
+"""How seldom rows by themselves look otherwise, and of few rows, which show less: what is taken for groups counts for less."""
+FEW_ROWS = 256
+ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
+FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
+
+
+def rows_as_one(
+    scores: Values, sizes: NDArray[np.int64], answers: Sequence[int] = (0,)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many rows count as one where neighbours are alike, about 1 of rows by themselves; and in how many standard deviations
+    that is more than by chance. Of each answer.
+
+    scores: of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score of
+    each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what
+    differs from run to run, and the largest step within one, is a change and no group.
+    Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
+    difference to the variance".
+    """
+    of_scores = scores.var(axis=1)
+    variance = np.add.reduceat(of_scores, answers)
+    squared = np.add.reduceat(of_scores**2, answers)
+    # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
+    kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
+    known = variance > 0
+    upto = np.zeros((len(scores), scores.shape[1] + 1))
+    np.cumsum(scores, axis=1, out=upto[:, 1:])
+    starts = np.cumsum(sizes) - sizes
+    found, certain = np.zeros(len(answers)), np.zeros(len(answers))
+    for block in BLOCKS:
+        blocks = sizes // block
+        starts, sizes, blocks = starts[blocks > 1], sizes[blocks > 1], blocks[blocks > 1]
+        freedom = int((blocks - 1).sum())
+        if freedom < 3:
+            break
+        ends = np.cumsum(blocks)
+        first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
+        sums = upto.take(first + block, axis=1)
+        sums -= upto.take(first, axis=1)
+        within = np.ones(ends[-1] - 1, bool)
+        within[ends[:-1] - 1] = False
+        places = within.nonzero()[0]  # of steps from block to block of a run
+        steps = sums.take(places + 1, axis=1)
+        steps -= sums.take(places, axis=1)
+        squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
+        total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
+        largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
+        apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
+        found = np.maximum(found, apart)
+        few = 1 / (
+            3 * (freedom - 1) * kinds
+        )  # 2/9 over the degrees of freedom: squares of steps vary as 2/3 as many do
+        certain = np.maximum(certain, (np.cbrt(apart) - 1 + few) / np.sqrt(few))
+    return found, certain
+
+
+def _cubed(kinds: Values, normal: float) -> Values:
+    """The mean of squares of so many normal variables that lies where a normal variable is. Source: Wilson and Hilferty 1931."""
+    found: Values = (1 - 2 / (9 * kinds) + normal * np.sqrt(2 / (9 * kinds))) ** 3
+    return found
+
+
+def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> tuple[float, float]:
+    """The same of values: of numbers by rank, its square and eighths, of whatever else by the most frequent ones."""
+    return likenesses([(values, sizes, are_numbers)])[0]
+
+
+def belong_together(certain: Sequence[float], rows: int) -> bool:
+    """Whether rows do in one column for certain, or in all of them a little. certain: of each column, in standard deviations."""
+    if not certain:
+        return False
+    columns = len(certain)
+    of_one = normal_above(max(certain)) * columns
+    of_all = normal_above(sum(certain) / columns) / math.sqrt(columns)  # chance has no part in all of them at once
+    return min(of_one, of_all) * ANSWERS * len(BLOCKS) <= (CERTAIN if rows >= FEW_ROWS else FEW_CERTAIN)
+
+
+def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> list[tuple[float, float]]:
+    """`likeness` of columns: their values, the sizes of their runs, and whether they are numbers. Those with runs of equal sizes
+    are looked at together.
+    """
+    alike: dict[bytes, list[int]] = {}
+    for place, (_, sizes, _) in enumerate(columns):
+        alike.setdefault(sizes.tobytes(), []).append(place)
+    known = [(0.0, 0.0)] * len(columns)
+    for places in alike.values():
+        scores, answers, each_has = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
+        found, certain = rows_as_one(scores, columns[places[0]][1], answers)
+        ends = np.cumsum(each_has)[:-1]
+        for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
+            known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
+    return known
+
+
+def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+    """How many rows count as one where it is known which belong together, 1 of rows by themselves: the design effect.
+
+    values: group after group. sizes: of the groups. are_numbers: as of `likeness`.
+    Source: D4.21; Kish 1965, "Survey Sampling".
+    """
+    sizes = sizes[sizes > 0]
+    rows, groups = len(values), len(sizes)
+    if groups < FEWEST_GROUPS:
+        return max(1.0, rows / max(groups, 1))
+    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
+    scores, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
+    apart = scores - scores.mean(axis=1, keepdims=True)
+    of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
+    expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
+    of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
+    found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
+    return 1.0 if found <= MOST_DISPERSED else found
+
+
+def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, list[int], list[int]]:
+    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: the scores, the first one
+    of each answer, and how many answers each column has.
+    """
+    cells = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
+    many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
+    scores = np.empty((many_scores, len(columns[0][0])))
+    answers: list[int] = []
+    each_has, first = [], 0
+    for own, many, ranks in cells:
+        if ranks is not None:
+            scores[first], scores[first + 1] = ranks, ranks**2
+            answers += [first, first + 1]
+            first += 2
+        np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
+        answers.append(first)
+        each_has.append(1 if ranks is None else ANSWERS)
+        first += many
+    return scores, answers, each_has
+
+
+def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int64], int, Values | None]:
+    """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
+    _, places = np.unique(values, return_inverse=True)
+    totals = np.bincount(places)
+    if not are_numbers:
+        cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
+        return cells[places], min(CELLS, len(totals)), None
+    ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
+    return ((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS, ranks[places]
