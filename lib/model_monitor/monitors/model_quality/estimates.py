@@ -170,7 +170,8 @@ class FractionEstimate:
         linear = 2 * self.value + spread * there * (1 - 2 * here)
         constant = self.value**2 - spread * here * (1 - here)
         root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
-        return min(max((linear + side.value * root) / (2 * square), 0.0), 1.0)
+        found = min(max((linear + side.value * root) / (2 * square), 0.0), 1.0)
+        return (min if side is Side.LOW else max)(found, self.value)  # rounded, it may lie beyond it by a last digit
 
 
 class Scale(Enum):
