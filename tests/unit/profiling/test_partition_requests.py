@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.data.profiling import partition
 from model_monitor.data.profiling.partition import states_of_partition
 from model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.data.records.capture_documents import request_metadata
@@ -95,6 +96,25 @@ def test_batches_that_begin_within_a_record_change_nothing():
 
 def test_lines_that_executors_decode_give_the_same_requests():
     assert requests_of([lines_only()], decoded) == requests_of([rows_with_lines(0, len(ROWS))])
+
+
+def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_not(monkeypatch):
+    calls = []
+
+    def counted(batch):
+        calls.append(batch.num_rows)
+        columns = [
+            pa.array([cell] * batch.num_rows, kind)
+            for cell, kind in (("a", pa.string()), (0, pa.int32()), (1, pa.int32()))
+        ]
+        return pa.RecordBatch.from_arrays(columns, ["c0", "reason", "cells"])
+
+    one_by_one = [lines_only().slice(place, 1) for place in range(len(LINES))]
+    together = requests_of(one_by_one, counted)
+    monkeypatch.setattr(partition, "BYTES_TOGETHER", 1)
+
+    assert requests_of(one_by_one, counted) == together
+    assert calls == [len(LINES), *[1] * len(LINES)]
 
 
 def test_nobody_asks_for_requests_without_metadata():

@@ -58,6 +58,8 @@ LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
 """Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
 for a block of many columns in memory."""
 
+BYTES_TOGETHER = 2**20  # of lines of small files, which cost as much to decode as to begin
+
 BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = 8, 64, 8192
 """What a cell is taken for where the size of a block is chosen."""
 
@@ -68,6 +70,8 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     decode: what makes rows of the batches; None if they are rows, prepared by Spark.
     """
     requests, times = RequestsBuilder(), list[int]()
+    if decode is not None:
+        batches = _together(batches)
     batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
     gatherers: list[tuple[int, Gatherer]] = [(column.position, gatherer_of(column, plan)) for column in plan.columns]
     if plan.rules is not None:
@@ -159,6 +163,20 @@ def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[l
                 held, room = [], rows
     if held:
         yield held
+
+
+def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same lines in fewer batches: those of small files are decoded at once."""
+    held: list[pa.RecordBatch] = []
+    room = BYTES_TOGETHER
+    for batch in batches:
+        if held and batch.nbytes > room:
+            yield pa.concat_batches(held)
+            held, room = [], BYTES_TOGETHER
+        held.append(batch)
+        room -= batch.nbytes
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _rows_of_batch(
