@@ -148,7 +148,9 @@ def measurements(draw):
 
 
 @settings(max_examples=80, deadline=None)
-@example(measured(SCORED, ["0", "0", "0", "1"], ["0"] * 4, [0.0] * 4), INTERVAL, 1)  # a limit of 2e-16 for a recall of 0
+@example(
+    measured(SCORED, ["0", "0", "0", "1"], ["0"] * 4, [0.0] * 4), INTERVAL, 1
+)  # a limit of 2e-16 for a recall of 0
 @given(measurements(), st.sampled_from(TOLERANCES), st.sampled_from([None, 1, 10_000]))
 def test_a_data_set_keeps_the_thresholds_suggested_from_it(measurement, tolerance, window_rows):
     written = suggest(measurement, tolerance, window_rows=window_rows).to_json()

@@ -12,8 +12,18 @@ from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import scores_of
 from model_monitor.statistics.states import Moments
 from model_monitor.statistics.states.kll import KllBuilder
-from model_monitor.statistics.verdicts.components import Component, of_categories, of_missing, of_numbers
+from model_monitor.statistics.verdicts import components
+from model_monitor.statistics.verdicts.components import Component, of_missing
 from model_monitor.statistics.verdicts.multiplicity import adjusted, combined, shared
+
+
+def of_categories(baseline, current):
+    return components.of_categories([(baseline, current)])[0]
+
+
+def of_numbers(baseline, current):
+    return components.of_numbers([(baseline, current)])[0]
+
 
 WINDOWS = 400
 

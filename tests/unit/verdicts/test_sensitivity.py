@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.verdicts.components import Samples, of_numbers
+from model_monitor.statistics.verdicts import components
+from model_monitor.statistics.verdicts.components import Samples
 from model_monitor.statistics.verdicts.multiplicity import (
     BUDGET,
     combined,
@@ -17,6 +18,10 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
+
+
+def of_numbers(baseline, current):
+    return components.of_numbers([(baseline, current)])[0]
 
 
 @pytest.mark.parametrize(("rows", "shift", "share"), [(200, 0.436, 0.237), (1_000, 0.194, 0.159)])

@@ -15,7 +15,8 @@ def test_tails_are_scipys(size, of):
     least, most = np.maximum(0, size - (of - totals)), np.minimum(totals, size)
     counts = (least + most + 1) // 2
 
-    tails = rarer(totals.astype(float), counts.astype(float), size, of)
+    cells = np.full(len(totals), float(size)), np.full(len(totals), float(of)), np.zeros(len(totals), int)
+    tails = rarer(totals.astype(float), counts.astype(float), *cells)
 
     more = counts > totals * size / of
     assert tails[more] == pytest.approx(stats.hypergeom.sf(counts - 1, of, totals, size)[more], rel=1e-6, abs=1e-290)
@@ -23,14 +24,15 @@ def test_tails_are_scipys(size, of):
 
 
 def test_the_tail_of_large_counts_is_nearly_scipys():
-    found = rarer(np.array([4e7]), np.array([1e7 + 9_000]), 2.5e7, 1e8)[0]
+    found = rarer(*np.array([[4e7], [1e7 + 9_000], [2.5e7], [1e8]]))[0]
 
     assert found == pytest.approx(stats.hypergeom.sf(1e7 + 8_999, 10**8, 4 * 10**7, 25 * 10**6), rel=0.03)
 
 
 def test_either_side_of_a_cell_counts_twice():
     # of 6 values 3 are in the window: all of the window's, or none of them, are 1 of 20 ways each
-    assert two_sided(np.array([3.0, 3.0]), np.array([3.0, 0.0]), 3, 3) == pytest.approx([0.1, 0.1])
+    three = np.array([3.0, 3.0])
+    assert two_sided(three, np.array([3.0, 0.0]), three, three, np.array([0, 0])) == pytest.approx([0.1, 0.1])
 
 
 def test_a_limit_is_the_first_count_beyond_chance():

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.verdicts.components import Component, of_numbers
+from model_monitor.statistics.verdicts import components
+from model_monitor.statistics.verdicts.components import Component
 from model_monitor.statistics.verdicts.likeness import belong_together, likeness, likenesses, rows_as_one
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
@@ -22,6 +23,11 @@ from model_monitor.statistics.verdicts.variation import (
 )
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
 from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
+
+
+def of_numbers(baseline, current):
+    return components.of_numbers([(baseline, current)])[0]
+
 
 LEVEL = 1 / 720
 

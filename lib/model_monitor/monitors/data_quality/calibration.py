@@ -6,8 +6,8 @@ Violated, passed, or "cannot tell" with what could have been seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ class Column:
     family: whose level it shares.
     """
 
-    components: tuple[Component, ...]
+    components: tuple[Component, ...] = ()
     samples: Samples | None = None
     distance: float | None = None
     share: float | None = None
@@ -126,70 +126,89 @@ class Calibration:
         return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
 
 
-def column_of(
-    baseline: FeatureDistribution,
-    current: FeatureDistribution,
-    groups: Groups = ALONE,
-    family: str = DRIFT,
-    unfit: str | None = None,
-    *,
-    tested: bool,
-    past: Raw | None = None,
-    others: Others | None = None,
-) -> Column | None:
-    """One feature's column; None if a side is not known, or one is numbers and the other texts. tested: whether tests count.
-
-    past: the raw statistics of earlier windows, if there are enough; the tests allow for them then, where rows are not
-    independent. groups, unfit, family: of the column. others: how much other columns vary.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Two sides of a feature whose column is wanted. tested: whether tests count. past: the raw statistics of earlier windows, if
+    there are enough; the tests allow for them then, where rows are not independent. groups, unfit, family: of the column.
+    others: how much other columns vary.
     """
-    column = _tested(baseline, current, tested=tested or past is not None)
-    if column is None:
+
+    baseline: FeatureDistribution
+    current: FeatureDistribution
+    groups: Groups = ALONE
+    family: str = DRIFT
+    unfit: str | None = None
+    tested: bool = False
+    past: Raw | None = None
+    others: Others | None = None
+
+
+def columns_of(all_asked: Sequence[Asked]) -> list[Column | None]:
+    """The column of each; None if a side is not known, or one is numbers and the other texts."""
+    columns = [_untested(asked) for asked in all_asked]
+    wanted = [
+        (asked, column)
+        for asked, column in zip(all_asked, columns, strict=True)
+        if column is not None and (asked.tested or asked.past is not None)
+    ]
+    for asked, column in wanted:
+        missing = ((side.rows - side.present, side.rows) for side in (asked.baseline, asked.current))
+        column.components = of_missing(*missing)
+    beside = [(column, asked.baseline, asked.current) for asked, column in wanted if column.samples is not None]
+    numbers = [(column, one.numbers, two.numbers) for column, one, two in beside if one.numbers and two.numbers]
+    texts = [
+        (column, one.categories or {}, two.categories or {})
+        for column, one, two in beside
+        if not (one.numbers and two.numbers)
+    ]
+    found = (*of_numbers([sides for _, *sides in numbers]), *of_categories([sides for _, *sides in texts]))
+    for (column, *_), components in zip((*numbers, *texts), found, strict=True):
+        column.components += components
+    for asked, column in wanted:
+        if asked.past is not None and not asked.tested:
+            _allow_for_past(column, asked, asked.past)
+    return columns
+
+
+def _untested(asked: Asked) -> Column | None:
+    baseline, current = asked.baseline, asked.current
+    if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column.unfit, column.family = unfit, family
-    if tested:
+    column = Column(unfit=asked.unfit, family=asked.family)
+    if asked.past is None and not asked.tested:
+        column.phi = column.groups = asked.groups.of_values
+    if not (baseline.present and current.present):
         return column
-    if past is None:
-        column.phi = column.groups = groups.of_values
-        return column
-    now = of_window(baseline, current)
+    column.samples = Samples(baseline.present, current.present)
+    if baseline.numbers is not None and current.numbers is not None:
+        column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
+        before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
+        is_flag = max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2
+        if is_flag:
+            column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
+        column.distance = l_infinity_numeric(before, after)
+    elif baseline.categories is not None and current.categories is not None:
+        counts = category_cells(baseline.categories, current.categories)
+        column.distance = l_infinity_categorical(*counts)
+        column.share = float(counts[0].max() / counts[0].sum())
+    else:
+        return None
+    return column
+
+
+def _allow_for_past(column: Column, asked: Asked, past: Raw) -> None:
+    groups, others, now = asked.groups, asked.others, of_window(asked.baseline, asked.current)
     if now is None or column.samples is None:
         column.components = ()
-        return column
+        return
     past = comparable(now, past)
     components = [allowed_for(component, now, past, groups, others) for component in column.components]
-    is_numeric = baseline.numbers is not None and current.numbers is not None
+    is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
     if not is_numeric:
         components.append(unseen(now, past, column.samples.share, groups))
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     column.components, column.windows = tuple(components), len(past["rows"])
     column.phi, column.groups = max(widest, groups.new_values), groups.of_values
-    return column
-
-
-def _tested(baseline: FeatureDistribution, current: FeatureDistribution, *, tested: bool) -> Column | None:
-    if baseline.reason or current.reason or not baseline.rows or not current.rows:
-        return None
-    missing: tuple[Component, ...] = ()
-    if tested:
-        missing = of_missing(*((side.rows - side.present, side.rows) for side in (baseline, current)))
-    if not (baseline.present and current.present):
-        return Column(missing)
-    if baseline.numbers is not None and current.numbers is not None:
-        samples = Samples(baseline.present, current.present, baseline.numbers.error + current.numbers.error)
-        before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
-        is_flag = max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2
-        share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total if is_flag else None
-        components = of_numbers(baseline.numbers, current.numbers) if tested else ()
-        return Column((*missing, *components), samples, l_infinity_numeric(before, after), share)
-    if baseline.categories is not None and current.categories is not None:
-        counts = category_cells(baseline.categories, current.categories)
-        return Column(
-            (*missing, *(of_categories(baseline.categories, current.categories) if tested else ())),
-            Samples(baseline.present, current.present),
-            l_infinity_categorical(*counts),
-            float(counts[0].max() / counts[0].sum()),
-        )
-    return None
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:

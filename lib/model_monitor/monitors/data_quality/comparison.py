@@ -500,10 +500,13 @@ class Comparison:
     def others(self, reference: str) -> Others:
         """How much all columns vary beside a reference."""
         if reference not in self._others:
-            pasts = [past for each in self.features if (past := each.past(reference)) is not None]
+            pasts = {
+                each.constraints.name: past for each in self.features if (past := each.past(reference)) is not None
+            }
             rows = [[side.rows for side in each.sides(reference)] for each in self.features]
             n, m = (max(each) for each in zip(*rows, strict=True))
-            self._others[reference] = Others(pasts, n * m / max(n + m, 1))
+            variation = self.history.get(CLOCK_DAY if reference in CLOCK else reference, Variation())
+            self._others[reference] = variation.others(tuple(pasts), n * m / max(n + m, 1))
         return self._others[reference]
 
     @cached_property

@@ -43,6 +43,7 @@ from model_monitor.statistics.verdicts.variation import (
     FIELDS,
     MOST_DISPERSED,
     OnDemand,
+    Others,
     PastWindows,
     Raw,
     Windows,
@@ -330,9 +331,19 @@ class Variation:
 
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    _others: dict[tuple[tuple[str, ...], float], Others] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
+
+    def others(self, names: tuple[str, ...], effective: float) -> Others:
+        """How much windows of these features vary, beside one of that size: most windows are as large as the last one."""
+        if (names, effective) not in self._others:
+            self._others.clear()
+            self._others[names, effective] = Others([self.past[name] for name in names], effective)
+        return self._others[names, effective]
 
 
 def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:

@@ -17,7 +17,7 @@ from model_monitor.documents.check_results import (
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
-from model_monitor.monitors.data_quality.calibration import Calibration, column_of, with_adjusted
+from model_monitor.monitors.data_quality.calibration import Asked, Calibration, columns_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from model_monitor.monitors.data_quality.checks.baseline_drift import (
     against,
@@ -141,7 +141,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
     if ledger is None:
         return None
     tested = comparison.constraints.monitoring.rows_are_independent
-    columns = {}
+    asked = {}
     for feature in comparison.features:
         name = feature.constraints.name
         for reference in feature.judged_references:
@@ -149,21 +149,20 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             moves = reference == BASELINE and feature.growth is not None
             past = None if moves else feature.past(reference)
             unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
-            column = column_of(
+            asked[reference, name] = Asked(
                 *(before, now, feature.groups, feature.family, GROWS if moves else unfit),
                 tested=tested and not moves,
                 past=past,
                 others=comparison.others(reference) if past is not None else None,
             )
-            if column is not None:
-                columns[reference, name] = column
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
-            past, others = feature.past_in(label), comparison.others(BASELINE)
-            sides = part.baseline, part.now
-            column = column_of(*sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others)
-            if column is not None and not why_not_compared(part.baseline, part.now):
-                columns[label, name] = column
+            if not why_not_compared(part.baseline, part.now):
+                past, others = feature.past_in(label), comparison.others(BASELINE)
+                sides = part.baseline, part.now
+                asked[label, name] = Asked(*sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others)
+    found = zip(asked, columns_of([*asked.values()]), strict=True)
+    columns = {key: column for key, column in found if column is not None}
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))
 
 

@@ -179,6 +179,7 @@ class DistinctBuilder:
             self._room -= len(hashes)
         if self._room <= 0:
             self._raise_registers()
+            self._look_at_lowest()
 
     def state(self) -> DistinctRegisters:
         """The registers of all values so far; later updates do not change it."""
@@ -200,7 +201,6 @@ class DistinctBuilder:
         for place in np.flatnonzero(leading == 0):  # one in two thousand million
             ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
         np.maximum.at(self._registers, (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
-        self._look_at_lowest()
 
     def _look_at_lowest(self) -> None:
         """From now on leave out hashes with fewer leading zeros than the lowest register has: they can't raise any.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ from model_monitor.statistics.drift.special_functions import (
     of_each,
 )
 
+Places: TypeAlias = NDArray[np.int64]
+
+ONE = np.zeros(1, np.int64)  # the cell of one column
+
 LARGE = 1000.0
 """Above this standard deviation of a count its tail is a normal one; the difference is below 3 % at five deviations."""
 
@@ -38,54 +42,76 @@ REACH, LEAST_REACH = 10, 40
 """So many standard deviations beyond a count, and at least so many counts, hold its tail to all digits of a double."""
 
 
-def rarer(totals: Counts, counts: Counts, size: float, of: float) -> Counts:
+def rarer(totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Places = ONE) -> Counts:
     """Probability that a sample has so many of a cell or more, for each cell; 1 for what it has no more of than its share.
 
     totals: of the cell in both samples together.
     counts: of the cell in the sample.
     size, of: rows of the sample, and of both; without any nothing is rare.
+    columns: whose cell it is, one column after the other.
     """
-    tails = np.ones(len(totals))
-    if not of:
-        return tails
-    share = size / of
-    more = counts > totals * share
-    deviations = np.sqrt(totals * share * (1 - share) * (of - totals) / max(of - 1, 1))  # hypergeometric
-    few = more if deviations.max(initial=0.0) <= LARGE else more & (deviations <= LARGE)
-    if few is not more:  # half a count: continuity
-        large = more & (deviations > LARGE)
-        tails[large] = of_each(normal_above, (counts[large] - 0.5 - totals[large] * share) / deviations[large])
-    if few.any():
-        t, x = totals[few], counts[few]
-        terms = min((np.minimum(t, size) - x).max(), REACH * deviations[few].max() + LEAST_REACH)
-        k = x[:, None] + np.arange(int(terms))  # so many or more
-        ratios = t[:, None] - k
-        ratios *= size - k
-        k += 1
-        ratios /= k * (k + (of - size - t)[:, None])
-        np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
-        beyond = 1 + ratios.sum(axis=1)  # each term beside the first one
-        parts = log_gamma(np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1)
-        ways = math.lgamma(of + 1) - math.lgamma(size + 1) - math.lgamma(of - size + 1)
-        tails[few] = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - ways) * beyond  # of exactly x, and of more
-    least: Counts = np.minimum(tails, 1.0)
+    found = np.ones(len(totals))
+    share = size / np.maximum(of, 1.0)
+    expected = totals * share
+    more = counts > expected
+    if not more.any():
+        return found
+    deviations = np.sqrt(expected * (1 - share) * (of - totals) / np.maximum(of - 1, 1.0))  # hypergeometric
+    is_large = deviations > LARGE
+    large = (more & is_large).nonzero()[0]
+    if len(large):  # half a count: continuity
+        found[large] = of_each(normal_above, (counts[large] - 0.5 - expected[large]) / deviations[large])
+    few = (more & ~is_large).nonzero()[0]
+    if len(few):
+        found[few] = _exactly(*(each[few] for each in (totals, counts, size, of, deviations, columns)))
+    least: Counts = np.minimum(found, 1.0)
     return least
 
 
-def two_sided(totals: Counts, counts: Counts, n: float, m: float) -> Counts:
+def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts, columns: Places) -> Counts:
+    """The sum of a hypergeometric distribution from x on, for each cell: as many terms for all cells of a column."""
+    starts = firsts(columns)
+    ends = [*starts[1:].tolist(), len(t)]
+    each_has = ends - starts
+    widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
+    terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
+    beyond, terms_of_each = np.ones(len(t)), np.repeat(terms, each_has)
+    for many in {*terms.tolist()} - {0}:
+        cells = (terms_of_each == many).nonzero()[0]
+        k = x[cells, None] + np.arange(many)  # so many or more
+        ratios = t[cells, None] - k
+        ratios *= size[cells, None] - k
+        k += 1
+        ratios /= k * (k + (of - size - t)[cells, None])
+        np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
+        beyond[cells] += ratios.sum(axis=1)  # each term beside the first one
+    parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
+    of_columns = [log_gamma(parts[:, start:end]) for start, end in zip(starts.tolist(), ends, strict=True)]
+    parts = np.concatenate(of_columns, axis=1)
+    sides = zip(of[starts].tolist(), size[starts].tolist(), strict=True)
+    ways = [math.lgamma(all_ + 1) - math.lgamma(own + 1) - math.lgamma(all_ - own + 1) for all_, own in sides]
+    of_x = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - np.repeat(ways, each_has))
+    found: Counts = of_x * beyond
+    return found
+
+
+def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Places = ONE) -> Counts:
     """p-value of each cell: `counts` of its `totals` are among the m values of the window, the others among the baseline's n.
 
-    Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
+    Exact for exchangeable rows. columns: as in `rarer`.
+    Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
     """
-    in_window, in_baseline = rarer(totals, counts, m, n + m), rarer(totals, totals - counts, n, n + m)
+    in_window, in_baseline = (
+        rarer(totals, each, size, n + m, columns) for each, size in ((counts, m), (totals - counts, n))
+    )
     p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
     return p
 
 
 def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
     """Probability that the window would lack as many or more, if it were of the same kind as the baseline."""
-    together, size = np.array([float(lacking + current_lacking)]), float(current_rows)
-    return float(rarer(together, np.array([float(current_lacking)]), size, float(rows + current_rows))[0])
+    counts = (lacking + current_lacking, current_lacking, current_rows, rows + current_rows)
+    return float(rarer(*np.array(counts, float)[:, None])[0])
 
 
 @lru_cache(4096)  # many columns ask the same; a stream of windows must not fill the memory
@@ -169,97 +195,128 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
     return (Component("missing", p, abs(gap)),)
 
 
-def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Component, ...]:
-    """The tests of two sets of counts by category, neither of them empty."""
-    b, w = category_cells(baseline, current)
-    cells = _Cells(b, w, Samples(int(b.sum()), int(w.sum())))
-    return cells.chi_square(), cells.rarest()
+def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
+    """The tests of columns of texts: of each the counts by category of baseline and window, neither of them empty."""
+    if not sides:
+        return []
+    counts = [category_cells(before, after) for before, after in sides]
+    cells = _Cells(counts, [Samples(int(before.sum()), int(after.sum())) for before, after in counts])
+    return [*zip(cells.chi_square(), cells.rarest(), strict=True)]
 
 
-def of_numbers(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Component, ...]:
-    """The tests of two numeric distributions, neither of them empty."""
-    pooled = _Pooled(baseline, current)
-    cells = _Cells(*pooled.both.cells, pooled.samples)
-    return (
-        pooled.kolmogorov(),
-        *(pooled.mean_of(name, scores) for name, scores in pooled.both.scores.items()),
-        pooled.range(),
-        cells.chi_square(),
-        cells.rarest(),
-        _Cells(tails(cells.baseline), tails(cells.current), pooled.samples).rarest(),
-    )
+def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
+    """The tests of columns of numbers: of each the distributions of baseline and window, neither of them empty."""
+    if not sides:
+        return []
+    pooled = [_Pooled(before, after) for before, after in sides]
+    samples, counts = [each.samples for each in pooled], [each.both.cells for each in pooled]
+    cells = _Cells(counts, samples)
+    ends = _Cells([(tails(before), tails(after)) for before, after in counts], samples)
+    return [
+        (
+            each.kolmogorov(),
+            *(each.mean_of(name, scores) for name, scores in each.both.scores.items()),
+            each.range(),
+            *of_cells,
+        )
+        for each, *of_cells in zip(pooled, cells.chi_square(), cells.rarest(), ends.rarest(), strict=True)
+    ]
 
 
-@dataclass(frozen=True, eq=False)
 class _Cells:
-    """Counts of both samples over the same cells, none of which is empty on both sides."""
+    """Counts of some columns in both samples over the same cells, none of which is empty on both sides, column after column.
 
-    baseline: Counts
-    current: Counts
-    samples: Samples
+    sides: of each column the counts of baseline and window.
+    """
 
-    @cached_property
-    def totals(self) -> Counts:
-        return self.baseline + self.current
+    def __init__(self, sides: Iterable[tuple[Counts, Counts]], samples: Sequence[Samples]) -> None:
+        before, after = zip(*sides, strict=True)
+        self.samples, sizes = samples, np.array([*map(len, before)])
+        self.filled = sizes.nonzero()[0]
+        self.starts = (np.cumsum(sizes) - sizes)[self.filled]
+        self.columns = np.repeat(np.arange(len(sizes)), sizes)
+        self.baseline, self.current = np.concatenate(before), np.concatenate(after)
+        self.totals = self.baseline + self.current
+        of_samples = np.array([(each.n, each.m, each.error, each.share, each.effective) for each in samples])
+        self.n, self.m, self.error, self.share, self.effective = of_samples[self.columns].T
+        self.smaller = np.minimum(self.n, self.m)
+        gaps = self.current / self.m - self.baseline / self.n
+        self.gaps: Counts = np.sign(gaps) * np.maximum(
+            np.abs(gaps) - self.error / 2, 0.0
+        )  # less what may be the sketches' error
 
-    def tried(self, p: float) -> int:
-        """How many cells could be as unlikely as that, or more: those of fewer rows are no tests. Two cells are one.
+    def rarest(self) -> list[Component]:
+        """Of each column the cell whose change is least likely among those that changed enough."""
+        n, m, totals, gaps, sizes = self.n, self.m, self.totals, self.gaps, np.abs(self.gaps)
+        moved = totals * self.share + gaps * self.effective  # for certain, in whole values
+        counts = np.where(self.error > 0, np.where(gaps > 0, np.floor(moved), np.ceil(moved)), self.current)
+        before, after, half = (totals - counts) / n, counts / m, 0.5 / self.smaller
+        ratios = (np.maximum(before, after) + half) / (
+            np.minimum(before, after) + half
+        )  # half a row more: no cell is empty
+        errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.effective)
+        enough = ((sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)) & (gaps != 0)
+        scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
+        enough &= scores >= self._of_each(np.maximum, scores)[self.columns] / 2  # none of the others is the rarest
+        looked_at = enough.nonzero()[0]
+        columns = self.columns[looked_at]
+        p = two_sided(totals[looked_at], counts[looked_at], n[looked_at], m[looked_at], columns)
+        found = [Component("cell", 1.0, size) for size in self._of_each(np.maximum, sizes).tolist()]
+        least = np.lexsort((p, columns))[firsts(columns)]
+        tried = self._tried(columns[least], p[least])
+        for column, each, effect, tests in zip(
+            *(values.tolist() for values in (columns[least], p[least], sizes[looked_at[least]], tried)), strict=True
+        ):
+            found[column] = Component("cell", min(1.0, each * tests), effect, tests)
+        return found
+
+    def _tried(self, columns: Places, p: Counts) -> Places:
+        """How many cells of these columns could be as unlikely as that, or more: those of fewer rows are no tests, two are one.
 
         Source: Tarone 1990, "A modified Bonferroni method for discrete data".
         """
-        all_others = self.samples.n + self.samples.m - self.totals + 1
-        least = 2 * (np.maximum(self.samples.smaller - self.totals + 1, 0) / all_others) ** self.totals
-        return 1 if len(self.baseline) <= 2 else max(1, int((least <= p).sum()))
+        limits = np.zeros(len(self.samples))
+        limits[columns] = p
+        others = self.n + self.m - self.totals + 1
+        least = 2 * (np.maximum(self.smaller - self.totals + 1, 0) / others) ** self.totals
+        tried = self._of_each(np.add, (least <= limits[self.columns]).astype(float))[columns]
+        cells = self._of_each(np.add, np.ones(len(least)))[columns]
+        found: Places = np.where(cells <= 2, 1.0, np.maximum(tried, 1)).astype(np.int64)
+        return found
 
-    @cached_property
-    def gaps(self) -> Counts:
-        """Difference of each cell's share, less what may be the sketches' error."""
-        gaps: Counts = self.current / self.samples.m - self.baseline / self.samples.n
-        if not self.samples.error:
-            return gaps
-        shrunk: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.samples.error / 2, 0.0)
-        return shrunk
+    def chi_square(self) -> list[Component]:
+        """The test of equal shares of all cells of each column, small ones joined, with a guard for those that are still rare."""
+        least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[self.starts]
+        groups = [*map(joined, np.split(self.totals, self.starts[1:]), least.tolist())]
+        sizes = np.array([int(each.max()) + 1 for each in groups])
+        starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
+        of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
+        totals, moved = np.bincount(of_cells, self.totals), np.bincount(of_cells, self.gaps)
+        shares = totals / np.add.reduceat(totals, starts)[columns]
+        smaller, of = self.smaller[self.starts][columns], (self.n + self.m)[self.starts][columns]
+        values = moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)
+        sums = zip(sizes.tolist(), *(sums_of(each, starts).tolist() for each in values), strict=True)
+        return [_chi_square(*each) for each in zip(self.samples, sums, strict=True)]
 
-    def rarest(self) -> Component:
-        """The cell whose change is least likely among those that changed enough."""
-        n, m, totals = self.samples.n, self.samples.m, self.totals
-        gaps, sizes = self.gaps, np.abs(self.gaps)
-        counts = self.current
-        if self.samples.error:  # what moved for certain, in whole values
-            moved = totals * self.samples.share + gaps * self.samples.effective
-            counts = np.where(gaps > 0, np.floor(moved), np.ceil(moved))
-        before, after = (totals - counts) / n, counts / m
-        half = 0.5 / self.samples.smaller  # half a row more on both sides: no cell is empty
-        ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)
-        errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.samples.effective)
-        enough = (sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)
-        enough &= gaps != 0
-        if not enough.any():
-            return Component("cell", 1.0, float(sizes.max(initial=0.0)))
-        scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
-        enough = scores >= scores.max() / 2  # none of the others is the rarest
-        p = two_sided(totals[enough], counts[enough], n, m)
-        least = int(p.argmin())
-        tests = self.tried(float(p[least]))
-        return Component("cell", min(1.0, float(p[least]) * tests), float(sizes[enough][least]), tests)
+    def _of_each(self, ufunc: np.ufunc, values: Counts) -> Counts:
+        """Of each column what the values make together; 0 without cells."""
+        found = np.zeros(len(self.samples))
+        found[self.filled] = ufunc.reduceat(values, self.starts)
+        return found
 
-    def chi_square(self) -> Component:
-        """The test of equal shares of all cells, small ones joined, with a guard for those that are still rare."""
-        samples, gaps = self.samples, self.gaps
-        groups = joined(self.totals, LEAST_EXPECTED * (samples.n + samples.m) / samples.smaller)
-        totals = np.bincount(groups, self.totals)
-        moved = np.bincount(groups, gaps)
-        freedom = len(totals) - 1
-        if not freedom:
-            return Component("chi2", 1.0, 0.0)
-        statistic = float(samples.effective * ((moved**2) / (totals / totals.sum())).sum())
-        by_noise = 0.4 * math.sqrt(freedom / samples.effective)  # sqrt(2 / π) / 2 for each cell, by noise alone
-        effect = float(np.abs(moved).sum()) / 2 - by_noise
-        if effect + samples.half_error < LEAST_EFFECT:
-            return Component("chi2", 1.0, max(effect, 0.0))
-        p = chi_square_above(statistic, freedom)
-        rare = float((1 / np.sqrt(totals * samples.smaller / (samples.n + samples.m))).mean())
-        return Component("chi2", max(p, _guarded(-normal_quantile(max(p, 1e-300)), rare)), effect)
+
+def _chi_square(samples: Samples, of_groups: tuple[int, float, float, float]) -> Component:
+    """of_groups: how many there are, and the sums of squares, of what moved, and of how rare they are."""
+    groups, squares, moved, rare = of_groups
+    freedom = groups - 1
+    if not freedom:
+        return Component("chi2", 1.0, 0.0)
+    by_noise = 0.4 * math.sqrt(freedom / samples.effective)  # sqrt(2 / π) / 2 for each cell, by noise alone
+    effect = moved / 2 - by_noise
+    if effect + samples.half_error < LEAST_EFFECT:
+        return Component("chi2", 1.0, max(effect, 0.0))
+    p = chi_square_above(samples.effective * squares, freedom)
+    return Component("chi2", max(p, _guarded(-normal_quantile(max(p, 1e-300)), rare / groups)), effect)
 
 
 class _Pooled:
@@ -341,6 +398,19 @@ def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     if held and group:
         groups[groups == group] = group - 1
     return groups
+
+
+def firsts(columns: Places) -> Places:
+    """The places where another column begins, the first one too. columns: one after the other."""
+    begins = np.ones(len(columns), bool)
+    np.not_equal(columns[1:], columns[:-1], out=begins[1:])
+    return begins.nonzero()[0]
+
+
+def sums_of(values: Counts, starts: Places) -> Counts:
+    """Of each part what its sum is by itself, to the last digit: numpy adds to the first number, which is none of it here."""
+    found: Counts = np.add.reduceat(np.insert(values, starts, 0.0), starts + np.arange(len(starts)))
+    return found
 
 
 def _guarded(z: float, guard: float) -> float:

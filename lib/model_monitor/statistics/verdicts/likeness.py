@@ -51,16 +51,14 @@ def rows_as_one(
         freedom = int((blocks - 1).sum())
         if freedom < 3:
             break
-        ends = np.cumsum(blocks)
-        first = np.repeat(starts - (ends - blocks) * block, blocks) + block * np.arange(ends[-1])
-        sums = upto.take(first + block, axis=1)
-        sums -= upto.take(first, axis=1)
-        within = np.ones(ends[-1] - 1, bool)
-        within[ends[:-1] - 1] = False
-        places = within.nonzero()[0]  # of steps from block to block of a run
-        steps = sums.take(places + 1, axis=1)
-        steps -= sums.take(places, axis=1)
+        ends = np.cumsum(blocks + 1)
+        edges = np.repeat(starts - (ends - blocks - 1) * block, blocks + 1) + block * np.arange(ends[-1])
+        steps = np.diff(upto.take(edges, axis=1), 2, axis=1)
         squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
+        if len(ends) > 1:  # steps from a run to the next one are none
+            within = np.ones(ends[-1] - 2, bool)
+            within[ends[:-1] - 1] = within[ends[:-1] - 2] = False
+            squares = squares.take(within.nonzero()[0], axis=1)
         total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
         largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
         apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)

@@ -276,7 +276,7 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
                 continue
             inside = gaps[rows].sum()
             if are_shares:
-                p = float(two_sided(np.array([total]), np.array([inside]), others, n)[0])
+                p = float(two_sided(*np.array((total, inside, others, n), float)[:, None])[0])
             else:
                 error = math.sqrt(gaps.var() * (1 / n + 1 / others))
                 p = 2 * normal_above(abs(inside / n - (total - inside) / others) / error) if error else 1.0
