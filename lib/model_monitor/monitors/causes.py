@@ -167,7 +167,8 @@ class Change:
             return float(apart[0] - apart[1]) / math.sqrt(noise * variance)
 
         worth = added[:, place] / gaps[place] - weights
-        return max(map(named, _chosen(key, worth)), key=lambda each: each.z)
+        # a part that is clearer alone, and leaves much of the change to others, is not all of it
+        return max(map(named, _chosen(key, worth)), key=lambda each: (each.share >= ALONE, each.share >= MOST, each.z))
 
     def _counted(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Numbers, Numbers]:
         size = len(self.was)

@@ -11,6 +11,7 @@ import pytest
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
+from model_monitor.monitors.data_quality.checks.guard.vectors import compared
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.data_quality.distributions import from_profile
 from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
@@ -488,6 +489,23 @@ def test_components_that_changed_are_found_at_once(change, told):
 
     assert found.status is CheckStatus.VIOLATED
     assert told in (found.description or "").lower()
+
+
+def test_rows_that_stand_alone_count_for_as_many_as_they_are():
+    """What neighbours have in common by chance takes little of the evidence that there is without looking at them."""
+    random, lost = np.random.default_rng(8), []
+
+    def moved(rows, by):
+        of = embeddings(random, rows, width=20, change=lambda each: random.normal(by, 1, each.shape))
+        state = of.state(VectorMoments)
+        return state, replace(state, stretches=np.zeros_like(state.stretches))
+
+    before = moved(10_000, 0.0)
+    for _ in range(40):
+        p, alone = (compared("", *sides).p for sides in zip(before, moved(500, 0.07), strict=True))
+        lost.append(math.log10(p / alone))
+
+    assert 0 <= np.mean(lost) < 0.2
 
 
 def test_vectors_with_missing_elements_are_found_where_the_baseline_had_none():

@@ -67,6 +67,7 @@ def guessed(baseline, column, change, **monitor):
         pytest.param("price", lambda x: x * 0 + 3.5, "all values are 3.5: is it frozen?", id="frozen"),
         pytest.param("price", lambda x: x.clip(upper=25), "lie at the end: clipped?", id="clipped"),
         pytest.param("price", lambda x: x.round(-1), "whole 10s: rounded?", id="rounded"),
+        pytest.param("at", lambda x: x.round(-4), "whole 10,000s: rounded?", id="rounded to few"),
         pytest.param(
             "price", lambda x: x.map("{:.2f}".format).str.replace(".", ","), "a decimal comma?", id="decimal comma"
         ),

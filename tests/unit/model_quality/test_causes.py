@@ -19,6 +19,7 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
+from model_monitor.monitors.causes import Change, Key, in_order, shares_of
 
 BINARY, NUMBERS = OutcomePlan(ProblemType.BINARY_CLASSIFICATION), OutcomePlan(ProblemType.REGRESSION)
 FACET = '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
@@ -131,6 +132,19 @@ def test_the_files_of_a_loss_are_told(tmp_path):
 
     assert bad
     assert {each.cause[0].words for each in bad} == {"all of it comes from 2 of 20 files"}
+
+
+def test_files_that_lost_more_and_less_are_told_together():
+    """The worst of them is the clearest alone, and what is left beside it is no sound window."""
+    random, files = np.random.default_rng(1), np.repeat(np.arange(20), 200)
+    share = np.select([files == 3, files == 4], [1.0, 0.5], 0.05)
+    bins = np.where(random.random(4_000) < share, 3, 2).astype(np.int16)
+    before = np.where(random.random(20_000) < 0.05, 3, 2).astype(np.int16)
+    change = Change(bins, shares_of(before, 4), in_order(4), before)
+    found = change.search(Key("file", files, 20, may_be_several=True), tests=10)
+
+    assert found is not None
+    assert (found.places, found.share, found.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)
 
 
 def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):

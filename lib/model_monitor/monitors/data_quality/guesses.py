@@ -42,6 +42,7 @@ EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one
 SWAPPED = 0.6  # the same of the other sign, and of two features together, each beside the other's baseline
 KNOWN = 0.75  # of the window's values that are those of the baseline, times a factor
 HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond so many times the largest one before
+STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
 
@@ -150,13 +151,13 @@ def rounded(suspect: Suspect) -> str | None:
     sides = suspect.numbers
     if sides is None:
         return None
-    for step in (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01):
+    for step in STEPS:
         scaled = [side.values / step for side in sides]
         whole = [float((np.abs(each - np.rint(each)) < 1e-6 * np.maximum(1, np.abs(each))).mean()) for each in scaled]
         if whole[1] == 1.0 and whole[0] < 0.5 and len(sides[1].values) > 2:
             ways = np.rint, np.floor, np.ceil, np.trunc
             if any(_looks(way(scaled[0]) * step, sides) for way in ways):
-                return f"all of them are whole {'number' if step == 1 else number_text(step)}s: rounded?"
+                return f"all of them are whole {'number' if step == 1 else f'{step:,.7g}'}s: rounded?"
     return None
 
 

@@ -110,21 +110,28 @@ def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
     """How many of so many rows count as one, by the means of neighbours along the directions; and of the neighbours alone. None
     if there are too few.
 
-    What stretches have in common is taken to grow for a window that is longer as it did from those of 32 or 256 to the next ones,
-    at most as far as for all that is known it may have.
+    What is less clear than chance would have it counts as far as chance does not explain it: vectors with many directions say it
+    finely, ages coarsely. What stretches have in common is taken to grow for a longer window as it did from those of 32 or 256 to
+    the next ones, at most as far as for all that is known it may have.
+    Source: James and Stein 1961, "Estimation with quadratic loss", the positive part.
     """
-    size = len(of.together)
-    variance, found = np.diag(of.together).sum() / max(of.count - 1, 1), [1.0]
+    size, spread = len(of.together), float(np.diag(of.together).sum())
+    if spread <= 0:
+        return None
+    variance, found = spread / max(of.count - 1, 1), [1.0]
+    chance = float((of.together**2).sum()) / spread**2  # of a squared ratio, beside one direction's
     longest, before, most = 1, 1.0, None
     for stretch, moments in zip(STRETCHES, of.stretches, strict=True):
         count = moments[0]
-        if count >= FEWEST_STRETCHES and variance > 0 and (stretch <= rows or most is None):
+        if count >= FEWEST_STRETCHES and (stretch <= rows or most is None):
             ratio = float(moments[1 + size :].sum() / (count - 1) * stretch / variance)
             error = 2 * math.sqrt(2 / (count - 1))
             upto, growth = ratio * (1 + error), 1.0 if most is None else 0.0
             if most is not None and upto > before:
                 growth = min(1.0, math.log(upto / before) / math.log(stretch / longest))
-            most = (upto if growth < 1 else ratio) * max(1.0, rows / stretch) ** growth if ratio > 1 + error else ratio
+            more, is_clear = ratio - 1, ratio > 1 + error
+            ratio = ratio if is_clear else 1 + max(0.0, more - chance * 2 / (count - 1) / more) if more > 0 else 1.0
+            most = (upto if growth < 1 else ratio) * max(1.0, rows / stretch) ** growth if is_clear else ratio
             longest, before = stretch, max(ratio, 1.0)
             found.append(ratio)
     return None if most is None else (max(most, *found), max(found))
