@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Strict
@@ -62,6 +63,7 @@ def moment(time: datetime) -> str:
     return time.astimezone(timezone.utc).strftime(MOMENT)
 
 
+@lru_cache(1024)
 def time_of(text: str) -> datetime:
     """The time that `moment` wrote.
 

@@ -18,7 +18,7 @@ from model_monitor.documents.run_description import BaselineReference
 from model_monitor.errors import BadInput
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.reports.history import baselines
-from model_monitor.reports.history.archive import feature_from_parquet, path_of
+from model_monitor.reports.history.archive import StoredProfile, path_of
 from model_monitor.reports.outputs.files import Run, current_run, document_of
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
@@ -383,7 +383,8 @@ def _profile_of(name: str, folder: str) -> FeatureProfile | None:
     """The feature's states below the folder of a run; None if there are none, as for metrics of a model."""
     path = join(folder, path_of(Profile))
     storage = storage_of(path)
-    return feature_from_parquet(storage.read(path), path, name) if storage.exists(path) else None
+    stored = StoredProfile.read(storage.read(path), path) if storage.exists(path) else None
+    return None if stored is None else stored.features((name,)).get(name)
 
 
 def _types(profile: FeatureProfile | None) -> dict[str, int]:

@@ -22,7 +22,7 @@ from model_monitor.reports.history.archive import (
     METADATA,
     MOST_ROWS,
     SCHEMA,
-    feature_from_parquet,
+    StoredProfile,
     from_parquet,
     to_parquet,
 )
@@ -205,7 +205,7 @@ def test_what_a_later_release_added_is_left_out_and_named(kind, version, caplog)
         found = from_parquet(content, "states/profile.parquet")
 
     assert found == Profile(1, (FeatureProfile.of("age", ColumnType.INTEGRAL, AGE.states.values(), [kind]),))
-    assert feature_from_parquet(content, "states/profile.parquet", "age") == found.features[0]
+    assert StoredProfile.read(content, "states/profile.parquet").features(["age"]) == {"age": found.features[0]}
     assert (found + Profile(1, (AGE,))).features[0].lacking == {kind}
     assert f"states/profile.parquet: a later release wrote {kind}, which this one leaves out" in caplog.messages
 

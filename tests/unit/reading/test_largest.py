@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from model_monitor.data.reading.data import why_spark
 from model_monitor.data.reading.formats import format_named
+from model_monitor.data.records.windows import Window
 
 GIGABYTE = 10**9
 CAPTURE = b'{"captureData": {}}\n'
@@ -42,3 +44,26 @@ def test_above_its_formats_limit_data_goes_to_spark(
 
     assert here is None
     assert above == f"there are {limit + 1:,} bytes, more than {limit:,}"
+
+
+def test_of_hours_the_windows_alone_decide_and_not_all_that_were_ever_captured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)
+    for hour, size in (("03", GIGABYTE), ("04", len(CAPTURE)), ("05", 2 * GIGABYTE), ("07", 3 * GIGABYTE)):
+        folder = tmp_path / "2024/03/01" / hour
+        folder.mkdir(parents=True)
+        (folder / "x.jsonl").write_bytes(CAPTURE)
+        with (folder / "x.jsonl").open("r+b") as file:
+            file.truncate(size)
+    hours = [datetime(2024, 3, 1, hour, tzinfo=timezone.utc) for hour in range(9)]
+
+    for word in ("capture", None):
+        dataset_format = None if word is None else format_named(word)
+        windows = [
+            Window(start, end) for start, end in ((hours[3], hours[4]), (hours[7], hours[8]), (hours[0], hours[1]))
+        ]
+        why = [why_spark(None, str(tmp_path), dataset_format, window=window) for window in windows]
+
+        assert why == [None, f"there are {3 * GIGABYTE:,} bytes, more than {2 * GIGABYTE:,}", None]
+        assert why_spark(None, str(tmp_path), dataset_format) is not None

@@ -9,48 +9,42 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from model_monitor.data.engine.local import TABLES, LocalEngine
-from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
+from model_monitor.data.engine.protocol import Engine, Partitions
+from model_monitor.data.reading.dataset import NO_FILES, Dataset
 from model_monitor.data.reading.formats import (
     DELTA,
     LIBRARIES,
     CaptureFormat,
     CsvFormat,
     DatasetFormat,
+    MergedFormat,
     ParquetFormat,
     ReadOptions,
     SparkFormat,
     TableFormat,
+    format_named,
     keeper_at,
 )
 from model_monitor.data.reading.frames import ArrowStream, Rows, groups_of, rows_of, stored
-from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
-from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.data.reading.listing import Listing, Places, folders_of, list_dataset, places_of
+from model_monitor.data.records.windows import Window
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputFailed
 from model_monitor.plugins import plugin
 from model_monitor.storage import opens_here
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
-from model_monitor.data.engine.protocol import Partitions
-from model_monitor.data.reading.dataset import NO_FILES, Dataset
-from model_monitor.data.reading.formats import format_named
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadInput, OutputFailed
 from model_monitor.storage.files import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -313,8 +307,9 @@ def why_spark(
     path: Places | None,
     dataset_format: DatasetFormat | None,
     size_bytes: int = 0,
+    window: Window | None = None,
 ) -> str | None:
-    """Why Spark reads where nobody chose; None if it doesn't."""
+    """Why Spark reads where nobody chose; None if it doesn't. window: of records in folders of hours; no other hour is read."""
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
     is_table_here = _keeps_versions_here(dataset_format)
@@ -327,7 +322,8 @@ def why_spark(
     if path is not None:
         if elsewhere := [place for place in places_of(path) if not opens_here(place)]:
             return f"{elsewhere[0]} is opened by it"
-        listing = _listing(path)
+        by_hours = window if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)) else None
+        listing = _listing(path, by_hours)
         if listing is None:
             return None
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
@@ -363,8 +359,11 @@ def session_at_hand() -> SparkSession | None:
     return running
 
 
-def _listing(path: Places) -> Listing | None:
+def _listing(path: Places, window: Window | None) -> Listing | None:
+    engine = LocalEngine()
     try:
-        return list_dataset(LocalEngine(), path)
+        if window is not None:
+            path = tuple(found for each in places_of(path) for found in folders_of(engine.storage(each), each, window))
+        return list_dataset(engine, path) if path else None
     except MonitorError:  # whoever reads it says so
         return None

@@ -7,8 +7,9 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,26 +82,38 @@ def from_parquet(content: bytes, where: str) -> State:
         return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
 
 
-def feature_from_parquet(content: bytes, where: str, name: str) -> FeatureProfile | None:
-    """The states of one feature of a profile, without decoding the others; None if there is none of this name.
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A profile in a file, of which those features are decoded that somebody asks for. names: of all of them, in their order."""
 
-    Raises BadState as `from_parquet` does.
-    """
-    return features_from_parquet(content, where, (name,)).get(name)
+    item_count: int
+    names: tuple[str, ...]
+    _table: pa.Table
+    _header: Mapping[str, Any]
+    _where: str
 
+    @classmethod
+    def read(cls, content: bytes, where: str) -> StoredProfile | None:
+        """The profile that `to_parquet` wrote; None if it was another state.
 
-def features_from_parquet(content: bytes, where: str, names: Collection[str]) -> dict[str, FeatureProfile]:
-    """The same of some features; of several columns of a name the first."""
-    with _told(where):
-        table, header = _read(content, where)
-        places = [place for place, feature in enumerate(table["feature"].to_pylist()) if feature in names]
-        if "kind" in header or not places:
-            return {}
-        together = itertools.groupby(enumerate(places), lambda each: each[1] - each[0])  # the rows of a feature are
-        parts = [[place for _, place in part] for _, part in together]
-        rows = [row for part in parts for row in table.slice(part[0], len(part)).to_pylist()]
-        features = _profile_of(rows, header, where).features
-        return {feature.name: feature for feature in reversed(features)}
+        Raises BadState as `from_parquet` does, as `features` does.
+        """
+        with _told(where):
+            table, header = _read(content, where)
+            if "kind" in header:
+                return None
+            return cls(header["item_count"], tuple(dict.fromkeys(table["feature"].to_pylist())), table, header, where)
+
+    def features(self, names: Collection[str]) -> dict[str, FeatureProfile]:
+        """Those that have one of these names; of several columns of a name the first."""
+        with _told(self._where):
+            all_names = self._table["feature"].to_pylist()
+            places = [place for place, feature in enumerate(all_names) if feature in names]
+            together = itertools.groupby(enumerate(places), lambda each: each[1] - each[0])  # the rows of a feature are
+            parts = [[place for _, place in part] for _, part in together]
+            rows = [row for part in parts for row in self._table.slice(part[0], len(part)).to_pylist()]
+            found = _profile_of(rows, self._header, self._where).features if rows else ()
+            return {feature.name: feature for feature in reversed(found)}
 
 
 @contextmanager
@@ -173,7 +186,7 @@ def _lacking(profile: Profile) -> dict[str, list[str]]:
     return {str(place): sorted(feature.lacking) for place, feature in enumerate(profile.features) if feature.lacking}
 
 
-def _profile_of(rows: list[dict[str, Any]], header: dict[str, Any], where: str) -> Profile:
+def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:
     blobs: dict[tuple[int, str, str], list[bytes]] = {}
     for row in rows:
         key = (row["position"], row["feature"], row["column_type"])

@@ -27,9 +27,8 @@ from model_monitor.reports.alerts import path_of
 from model_monitor.reports.history.archive import (
     OF_FEATURE,
     PROFILE,
+    StoredProfile,
     by_feature,
-    features_from_parquet,
-    from_parquet,
     parts_to_parquet,
     read_table,
 )
@@ -242,11 +241,12 @@ class History:
             found = self._profile(entry, spark)
             if found is None:
                 return None
-            rows, names = rows + found.item_count, names or [feature.name for feature in found.features]
-            for feature in found.features:
-                kept = sums.setdefault(feature.name, [])
-                if feature.name not in alarmed.get(entry.window, ()) and len(kept) < count:
-                    kept.append(feature)
+            rows, names = rows + found.item_count, names or found.names
+            for name in found.names:
+                sums.setdefault(name, [])
+            fine = set(found.names).difference(alarmed.get(entry.window, ()))
+            for name, feature in found.features({name for name in fine if len(sums[name]) < count}).items():
+                sums[name].append(feature)
             if all(len(kept) == count for kept in sums.values()):
                 break
         enough = count if reference.startswith("previous") else 1
@@ -262,17 +262,12 @@ class History:
             found.setdefault(window, set()).add(feature)
         return found
 
-    def _profile(self, entry: Entry, spark: SparkSession | None) -> Profile | None:
-        content = self._content(entry, spark)
-        found = None if content is None else from_parquet(*content)
-        return found if isinstance(found, Profile) else None
-
     def _features(self, entry: Entry, names: Collection[str], spark: SparkSession | None) -> dict[str, FeatureProfile]:
-        content = self._content(entry, spark)
-        return {} if content is None else features_from_parquet(*content, names)
+        found = self._profile(entry, spark)
+        return {} if found is None else found.features(names)
 
-    def _content(self, entry: Entry, spark: SparkSession | None) -> tuple[bytes, str] | None:
-        """The file with a window's states, and where it is; None if there is none any more."""
+    def _profile(self, entry: Entry, spark: SparkSession | None) -> StoredProfile | None:
+        """A window's states; None if there are none any more."""
         path = join(self.folder, entry.folder, PROFILE)
         if not is_ours(entry.folder, Named.BELOW):
             return None
@@ -280,7 +275,7 @@ class History:
         if not storage.exists(path):
             log.warning("%s: is gone, and with it the window %s", path, entry.window)
             return None
-        return storage.read(path), path
+        return StoredProfile.read(storage.read(path), path)
 
     def _bounded(self) -> History:
         kept = [entry.window for entry in self.entries()[-MOST_WINDOWS:]]

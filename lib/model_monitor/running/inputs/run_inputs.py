@@ -175,7 +175,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
         if path and not opens_here(path):
             return f"{path} is opened by it"
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
-    return why_spark(host, read or None, config.dataset_format)
+    return why_spark(host, read or None, config.dataset_format, window=window_of(config))
 
 
 log = logging.getLogger(__name__)
