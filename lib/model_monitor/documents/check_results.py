@@ -150,15 +150,15 @@ class CheckResult(Section):
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> CheckResult:
         """The result with these members, which are of their types already: pydantic takes ten times as long to look at each."""
-        if not _KNOWN.issuperset(members):
-            return cls.model_validate(members)
-        typed = dict(members)
-        for name in _NUMBERS & members.keys():
-            typed[name] = number_or_undefined(members[name])
-        for name in _COUNTS & members.keys():
-            typed[name] = count_of(members[name])
-        found = cls.__new__(cls)
-        whole = {"__dict__": _NOTHING | typed, "__pydantic_fields_set__": set(members)}
+        typed = {**_NOTHING, **members}
+        for name, value in members.items():
+            if name in _NUMBERS:
+                typed[name] = number_or_undefined(value)
+            elif name in _COUNTS:
+                typed[name] = count_of(value)
+            elif name not in _OTHERS:
+                return cls.model_validate(members)
+        found, whole = cls.__new__(cls), {"__dict__": typed, "__pydantic_fields_set__": set(members)}
         for name, value in {**whole, "__pydantic_extra__": {}, "__pydantic_private__": None}.items():
             object.__setattr__(found, name, value)
         return found
@@ -174,7 +174,6 @@ _NUMBERS, _COUNTS, _OTHERS = (
     {name for name, kind in CheckResult.__annotations__.items() if kind in kinds}
     for kinds in (("UndefinableNumber",), ("Count | None",), ("Name", "Name | None", "CheckStatus"))
 )
-_KNOWN = _NUMBERS | _COUNTS | _OTHERS
 
 
 class Hint(Section):
