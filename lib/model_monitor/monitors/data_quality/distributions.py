@@ -515,9 +515,9 @@ def _counted(found: Part, sizes: NDArray[np.int64]) -> tuple[Values, Windows, ND
     if len(values) > MOST_VALUES and values.dtype == np.float64:
         upto = np.cumsum(np.bincount(places))
         inner = np.searchsorted(upto, np.linspace(0, upto[-1], MOST_VALUES))
-        ends = np.arange(ENDS), np.arange(len(values) - ENDS, len(values))
-        kept = np.unique(np.concatenate((*ends, inner[inner < len(values)])))
-        values, places = values[kept], np.searchsorted(kept, np.arange(len(values)))[places]
+        kept = np.zeros(len(values), bool)
+        kept[:ENDS] = kept[-ENDS:] = kept[inner[inner < len(values)]] = True
+        values, places = values[kept], (kept.cumsum() - kept)[places]
     of_part = np.repeat(np.arange(len(sizes)), sizes)
     windows = np.bincount(of_part * len(values) + places, minlength=len(sizes) * len(values))
     return values, windows.reshape(len(sizes), -1).astype(float), places
