@@ -6,8 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import count, repeat
+from itertools import accumulate, count, repeat
 from operator import attrgetter
 from typing import Protocol
 
@@ -442,7 +441,8 @@ def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
 
 def ranked(runs: Iterable[Run]) -> RowRuns:
     """The runs that one partition kept, in their order."""
-    return RowRuns(tuple(replace(run, lot=rank + run.lot) for rank, run in enumerate(runs)))
+    ordered = enumerate(runs)
+    return RowRuns(tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present) for rank, run in ordered))
 
 
 def runs_of(
@@ -454,15 +454,17 @@ def runs_of(
     hashes: NDArray[np.uint64] | None = None
     is_present = cells.is_valid().to_numpy(zero_copy_only=False)
     there = is_present[rows]
-    ends = np.cumsum([0, *map(len, places)])
-    ends_present = _counted(there)[ends].tolist()
+    ends = [0, *accumulate(map(len, places))]
+    ends_present = _counted(there, ends)
     if column.is_text:
         of_present = rows if not cells.null_count else (np.cumsum(is_present) - 1)[rows[there]]
         numbers, hashes = block.found[column.position].at(of_present, hashed=not column.hashed_by_spark)
     else:
-        numbers = cells.take(pa.array(rows)).drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
+        taken = rows[there] if cells.null_count else rows
+        every = cells.fill_null(0) if cells.null_count else cells
+        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64)
     is_number = ~np.isnan(numbers)
-    ends_numbers = _counted(is_number)[ends_present].tolist()
+    ends_numbers = _counted(is_number, ends_present)
     if hashes is None:
         there[there] = is_number
     are_whole = np.logical_and.reduceat(there, ends[:-1]).tolist()
@@ -479,6 +481,9 @@ def runs_of(
             yield Run(lot, len(places[place]), found, bytes_of_hashes[start:end], bits)
 
 
-def _counted(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many are true before each place, and of all."""
-    return np.concatenate(([0], np.cumsum(flags)))
+def _counted(flags: NDArray[np.bool_], places: list[int]) -> list[int]:
+    """How many are true before each of these places."""
+    if flags.all():
+        return places
+    before: list[int] = np.concatenate(([0], np.cumsum(flags)))[places].tolist()
+    return before

@@ -98,6 +98,11 @@ class QualityBaseline(StoredBaseline):
         return self.constraints.settings_by_feature()
 
     @cached_property
+    def monitoring(self) -> MonitoringSettings:
+        """The settings of the whole file."""
+        return self.constraints.monitoring
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
@@ -127,7 +132,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        everywhere = [self.constraints.monitoring, *self.settings.values()]
+        everywhere = [self.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.follows_the_clock:
             found |= {PREVIOUS: None}
@@ -136,7 +141,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def follows_the_clock(self) -> bool:
         """Whether earlier windows are references that nobody has to name."""
-        return self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None
+        return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
         self,
@@ -205,7 +210,7 @@ class QualityBaseline(StoredBaseline):
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same with so small a share of healthy runs that may alarm, if it is larger."""
-        if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+        if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
         return self.of_budget(share)
 
@@ -474,6 +479,11 @@ class Comparison:
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
     _others: dict[str, Others] = field(default_factory=dict, init=False, repr=False)
 
+    @cached_property
+    def monitoring(self) -> MonitoringSettings:
+        """The settings of the whole file."""
+        return self.constraints.monitoring
+
     @property
     def num_current_columns(self) -> int:
         return len(self.current.features) if self.current_columns is None else self.current_columns
@@ -518,7 +528,7 @@ class Comparison:
     def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
         """What is counted of several columns on both sides: the check, what, and the counts of baseline and window."""
         is_counted = self.before is not None and any(PAIRS in each.states for each in self.before.features)
-        return tuple(self._pairs()) if is_counted and self.constraints.monitoring.is_calibrated else ()
+        return tuple(self._pairs()) if is_counted and self.monitoring.is_calibrated else ()
 
     def _pairs(self) -> Iterator[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
         from model_monitor.statistics.states.pairs import Pairs

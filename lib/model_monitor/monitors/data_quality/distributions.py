@@ -216,33 +216,25 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
 
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution that one feature's states hold."""
-    types = feature.data_types
-    share = (types.text + types.boolean) / types.present if types.present else None
-    found = _from_states(feature)
-    times = name_of_times(feature)
-    return found if share is None and times is None else replace(found, text_share=share, times=times)
-
-
-def _from_states(feature: FeatureProfile) -> FeatureDistribution:
-    inferred_type = InferredType(feature.inferred_type)
+    types, inferred_type = feature.data_types, InferredType(feature.inferred_type)
     rows, present = feature.num_present + feature.num_missing, feature.num_present
+    share = (types.text + types.boolean) / types.present if types.present else None
+    found = partial(FeatureDistribution, inferred_type, rows, present, text_share=share, times=name_of_times(feature))
     if not present:
-        return FeatureDistribution(inferred_type, rows)
+        return found()
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
         numbers = NumericDistribution.of(feature.kll, feature.moments)
         mean = feature.moments.average
-        return FeatureDistribution(
-            inferred_type, rows, present, numbers=numbers, mean=mean if math.isfinite(mean) else None
-        )
+        return found(numbers=numbers, mean=mean if math.isfinite(mean) else None)
     needed = (KllSketch, Moments) if inferred_type.is_numeric else (Frequencies,)
     if reason := why_lacking(feature, *needed):
-        return FeatureDistribution(inferred_type, rows, present, reason=reason)
+        return found(reason=reason)
     if feature.frequencies is None:
-        return FeatureDistribution(inferred_type, rows, present, reason=NOT_COUNTED)
+        return found(reason=NOT_COUNTED)
     if not feature.frequencies.exact:
         reason = NOT_EXACT.format(limit=feature.frequencies.limit)
-        return FeatureDistribution(inferred_type, rows, present, reason=reason)
-    return FeatureDistribution(inferred_type, rows, present, categories=feature.frequencies.counts)
+        return found(reason=reason)
+    return found(categories=feature.frequencies.counts)
 
 
 def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
@@ -520,9 +512,9 @@ def _counted(found: Part, sizes: NDArray[np.int64]) -> tuple[Values, Windows, ND
     if len(values) > MOST_VALUES and values.dtype == np.float64:
         upto = np.cumsum(np.bincount(places))
         inner = np.searchsorted(upto, np.linspace(0, upto[-1], MOST_VALUES))
-        ends = np.arange(ENDS), np.arange(len(values) - ENDS, len(values))
-        kept = np.unique(np.concatenate((*ends, inner[inner < len(values)])))
-        values, places = values[kept], np.searchsorted(kept, np.arange(len(values)))[places]
+        kept = np.zeros(len(values), bool)
+        kept[:ENDS] = kept[-ENDS:] = kept[inner[inner < len(values)]] = True
+        values, places = values[kept], (kept.cumsum() - kept)[places]
     of_part = np.repeat(np.arange(len(sizes)), sizes)
     windows = np.bincount(of_part * len(values) + places, minlength=len(sizes) * len(values))
     return values, windows.reshape(len(sizes), -1).astype(float), places

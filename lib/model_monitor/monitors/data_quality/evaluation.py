@@ -140,7 +140,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
     ledger = ledger_of(comparison)
     if ledger is None:
         return None
-    tested = comparison.constraints.monitoring.rows_are_independent
+    tested = comparison.monitoring.rows_are_independent
     asked = {}
     for feature in comparison.features:
         name = feature.constraints.name
@@ -181,7 +181,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     A limit that a person wrote or edited is judged as written and takes no part.
     Source: D4.6.
     """
-    settings = comparison.constraints.monitoring
+    settings = comparison.monitoring
     if not settings.is_calibrated or comparison.exact_classes:
         return None
     if comparison.known and (calibration := comparison.known[0]) is not None:
@@ -212,7 +212,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
 def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, finding in check(comparison):
-            yield _if_switched_on(finding, comparison.constraints.monitoring).result(check.name, feature=called)
+            yield _if_switched_on(finding, comparison.monitoring).result(check.name, feature=called)
 
 
 def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
@@ -227,7 +227,7 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
         level, tests = calibration.share_of(VOLUME)
         if each.p is not None and each.p <= level / tests:
             each = each.but(status=CheckStatus.VIOLATED, description=description)
-        yield _if_switched_on(each, comparison.constraints.monitoring).result(check, feature=called)
+        yield _if_switched_on(each, comparison.monitoring).result(check, feature=called)
 
 
 def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
@@ -241,7 +241,7 @@ def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Ite
 
 def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
     if calibration is not None and (evidence := repeated_rows(comparison)) is not None:
-        finding = _if_switched_on(evidence.judged(calibration), comparison.constraints.monitoring)
+        finding = _if_switched_on(evidence.judged(calibration), comparison.monitoring)
         yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 

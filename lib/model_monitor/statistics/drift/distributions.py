@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import MonitorError
 from model_monitor.statistics.states import Bucket, KllSketch, Moments
+from model_monitor.statistics.states.kll import last_of_equals
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), how many values lie below or at a value
@@ -135,12 +136,10 @@ class StepCdf:
         values = np.concatenate((before.values, self.values))
         order = values.argsort(kind="stable")
         values = values[order]
-        last_of_equals = np.ones(len(values), bool)
-        np.not_equal(values[1:], values[:-1], out=last_of_equals[:-1])
-        upto = (order < len(before.values)).cumsum()[last_of_equals]
-        places = last_of_equals.nonzero()[0] + 1 - upto
-        ranks = before.ranks_upto()[upto], self.ranks_upto()[places]
-        self._beside.append((before, Pooled(values[last_of_equals], *ranks)))
+        last = last_of_equals(values)
+        upto = (order < len(before.values)).cumsum()[last]
+        ranks = before.ranks_upto()[upto], self.ranks_upto()[last + 1 - upto]
+        self._beside.append((before, Pooled(values[last], *ranks)))
         return self._beside[-1][1]
 
     def ranks_upto(self) -> Ranks:

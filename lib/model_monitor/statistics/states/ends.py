@@ -45,6 +45,8 @@ class Ends(State):
 
     def and_of(self, values: Values) -> Ends:
         """The ends with those of more finite values, of which few are further out than all that are kept."""
+        if not len(self.smallest) and len(values) > 32 * KEPT:  # some tell which of the others may be further out
+            return Ends.of(values[: 8 * KEPT]).and_of(values[8 * KEPT :])
         if len(self.smallest) == KEPT:
             values = values[(values < self.smallest[-1]) | (values > self.largest[0])]
         found = Ends.of(values) if len(values) else self

@@ -98,8 +98,8 @@ class KllSketch(State):
         """
         if not self._cdf and len(self.levels) == 1:
             items = np.sort(self.levels[0], kind="stable")
-            last_of_equals = np.append(items[1:] != items[:-1], True)[: len(items)]
-            self._cdf.append((items[last_of_equals], np.flatnonzero(last_of_equals) + 1))
+            last = last_of_equals(items)
+            self._cdf.append((items[last], last + 1))
         if not self._cdf:
             weights = np.repeat(
                 np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]
@@ -107,8 +107,8 @@ class KllSketch(State):
             items = np.concatenate(self.levels)
             order = np.argsort(items, kind="stable")
             items = items[order]
-            last_of_equals = np.append(items[1:] != items[:-1], True)[: len(items)]
-            self._cdf.append((items[last_of_equals], np.cumsum(weights[order])[last_of_equals]))
+            last = last_of_equals(items)
+            self._cdf.append((items[last], np.cumsum(weights[order])[last]))
         return self._cdf[0]
 
     def quantile(self, share: float) -> float:
@@ -331,6 +331,13 @@ class _Level:
         self.length -= even
         self.compactions += 1
         return even // 2  # of each pair one item went up
+
+
+def last_of_equals(items: Values) -> NDArray[np.int64]:
+    """The places of the last ones of equal neighbours."""
+    are_last = np.ones(len(items), bool)
+    np.not_equal(items[1:], items[:-1], out=are_last[:-1])
+    return are_last.nonzero()[0]
 
 
 def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:

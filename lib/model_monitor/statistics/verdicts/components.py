@@ -352,7 +352,7 @@ class _Pooled:
         deviations = scores - float(scores @ self.weights) / total
         squares = deviations * deviations
         variance = float(self.weights @ squares) / (total - 1)  # of a score in all permutations
-        of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2
+        of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2 if self.samples.error else 0.0
         deviation = math.sqrt(variance * (1 / n + 1 / m) + of_sketches)
         if effect + deviation * OF_SCORES[name] < LEAST_EFFECT:
             return Component(name, 1.0, effect)

@@ -24,25 +24,29 @@ FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts 
 
 
 def rows_as_one(
-    scores: Values, sizes: NDArray[np.int64], answers: Sequence[int] = (0,)
+    ranks: Values, sizes: NDArray[np.int64], cells: NDArray[np.int8] | None = None, answers: Sequence[int] = (0,)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How many rows count as one where neighbours are alike, about 1 of rows by themselves; and in how many standard deviations
     that is more than by chance. Of each answer.
 
-    scores: of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score of
-    each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what
-    differs from run to run, and the largest step within one, is a change and no group.
+    ranks: scores of each value of some runs, run after run, shape (scores, values). sizes: of the runs. cells: further scores,
+    each 0 or 1. answers: the first score of each; those up to the next one make it together. Blocks of neighbours are held
+    against the next ones of their run: what differs from run to run, and the largest step within one, is a change and no group.
     Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
     difference to the variance".
     """
-    of_scores = scores.var(axis=1)
+    of_scores = ranks.var(axis=1)
+    if cells is not None:
+        of_scores = np.concatenate((of_scores, cells.astype(float).var(axis=1)))
     variance = np.add.reduceat(of_scores, answers)
     squared = np.add.reduceat(of_scores**2, answers)
     # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
     kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
     known = variance > 0
-    upto = np.zeros((len(scores), scores.shape[1] + 1))
-    np.cumsum(scores, axis=1, out=upto[:, 1:])
+    upto = np.zeros((len(of_scores), ranks.shape[1] + 1))
+    np.cumsum(ranks, axis=1, out=upto[: len(ranks), 1:])
+    if cells is not None:  # whole numbers add up eight times as fast
+        upto[len(ranks) :, 1:] = cells.cumsum(axis=1, dtype=np.int32)
     starts = np.cumsum(sizes) - sizes
     found, certain = np.zeros(len(answers)), np.zeros(len(answers))
     for block in BLOCKS:
@@ -100,10 +104,10 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
         alike.setdefault(sizes.tobytes(), []).append(place)
     known = [(0.0, 0.0)] * len(columns)
     for places in alike.values():
-        scores, answers, each_has = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
-        found, certain = rows_as_one(scores, columns[places[0]][1], answers)
-        ends = np.cumsum(each_has)[:-1]
-        for place, rows, sure in zip(places, np.split(found, ends), np.split(certain, ends), strict=True):
+        ranks, cells, answers, whose = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
+        found, certain = rows_as_one(ranks, columns[places[0]][1], cells, answers)
+        for mine, place in enumerate(places):
+            rows, sure = found[whose == mine], certain[whose == mine]
             known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
     return known
 
@@ -119,7 +123,8 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     if groups < FEWEST_GROUPS:
         return max(1.0, rows / max(groups, 1))
     in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
-    scores, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
+    ranks, cells, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
+    scores = np.concatenate((ranks, cells))
     apart = scores - scores.mean(axis=1, keepdims=True)
     of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
     expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
@@ -128,33 +133,35 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     return 1.0 if found <= MOST_DISPERSED else found
 
 
-def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, list[int], list[int]]:
-    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: the scores, the first one
-    of each answer, and how many answers each column has.
+def _likeness_scores(
+    columns: Sequence[tuple[NDArray[Any], bool]],
+) -> tuple[Values, NDArray[np.int8], list[int], NDArray[np.int64]]:
+    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: ranks and their squares,
+    the cells, the first score of each answer, and whose answer it is.
     """
-    cells = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
-    many_scores = sum(many if ranks is None else many + 2 for _, many, ranks in cells)
-    scores = np.empty((many_scores, len(columns[0][0])))
-    answers: list[int] = []
-    each_has, first = [], 0
-    for own, many, ranks in cells:
-        if ranks is not None:
-            scores[first], scores[first + 1] = ranks, ranks**2
-            answers += [first, first + 1]
-            first += 2
-        np.equal(own, np.arange(many)[:, None], out=scores[first : first + many])
-        answers.append(first)
-        each_has.append(1 if ranks is None else ANSWERS)
-        first += many
-    return scores, answers, each_has
+    found = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
+    ranked = [place for place, (_, _, own) in enumerate(found) if own is not None]
+    ranks = np.empty((2 * len(ranked), len(columns[0][0])))
+    for row, place in enumerate(ranked):
+        ranks[2 * row] = found[place][2]
+    np.square(ranks[::2], out=ranks[1::2])
+    ends = np.cumsum([many for _, many, _ in found])
+    cells = np.empty((int(ends[-1]), ranks.shape[1]), np.int8)
+    for (own, many, _), end in zip(found, ends.tolist(), strict=True):
+        np.equal(own, np.arange(many, dtype=np.int8)[:, None], out=cells[end - many : end].view(bool))
+    answers = [
+        *range(len(ranks)),
+        *(len(ranks) + end - many for (_, many, _), end in zip(found, ends.tolist(), strict=True)),
+    ]
+    return ranks, cells, answers, np.array([*np.repeat(ranked, 2), *range(len(columns))], np.int64)
 
 
-def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int64], int, Values | None]:
+def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int8], int, Values | None]:
     """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
     _, places = np.unique(values, return_inverse=True)
     totals = np.bincount(places)
     if not are_numbers:
         cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-        return cells[places], min(CELLS, len(totals)), None
+        return cells.astype(np.int8)[places], min(CELLS, len(totals)), None
     ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-    return ((ranks + 0.5) * CELLS).astype(np.int64)[places], CELLS, ranks[places]
+    return ((ranks + 0.5) * CELLS).astype(np.int8)[places], CELLS, ranks[places]

@@ -239,7 +239,8 @@ def allowed_for(
     if component.p >= 1:
         return component
     p = _as_past_ones(component, now, past, groups.of(component.name), others)
-    return replace(component, p=min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name)))))
+    p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
+    return Component(component.name, p, component.effect, component.tests)
 
 
 def _as_past_ones(
@@ -508,17 +509,14 @@ def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) ->
     smaller = float(np.minimum(sizes, others).min())
     groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
     shares = np.bincount(groups, totals) / totals.sum()
-    together: Windows = np.zeros((len(windows), len(shares)))
-    if len(windows) == 1:
-        together[0] = np.bincount(groups, gaps[0])
-    else:
-        np.add.at(together.T, groups, gaps.T)
+    of_windows = np.arange(len(windows))[:, None] * len(shares) + groups
+    together = np.bincount(of_windows.ravel(), gaps.ravel()).reshape(len(windows), -1)
     cells = np.full(len(windows), float(len(totals)))
-    of_all, of_windows = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
+    of_all, of_each_one = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
         "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(_scores(of_all, of_windows, sizes, float(totals.sum()))).max(axis=1),
+        "cell": np.abs(_scores(of_all, of_each_one, sizes, float(totals.sum()))).max(axis=1),
         "cells": cells,
     }
 
@@ -587,11 +585,16 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
-    weights = 2 * student_densities(_NODES, windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
-    return min(1.0, max(of_groups, float(weights @ tails)))
+    return min(1.0, max(of_groups, float(_weights_of_nodes(windows) @ tails)))
+
+
+@lru_cache(4096)  # of each column, as long as windows are as large as the last one
+def _weights_of_nodes(windows: float) -> Values:
+    weights: Values = 2 * student_densities(_NODES, windows) * _STEPS
+    return weights
 
 
 def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
