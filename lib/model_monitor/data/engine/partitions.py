@@ -82,7 +82,7 @@ BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, 2**15
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
-LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15  # of an Arrow batch of lines of which a few cells are wanted each
+LINES_BYTES, MAX_BATCH_LINES = 2**22, 2**15  # of an Arrow batch of lines of which a few cells are wanted each
 
 PARQUET_CELLS, LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 2**17, 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of many columns they would leave the processor's
@@ -167,14 +167,24 @@ WORTH_PROCESSES = 4
 """Partitions from which on processes are started: each takes as long to load its libraries as one partition of 32 MiB does
 (benchmarks/engines.py)."""
 
+WORTH_PROCESSES_OF_TEXTS = 16
+"""The same where lines are taken as they stand and brought together: less is done with each, and in several steps, for each of
+which processes start anew (benchmarks/merge.py)."""
 
-def in_processes(parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None) -> list[list[Made]]:
+
+def processes_for(parts: int, processes: int | None = None, worth: int = WORTH_PROCESSES) -> int:
+    """How many work on so many partitions. processes: at most; None for one a core from `worth` partitions on."""
+    return min(parts, processes or (len(os.sched_getaffinity(0)) if parts >= worth else 1))
+
+
+def in_processes(
+    parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None, worth: int = WORTH_PROCESSES
+) -> list[list[Made]]:
     """What is made of every partition, batches or states, in their order. This process makes some of them, all of a few.
 
-    processes: how many work at most; None for one a core, where it is worth it. What a partition raises is raised here.
+    processes, worth: of `processes_for`. What a partition raises is raised here.
     """
-    cores = len(os.sched_getaffinity(0)) if len(parts) >= WORTH_PROCESSES else 1
-    most = min(len(parts), processes or cores)
+    most = processes_for(len(parts), processes, worth)
     if most < 2:
         return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
     pickled: Callable[[Callable[[], Iterable[Made]]], bytes] = (
