@@ -1,28 +1,17 @@
-"""How data is cut into partitions, batches and groups of columns, by what it is, and how partitions are worked on side by side.
-
-The processes that work are programs of their own: no fork of threads, and no `__main__` twice.
-"""
+"""How data is cut into partitions, batches and groups of columns, by what it is, and how many processes work on partitions."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import repeat
-from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
 from model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from model_monitor.errors import BadConfiguration
-from model_monitor.plugins import cloudpickle
 from model_monitor.progress import counted
-from model_monitor.stopping import given_back
 
 OPEN_COST_BYTES = 16 * 1024
 """What a piece of a file counts beside its bytes when several are put into one partition. With Spark's own 4 MiB no more than
@@ -159,9 +148,6 @@ def rows_of_lines(row_bytes: int) -> int:
 
 Part = Callable[[], Iterable[pa.RecordBatch]]
 Made = TypeVar("Made")
-PROGRAM = "from model_monitor.data.engine.partitions import work; work()"
-LENGTH_BYTES = 8
-PARTITIONS = "partitions"
 
 WORTH_PROCESSES = 4
 """Partitions from which on processes are started: each takes as long to load its libraries as one partition of 32 MiB does
@@ -186,102 +172,7 @@ def in_processes(
     """
     most = processes_for(len(parts), processes, worth)
     if most < 2:
-        return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
-    pickled: Callable[[Callable[[], Iterable[Made]]], bytes] = (
-        cloudpickle().dumps
-    )  # of users' functions, too; it starts nothing
-    jobs = [pickled(part) for part in parts]
-    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_started() for _ in range(most - 1)]
-    for worker in workers:
-        idle.put(worker)
+        return list(counted((list(part()) for part in parts), len(parts), "partitions"))
+    from model_monitor.data.engine.workers import made_side_by_side
 
-    def done(job: bytes) -> list[Made]:
-        worker = idle.get()
-        try:
-            _send(worker.stdin, job)
-            answer = pickle.loads(_received(worker.stdout))
-        finally:
-            idle.put(worker)
-        if isinstance(answer, BaseException):
-            raise answer
-        made: list[Made] = answer
-        return made
-
-    def end() -> None:
-        for worker in workers:
-            worker.kill()
-
-    try:
-        with ThreadPoolExecutor(most - 1) as threads, given_back(end):
-            answers = [threads.submit(done, job) for job in jobs]
-            try:
-                list(counted(_as_they_come(parts, answers), len(parts), PARTITIONS))
-                return [answer.result() for answer in answers]
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
-                end()  # first: the threads wait for their answers
-    finally:
-        for worker in workers:
-            worker.communicate()
-
-
-def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
-    """Once for every partition that has come, until one has raised. While the workers go from the front this process makes those
-    at the end.
-    """
-    come = 0
-    for place in reversed(range(len(parts))):
-        if answers[place].cancel():
-            answers[place] = Future()
-            try:
-                answers[place].set_result(list(parts[place]()))
-            except Exception as fault:
-                answers[place].set_exception(fault)
-        wait([answers[place]])
-        done = [answer for answer in answers if answer.done()]
-        yield from repeat(None, len(done) - come)
-        come = len(done)
-        if any(answer.exception() for answer in done):
-            return
-
-
-ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
-"""Of glibc, in bytes: what the arrays of a block took is kept for those of the next one, instead of being given back to the
-system, which has to clear it before it is given out again."""
-
-
-def _started() -> subprocess.Popen[bytes]:
-    environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    )
-
-
-def work() -> None:
-    """What a process does: partitions in, what is made of them out, or what they raised."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
-    while job := _received(sys.stdin.buffer):
-        try:
-            answer: Any = list(pickle.loads(job)())
-        except Exception as fault:
-            answer = fault
-        try:
-            packed = pickle.dumps(answer, 5)
-        except Exception:
-            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
-        _send(answers, packed)
-
-
-def _send(pipe: Any, message: bytes) -> None:
-    pipe.write(len(message).to_bytes(LENGTH_BYTES, "little"))
-    pipe.write(message)
-    pipe.flush()
-
-
-def _received(pipe: Any) -> bytes:
-    head = pipe.read(LENGTH_BYTES)
-    size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
-    message: bytes = pipe.read(size) if size else b""
-    return message
+    return made_side_by_side(parts, most)
