@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from model_monitor.data.engine.local_files import Piece, lines_of_piece
 from model_monitor.data.engine.partitions import column_groups
+from model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_ours_alone
+from model_monitor.data.reading.scripts import Script, run_handler
+from model_monitor.plugins import cloudpickle
 from model_monitor.spark.engine.spark import SparkEngine
 
 MIB = 1024 * 1024
@@ -90,3 +98,22 @@ def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(spark, c
 @pytest.mark.parametrize(("line_bytes", "rows"), [(450, 32_768), (100_000, 671), (10 * MIB, 64)])
 def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, rows):
     assert SparkEngine(spark).batch_by_width(21, line_bytes) == rows
+
+
+PIECE = partial(lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line",), rows=9)
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (PIECE, True),
+        (partial(PIECE, np.arange(3), pa.array(["a"])), True),
+        (partial(run_handler, Script("handler.py", "def preprocess_handler(record): ...")), False),
+        (lambda: PIECE, False),
+        (partial(PIECE, bytes(LARGE_JOB_BYTES)), False),
+    ],
+    ids=["lines", "arrays", "a script", "a function of a user", "a large one"],
+)
+def test_pandas_is_hidden_from_processes_that_run_nobody_elses_code(job, expected):
+    """A script may hand `pd.NA` to Arrow, which knows it only if it found pandas."""
+    assert _is_ours_alone(cloudpickle().dumps(job, pickle.HIGHEST_PROTOCOL)) is expected

@@ -23,6 +23,12 @@ SCHEMA = pa.schema(
 )
 
 
+@pytest.fixture(autouse=True)
+def no_lines_before():
+    """Nobody knows what the lines of other tests were like."""
+    module._seen.clear()
+
+
 def captured(number, data="1,2.5,a", output="0.25\n", **more):
     halves = {
         "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": data, "encoding": "CSV"},
@@ -77,6 +83,18 @@ def test_a_text_that_is_the_same_in_the_lines_looked_at_may_differ_in_another():
     assert alike.count(False) == 1
     assert not alike[7]
     assert {row["captureData"]["endpointOutput"]["data"] for row in rows} == {"0\n"}
+
+
+def test_what_lines_before_were_like_is_forgotten_where_it_is_not_what_all_of_these_are_like():
+    """It is known only of the last lines that their output is 0, but it is looked at again where half of these differ."""
+    before = [captured(number, output="0\n") for number in range(100)]
+    assert all(found_in(before)[0])
+    lines = [captured(number, output=f"{number % 2}\n") for number in range(100)]
+
+    alike, rows = found_in(lines)
+
+    assert all(alike)
+    assert rows == [texts_of(json.loads(line)) for line in lines]
 
 
 def test_every_chunk_has_the_lines_of_its_own_program(monkeypatch):

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from model_monitor.data.engine import local_files, partitions
 from model_monitor.data.engine.local_files import Piece
 from model_monitor.data.engine.local_tables import double_of
-from model_monitor.data.engine.partitions import Made, in_processes
+from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, in_processes
 from model_monitor.data.engine.protocol import (
     LINE_KEY,
     PARTITION,
@@ -241,7 +241,7 @@ class LocalPartitions:
         from model_monitor.data.engine.local_exchange import texts_left
 
         here = self.engine.processes if is_local(folder) else 1  # how S3 is to encrypt it is known to this process
-        in_processes(_mapped_parts(self.parts, partial(texts_left, folder, by, text)), here)
+        in_processes(_mapped_parts(self.parts, partial(texts_left, folder, by, text)), here, WORTH_PROCESSES_OF_TEXTS)
 
     def states(self, task: StateTask) -> LocalStates:
         return LocalStates(self, task)

@@ -7,9 +7,10 @@ file. Rows are in the order that Spark gives them: nulls first, texts by their b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from itertools import groupby, pairwise
+from functools import cache, partial
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.partitions import Part, in_processes
+from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, in_processes, processes_for
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
 from model_monitor.storage import storage_of
 from model_monitor.storage.files import TemporaryFolder, join
 
 HELD_BYTES, ENOUGH_BYTES = 32 * 2**20, 8 * 2**20
-"""Rows that a partition holds before it leaves them in its file, and those of a batch that needs no others."""
+"""Rows that a partition holds before it leaves them, and those of a batch that needs no others."""
 
-PLACES = pa.schema([("partition", pa.int64()), ("path", pa.string()), ("batch", pa.int64())])
-"""Where rows lie: for which new partition, in which file, and which batch there."""
+KEPT_BYTES = 512 * 2**20
+"""Rows that stay in the memory of a process that works alone; those behind them go to files."""
 
-Place = tuple[str, int]
+Place = tuple[str, int]  # a file, and which batch there
 
 
 def brought_together(
@@ -37,29 +38,43 @@ def brought_together(
 ) -> list[Part]:
     """So many partitions, each with all rows of some values of `by`, a text or an integer, sorted by `order`.
 
-    The rows are made now; the files that they lie in are gone with the partitions.
+    The rows are made now, and can be taken once; the files that they lie in are gone with the partitions.
     """
     folder = TemporaryFolder()
+    is_alone = processes_for(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2  # who takes them as well
+    room = _Room(KEPT_BYTES if is_alone else 0)
     scattering = [
-        partial(_scattered, part, folder.path / f"{number}.arrow", schema, by, count)
+        partial(_scattered, part, folder.path / f"{number}.arrow", schema, by, count, room)
         for number, part in enumerate(parts)
     ]
-    places: list[list[Place]] = [[] for _ in range(count)]
-    for batches in in_processes(scattering, processes):
-        for place in pa.Table.from_batches(batches, PLACES).to_pylist():
-            places[place["partition"]].append((place["path"], place["batch"]))
-    return [_Gathered(tuple(of_one), schema, tuple(order), folder) for of_one in places]
+    places: list[list[Place | pa.RecordBatch]] = [[] for _ in range(count)]
+    for number, place in chain(*in_processes(scattering, processes, WORTH_PROCESSES_OF_TEXTS)):
+        places[number].append(place)
+    return [_Gathered(of_one, schema, tuple(order), folder) for of_one in places]
 
 
-def _scattered(part: Part, path: Path, schema: pa.Schema, by: str, count: int) -> Iterator[pa.RecordBatch]:
-    """Leave the rows of a partition in a file, and say where."""
-    partitions: list[int] = []
-    with pa.ipc.new_file(str(path), schema) as file:
+@dataclass
+class _Room:
+    """The bytes that may still be kept."""
+
+    size_bytes: int
+
+
+def _scattered(
+    part: Part, path: Path, schema: pa.Schema, by: str, count: int, room: _Room
+) -> Iterator[tuple[int, Place | pa.RecordBatch]]:
+    """Keep the rows of a partition while there is room, leave the others in a file, and say where, for each new partition."""
+    with ExitStack() as stack:
+        file, left = None, 0
         for number, rows in _cut(part(), by, count):
+            room.size_bytes -= rows.nbytes
+            if room.size_bytes > 0:
+                yield number, rows
+                continue
+            file = file or stack.enter_context(pa.ipc.new_file(str(path), schema))
             file.write_batch(rows)
-            partitions.append(number)
-    columns = partitions, [str(path)] * len(partitions), range(len(partitions))
-    yield pa.RecordBatch.from_pydict(dict(zip(PLACES.names, columns, strict=True)), PLACES)
+            yield number, (str(path), left)
+            left += 1
 
 
 def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -114,7 +129,7 @@ class _Gathered:
     """The rows at some places as a partition. folder: what they lie in, which stays as long as this does in the process that
     made it; the others only read there."""
 
-    places: tuple[Place, ...]
+    places: list[Place | pa.RecordBatch]
     schema: pa.Schema
     order: tuple[str, ...]
     folder: TemporaryFolder
@@ -126,24 +141,30 @@ class _Gathered:
         return partial, (_gathered, self.places, self.schema, self.order)
 
 
-def _gathered(places: Sequence[Place], schema: pa.Schema, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    found = []
-    for path, batches in groupby(places, key=lambda place: place[0]):
-        file = pa.ipc.open_file(pa.memory_map(path))
-        found += [file.get_batch(number) for _, number in batches]
+def _gathered(
+    places: list[Place | pa.RecordBatch], schema: pa.Schema, order: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    opened = cache(lambda path: pa.ipc.open_file(pa.memory_map(path)))
+    found = [opened(place[0]).get_batch(place[1]) if isinstance(place, tuple) else place for place in places]
+    places.clear()  # whoever takes the rows holds them
     [first, *others] = order
     if schema.field(first).type == pa.int8() and not others:
         yield from _one_after_the_other(found, first)
     else:
-        yield from _sorted(pa.Table.from_batches(found, schema), order)
+        rows = pa.Table.from_batches(found, schema)
+        found.clear()
+        yield from _sorted(rows, order)
 
 
-def _one_after_the_other(batches: Sequence[pa.RecordBatch], by: str) -> Iterator[pa.RecordBatch]:
+def _one_after_the_other(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.RecordBatch]:
     """The rows sorted by a column of few numbers, as the batches that they lie in: whoever takes one at a time holds one."""
-    numbers = [batch.column(by).unique().to_pylist() for batch in batches]
-    for number in sorted({each for found in numbers for each in found}):
-        for batch, found in zip(batches, numbers, strict=True):
+    numbers = [set(batch.column(by).unique().to_pylist()) for batch in batches]
+    for number in sorted(set().union(*numbers)):
+        for place, found in enumerate(numbers):
             if number in found:
+                batch = batches[place]
+                if number == max(found):
+                    batches[place] = None
                 yield batch if len(found) == 1 else batch.filter(pc.equal(batch.column(by), number))
 
 

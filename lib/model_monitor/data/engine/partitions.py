@@ -1,28 +1,17 @@
-"""How data is cut into partitions, batches and groups of columns, by what it is, and how partitions are worked on side by side.
-
-The processes that work are programs of their own: no fork of threads, and no `__main__` twice.
-"""
+"""How data is cut into partitions, batches and groups of columns, by what it is, and how many processes work on partitions."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import repeat
-from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
 from model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from model_monitor.errors import BadConfiguration
-from model_monitor.plugins import cloudpickle
 from model_monitor.progress import counted
-from model_monitor.stopping import given_back
 
 OPEN_COST_BYTES = 16 * 1024
 """What a piece of a file counts beside its bytes when several are put into one partition. With Spark's own 4 MiB no more than
@@ -82,7 +71,7 @@ BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
 MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, 2**15
 """Of an Arrow batch: a million cells are 16 MB of numbers, and of texts (of at most 256 bytes) 64 MB as a rule."""
 
-LINES_BYTES, MAX_BATCH_LINES = 2**20, 2**15  # of an Arrow batch of lines of which a few cells are wanted each
+LINES_BYTES, MAX_BATCH_LINES = 2**22, 2**15  # of an Arrow batch of lines of which a few cells are wanted each
 
 PARQUET_CELLS, LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 2**17, 512, 4096
 """Rows that Spark decodes of a Parquet file at a time; 4,096 is its own. Of many columns they would leave the processor's
@@ -159,119 +148,31 @@ def rows_of_lines(row_bytes: int) -> int:
 
 Part = Callable[[], Iterable[pa.RecordBatch]]
 Made = TypeVar("Made")
-PROGRAM = "from model_monitor.data.engine.partitions import work; work()"
-LENGTH_BYTES = 8
-PARTITIONS = "partitions"
 
 WORTH_PROCESSES = 4
 """Partitions from which on processes are started: each takes as long to load its libraries as one partition of 32 MiB does
 (benchmarks/engines.py)."""
 
+WORTH_PROCESSES_OF_TEXTS = 16
+"""The same where lines are taken as they stand and brought together: less is done with each, and in several steps, for each of
+which processes start anew (benchmarks/merge.py)."""
 
-def in_processes(parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None) -> list[list[Made]]:
+
+def processes_for(parts: int, processes: int | None = None, worth: int = WORTH_PROCESSES) -> int:
+    """How many work on so many partitions. processes: at most; None for one a core from `worth` partitions on."""
+    return min(parts, processes or (len(os.sched_getaffinity(0)) if parts >= worth else 1))
+
+
+def in_processes(
+    parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None, worth: int = WORTH_PROCESSES
+) -> list[list[Made]]:
     """What is made of every partition, batches or states, in their order. This process makes some of them, all of a few.
 
-    processes: how many work at most; None for one a core, where it is worth it. What a partition raises is raised here.
+    processes, worth: of `processes_for`. What a partition raises is raised here.
     """
-    cores = len(os.sched_getaffinity(0)) if len(parts) >= WORTH_PROCESSES else 1
-    most = min(len(parts), processes or cores)
+    most = processes_for(len(parts), processes, worth)
     if most < 2:
-        return list(counted((list(part()) for part in parts), len(parts), PARTITIONS))
-    pickled: Callable[[Callable[[], Iterable[Made]]], bytes] = (
-        cloudpickle().dumps
-    )  # of users' functions, too; it starts nothing
-    jobs = [pickled(part) for part in parts]
-    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_started() for _ in range(most - 1)]
-    for worker in workers:
-        idle.put(worker)
+        return list(counted((list(part()) for part in parts), len(parts), "partitions"))
+    from model_monitor.data.engine.workers import made_side_by_side
 
-    def done(job: bytes) -> list[Made]:
-        worker = idle.get()
-        try:
-            _send(worker.stdin, job)
-            answer = pickle.loads(_received(worker.stdout))
-        finally:
-            idle.put(worker)
-        if isinstance(answer, BaseException):
-            raise answer
-        made: list[Made] = answer
-        return made
-
-    def end() -> None:
-        for worker in workers:
-            worker.kill()
-
-    try:
-        with ThreadPoolExecutor(most - 1) as threads, given_back(end):
-            answers = [threads.submit(done, job) for job in jobs]
-            try:
-                list(counted(_as_they_come(parts, answers), len(parts), PARTITIONS))
-                return [answer.result() for answer in answers]
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
-                end()  # first: the threads wait for their answers
-    finally:
-        for worker in workers:
-            worker.communicate()
-
-
-def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
-    """Once for every partition that has come, until one has raised. While the workers go from the front this process makes those
-    at the end.
-    """
-    come = 0
-    for place in reversed(range(len(parts))):
-        if answers[place].cancel():
-            answers[place] = Future()
-            try:
-                answers[place].set_result(list(parts[place]()))
-            except Exception as fault:
-                answers[place].set_exception(fault)
-        wait([answers[place]])
-        done = [answer for answer in answers if answer.done()]
-        yield from repeat(None, len(done) - come)
-        come = len(done)
-        if any(answer.exception() for answer in done):
-            return
-
-
-ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
-"""Of glibc, in bytes: what the arrays of a block took is kept for those of the next one, instead of being given back to the
-system, which has to clear it before it is given out again."""
-
-
-def _started() -> subprocess.Popen[bytes]:
-    environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-    )
-
-
-def work() -> None:
-    """What a process does: partitions in, what is made of them out, or what they raised."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
-    while job := _received(sys.stdin.buffer):
-        try:
-            answer: Any = list(pickle.loads(job)())
-        except Exception as fault:
-            answer = fault
-        try:
-            packed = pickle.dumps(answer, 5)
-        except Exception:
-            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
-        _send(answers, packed)
-
-
-def _send(pipe: Any, message: bytes) -> None:
-    pipe.write(len(message).to_bytes(LENGTH_BYTES, "little"))
-    pipe.write(message)
-    pipe.flush()
-
-
-def _received(pipe: Any) -> bytes:
-    head = pipe.read(LENGTH_BYTES)
-    size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
-    message: bytes = pipe.read(size) if size else b""
-    return message
+    return made_side_by_side(parts, most)

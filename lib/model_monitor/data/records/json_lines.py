@@ -175,18 +175,20 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
 
     schema: of texts, and of structs of them. None if too few lines are alike.
     """
-    flags, tables, skeleton = np.zeros(len(lines), dtype=np.bool_), [], None
+    flags, tables = np.zeros(len(lines), dtype=np.bool_), []
     for start, end in chunks(lines, CHUNK_BYTES):
-        found = _alike_of_chunk(lines.slice(start, end - start), schema, skeleton)
+        found = _alike_of_chunk(lines.slice(start, end - start), schema)
         if found is not None:
-            flags[start:end], table, skeleton = found
+            flags[start:end], table = found
             tables.append(table)
     return (flags, pa.concat_tables(tables)) if tables else None
 
 
-def _alike_of_chunk(
-    lines: pa.StringArray, schema: pa.Schema, before: Skeleton | None
-) -> tuple[Flags, pa.Table, Skeleton] | None:
+_seen: dict[tuple[str, ...], Skeleton] = {}
+"""What the last lines were like of which members of these names were wanted: the next ones mostly are, too."""
+
+
+def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
     """Those of some lines that are like the ones before them, or else like one of those with as many quotes as most have."""
     content, starts = bytes_of(lines), starts_of(lines)
     if len(content) > CHUNK_BYTES:  # a long line alone, which a parser takes apart as fast, and but once
@@ -202,17 +204,19 @@ def _alike_of_chunk(
         quotes = quotes[np.repeat(alike, counts)]
     numbers = np.flatnonzero(alike)
     quotes, begins, ends = quotes.reshape(len(numbers), most), starts[:-1][numbers], starts[1:][numbers]
-    for skeleton in _skeletons(content, begins, ends, before):
+    seen = _seen.get(tuple(schema.names))
+    for skeleton in _skeletons(content, begins, ends, seen):
         if not skeleton.serves(list(schema)) or skeleton.quotes != most:
             continue
         values = {opening: (quotes[:, opening] + 1, quotes[:, opening + 1]) for opening in skeleton.openings}
         fits = _fit(content, begins, ends, list(values.values()), skeleton.stretches)
-        if fits.sum() >= LEAST_SHARE * len(lines):
+        if fits.sum() >= LEAST_SHARE * len(lines) and (skeleton is not seen or fits.all()):
             alike[numbers] = fits
             if not fits.all():
                 values = {opening: (begins[fits], ends[fits]) for opening, (begins, ends) in values.items()}
             columns = [_column(field, (), skeleton.members, lines, values, int(fits.sum())) for field in schema]
-            return alike, pa.table(columns, schema=schema), skeleton
+            _seen[tuple(schema.names)] = skeleton
+            return alike, pa.table(columns, schema=schema)
     return None
 
 

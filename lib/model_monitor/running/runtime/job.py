@@ -28,11 +28,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pyarrow as pa
-
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from model_monitor.data.engine.protocol import Engine
+from model_monitor.data.engine.workers import hide_pandas_from_arrow
 from model_monitor.data.reading.data import EngineName, session_at_hand
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.plugins import plugin
@@ -313,27 +312,6 @@ class Job:
                 plugin("spark").stop_session(self._session, self._tag)
         except Exception as error:  # the JVM may be gone already, which is what was wanted
             log.info("Spark was gone already (%s)", type(error).__name__)
-
-
-def hide_pandas_from_arrow() -> None:
-    """Let Arrow, which looks for pandas once, find none: it would import it with its first array, which takes a fifth of a second
-    of a run that has no use for it. Who imports pandas afterwards gets it.
-    """
-    if "pandas" not in sys.modules:
-        sys.meta_path.insert(0, _NoPandas)
-        try:
-            pa.array([0])
-        finally:
-            sys.meta_path.remove(_NoPandas)
-
-
-class _NoPandas:
-    """What an import asks first."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
 
 
 def _here(step: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import model_monitor
-from model_monitor.data.engine.partitions import ALLOCATION
+from model_monitor.data.engine.workers import ALLOCATION
 from model_monitor.spark.launch.request import is_local
 
 if TYPE_CHECKING:

@@ -1,0 +1,178 @@
+"""Processes beside this one that work on partitions: programs of their own, so that nothing is forked with its threads, and no
+`__main__` runs twice.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from io import BytesIO
+from itertools import repeat
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from model_monitor.plugins import cloudpickle
+from model_monitor.progress import counted
+from model_monitor.stopping import given_back
+
+PROGRAM = "from model_monitor.data.engine.workers import work; work({})"
+LENGTH_BYTES = 8
+
+Made = TypeVar("Made")
+
+
+def made_side_by_side(parts: Sequence[Callable[[], Iterable[Made]]], most: int) -> list[list[Made]]:
+    """What is made of every partition, in their order, by so many processes. This one makes some of them."""
+    pickled = cloudpickle().dumps  # of users' functions, too; it starts nothing
+    jobs: list[bytes] = [pickled(part) for part in parts]
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+    workers = [_started(hides_pandas=all(map(_is_ours_alone, jobs))) for _ in range(most - 1)]
+    for worker in workers:
+        idle.put(worker)
+
+    def done(job: bytes) -> list[Made]:
+        worker = idle.get()
+        try:
+            _send(worker.stdin, job)
+            answer = pickle.loads(_received(worker.stdout))
+        finally:
+            idle.put(worker)
+        if isinstance(answer, BaseException):
+            raise answer
+        made: list[Made] = answer
+        return made
+
+    def end() -> None:
+        for worker in workers:
+            worker.kill()
+
+    try:
+        with ThreadPoolExecutor(most - 1) as threads, given_back(end):
+            answers = [threads.submit(done, job) for job in jobs]
+            try:
+                list(counted(_as_they_come(parts, answers), len(parts), "partitions"))
+                return [answer.result() for answer in answers]
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+                end()  # first: the threads wait for their answers
+    finally:
+        for worker in workers:
+            worker.communicate()
+
+
+def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
+    """Once for every partition that has come, until one has raised. While the workers go from the front this process makes those
+    at the end.
+    """
+    come = 0
+    for place in reversed(range(len(parts))):
+        if answers[place].cancel():
+            answers[place] = Future()
+            try:
+                answers[place].set_result(list(parts[place]()))
+            except Exception as fault:
+                answers[place].set_exception(fault)
+        wait([answers[place]])
+        done = [answer for answer in answers if answer.done()]
+        yield from repeat(None, len(done) - come)
+        come = len(done)
+        if any(answer.exception() for answer in done):
+            return
+
+
+ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
+"""Of glibc, in bytes: what the arrays of a block took is kept for those of the next one, instead of being given back to the
+system, which has to clear it before it is given out again."""
+
+
+OURS = (
+    *(f"model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
+    *("_codecs", "builtins", "collections", "datetime", "functools", "numpy", "pathlib", "pyarrow"),
+)
+"""Modules that a job asks for which runs nobody else's code."""
+
+SCRIPTS = "model_monitor.data.reading.scripts"
+LARGE_JOB_BYTES = 2**20
+
+
+def _is_ours_alone(job: bytes) -> bool:
+    """Whether no script and no model of somebody else's is run. Of a large job, which is not worth a look, that is not said."""
+    if len(job) > LARGE_JOB_BYTES:
+        return False
+    modules: set[str] = set()
+
+    class Names(pickle.Unpickler):
+        def find_class(self, module: str, name: str, /) -> Any:
+            modules.add(module)
+            return super().find_class(module, name)
+
+    Names(BytesIO(job)).load()
+    return SCRIPTS not in modules and all(module.startswith(OURS) for module in modules)
+
+
+def _started(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
+    environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(hides_pandas)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def work(hides_pandas: bool) -> None:
+    """What a process does: partitions in, what is made of them out, or what they raised."""
+    if hides_pandas:
+        hide_pandas_from_arrow()
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
+    while job := _received(sys.stdin.buffer):
+        try:
+            answer: Any = list(pickle.loads(job)())
+        except Exception as fault:
+            answer = fault
+        try:
+            packed = pickle.dumps(answer, 5)
+        except Exception:
+            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
+        _send(answers, packed)
+
+
+def _send(pipe: Any, message: bytes) -> None:
+    pipe.write(len(message).to_bytes(LENGTH_BYTES, "little"))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _received(pipe: Any) -> bytes:
+    head = pipe.read(LENGTH_BYTES)
+    size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
+    message: bytes = pipe.read(size) if size else b""
+    return message
+
+
+def hide_pandas_from_arrow() -> None:
+    """Let Arrow, which looks for pandas once, find none: it would import it with its first array, which takes a fifth of a second
+    of a run that has no use for it. Who imports pandas afterwards gets it.
+    """
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _NoPandas)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """What an import asks first."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
