@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint
+from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, plain_words, whose
+from model_monitor.documents.headline import IN_SEGMENT
 from model_monitor.documents.page import percent
 from model_monitor.statistics.states.segments import rest_of
 
 OTHER_CUT = "rows that are cut by {cut!r} show the same change"
+
+
+def of_segment(result: CheckResult) -> bool:
+    """Whether it is a segment's own."""
+    return (result.where or "").startswith(IN_SEGMENT)
+
+
+def told_in(result: CheckResult, where: str, label: str | None) -> CheckResult:
+    """The result with the segment that it is about. label: its name, None where it may not be named."""
+    members: dict[str, Any] = {"segment": label, "where": where}
+    if result.is_violation:
+        said = plain_words(result)
+        members |= {
+            "words": f"{said}, {where}",
+            "change": said.removeprefix(f"{' of '.join(filter(None, whose(result)))} "),
+        }
+    if where.startswith(IN_SEGMENT) and result.description:
+        members["description"] = f"{result.description}, {where if label is None else f'in {label}'}"
+    return result.model_copy(update=members)
+
+
+def with_segments(
+    whole: Sequence[CheckResult],
+    found: Mapping[Hashable, Mapping[tuple[str, str], CheckResult]],
+    metric_of: Callable[[CheckResult], Hashable],
+    *,
+    hide_values: bool = False,
+) -> Iterator[CheckResult]:
+    """The results of all rows, violated ones with the segment where they are clearest if one of a cut stands out; then those of
+    segments, of which each change is one violation.
+
+    found: by metric, as `metric_of` calls it, cut and segment.
+    """
+    for result in whole:
+        broken = {of: each.p or 0.0 for of, each in found.get(metric_of(result), {}).items() if each.is_violation}
+        times = Counter(cut for cut, _ in broken)
+        alone = {of: p for of, p in broken.items() if times[of[0]] == 1}  # of its cut
+        if result.is_violation and alone:
+            cut, label = min(alone, key=lambda of: alone[of])
+            result = told_in(result, f"clearest {IN_SEGMENT}{cut}", None if hide_values else label)
+        yield result
+    violated = {metric_of(each): each.metric for each in whole if each.is_violation}
+    for of, results in found.items():
+        yield from told_once(results, violated.get(of))
 
 
 def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) -> Iterator[CheckResult]:

@@ -299,6 +299,9 @@ ANALYSES = {
 }
 
 
+BY_AGE = {"segment_config": [{"name_or_index": "age", "segments": [["(-inf, 30)"], ["[30, 50)"]]}]}
+
+
 @pytest.mark.parametrize("facets", [*ANALYSES, "flips"])
 @pytest.mark.parametrize("kind", ["frame", "csv"])
 def test_of_bias(spark, tmp_path, facets, kind):
@@ -316,6 +319,7 @@ def test_of_bias(spark, tmp_path, facets, kind):
                 "group_variable": "age",
                 "methods": {"pre_training_bias": {"methods": "all"}, "post_training_bias": {"methods": "all"}},
             }
+            | ({} if facets == "flips" else BY_AGE)
         )
     )
     if kind == "csv":
@@ -325,7 +329,13 @@ def test_of_bias(spark, tmp_path, facets, kind):
     both = []
     for engine in ("local", "spark"):
         where = {"spark": spark} if engine == "spark" else {}
-        both.append(run_baseline(data, monitor, engine=engine, **where).files())
+        baseline = run_baseline(data, monitor, engine=engine, **where)
+        found = baseline.files()
+        if (facets, kind) == ("numbers", "frame"):  # and verdicts, of segments too
+            results = run_monitoring(data, monitor, baseline, engine=engine, **where)
+            assert {each.where for each in results.results} == {None, "in one segment of age"}
+            found |= {f"monitor/{name}": content for name, content in results.files().items()}
+        both.append(found)
     require_same(*both)
     assert (b"FlipTest" in both[0]["analysis.json"]) == (facets != "flips")
 

@@ -16,7 +16,7 @@ from model_monitor.statistics.states.contingency import ValueKind
 def analysis(*metrics):
     positives = Choice("(1.0, 130.2]", "1.0", frozenset(), ValueKind.CONTINUOUS)
     facet = Choice("(40, 80]", "40", frozenset(), ValueKind.CONTINUOUS)
-    group = GroupAnalysis("age", facet, FacetCounts(None), (MetricValue("CI", "", 0.25),), metrics)
+    group = GroupAnalysis(FacetCounts(None), (MetricValue("CI", "", 0.25),), metrics, facet="age", choice=facet)
     return BiasAnalysis("Target", positives, (group,), 10)
 
 

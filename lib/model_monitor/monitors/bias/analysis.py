@@ -132,31 +132,34 @@ class MetricValue:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentAnalysis:
-    """The metrics of one group within one segment of a segmentation. post_training: as in `GroupAnalysis`."""
+class Measured:
+    """The metrics of one group in some rows, and its counts there. A part that was not asked for is None."""
 
-    segmentation: str
-    name: str
     counts: FacetCounts
     pre_training: tuple[MetricValue, ...] | None
     post_training: tuple[MetricValue, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupAnalysis:
-    """One sensitive group of a facet: its counts and its metrics. A part that was not asked for is None."""
-
-    facet: str
-    choice: Choice
-    counts: FacetCounts
-    pre_training: tuple[MetricValue, ...] | None
-    post_training: tuple[MetricValue, ...] | None
-    segments: tuple[SegmentAnalysis, ...] = ()
 
     @property
     def metrics(self) -> tuple[MetricValue, ...]:
         """Those of both parts, post-training ones first as in the files."""
         return (*(self.post_training or ()), *(self.pre_training or ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentAnalysis(Measured):
+    """One group within one segment of a segmentation."""
+
+    segmentation: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupAnalysis(Measured):
+    """One sensitive group of a facet, in all rows."""
+
+    facet: str
+    choice: Choice
+    segments: tuple[SegmentAnalysis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +294,7 @@ def _group(
         counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
     parts = _parts(methods, chosen, choice, counts)
     segments = tuple(_segments(tables[facet], plan, methods, chosen, choice))
-    return GroupAnalysis(plan.facets[facet].name, choice, counts, *parts, segments)
+    return GroupAnalysis(counts, *parts, facet=plan.facets[facet].name, choice=choice, segments=segments)
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
@@ -317,7 +320,8 @@ def _segments(
     for place, segmentation in enumerate(plan.segmentations):
         for number, name in enumerate(segmentation.names):
             counts = replace(table.within(place, number).counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
-            yield SegmentAnalysis(segmentation.title, name, counts, *_parts(methods, chosen, choice, counts))
+            parts = _parts(methods, chosen, choice, counts)
+            yield SegmentAnalysis(counts, *parts, segmentation=segmentation.title, name=name)
 
 
 def _values(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
+from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics, SegmentMetrics
+from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, Measured, MetricValue
 from model_monitor.monitors.bias.choices import Choice
 from model_monitor.monitors.bias.metrics import (
     POST_TRAINING,
@@ -26,7 +26,7 @@ from model_monitor.monitors.bias.metrics import (
 )
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.registry import Entry
-from model_monitor.statistics.drift.special_functions import student_quantile
+from model_monitor.statistics.drift.special_functions import student_above, student_quantile
 from model_monitor.statistics.states.contingency import ValueKind, number_of
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
@@ -35,6 +35,7 @@ RESAMPLES = 1000
 SEED = 20_261_120  # the same counts give the same interval in every run
 NUMBERS_AT_ONCE = 4_000_000  # 32 MB
 
+LEAST = 1e-300  # an error of none
 LEAST_DEFINED = 0.95  # share of the resamples for which a metric has to be defined for its interval to be told
 
 PRIOR = 0.5
@@ -47,6 +48,7 @@ ROOTS = frozenset({"JS", "KL"})
 """Metrics that grow with the square of a difference, and are above 0 by chance alone. Their chance is told in roots."""
 
 Interval = tuple[float, float]
+Segment = tuple[str, str]  # how the rows are cut, and what the segment is called
 
 
 def _even(name: str, value: float) -> float:
@@ -198,9 +200,11 @@ class BiasBaseline(StoredBaseline):
         }
         return replace(self, constraints=self.constraints.model_copy(update=parts))
 
-    def values(self, part: BiasPart | None, facet: str, choice: Choice) -> Mapping[str, float | None] | None:
-        """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group, or
-        has a value for what is a threshold here.
+    def values(
+        self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
+    ) -> Mapping[str, float | None] | None:
+        """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group or
+        segment, or has a value for what is a threshold here.
         """
         kinds = {
             each.choice.kind
@@ -211,7 +215,11 @@ class BiasBaseline(StoredBaseline):
             return None
         groups = part.facets.get(facet, ()) if part else ()
         group = _same(groups, choice)
-        return None if group is None else {metric.name: metric.value for metric in group.metrics}
+        found: GroupMetrics | SegmentMetrics | None = group
+        if group is not None and segment is not None:
+            of = (each for each in group.segments or () if (each.segmentation, each.segment) == segment)
+            found = next(of, None)
+        return None if found is None else {metric.name: metric.value for metric in found.metrics}
 
 
 def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
@@ -231,6 +239,11 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
         if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
             return group  # the threshold was the maximum, so the interval is empty
     return None
+
+
+def segment_label(cut: str, name: str) -> str:
+    """What results call a segment: `plan=business`."""
+    return f"{cut}={name}"
 
 
 STAGE = "stage"  # a member of a bias check's result beside `FACET_VALUE` and those that all checks have
@@ -274,7 +287,7 @@ class MetricComparison:
     baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric at all.
     neutral: the value that distances are measured from. interval: None if there is none, or if it was not asked for.
     spread: how far chance takes the value; of_baseline: and the baseline's, None if its counts, or those of its flip test,
-    are not at hand. tests: how many metrics share the budget.
+    are not at hand. tests: among how many the budget is shared. segment: of which the rows are; None of all.
     """
 
     stage: str
@@ -290,6 +303,31 @@ class MetricComparison:
     spread: Spread | None = None
     of_baseline: Spread | None = None
     tests: int = 1
+    segment: Segment | None = None
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """By how much the value may be too high and too low, nineteen times in twenty, the baseline's own error counted."""
+        assert self.spread is not None
+        of_baseline = self.of_baseline or self.spread  # of unknown counts, as far as here
+        past = max(of_baseline.below, of_baseline.above)  # both, as a distance ends at 0
+        return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
+
+    @property
+    def chance(self) -> float | None:
+        """How often chance alone takes the value so far beyond the baseline's distance; None if nobody can tell. Source: B5.3."""
+        name, value = self.current.name, self.current.value
+        if value is None or self.spread is None or self.baseline is None or math.isinf(value):
+            return None
+        value = value or self.spread.value if name in RATIOS else value
+        allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
+        highest, lowest = self.neutral + allowed, self.neutral - allowed
+        ends = 0.0 if name in RATIOS else -math.inf  # of what can be told on the even scale
+        far = [(_even(name, value) - _even(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        if lowest > ends and name not in ROOTS:
+            far.append((_even(name, lowest) - _even(name, value)) / max(above, LEAST))
+        normal = NormalDist().inv_cdf((1 + LEVEL) / 2)
+        return min(1.0, 2 * student_above(max(far) * normal, max(self.fewest_rows - 1, 1)))
 
     @property
     def beyond_noise(self) -> Interval | None:
@@ -302,11 +340,9 @@ class MetricComparison:
             return None
         if math.isinf(value):  # how large it might be else, nobody knows
             return -math.inf, math.inf
-        of_baseline = self.of_baseline or self.spread  # of unknown counts, as far as here
-        past = max(of_baseline.below, of_baseline.above)  # both, as a distance ends at 0
         level = self.tolerances.false_alarm_budget / self.tests / 2
         wider = -student_quantile(max(self.fewest_rows - 1, 1), level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
-        below, above = (wider * math.hypot(side, past) for side in (self.spread.below, self.spread.above))
+        below, above = (wider * side for side in self.errors)
         name = self.current.name
         value = value or self.spread.value if name in RATIOS else value
         return _back(name, _even(name, value) - below), _back(name, _even(name, value) + above)
@@ -317,39 +353,60 @@ class MetricComparison:
         return min(self.rows)
 
 
+_Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+
+
 def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
-    """Every metric of the window, post-training ones first, by facet, group and name."""
+    """Every metric of the window, post-training ones first, by facet, group and name; then those of the segments, each likewise.
+
+    Where rows are cut, all rows have half of the budget, and their segments the other half.
+    Source: D4.6.
+    """
     with_intervals = tolerances.with_intervals
-    before = known.groups if with_intervals else ()
-    past = {(group.facet, group.choice.configured): spreads_of(group.counts, _defined(group)) for group in before}
-    intervals = [intervals_of(each.counts, _defined(each)) if with_intervals else {} for each in analysis.groups]
-    spreads = [spreads_of(each.counts, _defined(each)) if with_intervals else {} for each in analysis.groups]
-    tests = max(1, sum(interval is not None for found in intervals for interval in found.values()))
+    before = dict(_rows_of(known.groups)) if with_intervals else {}
+    now = {place: of for place, of in _rows_of(analysis.groups) if place[2] is None or with_intervals}
+    past = {place: spreads_of(of.counts, _defined(of)) for place, of in before.items() if place in now}
+    intervals = {place: intervals_of(of.counts, _defined(of)) if with_intervals else {} for place, of in now.items()}
+    spreads = {place: spreads_of(of.counts, _defined(of)) if with_intervals else {} for place, of in now.items()}
+    choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
     parts = (
         ("post_training", known.constraints.post_training_bias_metrics),
         ("pre_training", known.constraints.pre_training_bias_metrics),
     )
+    families: dict[bool, list[MetricComparison]] = {False: [], True: []}
     for stage, part in parts:
-        for place, group in enumerate(analysis.groups):
-            baseline = known.values(part, group.facet, group.choice)
-            of_baseline = past.get((group.facet, group.choice.configured), {})
-            for metric in getattr(group, stage) or ():
+        for place, of in now.items():
+            facet, configured, segment = place
+            baseline = known.values(part, facet, choices[facet, configured], segment)
+            for metric in getattr(of, stage) or ():
                 name = metric.name
-                yield MetricComparison(
-                    *(stage, group.facet, group.choice.configured, metric),
+                compared = MetricComparison(
+                    *(stage, facet, configured, metric),
                     baseline=(baseline or {}).get(name),
                     in_baseline=baseline is not None and name in baseline,
                     neutral=1.0 if tolerances.neutral_di and name in RATIOS else 0.0,
-                    rows=(int(group.counts.d.rows), int(group.counts.a.rows)),
+                    rows=(int(of.counts.d.rows), int(of.counts.a.rows)),
                     interval=intervals[place].get(name),
                     tolerances=tolerances,
                     spread=spreads[place].get(name),
-                    of_baseline=of_baseline.get(name),
-                    tests=tests,
+                    of_baseline=past.get(place, {}).get(name),
+                    segment=segment,
                 )
+                families[segment is not None].append(compared)
+    tests = [max(1, sum(each.interval is not None for each in found)) for found in families.values()]
+    share = 2 if any(each.interval is not None and each.in_baseline for each in families[True]) else 1
+    for found, count in zip(families.values(), tests, strict=True):
+        yield from (replace(each, tests=share * count) for each in found)
 
 
-def _defined(group: GroupAnalysis) -> list[str]:
-    """The metrics of the group that have a value."""
-    names = (metric.name for metric in group.metrics if metric.value is not None)
+def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, Measured]]:
+    for group in groups:
+        yield (group.facet, group.choice.configured, None), group
+        for each in group.segments:
+            yield (group.facet, group.choice.configured, (each.segmentation, each.name)), each
+
+
+def _defined(of: Measured) -> list[str]:
+    """The metrics that have a value."""
+    names = (metric.name for metric in of.metrics if metric.value is not None)
     return [name for name in names if name in PRE_TRAINING or name in POST_TRAINING]

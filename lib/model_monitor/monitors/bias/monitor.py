@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from model_monitor.documents.clarify import (
     SegmentMetrics,
 )
 from model_monitor.documents.document import Document
+from model_monitor.documents.headline import IN_SEGMENT
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
@@ -33,9 +34,17 @@ from model_monitor.monitors.bias.analysis import (
     analysis_of,
 )
 from model_monitor.monitors.bias.checks import CHECKS
-from model_monitor.monitors.bias.comparison import STAGE, BiasBaseline, MetricComparison, Tolerances, comparisons_of
+from model_monitor.monitors.bias.checks.drift import drift
+from model_monitor.monitors.bias.comparison import (
+    STAGE,
+    BiasBaseline,
+    MetricComparison,
+    Tolerances,
+    comparisons_of,
+    segment_label,
+)
 from model_monitor.monitors.bias.measures import BiasMeasures
-from model_monitor.monitors.bias.page import TITLE, page_of
+from model_monitor.monitors.bias.page import DRIFT_CHECK, TITLE, page_of
 from model_monitor.monitors.protocol import (
     TOLD,
     Finding,
@@ -46,6 +55,7 @@ from model_monitor.monitors.protocol import (
     violated,
     violation_count,
 )
+from model_monitor.monitors.segments import told_in, with_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
 from model_monitor.statistics.states import State
@@ -57,6 +67,12 @@ log = logging.getLogger(__name__)
 
 SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
 """Metrics that compare the same two shares of labels as another one does."""
+
+
+def metric_of(result: CheckResult) -> tuple[str, ...]:
+    """What a result is of, whatever its rows are: check, stage, facet, facet value and metric."""
+    members = result.model_extra or {}
+    return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
 
 def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
@@ -200,17 +216,26 @@ class BiasMonitor(Monitor):
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        """The result of every check of every metric, in the order of analysis.json: post-training metrics first."""
+        """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then whether
+        each drifted in each segment."""
+        compared = list(comparisons_of(analysis, known, self.tolerances))
         found = [
             (check.name, metric, finding)
-            for metric in comparisons_of(analysis, known, self.tolerances)
+            for metric in compared
             for check in sorted(CHECKS.values(), key=lambda check: check.name)
-            if (finding := check(metric)) is not None
+            if metric.segment is None and (finding := check(metric)) is not None
         ]
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
         if unjudged:
             log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
-        return tuple(_result(*each) for each in found)
+        by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+        for metric in compared:
+            if metric.segment is not None and (finding := drift(metric)) is not None:
+                cut, name = metric.segment
+                result = _result(DRIFT_CHECK, metric, finding.but(p=metric.chance))
+                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
+                by_segment.setdefault(metric_of(result), {})[cut, name] = told
+        return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
 
     def pinned_down(
         self,
@@ -256,11 +281,12 @@ class BiasMonitor(Monitor):
         return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
 
     def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
-        rows = (
-            SummaryRow(metric.name, part_of(group.facet, group.choice.configured), "bias", value=metric.value)
-            for group in analysis.groups
-            for metric in group.metrics
-        )
+        rows = []
+        for group in analysis.groups:
+            whose = part_of(group.facet, group.choice.configured)
+            parts = {f"{whose} in {segment_label(each.segmentation, each.name)}": each for each in group.segments}
+            for part, of in {whose: group, **parts}.items():
+                rows += [SummaryRow(each.name, part, "bias", value=each.value) for each in of.metrics]
         return Summary(tuple(rows))
 
     def table(self, documents: tuple[BiasReport]) -> Table:

@@ -29,8 +29,9 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
-from model_monitor.monitors.bias.comparison import STAGE
+from model_monitor.monitors.bias.comparison import STAGE, segment_label
 from model_monitor.monitors.causes import causes_table
+from model_monitor.monitors.segments import of_segment
 
 TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
 MOST_CHARTS = 20  # charts of one page; a facet of hundreds of values has tables only beyond
@@ -46,8 +47,8 @@ STAGES = (
     ("post_training", "Post-training Bias Metrics", "what the model's predictions say"),
 )
 
-Verdicts = Mapping[tuple[str, str, str, str], CheckResult]
-"""The drift check's results by stage, facet, facet value and metric."""
+Verdicts = Mapping[tuple[str, ...], CheckResult]
+"""The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
 
 
 def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
@@ -61,9 +62,9 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: st
     return Page(name, title, facts, tuple(_sections(analysis, results, verdicts)), headline)
 
 
-def _place(result: CheckResult) -> tuple[str, str, str, str]:
-    members = result.model_extra or {}
-    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
+def _place(result: CheckResult) -> tuple[str, ...]:
+    members, segment = result.model_extra or {}, (result.segment or "") if of_segment(result) else ""
+    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment
 
 
 def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
@@ -142,7 +143,8 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
 
 def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
     metrics: tuple[MetricValue, ...] = getattr(group, stage)
-    found = [verdicts.get((stage, group.facet, group.choice.configured, metric.name)) for metric in metrics]
+    place = stage, group.facet, group.choice.configured
+    found = [verdicts.get((*place, metric.name, "")) for metric in metrics]
     d, a = group.counts.d, group.counts.a
     about = (
         f"Value(s)/Threshold: {group.choice.shown}. "
@@ -159,9 +161,9 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
         blocks.append(_chart(group, metrics, found))
     blocks.append(_metrics(metrics, found))
     for segment in group.segments:
-        if getattr(segment, stage) is not None:
-            nothing = [None] * len(getattr(segment, stage))
-            table = _metrics(getattr(segment, stage), nothing)
+        if (measured := getattr(segment, stage)) is not None:
+            label = segment_label(segment.segmentation, segment.name)
+            table = _metrics(measured, [verdicts.get((*place, metric.name, label)) for metric in measured])
             rows = count_text(float(segment.counts.all.rows))
             caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
             blocks.append(PageTable(table.columns, table.lines, caption))

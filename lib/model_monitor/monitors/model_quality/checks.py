@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, plain_words
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.headline import IN_SEGMENT
 from model_monitor.documents.json_text import java_double
 from model_monitor.documents.model_quality import (
@@ -37,7 +35,7 @@ from model_monitor.monitors.model_quality.measurement import (
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.protocol import Finding, StoredBaseline
-from model_monitor.monitors.segments import told_once
+from model_monitor.monitors.segments import told_in, with_segments
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
@@ -237,7 +235,7 @@ def check_segments(
         yield from whole
         return
     level, problem = level_of(ledger, -1), measurement.problem_type
-    found: dict[str, dict[tuple[str, str], CheckResult]] = {}
+    found: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
     for cut, label, before in ((cut, *each) for cut, of_cut in known.segments.items() for each in of_cut.items()):
         now = measurement.segments.get(cut, {}).get(label)
         constraints = suggest(before, window_rows=now.rows if now is not None else None)
@@ -249,30 +247,9 @@ def check_segments(
             result = (
                 judge.result(name, entry) if judge else finding.result(entry.comparison_operator.value, metric=name)
             )
-            told = _told(result, f"{IN_SEGMENT}{cut}", None if hide_values else label)
+            told = told_in(result, f"{IN_SEGMENT}{cut}", None if hide_values else label)
             found.setdefault(name, {})[cut, label] = told
-    for result in whole:
-        broken = {of: each.p or 0.0 for of, each in found.get(result.metric or "", {}).items() if each.is_violation}
-        times = Counter(cut for cut, _ in broken)
-        alone = {of: p for of, p in broken.items() if times[of[0]] == 1}  # of its cut
-        if result.is_violation and alone:
-            cut, label = min(alone, key=lambda of: alone[of])
-            result = _told(result, f"clearest {IN_SEGMENT}{cut}", None if hide_values else label)
-        yield result
-    violated = {each.metric for each in whole if each.is_violation}
-    for name, of_name in found.items():
-        yield from told_once(of_name, name if name in violated else None)
-
-
-def _told(result: CheckResult, where: str, label: str | None) -> CheckResult:
-    """The result with the segment that it is about. label: its name, None where it may not be named."""
-    members: dict[str, Any] = {"segment": label, "where": where}
-    if result.is_violation:
-        said = plain_words(result)
-        members |= {"words": f"{said}, {where}", "change": said.removeprefix(f"{result.metric} ")}
-    if where.startswith(IN_SEGMENT) and result.description:
-        members["description"] = f"{result.description}, {where if label is None else f'in {label}'}"
-    return result.model_copy(update=members)
+    yield from with_segments(whole, found, lambda each: each.metric or "", hide_values=hide_values)
 
 
 violations_of = partial(protocol.violations_of, displayed=displayed)

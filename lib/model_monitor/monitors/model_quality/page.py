@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus, by_cause, cause
-from model_monitor.documents.headline import IN_SEGMENT, SIDES, kind_of_change, once_in, place_of
+from model_monitor.documents.headline import SIDES, kind_of_change, once_in, place_of
 from model_monitor.documents.page import (
     EXPLAIN,
     VERDICTS,
@@ -34,6 +34,7 @@ from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.model_quality.estimates import interval_of
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
+from model_monitor.monitors.segments import of_segment
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
@@ -77,11 +78,6 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
         None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
     )
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
-
-
-def of_segment(result: CheckResult) -> bool:
-    """Whether it is a segment's own."""
-    return (result.where or "").startswith(IN_SEGMENT)
 
 
 def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
