@@ -234,7 +234,7 @@ def read_data(
         data_format = None if dataset_format is None else format_named(dataset_format)
         path = _path_of(data)
         options = ReadOptions(None if names is None else tuple(names), window)
-        return _read_files(engine_for(engine, spark, path, data_format), path, data_format, options)
+        return _read_files(engine_for(engine, spark, path, data_format, window=window), path, data_format, options)
     raise TypeError(
         f"the data is of type {_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, anything else that "
         "has __arrow_c_stream__, or the path of files"
@@ -286,13 +286,15 @@ def engine_for(
     path: Places | None = None,
     dataset_format: DatasetFormat | None = None,
     size_bytes: int = 0,
+    window: Window | None = None,
 ) -> Engine:
     """The engine of this machine, or that of a session of Spark that is set as a job's.
 
-    spark: the caller's session. path, dataset_format, size_bytes: of what is read; the size of a path is looked up.
+    spark: the caller's session. path, dataset_format, size_bytes, window: of what is read; the size of a path is looked up.
     """
     asked = engine_named(name)
-    reason = "it was asked for" if asked is EngineName.SPARK else why_spark(spark, path, dataset_format, size_bytes)
+    was_asked = asked is EngineName.SPARK
+    reason = "it was asked for" if was_asked else why_spark(spark, path, dataset_format, size_bytes, window)
     if asked is EngineName.LOCAL or (asked is EngineName.AUTO and reason is None):
         log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "the data is opened here")
         return LocalEngine()
