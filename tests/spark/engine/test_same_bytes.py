@@ -35,7 +35,9 @@ from model_monitor import (
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.errors import BadInput
 from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.data_sets import read_outcomes
 from model_monitor.running.inputs.features import read_features
+from model_monitor.running.inputs.measures import outcome_plan
 from model_monitor.spark.engine.spark import SparkEngine
 
 
@@ -359,6 +361,29 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
         ) as found:
             both.append(run_baseline(found, ModelQualityMonitor(plan)).files())
     require_same(*both)
+
+
+def test_of_segments_of_merged_records(spark, tmp_path):
+    lines = []
+    for row in people("csv").itertuples():
+        asked = {"data": json.dumps({"sex": row.sex, "age": row.age}), "encoding": "JSON", "mode": "INPUT"}
+        output = {"data": str(row.predicted), "encoding": "CSV", "mode": "OUTPUT"}
+        record = {
+            "captureData": {"endpointInput": asked, "endpointOutput": output},
+            "groundTruthData": {"data": str(row.label), "encoding": "CSV"},
+            "eventMetadata": {"eventId": str(row.Index), "inferenceTime": "2026-03-04T14:00:00Z"},
+        }
+        lines.append(json.dumps(record))
+    (tmp_path / "merged.jsonl").write_text("\n".join(lines))
+    flags = ["--dataset-source", str(tmp_path), "--dataset-format", "merged", "--inference-attribute", "0"]
+    flags += ["--problem-type", "BinaryClassification", "--segments", "sex,sex*age:40", "--output-path", "none"]
+    flags += ["--analysis-type", "MODEL_QUALITY"]
+    config = config_of("baseline", sources_of(flags, {}), in_container=False)
+    monitor = ModelQualityMonitor(outcome_plan(config))
+    both = [run_baseline(read_outcomes(each, config), monitor) for each in (LocalEngine(), SparkEngine(spark))]
+
+    require_same(*(each.files() for each in both))
+    assert [*both[1].state.segments] == ["sex", "sex*age:40"]
 
 
 @pytest.mark.parametrize("kind", ["frame", "csv"])

@@ -119,14 +119,71 @@ def test_a_baseline_that_cant_be_cut_so_ends_with_a_sentence(jobs, kind, cut, to
     assert told in told_by(ended, capsys)
 
 
-def test_merged_records_have_no_columns_to_cut_by(jobs, capsys):
-    ended = jobs(
-        *("baseline", "--dataset-source", "rows.csv", "--dataset-format", "merged", "--segments", "plan"),
-        *("--output-path", "none", *OF_MODEL, *LOCAL),
-    )
+def merged_lines(data, kind):
+    """Merged records with what the model was asked, as JSON or CSV."""
+    for row, (plan, size, label, prediction) in enumerate(data.itertuples(index=False)):
+        asked = {"data": f"{plan},{size}", "encoding": "CSV"}
+        if kind == "json":
+            asked = {"data": json.dumps({"plan": plan, "size": size}), "encoding": "JSON"}
+        output = {"data": str(prediction), "encoding": "CSV", "mode": "OUTPUT"}
+        record = {
+            "captureData": {"endpointInput": {**asked, "mode": "INPUT"}, "endpointOutput": output},
+            "groundTruthData": {"data": str(label), "encoding": "CSV"},
+            "eventMetadata": {"eventId": str(row), "inferenceTime": "2026-03-04T14:00:00Z"},
+        }
+        yield json.dumps(record) + "\n"
 
+
+OF_MERGED = (*OF_MODEL[:4], *("--dataset-format", "merged", "--inference-attribute", "0"), *LOCAL)
+
+
+@pytest.mark.parametrize(("kind", "plan", "size"), [("json", "plan", "size"), ("csv", "_c0", "_c1")])
+def test_merged_records_are_cut_by_what_the_model_was_asked(jobs, kind, plan, size):
+    """As the same rows of a table are: with errors in one plan alone that plan is named."""
+    folder = jobs.folder / f"merged-{kind}"
+    folder.mkdir()
+    data = rows(2)
+    bad = (data.plan == "secret") & (np.arange(ROWS) % 2 == 0)
+    for name, window in (("before", rows(1)), ("now", data.assign(prediction=data.prediction ^ bad.astype(int)))):
+        (folder / f"{name}.jsonl").write_text("".join(merged_lines(window, kind)))
+        window.rename(columns={"plan": plan, "size": size}).to_csv(folder / f"{name}.csv", index=False)
+    found = {}
+    for way, flags, end in (("records", OF_MERGED, "jsonl"), ("table", (*OF_MODEL, *LOCAL), "csv")):
+        out, cuts = f"{folder.name}/{way}", f"{plan},{size}:2:3"
+        told = jobs(
+            *("baseline", "--dataset-source", f"{folder.name}/before.{end}", "--segments", cuts),
+            *("--output-path", out, *flags),
+        )
+        assert told.status == 0, told.said
+        told = jobs(
+            *("monitor", "--dataset-source", f"{folder.name}/now.{end}", "--baseline", out),
+            *("--output-path", f"{out}-now", *flags),
+        )
+        assert told.status == 0, told.said
+        metrics = json.loads((jobs.folder / out / "metrics.json").read_text())
+        checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
+        found[way] = metrics["segments"], [(each.get("segment"), each.get("status"), each.get("p")) for each in checks]
+
+    assert found["records"] == found["table"]
+    assert f"{plan}=secret" in {segment for segment, status, _ in found["records"][1] if status == "violated"}
+
+
+def test_merged_records_that_lack_the_columns_of_a_tables_baseline_are_a_hint(jobs):
+    lines = "".join(merged_lines(rows(2), "json")).replace("plan", "tariff").replace("size", "extent")
+    (jobs.folder / "other.jsonl").write_text(lines)
+    flags = ("--dataset-source", "other.jsonl", "--baseline", "model", "--output-path", "other", *OF_MERGED)
+
+    ended = jobs("monitor", *flags)
+    document = json.loads((jobs.folder / "other" / "checks.json").read_text())
+    assert ended.status == 0, ended.said
+    assert {each["hint"] for each in document["hints"]} == {"segments"}
+    assert [each for each in document["checks"] if each["status"] == "passed"]
+
+
+def test_a_column_that_the_model_was_not_asked_for_is_named(jobs, capsys):
+    (jobs.folder / "one.jsonl").write_text("".join(merged_lines(rows(1)[:40], "json")))
+    flags = ("--dataset-source", "one.jsonl", "--segments", "colour", "--output-path", "none", *OF_MERGED)
+
+    ended = jobs("baseline", *flags)
     assert ended.status == 2
-    assert (
-        "segments: merged records have no columns to cut rows by; write --dataset-format csv, json or parquet"
-        in told_by(ended, capsys)
-    )
+    assert "segments: 'colour' of 'colour' is no column of the data; they are plan, size" in told_by(ended, capsys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -36,6 +36,9 @@ class Rows(Protocol):
 
     @property
     def scores(self) -> Any: ...
+
+    @property
+    def features(self) -> tuple[pa.Array, ...]: ...
 
     @property
     def of_classes(self) -> Any: ...
@@ -93,7 +96,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         kept = rows.where(rows.kept)
         _take(builder, kept, block, task)
         if task.cuts and len(kept.sources):
-            of_kept = block.select(named).take(pa.array(kept.sources))
+            of_kept = _cells_of(kept, block, named)
             for cut, codes in enumerate(segments.codes(Block([of_kept]))):
                 for number in np.unique(codes).tolist():
                     in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(task.plan, partition))
@@ -113,6 +116,13 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         parts = np.split(cells, range(ROWS_OF_A_WINDOW, len(cells), ROWS_OF_A_WINDOW))
         runs = (Run(rank + partition / 2**31, len(each), each.tobytes()) for rank, each in enumerate(parts))
         yield StateRow(0, RowRuns.KIND, partition, RowRuns(tuple(runs)))
+
+
+def _cells_of(kept: Rows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:
+    """The columns that rows are cut by: of a table's block, or the features of records, by their places."""
+    if not kept.features:
+        return block.select(named).take(pa.array(kept.sources))
+    return pa.RecordBatch.from_arrays([kept.features[int(name.removeprefix(VALUE))] for name in named], names=[*named])
 
 
 def _plan_of(cuts: tuple[Cut, ...]) -> ScanPlan:

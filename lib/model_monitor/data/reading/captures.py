@@ -258,6 +258,14 @@ def _first_record(
     return at_fault
 
 
+def columns_of_inputs(engine: Engine, source: CaptureSource, reading: Reading) -> tuple[str, ...]:
+    """What the columns of the model's input are called in captured or merged records: the keys of JSON, or `_c0`, `_c1`, …; none
+    if no input can be read.
+    """
+    found = _first_record(engine.storage(source.path), source, replace(reading, halves=ENDPOINT_INDEXES[:1]))
+    return () if found is None else names_of_columns(tuple(dict.fromkeys(found[1].keys)), found[1].cells)
+
+
 def _inputs_fit(storage: Storage, source: CaptureSource, reading: Reading) -> bool:
     """Whether the input of the first record has as many cells as there are names."""
     found = _first_record(storage, source, replace(reading, halves=ENDPOINT_INDEXES[:1]))

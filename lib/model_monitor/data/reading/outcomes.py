@@ -311,8 +311,7 @@ def outcomes(
         name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
-    fitting = [cut for cut in plan.segments if not plan.labels or fits(cut, dataset.names)]
-    cuts = cuts_of(fitting, dataset.names, plan.labels)
+    cuts = _cuts(plan, dataset.names)
     for part in (part for cut in cuts for part in cut.parts):
         if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
             raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
@@ -325,7 +324,12 @@ def outcomes(
     table = replace(dataset, record_cells=None)  # each row is a record of its own
     where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
     found = _dataset(table, raw, placed, decoder, metrics)
-    return replace(found, errors=errors, cuts=tuple(cuts), source=where)
+    return replace(found, errors=errors, cuts=cuts, source=where)
+
+
+def _cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
+    """Those that the plan asks for; of a window as far as it has the columns."""
+    return tuple(cuts_of([cut for cut in plan.segments if not plan.labels or fits(cut, names)], names, plan.labels))
 
 
 EXPECTED = "prediction and expected error"  # what the column in the place of labels is called
@@ -395,10 +399,15 @@ def read_line_outcomes(
     decoder: LineDecoder | DocumentDecoder,
     *,
     metrics: Mapping[str, OutcomeMetric] | None = None,
+    cut_by: OutcomePlan | None = None,
     as_service: bool = False,
     partition_bytes: int | None = None,
 ) -> OutcomeDataset:
-    """The outcomes of merged records, or of JSON Lines. as_service: one partition in file order. Starts no Spark job."""
+    """The outcomes of merged records, or of JSON Lines. cut_by: the plan with the segments, by the features that are read beside.
+    as_service: one partition in file order. Starts no Spark job.
+
+    Raises BadConfiguration for a column to cut by that is not there.
+    """
     lines = engine.lines(source.places, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
         decoder = replace(decoder, files=lines.files_by_key())
@@ -410,7 +419,9 @@ def read_line_outcomes(
     )
     # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)
-    return replace(_dataset(dataset, raw, placed, decoder, metrics), source=OutcomeSource(dataset))
+    features = decoder.reading.features
+    cuts = () if cut_by is None or features is None else _cuts(cut_by, features.names)
+    return replace(_dataset(dataset, raw, placed, decoder, metrics), cuts=cuts, source=OutcomeSource(dataset))
 
 
 def _dataset(

@@ -12,7 +12,7 @@ import numpy as np
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.profiling.row_sample import rows_evenly
-from model_monitor.data.reading.captures import list_captures, records_of
+from model_monitor.data.reading.captures import columns_of_inputs, list_captures, records_of
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
@@ -48,6 +48,8 @@ from model_monitor.running.inputs.measures import (
     threshold_of,
 )
 from model_monitor.running.inputs.run_inputs import load_metrics, window_of
+from model_monitor.statistics.states.outcomes import OutcomePlan
+from model_monitor.statistics.states.segments import fits
 
 log = logging.getLogger(__name__)
 
@@ -114,11 +116,6 @@ def require_numbers(config: JobConfig) -> None:
 
 def _outcomes(engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[str]], *, with_label: bool) -> Dataset:
     data_format, plan = config.dataset_format, outcome_plan(config, labels)
-    if plan.segments and isinstance(data_format, CaptureFormat | MergedFormat):
-        raise BadConfiguration(
-            "segments: merged records have no columns to cut rows by; write --dataset-format csv, json or parquet for a table "
-            "that has them, or make a baseline without --segments"
-        )
     errors = None
     if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
@@ -136,8 +133,13 @@ def _outcomes(engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[s
             raise BadConfiguration(
                 f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
             )
-        records = LineDecoder(where(records_of(halves, options_of(config))))
-        return _of_lines(engine, config, _captures(engine, config), records)
+        source, reading = _captures(engine, config), records_of(halves, options_of(config))
+        names = columns_of_inputs(engine, source, reading) if plan.segments else ()
+        if not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments)):
+            return _of_lines(engine, config, source, LineDecoder(where(reading)))
+        beside = FeatureReading(columns=len(names), names=names)
+        decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=beside))
+        return _of_lines(engine, config, source, decoder, cut_by=plan)
     if (
         errors is None
         and isinstance(data_format, JsonFormat)
@@ -162,13 +164,20 @@ def _where(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool
     return reading_of(outcome_plan(config), *addresses, records, with_label=with_label)
 
 
-def _of_lines(engine: Engine, config: JobConfig, source: Listing, decoder: LineDecoder | DocumentDecoder) -> Dataset:
+def _of_lines(
+    engine: Engine,
+    config: JobConfig,
+    source: Listing,
+    decoder: LineDecoder | DocumentDecoder,
+    cut_by: OutcomePlan | None = None,
+) -> Dataset:
     line_bytes = longest_line(engine.storage(source.path), source.files[0])
     return read_line_outcomes(
         engine,
         source,
         decoder,
         metrics=load_metrics(config.metrics),
+        cut_by=cut_by,
         as_service=config.replays_service,
         partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
     )

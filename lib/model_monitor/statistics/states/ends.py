@@ -45,12 +45,10 @@ class Ends(State):
 
     def and_of(self, values: Values) -> Ends:
         """The ends with those of more finite values, of which few are further out than all that are kept."""
-        if not len(self.smallest) and len(values) > 32 * KEPT:  # some tell which of the others may be further out
-            return Ends.of(values[: 8 * KEPT]).and_of(values[8 * KEPT :])
-        if len(self.smallest) == KEPT:
-            values = values[(values < self.smallest[-1]) | (values > self.largest[0])]
-        found = Ends.of(values) if len(values) else self
-        return self + found if len(self.smallest) and found is not self else found
+        if len(self.smallest) < KEPT:
+            return self + Ends.of(values) if len(self.smallest) else Ends.of(values)
+        low, high = values[values < self.smallest[-1]] + 0.0, values[values > self.largest[0]] + 0.0
+        return self + Ends(low, high) if len(low) or len(high) else self
 
     def beyond(self, below: float, above: float) -> tuple[int, bool]:
         """How many numbers lie outside; and whether those are all of them, as no end has more than are kept."""
