@@ -330,3 +330,16 @@ def test_columns_are_looked_at_together_as_each_alone():
     columns[3] = (columns[3][0][:700], np.array([100] * 7), False)
 
     assert likenesses(columns) == [likeness(*column[:2], are_numbers=column[2]) for column in columns]
+
+
+def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():
+    """Values are put in order by how frequent they are: by one side's counts alone that side would have the frequent ones."""
+    random = np.random.default_rng(20)
+    shares = random.lognormal(size=2_000)
+    before = random.multinomial(30_000, shares / shares.sum())
+    windows = random.multinomial(500, shares / shares.sum(), size=100).astype(float)
+    for name in ("location", "spread"):
+        scores = [of_categories(before + each, each[None, :])[name][0] for each in windows]
+        assert (
+            abs(np.mean(scores)) < 4 * (1 / 100 + 500 / 30_000) ** 0.5
+        )  # of the windows, and of the baseline that they share

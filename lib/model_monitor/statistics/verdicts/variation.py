@@ -190,7 +190,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
     sizes, others, effective = _sizes(totals, windows)
 
     def placed() -> Raw:
-        order = np.argsort(-(totals if len(windows) > 1 else totals - windows[0]), kind="stable")
+        order = np.argsort(-totals, kind="stable")  # by the reference alone its own rows would seem to be more frequent
         ranks = totals[order].cumsum()
         each, sides = scores_of((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
         return {name: _mean_score(by, totals[order], windows[:, order], sides) for name, by in each.items()}
