@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, in_processes, processes_for
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
-from model_monitor.storage import storage_of
+from model_monitor.storage import is_local, storage_of
 from model_monitor.storage.files import TemporaryFolder, join
 
 HELD_BYTES, ENOUGH_BYTES = 32 * 2**20, 8 * 2**20
 """Rows that a partition holds before it leaves them, and those of a batch that needs no others."""
+
+ROWS_OF_A_RUN = 256
+"""Runs of rows for one new partition that are as long as this on average go as they are, without being sorted out."""
 
 KEPT_BYTES = 512 * 2**20
 """Rows that stay in the memory of a process that works alone; those behind them go to files."""
@@ -85,7 +88,7 @@ def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tup
     for rows in _blocks(batches):
         numbers = (_hashes_of(rows.column(by)) % np.uint64(count)).astype(np.int64)
         bounds = _bounds_of_runs(numbers)
-        if len(bounds) > count + 1:
+        if len(bounds) > count + 1 + len(numbers) // ROWS_OF_A_RUN:
             places = np.argsort(numbers, kind="stable")
             rows, numbers = rows.take(pa.array(places)), numbers[places]
             bounds = _bounds_of_runs(numbers)
@@ -198,5 +201,6 @@ def texts_left(folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch
 
 def _leave(folder: str, by: str, number: int, texts: list[pa.Array]) -> None:
     lines = [pc.binary_join_element_wise(some, "", "\n") for some in texts]
-    content = b"".join(memoryview(some.buffers()[2]) for some in lines)  # of an array that was just made, nothing else
+    several = [memoryview(some.buffers()[2]) for some in lines]  # of an array that was just made, nothing else
+    content: Any = several[0] if len(several) == 1 and is_local(folder) else b"".join(several)  # a file takes either
     storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)

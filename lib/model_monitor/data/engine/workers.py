@@ -105,15 +105,20 @@ def _is_ours_alone(job: bytes) -> bool:
     """Whether no script and no model of somebody else's is run. Of a large job, which is not worth a look, that is not said."""
     if len(job) > LARGE_JOB_BYTES:
         return False
-    modules: set[str] = set()
+    try:
+        _Ours(BytesIO(job)).load()
+    except pickle.UnpicklingError:
+        return False
+    return True
 
-    class Names(pickle.Unpickler):
-        def find_class(self, module: str, name: str, /) -> Any:
-            modules.add(module)
-            return super().find_class(module, name)
 
-    Names(BytesIO(job)).load()
-    return SCRIPTS not in modules and all(module.startswith(OURS) for module in modules)
+class _Ours(pickle.Unpickler):
+    """Ends at the first name of anybody else's, before it is loaded."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        if module == SCRIPTS or not module.startswith(OURS):
+            raise pickle.UnpicklingError(module)
+        return super().find_class(module, name)
 
 
 def _started(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
