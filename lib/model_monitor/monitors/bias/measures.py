@@ -251,7 +251,7 @@ def _segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
     names = [texts_of(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
-    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])] if segments else []
     return Segmentation(config.config_name or column, column, segments, tuple(names))
 
 
