@@ -164,6 +164,14 @@ class GroupAnalysis(Measured):
     segments: tuple[SegmentAnalysis, ...] = ()
 
 
+def rows_in_segments(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
+    """By cut and segment how many rows there are; nothing without groups."""
+    found: dict[str, dict[str, int]] = {}
+    for each in groups[0].segments if groups else ():
+        found.setdefault(each.segmentation, {})[each.name] = int(each.counts.all.rows)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class BiasAnalysis:
     """What a data set is like. positives: of the observed label. groups: those of the first facet first."""
