@@ -140,7 +140,9 @@ class FacetConfig(StrictSection):
 
 
 class SegmentConfig(StrictSection):
-    """A column whose values part the rows. display_aliases: names of the segments, with or without that of the rest."""
+    """A column whose values part the rows. segments: none for one of each value. display_aliases: names of the segments, with or
+    without that of the rest.
+    """
 
     config_name: Name | None = None
     name_or_index: NameOrIndex

@@ -440,6 +440,8 @@ def with_causes(
         members = dict(next((found[what] for what in about(result) if found.get(what)), {}))
         if result.status is not CheckStatus.VIOLATED or not (members.get("where") or members.get("cause")):
             return result
+        if result.where:  # the segments that were asked for say it
+            members |= {"segment": result.segment, "where": result.where}
         if hide_values:
             members["segment"] = None
             members["cause"] = tuple(each.model_copy(update={"value": None}) for each in members["cause"] or ()) or None

@@ -301,7 +301,12 @@ ANALYSES = {
 }
 
 
-BY_AGE = {"segment_config": [{"name_or_index": "age", "segments": [["(-inf, 30)"], ["[30, 50)"]]}]}
+BY_AGE = {
+    "segment_config": [
+        {"name_or_index": "age", "segments": [["(-inf, 30)"], ["[30, 50)"]]},
+        {"name_or_index": "member", "segments": []},
+    ]
+}
 
 
 @pytest.mark.parametrize("facets", [*ANALYSES, "flips"])
@@ -335,7 +340,11 @@ def test_of_bias(spark, tmp_path, facets, kind):
         found = baseline.files()
         if (facets, kind) == ("numbers", "frame"):  # and verdicts, of segments too
             results = run_monitoring(data, monitor, baseline, engine=engine, **where)
-            assert {each.where for each in results.results} == {None, "in one segment of age"}
+            assert {each.where for each in results.results} == {
+                None,
+                "in one segment of age",
+                "in one segment of member",
+            }
             found |= {f"monitor/{name}": content for name, content in results.files().items()}
         both.append(found)
     require_same(*both)

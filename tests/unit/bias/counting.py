@@ -85,6 +85,8 @@ def cell_of(row, facet, plan):
 
 def segment_of(cell, segmentation):
     _, number, text = cell
+    if not segmentation.segments:
+        return text
     for place, segment in enumerate(segmentation.segments):
         for item in segment:
             if isinstance(item, Interval):

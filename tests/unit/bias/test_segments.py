@@ -23,6 +23,7 @@ CONFIG = {
     "methods": {"pre_training_bias": {"methods": ["DPL", "KL"]}},
 }
 CUT = {"segment_config": [{"name_or_index": "plan", "segments": [[plan] for plan in PLANS[:-1]]}]}
+BY_VALUE = {"segment_config": [{"name_or_index": "plan", "segments": []}]}
 
 
 def monitor_of(cut=CUT, **tolerances):
@@ -58,6 +59,25 @@ def test_bias_in_one_segment_is_one_violation_that_names_it(baseline):
     assert headline_of(findings.results).text.endswith("in plan=plan 3.")
     told = monitor_of().violations(findings.results).violations
     assert [each.description.endswith(", in plan=plan 3") for each in told] == [True, True]
+
+
+def test_without_segments_each_value_is_one():
+    before, now = people(8_000, 1), people(4_000, 2, "plan 3")
+    before.loc[before.index[:500], "plan"] = None
+    found = run_baseline(before, monitor_of(BY_VALUE), engine="local")
+    results = run_monitoring(now, monitor_of(BY_VALUE), found, engine="local").results
+    [group] = found.constraints.pre_training_bias_metrics.facets["sex"]
+
+    assert [each.segment for each in group.segments] == ["(missing)", *PLANS]
+    assert {each.segment for each in results if each.is_violation} == {"plan=plan 3"}
+
+
+def test_of_many_values_the_most_frequent_are_segments():
+    data = people(4_000, 1).assign(plan=[f"p{row % 60 if row % 60 < 50 or row < 2_000 else 0}" for row in range(4_000)])
+    found = run_baseline(data, monitor_of(BY_VALUE), engine="local")
+    [group] = found.constraints.pre_training_bias_metrics.facets["sex"]
+
+    assert {each.segment for each in group.segments} == {f"p{place}" for place in range(50)}
 
 
 def test_bias_of_all_rows_is_a_violation_of_the_whole(baseline):

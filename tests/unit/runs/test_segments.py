@@ -119,6 +119,53 @@ def test_a_baseline_that_cant_be_cut_so_ends_with_a_sentence(jobs, kind, cut, to
     assert told in told_by(ended, capsys)
 
 
+def test_bias_is_cut_as_its_baseline_was(jobs):
+    """A window without one of the columns is a hint, and the rest is judged."""
+    (jobs.folder / "bias.json").write_text(
+        json.dumps(
+            {
+                "label": "label",
+                "label_values_or_threshold": [1],
+                "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}],
+                "methods": {"pre_training_bias": {"methods": ["DPL"]}},
+            }
+        )
+    )
+    asked = ("--analysis-type", "MODEL_BIAS", "--analysis-config", str(jobs.folder / "bias.json"), *LOCAL)
+    asked += ("--dataset-format", "csv")
+    before, now = (rows(seed).assign(sex=np.arange(ROWS) % 3 % 2).replace({"sex": {0: "m", 1: "f"}}) for seed in (1, 2))
+    now.loc[(now["size"] == 2) & (now.sex == "f"), "label"] = 0
+    before.to_csv(jobs.folder / "people.csv", index=False)
+    now.drop(columns="plan").to_csv(jobs.folder / "window.csv", index=False)
+
+    cuts = ("--segments", "plan,size:2:3")
+    made = jobs("baseline", "--dataset-source", "people.csv", "--output-path", "bias", *cuts, *asked)
+    ended = jobs("monitor", "--dataset-source", "window.csv", "--baseline", "bias", "--output-path", "out", *asked)
+    document = json.loads((jobs.folder / "out" / "checks.json").read_text())
+
+    assert (made.status, ended.status) == (0, 0), made.said + ended.said
+    assert {each["segment"] for each in document["checks"] if each["status"] == "violated"} == {"2<=size<3"}
+    assert [each["description"] for each in document["hints"]] == [
+        "segments by 'plan': the data lacks the column, so that nothing is judged by them"
+    ]
+
+
+def test_bias_is_cut_by_one_column_each(jobs, capsys):
+    (jobs.folder / "bias.json").write_text(
+        '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "plan"}]}'
+    )
+    rows(1).to_csv(jobs.folder / "rows.csv", index=False)
+    flags = ("--analysis-type", "MODEL_BIAS", "--analysis-config", str(jobs.folder / "bias.json"), *LOCAL)
+    ended = jobs(
+        *("baseline", "--dataset-source", "rows.csv", "--segments", "plan*size", "--output-path", "none", *flags)
+    )
+
+    assert ended.status == 2
+    assert "segments: 'plan*size' has several columns; of bias rows are cut by one column each" in told_by(
+        ended, capsys
+    )
+
+
 def merged_lines(data, kind):
     """Merged records with what the model was asked, as JSON or CSV."""
     for row, (plan, size, label, prediction) in enumerate(data.itertuples(index=False)):

@@ -188,7 +188,9 @@ def key_of(cells: Cells, column: ValuedColumn) -> pa.Array:
 
 
 def segment_of(cells: Cells, segmentation: Segmentation) -> pa.Array:
-    """The place of the first segment that each cell is in; one past the last for a cell that is in none."""
+    """The place of the first segment that each cell is in, one past the last for a cell that is in none; by value its text."""
+    if not segmentation.segments:
+        return cells.text
     place = np.full(len(cells), len(segmentation.segments))
     for number in reversed(range(len(segmentation.segments))):
         for item in segmentation.segments[number]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -34,6 +35,7 @@ from model_monitor.statistics.states.contingency import (
     ContingencyPlan,
     Key,
 )
+from model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,14 @@ class GroupAnalysis(Measured):
     segments: tuple[SegmentAnalysis, ...] = ()
 
 
+def rows_in_segments(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
+    """By cut and segment how many rows there are; nothing without groups."""
+    found: dict[str, dict[str, int]] = {}
+    for each in groups[0].segments if groups else ():
+        found.setdefault(each.segmentation, {})[each.name] = int(each.counts.all.rows)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class BiasAnalysis:
     """What a data set is like. positives: of the observed label. groups: those of the first facet first."""
@@ -224,7 +234,15 @@ class LabelTable:
         sides = [self.rows[~is_sensitive].sum(axis=0), self.rows[is_sensitive].sum(axis=0)]
         return FacetCounts(np.stack(sides), has_groups=self.plan.group is not None)
 
-    def within(self, segmentation: int, segment: int) -> LabelTable:
+    def values(self, segmentation: int) -> dict[Key, str]:
+        """The values that most rows have, by which a segmentation cuts, and what they are called."""
+        rows: Counter[Key] = Counter()
+        for cell, count in self.cells.items():
+            rows[cell[SEGMENTS + segmentation]] += count
+        kept = sorted(rows, key=lambda key: (-rows[key], str(key)))[:MOST_SEGMENTS]
+        return {key: MISSING if key is None else str(key) for key in sorted(kept, key=str)}
+
+    def within(self, segmentation: int, segment: Key) -> LabelTable:
         """The rows of one segment only."""
         place = SEGMENTS + segmentation
         cells = {cell: count for cell, count in self.cells.items() if cell[place] == segment}
@@ -318,7 +336,7 @@ def _segments(
     table: LabelTable, plan: ContingencyPlan, methods: Methods, chosen: Chosen, choice: Choice
 ) -> Iterator[SegmentAnalysis]:
     for place, segmentation in enumerate(plan.segmentations):
-        for number, name in enumerate(segmentation.names):
+        for number, name in (dict(enumerate(segmentation.names)) or table.values(place)).items():
             counts = replace(table.within(place, number).counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
             parts = _parts(methods, chosen, choice, counts)
             yield SegmentAnalysis(counts, *parts, segmentation=segmentation.title, name=name)

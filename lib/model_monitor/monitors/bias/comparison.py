@@ -28,6 +28,7 @@ from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.registry import Entry
 from model_monitor.statistics.drift.special_functions import student_above, student_quantile
 from model_monitor.statistics.states.contingency import ValueKind, number_of
+from model_monitor.statistics.states.segments import MISSING
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 LEVEL = 0.95
@@ -242,8 +243,9 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
 
 
 def segment_label(cut: str, name: str) -> str:
-    """What results call a segment: `plan=business`."""
-    return f"{cut}={name}"
+    """What results call a segment: `plan=business`, `30<=age<50`."""
+    column, _, bounds = cut.partition(":")
+    return name if bounds and name != MISSING else f"{column}={name}"
 
 
 STAGE = "stage"  # a member of a bias check's result beside `FACET_VALUE` and those that all checks have

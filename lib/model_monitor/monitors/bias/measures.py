@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from model_monitor.data.profiling.segments import Cut, cuts_of
 from model_monitor.documents.analysis_config import (
     AnalysisConfig,
     BiasMethods,
@@ -29,6 +31,7 @@ from model_monitor.statistics.states.contingency import (
     ValueKind,
     texts_of,
 )
+from model_monitor.statistics.states.segments import MISSING
 
 ALL = "all"
 _NAMED = "write all, or some of {names}"
@@ -147,6 +150,8 @@ class BiasMeasures:
         A single score of the model above it is label 1.
     as_service : bool, default False
         Take every column for what all of its cells are, as the service did; else up to 1 % of other cells refuse their records.
+    segments : tuple of str
+        How rows are cut, beside `segment_config`: `plan` by value, `age:30:50` by range.
 
     Examples
     --------
@@ -170,6 +175,7 @@ class BiasMeasures:
     model: Model | None = None
     threshold: float = 0.5
     as_service: bool = False
+    segments: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
@@ -214,6 +220,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         _segmentation(segment, columns.named(f"segment_config[{place}].name_or_index", segment.name_or_index))
         for place, segment in enumerate(config.segment_config or ())
     )
+    segmentations += tuple(map(_segmentation_of, cuts_of(measures.segments, names)))
     excluded = [
         columns.named(f"excluded_columns[{place}]", name) for place, name in enumerate(config.excluded_columns or ())
     ]
@@ -251,8 +258,18 @@ def _segmentation(config: SegmentConfig, column: str) -> Segmentation:
     segments = tuple(tuple(map(_interval_or_value, segment)) for segment in config.segments)
     names = [texts_of(segment) for segment in config.segments]
     aliases = list(config.display_aliases or ())
-    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])]
+    names = [*(aliases[: len(names)] or names), *(aliases[len(names) :] or [REST])] if segments else []
     return Segmentation(config.config_name or column, column, segments, tuple(names))
+
+
+def _segmentation_of(cut: Cut) -> Segmentation:
+    if len(cut.parts) > 1:
+        raise BadConfiguration(f"segments: {cut.name!r} has several columns; of bias rows are cut by one column each")
+    [part] = cut.parts
+    if not part.cuts:
+        return Segmentation(cut.name, part.name, (), ())
+    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *part.cuts, math.inf)))
+    return Segmentation(cut.name, part.name, tuple((each,) for each in ranges), (*part.ranges(), MISSING))
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:

@@ -6,10 +6,19 @@ import logging
 import math
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.check_results import FACET_VALUE, CheckResult, CheckStatus, Summary, SummaryRow, part_of
+from model_monitor.documents.check_results import (
+    FACET_VALUE,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Summary,
+    SummaryRow,
+    part_of,
+)
 from model_monitor.documents.clarify import (
     BiasMetric,
     BiasPart,
@@ -32,6 +41,7 @@ from model_monitor.monitors.bias.analysis import (
     GroupAnalysis,
     MetricValue,
     analysis_of,
+    rows_in_segments,
 )
 from model_monitor.monitors.bias.checks import CHECKS
 from model_monitor.monitors.bias.checks.drift import drift
@@ -55,11 +65,12 @@ from model_monitor.monitors.protocol import (
     violated,
     violation_count,
 )
-from model_monitor.monitors.segments import told_in, with_segments
+from model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
+from model_monitor.statistics.states.segments import fits
 
 import_all(checks)
 
@@ -178,6 +189,21 @@ class BiasMonitor(Monitor):
         if self.wanted is None:
             raise ValueError("a bias monitor without measures has nothing to scan for")
         return self.wanted
+
+    def expecting(
+        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, end: datetime | None
+    ) -> BiasMeasures:
+        """With the cuts of the baseline, as far as the data has the columns."""
+        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        if known is None or asked.as_service:
+            return asked
+        configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
+        cuts = (cut for cut in rows_in_segments(known.groups) if cut not in configured and fits(cut, dataset.names))
+        return replace(asked, segments=tuple(cuts))
+
+    def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:
+        before = rows_in_segments(known.groups) if known is not None else {}
+        return tuple(hints_of_segments(before, rows_in_segments(self.metrics(counts).groups))) if before else ()
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from model_monitor.monitors.bias.scan import scanned

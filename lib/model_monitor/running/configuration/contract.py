@@ -426,10 +426,10 @@ class JobConfig(BaseModel):
 
     segments: kinds.Names = _suggestion(
         (),
-        "How rows are cut into segments, in each of which drift, or a model's metrics, are judged, too: plan by value, age:30:50 "
-        "by range, plan*age:40 by both, with commas; written into the suggested constraints.",
+        "How rows are cut into segments, in each of which drift, or a model's metrics or bias, are judged, too: plan by value, "
+        "age:30:50 by range, plan*age:40 by both, with commas; written into the suggested constraints.",
         "CUTS",
-        also=(("baseline", AnalysisType.MODEL_QUALITY),),
+        also=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS)),
     )
 
     group_column: str | None = _suggestion(

@@ -148,6 +148,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         model=model_asked(config, analysis) if asks and methods.post_training is not None else None,
         threshold=threshold_of(config, analysis),
         as_service=config.replays_service,
+        segments=() if config.replays_service else config.segments,
     )
 
 

@@ -112,7 +112,9 @@ def key_of(cell: TypedColumn, column: ValuedColumn) -> Column:
 
 
 def segment_of(cell: TypedColumn, segmentation: Segmentation) -> Column:
-    """The place of the first segment that a cell is in; one past the last for a cell that is in none."""
+    """The place of the first segment that a cell is in, one past the last for a cell that is in none; by value its text."""
+    if not segmentation.segments:
+        return cell.text
     place = F.lit(len(segmentation.segments))
     for number in reversed(range(len(segmentation.segments))):
         within = reduce(or_, (_is_within(cell, item) for item in segmentation.segments[number]), F.lit(False))

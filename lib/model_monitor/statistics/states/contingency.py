@@ -75,7 +75,8 @@ class Interval:
 class Segmentation:
     """A column whose values part the rows into segments; what is in none of them is one more, the last.
 
-    segments: the values and intervals of each. names: of all segments, the last one's included.
+    segments: the values and intervals of each; none if every value of the column is a segment of its own, as its text. names: of
+    all segments, the last one's included; none of values.
     """
 
     title: str
@@ -183,7 +184,8 @@ Key: TypeAlias = int | str | None
 """What a row is counted by in one column: a standing, a text, None for a missing text or a column that isn't there."""
 
 Cell: TypeAlias = tuple[Key, ...]
-"""The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations."""
+"""The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
+by value."""
 
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
 
