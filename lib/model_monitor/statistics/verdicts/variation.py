@@ -744,7 +744,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     return min(1.0, max(of_groups, float(_weights_of_nodes(windows) @ tails)))
 
 
-@lru_cache(4096)  # of each column, as long as windows are as large as the last one
+@lru_cache(256)  # most columns have as many, as long as windows are as large as the last one
 def _weights_of_nodes(windows: float) -> Values:
     weights: Values = 2 * student_densities(_NODES, windows) * _STEPS
     return weights
