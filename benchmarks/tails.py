@@ -82,5 +82,7 @@ if __name__ == "__main__":
         compared(f"the tests of a column of {cells} categories", tested(cells), with_scipy(tested(cells)), 5, COLUMNS)
         for cells in (2, 20, 200, 2_000)
     ]
-    print(f"the tests of a column, made for {COLUMNS} together: at most {max(ratios):.2f} times SciPy's, wanted at most {MARK}")
+    print(
+        f"the tests of a column, made for {COLUMNS} together: at most {max(ratios):.2f} times SciPy's, wanted at most {MARK}"
+    )
     sys.exit(max(ratios) > MARK)

@@ -219,4 +219,3 @@ def test_columns_together_are_tested_as_each_alone():
 
     assert components.of_numbers(sides) == [of_numbers(*each) for each in sides]
     assert components.of_categories(counts) == [of_categories(*each) for each in counts]
-    assert components.of_numbers([]) == components.of_categories([]) == []

@@ -17,7 +17,6 @@ from model_monitor.statistics.verdicts.variation import (
     between_share,
     comparable,
     group_size,
-    likeness,
     likenesses,
     of_categories,
     phi,
@@ -26,6 +25,10 @@ from model_monitor.statistics.verdicts.variation import (
 )
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
 from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
+
+
+def likeness(values, sizes, *, are_numbers):
+    return likenesses([(values, sizes, are_numbers)])[0]
 
 
 def of_numbers(baseline, current):

@@ -450,9 +450,7 @@ def rows_as_one(
         largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
         apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
         found = np.maximum(found, apart)
-        few = 1 / (
-            3 * (freedom - 1) * kinds
-        )  # 2/9 over the degrees of freedom: squares of steps vary as 2/3 as many do
+        few = 1 / (3 * (freedom - 1) * kinds)  # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
         certain = np.maximum(certain, (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
 
@@ -461,11 +459,6 @@ def _cubed(kinds: Values, normal: float) -> Values:
     """The mean of squares of so many normal variables that lies where a normal variable is. Source: Wilson and Hilferty 1931."""
     found: Values = (1 - 2 / (9 * kinds) + normal * np.sqrt(2 / (9 * kinds))) ** 3
     return found
-
-
-def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> tuple[float, float]:
-    """The same of values: of numbers by rank, its square and eighths, of whatever else by the most frequent ones."""
-    return likenesses([(values, sizes, are_numbers)])[0]
 
 
 def belong_together(certain: Sequence[float], rows: int) -> bool:
@@ -519,9 +512,7 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     return 1.0 if found <= MOST_DISPERSED else found
 
 
-def _likeness_scores(
-    columns: Sequence[tuple[NDArray[Any], bool]],
-) -> tuple[Values, NDArray[np.int8], list[int], NDArray[np.int64]]:
+def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, NDArray[np.int8], list[int], Any]:
     """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: ranks and their squares,
     the cells, the first score of each answer, and whose answer it is.
     """
@@ -531,14 +522,11 @@ def _likeness_scores(
     for row, place in enumerate(ranked):
         ranks[2 * row] = found[place][2]
     np.square(ranks[::2], out=ranks[1::2])
-    ends = np.cumsum([many for _, many, _ in found])
-    cells = np.empty((int(ends[-1]), ranks.shape[1]), np.int8)
-    for (own, many, _), end in zip(found, ends.tolist(), strict=True):
-        np.equal(own, np.arange(many, dtype=np.int8)[:, None], out=cells[end - many : end].view(bool))
-    answers = [
-        *range(len(ranks)),
-        *(len(ranks) + end - many for (_, many, _), end in zip(found, ends.tolist(), strict=True)),
-    ]
+    starts = np.cumsum([0, *(many for _, many, _ in found)]).tolist()
+    cells = np.empty((starts[-1], ranks.shape[1]), np.int8)
+    for (own, many, _), first in zip(found, starts, strict=False):
+        np.equal(own, np.arange(many, dtype=np.int8)[:, None], out=cells[first : first + many].view(bool))
+    answers = [*range(len(ranks)), *(len(ranks) + first for first in starts[:-1])]
     return ranks, cells, answers, np.array([*np.repeat(ranked, 2), *range(len(columns))], np.int64)
 
 
@@ -738,16 +726,11 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
+    weights = 2 * student_densities(_NODES, windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
-    return min(1.0, max(of_groups, float(_weights_of_nodes(windows) @ tails)))
-
-
-@lru_cache(256)  # most columns have as many, as long as windows are as large as the last one
-def _weights_of_nodes(windows: float) -> Values:
-    weights: Values = 2 * student_densities(_NODES, windows) * _STEPS
-    return weights
+    return min(1.0, max(of_groups, float(weights @ tails)))
 
 
 def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
@@ -757,6 +740,4 @@ def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
     return student_above(z / math.sqrt(1 + max(z, 0.0) * rare / 3), max(now["rows"] / groups - 1, 1.0))
 
 
-MOST_DISPERSED = (
-    1.3  # chi-square for each degree of freedom: 1 of independent rows, to within 0.06 of 32 parts and 20 cells
-)
+MOST_DISPERSED = 1.3  # chi-square for each degree of freedom: 1 of independent rows, +- 0.06 of 32 parts and 20 cells
