@@ -206,3 +206,16 @@ def test_the_shares_of_a_budget_add_up_to_it():
     assert math.fsum(ledger.values()) == pytest.approx(1 / 720, rel=1e-12)
     assert ledger == {name: pytest.approx(part / 6 / 720) for name, part in zip(ledger, (4, 1, 1), strict=True)}
     assert len(set(shared(1 / 720, ("completeness", "contents")).values())) == 1
+
+
+def test_columns_together_are_tested_as_each_alone():
+    random = np.random.default_rng(5)
+    sides = [
+        (numbers(random.normal(size=n)), numbers(random.normal(moved, size=m)))
+        for n, m, moved in ((500, 70, 0), (3_000, 1, 1), (40, 900, 0.5), (9_000, 5_000, 0.1))
+    ]
+    sides.append((numbers([3.0] * 9), numbers([3.0] * 4)))  # has no tails
+    counts = [({"x": 500}, {"x": 70}), ({str(place): place + 1 for place in range(90)}, {"7": 30, "new": 4})]
+
+    assert components.of_numbers(sides) == [of_numbers(*each) for each in sides]
+    assert components.of_categories(counts) == [of_categories(*each) for each in counts]

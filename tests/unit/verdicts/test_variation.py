@@ -9,7 +9,7 @@ from scipy import stats
 from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.verdicts import components
 from model_monitor.statistics.verdicts.components import Component
-from model_monitor.statistics.verdicts.likeness import belong_together, likeness, likenesses, rows_as_one
+from model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
     Others,
@@ -23,6 +23,10 @@ from model_monitor.statistics.verdicts.variation import (
 )
 from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
 from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
+
+
+def likeness(values, sizes, *, are_numbers):
+    return likenesses([(values, sizes, are_numbers)])[0]
 
 
 def of_numbers(baseline, current):

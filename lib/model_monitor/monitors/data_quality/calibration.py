@@ -128,9 +128,8 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Two sides of a feature whose column is wanted. tested: whether tests count. past: the raw statistics of earlier windows, if
-    there are enough; the tests allow for them then, where rows are not independent. groups, unfit, family: of the column.
-    others: how much other columns vary.
+    """Two sides of a feature whose column is wanted. groups, unfit, family: its own. tested: whether tests count. past: the raw
+    statistics of earlier windows, if there are enough; tests allow for them then. others: how much other columns vary.
     """
 
     baseline: FeatureDistribution
@@ -146,24 +145,19 @@ class Asked:
 def columns_of(all_asked: Sequence[Asked]) -> list[Column | None]:
     """The column of each; None if a side is not known, or one is numbers and the other texts."""
     columns = [_untested(asked) for asked in all_asked]
-    wanted = [
-        (asked, column)
-        for asked, column in zip(all_asked, columns, strict=True)
-        if column is not None and (asked.tested or asked.past is not None)
-    ]
+    found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
+    wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]
     for asked, column in wanted:
         missing = ((side.rows - side.present, side.rows) for side in (asked.baseline, asked.current))
         column.components = of_missing(*missing)
     beside = [(column, asked.baseline, asked.current) for asked, column in wanted if column.samples is not None]
     numbers = [(column, one.numbers, two.numbers) for column, one, two in beside if one.numbers and two.numbers]
-    texts = [
-        (column, one.categories or {}, two.categories or {})
-        for column, one, two in beside
-        if not (one.numbers and two.numbers)
-    ]
-    found = (*of_numbers([sides for _, *sides in numbers]), *of_categories([sides for _, *sides in texts]))
-    for (column, *_), components in zip((*numbers, *texts), found, strict=True):
-        column.components += components
+    others = [each for each in beside if not (each[1].numbers and each[2].numbers)]
+    texts = [(column, one.categories or {}, two.categories or {}) for column, one, two in others]
+    kinds: Sequence[tuple[Sequence[Any], Any]] = ((numbers, of_numbers), (texts, of_categories))
+    for known, tests in kinds:
+        for (column, *_), components in zip(known, tests([each[1:] for each in known]) if known else (), strict=True):
+            column.components += components
     for asked, column in wanted:
         if asked.past is not None and not asked.tested:
             _allow_for_past(column, asked, asked.past)
@@ -183,8 +177,7 @@ def _untested(asked: Asked) -> Column | None:
     if baseline.numbers is not None and current.numbers is not None:
         column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
         before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
-        is_flag = max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2
-        if is_flag:
+        if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
             column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)
     elif baseline.categories is not None and current.categories is not None:

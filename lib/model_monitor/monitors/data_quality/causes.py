@@ -136,7 +136,7 @@ def pinned_down(
         if looked_at:
             changes, of_columns, origins = _read(looked_at, alarms, profile, known, dataset, time)
             level, tests = (
-                known.monitoring.false_alarm_budget,
+                known.constraints.monitoring.false_alarm_budget,
                 len(changes) * (len(of_columns) + len(origins)),
             )
             for name, change in changes.items():

@@ -98,11 +98,6 @@ class QualityBaseline(StoredBaseline):
         return self.constraints.settings_by_feature()
 
     @cached_property
-    def monitoring(self) -> MonitoringSettings:
-        """The settings of the whole file."""
-        return self.constraints.monitoring
-
-    @cached_property
     def names(self) -> tuple[str, ...]:
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
@@ -132,7 +127,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        everywhere = [self.monitoring, *self.settings.values()]
+        everywhere = [self.constraints.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.follows_the_clock:
             found |= {PREVIOUS: None}
@@ -141,7 +136,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def follows_the_clock(self) -> bool:
         """Whether earlier windows are references that nobody has to name."""
-        return self.monitoring.is_calibrated and self.monitoring.comparators is None
+        return self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None
 
     def with_history(
         self,
@@ -210,7 +205,7 @@ class QualityBaseline(StoredBaseline):
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same with so small a share of healthy runs that may alarm, if it is larger."""
-        if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+        if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
         return self.of_budget(share)
 
@@ -510,13 +505,11 @@ class Comparison:
     def others(self, reference: str) -> Others:
         """How much all columns vary beside a reference."""
         if reference not in self._others:
-            pasts = {
-                each.constraints.name: past for each in self.features if (past := each.past(reference)) is not None
-            }
+            names = tuple(each.constraints.name for each in self.features if each.past(reference) is not None)
             rows = [[side.rows for side in each.sides(reference)] for each in self.features]
             n, m = (max(each) for each in zip(*rows, strict=True))
             variation = self.history.get(CLOCK_DAY if reference in CLOCK else reference, Variation())
-            self._others[reference] = variation.others(tuple(pasts), n * m / max(n + m, 1))
+            self._others[reference] = variation.others(names, n * m / max(n + m, 1))
         return self._others[reference]
 
     @cached_property

@@ -323,9 +323,7 @@ class Variation:
 
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
-    _others: dict[tuple[tuple[str, ...], float], Others] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})

@@ -186,7 +186,7 @@ def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> 
     assert known.profile is not None
     found = known.profile.features[0].state(Segmented) if known.profile.features else None
     labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
-    fitting = tuple(cut for cut in known.monitoring.segments if cut in labels and fits(cut, names))
+    fitting = tuple(cut for cut in known.constraints.monitoring.segments if cut in labels and fits(cut, names))
     return replace(measures, segments=fitting, labels=labels)
 
 

@@ -59,7 +59,7 @@ from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.states.scores import UNLIMITED
-from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likeness
+from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
@@ -151,7 +151,7 @@ class ModelQualityMonitor(Monitor):
         values, sizes = values_of([run for each in runs for run in each.runs], numeric=True)
         if self.as_service or len(values) < 2 * FEWEST_ROWS:
             return known
-        rows, certain = likeness(values, sizes, are_numbers=self.plan.is_regression)
+        ((rows, certain),) = likenesses([(values, sizes, self.plan.is_regression)])
         return replace(known, groups=ROOM * rows) if belong_together([certain], len(values)) else known
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:

@@ -45,10 +45,8 @@ REACH, LEAST_REACH = 10, 40
 def rarer(totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Places = ONE) -> Counts:
     """Probability that a sample has so many of a cell or more, for each cell; 1 for what it has no more of than its share.
 
-    totals: of the cell in both samples together.
-    counts: of the cell in the sample.
-    size, of: rows of the sample, and of both; without any nothing is rare.
-    columns: whose cell it is, one column after the other.
+    totals, counts: of the cell in both samples together, and in the sample. size, of: rows of the sample, and of both; without
+    any nothing is rare. columns: whose cell it is, one column after the other.
     """
     found = np.ones(len(totals))
     share = size / np.maximum(of, 1.0)
@@ -70,7 +68,7 @@ def rarer(totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Pla
 
 def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts, columns: Places) -> Counts:
     """The sum of a hypergeometric distribution from x on, for each cell: as many terms for all cells of a column."""
-    starts = firsts(columns)
+    starts = np.diff(columns, prepend=-1).nonzero()[0]
     ends = [*starts[1:].tolist(), len(t)]
     each_has = ends - starts
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
@@ -86,24 +84,20 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
         np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
         beyond[cells] += ratios.sum(axis=1)  # each term beside the first one
     parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
-    of_columns = [log_gamma(parts[:, start:end]) for start, end in zip(starts.tolist(), ends, strict=True)]
-    parts = np.concatenate(of_columns, axis=1)
+    parts = np.concatenate([log_gamma(parts[:, i:j]) for i, j in zip(starts.tolist(), ends, strict=True)], axis=1)
     sides = zip(of[starts].tolist(), size[starts].tolist(), strict=True)
     ways = [math.lgamma(all_ + 1) - math.lgamma(own + 1) - math.lgamma(all_ - own + 1) for all_, own in sides]
-    of_x = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - np.repeat(ways, each_has))
-    found: Counts = of_x * beyond
-    return found
+    of_x: Counts = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - np.repeat(ways, each_has))
+    return of_x * beyond
 
 
 def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Places = ONE) -> Counts:
     """p-value of each cell: `counts` of its `totals` are among the m values of the window, the others among the baseline's n.
 
-    Exact for exchangeable rows. columns: as in `rarer`.
-    Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
+    Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
     """
-    in_window, in_baseline = (
-        rarer(totals, each, size, n + m, columns) for each, size in ((counts, m), (totals - counts, n))
-    )
+    sides = (counts, m), (totals - counts, n)
+    in_window, in_baseline = (rarer(totals, each, size, n + m, columns) for each, size in sides)
     p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
     return p
 
@@ -135,10 +129,7 @@ def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is worth a word. Source: D4.1.
 LEAST_RATIO = 2.0  # r: … or so many times as large, for a rare value. Source: D4.1.
-OF_SCORES = {
-    "location": 0.522,
-    "spread": 0.42,
-}  # of a mean score: 0.02 for 0.05 normal standard deviations, or 5 % of one
+OF_SCORES = {"location": 0.522, "spread": 0.42}  # of a mean score: 0.02 for 0.05 standard deviations, or 5 % of one
 LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test. Source: D4.1.
 
 
@@ -197,8 +188,6 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
 
 def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
     """The tests of columns of texts: of each the counts by category of baseline and window, neither of them empty."""
-    if not sides:
-        return []
     counts = [category_cells(before, after) for before, after in sides]
     cells = _Cells(counts, [Samples(int(before.sum()), int(after.sum())) for before, after in counts])
     return [*zip(cells.chi_square(), cells.rarest(), strict=True)]
@@ -206,28 +195,17 @@ def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Compo
 
 def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
     """The tests of columns of numbers: of each the distributions of baseline and window, neither of them empty."""
-    if not sides:
-        return []
     pooled = [_Pooled(before, after) for before, after in sides]
     samples, counts = [each.samples for each in pooled], [each.both.cells for each in pooled]
     cells = _Cells(counts, samples)
     ends = _Cells([(tails(before), tails(after)) for before, after in counts], samples)
-    return [
-        (
-            each.kolmogorov(),
-            *(each.mean_of(name, scores) for name, scores in each.both.scores.items()),
-            each.range(),
-            *of_cells,
-        )
-        for each, *of_cells in zip(pooled, cells.chi_square(), cells.rarest(), ends.rarest(), strict=True)
-    ]
+    means = [[each.mean_of(*scores) for scores in each.both.scores.items()] for each in pooled]
+    of_cells = zip(pooled, means, cells.chi_square(), cells.rarest(), ends.rarest(), strict=True)
+    return [(each.kolmogorov(), *of_scores, each.range(), *others) for each, of_scores, *others in of_cells]
 
 
 class _Cells:
-    """Counts of some columns in both samples over the same cells, none of which is empty on both sides, column after column.
-
-    sides: of each column the counts of baseline and window.
-    """
+    """Counts of some columns in both samples over the same cells, none of which is empty on both sides, column after column."""
 
     def __init__(self, sides: Iterable[tuple[Counts, Counts]], samples: Sequence[Samples]) -> None:
         before, after = zip(*sides, strict=True)
@@ -241,19 +219,19 @@ class _Cells:
         self.n, self.m, self.error, self.share, self.effective = of_samples[self.columns].T
         self.smaller = np.minimum(self.n, self.m)
         gaps = self.current / self.m - self.baseline / self.n
-        self.gaps: Counts = np.sign(gaps) * np.maximum(
-            np.abs(gaps) - self.error / 2, 0.0
-        )  # less what may be the sketches' error
+        # less what may be the sketches' error
+        self.gaps: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.error / 2, 0.0)
 
     def rarest(self) -> list[Component]:
-        """Of each column the cell whose change is least likely among those that changed enough."""
+        """Of each column the cell whose change is least likely among those that changed enough.
+
+        Source: Tarone 1990, "A modified Bonferroni method for discrete data".
+        """
         n, m, totals, gaps, sizes = self.n, self.m, self.totals, self.gaps, np.abs(self.gaps)
         moved = totals * self.share + gaps * self.effective  # for certain, in whole values
         counts = np.where(self.error > 0, np.where(gaps > 0, np.floor(moved), np.ceil(moved)), self.current)
         before, after, half = (totals - counts) / n, counts / m, 0.5 / self.smaller
-        ratios = (np.maximum(before, after) + half) / (
-            np.minimum(before, after) + half
-        )  # half a row more: no cell is empty
+        ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)  # of no empty cells
         errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.effective)
         enough = ((sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)) & (gaps != 0)
         scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
@@ -262,26 +240,16 @@ class _Cells:
         columns = self.columns[looked_at]
         p = two_sided(totals[looked_at], counts[looked_at], n[looked_at], m[looked_at], columns)
         found = [Component("cell", 1.0, size) for size in self._of_each(np.maximum, sizes).tolist()]
-        least = np.lexsort((p, columns))[firsts(columns)]
-        tried = self._tried(columns[least], p[least])
-        for column, each, effect, tests in zip(
-            *(values.tolist() for values in (columns[least], p[least], sizes[looked_at[least]], tried)), strict=True
-        ):
+        least = np.lexsort((p, columns))[np.diff(columns, prepend=-1).nonzero()[0]]
+        limits = np.zeros(len(found))
+        limits[columns[least]] = p[least]
+        others = n + m - totals + 1
+        possible = 2 * (np.maximum(self.smaller - totals + 1, 0) / others) ** totals <= limits[self.columns]
+        tried, cells = (self._of_each(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
+        of_least = (columns[least].tolist(), p[least].tolist(), sizes[looked_at[least]].tolist())
+        for column, each, effect in zip(*of_least, strict=True):  # cells of few rows are no tests, two are one
+            tests = 1 if cells[column] <= 2 else max(1, int(tried[column]))
             found[column] = Component("cell", min(1.0, each * tests), effect, tests)
-        return found
-
-    def _tried(self, columns: Places, p: Counts) -> Places:
-        """How many cells of these columns could be as unlikely as that, or more: those of fewer rows are no tests, two are one.
-
-        Source: Tarone 1990, "A modified Bonferroni method for discrete data".
-        """
-        limits = np.zeros(len(self.samples))
-        limits[columns] = p
-        others = self.n + self.m - self.totals + 1
-        least = 2 * (np.maximum(self.smaller - self.totals + 1, 0) / others) ** self.totals
-        tried = self._of_each(np.add, (least <= limits[self.columns]).astype(float))[columns]
-        cells = self._of_each(np.add, np.ones(len(least)))[columns]
-        found: Places = np.where(cells <= 2, 1.0, np.maximum(tried, 1)).astype(np.int64)
         return found
 
     def chi_square(self) -> list[Component]:
@@ -295,8 +263,11 @@ class _Cells:
         shares = totals / np.add.reduceat(totals, starts)[columns]
         smaller, of = self.smaller[self.starts][columns], (self.n + self.m)[self.starts][columns]
         values = moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)
-        sums = zip(sizes.tolist(), *(sums_of(each, starts).tolist() for each in values), strict=True)
-        return [_chi_square(*each) for each in zip(self.samples, sums, strict=True)]
+        own = starts + np.arange(
+            len(starts)
+        )  # behind a zero, to which numpy adds as it does where a column is by itself
+        sums = (np.add.reduceat(np.insert(each, starts, 0.0), own).tolist() for each in values)
+        return [_chi_square(*each) for each in zip(self.samples, sizes.tolist(), *sums, strict=True)]
 
     def _of_each(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """Of each column what the values make together; 0 without cells."""
@@ -305,9 +276,8 @@ class _Cells:
         return found
 
 
-def _chi_square(samples: Samples, of_groups: tuple[int, float, float, float]) -> Component:
-    """of_groups: how many there are, and the sums of squares, of what moved, and of how rare they are."""
-    groups, squares, moved, rare = of_groups
+def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rare: float) -> Component:
+    """squares, moved, rare: sums of groups of cells."""
     freedom = groups - 1
     if not freedom:
         return Component("chi2", 1.0, 0.0)
@@ -398,19 +368,6 @@ def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     if held and group:
         groups[groups == group] = group - 1
     return groups
-
-
-def firsts(columns: Places) -> Places:
-    """The places where another column begins, the first one too. columns: one after the other."""
-    begins = np.ones(len(columns), bool)
-    np.not_equal(columns[1:], columns[:-1], out=begins[1:])
-    return begins.nonzero()[0]
-
-
-def sums_of(values: Counts, starts: Places) -> Counts:
-    """Of each part what its sum is by itself, to the last digit: numpy adds to the first number, which is none of it here."""
-    found: Counts = np.add.reduceat(np.insert(values, starts, 0.0), starts + np.arange(len(starts)))
-    return found
 
 
 def _guarded(z: float, guard: float) -> float:

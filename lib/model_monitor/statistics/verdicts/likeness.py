@@ -67,9 +67,7 @@ def rows_as_one(
         largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
         apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
         found = np.maximum(found, apart)
-        few = 1 / (
-            3 * (freedom - 1) * kinds
-        )  # 2/9 over the degrees of freedom: squares of steps vary as 2/3 as many do
+        few = 1 / (3 * (freedom - 1) * kinds)  # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
         certain = np.maximum(certain, (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
 
@@ -78,11 +76,6 @@ def _cubed(kinds: Values, normal: float) -> Values:
     """The mean of squares of so many normal variables that lies where a normal variable is. Source: Wilson and Hilferty 1931."""
     found: Values = (1 - 2 / (9 * kinds) + normal * np.sqrt(2 / (9 * kinds))) ** 3
     return found
-
-
-def likeness(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> tuple[float, float]:
-    """The same of values: of numbers by rank, its square and eighths, of whatever else by the most frequent ones."""
-    return likenesses([(values, sizes, are_numbers)])[0]
 
 
 def belong_together(certain: Sequence[float], rows: int) -> bool:
@@ -133,9 +126,7 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     return 1.0 if found <= MOST_DISPERSED else found
 
 
-def _likeness_scores(
-    columns: Sequence[tuple[NDArray[Any], bool]],
-) -> tuple[Values, NDArray[np.int8], list[int], NDArray[np.int64]]:
+def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, NDArray[np.int8], list[int], Any]:
     """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: ranks and their squares,
     the cells, the first score of each answer, and whose answer it is.
     """
@@ -145,14 +136,11 @@ def _likeness_scores(
     for row, place in enumerate(ranked):
         ranks[2 * row] = found[place][2]
     np.square(ranks[::2], out=ranks[1::2])
-    ends = np.cumsum([many for _, many, _ in found])
-    cells = np.empty((int(ends[-1]), ranks.shape[1]), np.int8)
-    for (own, many, _), end in zip(found, ends.tolist(), strict=True):
-        np.equal(own, np.arange(many, dtype=np.int8)[:, None], out=cells[end - many : end].view(bool))
-    answers = [
-        *range(len(ranks)),
-        *(len(ranks) + end - many for (_, many, _), end in zip(found, ends.tolist(), strict=True)),
-    ]
+    starts = np.cumsum([0, *(many for _, many, _ in found)]).tolist()
+    cells = np.empty((starts[-1], ranks.shape[1]), np.int8)
+    for (own, many, _), first in zip(found, starts, strict=False):
+        np.equal(own, np.arange(many, dtype=np.int8)[:, None], out=cells[first : first + many].view(bool))
+    answers = [*range(len(ranks)), *(len(ranks) + first for first in starts[:-1])]
     return ranks, cells, answers, np.array([*np.repeat(ranked, 2), *range(len(columns))], np.int64)
 
 

@@ -70,9 +70,7 @@ def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float =
 
     level: of all columns together.
     """
-    error = math.sqrt(
-        phi / 12 / samples.effective + (samples.error / 4) ** 2
-    )  # the variance of a uniform rank is 1 / 12
+    error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
     least = LEAST_EFFECT / math.sqrt(2)  # the mean rank moves by so much where the largest gap of normal values is d
     reached = max(_critical(level, columns) * error, least - error) + POWER * error
     return math.sqrt(2) * normal_quantile(0.5 + reached) if reached < 0.5 else math.inf

@@ -585,16 +585,11 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
+    weights = 2 * student_densities(_NODES, windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
-    return min(1.0, max(of_groups, float(_weights_of_nodes(windows) @ tails)))
-
-
-@lru_cache(4096)  # of each column, as long as windows are as large as the last one
-def _weights_of_nodes(windows: float) -> Values:
-    weights: Values = 2 * student_densities(_NODES, windows) * _STEPS
-    return weights
+    return min(1.0, max(of_groups, float(weights @ tails)))
 
 
 def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
