@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pytest
 
 from model_monitor.statistics.verdicts.clock import (
+    BACK,
     CLOCK_DAY,
     CLOCK_EARLIER,
     CLOCK_LATER,
     CLOCK_WEEK,
     DAY,
+    FORWARD,
     PastHours,
+    beside_its_hour,
     like_this_hour,
 )
 
-JUNE, OCTOBER = 6, 10
+JUNE = datetime(2026, 6, 22)
+HOURS = range(60, 21 * DAY, 60)  # of hourly windows that are all there
 
 
 def told(scores, *, alarmed=None, without=()):
@@ -60,7 +66,7 @@ def test_healthy_hours_are_no_season():
 
 
 @pytest.mark.parametrize("size", [2.6, 8.0, 60.0])
-@pytest.mark.parametrize("days", [2, 5, 8, 13])
+@pytest.mark.parametrize("days", [1, 2, 5, 8, 13])
 def test_a_change_of_level_is_never_a_season(size, days):
     scores = noise(24 * 14)
     scores[-24 * days :] += size
@@ -81,7 +87,7 @@ def test_a_nightly_fault_is_counted_by_its_days_and_no_example_before_there_is_a
         windows = told(nightly(20, since=20 - days))
         season = windows.season()
         assert (season.days, season.back, season.stands_out) == (days, DAY * days, True)
-        assert (DAY in like_this_hour(windows, JUNE)[CLOCK_DAY]) == (days >= 7)
+        assert (DAY in like_this_hour(windows, JUNE, HOURS)[CLOCK_DAY]) == (days >= 7)
 
 
 def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
@@ -94,14 +100,14 @@ def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
 def test_windows_that_were_unlike_their_hour_are_no_examples():
     scores = noise(24 * 14)
     scores[-48] = 9.0
-    found = like_this_hour(told(scores), JUNE)
+    found = like_this_hour(told(scores), JUNE, HOURS)
     assert found == {CLOCK_DAY: tuple(DAY * day for day in (1, *range(3, 15)))}
 
 
 def test_a_hour_that_was_unlike_its_hour_a_week_ago_is_held_against_that_too():
     scores = noise(24 * 14)
     scores[-24 * 7] = 9.0
-    assert like_this_hour(told(scores), JUNE)[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
+    assert like_this_hour(told(scores), JUNE, HOURS)[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
 
 
 def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not():
@@ -111,11 +117,71 @@ def test_a_week_of_one_hour_makes_a_new_season_and_a_week_of_all_hours_does_not(
     every_hour = noise(24 * 14)
     every_hour[-24 * 7 :] += 20
 
-    assert like_this_hour(told(one_hour), JUNE)[CLOCK_DAY] == days_of_week
-    assert not set(like_this_hour(told(every_hour), JUNE)[CLOCK_DAY]) & set(days_of_week)
+    assert like_this_hour(told(one_hour), JUNE, HOURS)[CLOCK_DAY] == days_of_week
+    assert not set(like_this_hour(told(every_hour), JUNE, HOURS)[CLOCK_DAY]) & set(days_of_week)
 
 
-def test_hours_beside_it_are_looked_at_when_clocks_change():
-    assert set(like_this_hour(None, JUNE)) == {CLOCK_DAY}
-    found = like_this_hour(None, OCTOBER)
-    assert (found[CLOCK_LATER][0], found[CLOCK_EARLIER][0]) == (DAY - 60, DAY + 60)
+@pytest.mark.parametrize(
+    ("ended", "by", "said"),
+    [
+        (datetime(2026, 3, 31, 9), -1, FORWARD),  # Europe, on the 29th
+        (datetime(2026, 3, 10, 9), -1, FORWARD),  # the United States, on the 8th
+        (datetime(2026, 10, 27, 9), 1, BACK),  # Europe, on the 25th
+        (datetime(2026, 10, 6, 9), -1, FORWARD),  # Australia, on the 4th, a week after New Zealand
+    ],
+)
+def test_after_clocks_were_changed_the_same_hour_of_people_is_looked_at_too(ended, by, said):
+    hours = [back // 60 for back in like_this_hour(None, ended, HOURS)[CLOCK_DAY + said]]
+    assert hours[0] == 24  # of Monday, or Tuesday
+    assert hours[-5:] == [24 * day + by for day in range(10, 15)]
+
+
+def test_between_two_days_on_which_clocks_are_put_back_an_hour_is_nobodys():
+    hours = [back // 60 for back in like_this_hour(None, datetime(2026, 11, 3, 9), HOURS)[CLOCK_EARLIER]]
+    assert hours == [24, *(24 * day + 1 for day in range(10, 15))]
+
+
+def test_other_days_have_one_hour():
+    for ended in (JUNE, datetime(2026, 3, 28, 11), datetime(2026, 4, 22), datetime(2026, 9, 1), datetime(2026, 11, 20)):
+        assert set(like_this_hour(None, ended, HOURS)) == {CLOCK_DAY}
+
+
+def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
+    day, earlier = told(sine(240)), told(noise(240))
+    like, found = beside_its_hour({CLOCK_DAY: day, CLOCK_LATER: earlier})
+    assert (like, found.alarmed.any()) == (CLOCK_LATER, False)
+    like, found = beside_its_hour({CLOCK_DAY: earlier, CLOCK_LATER: day})
+    assert (like, found.alarmed.any()) == (CLOCK_DAY, False)
+    moved = told(noise(240) + 20)  # a level is one beside each hour
+    assert beside_its_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)})[1].alarmed.all()
+
+
+def test_a_holiday_is_no_example_a_week_later():
+    scores = noise(24 * 14)
+    scores[-24 * 7] = 9.0
+    assert like_this_hour(told(scores), JUNE, HOURS, odd={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
+    assert like_this_hour(told(scores), JUNE, HOURS, odd={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
+
+
+@pytest.mark.parametrize("odd_day", range(15))
+def test_a_weekend_is_known_in_spite_of_a_holiday(odd_day):
+    days = np.arange(24 * 14) // 24
+    shown = np.where(days == odd_day, 12, days)  # it is lived as a Saturday
+    assert told(noise(24 * 14) + 6 * (shown % 7 > 4), alarmed=np.zeros(24 * 14, bool)).season().learnt
+
+
+def test_a_column_of_weekdays_is_known_in_spite_of_hours_that_are_missing():
+    hours = np.arange(24 * 14 + 12)
+    random = np.random.default_rng(3)
+    missing = {*range(24 * 9, 24 * 9 + 36), *np.flatnonzero(random.random(len(hours)) < 0.1).tolist()}
+    assert told(10.0 * (hours // 24 % 7), without=missing).season().learnt
+
+
+def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
+    hours = np.arange(24 * 12)  # up to the midnight before the second Saturday
+    weekend = noise(len(hours)) + 20 * (hours // 24 % 7 > 4)
+    windows = told(weekend, without={24 * 5})
+    assert windows.season().weekly
+    there = set(HOURS) - {7 * DAY}
+    assert like_this_hour(windows, JUNE, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
+    assert like_this_hour(windows, JUNE, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)

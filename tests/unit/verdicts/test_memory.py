@@ -11,13 +11,13 @@ BASELINE, ROWS, HISTORY = 20_000, 400, 120
 LEVEL = 1 / 720 / 4  # of one column
 
 
-def memory_of(shifts, baseline=BASELINE, rows=ROWS):
+def memory_of(shifts, baseline=BASELINE, rows=ROWS, of="location"):
     """Windows whose means lie so many standard deviations from the baseline's. shifts: (windows, columns)."""
     windows, columns = shifts.shape
     effective = baseline * rows / (baseline + rows)
     whole = np.full(shifts.shape, float(rows))
     names = tuple(map(str, range(columns)))
-    scores = {"location": shifts * np.sqrt(effective)}
+    scores = {"location": np.zeros(shifts.shape), of: shifts * np.sqrt(effective)}
     begins = tuple(f"{place:04}" for place in range(windows))
     return Memory(begins, names, scores, whole, np.full(shifts.shape, effective), np.ones(shifts.shape, bool))
 
@@ -40,6 +40,14 @@ def test_healthy_columns_have_evidence_above_20_in_one_of_20_at_most(wobble, las
         shifts = healthy([1, windows], windows, 400, wobble=wobble, lasts=lasts, baseline=baseline)
         found = memory_of(shifts, baseline).lasting()
         assert sum(each.p <= 1 / 20 for each in found.values()) <= 30
+
+
+def test_missing_values_that_become_fewer_are_no_drift_and_more_are():
+    shifts = healthy(2, HISTORY + 24, 10)
+    shifts[HISTORY:] += np.where(np.arange(10) < 5, -0.3, 0.3)
+
+    found = memory_of(shifts, of="missing").lasting()
+    assert [found[str(place)].p <= LEVEL for place in range(10)] == [False] * 5 + [True] * 5
 
 
 def test_a_small_change_that_stays_is_found_and_says_since_when_and_how_much():

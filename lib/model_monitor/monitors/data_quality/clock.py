@@ -71,8 +71,8 @@ def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
     for each in results:
         name, violated = each.feature or "", each.status is CheckStatus.VIOLATED
         if each.against in CLOCK:
-            if each.against == CLOCK_DAY and (violated or each.hour == OPEN):
-                found.add((CLOCK_DAY, name))
+            if violated or each.hour == OPEN:
+                found.add((each.against or CLOCK_DAY, name))
         elif violated or each.hour in (USUAL, TOLD):
             found.add(name)
     return found

@@ -173,13 +173,12 @@ class QualityBaseline(StoredBaseline):
         sides = {BASELINE: self.distributions, **self.references}
 
         def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
-            key = (reference, feature) if reference == CLOCK_DAY else feature
+            key = (reference, feature) if reference in CLOCK else feature
             return {} if violated is None else {"alarmed": key in violated}
 
         beside = (
             (name, feature, {**raw, **alarmed(feature, name)})
             for name, side in sides.items()
-            if name not in CLOCK or name == CLOCK_DAY
             for feature, before in side.items()
             if feature in now and (raw := of_window(before, now[feature])) is not None
         )

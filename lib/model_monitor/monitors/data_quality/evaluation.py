@@ -40,7 +40,6 @@ from model_monitor.monitors.data_quality.documents import (
 from model_monitor.monitors.data_quality.hints import HINTS, Seen
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Entry, import_all
-from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from model_monitor.statistics.verdicts.multiplicity import shared
 
 if TYPE_CHECKING:
@@ -307,8 +306,8 @@ def _of(
             is_known = season is not None and (season.learnt or (usual and season.weekly))
             if not is_known:
                 findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
-            elif season is not None and season.learnt and CLOCK_DAY in beside:
-                beside[CLOCK_DAY] = with_lasting(beside[CLOCK_DAY], feature)
+            elif season is not None and season.learnt and season.like in beside:
+                beside[season.like] = with_lasting(beside[season.like], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
         result = finding.result(name, feature=feature.constraints.name)

@@ -11,7 +11,6 @@ from model_monitor.monitors.data_quality.comparison import Comparison, FeatureCo
 from model_monitor.monitors.data_quality.distributions import BASELINE, FeatureDistribution, of_window
 from model_monitor.monitors.data_quality.documents import LASTING
 from model_monitor.monitors.protocol import Finding
-from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from model_monitor.statistics.verdicts.memory import AWAY, LONG_AWAY, SUSPECT, Lasting, Memory
 
 THIS_WINDOW = "this window"
@@ -32,8 +31,8 @@ def lasting(comparison: Comparison, memory: Memory, level: float) -> Mapping[str
 
 def _before(feature: FeatureComparison) -> FeatureDistribution:
     """What its windows are held against: the baseline, or its hours once they are known."""
-    is_known = feature.season is not None and feature.season.learnt
-    return feature.references.get(CLOCK_DAY, feature.baseline) if is_known else feature.baseline
+    season = feature.season
+    return feature.references.get(season.like, feature.baseline) if season and season.learnt else feature.baseline
 
 
 def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:

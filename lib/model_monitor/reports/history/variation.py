@@ -33,7 +33,17 @@ from model_monitor.reports.history.archive import (
     read_table,
 )
 from model_monitor.statistics.states import FeatureProfile, Profile
-from model_monitor.statistics.verdicts.clock import CLOCK_DAY, DAY, LOOKED_BACK, PastHours, Season, like_this_hour
+from model_monitor.statistics.verdicts.clock import (
+    CLOCK,
+    CLOCK_DAY,
+    CLOCK_WEEK,
+    DAY,
+    LOOKED_BACK,
+    PastHours,
+    Season,
+    beside_its_hour,
+    like_this_hour,
+)
 from model_monitor.statistics.verdicts.memory import SIGNED, Memory
 from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
@@ -108,14 +118,21 @@ class History:
             kept = pc.and_(kept, pc.invert(later))
         return by_feature(self.table.filter(kept))
 
-    def memory(self, baseline: str, seasonal: Iterable[str] = ()) -> Memory | None:
+    def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
         """What the windows that were held against a baseline say together, by their times; None if there are none. seasonal:
-        features of which the hours are known, whose windows are held against those.
+        features of which the hours are known, by the reference of an hour that is theirs: where a window has that it counts, else
+        what it is beside `clock:day`.
         """
-        follows = pc.is_in(self.table["feature"], pa.array([*seasonal], pa.string()))
-        references = pc.if_else(follows, CLOCK_DAY, BASELINE)
-        kept = pc.and_(pc.equal(self.table["reference"], references), pc.equal(self.table["baseline"], baseline))
-        table = self.table.filter(kept).sort_by([("time", "ascending"), ("window", "ascending")])
+        names = seasonal or {}
+        place = pc.index_in(self.table["feature"], pa.array([*names], pa.string()))
+        own = pc.fill_null(pc.take(pa.array([*names.values()], pa.string()), place), BASELINE)
+        usual = pc.if_else(pc.equal(own, BASELINE), BASELINE, CLOCK_DAY)
+        kept = pc.or_(pc.equal(self.table["reference"], own), pc.equal(self.table["reference"], usual))
+        kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
+        table = self.table.append_column("own", pc.equal(self.table["reference"], own)).filter(kept)
+        table = table.sort_by(
+            [("time", "ascending"), ("window", "ascending"), ("own", "ascending")]
+        )  # the last one counts
         if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
             return None
         windows = list(dict.fromkeys(table["window"].to_pylist()))
@@ -180,7 +197,7 @@ class History:
         references = before.profiles(known.wanted_references, time, spark)
         past = {name: before.past(name) for name in references}
         hours, seasons = before.clock(baseline, time, spark) if known.follows_the_clock else ({}, {})
-        memory = before.memory(baseline, [name for name, season in seasons.items() if season.learnt])
+        memory = before.memory(baseline, {name: season.like for name, season in seasons.items() if season.learnt})
         past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline)
         return known.with_history({**references, **hours}, past, memory, seasons)
@@ -199,11 +216,16 @@ class History:
         if len({back % DAY for back in entries}) < FEWEST_HOURS:
             return {}, {}
         back_of = {entry.window: back for back, entry in entries.items()}
-        told, beside = (self._told(reference, baseline, back_of) for reference in (BASELINE, CLOCK_DAY))
-        may = {name: each for name, each in told.items() if each.may_be_seasonal}
+        told = {reference: self._told(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
+        may = {name: each for name, each in told[BASELINE].items() if each.may_be_seasonal}
         wanted: dict[tuple[str, str], tuple[int, ...]] = {}
+        like: dict[str, str] = {}
         for name in may:
-            wanted |= {(of, name): back for of, back in like_this_hour(beside.get(name), ended.month).items()}
+            like[name], beside = beside_its_hour({of: each[name] for of, each in told.items() if name in each})
+            weeks = told[CLOCK_WEEK].get(name)
+            odd = () if weeks is None else set(weeks.back[weeks.alarmed].tolist())
+            found_of = like_this_hour(beside, ended, entries, odd, weekly=may[name].weekdays_differ)
+            wanted |= {(of, name): back for of, back in found_of.items()}
         backs = {each for found in wanted.values() for each in found}.intersection(entries)
         read = {back: self._features(entries[back], may, spark) for back in backs}
         sums: dict[str, list[FeatureProfile]] = {}
@@ -212,9 +234,12 @@ class History:
             whole = _sum(parts, reference)
             if whole is not None:
                 sums.setdefault(reference, []).append(whole)
-        found_of = {feature.name: may[feature.name].season() for feature in sums.get(CLOCK_DAY, ())}
+        season_of = {feature.name: may[feature.name].season() for feature in sums.get(CLOCK_DAY, ())}
         began = {entry_back: entry.window.partition("/")[0] for entry_back, entry in entries.items()}
-        seasons = {name: replace(each, since=began.get(each.back)) for name, each in found_of.items()}
+        seasons = {
+            name: replace(each, since=began.get(each.back), like=like[name] if like[name] in sums else CLOCK_DAY)
+            for name, each in season_of.items()
+        }
         return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
 
     def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:

@@ -8,8 +8,10 @@ Source: D4.18.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from calendar import SUNDAY, monthcalendar
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeAlias
 
@@ -24,22 +26,30 @@ FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # that were an alarm, and of those since the
 HOURS_DIFFER, WEEKDAYS_DIFFER = 5.0, 25.0
 """The variance between hours, or weekdays, beside that within them, and beside that of rows: more than chance makes."""
 STANDS_OUT = 3.0  # normal scores from the level
+CLOSER = 9.0  # squared scores of a column's windows together, to another hour than to their own
 FEW = (0.05, 0.95)
+FEWEST_GROUPS, ODD_GROUPS = 6, 2  # with more than one unit, for so many of them to be left out
+CHOSEN = 5.0  # by how much more the others have to differ then, as it is those that vary the least
 
 CLOCK_DAY, CLOCK_WEEK = "clock:day", "clock:week"
-CLOCK_LATER, CLOCK_EARLIER = "clock:day+1h", "clock:day-1h"
-CLOCK = (CLOCK_DAY, CLOCK_WEEK, CLOCK_LATER, CLOCK_EARLIER)
-"""What windows of the same hour say: those of the days before, of the weekday, and of the hours beside it when clocks change."""
+FORWARD, BACK = "+1h", "-1h"
+CLOCK_LATER, CLOCK_EARLIER = CLOCK_DAY + FORWARD, CLOCK_DAY + BACK
+CLOCK = tuple(each + by for by in ("", FORWARD, BACK) for each in (CLOCK_DAY, CLOCK_WEEK))
+"""What windows of the same hour say: those of the days before, of the weekday, and both if clocks were changed since."""
 
-CLOCKS_CHANGE = (3, 4, 9, 10, 11)
-"""Months of the days on which somewhere in the world clocks are put forward or back, and of the two weeks after them."""
+CLOCKS_CHANGE = {
+    FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))),
+    BACK: (60, ((4, 1), (10, -1), (11, 1))),
+}
+"""By how much earlier an hour was, in minutes, and the Sundays of a month on which somewhere in the world clocks are changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Season:
     """What a column is like at this hour. days: earlier ones on which it was an alarm and stood out. since: when the first of
     them began, `back` minutes before this one. learnt: whether the column is known to follow the clock for a week. stands_out:
-    whether this hour is unlike the others, or the weekday is.
+    whether this hour is unlike the others, or the weekday is. like: the reference of an hour that its windows are closest to,
+    another one where clocks were changed.
     """
 
     days: int = 0
@@ -48,6 +58,7 @@ class Season:
     stands_out: bool = False
     weekly: bool = False
     since: str | None = None
+    like: str = CLOCK_DAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +103,10 @@ class PastHours:
         return bool(np.any(_by_variance(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
 
     @cached_property
-    def _weekdays_differ(self) -> bool:
-        """Whether days of 24 hours up to now are like those a week before, and not like each other."""
-        whole = self._days <= self.back.max() // DAY
+    def weekdays_differ(self) -> bool:
+        """Whether days of 24 hours up to now that are mostly there are like those a week before, and not like each other."""
+        windows = np.bincount(self._days)[self._days]
+        whole = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
         days = self._days[whole]
         return bool(np.any(_by_variance(self.scores[whole], days % WEEK, days) > WEEKDAYS_DIFFER))
 
@@ -106,7 +118,7 @@ class PastHours:
         return (
             bool((counts > 1).any() or np.isin(back, (DAY, WEEK * DAY)).any())
             or self._hours_differ
-            or self._weekdays_differ
+            or self.weekdays_differ
         )
 
     def season(self) -> Season:
@@ -114,9 +126,9 @@ class PastHours:
         hours = self.back % DAY
         here = hours == 0
         now = here & self.alarmed
-        learnt = self.back.max() >= WEEK * DAY and (self._hours_differ or self._weekdays_differ)
+        learnt = self.back.max() >= WEEK * DAY and (self._hours_differ or self.weekdays_differ)
         learnt = learnt or any(self._recurs(hours == hour) for hour in np.unique(hours[self.alarmed]))
-        a_week_ago = now & (self.back % (WEEK * DAY) == 0)
+        a_week_ago = self.alarmed & np.isin(self.back, _weeks_ago(self.back))
         weekly = bool(a_week_ago.any()) and self._stands_out(a_week_ago)
         days = now.any() and self._stands_out(now)
         stands_out = bool(days or weekly or (learnt and here.any() and self._stands_out(here)))
@@ -130,22 +142,84 @@ class PastHours:
         return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
 
 
-def like_this_hour(told: PastHours | None, month: int) -> dict[str, tuple[int, ...]]:
-    """Which windows a column is compared with, by reference: minutes before this one, the latest first. told: of the windows
-    beside `clock:day`. Those that were unlike the days before them are no examples, but where a week of them makes a new season.
+def beside_its_hour(told: Mapping[str, PastHours]) -> tuple[str, PastHours | None]:
+    """Which reference of an hour a column's windows are closest to since clocks may have changed, and what it was beside it: no
+    alarm where it was as usual at another hour. told: windows of the last two weeks, by reference.
+    """
+    of_day = told.get(CLOCK_DAY)
+    if of_day is None:
+        return CLOCK_DAY, None
+    like, alarmed, closest = CLOCK_DAY, of_day.alarmed, CLOSER
+    for name in (CLOCK_LATER, CLOCK_EARLIER):
+        if (other := told.get(name)) is None:
+            continue
+        _, here, there = np.intersect1d(of_day.back, other.back, assume_unique=True, return_indices=True)
+        closer = np.square(of_day.scores[here]).sum(axis=1) - np.square(other.scores[there]).sum(axis=1)
+        since = float(closer.cumsum().max(initial=0.0))  # the last windows are the first ones here
+        if since > closest:
+            like, closest = name, since
+            alarmed = of_day.alarmed.copy()
+            alarmed[here] &= other.alarmed[there]
+    return like, replace(of_day, alarmed=alarmed)
+
+
+def like_this_hour(
+    told: PastHours | None,
+    ended: datetime,
+    there: Collection[int],
+    odd: Collection[int] = (),
+    *,
+    weekly: bool = False,
+) -> dict[str, tuple[int, ...]]:
+    """Which windows a column is compared with, by reference: minutes before the one that ended then. told: those
+    beside `clock:day`. What was unlike the days before it is no example, but where a week of them makes a new season. there: all
+    windows. odd: those that were unlike their weekday. weekly: whether weekdays are known to differ.
     """
     off = set() if told is None else set(told.back[told.alarmed].tolist())
-    if told is not None and told.has_moved():
-        return {CLOCK_DAY: tuple(DAY * day for day in range(1, WEEK + 1))}
-    found = {CLOCK_DAY: tuple(_examples(off))}
-    if WEEK * DAY in off:
-        found[CLOCK_WEEK] = (WEEK * DAY, LOOKED_BACK * DAY)
-    if month in CLOCKS_CHANGE:
-        found |= {
-            name: tuple(DAY * day + by for day in range(1, LOOKED_BACK + 1) if DAY * day + by not in off)
-            for name, by in ((CLOCK_LATER, -60), (CLOCK_EARLIER, 60))
-        }
+    has_moved = told is not None and told.has_moved()
+    found = {CLOCK_DAY: tuple(DAY * day for day in range(1, WEEK + 1)) if has_moved else tuple(_examples(off))}
+    week = _weeks_ago(there)
+    weeks = {"": week}
+    for by, minutes, changed, known in () if has_moved else _clocks_changed(ended):
+        days = (DAY * day for day in range(1, LOOKED_BACK + 1))
+        found[CLOCK_DAY + by] = tuple(back for back in _at_that_hour(days, minutes, changed, known) if back not in off)
+        weeks[by] = tuple(_at_that_hour(week, minutes, changed, known))
+    for by, those in weeks.items():
+        if weekly or not off.isdisjoint(those):
+            found[CLOCK_WEEK + by] = tuple(back for back in those if back in there and back not in odd) or those
     return found
+
+
+def _weeks_ago(there: Collection[int]) -> tuple[int, ...]:
+    """Windows of this hour of the weekday; where that of a week ago is missing, those beside it."""
+    last = (WEEK * DAY,) if WEEK * DAY in there else (WEEK * DAY - 60, WEEK * DAY + 60)
+    return (*last, LOOKED_BACK * DAY)
+
+
+def _clocks_changed(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
+    """Of changes in the last two weeks: what is said of them, by how much earlier an hour was before, and how many minutes ago
+    all of them were to come, and had come.
+    """
+    for by, (minutes, sundays) in CLOCKS_CHANGE.items():
+        noons = (datetime(ended.year, month, _sunday(ended.year, month, which), 12) for month, which in sundays)
+        ago = [(ended.replace(tzinfo=None) - noon) // timedelta(minutes=1) for noon in noons]
+        ago = [each for each in ago if -DAY < each < (LOOKED_BACK - 1) * DAY]
+        if ago:
+            yield by, minutes, max(ago) + DAY, min(ago)
+
+
+def _sunday(year: int, month: int, which: int) -> int:
+    found = [week[SUNDAY] for week in monthcalendar(year, month) if week[SUNDAY]]
+    return found[which - (which > 0)]
+
+
+def _at_that_hour(backs: Iterable[int], minutes: int, changed: int, known: int) -> Iterator[int]:
+    """Windows of the same hour of people: what lies between is of neither, as nobody knows where they are."""
+    for back in backs:
+        if back <= known:
+            yield back
+        elif back + minutes >= changed:
+            yield back + minutes
 
 
 def _examples(off: Collection[int]) -> Iterator[int]:
@@ -161,19 +235,31 @@ def _examples(off: Collection[int]) -> Iterator[int]:
 
 
 def _by_variance(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The variance between groups of units of each score, beside that of units in them and beside 1; 0 where too few tell."""
+    """The variance between groups of units of each score, beside that of units in them and beside 1; 0 where too few tell. An odd
+    day, which may lie in two groups, is not held against the others: without the two whose units differ the most it may be more.
+    """
     _, units = np.unique(units, return_inverse=True)
     sizes = np.bincount(units).astype(float)
     of = np.zeros(len(sizes), dtype=np.int64)
     of[units] = groups
-    weights = np.bincount(of, sizes)
-    freedom = len(sizes) - np.count_nonzero(weights), np.count_nonzero(weights) - 1
-    if not all(freedom):
-        return np.zeros(scores.shape[1])
+    weights, freedom = np.bincount(of, sizes).astype(float), np.bincount(of) - 1
     found = []
     for score in scores.T:
         means = np.bincount(units, score) / sizes
         whole = np.bincount(of, means * sizes) / np.maximum(weights, 1)
-        within = float(sizes @ (means - whole[of]) ** 2) / freedom[0]
-        found.append(float(weights @ (whole - score.mean()) ** 2) / freedom[1] / max(within, 1.0))
+        squares = np.bincount(of, sizes * (means - whole[of]) ** 2)
+        calm = np.argsort(np.where(weights > 0, squares, np.inf), kind="stable")[: np.count_nonzero(weights)]
+        every, most_of_them = (
+            _between(whole[those], weights[those], squares[those].sum(), freedom[those].sum())
+            for those in (calm, calm[:-ODD_GROUPS])
+        )
+        is_week = np.count_nonzero(freedom > 0) >= FEWEST_GROUPS
+        found.append(max(every, most_of_them / CHOSEN if is_week else 0.0))
     return np.array(found)
+
+
+def _between(means: NDArray[np.float64], weights: NDArray[np.float64], within: float, freedom: int) -> float:
+    if len(means) < 2 or not freedom:
+        return 0.0
+    apart = means - weights @ means / weights.sum()
+    return float(weights @ apart**2) / (len(means) - 1) / max(within / freedom, 1.0)

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.special_functions import normal_quantile
 
-SIGNED = ("location", "spread", "missing")
-"""The statistics of a window that say which way it went."""
+MISSING = "missing"
+SIGNED = ("location", "spread", MISSING)
+"""The statistics of a window that say which way it went. Fewer missing values than before are no fault."""
 
 LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 72, 120, 200, 336)
 LAG, OF_LAG = (
@@ -103,7 +104,9 @@ class Memory:
             return {}
         with np.errstate(all="ignore"):
             sums = self._sums
-            evidence = np.stack([each.evidence() for each in sums.values()])  # components, lengths, columns
+            evidence = np.stack(
+                [each.evidence(rises=name == MISSING) for name, each in sums.items()]
+            )  # components, lengths, columns
             known = np.isfinite(evidence)
             total = np.where(known, evidence, 0.0).sum(axis=(0, 1)) / np.maximum(known.any(axis=1).sum(axis=0), 1)
             total /= evidence.shape[1]
@@ -195,14 +198,14 @@ class _Sums:
     def mean(self, length: int, place: int) -> float:
         return float(self.moved[length - 1, place] / self.weight[length - 1, place])
 
-    def evidence(self) -> Matrix:
+    def evidence(self, *, rises: bool = False) -> Matrix:
         """The e-value of each length, NaN where nothing is known, 0 where the last windows say that it is over; shape (lengths,
-        columns).
+        columns). rises: whether less than before is none.
         """
         lengths = np.array([length for length in LENGTHS if length <= len(self.shifts)])
         found = np.exp(np.minimum(self._log_evidence(self.squares(lengths)), 600.0))
         shift = self.moved[lengths - 1] / self.weight[lengths - 1]
-        found[np.abs(shift) < LEAST_SHIFT] = 0.0
+        found[(shift if rises else np.abs(shift)) < LEAST_SHIFT] = 0.0
         over = np.zeros(found.shape, bool)
         for ended in (1, *LENGTHS):
             if ended <= len(self.shifts):

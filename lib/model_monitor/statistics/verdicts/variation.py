@@ -190,10 +190,20 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
     sizes, others, effective = _sizes(totals, windows)
 
     def placed() -> Raw:
-        order = np.argsort(-totals, kind="stable")  # by the reference alone its own rows would seem to be more frequent
+        before = totals - windows[0] if len(windows) == 1 else totals
+        order = np.argsort(-before, kind="stable")
         ranks = totals[order].cumsum()
         each, sides = scores_of((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
-        return {name: _mean_score(by, totals[order], windows[:, order], sides) for name, by in each.items()}
+        return {
+            name: _mean_score(
+                by,
+                totals[order],
+                windows[:, order],
+                sides,
+                _once_more(by, before[order]) if len(windows) == 1 else None,
+            )
+            for name, by in each.items()
+        }
 
     def new() -> Raw:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
@@ -474,10 +484,28 @@ def _ks_scores(reached: Values) -> Values:
     return np.where(reached > 5, 2 * reached - 0.2, near)  # the normal score of 2 · exp(-2x²) is nearly linear there
 
 
-def _mean_score(scores: Values, totals: Counts, windows: Windows, sides: tuple[Values, Values, Values]) -> Values:
+def _once_more(scores: Values, counts: Counts) -> Values:
+    """The scores that values have to a window: a row of the reference is among the rows that make its value frequent, and one of
+    the window is not, so that it counts as a value that is there once more; else a window would have the rare ones.
+    """
+    known, place = np.unique(counts, return_inverse=True)
+    alike = np.bincount(place, scores) / np.bincount(place)
+    more = np.minimum(np.searchsorted(known, counts + 1), len(known) - 1)
+    return np.where(known[more] == counts + 1, alike[more], scores)
+
+
+def _mean_score(
+    scores: Values,
+    totals: Counts,
+    windows: Windows,
+    sides: tuple[Values, Values, Values],
+    of_windows: Values | None = None,
+) -> Values:
+    """of_windows: the scores that the values have to the windows, if others."""
     sizes, others, _ = sides
-    total, sums = totals.sum(), windows @ scores
-    differences = sums / sizes[:, 0] - (totals @ scores - sums) / others[:, 0]
+    total = totals.sum()
+    rest = totals @ scores - windows @ scores
+    differences = windows @ (scores if of_windows is None else of_windows) / sizes[:, 0] - rest / others[:, 0]
     variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
     found: Values = differences / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
     return found

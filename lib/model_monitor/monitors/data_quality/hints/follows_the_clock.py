@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_monitor.documents.check_results import Hint
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.hints import HINTS, NAMED, Seen
+from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 
 
 @HINTS.register("follows_the_clock")
@@ -21,6 +22,9 @@ def follows_the_clock(seen: Seen) -> Iterator[Hint]:
         return
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     said = f"held against this hour of earlier days, which the baseline is unlike: {', '.join(map(repr, names[:NAMED]))}{more}"
+    moved = [each.constraints.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
+    if moved:
+        said += f"; {', '.join(map(repr, moved[:NAMED]))} at another hour than before: clocks were put forward or back, it seems"
     alone = [each.constraints.name for each in found if _has_one_value(each)]
     if alone:
         said += f"; {', '.join(map(repr, alone[:NAMED]))} has one value at each hour: leave it out, it says nothing but the time"

