@@ -37,16 +37,7 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import (
-    ALONE,
-    Groups,
-    Others,
-    Raw,
-    allowed_for,
-    comparable,
-    phi,
-    unseen,
-)
+from model_monitor.statistics.verdicts.variation import ALONE, Groups, Others, Raw, allowed_for, comparable, phi, unseen
 
 if TYPE_CHECKING:
     from model_monitor.statistics.verdicts.memory import Lasting

@@ -6,24 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from model_monitor.documents.check_results import (
-    BudgetLedger,
-    CheckResult,
-    CheckStatus,
-    Family,
-    Hint,
-    excess,
-)
+from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Hint, excess
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Asked, Calibration, columns_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
-from model_monitor.monitors.data_quality.checks.baseline_drift import (
-    against,
-    compared,
-    why_not_compared,
-)
+from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared, why_not_compared
 from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
@@ -69,10 +58,7 @@ DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "
 NO_TIME = "no row tells when it came"
 SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
-SAME_CHANGE = {
-    "missing": "completeness_check",
-    **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
-}
+SAME_CHANGE = {"missing": "completeness_check", **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check")}
 """Components of drift, and the check that reports the same change in plainer words."""
 
 

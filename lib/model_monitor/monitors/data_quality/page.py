@@ -30,13 +30,7 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
 from model_monitor.monitors.data_quality.pictures import overlay_of
-from model_monitor.monitors.data_quality.words import (
-    DOMAIN,
-    Said,
-    Side,
-    said_of,
-    sides,
-)
+from model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, sides
 from model_monitor.monitors.protocol import violated
 from model_monitor.statistics.states import FeatureProfile, Profile
 

@@ -59,12 +59,7 @@ class Said:
 
 
 def with_words(
-    results: Sequence[CheckResult],
-    profile: Profile,
-    known: QualityBaseline,
-    *,
-    max_domain_size: int,
-    hide_values: bool,
+    results: Sequence[CheckResult], profile: Profile, known: QualityBaseline, *, max_domain_size: int, hide_values: bool
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}

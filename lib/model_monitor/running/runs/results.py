@@ -344,12 +344,7 @@ class Findings(AsTables):
         """The sentence that pages, mails and the log begin with: what changed, since when, by how much, or that nothing did."""
         return str(self.headline())
 
-    def files(
-        self,
-        *,
-        omit_empty: bool = False,
-        baseline: BaselineReference | None = None,
-    ) -> dict[str, bytes]:
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.
 
         omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.

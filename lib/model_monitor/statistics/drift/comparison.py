@@ -68,11 +68,7 @@ class Comparison:
 
 
 def compare_numeric(
-    baseline: NumericDistribution,
-    current: NumericDistribution,
-    *,
-    method: str = "Robust",
-    ties: Ties = Ties.SUMMED,
+    baseline: NumericDistribution, current: NumericDistribution, *, method: str = "Robust", ties: Ties = Ties.SUMMED
 ) -> Comparison:
     """The distance of two numeric distributions. method: a name of NUMERIC_METHODS, or of DISTANCES. ties: the
     service's distances only; ours always add equal values up.

@@ -207,11 +207,7 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
 
 
 @registered(
-    "hellinger",
-    numeric="deciles",
-    categorical=True,
-    threshold=0.1,
-    formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)",
+    "hellinger", numeric="deciles", categorical=True, threshold=0.1, formula="sqrt(sum((sqrt(p) - sqrt(q))^2) / 2)"
 )
 def hellinger(baseline: Counts, current: Counts) -> float:
     """Hellinger distance: 0 for equal shares, 1 for disjoint ones.

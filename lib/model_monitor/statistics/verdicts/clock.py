@@ -37,10 +37,7 @@ CLOCK_LATER, CLOCK_EARLIER = CLOCK_DAY + FORWARD, CLOCK_DAY + BACK
 CLOCK = tuple(each + by for by in ("", FORWARD, BACK) for each in (CLOCK_DAY, CLOCK_WEEK))
 """What windows of the same hour say: those of the days before, of the weekday, and both if clocks were changed since."""
 
-CLOCKS_CHANGE = {
-    FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))),
-    BACK: (60, ((4, 1), (10, -1), (11, 1))),
-}
+CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BACK: (60, ((4, 1), (10, -1), (11, 1)))}
 """By how much earlier an hour was, in minutes, and the Sundays of a month on which somewhere in the world clocks are changed."""
 
 
@@ -164,12 +161,7 @@ def beside_its_hour(told: Mapping[str, PastHours]) -> tuple[str, PastHours | Non
 
 
 def like_this_hour(
-    told: PastHours | None,
-    ended: datetime,
-    there: Collection[int],
-    odd: Collection[int] = (),
-    *,
-    weekly: bool = False,
+    told: PastHours | None, ended: datetime, there: Collection[int], odd: Collection[int] = (), *, weekly: bool = False
 ) -> dict[str, tuple[int, ...]]:
     """Which windows a column is compared with, by reference: minutes before the one that ended then. told: those
     beside `clock:day`. What was unlike the days before it is no example, but where a week of them makes a new season. there: all

@@ -12,11 +12,7 @@ import numpy as np
 
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.drift.special_functions import student_above
-from model_monitor.statistics.verdicts.variation import (
-    FEWEST_WINDOWS,
-    lomax_above,
-    moderation,
-)
+from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, lomax_above, moderation
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
 
