@@ -39,7 +39,7 @@ from model_monitor.data.profiling.gathering import gatherer_of
 from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.documents.statistics import InferredType
-from model_monitor.monitors.data_quality.calibration import Asked, columns_of
+from model_monitor.monitors.data_quality.calibration import ColumnRequest, columns_of
 from model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -402,7 +402,7 @@ def beside(past: Raw | None, baseline: Column, window: Column, others: Others | 
     """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1. others: other columns."""
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
-    (found,) = columns_of([Asked(distribution(baseline), distribution(window), past=past, others=others)])
+    (found,) = columns_of([ColumnRequest(distribution(baseline), distribution(window), past=past, others=others)])
     return found.p if found is not None else 1.0
 
 

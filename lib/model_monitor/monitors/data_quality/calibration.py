@@ -118,7 +118,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ColumnRequest:
     """Two sides of a feature whose column is wanted. groups, unfit, family: its own. tested: whether tests count. past: the raw
     statistics of earlier windows, if there are enough; tests allow for them then. others: how much other columns vary.
     """
@@ -133,7 +133,7 @@ class Asked:
     others: Others | None = None
 
 
-def columns_of(all_asked: Sequence[Asked]) -> list[Column | None]:
+def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     """The column of each; None if a side is not known, or one is numbers and the other texts."""
     columns = [_untested(asked) for asked in all_asked]
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
@@ -155,7 +155,7 @@ def columns_of(all_asked: Sequence[Asked]) -> list[Column | None]:
     return columns
 
 
-def _untested(asked: Asked) -> Column | None:
+def _untested(asked: ColumnRequest) -> Column | None:
     baseline, current = asked.baseline, asked.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
@@ -180,7 +180,7 @@ def _untested(asked: Asked) -> Column | None:
     return column
 
 
-def _allow_for_past(column: Column, asked: Asked, past: Raw) -> None:
+def _allow_for_past(column: Column, asked: ColumnRequest, past: Raw) -> None:
     groups, others, now = asked.groups, asked.others, of_window(asked.baseline, asked.current)
     if now is None or column.samples is None:
         column.components = ()
