@@ -355,3 +355,20 @@ def test_windows_of_one_value_each_are_told_apart():
     windows = 300 * np.eye(24)
     scores = [of_categories(before + each, each[None, :])["location"][0] for each in windows]
     assert np.std(scores) > 5
+
+
+def test_columns_of_one_value_tell_nothing_of_how_much_others_vary():
+    random = np.random.default_rng(4)
+    pasts = [
+        {
+            "rows": np.full(32, 100.0),
+            "effective": np.full(32, 90.0),
+            "freedom": np.full(32, 9.0),
+            "chi2": random.chisquare(9, 32),
+        }
+        for _ in range(8)
+    ]
+    constant = {**pasts[0], "freedom": np.zeros(32), "chi2": np.full(32, 1e-30)}
+
+    assert Others([*pasts, constant], 90.0).of("chi2") == Others(pasts, 90.0).of("chi2")
+    assert Others(pasts, 90.0).of("chi2")[0] > 0

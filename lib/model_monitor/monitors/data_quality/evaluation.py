@@ -10,7 +10,7 @@ from model_monitor.documents.check_results import BudgetLedger, CheckResult, Che
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
-from model_monitor.monitors.data_quality.calibration import ColumnRequest, Calibration, columns_of, with_adjusted
+from model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared, why_not_compared
 from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
@@ -145,7 +145,9 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
             if not why_not_compared(part.baseline, part.now):
                 past, others = feature.past_in(label), comparison.others(BASELINE)
                 sides = part.baseline, part.now
-                asked[label, name] = ColumnRequest(*sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others)
+                asked[label, name] = ColumnRequest(
+                    *sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others
+                )
     found = zip(asked, columns_of([*asked.values()]), strict=True)
     columns = {key: column for key, column in found if column is not None}
     return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))

@@ -343,7 +343,7 @@ class Others:
         return self._found[name]
 
     def _moderation(self, name: str) -> tuple[float, float]:
-        known = [past for past in self._pasts if not np.isnan(past[name]).any()]
+        known = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
         sizes = [len(past["rows"]) for past in known]
         most = max(sizes, key=sizes.count, default=0)
         if sizes.count(most) < FEWEST_ALIKE:
@@ -351,7 +351,7 @@ class Others:
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
         past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
         variances, windows, each, _ = _dispersion(name, self._now, past)
-        ratios = past[name] ** _POWERS.get(name, 2) / np.maximum(_expected(name, past), 1e-300)
+        ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
         apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
         freedoms = windows * each

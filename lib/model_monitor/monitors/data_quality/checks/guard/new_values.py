@@ -33,7 +33,8 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     is_known = earlier is not None or 2 * sum(counts.counts[value] for value in new_ones) > counts.total
     found, since = len(new_ones), 0 if is_known else before.num_present
     expected = rows * (new.sum() / rows.sum())
-    squares, freedom = float(((new - expected) ** 2 / expected).sum()), len(new) - 1
+    squares = float(((new - expected) ** 2 / expected).sum()) if new.any() else 0.0
+    freedom = len(new) - 1
     scatter = max(1.0, squares / freedom) if chi_square_above(squares, freedom) < SELDOM else 1.0
     usual = counts.total * float(new.sum() / rows.sum())
     numbers = -(-new.sum() // scatter), rows.sum() / scatter, found / scatter, (counts.total + since) / scatter
