@@ -83,12 +83,7 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import (
-    Others,
-    Raw,
-    allowed_for,
-    comparable,
-)
+from model_monitor.statistics.verdicts.variation import Others, Raw, allowed_for, comparable
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from functools import partial
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -117,3 +118,12 @@ PIECE = partial(lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line"
 def test_pandas_is_hidden_from_processes_that_run_nobody_elses_code(job, expected):
     """A script may hand `pd.NA` to Arrow, which knows it only if it found pandas."""
     assert _is_ours_alone(cloudpickle().dumps(job, pickle.HIGHEST_PROTOCOL)) is expected
+
+
+def test_a_package_that_is_called_nearly_as_one_of_ours_is_somebody_elses(monkeypatch):
+    package = ModuleType("numpyro")
+    exec("def sample(): ...", vars(package))
+    package.sample.__module__ = "numpyro"
+    monkeypatch.setitem(sys.modules, "numpyro", package)
+
+    assert not _is_ours_alone(pickle.dumps(partial(PIECE, package.sample)))

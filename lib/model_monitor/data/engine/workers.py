@@ -93,9 +93,9 @@ system, which has to clear it before it is given out again."""
 
 OURS = (
     *(f"model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
-    *("_codecs", "builtins", "collections", "datetime", "functools", "numpy", "pathlib", "pyarrow"),
+    *("_codecs.", "builtins.", "collections.", "datetime.", "functools.", "numpy.", "pathlib.", "pyarrow."),
 )
-"""Modules that a job asks for which runs nobody else's code."""
+"""Packages and modules that a job asks for which runs nobody else's code."""
 
 SCRIPTS = "model_monitor.data.reading.scripts"
 LARGE_JOB_BYTES = 2**20
@@ -116,7 +116,7 @@ class _Ours(pickle.Unpickler):
     """Ends at the first name of anybody else's, before it is loaded."""
 
     def find_class(self, module: str, name: str, /) -> Any:
-        if module == SCRIPTS or not module.startswith(OURS):
+        if module == SCRIPTS or not f"{module}.".startswith(OURS):
             raise pickle.UnpicklingError(module)
         return super().find_class(module, name)
 

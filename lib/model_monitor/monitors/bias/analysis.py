@@ -134,7 +134,7 @@ class MetricValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricsOfRows:
     """The metrics of one group in some rows, and its counts there. A part that was not asked for is None."""
 
     counts: FacetCounts
@@ -148,7 +148,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentAnalysis(Measured):
+class SegmentAnalysis(MetricsOfRows):
     """One group within one segment of a segmentation."""
 
     segmentation: str
@@ -156,7 +156,7 @@ class SegmentAnalysis(Measured):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupAnalysis(Measured):
+class GroupAnalysis(MetricsOfRows):
     """One sensitive group of a facet, in all rows."""
 
     facet: str

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics, SegmentMetrics
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, Measured, MetricValue
+from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows, MetricValue
 from model_monitor.monitors.bias.choices import Choice
 from model_monitor.monitors.bias.metrics import (
     POST_TRAINING,
@@ -401,14 +401,14 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         yield from (replace(each, tests=share * count) for each in found)
 
 
-def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, Measured]]:
+def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
     for group in groups:
         yield (group.facet, group.choice.configured, None), group
         for each in group.segments:
             yield (group.facet, group.choice.configured, (each.segmentation, each.name)), each
 
 
-def _defined(of: Measured) -> list[str]:
+def _defined(of: MetricsOfRows) -> list[str]:
     """The metrics that have a value."""
     names = (metric.name for metric in of.metrics if metric.value is not None)
     return [name for name in names if name in PRE_TRAINING or name in POST_TRAINING]

@@ -263,9 +263,8 @@ class _Cells:
         shares = totals / np.add.reduceat(totals, starts)[columns]
         smaller, of = self.smaller[self.starts][columns], (self.n + self.m)[self.starts][columns]
         values = moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)
-        own = starts + np.arange(
-            len(starts)
-        )  # behind a zero, to which numpy adds as it does where a column is by itself
+        # behind a zero, to which numpy adds as it does where a column is by itself
+        own = starts + np.arange(len(starts))
         sums = (np.add.reduceat(np.insert(each, starts, 0.0), own).tolist() for each in values)
         return [_chi_square(*each) for each in zip(self.samples, sizes.tolist(), *sums, strict=True)]
 
