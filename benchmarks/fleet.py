@@ -87,7 +87,8 @@ def fifty_beside_one(top: Path, engine: str, rounds: int) -> float:
     for folder, models in zip(folders, (1, MODELS), strict=True):
         write_fleet(folder, models=models, traffic=Traffic(hours=1, start=hour - timedelta(hours=1)))
         said = json.loads((folder / FLEET).read_text())
-        said["defaults"]["cron"] = f"0 {hour.hour} {hour.day} {hour.month} *"  # nothing else falls due meanwhile
+        hours = f"{(hour - timedelta(hours=1)).hour},{hour.hour}"  # nothing else falls due meanwhile
+        said["defaults"]["cron"] = f"0 {hours} {hour.day} {hour.month} *"
         said["defaults"]["variables"]["engine"] = engine
         (folder / FLEET).write_text(json.dumps(said))
     turns = [[watched(folder) for folder in folders] for _ in range(rounds)]

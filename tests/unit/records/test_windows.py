@@ -136,6 +136,15 @@ def test_hours_without_a_folder_are_left_out(hour_folders):
     assert folders_of(LocalStorage(), str(hour_folders), late) == [f"{hour_folders}/endpoint/AllTraffic/2022/04/18/23"]
 
 
+def test_a_window_of_centuries_costs_what_is_there(hour_folders):
+    (hour_folders / "endpoint" / "AllTraffic" / "2022" / "04" / "18" / "99").mkdir()  # no hour
+    storage = CountingStorage()
+    folders = folders_of(storage, str(hour_folders), Window(datetime(1900, 1, 1, tzinfo=UTC), at(0)), later=0)
+
+    assert folders == [f"{hour_folders}/endpoint/AllTraffic/2022/04/17/{hour:02}" for hour in range(24)]
+    assert len(storage.listed) == 6  # root, endpoint, variant, year, month and the day before
+
+
 def test_a_path_that_is_absent_is_named(tmp_path):
     with pytest.raises(BadInput, match="nowhere: there is no such file or directory"):
         folders_of(LocalStorage(), str(tmp_path / "nowhere"), Window(at(1), at(2)))

@@ -79,8 +79,8 @@ def list_captures(
 
 def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
     """The folders without those of the hour after the window; a source that is a single folder is its own."""
-    later = set() if window is None else {*window.hours(later=1)} - {*window.hours()}
-    return [folder for folder in folders if folder == path or hour_of_path(join(folder, "")) not in later]
+    hours = ((folder, hour_of_path(join(folder, ""))) for folder in folders)
+    return [each for each, hour in hours if window is None or each == path or hour is None or hour < window.end]
 
 
 def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:

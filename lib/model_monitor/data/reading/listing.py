@@ -6,22 +6,26 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.ledger import Coverage
-from model_monitor.data.records.windows import Window
+from model_monitor.data.records.windows import HOUR, Window, hour_of_path
 from model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
 from model_monitor.storage import Storage, StoredFile, is_local, join
 
 CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
 
-YEAR = re.compile(r"\d{4}")
+YEAR, ABOVE_HOURS = re.compile(r"\d{4}"), re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
+HOUR_NAME = "%Y/%m/%d/%H"
+Wanted: TypeAlias = Callable[
+    [str], bool
+]  # whether a folder such as 2026, 2026/01 or 2026/01/31/22 has hours that are asked for
 
 BESIDE_MERGED = ("pending", "quarantine", "metrics")
 PUBLISHED = "_current.json"
@@ -40,9 +44,18 @@ def record_folders(storage: Storage, path: str) -> list[str]:
 def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
     """The folders at or below `path` in which the window's records lie, sorted; as `folders_of_hours`.
 
-    later: how many hours after the window are taken, too.
+    later: how many hours after the window are taken, too. However long it is, it costs what is there.
     """
-    return folders_of_hours(storage, path, window.hours(later=later))
+    first, end = next(window.hours()), window.end + later * HOUR
+    bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
+
+    def is_wanted(name: str) -> bool:
+        hour = hour_of_path(f"/{name}/")
+        if hour is not None:
+            return first <= hour < end
+        return bool(ABOVE_HOURS.fullmatch(name)) and bounds[0][: len(name)] <= name <= bounds[1][: len(name)]
+
+    return _wanted_below(storage, path, is_wanted)
 
 
 def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
@@ -53,33 +66,37 @@ def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> 
 
     Raises BadInput if there is nothing at `path`.
     """
-    wanted = {hour.strftime("%Y/%m/%d/%H") for hour in hours}
-    return sorted(_below(storage, path, wanted, ignoring=_beside(storage, path)))
+    names = {hour.strftime(HOUR_NAME) for hour in hours}
+    return _wanted_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
+
+
+def _wanted_below(storage: Storage, path: str, is_wanted: Wanted) -> list[str]:
+    return sorted(_below(storage, path, is_wanted, ignoring=_beside(storage, path)))
 
 
 def _beside(storage: Storage, path: str) -> tuple[str, ...]:
     return BESIDE_MERGED if storage.exists(join(path, PUBLISHED)) else ()
 
 
-def _below(storage: Storage, path: str, wanted: set[str], *, ignoring: tuple[str, ...] = ()) -> list[str]:
+def _below(storage: Storage, path: str, is_wanted: Wanted, *, ignoring: tuple[str, ...] = ()) -> list[str]:
     names = [name for name in storage.list_folders(path) if name not in ignoring]
     if any(YEAR.fullmatch(name) for name in names):
-        return list(_hours_below(storage, path, names, wanted))
-    inner = [(join(path, name), _below(storage, join(path, name), wanted)) for name in names]
+        return [folder for name in names for folder in _hours_below(storage, join(path, name), name, is_wanted)]
+    inner = [(join(path, name), _below(storage, join(path, name), is_wanted)) for name in names]
     if all(found == [folder] for folder, found in inner):
         return [path]  # no years anywhere below
     return [folder for _, found in inner for folder in found]
 
 
-def _hours_below(storage: Storage, path: str, names: list[str], wanted: set[str]) -> Iterator[str]:
-    """Folders of wanted hours: year, month, day and hour, each level listed only where the one above it is wanted."""
-    for name in names:
-        rest = {hour.partition("/")[2] for hour in wanted if hour.partition("/")[0] == name}
-        if rest == {""}:
-            yield join(path, name)
-        elif rest:
-            folder = join(path, name)
-            yield from _hours_below(storage, folder, storage.list_folders(folder), rest)
+def _hours_below(storage: Storage, folder: str, name: str, is_wanted: Wanted) -> Iterator[str]:
+    """Folders of wanted hours at or below one of a year, month, day or hour; each is listed only if it is wanted."""
+    if not is_wanted(name):
+        return
+    if name.count("/") == HOUR_NAME.count("/"):
+        yield folder
+        return
+    for inner in storage.list_folders(folder):
+        yield from _hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
 
 
 @dataclass(frozen=True, slots=True)
