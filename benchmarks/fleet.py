@@ -234,12 +234,6 @@ def costs(top: Path) -> None:
         )
 
 
-class _NOTED:
-    """Stands for the record, which knows of the job."""
-
-    recv = staticmethod(lambda: True)
-
-
 def _of_a_fork(command: JobCommand) -> float:
     """The seconds of a processor that a job takes which is forked off this process."""
     reader, writer = os.pipe()
@@ -252,7 +246,7 @@ def _of_a_fork(command: JobCommand) -> float:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     began = time.process_time()
     with suppress(SystemExit):
-        run_forked(command, _NOTED)
+        run_forked(command)
     os.write(writer, str(time.process_time() - began).encode())
     os._exit(0)
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -471,6 +472,36 @@ def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_pat
     assert start_process(made, lambda **members: None) == 0
     assert (tmp_path / "made/constraints.json").is_file()
     assert start_process(missing, lambda **members: None) == ExitStatus.BAD_CONFIGURATION
+
+
+def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_others(tmp_path):
+    (tmp_path / "data.csv").write_text("age\n1\n2\n")
+    (tmp_path / "data.jsonl").write_text('{"age": 1}\n')
+    (tmp_path / "theirs.py").write_text("def preprocess_handler(record):\n    return {'age': 1}\n")
+    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    elsewhere = replace(made, variables={})  # those of the job before are forgotten
+    missing = replace(made, words=("baseline", "--dataset-source=none.csv"))
+    script = replace(made, words=("baseline", "--dataset-source=data.jsonl", "--record-preprocessor-script=theirs.py"))
+    numbers, statuses = [], []
+    for command in (made, elsewhere, missing, made, script, made):
+        statuses.append(start_process(command, lambda **members: numbers.append(members["process_id"])))
+
+    assert statuses == [0, 0, ExitStatus.BAD_CONFIGURATION, 0, 0, 0]
+    assert (tmp_path / "data-baseline").is_dir()
+    assert [numbers.index(number) for number in numbers] == [0, 0, 0, 3, 3, 5]
+
+
+def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
+    (tmp_path / "data.csv").write_text("age\n1\n2\n")
+    made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
+    numbers = []
+    for _ in range(2):
+        assert start_process(made, lambda **members: numbers.append(members["process_id"])) == 0
+        os.kill(numbers[-1], signal.SIGKILL)
+        while Path(f"/proc/{numbers[-1]}").exists():
+            time.sleep(0.01)
+
+    assert len(set(numbers)) == 2
 
 
 def test_a_job_whose_number_was_not_noted_does_not_begin(tmp_path):

@@ -756,8 +756,8 @@ class JobConfig(BaseModel):
         return not self.replays_service if self.accept_exponents is None else self.accept_exponents
 
     @property
-    def runs_our_code_alone(self) -> bool:
-        """Whether neither a script, a check, a model nor a sink of somebody else runs in the process, nor a table's library."""
+    def leaves_no_trace(self) -> bool:
+        """Whether neither a script, a check nor a model of somebody else runs in the process, nor a table's library."""
         others = (
             self.record_preprocessor_script,
             self.post_analytics_processor_script,
@@ -765,7 +765,12 @@ class JobConfig(BaseModel):
             self.results_table,
         )
         of_files = not isinstance(self.dataset_format, (TableFormat, SparkFormat))
-        return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(others) and not self.sink
+        return self.analysis_type is AnalysisType.DATA_QUALITY and of_files and not any(others)
+
+    @property
+    def runs_our_code_alone(self) -> bool:
+        """The same, and no sink of somebody else."""
+        return self.leaves_no_trace and not self.sink
 
 
 def _declared(field: FieldInfo) -> Iterator[Option]:

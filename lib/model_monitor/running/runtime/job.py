@@ -74,6 +74,13 @@ log = logging.getLogger(__name__)
 
 LAST_STEPS_SECONDS = 60  # how long an interrupted run may take to leave its message and to stop Spark
 
+_WITH_TRACES: list[str] = []
+
+
+def has_no_trace() -> bool:
+    """Whether the jobs that this process has run leave it as they found it: none had code of others, or Spark."""
+    return not _WITH_TRACES and "pyspark" not in sys.modules
+
 
 def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
     """The run of the job `name` with these arguments, to be opened by `with`; `environment` is the process's if not given.
@@ -123,6 +130,8 @@ class Job:
         """
         sources = with_recognised_format(self.name, with_what_the_baseline_read(self.name, self._sources))
         config = config_of(self.name, sources, in_container=is_container(self._container_root))
+        if not config.leaves_no_trace:
+            _WITH_TRACES.append(self.name)
         for sentence in sources.chosen:
             log.info("%s", sentence)
         self._visit.enter_context(progress_shown(config.progress))

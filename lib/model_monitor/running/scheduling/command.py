@@ -39,6 +39,7 @@ from model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
     due_times,
+    end_idle_processes,
     overdue_since,
     run_jobs,
     start_process,
@@ -111,7 +112,10 @@ def run_due(
     fleet = fleet or read_fleet(request.files, request.alarms_per_month)
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_of_entry, calls=calls)
-    done = side_by_side(step, fleet.entries, request.at_once)
+    try:
+        done = side_by_side(step, fleet.entries, request.at_once)
+    finally:
+        end_idle_processes()
     if request.page is None:
         listed = [each for each in done if each.is_listed]
         _list([(each.entry.plan, each.record) for each in listed if each.entry.plan and each.record], request, out)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
 import os
+import resource
 import runpy
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +34,7 @@ from model_monitor.running.runtime.status import ExitStatus, failed, write_messa
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
 from model_monitor.running.scheduling.record import Record
 from model_monitor.running.scheduling.schedules import Clock
+from model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from model_monitor.stopping import run_to_its_end
 from model_monitor.storage import join, storage_of
 
@@ -136,6 +140,7 @@ def _time(text: str) -> datetime:
 
 MESSAGE = "message"
 KILLED = -9
+JOBS_OF_A_PROCESS = 16  # then another is forked off: each leaves 2 MB in memory
 
 LOADED = (
     "pandas",
@@ -169,6 +174,8 @@ _OUTCOMES = {
 }
 """What became of a run by the exit status of a job; any other is a failure."""
 
+_WHOLE = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
+
 
 Note = Callable[..., object]  # takes down what happens to a run meanwhile: members of `Execution`
 Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and gives its exit status
@@ -188,6 +195,12 @@ def start_process(command: JobCommand, note: Note) -> int:
         return run_to_its_end(process, command.longest_seconds, ending=ending)
     except subprocess.TimeoutExpired:
         return KILLED
+
+
+def end_idle_processes() -> None:
+    """Let those go that wait for further jobs."""
+    while _IDLE:
+        _IDLE.pop().pipe.close()
 
 
 def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
@@ -228,44 +241,96 @@ _SPARK = _Application()
 _ASKING = threading.Lock()  # who starts a process asks after all others, and of two who ask at once one gets no answer
 
 
+class _Worker:
+    """A process forked off one that has loaded what jobs need, which runs job after job: an hour pays for its records alone."""
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload([*preload])
+        self.pipe, theirs = server.Pipe()  # it ends with our end
+        self.process = server.Process(target=_serve, args=(theirs,))
+        with _ASKING:
+            self.process.start()
+        theirs.close()
+
+
+_IDLE: deque[_Worker] = deque()
+atexit.register(end_idle_processes)
+
+
 class _Forked:
-    """A job's process, forked off one that has loaded what jobs need: an hour pays for its records alone."""
+    """A job in a worker: in one that has run others if it may."""
 
     def __init__(self, command: JobCommand) -> None:
-        server = multiprocessing.get_context("forkserver")
         is_on_spark = f"{flag_of('engine')}={EngineName.SPARK.value}" in command.words
-        server.set_forkserver_preload([*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())])
         if is_on_spark:
             command = replace(command, variables={**command.variables, **_SPARK.variables()})
         self._command = command
-        noted, self._noted = server.Pipe(duplex=False)
-        self._process = server.Process(target=_run, args=(command, noted))
-        with _ASKING:
-            self._process.start()
-        self.pid = self._process.pid
-        self.terminate, self.kill = self._process.terminate, self._process.kill
+        self._status: int | None = None
+        idle = None if is_on_spark else _idle_worker()
+        self._worker = idle or _Worker([*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())])
+        process = self._worker.process
+        self.pid, self.terminate, self.kill = process.pid, process.terminate, process.kill
 
     def begin(self) -> None:  # when the record has its number: else who takes over would not know of it
         with suppress(OSError):  # it was killed
-            self._noted.send(True)
+            self._worker.pipe.send(self._command)
 
     def poll(self) -> int | None:
         with _ASKING:
-            return self._process.exitcode
+            if self._status is None and self._worker.pipe.poll():
+                with suppress(EOFError, OSError):
+                    self._status = self._worker.pipe.recv()
+                    _IDLE.append(self._worker)
+            if self._status is None:
+                self._status = self._worker.process.exitcode
+            return self._status
 
     def wait(self, timeout: float | None = None) -> int:
-        connection.wait([self._process.sentinel], timeout)
+        sentinel = self._worker.process.sentinel
+        told = connection.wait([self._worker.pipe, sentinel], timeout)
         status = self.poll()
+        if told and status is None:  # it is about to end
+            connection.wait([sentinel], timeout)
+            status = self.poll()
         if status is None:
             raise subprocess.TimeoutExpired(self._command.words, timeout or 0.0)
         return status
 
 
-def _run(command: JobCommand, noted: connection.Connection) -> None:
-    try:
-        noted.recv()
-    except EOFError:  # its run-due was killed before
-        return
+def _idle_worker() -> _Worker | None:
+    with suppress(IndexError):
+        while worker := _IDLE.pop():
+            if not worker.pipe.poll():  # it is there still
+                return worker
+    return None
+
+
+def _serve(commands: connection.Connection) -> None:
+    """Run jobs until one fails, leaves traces or takes much memory, or nobody asks for them any more; it ends as its last did."""
+    home, variables = os.getcwd(), dict(os.environ)
+    for further in reversed(range(JOBS_OF_A_PROCESS)):
+        try:
+            command = commands.recv()
+        except (EOFError, KeyboardInterrupt):  # its run-due is over, or was killed before
+            return
+        try:
+            _run(command)
+        except SystemExit as ended:
+            from model_monitor.running.runtime.job import has_no_trace  # who forks has no use for it
+
+            is_large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > JOB_BYTES
+            if not further or is_large or ended.code not in _WHOLE or not has_no_trace():
+                raise
+            with suppress(OSError):
+                commands.send(ended.code)
+        os.chdir(home)
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def _run(command: JobCommand) -> None:
+    """Raises SystemExit with the job's status."""
     os.environ.update(_variables(command))
     os.chdir(command.folder)
     try:
