@@ -330,10 +330,13 @@ class Findings(AsTables):
         return self.current.described("monitor", self.constraints, self.count, run_id)
 
     def _page(self, described: RunDescription, around: Around) -> Page:
+        page, said = self._own_page
+        return page_of_run(page, described, self.current.ledger, self.results, self.hints, said, self.budget, around)
+
+    @cached_property
+    def _own_page(self) -> tuple[Page, Headline]:
         current = self.current
-        page = current.monitor.page(current.metrics, self.results, current.state, self.known)
-        said = self.headline()
-        return page_of_run(page, described, current.ledger, self.results, self.hints, said, self.budget, around)
+        return current.monitor.page(current.metrics, self.results, current.state, self.known), self.headline()
 
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether values of records are named."""
