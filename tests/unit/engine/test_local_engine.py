@@ -256,6 +256,21 @@ def test_a_column_that_is_left_out_need_not_be_readable(tmp_path, values, called
     assert (feature.name, feature.common.num_present) == ("n", 60)
 
 
+def test_columns_that_nobody_asks_for_are_not_read(tmp_path):
+    """Whatever they are called, and wherever they stand."""
+    rows = pa.table({"a": [1, 2], "a.b": ["x", None], "c": [{"d": 1}, None], "e": [0.5, 1.5]})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    _, table = LocalEngine().table([str(tmp_path)], "parquet", {})
+
+    [batch] = table.only(["c0", "c2"]).batches()
+    assert [column.null_count for column in batch.columns] == [0, 2, 1, 2]
+    assert batch.column("c0").to_pylist() == [1, 2]
+    assert table.selected(["c3", "c1"], ["e", "b"]).batches()[0].to_pylist() == [
+        {"e": 0.5, "b": "x"},
+        {"e": 1.5, "b": None},
+    ]
+
+
 def test_times_in_nanoseconds_as_pandas_writes_them_are_read(tmp_path):
     pd.DataFrame({"at": pd.date_range("2026-03-04", periods=90, freq="h"), "n": range(90)}).to_parquet(
         tmp_path / "x.parquet"

@@ -6,7 +6,7 @@ It cuts files as Spark cuts them and reads them in Spark's order, so that states
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -102,12 +102,11 @@ class LocalEngine:
 
         files = local_files.listed(places)
         names, schema = local_tables.table_of_files(files, reader.lower(), left_out)
-        return names, LocalPartitions(
-            self, schema, partial(self._parts_of_table, files, reader.lower(), schema, in_order)
-        )
+        read = partial(self._parts_of_table, files, reader.lower(), in_order)
+        return names, LocalPartitions(self, schema, partial(read, schema), read)
 
     def _parts_of_table(
-        self, files: tuple[local_files.File, ...], reader: str, schema: pa.Schema, in_order: bool
+        self, files: tuple[local_files.File, ...], reader: str, in_order: bool, schema: pa.Schema
     ) -> list[Part]:
         from model_monitor.data.engine import local_tables
 
@@ -118,13 +117,11 @@ class LocalEngine:
         """The rows of a version of a table, cut as any Parquet files."""
         from model_monitor.data.engine import local_tables
 
-        schema = table.stored()
-
-        def parts() -> list[Part]:
+        def parts(schema: pa.Schema) -> list[Part]:
             read = partial(local_tables.batches_of_table, table=replace(table, files=()), schema=schema, rows=self.rows)
             return _parts_of(self.packed(table.files, local_tables.pieces("parquet")), read, in_order)
 
-        return LocalPartitions(self, schema, parts)
+        return LocalPartitions(self, table.stored(), partial(parts, table.stored()), parts)
 
     def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Batches at hand as rows, those of each partition."""
@@ -190,12 +187,14 @@ class LocalLines:
 class LocalPartitions:
     """Partitions as functions that give their batches (`protocol.Partitions`).
 
-    schema: of the batches. parts: makes the functions when the rows are wanted, by the sizes that are set then.
+    schema: of the batches. parts: makes the functions when the rows are wanted, by the sizes that are set then. read: makes them
+    by a schema of which columns that are null need not be read; None if rows are read whole.
     """
 
     engine: LocalEngine
     schema: pa.Schema
     parts: Callable[[], list[Part]]
+    read: Callable[[pa.Schema], list[Part]] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -207,14 +206,22 @@ class LocalPartitions:
 
     def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
         schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
-        return self.mapped(partial(_selected, tuple(names), tuple(called)), schema)
+        return self.only(names).mapped(partial(_selected, tuple(names), tuple(called)), schema)
+
+    def only(self, names: Collection[str]) -> LocalPartitions:
+        """The same, of which other columns than these are not asked for: files may be read without them."""
+        if self.read is None:
+            return self
+        wanted = {*names}
+        schema = [each if each.name in wanted else each.with_type(pa.null()) for each in self.schema]
+        return LocalPartitions(self.engine, self.schema, partial(self.read, pa.schema(schema)))
 
     def numbered(self) -> LocalPartitions:
         schema = pa.schema([pa.field(PARTITION, pa.int32()), *self.schema])
-        return replace(self, schema=schema, parts=partial(_numbered_parts, self.parts))
+        return LocalPartitions(self.engine, schema, partial(_numbered_parts, self.parts))
 
     def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
-        return replace(self, schema=schema, parts=partial(_mapped_parts, self.parts, task))
+        return LocalPartitions(self.engine, schema, partial(_mapped_parts, self.parts, task))
 
     def above(self, name: str, threshold: float, called: str) -> LocalPartitions:
         schema = self.schema.append(pa.field(called, pa.int32()))
@@ -227,10 +234,12 @@ class LocalPartitions:
         """Nothing to give back: what is kept is forgotten with whoever has it."""
 
     def beside(self, other: Partitions) -> LocalPartitions:
-        return replace(self, parts=partial(_both, self.parts, cast("LocalPartitions", other).parts))
+        return LocalPartitions(
+            self.engine, self.schema, partial(_both, self.parts, cast("LocalPartitions", other).parts)
+        )
 
     def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
-        return replace(self, parts=partial(self._together, by, order, fewest or partitions))
+        return LocalPartitions(self.engine, self.schema, partial(self._together, by, order, fewest or partitions))
 
     def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:
         from model_monitor.data.engine.local_exchange import brought_together

@@ -177,7 +177,7 @@ CHANGE = "_change_type"  # in Delta's files of changes
 
 
 def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a piece of a table's file in the table's columns; a column that the file lacks is empty."""
+    """The rows of a piece of a table's file in the table's columns; one that the file lacks, or that is null there, is empty."""
     with _damage_told(piece):
         yield from _batches_of_table(piece, table, schema, rows)
 
@@ -187,7 +187,8 @@ def _batches_of_table(piece: Piece, table: TableFiles, schema: pa.Schema, rows: 
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
     known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
     named = {each.name: each.name for each in file.schema_arrow}
-    wanted = [known.get(_id_of(each)) if known else named.get(each.name) for each in table.schema]
+    asked = [None if pa.types.is_null(to) else each for each, to in zip(table.schema, schema.types, strict=True)]
+    wanted = [each and (known.get(_id_of(each)) if known else named.get(each.name)) for each in asked]
     constants = table.constants.get(piece.path, {})
     read = [*filter(None, wanted), *([CHANGE] if CHANGE in named else [])]
     for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
@@ -222,9 +223,9 @@ def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
 
 
 def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a piece, in batches of at most `rows`."""
+    """The rows of a piece, in batches of at most `rows`. A column that is null in the schema is not read of Parquet."""
     with _damage_told(piece):
-        for batch in _batches_of_piece(piece, reader, rows):
+        for batch in _batches_of_piece(piece, reader, schema, rows):
             yield typed(batch, schema)
 
 
@@ -236,14 +237,20 @@ def _damage_told(piece: Piece) -> Iterator[None]:
         raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
 
 
-def _batches_of_piece(piece: Piece, reader: str, rows: int) -> Iterator[pa.RecordBatch]:
+def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     if reader == "orc":
         yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
         return
     file = pq.ParquetFile(source_of(piece.path))
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
-    if groups:
-        yield from file.iter_batches(rows, row_groups=groups)
+    names = file.schema_arrow.names
+    wanted = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
+    for batch in file.iter_batches(rows, row_groups=groups, columns=wanted or None) if groups else ():
+        if batch.num_columns < len(names):
+            read, nothing = {*batch.schema.names}, pa.nulls(batch.num_rows)
+            columns = [batch.column(name) if name in read else nothing for name in names]
+            batch = pa.RecordBatch.from_arrays(columns, names=names)
+        yield batch
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
@@ -24,6 +24,7 @@ from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile,
 from model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
+    from model_monitor.data.engine.local import LocalPartitions
     from model_monitor.data.profiling.expectations import Rules
     from model_monitor.data.profiling.segments import Cut
 
@@ -221,9 +222,14 @@ def typed_columns(
     table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """What makes the plans of typed columns, and the states of a plan. predicates: none, they take an engine with SQL."""
-    return partial(columns_of, table.schema), lambda plan: table.numbered().states(
-        partial(_states_of_typed, plan, reason, cells)
-    )
+
+    def states(plan: ScanPlan) -> States:
+        line = plan.metadata.line if plan.metadata is not None else None
+        names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
+        own = cast("LocalPartitions", table).only(names)
+        return own.numbered().states(partial(_states_of_typed, plan, reason, cells))
+
+    return partial(columns_of, table.schema), states
 
 
 def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:

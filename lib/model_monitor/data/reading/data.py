@@ -133,10 +133,12 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
 def _require_columns(names: tuple[str, ...]) -> None:
     if not names:
         raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
+    first: dict[str, int] = {}
     for place, name in enumerate(names, start=1):
-        first = names.index(name) + 1
-        if first < place:
-            raise BadInput(f"columns {first} and {place} of the table are both called {name!r}; rename one of them")
+        if first.setdefault(name, place) < place:
+            raise BadInput(
+                f"columns {first[name]} and {place} of the table are both called {name!r}; rename one of them"
+            )
 
 
 def _write(rows: Rows, path: Path) -> None:

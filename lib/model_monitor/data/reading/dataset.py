@@ -235,8 +235,9 @@ class Dataset:
 
     def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
         """Say which columns are too many and too few, if they have names."""
-        more = [name for name in self.names if name not in set(names)]
-        fewer = [name for name in names if name not in set(self.names)]
+        own, wanted = {*self.names}, {*names}
+        more = [name for name in self.names if name not in wanted]
+        fewer = [name for name in names if name not in own]
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):
             return
         log.warning(
