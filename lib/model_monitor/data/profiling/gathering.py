@@ -6,7 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, count, repeat
+from itertools import accumulate, count, pairwise, repeat
 from operator import attrgetter
 from typing import Protocol
 
@@ -469,16 +469,14 @@ def runs_of(
         there[there] = is_number
     are_whole = np.logical_and.reduceat(there, ends[:-1]).tolist()
     bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
-    for place, lot in enumerate(lots):
-        of_run = slice(*ends[place : place + 2])
-        bits = b"" if are_whole[place] else np.packbits(there[of_run]).tobytes()
-        start, end = (8 * each for each in ends_present[place : place + 2])
-        first, last = (8 * each for each in ends_numbers[place : place + 2])
+    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=True)
+    for lot, is_whole, (begin, stop), (start, end), (first, last) in of_runs:
+        bits = b"" if is_whole else np.packbits(there[begin:stop]).tobytes()
         if bytes_of_hashes is None:
-            yield Run(lot, len(places[place]), bytes_of[first:last], present=bits)
+            yield Run(lot, stop - begin, bytes_of[8 * first : 8 * last], present=bits)
         else:  # texts are numbers if all of them are
-            found = bytes_of[first:last] if last - first == end - start else b""
-            yield Run(lot, len(places[place]), found, bytes_of_hashes[start:end], bits)
+            found = bytes_of[8 * first : 8 * last] if last - first == end - start else b""
+            yield Run(lot, stop - begin, found, bytes_of_hashes[8 * start : 8 * end], bits)
 
 
 def _counted(flags: NDArray[np.bool_], places: list[int]) -> list[int]:

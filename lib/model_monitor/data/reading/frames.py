@@ -130,8 +130,11 @@ def stored(rows: Rows, most_bytes: int) -> Rows:
 
     `Age` beside `age` is none of Spark's business.
     """
-    types = [stored_type(field.name, field.type) for field in rows.schema]
-    schema = pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+    types: dict[pa.DataType, pa.DataType] = {}
+    for field in rows.schema:
+        if field.type not in types:
+            types[field.type] = stored_type(field.name, field.type)
+    schema = pa.schema([(f"c{place}", types[field.type]) for place, field in enumerate(rows.schema)])
     if isinstance(rows, pa.Table):
         return _cast(rows, schema)
     batches = (batch for each in rows for batch in _cast(pa.Table.from_batches([each]), schema).to_batches())
@@ -151,9 +154,9 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         if pa.types.is_dictionary(column.type):  # a cast of one knows no views
             plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
             column = pa.chunked_array(plain, field.type)
-        # digits of a time below microseconds are cut off
-        is_time = "timestamp" in str(field.type)
-        columns.append(column if column.type == field.type else column.cast(field.type, safe=not is_time))
+        if column.type != field.type:  # digits of a time below microseconds are cut off
+            column = column.cast(field.type, safe="timestamp" not in str(field.type))
+        columns.append(column)
     return pa.table(columns, schema=schema)
 
 

@@ -34,6 +34,7 @@ from model_monitor.statistics.states import (
     State,
 )
 from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
+from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
@@ -506,7 +507,7 @@ def _counted(found: Part, sizes: NDArray[np.int64]) -> tuple[Values, Windows, ND
     """The distinct values, how often each part has them, and which of them each value is. Of many numbers neighbours are one, but
     for the ends. found: of all parts, of these sizes.
     """
-    values, places = np.unique(found, return_inverse=True)
+    values, places = told_apart(found)
     if len(values) > MOST_VALUES and values.dtype == np.float64:
         upto = np.cumsum(np.bincount(places))
         inner = np.searchsorted(upto, np.linspace(0, upto[-1], MOST_VALUES))

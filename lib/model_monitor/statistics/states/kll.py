@@ -96,19 +96,20 @@ class KllSketch(State):
 
         Source: D1a (weights of equal items are added up).
         """
-        if not self._cdf and len(self.levels) == 1:
-            items = np.sort(self.levels[0], kind="stable")
-            last = last_of_equals(items)
-            self._cdf.append((items[last], last + 1))
         if not self._cdf:
-            weights = np.repeat(
-                np.left_shift(1, np.arange(len(self.levels), dtype=np.int64)), [len(level) for level in self.levels]
-            )
-            items = np.concatenate(self.levels)
-            order = np.argsort(items, kind="stable")
-            items = items[order]
-            last = last_of_equals(items)
-            self._cdf.append((items[last], np.cumsum(weights[order])[last]))
+            items = self.levels[0] if len(self.levels) == 1 else np.concatenate(self.levels)
+            kind = sort_of_equals(items)
+            if len(self.levels) == 1:
+                items = np.sort(items, kind=kind)
+                last = last_of_equals(items)
+                upto = last + 1
+            else:
+                each = np.left_shift(1, np.arange(len(self.levels), dtype=np.int64))
+                order = np.argsort(items, kind=kind)
+                items = items[order]
+                last = last_of_equals(items)
+                upto = np.cumsum(np.repeat(each, [*map(len, self.levels)])[order])[last]
+            self._cdf.append((items[last], upto))
         return self._cdf[0]
 
     def quantile(self, share: float) -> float:
@@ -338,6 +339,13 @@ def last_of_equals(items: Values) -> NDArray[np.int64]:
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])
     return are_last.nonzero()[0]
+
+
+def sort_of_equals(items: Values) -> Literal["stable"] | None:
+    """The sort after which zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual one, of a tenth
+    of the time, if there is no -0.0.
+    """
+    return "stable" if _count_negative_zeros(items) else None
 
 
 def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:

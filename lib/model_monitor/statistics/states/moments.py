@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -21,6 +22,7 @@ from model_monitor.statistics.states.encoding import Parameters, State, register
 Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
 BLOCK_VALUES = 4096  # P1
+SMALL = 1e140  # the squares of so many numbers below it have a sum
 
 
 @registered
@@ -154,10 +156,15 @@ class MomentsBuilder:
                 return values
             low, high = float(values.min()), float(values.max())
         self._range = _range(self._range, (low, high))
-        with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite, as in the JVM
+        with self._overflowing():
             for block in self._blocks.cut(values):
                 self._totals = _after(self._totals, block)
         return values
+
+    def _overflowing(self) -> AbstractContextManager[None]:
+        """Sums of huge values become infinite, as in the JVM."""
+        low, high = self._range
+        return nullcontext() if low > -SMALL and high < SMALL else np.errstate(over="ignore", invalid="ignore")
 
     def count_absent(self, *, missing: int, nan: int) -> None:
         """Count so many nulls and NaN, without having them."""
@@ -166,7 +173,7 @@ class MomentsBuilder:
 
     def state(self) -> Moments:
         """The moments of all values so far."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        with self._overflowing():
             count, total, mean, m2 = _after(self._totals, self._blocks.rest)
         counts = (count, self._missing, self._nan, self._positive_infinite, self._negative_infinite)
         return Moments(*counts, total, mean, m2, *self._range)
@@ -223,4 +230,6 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
 
 def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
     """The smallest and the largest of two ranges; a NaN range is empty, and -0.0 becomes 0.0, whichever came first."""
-    return float(np.fmin(left[0], right[0])) + 0.0, float(np.fmax(left[1], right[1])) + 0.0
+    if math.isnan(left[0]) or math.isnan(right[0]):
+        left, right = (right, right) if math.isnan(left[0]) else (left, left)
+    return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0

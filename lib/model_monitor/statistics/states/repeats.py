@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.states.distinct import Hashes
+from model_monitor.statistics.states.distinct import Hashes, told_apart
 from model_monitor.statistics.states.encoding import Parameters, State, registered
 
 KEPT = 2048  # different hashes, at most
@@ -61,7 +61,7 @@ class Repeats(State):
         return int((self.counts > 1).sum())
 
     def _with(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
-        found, places = np.unique(np.concatenate((self.hashes, hashes)), return_inverse=True)
+        found, places = told_apart(np.concatenate((self.hashes, hashes)))
         sums = np.bincount(places, np.concatenate((self.counts, counts)), minlength=len(found)).astype(np.int64)
         level = self.level
         while len(found) > KEPT:  # ascending: what stays comes first

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
@@ -146,7 +147,7 @@ def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Valu
 
 def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int8], int, Values | None]:
     """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
-    _, places = np.unique(values, return_inverse=True)
+    _, places = told_apart(values)
     totals = np.bincount(places)
     if not are_numbers:
         cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
