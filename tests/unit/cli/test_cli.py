@@ -84,6 +84,15 @@ def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch
     assert "a value" not in said
 
 
+def test_a_run_loads_nothing_for_what_nobody_asked():
+    code = """
+        import sys, model_monitor.running.runs.looks
+        print({"dotenv", "http.client", "jsonschema", "pandas", "pyspark", "scipy", "urllib.request", "xml.etree"} & set(sys.modules))
+    """
+
+    assert printed_by(code) == "set()\n"
+
+
 def test_the_command_imports_neither_spark_nor_numpy_before_it_knows_what_to_do():
     code = "import sys, model_monitor.cli; print({'pyspark', 'numpy', 'pydantic', 'pandas'} & set(sys.modules))"
 

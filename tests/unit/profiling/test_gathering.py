@@ -10,7 +10,14 @@ import pytest
 
 from model_monitor.data.profiling.gathering import LOOKED_AT, TextGatherer
 from model_monitor.data.profiling.plan import HASH, TURNED_AT_A_TIME, VALUE, Block, ColumnPlan, ScanPlan, hashes_of
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, DistinctBuilder, DistinctRegisters, Frequencies
+from model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    DistinctBuilder,
+    DistinctRegisters,
+    Frequencies,
+    Words,
+)
 from model_monitor.statistics.states.frequencies import SLOTS
 
 LIMIT, ROWS = 100, 1_000
@@ -108,3 +115,17 @@ def test_cells_of_a_list_are_those_of_its_columns(cell: type, start: int):
     block = Block([batch.slice(start, 2), batch.slice(start + 2)])
 
     assert [block.cells(plan).to_pylist() for plan in plans] == [list(each) for each in zip(*rows[start:], strict=True)]
+
+
+@pytest.mark.parametrize("other", ["Füchse, füchse", "one two\x1cthree", "alone"])
+def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other: str):
+    texts = ["Red fox, (red) FOX", "red  hen", "a fox\tden.", other]
+    words = [word.strip(",.()") for text in texts if " " in text for word in text.lower().split()]
+
+    found = gathered(texts)[Words]
+
+    often = Counter(words)
+    hashes = (hashes_of(pa.array([*often])) >> np.uint64(11)).tolist()
+    assert dict(zip(found.hashes.tolist(), found.counts.tolist(), strict=True)) == dict(
+        zip(hashes, often.values(), strict=True)
+    )

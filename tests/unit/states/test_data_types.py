@@ -69,6 +69,18 @@ def test_cells_in_company_are_what_they_are_alone():
     assert np.array_equal(parse_numbers(cells[3:], kinds[3:]), expected[3:], equal_nan=True)
 
 
+def test_a_cell_among_many_others_is_what_it_is_alone():
+    """Of many texts most are told by a few of their letters."""
+    ids = [f"{number * 0x9E3779B1 % 2**32:08x}{number:04d}" for number in range(2_000)]
+    cells, alone = pa.array([*ids, *TEXTS]), [classify(pa.array([text]))[0] for text in ids[:300]]
+
+    kinds = classify(cells)
+
+    assert kinds[len(ids) :].tolist() == [kind for _, kind, _ in CELLS]
+    assert kinds[:300].tolist() == alone
+    assert {DataType.INTEGRAL, DataType.FRACTIONAL, DataType.TEXT} <= {*alone}
+
+
 @pytest.mark.parametrize(
     "text", ["-.5", "5.", "-5.", "+1.5", "-12.25", "--1.5", "- 1.5", "1.5e3", "x.5", "1.x", "٣.5", "."]
 )

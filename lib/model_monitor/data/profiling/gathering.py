@@ -27,6 +27,7 @@ from model_monitor.data.profiling.plan import (
     hashes_of,
     hashes_of_cut,
 )
+from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import (
     ColumnType,
     DataType,
@@ -181,8 +182,10 @@ class TextGatherer:
         if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
             texts, are_long, often, few = _looked_into(found, counts)
             self._shapes += TextShapes.of(texts, are_long, often)
-            blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False) & ~are_long & few
-            if blank.any():
+            few &= ~are_long
+            texts, often = texts.filter(pa.array(few)), often[few]
+            if (bytes_of(texts) == ord(" ")).any():  # looking for it in each text costs more
+                blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
                 self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
@@ -258,22 +261,33 @@ def _looked_into(
     wanted = found.kinds == DataType.TEXT
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
         wanted &= (found.hashes & np.uint64(3)) == 0
-    texts, few = found.dictionary.filter(pa.array(wanted)), np.ones(np.count_nonzero(wanted), bool)
+    places = np.flatnonzero(wanted)
+    texts, few = found.dictionary.take(pa.array(places)), np.ones(len(places), bool)
     if found.hashes is not None and len(texts) > MOST_TEXTS // 2:
-        few = (found.hashes[wanted] & np.uint64(12)) == 0
+        few = (found.hashes[places] & np.uint64(12)) == 0
     are_long = np.zeros(len(texts), bool)
     are_long[[*hashes_of_cut(texts)]] = True
-    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[wanted], few
+    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[places], few
 
 
 def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
     """The hashes of the words in texts that have several, without the signs around them, and how often each occurs."""
-    words = pc.utf8_split_whitespace(pc.utf8_lower(texts))
+    letters = bytes_of(texts)
+    are_ascii = (
+        letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
+    )  # blanks of others
+    words = (
+        pc.ascii_split_whitespace(pc.ascii_lower(texts))
+        if are_ascii
+        else pc.utf8_split_whitespace(pc.utf8_lower(texts))
+    )
     lengths = pc.list_value_length(words).to_numpy()
     several = lengths > 1
-    found = pc.utf8_trim(words.filter(pa.array(several)).flatten(), SIGNS).dictionary_encode()
-    often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths)[np.repeat(several, lengths)])
-    return xxhash64_of_texts(found.dictionary), often.astype(np.int64)
+    if not several.all():
+        words, counts, lengths = words.filter(pa.array(several)), counts[several], lengths[several]
+    found = words.flatten().dictionary_encode()
+    often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths))
+    return xxhash64_of_texts(pc.utf8_trim(found.dictionary, SIGNS)), often.astype(np.int64)
 
 
 class RowRepeatsGatherer:

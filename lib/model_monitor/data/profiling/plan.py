@@ -183,7 +183,10 @@ def hashes_of(keys: pa.StringArray) -> Hashes:
 
 def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
     """The places of keys that stand for longer texts, and the hashes in them."""
-    if _longest(keys) < _SHORTEST_CUT or not (bytes_of(keys) == CUT_MARK.encode()[0]).any():
+    if _longest(keys) < _SHORTEST_CUT:
+        return {}
+    letters, mark = bytes_of(keys), CUT_MARK.encode()[0]
+    if letters.max(initial=0) < mark or not (letters == mark).any():
         return {}
     may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
     found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from xml.etree import ElementTree
 
 from model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, whose
 from model_monitor.reports.outputs.printable import printable
@@ -13,6 +12,8 @@ SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
     """One test case for each check: violations are failures, what can't be told is skipped with its reason."""
+    from xml.etree import ElementTree  # a run without `--junit` does without
+
     suite = ElementTree.Element("testsuite", name=f"model-monitor {analysis_type}", errors="0")
     for result in results:
         name, part = whose(result)

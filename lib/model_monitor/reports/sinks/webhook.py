@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
-import ssl
-import urllib.error
-import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from model_monitor import __version__
@@ -17,19 +13,15 @@ from model_monitor.reports.notices import Report, document_bytes
 from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
 from model_monitor.reports.sinks import WEBHOOK_SECRET as SECRET
 
+if TYPE_CHECKING:
+    from urllib.request import Request
+
 TIMESTAMP_HEADER = "X-Signature-Timestamp"
 SIGNATURE_HEADER = "X-Signature-SHA256"
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that may be another one in a moment
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would send the document, and its signature, to a server that nobody named."""
-
-    def redirect_request(self, *given: Any, **named: Any) -> None:
-        return None
 
 
 def _examined(url: str) -> str:
@@ -58,6 +50,8 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
+    from urllib.request import Request  # a run that tells nobody does without
+
     body = document_bytes(report)
     headers = {
         "Content-Type": "application/json; charset=utf-8",
@@ -65,7 +59,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
         "Idempotency-Key": report.delivery_id,
         **_signed(body, environment.variable(SECRET), str(int(report.time.timestamp()))),
     }
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")
+    request = Request(url, data=body, headers=headers, method="POST")
     attempt(lambda: _post(request, environment.timeout_seconds), environment)
 
 
@@ -80,14 +74,24 @@ def _signed(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
     return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature_of(body, secret, timestamp)}
 
 
-def _post(request: urllib.request.Request, timeout_seconds: float) -> None:
+def _post(request: Request, timeout_seconds: float) -> None:
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class NoRedirects(HTTPRedirectHandler):
+        """A redirect would send the document, and its signature, to a server that nobody named."""
+
+        def redirect_request(self, *given: Any, **named: Any) -> None:
+            return None
+
     host = urlsplit(request.full_url).hostname
     try:
-        urllib.request.build_opener(_NoRedirects).open(request, timeout=timeout_seconds).close()
-    except urllib.error.HTTPError as error:
+        build_opener(NoRedirects).open(request, timeout=timeout_seconds).close()
+    except HTTPError as error:
         error.close()
         raise _refusal(host, error.code) from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         raise _unreachable(host, error) from None
 
 
@@ -101,8 +105,11 @@ def _refusal(host: str | None, status: int) -> SinkFailed:
 
 def _unreachable(host: str | None, error: Exception) -> SinkFailed:
     """The failure without the library's text, which may hold the URL."""
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
+    from ssl import SSLCertVerificationError
+    from urllib.error import URLError
+
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, SSLCertVerificationError):
         return SinkFailed(f"{host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
     if isinstance(cause, TimeoutError):
         return PassingFailure(f"{host} did not answer in time")

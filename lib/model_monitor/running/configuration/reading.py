@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dotenv.parser import Binding, parse_stream
 from pydantic import ValidationError
 
 from model_monitor.data.engine.local import LocalEngine
@@ -31,6 +31,9 @@ from model_monitor.running.configuration.command_line import OF_A_BASELINE, PROC
 from model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from model_monitor.running.configuration.options import PREFIX, Compatibility, flag_of, read_switch, variable_of
 from model_monitor.storage import is_local, local_path, opens_here
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 OTHER_VARIABLES = (
     *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
@@ -169,6 +172,8 @@ def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) 
 
 
 def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str]:
+    from dotenv.parser import parse_stream  # a run without such a file does without
+
     try:
         with open(given.text, encoding="utf-8-sig") as file:
             return dict(_bindings(given.text, parse_stream(file), errors))

@@ -111,14 +111,11 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     if _are_all_plain_fractions(texts):
         return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    rest: NDArray[np.int64] = np.arange(len(texts))
+    rest = _may_be_more_than_text(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
-        rest = rest[~missing]
-    hopeful = _may_be_more_than_text(texts)
-    if not hopeful.all():
-        rest = rest[hopeful[rest]]
+        rest = rest[~missing[rest]]
     for kind, matches in _tests(accept_exponents):
         if not len(rest):
             break
@@ -146,34 +143,38 @@ def parse_numbers(
     return numbers
 
 
-_FIRST_BYTES, _OTHER_BYTES, _LAST_BYTES = np.zeros((3, 256), dtype=np.bool_)
-_FIRST_BYTES[list(b"+- 0123456789")] = True  # with which a text may begin that is a number
+_OTHER_BYTES = np.zeros(256, dtype=np.bool_)
 _OTHER_BYTES[list(b"+-0123456789 .eE")] = True
-_LAST_BYTES[list(b"0123456789")] = True
 
 _LONGEST_BOOLEAN = len("false")
-_EIGHTHS = (4, 2, 6, 1, 3, 5, 7)  # of a text, where it is looked at
+_SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
+_FEW = 64  # texts cost a pattern less than a further look
 
 
-def _may_be_more_than_text(texts: pa.StringArray) -> Flags:
-    """Which texts are like a number at their ends and at some places between, or as short as a boolean: few words, names and
-    ids are, and they cost no pattern then.
+def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
+    """The places of texts that are like a number at their ends and at some places between, or as short as a boolean: few words,
+    names and ids are, and they cost no pattern then.
     """
     _, bounds, data = texts.buffers()
-    offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
-    starts, ends = offsets[:-1], offsets[1:]
-    lengths = np.diff(offsets).astype(np.int64)
-    if data is None or not len(data):
-        return np.zeros(len(texts), dtype=np.bool_)
-    letters = np.frombuffer(data, np.uint8)
-    first = letters[np.minimum(starts, len(letters) - 1)]
-    hopeful: Flags = ((first == ord("t")) | (first == ord("f"))) & (lengths <= _LONGEST_BOOLEAN)
-    left = np.flatnonzero(_FIRST_BYTES[first] & (lengths > 0))
-    left = left[_LAST_BYTES[letters[ends[left] - 1]]]
-    for eighth in _EIGHTHS if len(left) < len(texts) else ():
-        left = left[_OTHER_BYTES[letters[starts[left] + (lengths[left] * eighth >> 3)]]]
-    hopeful[left] = True
-    return hopeful
+    offsets = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
+    letters = np.frombuffer(data or b"", np.uint8)
+    if not len(letters):
+        return offsets[:0]
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    first = letters.take(np.minimum(starts, len(letters) - 1))  # an empty text may begin behind the last one
+    hopeful = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
+    if hopeful.any():
+        hopeful &= letters.take(np.maximum(offsets[1:], 1) - 1) - np.uint8(ord("0")) <= 9
+        left = np.flatnonzero(hopeful & (lengths > 0))
+        begins, sizes, hopeful[:] = starts[left], lengths[left], False
+        for sixteenth in _SIXTEENTHS:
+            if len(left) <= _FEW or 2 * len(left) > len(texts):  # they are numbers, most of them
+                break
+            like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
+            left, begins, sizes = left[like], begins[like], sizes[like]
+        hopeful[left] = True
+    hopeful |= ((first == ord("t")) | (first == ord("f"))) & (lengths <= _LONGEST_BOOLEAN)
+    return np.flatnonzero(hopeful)
 
 
 def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:

@@ -162,11 +162,12 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     lengths = np.diff(offsets).astype(np.int64)
     some = lengths > 0
     starts = (offsets[:-1] - first)[some]
+    narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
 
     def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
         found = np.zeros(len(texts), np.int64)
-        if len(starts):
-            found[some] = np.add.reduceat(flags.view(np.uint8), starts, dtype=np.uint16)
+        if flags.any():
+            found[some] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
         return found
 
     is_word = ~_between(content, " ", " ")
