@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
+import json
+import logging
 import math
 import os
 import re
@@ -29,14 +31,17 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 from side_by_side import Contestant, own_process, race
 from sklearn import datasets
 
+from model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
 from model_monitor.data.profiling.gathering import gatherer_of
 from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
+from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.calibration import ColumnRequest, columns_of
@@ -548,6 +553,142 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
             print(f"        {what}: twice the error is found in {seen} of {of}")
         else:
             yield Mark(f"{what}: twice the error, found of {of}", seen, ">= 95 %", seen >= 0.95 * of)
+
+
+def asked_of(
+    random: np.random.Generator, groups: int, size: int, facets: int, *, same: bool, less: float = 0.0
+) -> pa.Table:
+    """Scattered rows of named users, with a label, a prediction and what a model weighs. same: whether a user's rows are all
+    equal; else facet, leaning and two features are the user's. less: by so much fewer labels of the first facet are positive.
+    """
+
+    def of_user(values: Values) -> Values:
+        return np.repeat(values, size)
+
+    rows = groups if same else groups * size
+    facet = random.integers(0, facets, groups)
+    leaning, wrong, a, b = (
+        law(groups)
+        for law in (partial(random.beta, 0.5, 0.5), partial(random.beta, 0.5, 3), *[random.standard_normal] * 2)
+    )
+    if not same:
+        facet, leaning, wrong, a, b = map(of_user, (facet, leaning, wrong, a, b))
+    chance = np.full(rows, 0.5) if same else leaning
+    label = random.random(rows) < np.clip(np.where(facet == 0, chance - less, chance), 0, 1)
+    data = {
+        "facet": np.char.add("f", facet.astype(str)),
+        "label": label.astype(int),
+        "predicted": (label ^ (random.random(rows) < (0.15 if same else wrong))).astype(int),
+        "subgroup": np.char.add("s", random.integers(0, 4, rows).astype(str)),
+        "a": a,
+        "b": b + (0 if same else 0.3) * random.standard_normal(rows),
+        "c": random.standard_normal(rows),
+    }
+    data = {name: of_user(values) if same else values for name, values in data.items()}
+    data["user"] = of_user(random.integers(0, 2**40, groups).astype(str))
+    order = random.permutation(groups * size)
+    return pa.table({name: pa.array(values[order]) for name, values in data.items()})
+
+
+def bias_monitor(group_column: str | None) -> BiasMonitor:
+    members = {"label": "label", "label_values_or_threshold": [1], "predicted_label": "predicted"}
+    members |= {
+        "facet": [{"name_or_index": "facet"}],
+        "group_variable": "subgroup",
+        "excluded_columns": ["user", "subgroup"],
+    }
+    members["methods"] = {part: {"methods": "all"} for part in ("pre_training_bias", "post_training_bias")}
+    measures = BiasMeasures.of(AnalysisConfig.from_json(json.dumps(members)))
+    return BiasMonitor(replace(measures, group_column=group_column), find_causes=False)
+
+
+def groups_of_bias(full: bool) -> Iterator[Mark]:
+    """4: bias where a column names groups of rows: what alarms, and what is found beside as many rows by themselves."""
+    windows, tries = (720, 60) if full else (60, 20)
+    most = within(windows, BUDGET)
+    for what, size, facets, same, groups, named in (
+        ("10 equal rows", 10, 2, True, (50, 200, 400), True),
+        ("10 equal rows", 10, 12, True, (50,), True),
+        ("10 equal rows", 10, 2, True, (50,), False),
+        ("sessions of 20", 20, 2, False, (50, 200), True),
+        ("sessions of 20", 20, 2, False, (50,), False),
+        ("rows alone", 1, 2, True, (200, 400), True),
+        ("rows alone", 1, 2, True, (200, 400), False),
+        ("rows alone", 1, 12, True, (50, 100), False),
+    ):
+        random, monitor = np.random.default_rng(SEED), bias_monitor("user" if named else None)
+        table = partial(asked_of, random, size=size, facets=facets, same=same)
+        baseline = run_baseline(table(2_000), monitor, engine="local")
+
+        def alarms(tables: Iterable[pa.Table]) -> int:
+            found = (run_monitoring(each, monitor, baseline, engine="local") for each in tables)  # noqa: B023
+            return sum(bool(each.violations.violations) for each in found)
+
+        for count in groups:
+            law = f"{what}, {count * size:,} rows, {facets} facets{'' if named else ', not named'}"
+            healthy = alarms(table(count) for _ in range(windows))
+            if size > 1 and not named:
+                print(f"        {law}: {healthy} healthy windows of {windows} alarm")
+                continue
+            yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+            if count < 200:
+                continue
+            for less in (0.25, 0.35):
+                seen = alarms(table(count, less=less) for _ in range(tries))
+                if count < 400 or less < 0.35:
+                    print(f"        {law}: labels less by {less} are found in {seen} of {tries}")
+                    continue
+                yield Mark(f"{law}: less by {less}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
+
+
+def weighed(rows: pd.DataFrame) -> pd.Series[float]:
+    """A model that is no sum: its attributions differ from row to row of one value."""
+    return 3 * rows["a"] + 1.5 * rows["b"] + 0.75 * rows["c"] * rows["a"]
+
+
+def groups_of_attributions(full: bool) -> Iterator[Mark]:
+    """4: attributions where a column names groups of rows; one whose feature's spread grows by a factor is to be found."""
+    windows, tries = (720, 60) if full else (60, 20)
+    most = within(windows, BUDGET)
+    members: dict[str, Any] = {"methods": {"shap": {"baseline": [[0, 0, 0]]}}}
+    members["excluded_columns"] = ["user", "facet", "label", "predicted", "subgroup"]
+    measures = AttributionMeasures.of(AnalysisConfig.from_json(json.dumps(members)), weighed)
+    for what, size, same, groups, named in (
+        ("10 equal rows", 10, True, (50, 200), True),
+        ("sessions of 20", 20, False, (10, 50, 200), True),
+        ("sessions of 20", 20, False, (10,), False),
+        ("rows alone", 1, True, (200,), True),
+        ("rows alone", 1, True, (200,), False),
+    ):
+        random, monitor = (
+            np.random.default_rng(SEED),
+            ExplainabilityMonitor(replace(measures, group_column="user" if named else None)),
+        )
+        table = partial(asked_of, random, size=size, facets=2, same=same)
+        baseline = run_baseline(table(2_000), monitor, engine="local")
+
+        def alarms(tables: Iterable[pa.Table]) -> int:
+            found = (run_monitoring(each, monitor, baseline, engine="local").results for each in tables)  # noqa: B023
+            return sum(any(each.status is CheckStatus.VIOLATED for each in results) for results in found)
+
+        def stretched(rows: pa.Table, times: float) -> pa.Table:
+            return rows.set_column(rows.column_names.index("a"), "a", pc.multiply(rows["a"], times))
+
+        for count in groups:
+            law = f"attributions, {what}, {count * size:,} rows{'' if named else ', not named'}"
+            healthy = alarms(table(count) for _ in range(windows))
+            if size > 1 and not named:
+                print(f"        {law}: {healthy} healthy windows of {windows} alarm")
+                continue
+            yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
+            for times in (1.5, 2.0) if count >= 200 else ():
+                seen = alarms(stretched(table(count), times) for _ in range(tries))
+                if times < 2:
+                    print(f"        {law}: {times} times the spread of a feature is found in {seen} of {tries}")
+                    continue
+                yield Mark(
+                    f"{law}: {times:g} times the spread, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries
+                )
 
 
 def few(full: bool) -> Iterator[Mark]:
@@ -1666,6 +1807,8 @@ PARTS = {
         groups,
         named_groups,
         groups_of_outcomes,
+        groups_of_bias,
+        groups_of_attributions,
         oracle,
         few,
         kinds,
@@ -1692,6 +1835,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="of what is drawn; another one is another experiment")
     asked = parser.parse_args()
     globals()["SEED"], missed = asked.seed, 0
+    logging.getLogger("model_monitor").setLevel(logging.ERROR)
     for name in asked.only or PARTS:
         began = time.perf_counter()
         for mark in PARTS[name](asked.full):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from tests.spark.engine.test_same_bytes import require_same
 
+from model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -40,3 +44,48 @@ def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
     assert set(groups[0]) == {"x", "user"}
     assert groups[0]["x"][0] == pytest.approx(ROWS / USERS, rel=0.1)
     assert groups[1] == groups[0]
+
+
+OF_BIAS = """{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex"}],
+    "segment_config": [{"name_or_index": "plan", "segments": []}], "group_variable": "plan",
+    "methods": {"pre_training_bias": {"methods": "all"}}}"""
+OF_ATTRIBUTIONS = """{"excluded_columns": ["user", "sex", "plan", "label"],
+    "methods": {"shap": {"baseline": [[0, 0]]}}}"""
+
+
+def weighed(rows):
+    return 2 * rows["x"] + rows["y"]
+
+
+@pytest.mark.parametrize("monitored", ["bias", "attributions"])
+@pytest.mark.parametrize(("kind", "named_by"), [("csv", str), ("parquet", int)])
+def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, kind, named_by, monitored):
+    random = np.random.default_rng(5)
+    user = random.integers(0, USERS, ROWS)
+    rows = pd.DataFrame(
+        {
+            "x": random.integers(0, 9, USERS)[user],
+            "y": random.integers(0, 9, ROWS),
+            "sex": random.choice(["f", "m"], USERS)[user],
+            "plan": random.choice(["basic", "plus"], ROWS),
+            "label": random.integers(0, 2, USERS)[user],
+            "user": pd.Series(user * 7 + 2**60).astype(named_by),
+        }
+    )
+    rows["user"] = rows["user"].where(rows["y"] > 0).astype(object if named_by is str else "Int64")  # some have no name
+    for number, part in enumerate(np.array_split(np.arange(ROWS), 4)):
+        path = tmp_path / f"{number}.{kind}"
+        rows.iloc[part].to_csv(path, index=False) if kind == "csv" else rows.iloc[part].to_parquet(path, index=False)
+    if monitored == "bias":
+        measures = BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS))
+        monitor = BiasMonitor(replace(measures, group_column="user", untyped_texts=kind == "csv"))
+    else:
+        measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weighed)
+        monitor = ExplainabilityMonitor(replace(measures, group_column="user"))
+    both = []
+    for engine in ("local", "spark"):
+        where = {"dataset_format": kind, "engine": engine} | ({"spark": spark} if engine == "spark" else {})
+        baseline = run_baseline(tmp_path, monitor, **where)
+        both.append(baseline.files() | run_monitoring(tmp_path, monitor, baseline, **where).files())
+
+    require_same(*both)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.monitors.bias.comparison import intervals_of
+from model_monitor.monitors.bias.intervals import intervals_of
 from model_monitor.monitors.bias.metrics import (
     POST_TRAINING,
     PRE_TRAINING,
@@ -148,7 +148,7 @@ def test_the_interval_of_every_metric_holds_its_value(metric):
         counts.cells, has_groups=True, flips=FlipTest(np.asarray(30.0), np.asarray(9.0), 220, 500, 500)
     )
 
-    [(low, high)] = intervals_of(counts, [metric.name]).values()
+    [(low, high)] = intervals_of(counts, {metric.name: 1.0}).values()
 
     value = float(metric(counts))
     if metric.name in ("KL", "JS", "LP", "TVD", "KS"):  # a resample is hardly ever nearer to 0 than a value near 0
@@ -161,16 +161,17 @@ def test_the_interval_of_a_share_is_that_of_theory():
     """DPL of two sides of 1,000 rows at one half: standard error √(0.25/1000 · 2) = 0.02236, 1.96 of it is 0.0438."""
     counts = counts_of((500, 0, 0, 500), (500, 0, 0, 500))
 
-    [(low, high)] = intervals_of(counts, ["DPL"], resamples=20_000).values()
+    [(low, high)] = intervals_of(counts, {"DPL": 1.0}, resamples=20_000).values()
 
     assert (low, high) == pytest.approx((-0.0438, 0.0438), abs=0.002)
 
 
 def test_the_interval_of_a_metric_without_counts_is_unknown():
-    assert intervals_of(counts_of((5, 0, 0, 5), (0, 0, 0, 0)), ["DPL"]) == {"DPL": None}
+    assert intervals_of(counts_of((5, 0, 0, 5), (0, 0, 0, 0)), {"DPL": 1.0}) == {"DPL": None}
 
 
 def test_intervals_are_the_same_in_every_run():
     counts = counts_of((20, 5, 10, 15), (4, 1, 2, 3))
 
-    assert intervals_of(counts, ["RD", "TE"]) == intervals_of(counts, ["RD", "TE"])
+    ones = {"RD": 1.0, "TE": 1.0}
+    assert intervals_of(counts, ones) == intervals_of(counts, ones)

@@ -165,3 +165,14 @@ def test_predictions_may_be_named_by_the_containers_variables(configured):
 def test_post_training_metrics_without_predictions_stop_the_job(configured):
     with pytest.raises(BadConfiguration, match="methods.post_training_bias needs the model's predictions"):
         monitor_for(configured(*SOURCE, methods={"post_training_bias": {"methods": "all"}}))
+
+
+def test_a_baseline_says_which_rows_belong_together(configured):
+    named = ("--group-column", "user")
+    explained = ("--analysis-type", "MODEL_EXPLAINABILITY", "--model", "math:fsum")
+    shap = {"shap": {"baseline": [[1, 2]]}}
+
+    assert bias_measures(configured(*SOURCE, *named)).group_column == "user"
+    assert attribution_measures(configured(*SOURCE, *named, *explained, methods=shap)).group_column == "user"
+    assert bias_measures(configured(*SOURCE, *named, "--compat", "service")).group_column is None
+    assert bias_measures(configured(*SOURCE)).group_column is None

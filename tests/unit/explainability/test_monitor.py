@@ -17,7 +17,7 @@ from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.explainability.partition import Grid
 from model_monitor.reports.page.html import html_of
 from model_monitor.statistics.states import Profile
-from model_monitor.statistics.states.attributions import AttributionsBuilder
+from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 FEATURES = ("a", "b", "c")
 MONITOR = ExplainabilityMonitor()
@@ -26,7 +26,9 @@ MONITOR = ExplainabilityMonitor()
 def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,0,0\r\n", seed=0, outputs=("label0",)):
     """Rows whose attributions are normal, each feature's with its own spread."""
     values = np.random.default_rng(seed).normal(size=(rows, len(outputs), len(scales))) * scales
-    builder = AttributionsBuilder(FEATURES[: len(scales)], outputs, aggregation, baseline, np.full(len(outputs), 0.25))
+    builder = AttributionsBuilder(
+        Attributions(FEATURES[: len(scales)], outputs, aggregation, baseline, np.full(len(outputs), 0.25))
+    )
     builder.update(values, np.arange(rows, dtype=np.uint64), exact=rows)
     return builder.state(), values
 

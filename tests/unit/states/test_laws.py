@@ -202,7 +202,9 @@ def contingency_of(rows: np.ndarray) -> Contingency:
 
 def attributions_of(rows: np.ndarray) -> Attributions:
     numbers = finite(rows)
-    builder = AttributionsBuilder(("Day Mins", "ключ"), ("label0",), "mean_abs", "Day Mins,ключ\r\n", np.array([0.25]))
+    builder = AttributionsBuilder(
+        Attributions(("Day Mins", "ключ"), ("label0",), "mean_abs", "Day Mins,ключ\r\n", np.array([0.25]))
+    )
     values = np.stack([numbers, numbers / 2], axis=1)[:, None, :]
     builder.update(values, np.abs(numbers).astype(np.uint64), exact=len(numbers))
     return builder.state()

@@ -22,6 +22,7 @@ from model_monitor.data.records.decoded_rows import with_reasons, with_refused
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadInput
 from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
@@ -39,13 +40,15 @@ from model_monitor.statistics.states.contingency import (
     ValueKind,
 )
 from model_monitor.statistics.states.contingency import number_of as number_of_value
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
 STANDING_BITS = 3
 COLUMNS_PER_NUMBER = 10  # in 60 bits
 
-CODE, TEXT, SEGMENT, GROUP, REFUSED, WIDTH, ROWS = "code{}", "text{}", "segment{}", "group", "refused", "width", "rows"
+CODE, TEXT, SEGMENT, GROUP, BLOCK = "code{}", "text{}", "segment{}", "group", "block"
+REFUSED, WIDTH, ROWS = "refused", "width", "rows"
 MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
 
 Counted: TypeAlias = Mapping[str, Any]  # rows of one kind, by these names
@@ -70,14 +73,15 @@ def contingency_of(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingenc
     """The counts as tables of each facet; a column's kind leaves its key and is counted among its facts."""
     facts = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
-    segment_names = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    last = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    last += [] if plan.group_column is None else [BLOCK]
     for row in kept:
         keys = [fact.taken(row) for fact in facts]
         label = keys[len(plan.facets)]
         prediction = keys[len(plan.facets) + 1] if plan.prediction else None
-        segments = [row[name] for name in segment_names]
+        behind = [row[name] for name in last]
         for table, key in zip(tables, keys, strict=False):
-            cell = (key, label, prediction, row.get(GROUP), *segments)
+            cell = (key, label, prediction, row.get(GROUP), *behind)
             table[cell] += row[ROWS]
     return Contingency(tuple(map(dict, tables)), tuple(fact.facts() for fact in facts), plan.text)
 
@@ -198,6 +202,14 @@ def segment_of(cells: Cells, segmentation: Segmentation) -> pa.Array:
     return pa.array(place)
 
 
+def block_of(names: pa.StringArray) -> pa.Array:
+    """The block of each row by the name of its group; null without one. Source: B5.4."""
+    has_name = names.is_valid().to_numpy(zero_copy_only=False)
+    blocks = np.zeros(len(names), np.int64)
+    blocks[has_name] = xxhash64_of_texts(names.drop_null()) % np.uint64(BLOCKS)
+    return pa.array(blocks, mask=~has_name)
+
+
 @dataclass(frozen=True)
 class CountTask:
     """Counts the rows of a partition by kind. names: of the features; reason, cells: columns of the account, if there are any."""
@@ -234,6 +246,8 @@ class CountTask:
             columns[SEGMENT.format(place)] = segment_of(found[part_of.column], part_of)
         if plan.group is not None:
             columns[GROUP] = found[plan.group].text
+        if plan.group_column is not None:
+            columns[BLOCK] = block_of(found[plan.group_column].text)
         for place, column in enumerate(plan.valued):
             cells = found[column.name]
             if cells.number is not None:
@@ -477,7 +491,8 @@ def _sentence_on_cells(plan: ContingencyPlan) -> str:
     listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
     if plan.group is not None:
         listed.append(f"group_variable {plan.group!r}")
+    groups = "" if plan.group_column is None else f"; with --group-column there are up to {BLOCKS} times as many"
     return (
         f"there are more than {MOST_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
-        "different values: bin them first, or name the facet's values"
+        f"different values: bin them first, or name the facet's values{groups}"
     )

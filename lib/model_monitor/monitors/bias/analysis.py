@@ -23,6 +23,7 @@ from model_monitor.monitors.bias.metrics import (
     quotient,
 )
 from model_monitor.registry import Entry, Registry, import_all
+from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.contingency import (
     FACET,
     GROUP,
@@ -208,6 +209,7 @@ class LabelTable:
     """The rows of a facet's table with their labels told: by facet key, observed label, predicted label and subgroup.
 
     keys: the facet's keys, in the order of the first axis of `rows`, whose shape is that of `FacetCounts.cells` but for it.
+    blocks: likewise, by facet key and block.
     """
 
     keys: tuple[Key, ...]
@@ -215,6 +217,7 @@ class LabelTable:
     cells: Mapping[Cell, int]
     chosen: Chosen
     plan: ContingencyPlan
+    blocks: Counts | None = None
 
     @classmethod
     def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
@@ -223,16 +226,24 @@ class LabelTable:
         places: dict[Key, int] = {subgroup: place for place, subgroup in enumerate(subgroups)}
         predicted = chosen.predicted.keys if chosen.predicted else frozenset()
         rows = np.zeros((len(keys), 2, 2, len(subgroups) + 1))
+        blocks = None if plan.group_column is None else np.zeros((len(keys), BLOCKS + 1, 2, 2, 2))
         for cell, count in cells.items():
             observed, prediction = cell[LABEL] in chosen.positives.keys, cell[PREDICTION] in predicted
             rows[keys[cell[FACET]], int(observed), int(prediction), places.get(cell[GROUP], -1)] += count
-        return cls(tuple(keys), rows, cells, chosen, plan)
+            if blocks is not None:
+                block = BLOCKS if cell[-1] is None else int(cell[-1])
+                blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
+        return cls(tuple(keys), rows, cells, chosen, plan, blocks)
 
     def counts_of(self, choice: Choice) -> FacetCounts:
         """The rows of a sensitive group beside the rest."""
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
-        sides = [self.rows[~is_sensitive].sum(axis=0), self.rows[is_sensitive].sum(axis=0)]
-        return FacetCounts(np.stack(sides), has_groups=self.plan.group is not None)
+        sides = (~is_sensitive, is_sensitive)
+        cells = np.stack([self.rows[side].sum(axis=0) for side in sides])
+        blocks = None
+        if self.blocks is not None:
+            blocks = np.stack([self.blocks[side].sum(axis=0) for side in sides], axis=1)
+        return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
 
     def values(self, segmentation: int) -> dict[Key, str]:
         """The values that most rows have, by which a segmentation cuts, and what they are called."""

@@ -4,183 +4,49 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-
-import numpy as np
-from numpy.typing import NDArray
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics, SegmentMetrics
 from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows, MetricValue
 from model_monitor.monitors.bias.choices import Choice
-from model_monitor.monitors.bias.metrics import (
-    POST_TRAINING,
-    PRE_TRAINING,
-    Counts,
-    FacetCounts,
-    FlipTest,
-    Metric,
-    Undefined,
+from model_monitor.monitors.bias.intervals import (
+    LEAST,
+    LEVEL,
+    RATIOS,
+    ROOTS,
+    Interval,
+    Spread,
+    back,
+    even,
+    fewest_groups,
+    intervals_of,
+    likeness_of,
+    spreads_of,
 )
+from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.protocol import StoredBaseline
-from model_monitor.registry import Entry
 from model_monitor.statistics.drift.special_functions import student_above, student_quantile
 from model_monitor.statistics.states.contingency import ValueKind, number_of
 from model_monitor.statistics.states.segments import MISSING
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
-LEVEL = 0.95
-RESAMPLES = 1000
-SEED = 20_261_120  # the same counts give the same interval in every run
-NUMBERS_AT_ONCE = 4_000_000  # 32 MB
-
-LEAST = 1e-300  # an error of none
-LEAST_DEFINED = 0.95  # share of the resamples for which a metric has to be defined for its interval to be told
-
-PRIOR = 0.5
-"""Rows added to each cell before chance is asked, as Jeffreys' prior of a share has them: no row in a cell of few is no proof."""
-
-RATIOS = frozenset({"DI"})
-"""Metrics that are neutral at 1. Their chance is told in logarithms: half as much is as far as twice as much."""
-
-ROOTS = frozenset({"JS", "KL"})
-"""Metrics that grow with the square of a difference, and are above 0 by chance alone. Their chance is told in roots."""
-
-Interval = tuple[float, float]
 Segment = tuple[str, str]  # how the rows are cut, and what the segment is called
-
-
-def _even(name: str, value: float) -> float:
-    """The value on the scale on which chance takes it as far up as down."""
-    if name in ROOTS:
-        return math.sqrt(max(value, 0.0))
-    return float(np.log(value)) if name in RATIOS else value
-
-
-def _back(name: str, value: float) -> float:
-    with np.errstate(over="ignore"):
-        return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How far chance takes a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: of `RATIOS` in
-    logarithms, of `ROOTS` in roots."""
-
-    value: float
-    below: float
-    above: float
-
-
-def spreads_of(counts: FacetCounts, names: Sequence[str]) -> Mapping[str, Spread | None]:
-    """The spread of each metric, where cells of few rows, and neighbours that answer for many, are less certain than they look.
-    None where it has no interval.
-
-    Source: B5.3.
-    """
-    cautious = _cautious(counts)
-    of_one = replace(cautious, cells=cautious.cells[None])
-    found: dict[str, Spread | None] = dict.fromkeys(names)
-    for name, interval in intervals_of(cautious, names).items():
-        value = float(_values(_metric(name), of_one)[0])
-        if interval is not None and np.isfinite(value):
-            with np.errstate(divide="ignore"):
-                low, middle, high = (_even(name, each) for each in (interval[0], value, interval[1]))
-            found[name] = Spread(value, middle - low, high - middle)
-    return found
-
-
-def _cautious(counts: FacetCounts) -> FacetCounts:
-    """`PRIOR` rows more in each cell of side, label and prediction, over its subgroups as all rows are; and no more rows in the
-    flip test than there are neighbours."""
-    of_subgroups = counts.cells.sum(axis=(0, 1, 2))
-    cells = counts.cells + PRIOR * of_subgroups / max(of_subgroups.sum(), 1)
-    flips = counts.flips
-    if flips is not None:
-        share = min(flips.tested, flips.neighbours) / max(flips.tested, 1)
-        flips = replace(
-            flips,
-            to_negative=flips.to_negative * share + PRIOR,
-            to_positive=flips.to_positive * share + PRIOR,
-            tested=round(flips.tested * share) + 1,
-        )
-    return replace(counts, cells=cells, flips=flips)
-
-
-def intervals_of(
-    counts: FacetCounts, names: Sequence[str], *, level: float = LEVEL, resamples: int = RESAMPLES
-) -> Mapping[str, Interval | None]:
-    """The percentile interval of each metric; its ends may be infinite. None where it is undefined in too many resamples."""
-    found: dict[str, list[Counts]] = {name: [] for name in names}
-    for resampled in _resamples(counts, resamples):
-        for name in names:
-            found[name].append(_values(_metric(name), resampled))
-    return {name: _interval(np.concatenate(parts), level) for name, parts in found.items()}
-
-
-def _metric(name: str) -> Entry[Metric]:
-    return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
-
-
-def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
-    """The counts of resamples, many at once."""
-    rng = np.random.default_rng(SEED)
-    rows = round(float(counts.cells.sum()))
-    shares = counts.cells.ravel() / max(counts.cells.sum(), 1)
-    chunk = max(1, NUMBERS_AT_ONCE // len(shares))
-    for start in range(0, resamples if rows else 0, chunk):
-        size = min(chunk, resamples - start)
-        cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
-        flips = _flips(counts.flips, rng, size) if counts.flips else None
-        yield replace(counts, cells=cells, flips=flips)
-
-
-def _flips(flips: FlipTest, rng: np.random.Generator, size: int) -> FlipTest:
-    outcomes = np.array([float(flips.to_negative), float(flips.to_positive), 0.0])
-    outcomes[2] = flips.tested - outcomes.sum()
-    drawn = rng.multinomial(flips.tested, outcomes / max(flips.tested, 1), size=size).astype(np.float64)
-    return replace(flips, to_negative=drawn[:, 0], to_positive=drawn[:, 1])
-
-
-def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
-    """NaN where the metric is undefined."""
-    size = len(counts.cells)
-    defined = np.ones(size, dtype=bool)
-    for holds in metric.facts["requires"].values():
-        defined = defined & holds(counts)
-    try:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.broadcast_to(metric(counts), size)
-    except Undefined:
-        values = np.full(size, np.nan)
-    undefined: Counts = np.where(defined, values, np.nan)
-    return undefined
-
-
-def _interval(values: NDArray[np.float64], level: float) -> Interval | None:
-    defined = values[~np.isnan(values)]
-    if len(defined) < LEAST_DEFINED * len(values) or not len(values):
-        return None
-    tail = (1 - level) / 2
-    # no value between two others: infinities can't be interpolated
-    low = np.quantile(defined, tail, method="lower")
-    high = np.quantile(defined, 1 - tail, method="higher")
-    return float(low), float(high)
-
 
 _ENDS = re.compile(r"\((.+), (.+)\]")
 
 
 @dataclass(frozen=True)
 class BiasBaseline(StoredBaseline):
-    """What later data is held against. groups: those of its counts, none if these are not at hand. source: opens its rows
-    again; None if nobody knows how.
+    """What later data is held against. groups: those of its counts, none if these are not at hand. group_column: of the rows that
+    belong together, as it was counted. source: opens its rows again; None if nobody knows how.
     """
 
     constraints: BiasReport
     groups: tuple[GroupAnalysis, ...] = ()
+    group_column: str | None = None
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
@@ -289,7 +155,8 @@ class MetricComparison:
     baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric at all.
     neutral: the value that distances are measured from. interval: None if there is none, or if it was not asked for.
     spread: how far chance takes the value; of_baseline: and the baseline's, None if its counts, or those of its flip test,
-    are not at hand. tests: among how many the budget is shared. segment: of which the rows are; None of all.
+    are not at hand. tests: among how many the budget is shared. segment: of which the rows are; None of all. likeness: how many
+    rows of the window count as one. groups: of the smaller side, of window or baseline.
     """
 
     stage: str
@@ -306,6 +173,8 @@ class MetricComparison:
     of_baseline: Spread | None = None
     tests: int = 1
     segment: Segment | None = None
+    likeness: float = 1.0
+    groups: float = math.inf
 
     @property
     def errors(self) -> tuple[float, float]:
@@ -325,11 +194,11 @@ class MetricComparison:
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
         highest, lowest = self.neutral + allowed, self.neutral - allowed
         ends = 0.0 if name in RATIOS else -math.inf  # of what can be told on the even scale
-        far = [(_even(name, value) - _even(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        far = [(even(name, value) - even(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
-            far.append((_even(name, lowest) - _even(name, value)) / max(above, LEAST))
+            far.append((even(name, lowest) - even(name, value)) / max(above, LEAST))
         normal = NormalDist().inv_cdf((1 + LEVEL) / 2)
-        return min(1.0, 2 * student_above(max(far) * normal, max(self.fewest_rows - 1, 1)))
+        return min(1.0, 2 * student_above(max(far) * normal, self.freedom))
 
     @property
     def beyond_noise(self) -> Interval | None:
@@ -343,16 +212,21 @@ class MetricComparison:
         if math.isinf(value):  # how large it might be else, nobody knows
             return -math.inf, math.inf
         level = self.tolerances.false_alarm_budget / self.tests / 2
-        wider = -student_quantile(max(self.fewest_rows - 1, 1), level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+        wider = -student_quantile(self.freedom, level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
         below, above = (wider * side for side in self.errors)
         name = self.current.name
         value = value or self.spread.value if name in RATIOS else value
-        return _back(name, _even(name, value) - below), _back(name, _even(name, value) + above)
+        return back(name, even(name, value) - below), back(name, even(name, value) + above)
 
     @property
     def fewest_rows(self) -> int:
         """Rows of the smaller side."""
         return min(self.rows)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of Student's t: rows of the smaller side, as they count, or groups if they are fewer, less one."""
+        return int(max(min(self.fewest_rows / self.likeness, self.groups) - 1, 1))
 
 
 _Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
@@ -367,9 +241,18 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     with_intervals = tolerances.with_intervals
     before = dict(_rows_of(known.groups)) if with_intervals else {}
     now = {place: of for place, of in _rows_of(analysis.groups) if place[2] is None or with_intervals}
-    past = {place: spreads_of(of.counts, _defined(of)) for place, of in before.items() if place in now}
-    intervals = {place: intervals_of(of.counts, _defined(of)) if with_intervals else {} for place, of in now.items()}
-    spreads = {place: spreads_of(of.counts, _defined(of)) if with_intervals else {} for place, of in now.items()}
+    past = {
+        place: spreads_of(of.counts, likeness_of(of.counts, _defined(of)))
+        for place, of in before.items()
+        if place in now
+    }
+    likeness = {
+        place: likeness_of(_named(of, before.get(place)).counts, _defined(of)) if with_intervals else {}
+        for place, of in now.items()
+    }
+    intervals = {place: intervals_of(of.counts, likeness[place]) for place, of in now.items()}
+    spreads = {place: spreads_of(of.counts, likeness[place]) for place, of in now.items()}
+    groups = {place: min(fewest_groups(of[place].counts) for of in (before, now) if place in of) for place in now}
     choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
     parts = (
         ("post_training", known.constraints.post_training_bias_metrics),
@@ -393,6 +276,8 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
                     spread=spreads[place].get(name),
                     of_baseline=past.get(place, {}).get(name),
                     segment=segment,
+                    likeness=likeness[place].get(name, 1.0),
+                    groups=groups[place],
                 )
                 families[segment is not None].append(compared)
     tests = [max(1, sum(each.interval is not None for each in found)) for found in families.values()]
@@ -406,6 +291,12 @@ def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsO
         yield (group.facet, group.choice.configured, None), group
         for each in group.segments:
             yield (group.facet, group.choice.configured, (each.segmentation, each.name)), each
+
+
+def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
+    """What tells how many rows count as one: the baseline, where no row of the window has the name of a group."""
+    nameless = of.counts.blocks is not None and not of.counts.blocks[:-1].any()
+    return before if nameless and before is not None else of
 
 
 def _defined(of: MetricsOfRows) -> list[str]:

@@ -22,6 +22,7 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.bias.analysis import ALL_METHODS, Methods
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import model_of
+from model_monitor.monitors.protocol import no_group_column
 from model_monitor.statistics.states.contingency import (
     ContingencyPlan,
     Interval,
@@ -152,6 +153,8 @@ class BiasMeasures:
         Take every column for what all of its cells are, as the service did; else up to 1 % of other cells refuse their records.
     segments : tuple of str
         How rows are cut, beside `segment_config`: `plan` by value, `age:30:50` by range.
+    group_column : str, optional
+        The column that says which rows belong together, such as the user's id: they say less than so many rows by themselves.
 
     Examples
     --------
@@ -176,6 +179,7 @@ class BiasMeasures:
     threshold: float = 0.5
     as_service: bool = False
     segments: tuple[str, ...] = ()
+    group_column: str | None = None
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
@@ -205,6 +209,8 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
 
     Raises BadConfiguration with one line for each column that is not there, each with the nearest names.
     """
+    if measures.group_column is not None and measures.group_column not in names:
+        raise no_group_column(measures.group_column, names)
     columns = NamedColumns(tuple(names), measures.where)
     config = measures.config
     label = columns.named("label", measures.label)
@@ -244,6 +250,7 @@ def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
         measures.with_flip_test and prediction is not None,
         tuple(excluded),
         measures.flip_rows,
+        measures.group_column,
     )
     size = len(json.dumps(plan.text, ensure_ascii=False).encode())
     if size > LONGEST_PLAN:

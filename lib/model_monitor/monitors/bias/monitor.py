@@ -54,6 +54,7 @@ from model_monitor.monitors.bias.comparison import (
     segment_label,
 )
 from model_monitor.monitors.bias.measures import BiasMeasures
+from model_monitor.monitors.bias.metrics import SAME_AS
 from model_monitor.monitors.bias.page import DRIFT_CHECK, TITLE, page_of
 from model_monitor.monitors.protocol import (
     TOLD,
@@ -75,9 +76,6 @@ from model_monitor.statistics.states.segments import fits
 import_all(checks)
 
 log = logging.getLogger(__name__)
-
-SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
-"""Metrics that compare the same two shares of labels as another one does."""
 
 
 def metric_of(result: CheckResult) -> tuple[str, ...]:
@@ -193,13 +191,13 @@ class BiasMonitor(Monitor):
     def expecting(
         self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, end: datetime | None
     ) -> BiasMeasures:
-        """With the cuts of the baseline, as far as the data has the columns."""
+        """With the groups of rows of the baseline, and its cuts, as far as the data has the columns."""
         asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
         if known is None or asked.as_service:
             return asked
         configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
         cuts = (cut for cut in rows_in_segments(known.groups) if cut not in configured and fits(cut, dataset.names))
-        return replace(asked, segments=tuple(cuts))
+        return replace(asked, segments=tuple(cuts), group_column=known.group_column)
 
     def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:
         before = rows_in_segments(known.groups) if known is not None else {}
@@ -223,7 +221,7 @@ class BiasMonitor(Monitor):
     def metrics(self, counts: Contingency) -> BiasAnalysis:
         methods = self.wanted.methods if self.wanted else ALL_METHODS
         plan = ContingencyPlan.from_text(counts.plan)
-        counts.require_of(facets=len(plan.facets), columns=len(plan.valued), segmentations=len(plan.segmentations))
+        counts.require_of(plan)
         return analysis_of(counts, plan, methods)
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
@@ -236,8 +234,10 @@ class BiasMonitor(Monitor):
     ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
-        groups = self.metrics(state).groups if state is not None and self.tolerances.with_intervals else ()
-        return BiasBaseline(constraints, tuple(groups))
+        if state is None or not self.tolerances.with_intervals:
+            return BiasBaseline(constraints)
+        group_column = ContingencyPlan.from_text(state.plan).group_column
+        return BiasBaseline(constraints, self.metrics(state).groups, group_column)
 
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD

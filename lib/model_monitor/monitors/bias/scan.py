@@ -163,8 +163,8 @@ def _sensitive(
 ) -> SensitiveGroup:
     size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
     left_out = {facet.name, plan.label.name, *plan.not_features}
-    if plan.prediction is not None:
-        left_out.add(plan.prediction.name)
+    left_out |= {plan.prediction.name} if plan.prediction is not None else set()
+    left_out |= {plan.group_column} if plan.group_column is not None else set()
     features = tuple(name for name in dataset.names if name not in left_out)
     return SensitiveGroup(_rows_of(facet, choice), features, size, sum(table.values()) - size)
 

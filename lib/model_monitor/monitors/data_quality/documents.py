@@ -350,11 +350,6 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
         )
 
 
-def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
-    """The error that names the columns that could have named groups of rows."""
-    return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
-
-
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
     """The limit of a p-value is the level of the family, for each feature, unless the caller chose another one."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)

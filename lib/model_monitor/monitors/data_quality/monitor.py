@@ -38,7 +38,6 @@ from model_monitor.monitors.data_quality.distributions import (
 from model_monitor.monitors.data_quality.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
-    no_group_column,
     require_features,
     statistics_of,
     suggest,
@@ -62,6 +61,7 @@ from model_monitor.monitors.protocol import (
     PublishedMetric,
     Scanned,
     Spread,
+    no_group_column,
     violations_of,
 )
 from model_monitor.statistics.drift import Ties

@@ -19,6 +19,7 @@ from model_monitor.statistics.drift.special_functions import student_quantile
 from model_monitor.statistics.states import KllSketch
 from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 from model_monitor.statistics.states.blocks import BLOCKS
+from model_monitor.statistics.verdicts.likeness import likeness_in_blocks
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Numbers = NDArray[np.float64]
@@ -269,6 +270,24 @@ class OutputComparison:
         return self.state.count
 
     @cached_property
+    def likeness(self) -> float:
+        """How many rows count as one: 1 where nobody says which belong together. Source: E6.6."""
+        state, rows = self.state, max(self.rows, 1)
+        if not state.group_column:
+            return 1.0
+        sums, squares = state.sums[ABSOLUTE, self.place], state.sums[SQUARED, self.place].sum(axis=1)
+        means = sums.sum(axis=1, keepdims=True) / rows
+        squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
+        found = likeness_in_blocks(sums - means * state.rows, squares, state.rows)
+        return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the errors: blocks less one, of groups those that have any."""
+        sides = (self.state, *([self._before[0]] if self._before else []))
+        return min(np.count_nonzero(side.rows) if side.group_column else BLOCKS for side in sides) - 1
+
+    @cached_property
     def before(self) -> Mapping[str, float]:
         """The baseline's values of the features that are written here, in the document's order."""
         return self.baseline or {}
@@ -297,7 +316,7 @@ class OutputComparison:
         errors = [self.current.errors, *([errors_of(*self._before)] if self._before else [])]
         if any(error is None for by_name in errors for error in by_name.values()):
             return None
-        reach = -student_quantile(BLOCKS - 1, self.tolerances.budget / self.tests / 2)
+        reach = -student_quantile(self.freedom, self.tolerances.budget / self.tests / 2)
         found = {}
         for name in self.state.features:
             change = self.current.values[name] - self.before.get(name, 0.0)

@@ -23,6 +23,7 @@ from model_monitor.monitors.explainability.kernel import samples_of
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import model_of
 from model_monitor.monitors.predictors.sums import Algorithm
+from model_monitor.monitors.protocol import no_group_column
 
 SAMPLED_ROWS = 10_000  # rows that baseline rows are made of, and that partial dependence is computed from
 
@@ -51,6 +52,9 @@ class AttributionMeasures:
         Rows that baseline rows are made of, and that partial dependence is computed from.
     algorithm : Algorithm
         How attributions are made: `auto` or `kernel`.
+    group_column : str, optional
+        The column that says which rows belong together, such as the user's id. It is explained as any other, unless it is among
+        `excluded_columns`.
     where : str
         What errors call the configuration.
 
@@ -69,6 +73,7 @@ class AttributionMeasures:
     sampled_rows: int = SAMPLED_ROWS
     algorithm: Algorithm = Algorithm.AUTO
     where: str = AnalysisConfig.FILE_NAME
+    group_column: str | None = None
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any, *, baseline: Any = None) -> AttributionMeasures:
@@ -120,7 +125,7 @@ class AttributionPlan:
 
     features: all players, in the data's order. written: those whose attributions are kept, none if none is asked for. join: the
     column that tells rows of local values apart. dependent: features whose partial dependence is asked for by name; None for
-    those with the largest values.
+    those with the largest values. group: the column that says which rows belong together.
     """
 
     features: tuple[str, ...]
@@ -128,6 +133,7 @@ class AttributionPlan:
     samples: int
     join: str | None = None
     dependent: tuple[str, ...] | None = None
+    group: str | None = None
 
 
 def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionPlan:
@@ -136,6 +142,8 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
     Raises BadConfiguration with one line for each column that is not there, or if no feature is left.
     Source: E1.2.
     """
+    if measures.group_column is not None and measures.group_column not in names:
+        raise no_group_column(measures.group_column, names)
     config, columns = measures.config, NamedColumns(tuple(names), measures.where)
     left_out = {
         columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
@@ -164,7 +172,8 @@ def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionP
         raise BadConfiguration(
             f"{measures.where}: no column is left that is a feature; the columns are {', '.join(names)}"
         )
-    return AttributionPlan(features, written, samples_of(measures.shap.num_samples, len(features)), join, dependent)
+    samples = samples_of(measures.shap.num_samples, len(features))
+    return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
 
 
 def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:

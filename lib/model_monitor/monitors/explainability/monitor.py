@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from model_monitor.data.reading.dataset import Dataset
@@ -87,6 +88,20 @@ class ExplainabilityMonitor(Monitor):
         if self.wanted is None:
             raise ValueError("an explainability monitor without measures has nothing to scan for")
         return self.wanted
+
+    def expecting(
+        self,
+        measures: Any,
+        expectations: Any,
+        dataset: Dataset,
+        known: AttributionBaseline | None,
+        end: datetime | None,
+    ) -> AttributionMeasures:
+        """With the groups of rows of the baseline."""
+        asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        if known is None or known.state is None or not self.tolerances.with_changes:
+            return asked
+        return replace(asked, group_column=known.state.group_column or None)
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from model_monitor.monitors.explainability.scan import scanned

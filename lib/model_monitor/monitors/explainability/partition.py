@@ -29,7 +29,7 @@ from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
-from model_monitor.statistics.states.attributions import AttributionsBuilder
+from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
 
 MOST_CATEGORIES = 100
@@ -77,8 +77,8 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
     return np.concatenate(sums)
 
 
-REASON, CELLS, JOIN, FEATURE = "reason", "cells", "join", "f{}"
-"""Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, the cells of a feature."""
+REASON, CELLS, JOIN, GROUP, FEATURE = "reason", "cells", "join", "group", "f{}"
+"""Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, its group, the cells of a feature."""
 
 KEY = "key"  # of a sampled row: what it is drawn by
 LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in the place of a state
@@ -129,21 +129,15 @@ class Explained:
 class AttributionTask:
     """What is made of a partition.
 
-    outputs: what they are called. written: places of the features whose attributions are kept. aggregation, baseline: for the
-    state. reasons: how many reasons there are for refusing a row. with_local: whether local values go to the driver as well.
+    nothing: the attributions of no rows. written: places of the features whose attributions are kept. reasons: how many reasons
+    there are for refusing a row. with_local: whether local values go to the driver as well.
     """
 
     explained: Explained
-    outputs: tuple[str, ...]
+    nothing: Attributions
     written: tuple[int, ...]
-    aggregation: str
-    baseline: str
     reasons: int
     with_local: bool
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return tuple(self.explained.names[place] for place in self.written)
 
 
 def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
@@ -152,11 +146,12 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
     kernel = task.explained.kernel()
-    rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(task.outputs))
+    outputs, group_column = task.nothing.outputs, task.nothing.group_column
+    rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
     for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
-            builder = AttributionsBuilder(task.features, task.outputs, task.aggregation, task.baseline, kernel.expected)
+            builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
         kept = kept_of(block)
         try:
             cells = _cells(kept, task.explained) if kept.num_rows else None
@@ -167,11 +162,12 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         counted += _counts(block, task.reasons)
         if cells is None:
             continue
+        keys = _by_group(keys_of(cells), kept.column(GROUP)) if group_column else keys_of(cells)
         if found is None:  # partial dependence alone is asked for
-            builder.update(np.zeros((len(cells), len(task.outputs), 0)), keys_of(cells), 0)
+            builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
             continue
         values = found.values[:, :, list(task.written)]
-        builder.update(values, keys_of(cells), found.exact)
+        builder.update(values, keys, found.exact)
         if task.with_local:
             yield StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))
             chunk += 1
@@ -247,6 +243,13 @@ def keys_of(cells: Cells) -> NDArray[np.uint64]:
         return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
     return xxhash64_of_texts(pa.array(rows, pa.string()))
+
+
+def _by_group(keys: NDArray[np.uint64], names: pa.Array) -> NDArray[np.uint64]:
+    """The hash of each row's group; of a row of no group its own key."""
+    has_name = names.is_valid().to_numpy(zero_copy_only=False)
+    keys[has_name] = xxhash64_of_texts(pc.cast(names.drop_null(), pa.string()))
+    return keys
 
 
 def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:

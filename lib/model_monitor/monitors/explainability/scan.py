@@ -49,6 +49,7 @@ from model_monitor.monitors.explainability.measures import (
 from model_monitor.monitors.explainability.partition import (
     CELLS,
     FEATURE,
+    GROUP,
     JOIN,
     KEY,
     LOCAL_VALUES,
@@ -88,17 +89,18 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
     with _asking(measures, dataset, rows, plan, sample) as explained:
         names, cells = explained.names, explained.baseline
         expected = _probed(rows, explained)
-        task = AttributionTask(
-            explained,
-            outputs=_outputs(measures, len(expected)),
-            written=tuple(names.index(name) for name in plan.written),
-            aggregation=measures.aggregation.value,
-            baseline=to_csv(names, cells),
-            reasons=len(Refusal),
-            with_local=bool(measures.shap.save_local_shap_values) and measures.attributes,
+        written = tuple(names.index(name) for name in plan.written)
+        nothing = Attributions(
+            tuple(names[place] for place in written),
+            _outputs(measures, len(expected)),
+            measures.aggregation.value,
+            to_csv(names, cells),
+            group_column=plan.group or "",
         )
+        with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
+        task = AttributionTask(explained, nothing, written, len(Refusal), with_local)
         state, counted, local = _explained(rows, task, plan)
-        dependence = _dependence(measures, plan, explained, task.outputs, sample, state, rows) if state.count else ()
+        dependence = _dependence(measures, plan, explained, nothing.outputs, sample, state, rows) if state.count else ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
     return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files))
 
@@ -141,10 +143,10 @@ class _Rows:
                     f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
                 )
         self.are_texts = [pa.types.is_string(plain(pa.array([], kind)).type) for kind in types]
-        chosen = {places[name]: FEATURE.format(place) for place, name in enumerate(self.names)}
-        others = ((dataset.reason, REASON), (dataset.cells, CELLS), (plan.join and places[plan.join], JOIN))
-        chosen |= {column: called for column, called in others if column}
-        self.partitions = table.selected(list(chosen), list(chosen.values()))
+        chosen = [(places[name], FEATURE.format(place)) for place, name in enumerate(self.names)]
+        chosen += [(column, called) for column, called in ((dataset.reason, REASON), (dataset.cells, CELLS)) if column]
+        chosen += [(places[name], called) for name, called in ((plan.join, JOIN), (plan.group, GROUP)) if name]
+        self.partitions = table.selected([column for column, _ in chosen], [called for _, called in chosen])
 
     def sample(self, rows: int) -> list[pa.Array]:
         """The columns of rows that are drawn by their keys, the same ones in every run."""
@@ -264,7 +266,7 @@ def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tup
     """The attributions of all rows, the account of them, and the file of local values. One Spark job."""
     began = time.monotonic()
     found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
-    state = _sum(found, Attributions(task.features, task.outputs, task.aggregation, task.baseline), Attributions.KIND)
+    state = _sum(found, task.nothing, Attributions.KIND)
     counted = _sum(found, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
     log.info(
         "explained %s rows, %s of them exactly, %.1f s",
@@ -280,7 +282,7 @@ def _sum(found: list[StateRow], none: Any, kind: str) -> Any:
 
 def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:
     header = io.StringIO()
-    names = [f"{feature}_{output}" for output in task.outputs for feature in task.features]
+    names = [f"{feature}_{output}" for output in task.nothing.outputs for feature in task.nothing.features]
     csv.writer(header).writerow(names if join_name is None else [join_name, *names])
     lines = sorted((row for row in found if row.kind == LOCAL_VALUES), key=lambda row: (row.partition, row.feature))
     return header.getvalue().encode() + b"".join(row.blob for row in lines)

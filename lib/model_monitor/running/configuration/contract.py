@@ -435,8 +435,9 @@ class JobConfig(BaseModel):
     group_column: str | None = _suggestion(
         None,
         "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows; "
-        "written into the suggested constraints.",
+        "windows of this baseline take it from there.",
         "COLUMN",
+        also=tuple(("baseline", analysis) for analysis in _WITH_FEATURES),
         default="neighbouring rows show it",
     )
 

@@ -149,6 +149,7 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         threshold=threshold_of(config, analysis),
         as_service=config.replays_service,
         segments=() if config.replays_service else config.segments,
+        group_column=None if config.replays_service else config.group_column,
     )
 
 
@@ -238,6 +239,7 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
         sampled_rows=config.shap_sampled_rows or SAMPLED_ROWS,
         algorithm=Algorithm.KERNEL if config.replays_service else config.shap_algorithm,
         where=where,
+        group_column=None if config.replays_service else config.group_column,
     )
 
 

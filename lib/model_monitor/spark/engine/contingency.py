@@ -18,6 +18,7 @@ from pyspark.sql import types as T
 
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.profiling.contingency import (
+    BLOCK,
     CODE,
     COLUMN_BITS,
     COLUMNS_PER_NUMBER,
@@ -34,6 +35,7 @@ from model_monitor.data.profiling.contingency import (
 from model_monitor.monitors.bias.flip_test import DRAW, DRAWS, FEATURES, NUMERIC, POSITIVE, SENSITIVE, TEXTS, RowsOfKeys
 from model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
 from model_monitor.spark.engine.spark import SparkPartitions
+from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
@@ -289,6 +291,8 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
     ]
     if plan.group is not None:
         keys.append(kept(columns.cells[plan.group].text).alias(GROUP))
+    if plan.group_column is not None:
+        keys.append(kept(_block_of(columns.cells[plan.group_column].text)).alias(BLOCK))
     keys += [refused.alias(REFUSED), (F.col(cells) if cells else F.lit(0)).alias(WIDTH)]
     numbers = [
         (place, kept(number))
@@ -301,6 +305,11 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
         for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
     ]
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
+
+
+def _block_of(name: Column) -> Column:
+    """The block of the group that a row is of; null without one. Source: B5.4."""
+    return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
 
 
 def flip_rows(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -31,7 +31,8 @@ class Attributions(State):
 
     baseline: the rows that they are held against, as CSV. aggregation: how global values are made of them. expected: what the
     baseline rows get, by output. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block. sketches: of
-    the values, by output and feature. exact: rows for which all coalitions were tried.
+    the values, by output and feature. exact: rows for which all coalitions were tried. group_column: what rows are put into
+    blocks by, each group whole; none if each row is by itself.
     """
 
     KIND: ClassVar[str] = "attributions"
@@ -46,6 +47,7 @@ class Attributions(State):
     sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
     sketches: tuple[KllSketch, ...] = ()
     exact: int = 0
+    group_column: str = ""
 
     def __add__(self, other: Attributions) -> Attributions:
         """Exact for rows, else up to rounding, in the order of adding; the attributions of nothing leave the other side as it is.
@@ -54,15 +56,15 @@ class Attributions(State):
         """
         if not self.features or not other.features:
             return self if self.features else other
-        for name in ("features", "outputs", "aggregation", "baseline"):
+        for name in ("features", "outputs", "aggregation", "baseline", "group_column"):
             require_equal(self.KIND, name, getattr(self, name), getattr(other, name))
         require_equal(self.KIND, "expected", self.expected.tolist(), other.expected.tolist())
-        return Attributions(
-            *(self.features, self.outputs, self.aggregation, self.baseline, self.expected),
-            self.rows + other.rows,
-            self.sums + other.sums,
-            tuple(mine + its for mine, its in zip(self.sketches, other.sketches, strict=True)),
-            self.exact + other.exact,
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            sums=self.sums + other.sums,
+            sketches=tuple(mine + its for mine, its in zip(self.sketches, other.sketches, strict=True)),
+            exact=self.exact + other.exact,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -70,7 +72,8 @@ class Attributions(State):
         names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
         numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
         parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
-        return {"exact": self.exact}, joined(parts)
+        named = {"group_column": self.group_column} if self.group_column else {}
+        return {"exact": self.exact, **named}, joined(parts)
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
@@ -83,6 +86,7 @@ class Attributions(State):
             *(tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape)),
             tuple(map(KllSketch.from_bytes, sketches)),
             parameters["exact"],
+            parameters.get("group_column", ""),
         )
 
     def contradiction(self) -> str | None:
@@ -101,18 +105,13 @@ class Attributions(State):
 
 
 class AttributionsBuilder:
-    """Gathers the local values of a partition's rows.
+    """Gathers the local values of a partition's rows. nothing: the attributions of no rows."""
 
-    features, outputs, aggregation, baseline, expected: as in `Attributions`.
-    """
-
-    def __init__(
-        self, features: tuple[str, ...], outputs: tuple[str, ...], aggregation: str, baseline: str, expected: Numbers
-    ) -> None:
-        self._facts = features, outputs, aggregation, baseline, expected
+    def __init__(self, nothing: Attributions) -> None:
+        self._nothing = nothing
         self._rows = np.zeros(BLOCKS)
-        self._sums = np.zeros((3, len(outputs), len(features), BLOCKS))
-        self._sketches = [KllBuilder() for _ in range(len(features) * len(outputs))]
+        self._sums = np.zeros((3, len(nothing.outputs), len(nothing.features), BLOCKS))
+        self._sketches = [KllBuilder() for _ in range(len(nothing.features) * len(nothing.outputs))]
         self._exact = 0
 
     def update(self, values: NDArray[np.float64], keys: Keys, exact: int) -> None:
@@ -128,9 +127,8 @@ class AttributionsBuilder:
 
     def state(self) -> Attributions:
         """The attributions of all rows so far."""
-        return Attributions(
-            *self._facts, self._rows, self._sums, tuple(sketch.state() for sketch in self._sketches), self._exact
-        )
+        sketches = tuple(sketch.state() for sketch in self._sketches)
+        return replace(self._nothing, rows=self._rows, sums=self._sums, sketches=sketches, exact=self._exact)
 
 
 def _columns(values: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:

@@ -14,6 +14,7 @@ from enum import Enum, IntEnum, IntFlag
 from typing import Any, ClassVar, TypeAlias
 
 from model_monitor.errors import BadState
+from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.encoding import MALFORMED, Parameters, State, is_count, registered, require_equal
 
 Scalar: TypeAlias = str | int | float | bool
@@ -87,7 +88,8 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class ContingencyPlan:
-    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
+    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one. group_column: the
+    column that says which rows belong together, None where nobody says it.
 
     untyped_texts: whether the texts of the data stand for whatever they look like (CSV), and not for texts (Parquet).
     with_flip_test: whether neighbours are looked for, by all columns that are neither facet, label, prediction nor in
@@ -103,6 +105,7 @@ class ContingencyPlan:
     with_flip_test: bool = False
     not_features: tuple[str, ...] = ()
     flip_rows: int = 200_000
+    group_column: str | None = None
 
     @property
     def valued(self) -> tuple[ValuedColumn, ...]:
@@ -112,7 +115,7 @@ class ContingencyPlan:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is counted, once."""
-        of_groups = [self.group] if self.group is not None else []
+        of_groups = [name for name in (self.group, self.group_column) if name is not None]
         named = [*(column.name for column in self.valued), *of_groups, *(part.column for part in self.segmentations)]
         return tuple(dict.fromkeys(named))
 
@@ -122,6 +125,8 @@ class ContingencyPlan:
         counted = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
             del counted[name]
+        if self.group_column is None:
+            del counted["group_column"]
         return json.dumps(counted, ensure_ascii=False, sort_keys=True)
 
     @classmethod
@@ -185,7 +190,7 @@ Key: TypeAlias = int | str | None
 
 Cell: TypeAlias = tuple[Key, ...]
 """The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
-by value."""
+by value; last, where a column names groups of rows, the block of its group, None without a name."""
 
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
 
@@ -319,10 +324,15 @@ class Contingency(State):
                 return "minimum and maximum are no numbers"
         return None if all(map(is_count, counted)) else "a count is none"
 
-    def require_of(self, *, facets: int, columns: int, segmentations: int) -> None:
-        """Raises BadState if they were not counted by a plan of so many."""
+    def require_of(self, plan: ContingencyPlan) -> None:
+        """Raises BadState if they were not counted by a plan like this one."""
+        sizes, in_blocks = (len(plan.facets), len(plan.valued)), plan.group_column is not None
         places = {len(cell) for table in self.tables for cell in table}
-        if (len(self.tables), len(self.facts)) != (facets, columns) or places - {SEGMENTS + segmentations}:
+        fits = (len(self.tables), len(self.facts)) == sizes and places <= {
+            SEGMENTS + len(plan.segmentations) + in_blocks
+        }
+        blocks = {cell[-1] for table in self.tables for cell in table} if fits and in_blocks else set()
+        if not fits or not blocks <= {None, *range(BLOCKS)}:
             raise BadState(
                 f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
             )

@@ -11,6 +11,7 @@ from model_monitor.monitors.protocol import Finding
 NO_GROUP = "the baseline does not have this metric of this group"
 UNDEFINED = "the metric is undefined in the baseline"
 NO_INTERVAL = "the metric has no interval: it is undefined in too many resamples of the window"
+IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 OVERLAPS = "the interval of the metric reaches across the allowed range's ends"
 
 
@@ -49,12 +50,13 @@ def _status(metric: MetricComparison, allowed: float) -> tuple[CheckStatus, str 
     if not metric.tolerances.with_intervals:
         drifted = value is not None and abs(value - metric.neutral) > allowed
         return (CheckStatus.VIOLATED if drifted else CheckStatus.PASSED), None
+    groups = IN_GROUPS.format(rows=metric.likeness) if metric.likeness > 1 else ""
     if metric.interval is None or metric.beyond_noise is None:
-        return CheckStatus.CANNOT_TELL, NO_INTERVAL
+        return CheckStatus.CANNOT_TELL, NO_INTERVAL + groups
     low, high = (end - metric.neutral for end in metric.beyond_noise)
     if low > allowed or high < -allowed:
         return CheckStatus.VIOLATED, None
     low, high = (end - metric.neutral for end in metric.interval)
     if -allowed <= low and high <= allowed:
         return CheckStatus.PASSED, None
-    return CheckStatus.CANNOT_TELL, OVERLAPS
+    return CheckStatus.CANNOT_TELL, OVERLAPS + groups

@@ -25,6 +25,9 @@ Counts: TypeAlias = NDArray[np.float64]
 REST, SENSITIVE = 0, 1
 """Places on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
+SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
+"""Metrics that compare the same two shares of labels as another one does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -77,13 +80,15 @@ class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 
     cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last. has_groups:
-    whether there is a group variable. flips: the flip test, None without one; no_flips says why then.
+    whether there is a group variable. flips: the flip test, None without one; no_flips says why then. blocks: the same of all
+    subgroups together, by blocks of rows that belong together, last those that are known to be of none; None where nobody says.
     """
 
     cells: Counts
     has_groups: bool = False
     flips: FlipTest | None = None
     no_flips: str = ""
+    blocks: Counts | None = None
 
     @property
     def a(self) -> Outcomes:

@@ -26,7 +26,8 @@ def unknown(output: OutputComparison, threshold: float | None) -> Finding | None
     if output.known is not None and output.known.baseline != output.state.baseline:
         return Finding.not_judged(threshold, "the baseline's attributions are held against other baseline rows")
     least = output.tolerances.min_rows
-    if output.rows < least:
-        reason = f"{output.rows:,} rows; at least {least:,} are asked for"
+    if output.rows < least * output.likeness:
+        alike = f", of which about {output.likeness:.0f} count as one" if output.likeness > 1 else ""
+        reason = f"{output.rows:,} rows{alike}; at least {least:,} are asked for"
         return Finding(CheckStatus.CANNOT_TELL, threshold, m=output.rows, reason=reason)
     return None

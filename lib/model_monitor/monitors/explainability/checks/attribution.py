@@ -28,7 +28,9 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         return
     unjudged = unknown(output, None)
     if unjudged is None and output.changes is None:
-        unjudged = Finding.not_judged(None, "medians have no intervals")
+        of_one = bool(output.state.group_column) and not output.freedom
+        why = "one group of rows alone has no interval" if of_one else "medians have no intervals"
+        unjudged = Finding.not_judged(None, why)
     total = sum(map(abs, output.before.values()))
     formula = FORMULA.format(relative=tolerances.relative, absolute=tolerances.absolute)
     for name in output.state.features:

@@ -1,0 +1,145 @@
+"""Rows that a column says belong together: they say less than so many rows by themselves, wherever they lie."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.monitors.bias.intervals import fewest_groups, intervals_of, likeness_of, spreads_of
+from model_monitor.monitors.bias.metrics import FlipTest
+from model_monitor.statistics.states.contingency import Contingency
+
+CONFIG = AnalysisConfig.from_json(
+    """{"label": "label", "label_values_or_threshold": [1], "predicted_label": "predicted", "group_variable": "sub",
+        "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}],
+        "methods": {"pre_training_bias": {"methods": ["DPL", "KS", "CDDL"]},
+                    "post_training_bias": {"methods": ["AD", "DI", "DPPL"]}}}"""
+)
+MEASURES = replace(BiasMeasures.of(CONFIG), column_types={}, with_flip_test=False)
+NAMED = BiasMonitor(replace(MEASURES, group_column="user"), find_causes=False)
+NAMES = ["AD", "CDDL", "DI", "DPL", "DPPL", "KS"]
+
+
+def of_users(seed, users, *, less=0.0, size=10):
+    """Scattered rows of users, each the same ten times."""
+    random = np.random.default_rng(seed)
+    sex = random.choice(["f", "m"], users)
+    label = random.random(users) < np.where(sex == "f", 0.5 - less, 0.5)
+    rows = pd.DataFrame(
+        {
+            "sex": sex,
+            "label": label.astype(int),
+            "predicted": (label ^ (random.random(users) < 0.2)).astype(int),
+            "sub": random.choice(["x", "y"], users),
+            "user": random.integers(0, 2**40, users),
+        }
+    )
+    order = np.random.default_rng(seed).permutation(users * size) // size
+    return rows.iloc[order].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return run_baseline(of_users(1, 1000), NAMED, engine="local")
+
+
+def statuses(baseline, rows, monitor=NAMED):
+    found = run_monitoring(rows, monitor, baseline, engine="local").results
+    return {each.metric: each.status.value for each in found}
+
+
+def counts_of(rows, monitor=NAMED):
+    state = run_baseline(rows, monitor, engine="local").state
+    return monitor.metrics(state).groups[0].counts
+
+
+def test_healthy_windows_are_silent_where_they_alarmed(baseline):
+    monitor = BiasMonitor(MEASURES, find_causes=False)
+    by_rows = run_baseline(of_users(1, 1000), monitor, engine="local")
+    windows = [of_users(seed, 40, size=40) for seed in range(2, 7)]
+
+    assert sum("violated" in statuses(by_rows, rows, monitor).values() for rows in windows) >= 3
+    assert not any("violated" in statuses(baseline, rows, monitor).values() for rows in windows)
+
+
+def test_what_changed_is_found(baseline):
+    found = statuses(baseline, of_users(3, 400, less=0.4))
+    assert {name for name, status in found.items() if status == "violated"} >= {"DPL", "KS", "CDDL"}
+
+
+def test_ten_equal_rows_count_as_one_and_rows_by_themselves_as_rows():
+    alike, alone = (likeness_of(counts_of(rows), NAMES) for rows in (of_users(4, 2000), of_users(4, 2000, size=1)))
+
+    assert [round(alike[name] / 10, 0) for name in NAMES] == [1] * len(NAMES)
+    assert all(1 <= alone[name] < 1.6 for name in NAMES)
+    assert alike["DI"] == alike["DPPL"]  # of the same two shares
+
+
+def test_flips_of_so_few_rows_are_as_many_as_count():
+    counts = replace(counts_of(of_users(5, 20)), flips=FlipTest(np.asarray(5.0), np.asarray(2.0), 7, 9, 9))
+    for likeness in (1.7, 5.0):
+        assert intervals_of(counts, {"FT": likeness})["FT"] is not None
+        assert spreads_of(counts, {"FT": likeness})["FT"] is not None
+    assert likeness_of(counts, ["AD", "DPL", "FT"])["FT"] == max(likeness_of(counts, ["AD", "DPL"]).values())
+
+
+def test_the_reason_says_how_many(baseline):
+    found = run_monitoring(of_users(5, 50), NAMED, baseline, engine="local").results
+    [reason] = [each.reason for each in found if each.metric == "DPL"]
+    assert 5 <= float(reason.split("; about ")[1].split()[0]) <= 20
+
+
+def test_a_group_that_crosses_parts_is_one():
+    rows = of_users(6, 100)
+    parts = [run_baseline(part, NAMED, engine="local").state for part in (rows[:300], rows[300:])]
+
+    assert (parts[0] + parts[1]).tables == run_baseline(rows, NAMED, engine="local").state.tables
+
+
+def test_rows_without_a_name_are_by_themselves():
+    rows = of_users(7, 100).assign(user=None)
+    counts, by_rows = counts_of(rows), counts_of(rows, BiasMonitor(MEASURES))
+
+    assert likeness_of(counts, NAMES) == dict.fromkeys(NAMES, 1.0)
+    assert fewest_groups(counts) == min(int(by_rows.d.rows), int(by_rows.a.rows))
+
+
+def test_a_window_in_which_nobody_has_a_name_counts_as_its_baseline(baseline):
+    windows = [of_users(seed, 40, size=40).assign(user=None) for seed in range(2, 7)]
+    assert not any("violated" in statuses(baseline, rows).values() for rows in windows)
+
+
+def test_one_group_says_nothing(baseline):
+    rows = of_users(8, 100, less=0.5).assign(user=1)
+
+    assert likeness_of(counts_of(rows), ["DPL"]) == {"DPL": pytest.approx(1000, rel=0.1)}
+    assert "violated" not in statuses(baseline, rows).values()
+
+
+def test_a_window_without_the_column_is_told(baseline):
+    with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are sex"):
+        run_monitoring(of_users(9, 10).drop(columns="user"), NAMED, baseline, engine="local")
+
+
+def test_only_a_plan_of_groups_names_them():
+    plain, named = (
+        json.loads(run_baseline(of_users(1, 20), monitor, engine="local").state.plan)
+        for monitor in (BiasMonitor(MEASURES), NAMED)
+    )
+    assert named == plain | {"group_column": "user"}
+
+
+def test_a_block_that_is_none_is_refused(baseline):
+    read = Contingency.from_bytes(baseline.state.to_bytes())
+    assert read.tables == baseline.state.tables
+    wrong = replace(
+        read, tables=tuple({(*cell[:-1], 64): rows for cell, rows in table.items()} for table in read.tables)
+    )
+    with pytest.raises(BadState, match="not those of their plan"):
+        NAMED.metrics(wrong)

@@ -1,0 +1,116 @@
+"""Rows that a column says belong together: attributions are put into blocks by their groups, and say less."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline, run_monitoring
+from model_monitor.documents.check_results import CheckStatus
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
+from model_monitor.monitors.explainability.measures import plan_of
+from model_monitor.monitors.explainability.partition import _by_group
+from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
+
+MONITOR = ExplainabilityMonitor()
+CONFIG = AnalysisConfig.from_json('{"excluded_columns": ["user"], "methods": {"shap": {"baseline": [[0, 0]]}}}')
+
+
+def state_of(seed, users, size, *, scale=1.0, group_column="user", names=None):
+    """Users of some rows each, whose attributions are equal."""
+    random = np.random.default_rng(seed)
+    values = np.repeat(random.standard_normal((users, 1, 2)) * [3.0 * scale, 1.0], size, axis=0)
+    keys = np.repeat(random.integers(0, 2**63, users) if names is None else names, size).astype(np.uint64)
+    builder = AttributionsBuilder(
+        Attributions(("a", "b"), ("label0",), "mean_abs", "a,b\r\n0,0\r\n", np.zeros(1), group_column=group_column)
+    )
+    builder.update(values, keys if group_column else np.arange(len(keys), dtype=np.uint64), 0)
+    return builder.state()
+
+
+def known_of(baseline):
+    return MONITOR.known(MONITOR.documents(baseline, analysis_of(baseline))[0], None, baseline)
+
+
+def likeness(state, baseline):
+    [found] = comparisons_of(state, analysis_of(state), known_of(baseline), Tolerances())
+    return found.likeness
+
+
+def checked(state, baseline, monitor=MONITOR):
+    return monitor.check(state, analysis_of(state), known_of(baseline))
+
+
+def test_the_standard_error_is_that_of_so_many_users():
+    error = analysis_of(state_of(1, 6400, 20)).outputs[0].errors["b"]
+    assert error == pytest.approx(np.sqrt(1 - 2 / np.pi) / np.sqrt(6400), rel=0.3)
+
+
+def test_rows_of_users_count_as_users_and_rows_by_themselves_as_rows():
+    baseline = state_of(1, 2000, 20)
+    assert likeness(state_of(2, 640, 20), baseline) == pytest.approx(20, rel=0.5)
+    assert likeness(state_of(2, 10, 20), baseline) == pytest.approx(20, rel=0.5)  # too few: groups are rows
+    assert 1 <= likeness(state_of(2, 6400, 1), baseline) < 1.6
+    assert likeness(state_of(2, 640, 20, group_column=""), state_of(1, 2000, 20, group_column="")) == 1
+
+
+def test_healthy_windows_are_silent_where_they_alarmed():
+    def alarms(group_column):
+        baseline = state_of(1, 500, 100, group_column=group_column)
+        windows = (state_of(seed, 5, 100, group_column=group_column) for seed in range(2, 8))
+        found = (checked(each, baseline) for each in windows)
+        return sum(any(each.status is CheckStatus.VIOLATED for each in results) for results in found)
+
+    assert alarms("") >= 3
+    assert alarms("user") == 0
+
+
+def test_a_change_of_many_users_is_found():
+    found = checked(state_of(3, 400, 20, scale=2.0), state_of(1, 2000, 20))
+    assert {each.feature: each.status for each in found}["a"] is CheckStatus.VIOLATED
+
+
+@pytest.mark.parametrize("users", [1, 20])
+def test_few_users_can_not_be_told(users):
+    found = checked(state_of(3, users, 50, scale=2.0), state_of(1, 2000, 20))
+
+    assert {each.status for each in found} == {CheckStatus.CANNOT_TELL}
+    assert "count as one; at least 100 are asked for" in found[0].reason
+
+
+def test_one_user_has_no_interval_whatever_number_of_rows_is_asked_for():
+    one, monitor = state_of(3, 1, 500), ExplainabilityMonitor(tolerances=Tolerances(min_rows=0))
+    found = {each.reason for each in checked(one, one, monitor) if each.feature}
+    assert found == {"one group of rows alone has no interval"}
+
+
+def test_groups_are_part_of_the_state_where_a_column_names_them():
+    named, plain = state_of(1, 20, 3), state_of(1, 20, 3, group_column="")
+
+    assert Attributions.from_bytes(named.to_bytes()).group_column == "user"
+    assert "group_column" not in plain.payload()[0]
+    with pytest.raises(BadState, match="group_column"):
+        named + plain
+
+
+def test_a_row_without_a_name_has_its_own_key():
+    found = _by_group(np.array([1, 2, 3], np.uint64), pa.array(["u", None, "u"]))
+    [of_user] = xxhash64_of_texts(pa.array(["u"])).tolist()
+    assert found.tolist() == [of_user, 2, of_user]
+
+
+def test_a_window_takes_the_column_from_its_baseline_and_needs_it():
+    rows = pd.DataFrame({"a": np.arange(40.0), "b": 1.0, "user": np.repeat(["u", "v"], 20)})
+    measures = AttributionMeasures.of(CONFIG, lambda frame: frame["a"] + frame["b"])
+    named = ExplainabilityMonitor(AttributionMeasures(**{**vars(measures), "group_column": "user"}))
+    baseline = run_baseline(rows, named, engine="local")
+
+    assert np.count_nonzero(baseline.state.rows) == 2
+    monitor = ExplainabilityMonitor(measures)
+    assert run_monitoring(rows, monitor, baseline, engine="local").current.state.group_column == "user"
+    with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are a, b"):
+        plan_of(named.wanted, ("a", "b"))
