@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -50,6 +50,7 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from model_monitor.monitors.protocol import TOLD
+from model_monitor.reports.history.archive import StoredProfile
 from model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.drift import NumericDistribution
@@ -1473,16 +1474,24 @@ SEASONLESS: dict[str, Callable[[np.random.Generator, Hours], Cells]] = {
 FOLLOW = {**SEASONS, **SEASONLESS}
 
 
+class Kept(StoredProfile):
+    """A profile that is kept as it is, in place of its file."""
+
+    def __init__(self, profile: Profile) -> None:
+        kept = {feature.name: feature for feature in profile.features}
+        super().__init__(profile.item_count, tuple(kept), None, kept, "")
+
+    def features(self, names: Collection[str]) -> dict[str, FeatureProfile]:
+        return {name: feature for name, feature in self._header.items() if name in names}
+
+
 class Remembered(History):
     """A history whose runs are kept in memory."""
 
     profiles_of: ClassVar[dict[str, Profile]] = {}
 
-    def _profile(self, entry: Entry, spark: object) -> Profile | None:
-        return self.profiles_of[entry.folder]
-
-    def _features(self, entry: Entry, names: object, spark: object) -> dict[str, FeatureProfile]:
-        return {feature.name: feature for feature in self.profiles_of[entry.folder].features}
+    def _profile(self, entry: Entry, spark: object) -> Kept:
+        return Kept(self.profiles_of[entry.folder])
 
 
 def hour_of(random: np.random.Generator, hours: Hours, fault: Mapping[str, float]) -> Profile:
