@@ -13,7 +13,7 @@ import logging
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,13 @@ from side_by_side import quick_asked
 
 from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.running.runs.looks import looks_of, share_of_look
+from model_monitor.statistics.verdicts.volume import Volume
 
 ROWS, MINUTES, EVERY, BEGINS = 600, 60, 5, 7
 SPLIT, LARGER = 10, 0.25  # hours for what the split costs, times the others; what looks might have had
 HOUR = timedelta(hours=1)
+NOON = datetime(2026, 3, 4, 12, tzinfo=timezone.utc)
+TRAFFIC, EARLIER, BUSIER = (0.3, 0.5, 0.7, 1.0), 7 * 24, 0.05  # what is left of it; hours before; how they vary
 Rows = pd.DataFrame
 
 
@@ -79,13 +82,13 @@ def main() -> None:
         baseline.variation
     )
 
-    def alarms(rows: Rows | Baseline, share: float) -> bool:
+    def alarms(rows: Rows | Baseline, share: float, volume: Volume | None = None) -> bool:
         config = known.constraints.monitoring_config
         budget = known.constraints.monitoring.false_alarm_budget * share
         own = known.constraints.model_copy(
             update={"monitoring_config": config.model_copy(update={"false_alarm_budget": budget})}
         )
-        return run_monitoring(rows, monitor, replace(known, constraints=own), engine="local").count > 0
+        return run_monitoring(rows, monitor, replace(known, constraints=own, volume=volume), engine="local").count > 0
 
     def first_look(rows: Rows) -> int | None:
         """The minute of the first look that alarms, each of which scans what came since the one before."""
@@ -114,10 +117,10 @@ def main() -> None:
             late += first is None and alarms(seen, of_hour)
             once += alarms(seen, 1.0)
             delays += [first - BEGINS] if first is not None else []
-        took = f"median {statistics.median(delays):.0f} minutes after it" if delays else "none"
+        print(f"{fault.__name__:22}: {_told(delays, late, once)}")
+    for left in TRAFFIC:
         print(
-            f"{fault.__name__:22}: looks {len(delays)} ({took}), then the hour {late}, together {len(delays) + late}; "
-            f"the hour alone {once} ({MINUTES - BEGINS} minutes after it)"
+            f"{left:.0%} of the traffic from minute {BEGINS} on: {_fewer_rows(rng, hours, left, of_look, of_hour, alarms)}"
         )
     found = dict.fromkeys((1.0, of_hour, 1 - LARGER), 0)
     for _ in range(SPLIT * hours):
@@ -126,6 +129,46 @@ def main() -> None:
             found[share] += alarms(part, share)
     said = ", ".join(f"{count} with {share:.0%} of the budget" for share, count in found.items())
     print(f"what the split costs: a fifth of a deviation in {SPLIT * hours} whole hours is found in {said}")
+
+
+def _fewer_rows(
+    rng: np.random.Generator, hours: int, left: float, of_look: float, of_hour: float, alarms: Callable[..., bool]
+) -> str:
+    """What looks and then the hour see of fewer rows, beside a week of hours whose traffic varies by a twentieth."""
+
+    def minutes(share: float) -> np.ndarray:
+        usual = ROWS / MINUTES * rng.lognormal(0, BUSIER)
+        return rng.poisson(np.where(np.arange(MINUTES) < BEGINS, usual, usual * share)).cumsum()
+
+    delays, late, once = [], 0, 0
+    for _ in range(hours):
+        past, now = np.array([minutes(1.0) for _ in range(EARLIER)]), minutes(left)
+        ends = [NOON - place * HOUR for place in range(EARLIER, 0, -1)]
+
+        def volume(minute: int, now: np.ndarray = now, past: np.ndarray = past, ends: list[datetime] = ends) -> Volume:
+            counts = [
+                [(end, float(rows), 0.0) for end, rows in zip(ends, past[:, place - 1], strict=True)]
+                for place in (minute, MINUTES)
+            ]
+            until = None if minute == MINUTES else NOON - HOUR + timedelta(minutes=minute)
+            return Volume(NOON, counts[1], NOON - HOUR, until=until, by_then=counts[0] if until else ())
+
+        def sees(minute: int, share: float, now: np.ndarray = now) -> bool:
+            return alarms(hour(rng, int(now[minute - 1])), share, volume(minute))
+
+        first = next((minute for minute in range(EVERY, MINUTES, EVERY) if sees(minute, of_look)), None)
+        whole = [sees(MINUTES, share) for share in (of_hour, 1.0)]
+        late, once = late + (first is None and whole[0]), once + whole[1]
+        delays += [first - BEGINS] if first is not None else []
+    return _told(delays, late, once)
+
+
+def _told(delays: list[int], late: int, once: int) -> str:
+    took = f"median {statistics.median(delays):.0f} minutes after it" if delays else "none"
+    return (
+        f"looks {len(delays)} ({took}), then the hour {late}, together {len(delays) + late}; "
+        f"the hour alone {once} ({MINUTES - BEGINS} minutes after it)"
+    )
 
 
 if __name__ == "__main__":

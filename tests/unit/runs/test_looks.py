@@ -155,6 +155,39 @@ def test_more_rows_than_an_hour_has_are_seen_before_it_is_over_and_fewer_are_not
     assert (hours.run(25), hours.violated()) == (1, ["row_count_check"])  # 500
 
 
+def test_fewer_rows_than_earlier_hours_had_by_then_are_seen_before_the_hour_is_over(hours):
+    """Half of the traffic goes away, and what comes is fresh. What is usual by then is learnt from looks at earlier hours."""
+    hours.write(each_minute=10)
+    hours.remember(1_200, windows=48)
+    of_looks = {
+        f"{HOUR - (number - 1) * 60 * MINUTE:%Y-%m-%dT%H:%M:%SZ}": 600 + int(hours.rng.integers(-40, 40))
+        for number in range(1, 49)
+    }
+    counts = hours.folder / "out" / "_looks.json"
+    counts.write_text(json.dumps({"PT1800S": of_looks}))
+
+    assert hours.run(25) == 0  # of which nobody knows what is usual
+    assert (hours.run(30), hours.violated()) == (1, ["row_count_check"])
+    known = json.loads(counts.read_text())
+    assert known == {
+        "PT1500S": {"2026-03-04T15:00:00Z": 250},
+        "PT1800S": {**of_looks, "2026-03-04T15:00:00Z": 300},
+    }
+
+
+@pytest.mark.parametrize(
+    "content", ["no JSON", '["a"]', '{"PT1800S": {"today": 1}}', '{"PT1800S": {"2026-03-04T14:00:00Z": "x"}}']
+)
+def test_counts_that_nobody_can_read_begin_anew(hours, content):
+    hours.write()
+    hours.remember(1_200)
+    (hours.folder / "out" / "_looks.json").write_text(content)
+
+    assert hours.run(30) == 0
+    known = json.loads((hours.folder / "out" / "_looks.json").read_text())
+    assert known == {"PT1800S": {"2026-03-04T15:00:00Z": 600}}
+
+
 @pytest.mark.parametrize("minutes", [1, 5, 7, 30, 59, 60, 90])
 def test_all_looks_of_an_hour_have_its_budget_together(minutes):
     hour, every = 60 * MINUTE, minutes * MINUTE

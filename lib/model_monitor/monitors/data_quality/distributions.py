@@ -21,6 +21,7 @@ from model_monitor.statistics.drift import NumericDistribution
 from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
 from model_monitor.statistics.states import (
     ColumnType,
+    DataTypeCounts,
     Ends,
     FeatureProfile,
     Frequencies,
@@ -208,6 +209,10 @@ class FeatureDistribution:
     @property
     def is_numeric(self) -> bool:
         return self.inferred_type.is_numeric
+
+
+OF_DISTRIBUTIONS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch, Frequencies))
+"""The states that `from_feature_profile` asks for."""
 
 
 def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:

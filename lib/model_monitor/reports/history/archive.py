@@ -4,7 +4,6 @@ requests behind its records, with their document and their sum over runs.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -104,15 +103,18 @@ class StoredProfile:
                 return None
             return cls(header["item_count"], tuple(dict.fromkeys(table["feature"].to_pylist())), table, header, where)
 
-    def features(self, names: Collection[str]) -> dict[str, FeatureProfile]:
-        """Those that have one of these names; of several columns of a name the first."""
+    def features(self, names: Collection[str], kinds: Collection[str] | None = None) -> dict[str, FeatureProfile]:
+        """Those that have one of these names; of several columns of a name the first. kinds: of the states that are decoded, if
+        not all are wanted.
+        """
         with _told(self._where):
-            all_names = self._table["feature"].to_pylist()
-            places = [place for place, feature in enumerate(all_names) if feature in names]
-            together = itertools.groupby(enumerate(places), lambda each: each[1] - each[0])  # the rows of a feature are
-            parts = [[place for _, place in part] for _, part in together]
-            rows = [row for part in parts for row in self._table.slice(part[0], len(part)).to_pylist()]
-            found = _profile_of(rows, self._header, self._where).features if rows else ()
+            told = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
+            places = [
+                place for place, (name, kind) in enumerate(told) if name in names and (kinds is None or kind in kinds)
+            ]
+            found = (
+                _profile_of(self._table.take(places).to_pylist(), self._header, self._where).features if places else ()
+            )
             return {feature.name: feature for feature in reversed(found)}
 
 
@@ -142,8 +144,8 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
     return table, header
 
 
-def table_in(content: bytes, where: str) -> pa.Table:
-    """The rows of a Parquet file of ours, whoever wrote it.
+def table_in(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a Parquet file of ours, whoever wrote it. columns: those that are read, of those that it has; None: all.
 
     Raises BadState if it can't be read, or announces more than any of ours has.
     """
@@ -151,7 +153,7 @@ def table_in(content: bytes, where: str) -> pa.Table:
         # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
         file = pq.ParquetFile(pa.BufferReader(content))
         _require_bounds(file.metadata, where)
-        table = file.read(use_threads=False)
+        table = file.read(columns, use_threads=False)
         table.validate(full=True)
     except (pa.ArrowException, OSError, *MALFORMED) as error:
         raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
@@ -266,7 +268,7 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
 
     Raises BadState if it has not.
     """
-    table = table_in(content, where)
+    table = table_in(content, where, schema.names)
     try:
         table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
     except (pa.ArrowException, *MALFORMED) as error:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from model_monitor.documents.run_description import time_of
 from model_monitor.errors import BadState
-from model_monitor.monitors.data_quality.distributions import BASELINE, WINDOW, Past
+from model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, WINDOW, Past
 from model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from model_monitor.reports.alerts import path_of
 from model_monitor.reports.history.archive import (
@@ -255,9 +255,9 @@ class History:
         return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
     def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
-        """The sum of the states of the windows that a reference names of the window that ends at `time`; None if they are not all
-        there. A window in which a feature was an alarm that nobody accepted is no reference of that feature: what is mended would
-        be a change from the fault.
+        """The sum of the states, of those behind distributions, of the windows that a reference names of the window that ends at
+        `time`; None if they are not all there. A window in which a feature was an alarm that nobody accepted is no reference of
+        that feature: what is mended would be a change from the fault.
         """
         wanted, count = _named(reference, self.before(time).entries(), time)
         alarmed, sums = self._alarmed() if ":" in reference else {}, {}  # type: dict[str, set[str]], dict[str, list[FeatureProfile]]
@@ -270,7 +270,8 @@ class History:
             for name in found.names:
                 sums.setdefault(name, [])
             fine = set(found.names).difference(alarmed.get(entry.window, ()))
-            for name, feature in found.features({name for name in fine if len(sums[name]) < count}).items():
+            wanted_of = {name for name in fine if len(sums[name]) < count}
+            for name, feature in found.features(wanted_of, OF_DISTRIBUTIONS).items():
                 sums[name].append(feature)
             if all(len(kept) == count for kept in sums.values()):
                 break
@@ -289,7 +290,7 @@ class History:
 
     def _features(self, entry: Entry, names: Collection[str], spark: SparkSession | None) -> dict[str, FeatureProfile]:
         found = self._profile(entry, spark)
-        return {} if found is None else found.features(names)
+        return {} if found is None else found.features(names, OF_DISTRIBUTIONS)
 
     def _profile(self, entry: Entry, spark: SparkSession | None) -> StoredProfile | None:
         """A window's states; None if there are none any more."""

@@ -35,11 +35,11 @@ def around(output_path: str, described: RunDescription, summary: bytes, spark: S
     start, end = time_of(described.window.start), time_of(described.window.end)
     length = end - start
     windows = [(start - place * length, end - place * length) for place in reversed(range(MOST))]
-    runs = {MOST - 1: of_summary(summary, output_path, output_path, described)}
+    runs = {MOST - 1: of_summary(summary, output_path, output_path, described, as_drawn=True)}
     for place, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
         try:
-            runs[place] = of_summary(storage.read(path), path, path, described)
+            runs[place] = of_summary(storage.read(path), path, path, described, as_drawn=True)
         except MonitorError:  # there is none, or none that can be read
             continue
     first = min(runs)

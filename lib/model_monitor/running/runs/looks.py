@@ -7,16 +7,22 @@ Dunn 1961, "Multiple comparisons among means".
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import logging
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from model_monitor.data.reading.ledger import Ledger
+from model_monitor.data.records.windows import duration
 from model_monitor.documents import json_text
 from model_monitor.documents.run_description import RunDescription, moment, time_of
-from model_monitor.errors import BadConfiguration, BadState, NoData
+from model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
+from model_monitor.reports.alerts import holding_alerts, path_of
 from model_monitor.reports.history.baselines import state_below
+from model_monitor.reports.history.variation import MOST_WINDOWS
 from model_monitor.reports.outputs.files import document_of, run_before
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.run_inputs import (
@@ -35,11 +41,20 @@ from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.running.runtime.job import Job
 from model_monitor.running.runtime.publishing import notify
 from model_monitor.running.runtime.status import ExitStatus, completed, outcome_of
-from model_monitor.statistics.states import State
+from model_monitor.statistics.states import Profile, State
+from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from model_monitor.statistics.verdicts.volume import Earlier
+
+log = logging.getLogger(__name__)
 
 SHARE = 0.05  # of a window's budget, which all looks but the last have together
 FOLDER = "_look"  # below the window's output; its pages are of whole windows
+COUNTS = "_looks.json"
 
 
 def looks_of(length: timedelta, every: timedelta) -> int:
@@ -73,8 +88,9 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     known = with_budget(with_history(read_baseline(job.spark, config, monitor), job.spark, config, monitor), config)
     if not isinstance(known, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
-    volume = known.volume and replace(known.volume, until=until)
-    known = replace(known, volume=volume, memory=None)  # what lasts was judged with the window before
+    counts = _Counts(config.output_path, moment(window.end), duration(until - window.start), job.spark)
+    volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
+    known = replace(known, volume=volume, memory=None)  # what lasts is judged with whole windows
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
     since, state, newest = _look_before(folder, window.start, job, monitor)
@@ -102,9 +118,56 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         since=violated_since(config, job.spark),
     )
     run = findings.write(folder, job.spark, baseline=reference_to_baseline(job.spark, config, monitor))
+    with holding_alerts(config.output_path, job.spark, config.lease_wait):
+        counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
         notify(findings, run, config, job.spark)
     return outcome_of(findings.count, fails=config.fail_on_violations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """The rows that windows had at a look, so long after they began: a file beside their history. output_path, time: of the
+    window and its end.
+    """
+
+    output_path: str
+    time: str
+    after: str
+    spark: SparkSession | None
+
+    @property
+    def _path(self) -> str:
+        return join(path_of(self.output_path).rpartition("/")[0] or ".", COUNTS)
+
+    def _read(self) -> dict[str, dict[str, int]]:
+        storage = storage_of(self._path, self.spark)
+        if not storage.exists(self._path):
+            return {}
+        try:
+            found = json_text.load(storage.read(self._path), self._path)
+            return {
+                after: {moment(time_of(time)): int(rows) for time, rows in of.items()} for after, of in found.items()
+            }
+        except (BadDocument, *MALFORMED) as error:
+            log.warning("%s: is no file of ours (%s); it begins anew", self._path, type(error).__name__)
+            return {}
+
+    def earlier(self, windows: Earlier) -> Earlier:
+        """Those of earlier windows whose number of rows was no alarm."""
+        counts = self._read().get(self.after, {})
+        return [
+            (end, float(counts[name]), 0.0)
+            for end, *_ in windows
+            if (name := moment(end)) in counts and name < self.time
+        ]
+
+    def remember(self, rows: int) -> None:
+        """Enter the window's, in the place of what was said of that; the last `MOST_WINDOWS` are kept."""
+        known = self._read()
+        latest = sorted((known.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
+        content = json.dumps({**known, self.after: dict(latest)}, sort_keys=True)
+        storage_of(self._path, self.spark).write(self._path, f"{content}\n".encode())
 
 
 def _look_before(folder: str, start: datetime, job: Job, monitor: Monitor) -> tuple[str, State | None, datetime | None]:

@@ -31,7 +31,7 @@ _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(),
 class Volume:
     """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
     fresh: those of the earlier ones whose newest row is known. newest: the window's own. until: up to when rows are there, of a
-    window under way.
+    window under way. by_then: the rows that earlier ones had as long after they began.
     """
 
     time: datetime
@@ -40,12 +40,18 @@ class Volume:
     fresh: Earlier = ()
     newest: datetime | None = None
     until: datetime | None = None
+    by_then: Earlier = ()
 
     @property
     def usual(self) -> Usual | None:
-        """The rows that the window should have; None if too few earlier ones tell."""
-        season = _season(self.time, self.earlier)
-        return None if season is None else _usual(self.time, self.earlier, season)
+        """The rows that the window should have, by now if it is under way and earlier ones tell that; None if too few do."""
+        earlier = self.by_then if self._knows_by_then else self.earlier
+        season = _season(self.time, earlier)
+        return None if season is None else _usual(self.time, earlier, season)
+
+    @property
+    def _knows_by_then(self) -> bool:
+        return _season(self.time, self.by_then) is not None
 
     @property
     def usual_gap(self) -> UsualGap | None:
@@ -61,8 +67,9 @@ class Volume:
         return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
 
     def chance_of(self, rows: float, usual: Usual) -> float:
-        """The probability of so many rows. Of a window under way there are fewer than it will have; more are too many already."""
-        return 1.0 if self.until is not None and rows < usual.rows else usual.chance_of(rows)
+        """The probability of so many rows. A window under way may have fewer than a whole one; more are too many already."""
+        is_of_whole = self.until is not None and not self._knows_by_then
+        return 1.0 if is_of_whole and rows < usual.rows else usual.chance_of(rows)
 
     def rows_of_all(self, rows: float) -> float:
         """The rows that the window has if they come as those that are there."""
