@@ -49,15 +49,15 @@ def test_a_window_is_what_its_last_run_said(tmp_path):
 
     assert (tmp_path / HISTORY).is_file()
     assert sorted(rows(again.past("baseline"))) == [2.0, 9.0]
-    assert [each.run_id for each in again.entries()] == ["0009", "0002"]
+    assert [each.run_id for each in again.entries] == ["0009", "0002"]
 
 
 def test_a_window_is_one_entry_however_many_features_it_has(tmp_path):
     features = [("baseline", name, RAW) for name in ("age", "plan")]
     history = read_history(str(tmp_path / "2026/03/01/00"))
 
-    assert history.entries() == []
-    assert history.with_window(entry(1, alarmed=True), features).entries() == [entry(1, alarmed=True)]
+    assert history.entries == []
+    assert history.with_window(entry(1, alarmed=True), features).entries == [entry(1, alarmed=True)]
 
 
 def test_a_rerun_of_a_window_leaves_the_same_bytes(tmp_path):
@@ -90,8 +90,8 @@ def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
 def test_it_keeps_the_last_windows(tmp_path):
     history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 3)))
 
-    assert len(history.entries()) == MOST_WINDOWS
-    assert history.entries()[0].run_id == "0003"
+    assert len(history.entries) == MOST_WINDOWS
+    assert history.entries[0].run_id == "0003"
 
 
 def published(tmp_path, hour, value):
@@ -137,7 +137,7 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     """Of the last three hours 28 was an alarm of the age; of another feature 27 was."""
     alarms = [("baseline", "age", RAW | {"alarmed": True})]
     other = [("baseline", "plan", RAW | {"alarmed": True}), ("baseline", "age", RAW)]
-    entries = {each.time: each for each in hours.entries()}
+    entries = {each.time: each for each in hours.entries}
     fault, apart = entries[entry(28).time], entries[entry(27).time]
     history = hours.with_window(fault, alarms).with_window(apart, other)
 
@@ -152,7 +152,7 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
 
 def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
     history = hours
-    for each in hours.entries()[-8:]:
+    for each in hours.entries[-8:]:
         history = history.with_window(each, [("baseline", "age", RAW | {"alarmed": True})])
 
     assert history.profile("previous:3", entry(30).time) is None  # nine windows are looked at, one of them is healthy
@@ -162,7 +162,7 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
     """Hours 26 to 28 had a fault; the hour after it is compared with those before."""
     history = hours
-    for each in hours.entries()[26:29]:
+    for each in hours.entries[26:29]:
         history = history.with_window(replace(each, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
@@ -187,7 +187,7 @@ def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):
     write_history(history_of(tmp_path, entry(1)))
     (tmp_path / HISTORY).write_bytes(b"PAR1 and no more")
 
-    assert read_history(str(tmp_path / "2026/03/01/00")).entries() == []
+    assert read_history(str(tmp_path / "2026/03/01/00")).entries == []
     assert "the history of windows begins anew" in caplog.text
 
 
@@ -200,7 +200,7 @@ def test_a_history_of_windows_that_are_none_begins_anew(tmp_path, caplog, column
     given = pa.array([value], history.table.schema.field(column).type)
     write_history(replace(history, table=history.table.set_column(place, column, given)))
 
-    assert read_history(str(tmp_path / "2026/03/01/00")).entries() == []
+    assert read_history(str(tmp_path / "2026/03/01/00")).entries == []
     assert "the history of windows begins anew" in caplog.text
 
 

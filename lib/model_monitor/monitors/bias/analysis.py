@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -245,19 +244,18 @@ class LabelTable:
             blocks = np.stack([self.blocks[side].sum(axis=0) for side in sides], axis=1)
         return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
 
-    def values(self, segmentation: int) -> dict[Key, str]:
-        """The values that most rows have, by which a segmentation cuts, and what they are called."""
-        rows: Counter[Key] = Counter()
-        for cell, count in self.cells.items():
-            rows[cell[SEGMENTS + segmentation]] += count
-        kept = sorted(rows, key=lambda key: (-rows[key], str(key)))[:MOST_SEGMENTS]
-        return {key: MISSING if key is None else str(key) for key in sorted(kept, key=str)}
-
-    def within(self, segmentation: int, segment: Key) -> LabelTable:
-        """The rows of one segment only."""
-        place = SEGMENTS + segmentation
-        cells = {cell: count for cell, count in self.cells.items() if cell[place] == segment}
-        return LabelTable.of(cells, self.chosen, self.plan)
+    def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
+        """Of each segment its segmentation, what it is called, and its rows; by value those that most rows have."""
+        for place, segmentation in enumerate(self.plan.segmentations, SEGMENTS):
+            cells: dict[Key, dict[Cell, int]] = {}
+            for cell, count in self.cells.items():
+                cells.setdefault(cell[place], {})[cell] = count
+            names: Mapping[Key, str] = dict(enumerate(segmentation.names))
+            if not names:
+                most = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MOST_SEGMENTS]
+                names = {key: MISSING if key is None else str(key) for key in sorted(most, key=str)}
+            for key, name in names.items():
+                yield segmentation.title, name, LabelTable.of(cells.get(key, {}), self.chosen, self.plan)
 
 
 Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by place, or why there is none
@@ -279,13 +277,12 @@ def analysis_of(
     """
     chosen = chosen or chosen_of(state, plan)
     made = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
-    tables = [LabelTable.of(table, chosen, plan) for table in state.tables]
-    groups = tuple(
-        _group(plan, methods, chosen, tables, made, facet, group)
-        for facet, choices in enumerate(chosen.groups)
-        for group in range(len(choices))
-    )
-    return BiasAnalysis(plan.label.name, chosen.positives, groups, state.rows, methods)
+    groups: list[GroupAnalysis] = []
+    for facet, (cells, of_facet) in enumerate(zip(state.tables, chosen.groups, strict=True)):
+        table = LabelTable.of(cells, chosen, plan)
+        segments = list(table.segments())
+        groups += [_group(methods, table, segments, made, facet, group) for group in range(len(of_facet))]
+    return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
 
 
 def chosen_of(state: Contingency, plan: ContingencyPlan) -> Chosen:
@@ -308,22 +305,21 @@ def _keys(table: Mapping[Cell, int], place: int) -> set[Key]:
 
 
 def _group(
-    plan: ContingencyPlan,
     methods: Methods,
-    chosen: Chosen,
-    tables: Sequence[LabelTable],
+    table: LabelTable,
+    segments: Sequence[tuple[str, str, LabelTable]],
     flips: Flips,
     facet: int,
     group: int,
 ) -> GroupAnalysis:
-    choice = chosen.groups[facet][group]
-    counts = tables[facet].counts_of(choice)
+    chosen, choice = table.chosen, table.chosen.groups[facet][group]
+    counts = table.counts_of(choice)
     if tests_flips(methods, chosen) and not choice.error:
         made = flips(facet, group)
         counts = replace(counts, flips=made) if isinstance(made, FlipTest) else replace(counts, no_flips=made)
     parts = _parts(methods, chosen, choice, counts)
-    segments = tuple(_segments(tables[facet], plan, methods, chosen, choice))
-    return GroupAnalysis(counts, *parts, facet=plan.facets[facet].name, choice=choice, segments=segments)
+    within = tuple(_segment(methods, rows, choice, *named) for *named, rows in segments)
+    return GroupAnalysis(counts, *parts, facet=table.plan.facets[facet].name, choice=choice, segments=within)
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
@@ -343,14 +339,9 @@ def _parts(
     return pre, _values(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
 
 
-def _segments(
-    table: LabelTable, plan: ContingencyPlan, methods: Methods, chosen: Chosen, choice: Choice
-) -> Iterator[SegmentAnalysis]:
-    for place, segmentation in enumerate(plan.segmentations):
-        for number, name in (dict(enumerate(segmentation.names)) or table.values(place)).items():
-            counts = replace(table.within(place, number).counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
-            parts = _parts(methods, chosen, choice, counts)
-            yield SegmentAnalysis(counts, *parts, segmentation=segmentation.title, name=name)
+def _segment(methods: Methods, rows: LabelTable, choice: Choice, segmentation: str, name: str) -> SegmentAnalysis:
+    counts = replace(rows.counts_of(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+    return SegmentAnalysis(counts, *_parts(methods, rows.chosen, choice, counts), segmentation=segmentation, name=name)
 
 
 def _values(

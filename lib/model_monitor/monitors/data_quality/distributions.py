@@ -211,8 +211,9 @@ class FeatureDistribution:
         return self.inferred_type.is_numeric
 
 
-OF_DISTRIBUTIONS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch, Frequencies))
-"""The states that `from_feature_profile` asks for."""
+OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
+OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
+"""The states that `from_feature_profile` asks for; of numbers it needs no frequencies."""
 
 
 def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:

@@ -105,7 +105,7 @@ def accept(
     noted: dict[str, Any] = {"features": tuple(features), "time": moment(now), "by": by, "why": why, "alarms": alarms}
     with holding_alerts(run_path, spark):
         history = read_history(run_path, spark)
-        window = next((entry.window for entry in history.entries() if entry.run_id == published.run_id), None)
+        window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
         decision = Decision(run_id=published.run_id, window=window, **noted)
         path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
         storage_of(path, spark).write(path, decision.to_json().encode())

@@ -72,7 +72,7 @@ def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
         for decision in read_decisions(folder, spark):
             history = history.accepted(decision.window or "", decision.features)
         write_history(history, spark)
-    log.info("the history of %s has %d windows", folder, len(history.entries()))
+    log.info("the history of %s has %d windows", folder, len(history.entries))
     return history
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 
 from model_monitor.documents.run_description import time_of
 from model_monitor.errors import BadState
-from model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, WINDOW, Past
+from model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, OF_NUMBERS, WINDOW, Past
 from model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from model_monitor.reports.alerts import path_of
 from model_monitor.reports.history.archive import (
@@ -95,6 +96,7 @@ class History:
     folder: str
     table: pa.Table
 
+    @cached_property
     def entries(self) -> list[Entry]:
         """Every window, by its time."""
         names = list(Entry.__dataclass_fields__)
@@ -104,6 +106,8 @@ class History:
 
     def before(self, time: str) -> History:
         """The windows that ended before a time."""
+        if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
+            return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
 
     def past(self, reference: str, baseline: str | None = None, suspects: Mapping[str, str] | None = None) -> Past:
@@ -209,9 +213,7 @@ class History:
         by reference, and what is known of each.
         """
         ended = time_of(time)
-        entries = {
-            (ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries()
-        }
+        entries = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
         entries = {back: entry for back, entry in entries.items() if back <= LOOKED_BACK * DAY}
         if len({back % DAY for back in entries}) < FEWEST_HOURS:
             return {}, {}
@@ -259,26 +261,27 @@ class History:
         `time`; None if they are not all there. A window in which a feature was an alarm that nobody accepted is no reference of
         that feature: what is mended would be a change from the fault.
         """
-        wanted, count = _named(reference, self.before(time).entries(), time)
-        alarmed, sums = self._alarmed() if ":" in reference else {}, {}  # type: dict[str, set[str]], dict[str, list[FeatureProfile]]
-        rows, names = 0, None
+        wanted, count = _named(reference, self.before(time).entries, time)
+        alarmed = self._alarmed() if ":" in reference else {}
+        parts: dict[str, list[StoredProfile]] = {}
+        rows, names = 0, ()  # type: int, tuple[str, ...]
         for entry in wanted:
             found = self._profile(entry, spark)
             if found is None:
                 return None
             rows, names = rows + found.item_count, names or found.names
             for name in found.names:
-                sums.setdefault(name, [])
-            fine = set(found.names).difference(alarmed.get(entry.window, ()))
-            wanted_of = {name for name in fine if len(sums[name]) < count}
-            for name, feature in found.features(wanted_of, OF_DISTRIBUTIONS).items():
-                sums[name].append(feature)
-            if all(len(kept) == count for kept in sums.values()):
+                kept = parts.setdefault(name, [])
+                if len(kept) < count and name not in alarmed.get(entry.window, ()):
+                    kept.append(found)
+            if all(len(kept) == count for kept in parts.values()):
                 break
         enough = count if reference.startswith("previous") else 1
-        features = (_sum(sums[name], reference) for name in names or () if len(sums[name]) >= enough)
-        whole = tuple(feature for feature in features if feature is not None)
-        return Profile(rows, whole) if whole else None
+        parts = {name: kept for name, kept in parts.items() if len(kept) >= enough and name in names}
+        whole = _sums(parts, OF_NUMBERS, reference)
+        texts = {name: kept for name, kept in parts.items() if name in whole and not whole[name].is_numeric}
+        whole |= _sums(texts, OF_DISTRIBUTIONS, reference)
+        return Profile(rows, tuple(whole.values())) if whole else None
 
     def _alarmed(self) -> dict[str, set[str]]:
         """The features of each window that were an alarm."""
@@ -304,7 +307,7 @@ class History:
         return StoredProfile.read(storage.read(path), path)
 
     def _bounded(self) -> History:
-        kept = [entry.window for entry in self.entries()[-MOST_WINDOWS:]]
+        kept = [entry.window for entry in self.entries[-MOST_WINDOWS:]]
         table = self.table.filter(pc.is_in(self.table["window"], pa.array(kept, pa.string())))
         return replace(self, table=table.sort_by([(name, "ascending") for name in ("time", "reference")]))
 
@@ -329,6 +332,7 @@ def read_history(output_path: str, spark: SparkSession | None = None) -> History
     return new_history(folder)
 
 
+@lru_cache(1)  # a run that has compared its window with them adds it to them
 def _windows_in(content: bytes, path: str) -> pa.Table:
     table = read_table(content, path, _HISTORY, complete=_TOLD)
     try:
@@ -366,6 +370,20 @@ def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
     return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time], MOST_SEASONS
+
+
+def _sums(
+    parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
+) -> dict[str, FeatureProfile]:
+    """The states of these kinds of each feature, of its windows together."""
+    names_of: dict[int, set[str]] = {}
+    stored = {id(each): each for kept in parts.values() for each in kept}
+    for name, kept in parts.items():
+        for each in kept:
+            names_of.setdefault(id(each), set()).add(name)
+    found = {place: each.features(names_of[place], kinds) for place, each in stored.items()}
+    sums = {name: _sum([found[id(each)][name] for each in kept], reference) for name, kept in parts.items()}
+    return {name: whole for name, whole in sums.items() if whole is not None}
 
 
 def _sum(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:

@@ -93,7 +93,7 @@ def monitor_commits(job: Job, monitor: Monitor, now: datetime | None = None) -> 
     found: list[tuple[_Window, Findings]] = []
     learnt = _learnt(job)
     until = learnt.window.end if learnt is not None and learnt.window is not None else ""
-    is_young = len(read_history(above, job.spark).entries()) < FEWEST and moment(commits[-1].time) > last
+    is_young = len(read_history(above, job.spark).entries) < FEWEST and moment(commits[-1].time) > last
     if job.config.baseline is None and (last < until or is_young):
         first = (
             [each for each in commits if moment(each.time) <= until] if last < until else commits[: _enough(commits)]

@@ -135,6 +135,8 @@ def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def _is_sound(value: Any, like: Any) -> bool:
+    if type(like) in (int, float):  # most are
+        return type(value) is type(like) and (type(value) is float or 0 <= value <= MOST)
     if isinstance(like, Mapping):
         return isinstance(value, Mapping) and _are_sound(value.keys(), keys=True) and _are_sound(value.values())
     return type(value) is type(like) and _are_sound([value])
