@@ -24,7 +24,7 @@ from model_monitor.monitors.bias.metrics import (
     Undefined,
 )
 from model_monitor.registry import Entry
-from model_monitor.statistics.verdicts.likeness import likeness_in_blocks
+from model_monitor.statistics.verdicts.groups import likeness_in_blocks
 
 LEVEL = 0.95
 RESAMPLES = 1000

@@ -19,7 +19,7 @@ from model_monitor.statistics.drift.special_functions import student_quantile
 from model_monitor.statistics.states import KllSketch
 from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 from model_monitor.statistics.states.blocks import BLOCKS
-from model_monitor.statistics.verdicts.likeness import likeness_in_blocks
+from model_monitor.statistics.verdicts.groups import likeness_in_blocks
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Numbers = NDArray[np.float64]

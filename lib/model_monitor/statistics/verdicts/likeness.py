@@ -127,24 +127,6 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     return 1.0 if found <= MOST_DISPERSED else found
 
 
-def likeness_in_blocks(
-    sums: Values, squares: Values, rows: Values, alone_squares: Values | float = 0, alone: float = 0
-) -> Values:
-    """The same of several scores from their sums alone, where each group lies in one of some blocks. Shape (scores,).
-
-    sums: of the scores less their means, by score and block. squares: of their squares, over all rows. rows: of the blocks.
-    alone: rows of no group, and the sums of their squares.
-    Source: B5.4; Kish 1965, "Survey Sampling".
-    """
-    total, filled = rows.sum() + alone, np.count_nonzero(rows) + alone
-    if filled < FEWEST_GROUPS:
-        return np.full(len(squares), max(1.0, total / max(filled, 1)))
-    expected = squares * (1 - ((rows**2).sum() + alone) / total**2)
-    found = np.divide((sums**2).sum(axis=1) + alone_squares, expected, out=np.ones(len(squares)), where=expected > 0)
-    at_least_one: Values = np.maximum(found, 1.0)
-    return at_least_one
-
-
 def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, NDArray[np.int8], list[int], Any]:
     """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: ranks and their squares,
     the cells, the first score of each answer, and whose answer it is.
