@@ -1,8 +1,9 @@
-"""DuckDB's SUMMARIZE, polars' or pandas' describe of a folder, or DuckDB's join of captures with labels, timed.
+"""DuckDB's SUMMARIZE, polars' or pandas' describe of a folder, DuckDB's counts of its texts, or its join of captures with labels,
+timed.
 
 In an environment of its own.
 
-python dataframes_describe.py duckdb|polars|pandas FOLDER     prints the seconds on the clock and those of processor cores
+python dataframes_describe.py duckdb|polars|pandas|texts FOLDER     prints the seconds on the clock and those of processor cores
 python dataframes_describe.py merge CAPTURES LABELS
 """
 
@@ -20,6 +21,20 @@ def summarize(files: str) -> None:
     import duckdb
 
     duckdb.connect().execute(f"SUMMARIZE SELECT * FROM '{files}'").fetchall()
+
+
+TEXTS = r"""approx_count_distinct({0}), approx_top_k({0}, 100), histogram(least(length({0}), 61)),
+    count(*) FILTER (regexp_matches({0}, '^[-+]? ?\d+$')), count(*) FILTER ({0} IN ('true', 'false')),
+    count(*) FILTER (regexp_matches({0}, '^[-+]? ?\d+(\.\d+|(\.\d+)?[Ee][-+]?\d+)$'))"""
+"""What a baseline counts of a text, as far as DuckDB has it: distinct and frequent values, lengths, and what they look like."""
+
+
+def count_texts(files: str) -> None:
+    import duckdb
+
+    session = duckdb.connect()
+    names = [name for name, *_ in session.execute(f"DESCRIBE SELECT * FROM '{files}'").fetchall()]
+    session.execute(f"SELECT {', '.join(map(TEXTS.format, names))} FROM '{files}'").fetchall()
 
 
 def describe(files: str) -> None:
@@ -57,7 +72,8 @@ def merge(captures: str, labels: str) -> None:
 
 
 def main(name: str, folder: str, *others: str) -> None:
-    run = {"duckdb": summarize, "polars": describe, "pandas": describe_with_distinct, "merge": merge}[name]
+    runs = {"duckdb": summarize, "texts": count_texts, "polars": describe, "pandas": describe_with_distinct}
+    run = {**runs, "merge": merge}[name]
     words = (folder, *others) if others else (f"{folder}/*.{folder.rsplit('-', 1)[1]}",)
     run(*words)
     processor_time = ProcessorTime()

@@ -50,16 +50,18 @@ def of_tables() -> None:
     if others is None:
         print("without DuckDB: README.md says how to make its environment")
         return
+    summarize, counts = ("duckdb", "DuckDB 2.0, SUMMARIZE"), ("texts", "DuckDB 2.0, the same counts")
     tables = (
-        ("1 M x 13 mixed, Parquet", mixed_parquet(ROWS), OF_DUCKDB),
-        ("1 M x 13 mixed, CSV", mixed_csv(ROWS), OF_DUCKDB_ELSE),
-        ("1 M ids, URLs, texts, Parquet", texts_parquet(ROWS), OF_DUCKDB_ELSE),
-        ("1 M ids, URLs, texts, CSV", texts_csv(ROWS), OF_DUCKDB_ELSE),
+        ("1 M x 13 mixed, Parquet", mixed_parquet(ROWS), OF_DUCKDB, (summarize,)),
+        ("1 M x 13 mixed, CSV", mixed_csv(ROWS), OF_DUCKDB_ELSE, (summarize,)),
+        ("1 M ids, URLs, texts, Parquet", texts_parquet(ROWS), OF_DUCKDB_ELSE, (summarize, counts)),
+        ("1 M ids, URLs, texts, CSV", texts_csv(ROWS), OF_DUCKDB_ELSE, (summarize, counts)),
     )
-    for mark, folder, limit in tables:
-        run = partial(own_process, [str(others), str(SCRIPT), "duckdb", str(folder)])
+    for mark, folder, limit, peers in tables:
         profile_locally(folder)
-        show(mark, "DuckDB 2.0, SUMMARIZE", limit, partial(profile_locally, folder), run)
+        for what, peer in peers:
+            run = partial(own_process, [str(others), str(SCRIPT), what, str(folder)])
+            show(mark, peer, limit, partial(profile_locally, folder), run)
     words = [str(others), str(SCRIPT), "merge", str(merged_captures(MERGED)), str(labels(MERGED))]
     show(
         "500,000 captures merged with labels",

@@ -6,7 +6,7 @@ A capture that got no label in time may have one by default: no click is a label
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -109,7 +109,7 @@ class Bucket:
         ids, join = _array(captures, KEY), self._join
         found, numbers = self._labels.found(ids, rows["hour"])
         self._met[numbers[found >= 0]] = True
-        self._ids.append(ids.unique())
+        self._ids.append(ids)
         self._before.see(captures)
         absent = (found < 0) & join.is_due(rows["hour"])
         waiting = (found < 0) & ~absent
@@ -150,8 +150,7 @@ class Bucket:
         """One line with all counts, when every capture has been seen."""
         self._labels.account_for(self.counts)
         captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
-        ids = pc.count_distinct(pa.chunked_array(self._ids, pa.string())).as_py() if self._ids else 0
-        self.counts[("with the id of another",)] += captures - ids
+        self.counts[("with the id of another",)] += captures - _different(self._ids)
         own = self._labels.of_the_run
         self.counts[("labels matched",)] += int((own & self._met).sum())
         self.counts[("labels matched earlier",)] += int((own & ~self._met & self._remembered).sum())
@@ -190,6 +189,15 @@ class Bucket:
         for name, weights in (("captures before", times), ("labelled before", times * ~had_none)):
             for branch, hour, count in zip(*(n.tolist() for n in (*numbers_of_hour, weights)), strict=True):
                 self.counts[(name, branch, hour)] += count
+
+
+def _different(texts: Sequence[pa.StringArray]) -> int:
+    """How many different texts there are. Hashes that all differ are of such; where some are equal the texts are asked."""
+    if not any(some.null_count for some in texts):
+        hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *map(xxhash64_of_texts, texts)]))
+        if (hashes[1:] != hashes[:-1]).all():
+            return len(hashes)
+    return int(pc.count_distinct(pa.chunked_array(texts, pa.string())).as_py())
 
 
 class Labels:
