@@ -147,6 +147,9 @@ def test_files_of_parquet_that_were_written_together_are_a_version(tmp_path):
     ]
     assert read(table, as_of=3_600_000)[0] == {"id": [0, 1, 2], "day": [1, 1, 2]}
     assert read(table, since=3_600_000)[0] == {"id": [3], "day": ["x"]}
+    (tmp_path / "day=x" / "e.parquet").write_bytes(b"no file of Parquet")
+    with pytest.raises(BadInput, match=r"e\.parquet: can't be read as parquet"):
+        read(table, since=7_200_000)
 
 
 @pytest.fixture

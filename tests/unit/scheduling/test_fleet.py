@@ -188,7 +188,7 @@ BROKEN = {
     "no name": ({"owner": "x"}, "entries[1].name is missing"),
     "no object": ("churn", "entries[1].name is missing"),
     "unknown option": ({"name": "b", "variables": {"datset_source": "x"}}, "did you mean dataset_source?"),
-    "unknown member": ({"name": "b", "crom": "x"}, "crom"),
+    "unknown member": ({"name": "b", "variabels": {}}, "b: variabels is unknown; it may have variables, "),
     "other kind": ({"name": "b", "variables": ["x"]}, "another kind"),
     "wrong cron": ({"name": "b", "cron": "x"}, "it has to be minute, hour"),
     "hostile name": ({"name": "../b"}, "name is '../b'"),

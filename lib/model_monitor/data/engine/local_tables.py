@@ -137,12 +137,12 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
     Raises BadInput if it can't be read as that, or if names differ by case only.
     """
     first = min(files, key=lambda file: file.path)
-    schema = _schema(first.path, reader)
+    schema = schema_of(first.path, reader)
     names = tuple(schema.names)
     if len({name.lower() for name in names}) < len(names):
         raise NeedsSpark(f"{first.path}: a table with names of columns that differ by case only")
     for file in files:
-        if file is not first and not _schema(file.path, reader).equals(schema):
+        if file is not first and not schema_of(file.path, reader).equals(schema):
             raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
     types = [
         pa.null()
@@ -265,7 +265,8 @@ def _typed(column: pa.Array, data_type: pa.DataType) -> pa.Array:
     return column if column.type == data_type else pc.cast(column, data_type, safe=False)
 
 
-def _schema(path: str, reader: str) -> pa.Schema:
+def schema_of(path: str, reader: str) -> pa.Schema:
+    """What a file of Parquet or ORC has. Raises BadInput if it is none."""
     try:
         if reader == "orc":
             schema = orc.ORCFile(source_of(path)).schema

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_monitor.data.engine.local_files import File, source_of
-from model_monitor.data.engine.local_tables import TableFiles
+from model_monitor.data.engine.local_tables import TableFiles, schema_of
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import LIBRARIES, keeper_at
 from model_monitor.data.reading.ledger import TableVersion, Version
@@ -356,7 +356,7 @@ class _Files:
             }
             for file in files
         }
-        told = pq.ParquetFile(source_of(files[-1].path)).schema_arrow if files else pa.schema([])
+        told = schema_of(files[-1].path, "parquet") if files else pa.schema([])
         own = [pa.field(each.name, each.type) for each in told]
         folders = [
             pa.field(name, _type_of([each.get(name) for each in values.values()]))

@@ -160,6 +160,9 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) ->
             raise BadDocument(f"{path}: entries[{place}].name is missing; write what the entry is called")
         name = said["name"]
         whole = {"monitoring_type": "DataQuality", **defaults, **said}
+        known = ("variables", *Schedule.model_fields)
+        if unknown := sorted(whole.keys() - set(known)):
+            raise BadDocument(f"{path}: {name}: {unknown[0]} is unknown; it may have {', '.join(known)}")
         shared = {**(defaults.get("variables") or {}), **(said.get("variables") or {})}
         whole.pop("variables", None)
         jobs = whole.get("jobs") or [{"job": "monitor", "output_folder": HOURLY_FOLDER}]

@@ -182,7 +182,7 @@ Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and give
 
 
 def start_process(command: JobCommand, note: Note) -> int:
-    """Run a job in a process of its own, which ends with this one.
+    """Run a job in a process that has no other meanwhile, which ends with this one.
 
     It runs as the command starts it, so without Spark if it needs none; with options of Spark by spark-submit.
     """
