@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model_monitor.data.engine import partitions
 from model_monitor.data.engine.local import TABLES, LocalEngine
-from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS, MIN_PARTITION_BYTES
+from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from model_monitor.data.reading.dataset import NO_FILES, Dataset
@@ -112,8 +113,8 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     kept = stored(rows, FILE_BYTES_OF_A_GROUP)
     held = engine.way(rows_in_memory)(engine, kept, by_tasks)
     if held is not None:
-        partitions, at_most = held
-        return Dataset(partitions, names, partitions_at_most=at_most)
+        held_rows, at_most = held
+        return Dataset(held_rows, names, partitions_at_most=at_most)
     folder = TemporaryFolder()
     _write(kept, folder.path / "rows.parquet")
     dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
@@ -136,7 +137,7 @@ def _is_one_partition(table: pa.Table) -> bool:
     """Whether a file of them would be one partition with one group of columns, so that states are the same without it."""
     if table.nbytes <= FILE_BYTES_OF_A_GROUP:
         return True
-    return table.num_columns <= COLUMNS_TOGETHER and _file_bytes_at_most(table) <= MIN_PARTITION_BYTES
+    return table.num_columns <= COLUMNS_TOGETHER and _file_bytes_at_most(table) <= partitions.MIN_PARTITION_BYTES
 
 
 MOST_OF_DICTIONARY = (
