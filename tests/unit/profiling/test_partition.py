@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -55,3 +56,26 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
         (4, 0),
         (2, 1),
     ]
+
+
+def test_numeric_columns_have_the_states_that_each_has_alone():
+    """Of whatever type, with missing values and without, in one block and in several."""
+    random = np.random.default_rng(1)
+    numbers, some = random.normal(size=9000), random.random(9000) < 0.1
+    odd = np.where(some, random.choice([np.inf, -np.inf, np.nan, -0.0], 9000), numbers)
+    cells = [
+        *(pa.array(numbers), pa.array(numbers + 1, mask=some), pa.array(odd), pa.array(numbers.astype(np.float32))),
+        *(pa.array(random.integers(0, 99, 9000), pa.int8()), pa.array(np.arange(9000)), pa.nulls(9000, pa.float64())),
+    ]
+    kinds = [ColumnType.INTEGRAL if pa.types.is_integer(each.type) else ColumnType.FRACTIONAL for each in cells]
+    columns = tuple(ColumnPlan(place, kind, False) for place, kind in enumerate(kinds))
+    named = {PARTITION: pa.array(np.zeros(9000, np.int32)), **{f"v{place}": each for place, each in enumerate(cells)}}
+
+    def states(*some: ColumnPlan, rows: int) -> dict[tuple[int, str], bytes]:
+        plan = ScanPlan(some, frequency_limit=9, counts_rows=False, all_columns=99, run_rows=8)
+        found = states_of_partition(plan, None, pa.table(named).slice(0, rows).to_batches())
+        return {(row.feature, row.kind): row.blob for row in found}
+
+    for rows in (1, 100, 9000):
+        alone = {key: blob for column in columns for key, blob in states(column, rows=rows).items()}
+        assert states(*columns, rows=rows) == alone

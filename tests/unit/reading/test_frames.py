@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data.reading.data import read_data
+from model_monitor.data.reading.data import _file_bytes_at_most, _is_one_partition, _write, read_data
 from model_monitor.data.reading.frames import rows_of, stored
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 
@@ -134,3 +135,30 @@ def test_polars_is_asked_for_by_name_where_it_is_not_installed(monkeypatch):
 
     with pytest.raises(MissingDependency, match="needs polars; `pip install polars`"):
         run_baseline(ORDERS, DataQualityMonitor()).to_polars()
+
+
+def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(monkeypatch):
+    random = np.random.default_rng(1)
+    texts = random.choice(["a", "b", None], 9000)
+    frame = pd.DataFrame({"x": random.normal(size=9000), "n": random.integers(0, 9, 9000), "t": texts})
+    in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
+    monkeypatch.setattr("model_monitor.data.reading.data._is_one_partition", lambda _: False)
+
+    assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.random.default_rng(1).normal(size=100_000).astype(np.float32), id="different numbers"),
+        pytest.param(np.random.default_rng(1).integers(-(2**15), 2**15, 60_000, np.int16), id="of 16 bits"),
+        pytest.param([f"{number:>4000}" for number in range(50)], id="long texts"),
+        pytest.param([None, True, False] * 9000, id="flags"),
+    ],
+)
+def test_a_file_is_no_larger_than_what_is_taken_for_it(tmp_path, values):
+    table = pa.table({f"c{place}": pa.array(values) for place in range(4)})
+    _write(table, tmp_path / "rows.parquet")
+
+    assert (tmp_path / "rows.parquet").stat().st_size <= _file_bytes_at_most(table)
+    assert not _is_one_partition(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"]))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
+from model_monitor.statistics.states.distinct import told_apart
 
 
 def registers_of(*hashes: int) -> DistinctRegisters:
@@ -68,3 +69,10 @@ def test_order_blocks_and_repetitions_do_not_matter():
         builder.update(block)
 
     assert builder.state() == registers_of(*hashes.tolist())
+
+
+@pytest.mark.parametrize("values", [[], [2.0], [3.0, -1.0, 3.0, np.inf, -1.0, 3.0], [*range(50), *range(40)]])
+def test_values_are_told_apart_as_by_numpy(values):
+    values = np.array(values)
+    for mine, theirs in zip(told_apart(values), np.unique(values, return_inverse=True), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

@@ -147,6 +147,12 @@ def test_a_range_beyond_the_largest_double_still_has_finite_bounds():
     assert [bucket.count for bucket in buckets] == [1, 0, 0, 0, 0, 1, 0, 0, 0, 1]
 
 
+def test_of_zeros_of_two_signs_the_last_one_to_arrive_is_the_value():
+    for zeros in ([0.0, -0.0], [-0.0, 0.0]):
+        sketch = KllSketch((np.array([5.0, *zeros]),))
+        assert np.signbit(sketch.step_cdf()[0]).tolist() == [math.copysign(1, zeros[1]) < 0, False]
+
+
 def test_zeros_keep_their_signs_and_the_negative_ones_come_first():
     """As java.lang.Double.compare orders them; numpy's own sort mixes them."""
     zeros = np.tile([0.0, -0.0, 0.0], 1000)

@@ -5,10 +5,10 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, count, pairwise, repeat
 from operator import attrgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from model_monitor.data.profiling.plan import (
     NAN_ELEMENTS,
     NORM,
     NULL_ELEMENTS,
+    TEXT_TYPES,
     Block,
     ColumnPlan,
     ScanPlan,
@@ -47,7 +48,8 @@ from model_monitor.statistics.states import (
 )
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
-from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, mixed, xxhash64_of, xxhash64_of_texts
+from model_monitor.statistics.states.distinct import WAITING
+from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, hashed_together, mixed, xxhash64_of_texts
 from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowGroups, RowRuns, Run, placed_lot
 
 SIGNS = ".,;:!?()[]\"'"  # around words
@@ -71,15 +73,16 @@ class Gatherer(Protocol):
         """The states of all rows so far."""
 
 
-def gatherer_of(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
-    """The gatherer for a column's type."""
-    if column.column_type is ColumnType.NESTED:
-        return PresenceGatherer(column)
-    if column.column_type is ColumnType.VECTOR:
-        return VectorGatherer(column)
-    if column.is_text:
-        return TextGatherer(column, plan)
-    return NumberGatherer(column, plan)
+def gatherers_of(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gatherer]]]:
+    """The gatherer of all numeric columns, and those of the others by their positions."""
+    kinds: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
+        **dict.fromkeys(TEXT_TYPES, TextGatherer),
+        ColumnType.NESTED: PresenceGatherer,
+        ColumnType.VECTOR: VectorGatherer,
+    }
+    others = ((column, kinds[column.column_type]) for column in plan.columns if column.column_type in kinds)
+    numeric = [column for column in plan.columns if column.column_type not in kinds]
+    return NumbersGatherer(numeric, plan), [(column.position, kind(column, plan)) for column, kind in others]
 
 
 def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
@@ -87,19 +90,49 @@ def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
     return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
 
 
+VALUES_TOGETHER = 2**15
+"""Of neighbouring columns that are hashed in one go: enough for what each step of numpy costs whatever there is to be little, and
+few enough to stay in a core's cache."""
+
+
+class NumbersGatherer:
+    """The gatherers of all numeric columns: what hashes say of them is found of many at once."""
+
+    def __init__(self, columns: Iterable[ColumnPlan], plan: ScanPlan) -> None:
+        self._gatherers = [NumberGatherer(column, plan) for column in columns]
+
+    def update(self, block: Block) -> None:
+        """As `Gatherer.update`."""
+        for some in self._together(block.rows):
+            for one, hashes in zip(some, hashed_together([one.update(block) for one in some]), strict=True):
+                one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))
+
+    def states(self) -> Iterator[tuple[int, State]]:
+        """The states of all columns, each with its column's position."""
+        for some in self._together(WAITING):
+            for one, registers in zip(some, DistinctBuilder.states([one.distinct for one in some]), strict=True):
+                yield from ((one.column.position, state) for state in (*one.states(), registers))
+
+    def _together(self, values: int) -> Iterator[list[NumberGatherer]]:
+        """Neighbours, of so many values each."""
+        each = max(1, VALUES_TOGETHER // values)
+        for first in range(0, len(self._gatherers), each):
+            yield self._gatherers[first : first + each]
+
+
 class NumberGatherer:
     """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan asks for."""
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
-        self._column = column
+        self.column, self.distinct = column, DistinctBuilder()
         self._moments, self._ends = MomentsBuilder(), Ends()
         self._of_finite = _of_finite(plan)
-        self._distinct = DistinctBuilder()
         self._repeats = RepeatsBuilder() if column.column_type is ColumnType.INTEGRAL else None
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
 
-    def update(self, block: Block) -> None:
-        cells = block.cells(self._column)
+    def update(self, block: Block) -> NDArray[Any]:
+        """Take the next rows of the partition but for their hashes. Gives the numbers to hash; none if Spark's come along."""
+        cells = block.cells(self.column)
         values = cells.drop_null() if cells.null_count else cells
         numbers = values.to_numpy(zero_copy_only=False)
         doubles = numbers.astype(np.float64, copy=False)
@@ -108,18 +141,23 @@ class NumberGatherer:
         for builder in self._of_finite:
             builder.update(finite)
         present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
-        hashes = block.hashes(self._column) if self._column.hashed_by_spark else xxhash64_of(present)
-        self._distinct.update(hashes)
-        if self._repeats is not None:
-            self._repeats.update(hashes)
         if self._frequencies is not None:
             encoded = pa.array(present).cast(pa.string()).dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
             self._frequencies.update(encoded.dictionary, counts)
+        hashed: NDArray[Any] = present[:0] if self.column.hashed_by_spark else present
+        return hashed
+
+    def hashed(self, hashes: Hashes) -> None:
+        """Take the hashes of those rows."""
+        self.distinct.update(hashes)
+        if self._repeats is not None:
+            self._repeats.update(hashes)
 
     def states(self) -> Iterator[State]:
+        """Those of all rows so far, but for the registers of distinct values."""
         moments = self._moments.state()
-        integral = self._column.column_type is ColumnType.INTEGRAL
+        integral = self.column.column_type is ColumnType.INTEGRAL
         yield DataTypeCounts(
             missing=moments.absent,
             integral=moments.present if integral else 0,
@@ -127,7 +165,6 @@ class NumberGatherer:
         )
         yield from (moments, self._ends)
         yield from (builder.state() for builder in self._of_finite)
-        yield self._distinct.state()
         if self._repeats is not None:
             yield self._repeats.state()
         if self._frequencies is not None:
@@ -325,7 +362,7 @@ class RowRepeatsGatherer:
 class VectorGatherer:
     """Lengths, missing elements, the moments of the norms and of the components of a column of arrays or vectors."""
 
-    def __init__(self, column: ColumnPlan) -> None:
+    def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
         from model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
         self._column, self._components = column, VectorMomentsBuilder()
@@ -355,7 +392,7 @@ class VectorGatherer:
 class PresenceGatherer:
     """Present and missing cells of a column whose values we don't look into."""
 
-    def __init__(self, column: ColumnPlan) -> None:
+    def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
         self._column = column
         self._data_types = DataTypeCounts()
 
@@ -451,8 +488,7 @@ def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
 
 def ranked(runs: Iterable[Run]) -> RowRuns:
     """The runs that one partition kept, in their order."""
-    ordered = enumerate(runs)
-    return RowRuns(tuple(Run(rank + run.lot, run.rows, run.numbers, run.hashes, run.present) for rank, run in ordered))
+    return RowRuns(tuple(Run(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
 
 
 def runs_of(

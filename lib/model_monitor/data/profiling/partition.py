@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -26,7 +27,7 @@ from model_monitor.data.profiling.gathering import (
     RowRepeatsGatherer,
     RowRunsGatherer,
     RunStarts,
-    gatherer_of,
+    gatherers_of,
 )
 from model_monitor.data.profiling.plan import (
     CELLS,
@@ -73,7 +74,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     if decode is not None:
         batches = _together(batches)
     batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
-    gatherers: list[tuple[int, Gatherer]] = [(column.position, gatherer_of(column, plan)) for column in plan.columns]
+    numbers, gatherers = gatherers_of(plan)
     if plan.rules is not None:
         from model_monitor.data.profiling.expectations import OffencesGatherer
 
@@ -114,6 +115,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             block = Block(kept)
             if plan.newest and not plan.times_of and plan.time_column is not None and plan.time_column.is_text:
                 times.append(plan.newest(block.cells(plan.time_column)))
+            numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
@@ -123,9 +125,9 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
     if plan.metadata is not None:
         yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
-    for position, gatherer in gatherers:
-        for state in gatherer.states():
-            yield StateRow(position, state.KIND, partition, state)
+    of_others = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
+    for position, state in chain(numbers.states(), of_others):
+        yield StateRow(position, state.KIND, partition, state)
 
 
 def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunStarts) -> Gatherer:

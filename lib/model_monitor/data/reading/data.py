@@ -7,6 +7,7 @@ set. docs/engines.md has the table of engines; the log says which was chosen, an
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model_monitor.data.engine import partitions
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import Engine, Partitions
+from model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from model_monitor.data.reading.dataset import NO_FILES, Dataset
 from model_monitor.data.reading.formats import (
     DELTA,
@@ -110,8 +113,8 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     kept = stored(rows, FILE_BYTES_OF_A_GROUP)
     held = engine.way(rows_in_memory)(engine, kept, by_tasks)
     if held is not None:
-        partitions, at_most = held
-        return Dataset(partitions, names, partitions_at_most=at_most)
+        held_rows, at_most = held
+        return Dataset(held_rows, names, partitions_at_most=at_most)
     folder = TemporaryFolder()
     _write(kept, folder.path / "rows.parquet")
     dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
@@ -120,7 +123,7 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
 
 def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int] | None:
     """The rows without a file, in the types that a file of them is read in, and in how many partitions; None if they are many."""
-    if isinstance(table, pa.RecordBatchReader) or table.nbytes > FILE_BYTES_OF_A_GROUP:
+    if isinstance(table, pa.RecordBatchReader) or not _is_one_partition(table):
         return None
     from model_monitor.data.engine.local_tables import type_of_spark, typed
 
@@ -128,6 +131,32 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     schema = pa.schema([(name, data_type) for name, data_type in zip(table.column_names, types, strict=True)])
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     return cast("LocalEngine", engine).of_batches(schema, [batches]), 1
+
+
+def _is_one_partition(table: pa.Table) -> bool:
+    """Whether a file of them would be one partition with one group of columns, so that states are the same without it."""
+    if table.nbytes <= FILE_BYTES_OF_A_GROUP:
+        return True
+    return table.num_columns <= COLUMNS_TOGETHER and _file_bytes_at_most(table) <= partitions.MIN_PARTITION_BYTES
+
+
+MOST_OF_DICTIONARY = (
+    1.6  # a value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value
+)
+STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
+
+
+def _file_bytes_at_most(table: pa.Table) -> float:
+    """An upper bound of the bytes of a Parquet file with these rows: numbers take 32 bits or more. Lists may take anything."""
+    groups, found = table.nbytes // ROW_GROUP_BYTES + 2, 0.0
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_nested(kind):
+            return math.inf
+        is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
+        size = 4 * table.num_rows if pa.types.is_integer(kind) and kind.bit_width < 32 else column.nbytes
+        found += MOST_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
+    return found
 
 
 def _require_columns(names: tuple[str, ...]) -> None:
@@ -176,9 +205,9 @@ def read_data(
     data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
         The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a frame
         of pandas NaN, None, NaT and NA are missing values, and the index is left out; in other frames null is. What is lazy
-        (polars, relations of DuckDB, data sets of pyarrow and Hugging Face, readers) is streamed. On this machine frames of
-        more than 32 MB go through a temporary file, which is deleted with the data set; on a cluster through the memory of
-        the driver.
+        (polars, relations of DuckDB, data sets of pyarrow and Hugging Face, readers) is streamed. On this machine larger
+        frames (from 8 to 20 MB on) go through a temporary file, which is deleted with the data set; on a cluster through
+        the memory of the driver.
     dataset_format : str or format, optional
         Of a path: a format, or what `--dataset-format` takes. By default what the files look like.
     names : sequence of str, optional

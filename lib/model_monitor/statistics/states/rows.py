@@ -6,7 +6,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -206,8 +206,7 @@ def placed_lot(lot: float, partition: int, row: int) -> float:
     return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Some neighbouring rows. lot: the runs with the smallest ones are kept. rows: how many.
 
     numbers: the present cells as doubles; empty if not all of them are numbers. hashes: of the present cells of a text column.
