@@ -1,4 +1,7 @@
-"""Parquet, ORC and tables in memory as typed batches, with the types, casts and pieces of Spark's readers. Pure."""
+"""Parquet, ORC and tables in memory as typed batches, with the types, casts and pieces of Spark's readers. Pure.
+
+Arrow's readers of both are loaded where one is wanted: a process that works on lines does without.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.orc as orc
-import pyarrow.parquet as pq
 
 from model_monitor.data.engine.local_files import File, Piece, source_of
 from model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
@@ -183,6 +184,8 @@ def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
 
 
 def _batches_of_table(piece: Piece, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    from pyarrow import parquet as pq
+
     file = pq.ParquetFile(source_of(piece.path), coerce_int96_timestamp_unit="us")
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
     known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
@@ -239,8 +242,12 @@ def _damage_told(piece: Piece) -> Iterator[None]:
 
 def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     if reader == "orc":
+        from pyarrow import orc
+
         yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
         return
+    from pyarrow import parquet as pq
+
     file = pq.ParquetFile(source_of(piece.path))
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
     names = file.schema_arrow.names
@@ -269,10 +276,14 @@ def schema_of(path: str, reader: str) -> pa.Schema:
     """What a file of Parquet or ORC has. Raises BadInput if it is none."""
     try:
         if reader == "orc":
+            from pyarrow import orc
+
             schema = orc.ORCFile(source_of(path)).schema
             if any(pa.types.is_timestamp(field.type) for field in schema):
                 raise NeedsSpark(f"{path}: an ORC file with times")
             return schema
+        from pyarrow import parquet as pq
+
         return pq.ParquetFile(source_of(path)).schema_arrow.remove_metadata()
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(

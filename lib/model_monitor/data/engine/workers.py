@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
@@ -21,7 +22,7 @@ from model_monitor.plugins import cloudpickle
 from model_monitor.progress import counted
 from model_monitor.stopping import given_back
 
-PROGRAM = "from model_monitor.data.engine.workers import work; work({})"
+PROGRAM = "import gc; gc.disable(); from model_monitor.data.engine.workers import work; work({})"
 LENGTH_BYTES = 8
 
 Made = TypeVar("Made")
@@ -139,7 +140,11 @@ def work(hides_pandas: bool) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
     while job := _received(sys.stdin.buffer):
         try:
-            answer: Any = list(pickle.loads(job)())
+            part = pickle.loads(job)
+            if not gc.isenabled():  # no collection looks through what was loaded
+                gc.freeze()
+                gc.enable()
+            answer: Any = list(part())
         except Exception as fault:
             answer = fault
         try:
