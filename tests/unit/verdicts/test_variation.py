@@ -12,6 +12,7 @@ from model_monitor.statistics.verdicts.components import Component
 from model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
 from model_monitor.statistics.verdicts.multiplicity import combined
 from model_monitor.statistics.verdicts.variation import (
+    Groups,
     Others,
     allowed_for,
     between_share,
@@ -129,9 +130,11 @@ def test_a_p_value_is_students_and_never_smaller_than_before():
 
     bare = Component("location", 2 * stats.norm.sf(6), 0.1)
     assert allowed_for(bare, now, past).p == pytest.approx(2 * stats.t.sf(3.0, 15))
-    rare = Component("cell", 20 * stats.norm.sf(8), 0.1, tests=10)  # whose exact p-value knows more than its score
+    # an exact p-value knows more than a score, by 4 here, of rows' own part of the variance, a ninth
+    rare = Component("cell", 2 * stats.norm.sf(8), 0.1)
     known = {"cell": np.full(16, 3.0), "cells": np.full(16, 2.0), "effective": np.full(16, 100.0)}
-    assert allowed_for(rare, {"cell": 4.0, "effective": 100.0}, known).p == pytest.approx(20 * stats.t.sf(8 / 3, 15))
+    cell = {"cell": 4.0, "effective": 100.0, "cells": 2.0}
+    assert allowed_for(rare, cell, known).p == pytest.approx(2 * stats.t.sf((4 + 4 / 9) / 3, 15))
     even = Component("location", 0.5, 0.1)
     assert allowed_for(even, now, past).p == pytest.approx(2 * stats.t.sf(stats.norm.isf(0.25) / 2, 15))
     assert allowed_for(Component("location", 1.0, 0.0), now, past).p == 1.0
@@ -192,6 +195,52 @@ def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
     assert found == pytest.approx(stats.ncx2.sf(300.0, 10, noncentral).mean(), rel=0.05)
 
 
+@pytest.mark.parametrize(("moving", "groups"), [(1, 1.0), (1, 8.0), (20, 8.0)])
+def test_windows_of_which_few_cells_vary_are_no_rarer_than_they_are(moving, groups):
+    """One of 20 cells moves by 5 standard deviations of its rows, or all of them do, as where rows come in groups."""
+    random = np.random.default_rng(5)
+    by = np.where(np.arange(20) < moving, 5.0, 1.0)
+
+    def windows(count):
+        squares = (by * random.standard_normal((count, 20))) ** 2
+        return {
+            "chi2": squares.sum(axis=1),
+            "cell": np.sqrt(squares.max(axis=1)),
+            **{
+                name: np.full(count, value)
+                for name, value in (("freedom", 20.0), ("cells", 20.0), ("effective", 100.0))
+            },
+        }
+
+    past, later = windows(60), windows(300)
+    found = {"chi2": [], "cell": []}
+    for place in range(300):
+        now = {name: float(each[place]) for name, each in later.items()} | {"rows": 1000.0}
+        for name, each in found.items():
+            tests = 20 if name == "cell" else 1
+            each.append(allowed_for(Component(name, 0.0, 0.5, tests), now, past, Groups(groups)).p)
+
+    assert min(map(min, found.values())) > 1e-5  # of 300; much less if all of them had to move
+
+
+def test_windows_with_thick_tails_leave_room_for_them():
+    """Of 64 windows four lie seven times as far out as the others: another one that does is no surprise, as it would be beside
+    normal ones with the same variance.
+    """
+    scores = np.tile([1.0, -1.0], 32)
+    scores[::16] *= 7
+    same = {"effective": np.full(64, 100.0)}
+    normal = stats.norm.ppf((np.arange(64) + 0.5) / 64)
+    now, bare = {"location": 9.0, "effective": 100.0}, Component("location", 2 * stats.norm.sf(9), 0.1)
+
+    found = [
+        allowed_for(bare, now, {**same, "location": each}).p
+        for each in (scores, normal * np.sqrt(np.mean(scores**2) / np.mean(normal**2)))
+    ]
+
+    assert found[1] < 1e-4 < 1e-3 < found[0]
+
+
 def test_scores_of_a_cell_are_about_normal():
     random = np.random.default_rng(2)
     for share in (0.003, 0.1, 0.5):
@@ -211,6 +260,7 @@ def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
     assert unseen(new, past, 0.05).p < 1e-6
     assert unseen(new, {"unseen": np.full(10, 0.04)}, 0.05).p > 0.1
     assert unseen({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
+    assert unseen(new, past, 0.05, found=0.0).p == 1.0  # others have them
 
 
 def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_half_their_width():

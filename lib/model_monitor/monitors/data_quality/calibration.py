@@ -120,7 +120,8 @@ class Calibration:
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
     """Two sides of a feature whose column is wanted. groups, unfit, family: its own. tested: whether tests count. past: the raw
-    statistics of earlier windows, if there are enough; tests allow for them then. others: how much other columns vary.
+    statistics of earlier windows, if there are enough; tests allow for them then. others: how much other columns vary. known: a
+    side whose values are not new either.
     """
 
     baseline: FeatureDistribution
@@ -131,6 +132,7 @@ class ColumnRequest:
     tested: bool = False
     past: Raw | None = None
     others: Others | None = None
+    known: FeatureDistribution | None = None
 
 
 def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
@@ -189,7 +191,12 @@ def _allow_for_past(column: Column, asked: ColumnRequest, past: Raw) -> None:
     components = [allowed_for(component, now, past, groups, others) for component in column.components]
     is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
     if not is_numeric:
-        components.append(unseen(now, past, column.samples.share, groups))
+        new = now["unseen"]
+        if new and asked.known is not None:
+            old = {*(asked.baseline.categories or ()), *(asked.known.categories or ())}
+            new = sum(count for value, count in (asked.current.categories or {}).items() if value not in old)
+            new /= asked.current.present
+        components.append(unseen(now, past, column.samples.share, groups, new))
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     column.components, column.windows = tuple(components), len(past["rows"])
     column.phi, column.groups = max(widest, groups.new_values), groups.of_values

@@ -139,6 +139,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
                 tested=tested and not moves,
                 past=past,
                 others=comparison.others(reference) if past is not None else None,
+                known=None if reference == BASELINE else feature.baseline,
             )
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)

@@ -262,17 +262,25 @@ def _as_past_ones(
         return _of_range(now, past)
     if name == "chi2":
         return _of_chi_square(now, past, groups, others)
-    factor, freedom = _variance(name, now, past, groups, others)
-    return _two_sided(component, now, factor, freedom) if factor > 1 else 0.0
+    factor, spread = _variance(name, now, past, groups, others)
+    if factor <= 1:
+        return 0.0
+    of_all = _largest_squared(now["cells"]) if name == "cell" else 1.0
+    of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # of so many cells as differ like that
+    tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
+    freedom, wider = spread.tail
+    return _two_sided(component, now, factor * of_all / of_moving / wider, freedom, tests)
 
 
-def _two_sided(component: Component, now: Mapping[str, float], factor: float, freedom: float) -> float:
-    """The p-value if the score's variance is so many times as large, and so well known. The score is that of the p-value, which
-    knows more of small counts, as long as it has one.
+def _two_sided(component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float) -> float:
+    """The p-value if the score's variance is so many times as large, and so well known. An exact p-value knows more of small
+    counts than the score, which counts as far as a deviation is the rows' own.
     """
-    p = component.p / component.tests
-    score = -normal_quantile(p / 2) if p > _LEAST else abs(now[component.name])
-    return component.tests * 2 * student_above(score / math.sqrt(factor), freedom)
+    p, score = component.p / component.tests, abs(now[component.name])
+    if p > _LEAST:
+        exact = -normal_quantile(p / 2)
+        score = min(exact, score + (exact - score) / factor)
+    return tests * 2 * student_above(score / math.sqrt(factor), freedom)
 
 
 def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
@@ -285,15 +293,17 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
         return 2 * math.pow(share, component.effect * rows / groups)
     if name == "chi2":
         return _of_cells_of_groups(now, groups)
-    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0))
+    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests)
 
 
-def unseen(now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE) -> Component:
+def unseen(
+    now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE, found: float | None = None
+) -> Component:
     """The test of categories that the reference has not: without it a wobbling share of one hides a new one.
 
-    share: the window's share of all values.
+    share: the window's share of all values. found: that of those that nobody else has either, if not all of them count.
     """
-    found = now["unseen"]
+    found = now["unseen"] if found is None else found
     if found + math.sqrt(found / now["rows"]) < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
     by_noise = share ** (found * now["rows"])
@@ -314,16 +324,16 @@ def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, oth
 
 def _variance(
     name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
-) -> tuple[float, float]:
+) -> tuple[float, _Spread]:
     """`phi`, and how many windows say so.
 
     A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
     window's rows explain is theirs.
     """
-    dispersion, windows, scale = _moderated(name, now, past, others)
-    excess = max(0.0, dispersion - 1)
+    spread = _moderated(name, now, past, others)
+    excess = max(0.0, spread.dispersion - 1)
     of_groups = min(excess, groups - 1)
-    return 1 + of_groups + (excess - of_groups) * scale, windows
+    return 1 + of_groups + (excess - of_groups) * spread.scale, spread
 
 
 class Others:
@@ -351,7 +361,7 @@ class Others:
             return 0.0, 1.0
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
         past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
-        variances, windows, each, _ = _dispersion(name, self._now, past)
+        variances, windows, each, *_ = _dispersion(name, self._now, past)
         ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
         apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
@@ -360,9 +370,10 @@ class Others:
         return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual
 
 
-def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values]:
+def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values, Values]:
     """Mean squared scores of past windows, along the last axis, in units of what independent rows would give; how many windows
-    say so, how many degrees of freedom one has, and how often as much a window of this size has beyond such rows.
+    say so, how many degrees of freedom one has, how often as much a window of this size has beyond such rows, and the degrees of
+    freedom that squares have which differ so much: fewer if few cells vary, below 1 if windows have thick tails.
     """
     weights, expected = _weights(now, past), _expected(name, past)
     loads = _growth(now, past) * weights
@@ -370,21 +381,49 @@ def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values,
     scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
     usual = scale / loads.sum(axis=-1)
     each = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
-    return (loads * past[name] ** _POWERS.get(name, 2)).sum(axis=-1) / scale, whole - 1, each, scale / whole
+    squares, growth = past[name] ** _POWERS.get(name, 2), _growth(now, past)
+    found = (loads * squares).sum(axis=-1) / scale
+    usually = found[..., None] * expected
+    apart = (weights * (growth * (squares - usually)) ** 2).sum(axis=-1)
+    apart /= np.maximum((weights * (growth * usually) ** 2).sum(axis=-1), 1e-300)
+    apart *= np.exp(-OWN * np.sqrt((2 + 4 / each) / whole))  # less what chance may add
+    return found, whole - 1, each, scale / whole, np.minimum(each, 2 / np.maximum(apart, 1e-9))
 
 
-def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float, float]:
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """`_dispersion` of one column, as others moderate it."""
+
+    dispersion: float
+    windows: float
+    scale: float
+    even: float
+
+    @property
+    def tail(self) -> tuple[float, float]:
+        """The degrees of freedom of Student's distribution, of the variance's error and of windows with thick tails, whose
+        kurtosis tells theirs; and how many times as large as its scale's square its variance is for the latter.
+        """
+        if self.even >= 1:
+            return self.windows, 1.0
+        apart = 2 / self.even
+        thick = (4 * apart - 2) / (apart - 2)
+        return 1 / (1 / self.windows + 1 / thick), thick / (thick - 2)
+
+
+def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> _Spread:
     """The dispersion as other columns moderate it, the windows, and the scale. A column that varies more than they do, by more
     than chance one in 20, is left as it is (Wilson and Hilferty 1931).
     """
-    dispersion, windows, each, scale = _kept(past).dispersion(name, now["effective"])
+    dispersion, windows, each, scale, even = _kept(past).dispersion(name, now["effective"])
+    each = min(each, max(even, 1.0))
     more, usual = others.of(name) if others is not None else (0.0, 1.0)
     if more:
         ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
         if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
             more /= each
             dispersion, windows = (windows * dispersion + more * usual) / (windows + more), windows + more
-    return dispersion, windows, scale
+    return _Spread(dispersion, windows, scale, even)
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -616,10 +655,13 @@ def lomax_above(value: float, past: Values, least: float) -> float:
 
 def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    dispersed = min(max(1.0, group_size(past)), groups)  # as much as groups of rows explain
-    statistic, freedom = now["chi2"] / dispersed, now["freedom"]
-    dispersion, windows, scale = _moderated("chi2", now, past, others)
-    noncentral = max(0.0, dispersion / dispersed - 1) * scale
+    freedom, spread = now["freedom"], _moderated("chi2", now, past, others)
+    by_groups = 2 / max(freedom, 1.0)  # the variance of what they multiply, beside its square
+    lone = max(0.0, (min(2 / spread.even, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
+    of_rows = min(group_size(past), groups, spread.dispersion * (1 - math.sqrt(lone)))
+    dispersed = max(1.0, of_rows)  # as much as groups of rows explain
+    statistic, (windows, wider) = now["chi2"] / dispersed, spread.tail
+    noncentral = max(0.0, spread.dispersion / dispersed - 1) * spread.scale / wider
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
         return of_groups
