@@ -8,22 +8,22 @@ session of Spark opens what its file systems know (`spark/storage.py`).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
 from model_monitor.errors import BadInput
+from model_monitor.lazy import lazily
 from model_monitor.plugins import plugin
-from model_monitor.registry import import_all
 from model_monitor.storage.files import Storage, StoredFile, join, opened_without_spark
 from model_monitor.storage.lease import holding
 from model_monitor.storage.local import LocalStorage, is_local, local_path
-from model_monitor.storage.s3 import encrypting
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from model_monitor.storage.s3 import encrypting
 
 __all__ = [
     "storage_of",
@@ -77,4 +77,4 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     )
 
 
-import_all(sys.modules[__name__])
+__getattr__, __dir__ = lazily(__name__, {"model_monitor.storage.s3": ["encrypting"]}, {})

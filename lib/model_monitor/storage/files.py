@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from operator import attrgetter
@@ -19,7 +20,7 @@ from typing import BinaryIO, cast
 from urllib.parse import urlparse
 from uuid import uuid4
 
-from model_monitor.registry import Registry
+from model_monitor.registry import Registry, import_all
 
 COPIED_BYTES = 4 * 2**20  # so much of a file is held at once while it is copied or compared
 
@@ -201,8 +202,12 @@ def standing_in(path: str) -> str:
 
 
 def opened_without_spark(path: str) -> Storage | None:
-    """The storage that opens a path without Spark; None if none does."""
+    """The storage that opens a path without Spark; None if none does. Those of other schemes than this machine's are loaded when
+    one is asked for.
+    """
     scheme = urlparse(path).scheme
+    if scheme not in ("", "file"):
+        import_all(import_module("model_monitor.storage"))
     for storage in STORAGES.values():
         needs = storage.facts.get("needs")
         if scheme in storage.facts["schemes"] and (needs is None or find_spec(needs) is not None):
