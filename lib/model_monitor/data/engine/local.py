@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine import local_files, partitions
+from model_monitor.data.engine.casts import double_of
 from model_monitor.data.engine.local_files import Piece
-from model_monitor.data.engine.local_tables import double_of
 from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, in_processes
 from model_monitor.data.engine.protocol import (
     LINE_KEY,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.local_tables import is_number, number_of, text_of, without_nan
+from model_monitor.data.engine.casts import is_number, number_of, text_of, without_nan
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.records.decoded_rows import with_reasons, with_refused
 from model_monitor.data.records.refusals import REASON, Refusal

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.local_tables import number_of, text_of
+from model_monitor.data.engine.casts import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
 from model_monitor.data.profiling.gathering import (

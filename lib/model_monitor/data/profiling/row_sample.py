@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.local_tables import number_of, text_of
+from model_monitor.data.engine.casts import number_of, text_of
 from model_monitor.data.engine.protocol import PARTITION
 from model_monitor.data.profiling.plan import keys_of
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE

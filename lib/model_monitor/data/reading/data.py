@@ -125,7 +125,7 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     """The rows without a file, in the types that a file of them is read in, and in how many partitions; None if they are many."""
     if isinstance(table, pa.RecordBatchReader) or not _is_one_partition(table):
         return None
-    from model_monitor.data.engine.local_tables import type_of_spark, typed
+    from model_monitor.data.engine.casts import type_of_spark, typed
 
     types = [type_of_spark(field.type, f"column {place}") for place, field in enumerate(table.schema, start=1)]
     schema = pa.schema([(name, data_type) for name, data_type in zip(table.column_names, types, strict=True)])

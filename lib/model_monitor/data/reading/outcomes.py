@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.local_tables import double_of, is_number, text_of, without_nan
+from model_monitor.data.engine.casts import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
 from model_monitor.data.profiling.plan import CUT_NO_ROWS, VALUE
 from model_monitor.data.profiling.segments import Cut, cuts_of

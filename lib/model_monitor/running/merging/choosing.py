@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_monitor.data.engine.local_tables import double_of
+from model_monitor.data.engine.casts import double_of
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.records.locations import LINE
 from model_monitor.running.merging.rows import ID_SCHEMA, ids_of_lines

@@ -34,7 +34,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from model_monitor.data.engine.local_tables import type_of_spark
+from model_monitor.data.engine.casts import type_of_spark
 from model_monitor.data.reading.ledger import TableVersion, Version
 from model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
