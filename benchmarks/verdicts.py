@@ -557,10 +557,18 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
 
 
 def asked_of(
-    random: np.random.Generator, groups: int, size: int, facets: int, *, same: bool, less: float = 0.0
+    random: np.random.Generator,
+    groups: int,
+    size: int,
+    facets: int,
+    *,
+    same: bool,
+    less: float = 0.0,
+    scattered: bool = True,
 ) -> pa.Table:
-    """Scattered rows of named users, with a label, a prediction and what a model weighs. same: whether a user's rows are all
-    equal; else facet, leaning and two features are the user's. less: by so much fewer labels of the first facet are positive.
+    """Rows of named users, with a label, a prediction and what a model weighs. same: whether a user's rows are all equal; else
+    facet, leaning and two features are the user's. less: by so much fewer labels of the first facet are positive. scattered:
+    whether rows lie in any order, or those of a user side by side.
     """
 
     def of_user(values: Values) -> Values:
@@ -587,7 +595,7 @@ def asked_of(
     }
     data = {name: of_user(values) if same else values for name, values in data.items()}
     data["user"] = of_user(random.integers(0, 2**40, groups).astype(str))
-    order = random.permutation(groups * size)
+    order = random.permutation(groups * size) if scattered else np.arange(groups * size)
     return pa.table({name: pa.array(values[order]) for name, values in data.items()})
 
 
@@ -604,31 +612,38 @@ def bias_monitor(group_column: str | None) -> BiasMonitor:
 
 
 def groups_of_bias(full: bool) -> Iterator[Mark]:
-    """4: bias where a column names groups of rows: what alarms, and what is found beside as many rows by themselves."""
+    """4: bias where a column names groups of rows, or neighbours show them: what alarms, and what is found beside as many rows by
+    themselves. Groups whose rows lie scattered show nothing without a column.
+    """
     windows, tries = (720, 60) if full else (60, 20)
     most = within(windows, BUDGET)
-    for what, size, facets, same, groups, named in (
-        ("10 equal rows", 10, 2, True, (50, 200, 400), True),
-        ("10 equal rows", 10, 12, True, (50,), True),
-        ("10 equal rows", 10, 2, True, (50,), False),
-        ("sessions of 20", 20, 2, False, (50, 200), True),
-        ("sessions of 20", 20, 2, False, (50,), False),
-        ("rows alone", 1, 2, True, (200, 400), True),
-        ("rows alone", 1, 2, True, (200, 400), False),
-        ("rows alone", 1, 12, True, (50, 100), False),
+    named, scattered, neighbours = "", ", not named", ", not named, side by side"
+    for what, size, facets, same, groups, how in (
+        ("10 equal rows", 10, 2, True, (50, 200, 400), named),
+        ("10 equal rows", 10, 12, True, (50,), named),
+        ("10 equal rows", 10, 2, True, (50,), scattered),
+        ("10 equal rows", 10, 2, True, (50, 200, 400), neighbours),
+        ("10 equal rows", 10, 12, True, (50,), neighbours),
+        ("sessions of 20", 20, 2, False, (50, 200), named),
+        ("sessions of 20", 20, 2, False, (50,), scattered),
+        ("sessions of 20", 20, 2, False, (50, 200), neighbours),
+        ("rows alone", 1, 2, True, (200, 400), named),
+        ("rows alone", 1, 2, True, (200, 400), scattered),
+        ("rows alone", 1, 12, True, (50, 100), scattered),
     ):
-        random, monitor = np.random.default_rng(SEED), bias_monitor("user" if named else None)
-        table = partial(asked_of, random, size=size, facets=facets, same=same)
-        baseline = run_baseline(table(2_000), monitor, engine="local")
+        random, monitor = np.random.default_rng(SEED), bias_monitor("user" if how == named else None)
+        asked = partial(asked_of, random, size=size, facets=facets, same=same)
+        table = partial(asked, scattered=how != neighbours)
+        baseline = run_baseline(asked(2_000), monitor, engine="local")
 
         def alarms(tables: Iterable[pa.Table]) -> int:
             found = (run_monitoring(each, monitor, baseline, engine="local") for each in tables)  # noqa: B023
             return sum(bool(each.violations.violations) for each in found)
 
         for count in groups:
-            law = f"{what}, {count * size:,} rows, {facets} facets{'' if named else ', not named'}"
+            law = f"{what}, {count * size:,} rows, {facets} facets{how}"
             healthy = alarms(table(count) for _ in range(windows))
-            if size > 1 and not named:
+            if size > 1 and how == scattered:
                 print(f"        {law}: {healthy} healthy windows of {windows} alarm")
                 continue
             yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)

@@ -53,6 +53,32 @@ OF_ATTRIBUTIONS = """{"excluded_columns": ["user", "sex", "plan", "label"],
     "methods": {"shap": {"baseline": [[0, 0]]}}}"""
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
+    random = np.random.default_rng(6)
+    user = np.repeat(np.arange(600), 10)
+    rows = pd.DataFrame(
+        {
+            "sex": random.choice(["f", "m"], 600)[user],
+            "plan": random.choice(["basic", "plus"], len(user)),
+            "label": random.integers(0, 2, 600)[user],
+        }
+    )
+    for number, part in enumerate(np.array_split(np.arange(len(user)), 3)):
+        path = tmp_path / f"{number}.{kind}"
+        rows.iloc[part].to_csv(path, index=False) if kind == "csv" else rows.iloc[part].to_parquet(path, index=False)
+    monitor = BiasMonitor(replace(BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS)), untyped_texts=kind == "csv"))
+    baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
+    found = [
+        run_monitoring(tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine)
+        for engine in ("local", "spark")
+    ]
+
+    assert 9 <= found[0].known.likeness <= 16
+    assert found[1].known.likeness == found[0].known.likeness
+    require_same(*(each.files() for each in found))
+
+
 def weighed(rows):
     return 2 * rows["x"] + rows["y"]
 

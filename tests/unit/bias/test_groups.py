@@ -68,6 +68,45 @@ def test_healthy_windows_are_silent_where_they_alarmed(baseline):
     assert not any("violated" in statuses(baseline, rows, monitor).values() for rows in windows)
 
 
+def side_by_side(rows):
+    return rows.sort_values("user", ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def of_neighbours():
+    """A monitor without a column that names groups, and its baseline of scattered rows."""
+    monitor = BiasMonitor(MEASURES, find_causes=False)
+    return monitor, run_baseline(of_users(1, 1000), monitor, engine="local")
+
+
+def test_neighbours_tell_where_no_column_names_groups(of_neighbours):
+    monitor, baseline = of_neighbours
+    windows = [side_by_side(of_users(seed, 40, size=40)) for seed in range(2, 5)]
+    lost = run_monitoring(side_by_side(of_users(3, 400, less=0.45)), monitor, baseline, engine="local")
+
+    assert not any("violated" in statuses(baseline, rows, monitor).values() for rows in windows)
+    assert 9 <= lost.known.likeness <= 16
+    assert "DPL" in {each.metric for each in lost.results if each.is_violation}
+
+
+def test_a_named_column_wins_over_neighbours(baseline):
+    found = run_monitoring(side_by_side(of_users(3, 40)), NAMED, baseline, engine="local")
+    assert found.known.likeness == 1
+
+
+def test_rows_by_themselves_and_sorted_ones_count_as_rows(of_neighbours):
+    monitor, baseline = of_neighbours
+    alone = of_users(2, 400, size=1)
+    for rows in (alone, alone.sort_values(["sex", "label"]), alone.sort_values(["label", "sex"])):
+        assert run_monitoring(rows, monitor, baseline, engine="local").known.likeness == 1
+
+
+def test_as_the_service_nobody_asks_neighbours():
+    monitor = BiasMonitor(replace(MEASURES, as_service=True))
+    baseline = run_baseline(of_users(1, 100), monitor, engine="local")
+    assert not run_monitoring(side_by_side(of_users(2, 40)), monitor, baseline, engine="local").current.runs
+
+
 def test_what_changed_is_found(baseline):
     found = statuses(baseline, of_users(3, 400, less=0.4))
     assert {name for name, status in found.items() if status == "violated"} >= {"DPL", "KS", "CDDL"}

@@ -288,6 +288,11 @@ class _Given:
     value: Any
 
 
+def batches_in_order(rows: Partitions) -> Iterator[pa.RecordBatch]:
+    """The batches of one partition after the other, of which none is read before it is wanted."""
+    return (batch for part in cast("LocalPartitions", rows).parts() for batch in part())
+
+
 def numbers(engine: Engine, count: int) -> Partitions:
     """So many partitions of one row, its number, in the column `id`: tasks for what is no row of the data."""
     batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]

@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import is_number, number_of, text_of, without_nan
+from model_monitor.data.engine.local import batches_in_order
 from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.records.decoded_rows import with_reasons, with_refused
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadInput
-from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states import RowCounts, RowRuns, Run
 from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.contingency import (
     FALSEHOODS,
@@ -41,6 +42,7 @@ from model_monitor.statistics.states.contingency import (
 )
 from model_monitor.statistics.states.contingency import number_of as number_of_value
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
@@ -99,20 +101,24 @@ class _FactsOfColumn:
         self._extremes: list[float] = []
         self._texts: set[str] = set()
 
+    def key(self, row: Counted) -> Key:
+        """What the row is counted by in this column."""
+        if self._column.values:
+            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
+        text: str | None = row[self._text]
+        return text
+
     def taken(self, row: Counted) -> Key:
         """The row's key in this column; its facts are kept."""
-        code = row[self._code] >> self._shift & ((1 << COLUMN_BITS) - 1)
-        kind = KINDS[code >> STANDING_BITS]
+        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
         self._kinds[kind] += row[ROWS]
         minimum = row.get(self._minimum)
         if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
             self._extremes += [minimum, row[self._maximum]]
-        if self._column.values:
-            return int(code & ((1 << STANDING_BITS) - 1))
-        text: str | None = row[self._text]
-        if text is not None:
-            self._texts.add(text)
-        return text
+        key = self.key(row)
+        if isinstance(key, str):
+            self._texts.add(key)
+        return key
 
     def facts(self) -> ColumnMetadata:
         whole = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
@@ -223,9 +229,9 @@ class CountTask:
         """One batch for each of the partition's, whose columns are those of `contingency_tables`."""
         for batch in batches:
             if batch.num_rows:
-                yield from summed(self._keys(batch)).to_batches()
+                yield from summed(self.keys(batch)).to_batches()
 
-    def _keys(self, batch: pa.RecordBatch) -> pa.Table:
+    def keys(self, batch: pa.RecordBatch) -> pa.Table:
         plan, found = self.plan, self.cells_of(batch)
         refused = batch.column(self.reason) if self.reason else pa.array(np.zeros(batch.num_rows, np.int32))
         kept = pc.equal(refused, 0)
@@ -462,6 +468,41 @@ def count_kinds(
     """Each kind of rows with how many there are. most: an engine may stop at so many kinds."""
     parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
     return summed(pa.Table.from_batches(parts)).to_pylist() if parts else []
+
+
+def first_runs(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None
+) -> tuple[RowRuns, ...]:
+    """Runs of some first rows by what neighbours may have in common: of each facet, of the label, and of it and the prediction.
+
+    On Spark a job that reads no more than these. Source: B5.4.
+    """
+    found = rows.engine.way(first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
+    told = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
+    keys: list[list[Any]] = [[each.key(row) for row in found] for each in told]
+    if plan.prediction is not None:
+        keys[-1] = list(zip(*keys[-2:], strict=True))
+    return tuple(map(_runs_of, keys))
+
+
+def _runs_of(keys: Sequence[Any]) -> RowRuns:
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    numbers = np.array([places[key] for key in keys], np.float64)
+    parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
+    return RowRuns(tuple(Run(float(rank), len(part), part.tobytes()) for rank, part in enumerate(parts)))
+
+
+def first_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
+) -> list[dict[str, Any]]:
+    """The kinds of so many rows that were kept, in the order in which they stand."""
+    task, found = CountTask(plan, tuple(names), reason, None), list[dict[str, Any]]()
+    for batch in batches_in_order(rows):
+        kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
+        found += task.keys(kept.slice(0, most - len(found))).to_pylist() if kept.num_rows else []
+        if len(found) >= most:
+            break
+    return found
 
 
 def count_distinct(

@@ -88,15 +88,15 @@ def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[st
     return found
 
 
-def likeness_of(counts: FacetCounts, names: Sequence[str]) -> dict[str, float]:
-    """By metric how many rows count as one: 1 where nobody says which belong together.
+def likeness_of(counts: FacetCounts, names: Sequence[str], of_neighbours: float = 1.0) -> dict[str, float]:
+    """By metric how many rows count as one: as neighbours tell where no column says which belong together.
 
     What one more row of a kind does to the metric is added up over the rows of each block of groups. The flip test, whose
     outcomes no block has, takes the most of all others.
     Source: B5.4.
     """
     if counts.blocks is None:
-        return dict.fromkeys(names, 1.0)
+        return dict.fromkeys(names, of_neighbours)
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
     kinds = blocks.shape[1]
     one_more = blocks.sum(axis=0) + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])

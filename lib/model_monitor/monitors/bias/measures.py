@@ -155,6 +155,8 @@ class BiasMeasures:
         How rows are cut, beside `segment_config`: `plan` by value, `age:30:50` by range.
     group_column : str, optional
         The column that says which rows belong together, such as the user's id: they say less than so many rows by themselves.
+    with_runs : bool, default False
+        Whether some first rows are looked at side by side, where neighbours may belong together.
 
     Examples
     --------
@@ -180,6 +182,7 @@ class BiasMeasures:
     as_service: bool = False
     segments: tuple[str, ...] = ()
     group_column: str | None = None
+    with_runs: bool = False
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:

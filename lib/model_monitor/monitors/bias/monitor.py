@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -69,9 +69,11 @@ from model_monitor.monitors.protocol import (
 from model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
-from model_monitor.statistics.states import State
+from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
+from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.segments import fits
+from model_monitor.statistics.verdicts.likeness import are_sorted, likeness_of_neighbours
 
 import_all(checks)
 
@@ -197,7 +199,13 @@ class BiasMonitor(Monitor):
             return asked
         configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
         cuts = (cut for cut in rows_in_segments(known.groups) if cut not in configured and fits(cut, dataset.names))
-        return replace(asked, segments=tuple(cuts), group_column=known.group_column)
+        by_neighbours = self.tolerances.with_intervals and known.group_column is None
+        return replace(asked, segments=tuple(cuts), group_column=known.group_column, with_runs=by_neighbours)
+
+    def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
+        columns = [(*values_of(each.runs, numeric=True), False) for each in runs]
+        is_table_in_order = any(are_sorted(values) for values, *_ in columns)
+        return known if is_table_in_order else replace(known, likeness=likeness_of_neighbours(columns))
 
     def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:
         before = rows_in_segments(known.groups) if known is not None else {}

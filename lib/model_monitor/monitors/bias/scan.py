@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from model_monitor.data.profiling.contingency import count_distinct, count_rows
+from model_monitor.data.profiling.contingency import count_distinct, count_rows, first_runs
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import PREDICTION_COLUMN
 from model_monitor.data.records.refusals import Refusal
@@ -25,7 +25,7 @@ from model_monitor.monitors.bias.metrics import FlipTest
 from model_monitor.monitors.predictions import Labelling, with_predictions
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.protocol import Scanned
-from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states import RowCounts, RowRuns
 from model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
         if measures.model is not None:
             dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
+        runs = _first_runs(dataset, plan) if measures.with_runs else ()
         held = opened.pop_all()
-    return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods))
+    return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
 
     Raises BadInput if there are too many kinds of rows.
     """
-    dataset = dataset.of_features([name for name in dataset.names if name in plan.columns])
+    dataset = _counted(dataset, plan)
     state, rows = count_rows(
         dataset.table,
         dataset.names,
@@ -106,6 +107,15 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         )
         state = replace(state, facts=facts)
     return state, rows
+
+
+def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
+    return dataset.of_features([name for name in dataset.names if name in plan.columns])
+
+
+def _first_runs(dataset: Dataset, plan: ContingencyPlan) -> tuple[RowRuns, ...]:
+    dataset = _counted(dataset, plan)
+    return first_runs(dataset.table, dataset.names, plan, dataset.reason)
 
 
 def analysed(dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods) -> BiasAnalysis:

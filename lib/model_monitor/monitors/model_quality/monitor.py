@@ -57,9 +57,9 @@ from model_monitor.monitors.segments import hints_of_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
-from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.scores import UNLIMITED
-from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
+from model_monitor.statistics.verdicts.likeness import likeness_of_neighbours
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
@@ -148,11 +148,9 @@ class ModelQualityMonitor(Monitor):
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
     def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
-        values, sizes = values_of([run for each in runs for run in each.runs], numeric=True)
-        if self.as_service or len(values) < 2 * FEWEST_ROWS:
-            return known
-        ((rows, certain),) = likenesses([(values, sizes, self.plan.is_regression)])
-        return replace(known, groups=ROOM * rows) if belong_together([certain], len(values)) else known
+        found = values_of([run for each in runs for run in each.runs], numeric=True)
+        groups = 1.0 if self.as_service else likeness_of_neighbours([(*found, self.plan.is_regression)])
+        return replace(known, groups=groups)
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
         """Without the records of a third class, in a binary problem."""

@@ -6,7 +6,7 @@ The rows of a flip test are prepared in SQL, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -250,6 +250,15 @@ def count_kinds(
     return [row.asDict() for row in found]  # a Row looks for each name among all of its names
 
 
+def first_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
+) -> list[dict[str, Any]]:
+    """The kinds of so many rows that were kept. Spark tries partition after partition until it has them."""
+    frame = rows.frame.where(F.col(reason) == 0) if reason else rows.frame
+    columns = ContingencyColumns(frame, names, plan)
+    return [row.asDict() for row in frame.select(*_kinds(columns)).limit(most).collect()]
+
+
 def distinct_values(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
@@ -279,12 +288,7 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
     def kept(value: Column) -> Column:
         return F.when(refused == 0, value) if reason else value
 
-    keys = [kept(code).alias(CODE.format(place)) for place, code in enumerate(columns.packed())]
-    keys += [
-        kept(columns.key(column)).alias(TEXT.format(place))
-        for place, column in enumerate(plan.valued)
-        if not column.values
-    ]
+    keys = _kinds(columns, kept)
     keys += [
         kept(segment_of(columns.cells[part.column], part)).alias(SEGMENT.format(place))
         for place, part in enumerate(plan.segmentations)
@@ -305,6 +309,14 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
         for extreme, name in ((F.min, MINIMUM), (F.max, MAXIMUM))
     ]
     return frame.groupBy(*keys).agg(F.count(F.lit(1)).alias(ROWS), *extremes)
+
+
+def _kinds(columns: ContingencyColumns, kept: Callable[[Column], Column] = lambda value: value) -> list[Column]:
+    """What is kept of facets, label and prediction: their codes, and the texts of those that are held against no value."""
+    valued = columns.plan.valued
+    codes = [kept(code).alias(CODE.format(place)) for place, code in enumerate(columns.packed())]
+    texts = {TEXT.format(place): columns.key(column) for place, column in enumerate(valued) if not column.values}
+    return [*codes, *(kept(text).alias(name) for name, text in texts.items())]
 
 
 def _block_of(name: Column) -> Column:

@@ -115,6 +115,7 @@ def before_many_files(engine: Engine, files: int) -> None:
 WAYS = {
     "typed_columns": "engine.rows:typed_columns",
     "count_kinds": "engine.contingency:count_kinds",
+    "first_kinds": "engine.contingency:first_kinds",
     "distinct_values": "engine.contingency:distinct_values",
     "flip_rows": "engine.contingency:flip_rows",
     "refused_lines": "engine.rows:refused_lines",

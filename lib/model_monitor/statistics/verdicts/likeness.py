@@ -21,6 +21,7 @@ CERTAIN, FEW_CERTAIN = 0.01, 0.15
 """How seldom rows by themselves look otherwise, and of few rows, which show less: what is taken for groups counts for less."""
 FEW_ROWS = 256
 ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
+FEWEST_NEIGHBOURS = 16  # of which anything is told
 FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
 
 
@@ -104,6 +105,21 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
             rows, sure = found[whose == mine], certain[whose == mine]
             known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
     return known
+
+
+def likeness_of_neighbours(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> float:
+    """How many neighbouring rows count as one, as the most alike of some columns has it; 1 where they don't belong together.
+
+    columns: as of `likenesses`, with as many values each.
+    """
+    rows = len(columns[0][0]) if columns else 0
+    found = likenesses(columns) if rows >= FEWEST_NEIGHBOURS else []
+    return ROOM * max(each for each, _ in found) if belong_together([certain for _, certain in found], rows) else 1.0
+
+
+def are_sorted(values: NDArray[Any]) -> bool:
+    """Whether rows of one value are all next to each other, of two values or more: neighbours then tell nothing of groups."""
+    return 1 + np.count_nonzero(values[1:] != values[:-1]) == len(told_apart(values)[0]) > 1
 
 
 def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
