@@ -79,7 +79,7 @@ def test_few_users_can_not_be_told(users):
     found = checked(state_of(3, users, 50, scale=2.0), state_of(1, 2000, 20))
 
     assert {each.status for each in found} == {CheckStatus.CANNOT_TELL}
-    assert "count as one; at least 100 are asked for" in found[0].reason
+    assert "by themselves; at least 100 are asked for" in found[0].reason
 
 
 def test_one_user_has_no_interval_whatever_number_of_rows_is_asked_for():

@@ -129,3 +129,12 @@ def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other
     assert dict(zip(found.hashes.tolist(), found.counts.tolist(), strict=True)) == dict(
         zip(hashes, often.values(), strict=True)
     )
+
+
+def test_words_of_texts_that_end_with_blanks_add_up():
+    """Arrow 25 makes another number of empty words of them in ASCII than in Unicode."""
+    plain, others = ["red fox  ", "a hen "] * 3, ["Füchse und", "é "] * 3
+
+    both = gathered([*plain, *others])[Words]
+
+    assert gathered(plain)[Words] + gathered(others)[Words] == both

@@ -141,6 +141,8 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
     random = np.random.default_rng(1)
     texts = random.choice(["a", "b", None], 9000)
     frame = pd.DataFrame({"x": random.normal(size=9000), "n": random.integers(0, 9, 9000), "t": texts})
+    monkeypatch.setattr("model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)  # so that its bytes are looked at
+    monkeypatch.setattr("model_monitor.data.reading.data.ROW_GROUP_BYTES", 2**14)  # so that the file has several groups
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
     monkeypatch.setattr("model_monitor.data.reading.data._is_one_partition", lambda _: False)
 

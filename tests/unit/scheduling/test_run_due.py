@@ -25,7 +25,7 @@ from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.running.scheduling.command import Doing, Request, run_due
 from model_monitor.running.scheduling.plan import JobCommand
 from model_monitor.running.scheduling.record import held
-from model_monitor.running.scheduling.runs import KILLED, start_process
+from model_monitor.running.scheduling.runs import KILLED, end_idle_processes, start_process
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}
@@ -483,6 +483,7 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
     missing = replace(made, words=("baseline", "--dataset-source=none.csv"))
     script = replace(made, words=("baseline", "--dataset-source=data.jsonl", "--record-preprocessor-script=theirs.py"))
     numbers, statuses = [], []
+    end_idle_processes()  # those that other tests left
     for command in (made, elsewhere, missing, made, script, made):
         statuses.append(start_process(command, lambda **members: numbers.append(members["process_id"])))
 
@@ -495,10 +496,12 @@ def test_an_idle_process_that_was_killed_keeps_nobody_from_a_job(tmp_path):
     (tmp_path / "data.csv").write_text("age\n1\n2\n")
     made = JobCommand(("baseline", "--dataset-source", "data.csv"), {"output_path": "made"}, tmp_path, "made")
     numbers = []
+    end_idle_processes()  # those that other tests left
     for _ in range(2):
         assert start_process(made, lambda **members: numbers.append(members["process_id"])) == 0
         os.kill(numbers[-1], signal.SIGKILL)
-        while Path(f"/proc/{numbers[-1]}").exists():
+        until = time.monotonic() + 20
+        while Path(f"/proc/{numbers[-1]}").exists() and time.monotonic() < until:
             time.sleep(0.01)
 
     assert len(set(numbers)) == 2

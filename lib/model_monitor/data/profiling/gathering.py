@@ -311,8 +311,9 @@ def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArr
     """The hashes of the words in texts that have several, without the signs around them, and how often each occurs."""
     letters = bytes_of(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
+    is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no blank ends a text
     utf8, ascii_ = (pc.utf8_split_whitespace, pc.utf8_lower), (pc.ascii_split_whitespace, pc.ascii_lower)
-    split, lower = ascii_ if is_plain else utf8  # the same without other blanks, in half of the time
+    split, lower = ascii_ if is_plain else utf8  # the same then, in half of the time
     words = split(lower(texts))
     lengths = pc.list_value_length(words).to_numpy()
     several = lengths > 1

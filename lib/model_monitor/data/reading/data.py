@@ -140,9 +140,8 @@ def _is_one_partition(table: pa.Table) -> bool:
     return table.num_columns <= COLUMNS_TOGETHER and _file_bytes_at_most(table) <= partitions.MIN_PARTITION_BYTES
 
 
-MOST_OF_DICTIONARY = (
-    1.6  # a value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value
-)
+MOST_OF_DICTIONARY = 1.6
+"""A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
 STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
 
 

@@ -23,9 +23,8 @@ CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy 
 
 YEAR, ABOVE_HOURS = re.compile(r"\d{4}"), re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
 HOUR_NAME = "%Y/%m/%d/%H"
-Wanted: TypeAlias = Callable[
-    [str], bool
-]  # whether a folder such as 2026, 2026/01 or 2026/01/31/22 has hours that are asked for
+Wanted: TypeAlias = Callable[[str], bool]
+"""Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has hours that are asked for."""
 
 BESIDE_MERGED = ("pending", "quarantine", "metrics")
 PUBLISHED = "_current.json"

@@ -55,6 +55,7 @@ def even(name: str, value: float) -> float:
 
 
 def back(name: str, value: float) -> float:
+    """The value that lies there on the even scale."""
     with np.errstate(over="ignore"):
         return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
 

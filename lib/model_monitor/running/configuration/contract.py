@@ -758,7 +758,7 @@ class JobConfig(BaseModel):
 
     @property
     def leaves_no_trace(self) -> bool:
-        """Whether neither a script, a check nor a model of somebody else runs in the process, nor a table's library."""
+        """Whether it is data quality, and neither a script nor a check of somebody else runs, nor a table's library; a sink may."""
         others = (
             self.record_preprocessor_script,
             self.post_analytics_processor_script,

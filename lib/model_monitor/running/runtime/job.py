@@ -79,7 +79,7 @@ _WITH_TRACES: list[str] = []
 
 def has_no_trace() -> bool:
     """Whether the jobs that this process has run leave it as they found it: none had code of others, or Spark."""
-    return not _WITH_TRACES and "pyspark" not in sys.modules
+    return not _WITH_TRACES
 
 
 def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
@@ -176,6 +176,7 @@ class Job:
         return LocalEngine(self.config.max_record_size)
 
     def _spark(self) -> SparkSession:
+        _WITH_TRACES.append(self.name)
         edge = plugin("spark")
         encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
         session: SparkSession

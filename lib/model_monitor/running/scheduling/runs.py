@@ -244,9 +244,8 @@ _ASKING = threading.Lock()  # who starts a process asks after all others, and of
 class _Worker:
     """A process forked off one that has loaded what jobs need, which runs job after job: an hour pays for its records alone."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self) -> None:
         server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload([*preload])
         self.pipe, theirs = server.Pipe()  # it ends with our end
         self.process = server.Process(target=_serve, args=(theirs,))
         with _ASKING:
@@ -263,14 +262,19 @@ class _Forked:
 
     def __init__(self, command: JobCommand) -> None:
         is_on_spark = f"{flag_of('engine')}={EngineName.SPARK.value}" in command.words
+        loaded = [*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(loaded)  # before Spark's process is forked off
         if is_on_spark:
             command = replace(command, variables={**command.variables, **_SPARK.variables()})
         self._command = command
         self._status: int | None = None
         idle = None if is_on_spark else _idle_worker()
-        self._worker = idle or _Worker([*LOADED, *(LOADED_FOR_SPARK if is_on_spark else ())])
-        process = self._worker.process
-        self.pid, self.terminate, self.kill = process.pid, process.terminate, process.kill
+        self._worker, self._is_told_to_end = idle or _Worker(), False
+        self.pid, self.kill = self._worker.process.pid, self._worker.process.kill
+
+    def terminate(self) -> None:
+        self._is_told_to_end = True  # the signal may come after the job's end: no other job is to get it
+        self._worker.process.terminate()
 
     def begin(self) -> None:  # when the record has its number: else who takes over would not know of it
         with suppress(OSError):  # it was killed
@@ -281,7 +285,8 @@ class _Forked:
             if self._status is None and self._worker.pipe.poll():
                 with suppress(EOFError, OSError):
                     self._status = self._worker.pipe.recv()
-                    _IDLE.append(self._worker)
+                    if not self._is_told_to_end:
+                        _IDLE.append(self._worker)
             if self._status is None:
                 self._status = self._worker.process.exitcode
             return self._status
@@ -322,11 +327,12 @@ def _serve(commands: connection.Connection) -> None:
             is_large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > JOB_BYTES
             if not further or is_large or ended.code not in _WHOLE or not has_no_trace():
                 raise
-            with suppress(OSError):
-                commands.send(ended.code)
+            status = int(ended.code)
         os.chdir(home)
         os.environ.clear()
         os.environ.update(variables)
+        with suppress(OSError):  # the last step: from here on another job may be asked for
+            commands.send(status)
 
 
 def _run(command: JobCommand) -> None:

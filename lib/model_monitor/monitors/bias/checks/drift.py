@@ -50,7 +50,7 @@ def _status(metric: MetricComparison, allowed: float) -> tuple[CheckStatus, str 
     if not metric.tolerances.with_intervals:
         drifted = value is not None and abs(value - metric.neutral) > allowed
         return (CheckStatus.VIOLATED if drifted else CheckStatus.PASSED), None
-    groups = IN_GROUPS.format(rows=metric.likeness) if metric.likeness > 1 else ""
+    groups = IN_GROUPS.format(rows=metric.likeness) if round(metric.likeness) > 1 else ""
     if metric.interval is None or metric.beyond_noise is None:
         return CheckStatus.CANNOT_TELL, NO_INTERVAL + groups
     low, high = (end - metric.neutral for end in metric.beyond_noise)

@@ -27,7 +27,8 @@ def unknown(output: OutputComparison, threshold: float | None) -> Finding | None
         return Finding.not_judged(threshold, "the baseline's attributions are held against other baseline rows")
     least = output.tolerances.min_rows
     if output.rows < least * output.likeness:
-        alike = f", of which about {output.likeness:.0f} count as one" if output.likeness > 1 else ""
+        fewer = f", which say as much as {output.rows / output.likeness:,.0f} by themselves"
+        alike = fewer if output.likeness > 1 else ""
         reason = f"{output.rows:,} rows{alike}; at least {least:,} are asked for"
         return Finding(CheckStatus.CANNOT_TELL, threshold, m=output.rows, reason=reason)
     return None
