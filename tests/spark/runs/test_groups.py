@@ -74,7 +74,7 @@ def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
         for engine in ("local", "spark")
     ]
 
-    assert 9 <= found[0].known.likeness <= 16
+    assert 9 <= found[0].known.likeness["sex"] <= 16
     assert found[1].known.likeness == found[0].known.likeness
     require_same(*(each.files() for each in found))
 

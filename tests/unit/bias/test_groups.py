@@ -85,20 +85,36 @@ def test_neighbours_tell_where_no_column_names_groups(of_neighbours):
     lost = run_monitoring(side_by_side(of_users(3, 400, less=0.45)), monitor, baseline, engine="local")
 
     assert not any("violated" in statuses(baseline, rows, monitor).values() for rows in windows)
-    assert 9 <= lost.known.likeness <= 16
+    assert 9 <= lost.known.likeness["sex"] <= 16
     assert "DPL" in {each.metric for each in lost.results if each.is_violation}
+
+
+def test_what_neighbours_have_in_common_in_one_facet_says_nothing_of_another():
+    facets = {"name_or_index": "sex"}, {"name_or_index": "age", "value_or_threshold": [40]}
+    config = CONFIG.model_copy(update={"facet": None})
+    config = AnalysisConfig.from_json(
+        json.dumps(json.loads(config.model_dump_json(exclude_none=True)) | {"facet": facets})
+    )
+    monitor = BiasMonitor(replace(MEASURES, config=config), find_causes=False)
+    first, later = (of_users(seed, 400, size=1).assign(age=np.arange(400) % 61) for seed in (1, 2))
+
+    likeness = run_monitoring(
+        later, monitor, run_baseline(first, monitor, engine="local"), engine="local"
+    ).known.likeness
+
+    assert likeness["sex"] == 1 < likeness["age"]
 
 
 def test_a_named_column_wins_over_neighbours(baseline):
     found = run_monitoring(side_by_side(of_users(3, 40)), NAMED, baseline, engine="local")
-    assert found.known.likeness == 1
+    assert not found.known.likeness
 
 
 def test_rows_by_themselves_and_sorted_ones_count_as_rows(of_neighbours):
     monitor, baseline = of_neighbours
     alone = of_users(2, 400, size=1)
     for rows in (alone, alone.sort_values(["sex", "label"]), alone.sort_values(["label", "sex"])):
-        assert run_monitoring(rows, monitor, baseline, engine="local").known.likeness == 1
+        assert run_monitoring(rows, monitor, baseline, engine="local").known.likeness == {"sex": 1}
 
 
 def test_as_the_service_nobody_asks_neighbours():

@@ -41,14 +41,14 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 @dataclass(frozen=True)
 class BiasBaseline(StoredBaseline):
     """What later data is held against. groups: those of its counts, none if these are not at hand. group_column: of the rows that
-    belong together, as it was counted. likeness: how many rows of the window count as one, as neighbours in it tell.
-    source: opens its rows again; None if nobody knows how.
+    belong together, as it was counted. likeness: by facet how many rows of the window count as one, as neighbours
+    tell. source: opens its rows again; None if nobody knows how.
     """
 
     constraints: BiasReport
     groups: tuple[GroupAnalysis, ...] = ()
     group_column: str | None = None
-    likeness: float = 1.0
+    likeness: Mapping[str, float] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
@@ -240,16 +240,18 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     Where rows are cut, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
-    with_intervals = tolerances.with_intervals
+    with_intervals, by_facet = tolerances.with_intervals, known.likeness
     before = dict(_rows_of(known.groups)) if with_intervals else {}
     now = {place: of for place, of in _rows_of(analysis.groups) if place[2] is None or with_intervals}
     past = {
-        place: spreads_of(of.counts, likeness_of(of.counts, _defined(of), known.likeness))
+        place: spreads_of(of.counts, likeness_of(of.counts, _defined(of), by_facet.get(place[0], 1.0)))
         for place, of in before.items()
         if place in now
     }
     likeness = {
-        place: likeness_of(_named(of, before.get(place)).counts, _defined(of), known.likeness) if with_intervals else {}
+        place: likeness_of(_named(of, before.get(place)).counts, _defined(of), by_facet.get(place[0], 1.0))
+        if with_intervals
+        else {}
         for place, of in now.items()
     }
     intervals = {place: intervals_of(of.counts, likeness[place]) for place, of in now.items()}

@@ -203,9 +203,14 @@ class BiasMonitor(Monitor):
         return replace(asked, segments=tuple(cuts), group_column=known.group_column, with_runs=by_neighbours)
 
     def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
+        facets = [facet.name for facet in ContingencyPlan.from_text(counts.plan).facets]
         columns = [(*values_of(each.runs, numeric=True), False) for each in runs]
-        is_table_in_order = any(are_sorted(values) for values, *_ in columns)
-        return known if is_table_in_order else replace(known, likeness=likeness_of_neighbours(columns))
+        beside = columns[len(facets) :]  # label and prediction
+        likeness = {}
+        for name, facet in zip(facets, columns, strict=False):
+            is_in_order = any(are_sorted(values) for values, *_ in (facet, *beside))
+            likeness[name] = 1.0 if is_in_order else likeness_of_neighbours((facet, *beside))
+        return replace(known, likeness=likeness)
 
     def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:
         before = rows_in_segments(known.groups) if known is not None else {}
