@@ -758,7 +758,7 @@ class JobConfig(BaseModel):
 
     @property
     def leaves_no_trace(self) -> bool:
-        """Whether it is data quality, without a script or check of somebody else, or a table's library; a sink may be anybody's."""
+        """Whether it is data quality, without a script or check of others, or a table's library; a sink may be theirs."""
         others = (
             self.record_preprocessor_script,
             self.post_analytics_processor_script,
