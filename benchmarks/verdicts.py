@@ -39,7 +39,7 @@ from side_by_side import Contestant, own_process, race
 from sklearn import datasets
 
 from model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
-from model_monitor.data.profiling.gathering import gatherer_of
+from model_monitor.data.profiling.gathering import gatherers_of
 from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.constraints import MonitoringSettings
@@ -1216,9 +1216,12 @@ def gathered(cells: Cells) -> FeatureProfile:
     """A column as a scan has it."""
     kind = ColumnType.TEXT if isinstance(cells, list) else ColumnType.FRACTIONAL
     column = ColumnPlan(0, kind, hashed_by_spark=False)
-    gatherer = gatherer_of(column, ScanPlan((column,), LIMIT))
-    gatherer.update(Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])]))
-    return FeatureProfile.of("x", kind, gatherer.states())
+    numbers, others = gatherers_of(ScanPlan((column,), LIMIT))
+    block, states = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])]), []
+    for gatherer in [numbers, *(one for _, one in others)]:
+        gatherer.update(block)
+        states += gatherer.states()
+    return FeatureProfile.of("x", kind, [state[1] if isinstance(state, tuple) else state for state in states])
 
 
 def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, share: float = 0.3) -> Values:
@@ -1496,7 +1499,7 @@ class Kept(StoredProfile):
         kept = {feature.name: feature for feature in profile.features}
         super().__init__(profile.item_count, tuple(kept), None, kept, "")
 
-    def features(self, names: Collection[str]) -> dict[str, FeatureProfile]:
+    def features(self, names: Collection[str], kinds: object = None) -> dict[str, FeatureProfile]:
         return {name: feature for name, feature in self._header.items() if name in names}
 
 

@@ -269,17 +269,21 @@ def _as_past_ones(
     of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # of so many cells as differ like that
     tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
     freedom, wider = spread.tail
-    return _two_sided(component, now, factor * of_all / of_moving / wider, freedom, tests)
+    factor *= of_all / of_moving / wider
+    own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # what few say is more the reference's own error
+    return _two_sided(component, now, factor, freedom, tests, own)
 
 
-def _two_sided(component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float) -> float:
+def _two_sided(
+    component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, own: float
+) -> float:
     """The p-value if the score's variance is so many times as large, and so well known. An exact p-value knows more of small
-    counts than the score, which counts as far as a deviation is the rows' own.
+    counts than the score, which counts as far as a deviation is the rows' own. own: which share of it is.
     """
     p, score = component.p / component.tests, abs(now[component.name])
     if p > _LEAST:
         exact = -normal_quantile(p / 2)
-        score = min(exact, score + (exact - score) / factor)
+        score = min(exact, score + (exact - score) * own)
     return tests * 2 * student_above(score / math.sqrt(factor), freedom)
 
 
@@ -293,7 +297,7 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
         return 2 * math.pow(share, component.effect * rows / groups)
     if name == "chi2":
         return _of_cells_of_groups(now, groups)
-    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests)
+    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
 
 
 def unseen(
