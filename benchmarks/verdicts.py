@@ -1217,11 +1217,11 @@ def gathered(cells: Cells) -> FeatureProfile:
     kind = ColumnType.TEXT if isinstance(cells, list) else ColumnType.FRACTIONAL
     column = ColumnPlan(0, kind, hashed_by_spark=False)
     numbers, others = gatherers_of(ScanPlan((column,), LIMIT))
-    block, states = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])]), []
-    for gatherer in [numbers, *(one for _, one in others)]:
+    block = Block([pa.record_batch([pa.array(cells)], [f"{VALUE}0"])])
+    for gatherer in (numbers, *(one for _, one in others)):
         gatherer.update(block)
-        states += gatherer.states()
-    return FeatureProfile.of("x", kind, [state[1] if isinstance(state, tuple) else state for state in states])
+    states = [state for _, state in numbers.states()] + [state for _, one in others for state in one.states()]
+    return FeatureProfile.of("x", kind, states)
 
 
 def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, share: float = 0.3) -> Values:

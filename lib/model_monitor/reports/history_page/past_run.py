@@ -161,7 +161,7 @@ def of_summary(
 ) -> PastRun:
     """What a summary.parquet says. path: the file, for errors. described: the run's, or that of one of the same kind.
 
-    as_drawn: no more than bars of windows show, in a third of the time.
+    as_drawn: no more is read than bars of windows show.
     Raises BadDocument or BadState if it is damaged.
     """
     table = read_table(content, path, _DRAWN if as_drawn else SUMMARY_COLUMNS, complete=("name", "kind"))

@@ -40,7 +40,7 @@ class Ends(State):
     @classmethod
     def of(cls, values: Values) -> Ends:
         """The ends of finite values."""
-        ordered = np.sort(values)  # takes a third of a partition
+        ordered = np.sort(values)  # costs less than a partition of them
         return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
 
     def and_of(self, values: Values) -> Ends:

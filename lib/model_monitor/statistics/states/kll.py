@@ -342,8 +342,8 @@ def last_of_equals(items: Values) -> NDArray[np.int64]:
 
 
 def sort_of_equals(items: Values) -> Literal["stable"] | None:
-    """The sort after which zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual one, of a tenth
-    of the time, if there is no -0.0.
+    """The sort after which zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual, faster
+    one if there is no -0.0.
     """
     return "stable" if _count_negative_zeros(items) else None
 

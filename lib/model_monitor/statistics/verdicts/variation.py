@@ -459,7 +459,7 @@ def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
 
     values: of all parts in their order, ranks or 0 and 1. sizes: of the parts. The halves of a part tell what groups of rows do.
     """
-    ends, halves, variance = np.cumsum(sizes), sizes // 2, _spread(values, len(values))
+    ends, halves, variance = np.cumsum(sizes), sizes // 2, _sample_variance(values, len(values))
     cut = halves > 0
     if cut.sum() < 2 or not variance:
         return 0.0
@@ -468,11 +468,11 @@ def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
     first = (upto[starts + halves] - upto[starts]) / halves
     second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
     within = float(((first - second) ** 2).sum()) / len(first) / 4  # the variance of the mean of two halves
-    return max(0.0, _spread((first + second) / 2, len(first) - 1) - within) / variance
+    return max(0.0, _sample_variance((first + second) / 2, len(first) - 1) - within) / variance
 
 
-def _spread(values: Values, freedom: int) -> float:
-    """The variance as numpy's `var` has it, to the last bit, in half of its time for few values."""
+def _sample_variance(values: Values, freedom: int) -> float:
+    """The variance as numpy's `var` has it, to the last bit, with fewer steps for few values."""
     apart = values - values.sum() / len(values)
     apart *= apart
     return float(apart.sum()) / freedom
