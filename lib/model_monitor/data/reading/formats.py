@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -237,14 +237,18 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     members = {} if members is None else members
     if not isinstance(members, dict):
         raise BadConfiguration(f'is {text!r}; the member {name!r} has to hold an object, as in {{"{name}": {{}}}}')
-    read = _READERS.get(name.lower())
-    if read is None:
+    format_name = {known.lower(): known for known in _READERS}.get(name.lower())
+    if format_name is None:
         raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_choices()}")
-    return read({str(key).lower(): value for key, value in members.items()})
+    known, read = _READERS[format_name]
+    members = {str(key).lower(): value for key, value in members.items()}
+    if others := [key for key in members if key not in known]:
+        allowed = f"it may hold {', '.join(known)}" if known else "it holds nothing"
+        raise BadConfiguration(f"has {format_name}.{others[0]}, which is unknown; {allowed}")
+    return read(members)
 
 
 def _csv(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("csv", members, "header", "output_columns_position", *CSV_MARKS)
     position = str(members.get("output_columns_position", "START")).upper()
     if position not in ("START", "END"):
         raise BadConfiguration(f"has csv.output_columns_position {position!r}; write START or END")
@@ -268,33 +272,18 @@ def csv_text(csv_format: CsvFormat) -> str:
 
 
 def _json(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("json", members, "lines", "line")
     return JsonFormat(_boolean("json.lines", members.get("lines", members.get("line", True))))
 
 
-def _parquet(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("parquet", members)
-    return ParquetFormat()
-
-
-def _capture(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("sagemakerCaptureJson", members, "captureindexnames")
-    return CaptureFormat(_index_names("sagemakerCaptureJson", members, ENDPOINT_INDEXES))
-
-
-def _merged(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("sagemakerMergeJson", members, "captureindexnames")
-    return MergedFormat(_index_names("sagemakerMergeJson", members, OUTPUT_INDEXES))
-
-
 def _spark(members: Mapping[str, Any]) -> DatasetFormat:
-    _refuse_others("spark", members, "format", "options")
     reader, options = members.get("format"), members.get("options", {})
     if not isinstance(reader, str) or not reader:
         raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
     if not isinstance(options, dict):
         raise BadConfiguration(f'has spark.options {options!r}; write an object, such as {{"mergeSchema": "true"}}')
-    return SparkFormat(reader, {str(key): _option(value) for key, value in options.items()})
+    # true for True, as Spark's readers take it
+    texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
+    return SparkFormat(reader, texts)
 
 
 def _table(name: str) -> DatasetFormat:
@@ -303,17 +292,22 @@ def _table(name: str) -> DatasetFormat:
     return TableFormat(name)
 
 
-_READERS = {
-    "csv": _csv,
-    "json": _json,
-    "parquet": _parquet,
-    "sagemakercapturejson": _capture,
-    "sagemakermergejson": _merged,
-    "spark": _spark,
+_INDEXES = ("captureindexnames",)
+_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], DatasetFormat]]] = {
+    "csv": (("header", "output_columns_position", *CSV_MARKS), _csv),
+    "json": (("lines", "line"), _json),
+    "parquet": ((), lambda members: ParquetFormat()),
+    "sagemakerCaptureJson": (
+        _INDEXES,
+        lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, "Capture")),
+    ),
+    "sagemakerMergeJson": (_INDEXES, lambda members: MergedFormat(_index_names(members, OUTPUT_INDEXES, "Merge"))),
+    "spark": (("format", "options"), _spark),
 }
+"""By the member's name: what it may hold, and how that is read."""
 
 
-def _index_names(name: str, members: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
+def _index_names(members: Mapping[str, Any], default: tuple[str, ...], kind: str) -> tuple[str, ...]:
     listed = members.get("captureindexnames")
     if listed is None:
         return default
@@ -321,7 +315,7 @@ def _index_names(name: str, members: Mapping[str, Any], default: tuple[str, ...]
     listed = [listed] if isinstance(listed, str) else listed
     if not isinstance(listed, list) or not listed or not all(str(index).lower() in known for index in listed):
         raise BadConfiguration(
-            f"has {name}.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+            f"has sagemaker{kind}Json.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
         )
     return tuple(dict.fromkeys(known[str(index).lower()] for index in listed))
 
@@ -333,18 +327,6 @@ def _boolean(place: str, value: Any) -> bool:
     if text not in ("true", "false"):
         raise BadConfiguration(f"has {place} {value!r}; write true or false")
     return text == "true"
-
-
-def _option(value: Any) -> str:
-    """An option's value as Spark's readers take it: true for True."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _refuse_others(name: str, members: Mapping[str, Any], *known: str) -> None:
-    others = [key for key in members if key not in known]
-    if others:
-        allowed = f"it may hold {', '.join(known)}" if known else "it holds nothing"
-        raise BadConfiguration(f"has {name}.{others[0]}, which is unknown; {allowed}")
 
 
 def _choices() -> str:

@@ -136,10 +136,7 @@ class Ledger:
         """The content of `ledger.json`."""
         return {
             "version": 1,
-            "files": [
-                {"path": file.path, "size_bytes": file.size_bytes, "modified_ms": file.modified_ms}
-                for file in self.files
-            ],
+            "files": list(map(asdict, self.files)),
             **({} if self.table is None else {"table": self.table.to_json_dict()}),
             "records": {
                 "read": self.read,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial, reduce
 from typing import Any
 
@@ -107,17 +107,13 @@ class MergeLedger:
                 {"folder": hour.path, "captures": found.captures, "matched": found.labelled, "coverage": found.share}
                 for hour, found in self.captures.hours.items()
             ],
-            "files": {"captures": _files(self.files), "labels": _files(self.label_files)},
+            "files": {"captures": list(map(asdict, self.files)), "labels": list(map(asdict, self.label_files))},
         }
         return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
     return {reason.text: count for reason, count in sorted(refused.items())}
-
-
-def _files(files: Sequence[StoredFile]) -> list[dict[str, Any]]:
-    return [{"path": file.path, "size_bytes": file.size_bytes, "modified_ms": file.modified_ms} for file in files]
 
 
 RESTATEMENT = "restatement.json"
