@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
     from model_monitor.statistics.states.kll import KllSketch
-    from model_monitor.statistics.states.moments import Moments
 
 
 COMPRESS_THRESHOLD = 10_000

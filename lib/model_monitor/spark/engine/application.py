@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from weakref import WeakSet
 
 import numpy as np
 
 import model_monitor
 from model_monitor.data.engine.workers import ALLOCATION
-from model_monitor.spark.launch.request import is_local
-
-if TYPE_CHECKING:
-    from pyspark import SparkConf
-
-import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
-from weakref import WeakSet
-
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.failures import CLUSTER_FAULTS
 from model_monitor.spark.engine.worker import versions, with_libraries
 from model_monitor.spark.launch.package_zip import provide_zip
+from model_monitor.spark.launch.request import is_local
 from model_monitor.spark.storage import is_connect
 from model_monitor.storage.files import sentence_about
 
 if TYPE_CHECKING:
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
 

@@ -6,9 +6,10 @@ Columns are known by position: `Age` beside `age`, and `a.b`, are names that Spa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timezone
+from dataclasses import replace
+from datetime import time, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyspark.sql.functions as F
@@ -37,28 +38,17 @@ from model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
 from model_monitor.data.profiling.scan import states_of_rows
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.frames import Rows
-from model_monitor.data.reading.ledger import Version
+from model_monitor.data.reading.ledger import NUMBER, Version
 from model_monitor.data.records.event_times import moment_of
-from model_monitor.data.records.locations import BLOCK_START, FILE
-from model_monitor.errors import BadConfiguration
-from model_monitor.spark.engine.spark import SparkPartitions
-from model_monitor.statistics.states import ColumnType
-from model_monitor.statistics.states.vectors import MOST_COMPONENTS
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-from dataclasses import replace
-from datetime import time
-
-from pyspark.sql import DataFrame
-
-from model_monitor.data.reading.ledger import NUMBER
-from model_monitor.data.records.locations import LINE
+from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.data.records.windows import Window
+from model_monitor.errors import BadConfiguration
+from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.spark.engine.tables import catalog_table, frame_of_table, is_on_this_machine, loaded, slices
 from model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
+from model_monitor.statistics.states import ColumnType
+from model_monitor.statistics.states.vectors import MOST_COMPONENTS
 
 
 def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:

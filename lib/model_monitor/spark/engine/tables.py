@@ -6,28 +6,17 @@ Slices of an Arrow table travel with the tasks, compressed; the driver's JVM hol
 
 from __future__ import annotations
 
+import fnmatch
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from model_monitor.spark.engine.application import send_package
-from model_monitor.spark.engine.worker import unpacked
-from model_monitor.spark.storage import is_connect, storage_of_session
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-    from model_monitor.storage import Storage, StoredFile
-
-import fnmatch
-import logging
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
 import pyspark.sql.functions as F
 from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
@@ -39,7 +28,13 @@ from model_monitor.data.reading.ledger import TableVersion, Version
 from model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
 from model_monitor.data.records.locations import BLOCK_START, FILE
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from model_monitor.spark.engine.application import send_package
 from model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
+from model_monitor.spark.engine.worker import unpacked
+from model_monitor.spark.storage import is_connect, storage_of_session
+
+if TYPE_CHECKING:
+    from model_monitor.storage import Storage, StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +313,6 @@ def slices(table: pa.Table) -> list[pa.Table]:
 
 def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
     """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
-    from pyspark.sql import DataFrame
-
     narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
     packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
     send_package(spark)
