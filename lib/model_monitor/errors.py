@@ -6,7 +6,8 @@ anything else that is raised is a defect of ours and exits 255 with a trace in t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import ClassVar
 
@@ -30,6 +31,15 @@ class BadConfiguration(MonitorError):
 
 class MissingDependency(BadConfiguration):
     """A library or JAR that this run needs is not there, or has the wrong version."""
+
+
+@contextmanager
+def needing(sentence: str) -> Iterator[None]:
+    """For imports that may fail. Raises MissingDependency with the sentence for one that does."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependency(sentence) from error
 
 
 class NotRecorded(BadConfiguration):

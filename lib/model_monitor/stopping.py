@@ -95,6 +95,11 @@ def given_back(step: Callable[[], object]) -> Iterator[None]:
         _held.remove(step)
 
 
+def shell_status(status: int) -> int:
+    """A process's exit status as shells have it: 128 + N if signal N ended it."""
+    return status if status >= 0 else BY_SIGNAL - status
+
+
 def run_to_its_end(process: Process, seconds: float | None = None, *, ending: Callable[[], object] = bool) -> int:
     """The status of a process that has ended; it is told to end when this one is, and killed if it doesn't.
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from model_monitor.airflow.places import JobCall, Location, words_of
-from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.errors import BadConfiguration, needing
 from model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
 from model_monitor.integrations.emr.runs import ENDED_BADLY, ENDED_WELL, Run, Shipment, jar_for, line_on, request_of
 from model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
@@ -95,12 +95,8 @@ class _OnEmr(Location):
 
     @contextmanager
     def _error_sentences(self, target: Target) -> Iterator[None]:
-        try:
+        with needing("EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"):
             import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
-        except ImportError as error:
-            raise MissingDependency(
-                "EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
-            ) from error
         with error_sentences(target):
             yield
 

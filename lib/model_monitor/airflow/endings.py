@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from model_monitor.airflow.places import moment
 from model_monitor.data.records.windows import Window, hour_of_path
 from model_monitor.documents.alerts import Alerts
-from model_monitor.errors import BadConfiguration, BadDocument
+from model_monitor.errors import BadConfiguration, BadDocument, needing
 from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
 from model_monitor.spark.launch.request import S3_SCHEMES
@@ -80,12 +80,10 @@ class S3Files:
         self._client().delete_object(**_place_of(path))
 
     def _client(self) -> Any:
-        try:
+        with needing(
+            "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
+        ):
             from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-        except ImportError as error:
-            raise BadConfiguration(
-                "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
-            ) from error
         return S3Hook(aws_conn_id=self._aws_conn_id).conn
 
 

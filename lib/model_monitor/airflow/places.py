@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from model_monitor.data.records.windows import Window, duration
-from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.errors import BadConfiguration, MissingDependency, needing
 from model_monitor.running.configuration.command_line import option_names
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from model_monitor.spark.launch.java import PINNED, line_at
 from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.launch.spark_command import own_settings
+from model_monitor.stopping import shell_status
 
 AN_HOUR = timedelta(hours=1)
 
@@ -258,8 +259,7 @@ class LocalProcess:
         for line in self._process.stdout:
             self.lines.append(line.rstrip())
             log.info("%s", line.rstrip())
-        status = self._process.wait()
-        return status if status >= 0 else 128 - status
+        return shell_status(self._process.wait())
 
     def stop(self) -> None:
         if self._process.poll() is not None:
@@ -295,12 +295,10 @@ class SparkConnection(Location):
     hook: Mapping[str, Any] = field(default_factory=dict)
 
     def begin(self, call: JobCall) -> ConnectionRun:
-        try:
+        with needing(
+            "a Spark connection needs Airflow's Spark provider; install it: pip install apache-airflow-providers-apache-spark"
+        ):
             from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-        except ImportError as error:
-            raise MissingDependency(
-                "a Spark connection needs Airflow's Spark provider; install it: pip install apache-airflow-providers-apache-spark"
-            ) from error
         if self.spark_options:
             raise BadConfiguration(
                 f"spark_options is {self.spark_options!r}; a connection's run takes conf= and hook={{'executor_memory': '4g'}} "

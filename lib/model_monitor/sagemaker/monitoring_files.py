@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlparse
 
-from model_monitor.errors import BadInput, MissingDependency
+from model_monitor.errors import BadInput, needing
 from model_monitor.storage import LocalStorage, is_local, join, local_path
 from model_monitor.storage.files import S3_ROOT_VARIABLE, standing_in
 
@@ -118,13 +118,11 @@ def _client(session: Any) -> Any:
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
         return boto_session.client("s3")
-    try:
+    with needing(
+        f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[s3]', or set "
+        f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
+    ):
         import boto3
-    except ImportError as error:
-        raise MissingDependency(
-            f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[s3]', or set "
-            f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
-        ) from error
     return boto3.client("s3")
 
 

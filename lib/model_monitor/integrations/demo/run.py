@@ -54,7 +54,7 @@ from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.kinds import monitor_for, read_source
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from model_monitor.stopping import run_to_its_end
+from model_monitor.stopping import run_to_its_end, shell_status
 
 NAMED = 3
 
@@ -66,9 +66,6 @@ def moved(baseline: AttributionReport, current: AttributionReport) -> str:
     largest = sorted(now, key=lambda name: -now[name])[:NAMED]
     told = ", ".join(f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest)
     return f"What moved the predictions there, on average: {told}."
-
-
-# Every hour of the demo's day compared with its baselines, by the engine without a JVM, and the day as one page.
 
 
 DAY_PAGE = "history.html"
@@ -112,15 +109,7 @@ def estimate_hour(output: Path, window: Window) -> None:
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
     known = str(output / QUALITY)
     run_baseline(
-        outcomes(
-            str(output / VALIDATION),
-            plan,
-            label=churn.LABEL,
-            prediction="prediction",
-            probability="probability",
-            engine="local",
-        ),
-        ModelQualityMonitor(plan),
+        outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local"), ModelQualityMonitor(plan)
     ).write(known)
     flags = {
         "--analysis-type": "ESTIMATED_QUALITY",
@@ -150,9 +139,6 @@ def expected(found: EstimatedQuality, before: Metrics) -> str:
     )
 
 
-# `model-monitor demo`: generates the example, baselines it and its model, monitors it, and says what is wrong.
-
-
 QUALITY, ESTIMATED = "quality", "estimated"  # the baseline of the model's answers, and the hour without labels
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 ATTRIBUTIONS = "attributions"
@@ -173,9 +159,7 @@ SHOWN = {  # heading -> the key of `as_rows`
 }
 
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
-WatchDay = Callable[
-    [Path, Path, Path, Traffic], Path
-]  # the demo's folder, those of data's and model's baseline, and the traffic -> the page of its hours
+WatchDay = Callable[[Path, Path, Path, Traffic], Path]  # as `watch_day`
 
 
 def main(
@@ -183,18 +167,18 @@ def main(
     *,
     out: TextIO | None = None,
     start_job: StartJob | None = None,
-    watch: WatchDay | None = None,
+    watch: WatchDay = watch_day,
 ) -> int:
     """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
 
     out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `submit`.
-    watch: monitors the whole day, by default `day.watch_day`.
+    watch: monitors the whole day.
     """
     options = _parser().parse_args(argv)
     try:
         if options.fleet:
             return fleet.main(options.output, out or sys.stdout)
-        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch or _watch)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or submit, watch)
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
         return error.exit_status
@@ -206,8 +190,7 @@ def submit(job: str, flags: Sequence[str]) -> int:
     A job that was killed by signal N gives 128 + N, as a shell says it.
     """
     command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
-    status = run_to_its_end(subprocess.Popen(command))
-    return status if status >= 0 else 128 - status
+    return shell_status(run_to_its_end(subprocess.Popen(command)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -228,11 +211,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, of which two break")
     return parser
-
-
-def _watch(output: Path, baseline: Path, attributions: Path, traffic: Traffic) -> Path:
-
-    return watch_day(output, baseline, attributions, traffic)
 
 
 def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:

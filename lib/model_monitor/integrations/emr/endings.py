@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
+from model_monitor.errors import BadConfiguration, MonitorError, needing
 from model_monitor.integrations.emr.runs import (
     ENDED_WELL,
     Run,
@@ -30,7 +30,7 @@ def error_sentences(target: Target) -> Iterator[None]:
 
     Raises MissingDependency without boto3, BadConfiguration for what the user can set right, AwsRefused for the rest.
     """
-    try:
+    with needing("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'"):
         from boto3.exceptions import S3UploadFailedError
         from botocore.exceptions import (
             BotoCoreError,
@@ -39,8 +39,6 @@ def error_sentences(target: Target) -> Iterator[None]:
             NoCredentialsError,
             NoRegionError,
         )
-    except ImportError as error:
-        raise MissingDependency("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'") from error
     try:
         yield
     except NoCredentialsError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MissingDependency
+from model_monitor.errors import BadConfiguration, BadDocument, BadInput, needing
 from model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
     Definition,
@@ -28,11 +28,9 @@ def sagemaker_client(region: str | None) -> Any:
 
     Raises MissingDependency without boto3, BadInput if there is no region.
     """
-    try:
+    with needing("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
         import boto3
         from botocore.exceptions import BotoCoreError
-    except ImportError as error:
-        raise MissingDependency("boto3 is not installed; write pip install 'spark-model-monitor[s3]'") from error
     try:
         return boto3.client("sagemaker", region_name=region)
     except BotoCoreError as error:

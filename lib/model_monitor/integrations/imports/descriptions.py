@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_monitor.errors import BadDocument, MissingDependency
+from model_monitor.errors import BadDocument, needing
 
 MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
 
@@ -214,12 +214,10 @@ def described(content: object, where: str) -> Described:
 
 
 def _service_model() -> Any:
-    try:
+    with needing(
+        "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
+    ):
         from botocore.session import get_session
-    except ImportError as error:
-        raise MissingDependency(
-            "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
-        ) from error
     return get_session().get_service_model("sagemaker")
 
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.errors import BadConfiguration, MissingDependency, SinkFailed
+from model_monitor.errors import BadConfiguration, SinkFailed, needing
 from model_monitor.registry import Registry
 from model_monitor.reports.notices import Report
 from model_monitor.storage import LocalStorage, is_local
@@ -47,12 +47,10 @@ def aws_client(service: str, region: str | None = None) -> Any:
     region: None for the one that boto3 finds in the environment or its configuration.
     Raises MissingDependency without boto3, BadConfiguration if no region is known.
     """
-    try:
+    with needing(NO_BOTO3.format(service=service)):
         import boto3
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
-    except ImportError as error:
-        raise MissingDependency(NO_BOTO3.format(service=service)) from error
     settings = Config(
         retries={"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}, connect_timeout=10, read_timeout=20
     )

@@ -7,11 +7,10 @@ import re
 from typing import Any
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.errors import BadConfiguration, needing
 from model_monitor.reports.notices import Report, text
 from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here
 
-NO_LIBRARY = "the sink apprise needs apprise; install it: pip install 'spark-model-monitor[apprise]'"
 NO_SERVICE = (
     "the sink apprise: Apprise has no service for the URL that begins with {scheme}://, or the URL lacks a part; "
     "apprise --details lists what each service asks for"
@@ -25,10 +24,8 @@ def _examined(url: str) -> str:
 
 
 def _ready(url: str, environment: Environment) -> None:
-    try:
+    with needing("the sink apprise needs apprise; install it: pip install 'spark-model-monitor[apprise]'"):
         import apprise  # noqa: F401
-    except ImportError as error:
-        raise MissingDependency(NO_LIBRARY) from error
     _service(url)
 
 

@@ -8,14 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.run_description import moment
-from model_monitor.errors import MissingDependency, SinkFailed
+from model_monitor.errors import SinkFailed, needing
 from model_monitor.reports.notices import Report, sendable
 from model_monitor.reports.sinks import SINKS, Environment, page_here
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-NO_LIBRARY = "the sink mlflow needs mlflow or mlflow-skinny; install it: pip install 'spark-model-monitor[mlflow]'"
 
 EXPERIMENT = "model-monitor"
 RUN, EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"  # MLflow's own variables
@@ -35,10 +33,10 @@ def _examined(experiment: str) -> str:
 
 
 def _ready(experiment: str, environment: Environment) -> None:
-    try:
+    with needing(
+        "the sink mlflow needs mlflow or mlflow-skinny; install it: pip install 'spark-model-monitor[mlflow]'"
+    ):
         import mlflow  # noqa: F401
-    except ImportError as error:
-        raise MissingDependency(NO_LIBRARY) from error
 
 
 @SINKS.register(

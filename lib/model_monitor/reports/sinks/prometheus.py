@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.alerts import AlertStatus
-from model_monitor.errors import MissingDependency, OutputFailed, SinkFailed
+from model_monitor.errors import OutputFailed, SinkFailed, needing
 from model_monitor.reports.notices import Report, sendable
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.sinks import SINKS, Environment
@@ -15,8 +15,6 @@ from model_monitor.storage import LocalStorage, is_local
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
-
-NO_LIBRARY = "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
 
 
 def _examined(path: str) -> str:
@@ -26,10 +24,10 @@ def _examined(path: str) -> str:
 
 
 def _ready(path: str, environment: Environment) -> None:
-    try:
+    with needing(
+        "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
+    ):
         import prometheus_client  # noqa: F401
-    except ImportError as error:
-        raise MissingDependency(NO_LIBRARY) from error
 
 
 @SINKS.register(

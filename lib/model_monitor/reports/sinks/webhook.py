@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from model_monitor import __version__
 from model_monitor.errors import SinkFailed
 from model_monitor.reports.notices import Report, document_bytes
-from model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt
-from model_monitor.reports.sinks import WEBHOOK_SECRET as SECRET
+from model_monitor.reports.sinks import SINKS, WEBHOOK_SECRET, Environment, PassingFailure, attempt
 
 if TYPE_CHECKING:
     from urllib.request import Request
@@ -33,7 +32,7 @@ def _examined(url: str) -> str:
     if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
         raise ValueError("is no URL; write webhook:https://HOST/PATH")
     if parts.username is not None:
-        raise ValueError(f"has a user or password in it; leave them out, and sign with the variable {SECRET}")
+        raise ValueError(f"has a user or password in it; leave them out, and sign with the variable {WEBHOOK_SECRET}")
     return url
 
 
@@ -57,7 +56,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": f"spark-model-monitor/{__version__}",
         "Idempotency-Key": report.delivery_id,
-        **_signed(body, environment.variable(SECRET), str(int(report.time.timestamp()))),
+        **_signed(body, environment.variable(WEBHOOK_SECRET), str(int(report.time.timestamp()))),
     }
     request = Request(url, data=body, headers=headers, method="POST")
     attempt(lambda: _post(request, environment.timeout_seconds), environment)

@@ -34,7 +34,7 @@ from model_monitor.running.configuration.reading import (
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.running.runtime.status import ExitStatus, start_logging
 from model_monitor.running.scheduling.schedules import HOURLY, Recurrence, run_windows, windows_of
-from model_monitor.stopping import run_to_its_end
+from model_monitor.stopping import run_to_its_end, shell_status
 from model_monitor.storage import is_local, join, local_path, storage_of
 
 JOB = "replay"
@@ -112,8 +112,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
 def _submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if it was ended by signal N."""
     command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
-    status = run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__))
-    return status if status >= 0 else 128 - status
+    return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))
 
 
 def _default_output(environment: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError, needing
 from model_monitor.plugins import plugin
 from model_monitor.reports.alerts import Destination
 from model_monitor.running.scheduling.fleet import Entry, Fleet
@@ -132,12 +132,8 @@ def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:
             f"{pattern!r} has no catalog; write CATALOG.SCHEMA.TABLE of one that pyiceberg's settings name, or --warehouse "
             "and the folder above the schemas"
         )
-    try:
+    with needing("a catalog needs pyiceberg: pip install 'spark-model-monitor[iceberg]'; or write --warehouse"):
         from pyiceberg.catalog import load_catalog
-    except ImportError as fault:
-        raise MissingDependency(
-            "a catalog needs pyiceberg: pip install 'spark-model-monitor[iceberg]'; or write --warehouse"
-        ) from fault
     try:
         opened = load_catalog(catalog)
         for namespace in opened.list_namespaces():

@@ -47,6 +47,7 @@ from model_monitor.running.scheduling.runs import (
 from model_monitor.running.scheduling.schedules import run_windows
 from model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
 from model_monitor.running.scheduling.watching import tell_and_show, watched_of
+from model_monitor.stopping import shell_status
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
             log.info("%s: a look at the window under way ended with %d", plan.name, status)
         watch(plan, record, now(), environment)
     failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
-    return _of_process(failed), record, bool(statuses) or request.as_json
+    return shell_status(failed), record, bool(statuses) or request.as_json
 
 
 def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:
@@ -251,11 +252,6 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
         return
     for plan, record in listed:
         out.write(as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
-
-
-def _of_process(status: int) -> int:
-    """An exit status as shells have it: 128 + N for a process that signal N ended."""
-    return status if status >= 0 else 128 - status
 
 
 # A schedule whose runs don't come says so by its sinks.
