@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
+import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
 
 LIBRARIES = ("numpy", "pyarrow", "pandas", "python-dateutil", "pytz", "six", "tzdata")
 """Those of docs/clusters.md for executors, with what pandas needs."""
 
 
 def make_environment(folder: Path) -> Path:
-    """A virtual environment in `folder` with the executors' libraries, in the versions of requirements/run.txt."""
-    pins = (ROOT / "requirements" / "run.txt").read_text(encoding="utf-8")
-    wanted = [re.search(rf"^{name}==\S+$", pins, re.MULTILINE) for name in LIBRARIES]
-    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet"]
-    # compiled: each executor would do it again, which takes it some seconds
-    options = ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
+    """A virtual environment in `folder` with the executors' libraries as this one has them, but for their own tests."""
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
-    _run([*pip, *options, *(pin.group() for pin in wanted if pin)])
+    [libraries] = folder.glob("lib/python*/site-packages")
+    for file in (file for name in LIBRARIES for file in distribution(name).files or ()):
+        is_program, is_test = file.parts[0] == "..", file.parts[1:2] == ("tests",)
+        if not (is_program or is_test):  # compiled modules too: it takes an executor seconds
+            (libraries / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), libraries / file)
     return folder
 
 
