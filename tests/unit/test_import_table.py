@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from tests.floors import (
     ALONE,
@@ -24,14 +26,17 @@ MODULES = modules()
 PICKLED = ("statistics/states", "monitors/explainability/kernel", "monitors/predictors/loading")
 """What executors import by the names in what is sent to them: states, explainers, models."""
 
-ON_EXECUTORS = sorted({*PICKLED, *(module for module, path in MODULES.items() if takes_batches(path))})
-"""What Python workers import: the modules of whatever is mapped over batches, found by the types of parameters."""
-
 WITHOUT_SPARK = FLOORS[: FLOORS.index("spark")]
 """The floors that run without a JVM: nothing of them names PySpark, Py4J or Java when it runs."""
 
 VALIDATING = {"documents", "running"}
 """Where files and flags are validated, by pydantic."""
+
+
+@cache  # not when tests are collected, which each process does: it reads every file
+def on_executors() -> list[str]:
+    """What Python workers import: the modules of whatever is mapped over batches, found by the types of parameters."""
+    return sorted({*PICKLED, *(module for module, path in MODULES.items() if takes_batches(path))})
 
 
 def test_a_floor_imports_only_from_those_above_it():
@@ -86,7 +91,7 @@ def test_libraries_stay_on_their_floors():
 def test_what_executors_import_loads_no_spark_session_and_no_pydantic():
     program = f"""
         import sys
-        for name in {[name.replace("/", ".") for name in ON_EXECUTORS]!r}:
+        for name in {[name.replace("/", ".") for name in on_executors()]!r}:
             __import__("model_monitor." + name)
             for library in ("pyspark", "pydeequ", "pydantic", "scipy", "jmespath"):
                 if sys.modules.pop(library, None):
@@ -100,7 +105,7 @@ def test_what_executors_import_is_found():
     """One of each: a task that profiles, one that merges, one that reads lines, and a library of theirs."""
     tasks = {"data/profiling/partition", "running/merging/labels", "data/records/decoded_rows", "monitors/predictions"}
 
-    assert tasks < {*ON_EXECUTORS}
+    assert tasks < {*on_executors()}
 
 
 @pytest.mark.parametrize(
