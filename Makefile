@@ -39,7 +39,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo demo-fleet test test-all test-whole test-4.0 test-connect test-slow test-wide airflow quick unit mutants lint types bench bench-marks docs site package release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,13 @@ mutants: $(VENV)/.test ## damage the package in sixteen ways, and say which of t
 
 test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
 	@$(PYTEST) -m "rest and not slow" $(ARGS)
+
+test-whole: $(VENV)/.test classes .venv-airflow/.made ## run both in one go, where what waits for a server leaves its time to others
+	@$(PYTEST) $(ARGS)
+
+# What one file holds is spread over the processes, which one of these files would outlast.
+test-4.0 test-connect: .venv-4.0/.made
+	@$(MAKE) test SPARK=4.0 PROCESSES=2 $(if $(findstring connect,$@),REMOTE=1 ARGS="tests/spark/engine --dist load",ARGS="tests/golden_open tests/spark/runs")
 
 test-slow: $(VENV)/.test classes .venv-airflow/.made ## run the tests that take minutes each, which nothing else runs
 	@$(PY) -m pytest -m slow $(ARGS)

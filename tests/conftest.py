@@ -50,8 +50,9 @@ FOLDERS = (
 REST = ("clients", "serving", "clusters", "s3", "fuzz", "simulation", "browser")
 """Folders whose tests `make test` leaves to `make test-all`; of the other folders some files say so of themselves."""
 
-LONG = ("jobs/test_in_airflow.py", "clusters", "s3", "jobs/test_fresh_clone.py", "golden/test_bias_golden.py")
-"""What takes minutes in one process. It begins first, so that nothing waits for it in the end; a folder's servers start once."""
+LONG = ("clusters", "s3")
+"""Folders that take minutes in one process, so that their servers start once. They begin first: nothing waits for them in the
+end, and what they leave of the processors is another's."""
 
 
 def _has_deequ() -> bool:
@@ -61,7 +62,7 @@ def _has_deequ() -> bool:
 
 
 def piece_of(nodeid: str) -> str:
-    """What one process runs in one go: an entry of LONG, else a file."""
+    """What one process runs in one go: a folder of LONG, else a file."""
     file = nodeid.partition("::")[0].removeprefix("tests/")
     return next((piece for piece in LONG if f"{file}/".startswith(f"{piece}/")), file)
 
