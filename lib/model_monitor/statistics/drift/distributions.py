@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,11 @@ class Pooled:
     @cached_property
     def together(self) -> Ranks:
         return self.before + self.after
+
+    def upto(self, value: float, side: Literal["left", "right"]) -> float:
+        """How many of the second sample's values lie below this one, or also at it."""
+        place = self.values.searchsorted(value, side=side)
+        return float(self.after[place - 1]) if place else 0.0
 
     @cached_property
     def weights(self) -> Counts:

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -294,7 +294,6 @@ class _Pooled:
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before, after = baseline.step_cdf(), current.step_cdf()
         self.both = both = after.beside(before)
-        self.values, self.after = both.values, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
         self.weights, self.together = both.weights, both.together
@@ -336,13 +335,9 @@ class _Pooled:
         m = self.samples.m
         if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
-        found = (m - self._up_to(high, "right"), highest > high), (self._up_to(low, "left"), lowest < low)
+        found = (m - self.both.upto(high, "right"), highest > high), (self.both.upto(low, "left"), lowest < low)
         beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
-
-    def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
-        place = self.values.searchsorted(value, side=side)
-        return float(self.after[place - 1]) if place else 0.0
 
 
 def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts, scores_of, tails
+from model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of, tails
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -67,7 +67,7 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     """missing, rows: of each window."""
     if not total_missing:
         return {"missing": np.zeros(len(missing))}
-    return {"missing": _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
+    return {"missing": scores_of_counts(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
 
 
 class PastWindows(dict[str, Values]):
@@ -134,54 +134,35 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(
-    values: Values,
-    totals: Counts,
-    windows: Windows,
-    cells: tuple[Counts, Windows] | None = None,
-    scores: Mapping[str, Values] | None = None,
-    cumulative: tuple[Counts, Windows] | None = None,
-) -> Raw:
-    """values: distinct, ascending. totals: how often each of them is in all windows and their reference. What is known already:
-    cells: totals and windows between the quantiles of all. scores: of the values. cumulative: both up to each value.
-    """
-    ranks, known = cumulative if cumulative is not None else (totals.cumsum(), None)
-    sizes, others, effective = sides = _sizes(totals, windows) if known is None else _sides(ranks[-1], known[:, -1:])
-    total = ranks[-1]
-    scores = scores or scores_of((ranks - totals / 2) / total)
-    kept: dict[str, Values] = {} if known is None else {"upto": known}
-
-    def upto() -> Windows:
-        if "upto" not in kept:
-            kept["upto"] = windows.astype(np.int64).cumsum(axis=1)  # whole numbers add up many times as fast
-        return kept["upto"]
+def of_numbers(both: Pooled) -> Raw:
+    """Of a window beside its reference, neither of them empty."""
+    (before, after), (of_before, of_after) = both.counts, both.cells
+    totals, windows = both.weights, after[None, :]
+    sizes, others, effective = sides = _sides(float(both.together[-1]), np.array([[float(both.after[-1])]]))
 
     def ks() -> Raw:
-        gaps = upto() * (1 / sizes + 1 / others)
-        gaps -= ranks / others
-        gaps = np.abs(gaps, out=gaps).max(axis=1)
+        gaps = np.abs(both.after * (1 / sizes + 1 / others) - both.together / others).max(axis=1)
         root = np.sqrt(effective)
-        return {"ks": of_each(_ks_score, (root + 0.12 + 0.11 / root) * gaps)}
-
-    def counted() -> Raw:
-        if cells is not None:
-            return _of_cells(*cells, are_numbers=True)
-        places = places_of_cuts(ranks, total)
-        counts = cut(ranks[None, :], places)[0]
-        return _of_cells(counts[counts > 0], cut(upto(), places)[:, counts > 0], are_numbers=True)
+        return {"ks": of_each(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
     def outside() -> Raw:
-        return _outside(values, windows < totals, upto())
+        known = both.values[before > 0]
+        low, high, rows = float(known[0]), float(known[-1]), float(both.after[-1])
+        found = {}
+        for name, by in (("beyond", 0.0), ("far", (high - low) / 2 if math.isfinite(high - low) else 0.0)):
+            above = rows - both.upto(high + by, "right")
+            found[name] = np.array([max(above, both.upto(low - by, "left")) / rows])
+        return found
 
     return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
             "ks": ks,
-            "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
+            "location": lambda: {"location": _mean_score(both.scores["location"], totals, windows, sides)},
+            "spread": lambda: {"spread": _mean_score(both.scores["spread"], totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
-            **dict.fromkeys(OF_CELLS, counted),
+            **dict.fromkeys(OF_CELLS, lambda: _of_cells(of_before + of_after, of_after[None, :], are_numbers=True)),
         }
     )
 
@@ -454,30 +435,6 @@ def group_size(past: Raw) -> float:
     return _kept(past).group_size
 
 
-def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
-    """What share of a column's variance lies between parts in row order, beyond what groups of rows within them explain.
-
-    values: of all parts in their order, ranks or 0 and 1. sizes: of the parts. The halves of a part tell what groups of rows do.
-    """
-    ends, halves, variance = np.cumsum(sizes), sizes // 2, _sample_variance(values, len(values))
-    cut = halves > 0
-    if cut.sum() < 2 or not variance:
-        return 0.0
-    starts, ends, halves, sizes = (each[cut] for each in (ends - sizes, ends, halves, sizes))
-    upto = np.concatenate(([0.0], np.cumsum(values)))
-    first = (upto[starts + halves] - upto[starts]) / halves
-    second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
-    within = float(((first - second) ** 2).sum()) / len(first) / 4  # the variance of the mean of two halves
-    return max(0.0, _sample_variance((first + second) / 2, len(first) - 1) - within) / variance
-
-
-def _sample_variance(values: Values, freedom: int) -> float:
-    """The variance as numpy's `var` has it, to the last bit, with fewer steps for few values."""
-    apart = values - values.sum() / len(values)
-    apart *= apart
-    return float(apart.sum()) / freedom
-
-
 GROWS = 10.0  # standard deviations by which values begin later than in rows of any order. Source: D4.20.
 FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts with values that begin there, which those of rows in any order seldom do
 
@@ -531,7 +488,7 @@ def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
 
 
 @lru_cache(2**14)  # columns of as many rows have the same ones
-def _ks_score(reached: float) -> float:
+def ks_score(reached: float) -> float:
     if reached > 5:
         return 2 * reached - 0.2  # the normal score of 2 · exp(-2x²) is nearly linear there
     return -normal_quantile(max(kolmogorov_above(reached), 1e-300) / 2)
@@ -564,26 +521,6 @@ def _mean_score(
     return found
 
 
-def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[str, Values]:
-    """The shares beyond the range of the others, and further out than half its width. theirs: which values the others have. upto:
-    of each window how many values lie up to each.
-    """
-    alone, every = ~theirs.any(axis=1), np.arange(len(upto))
-    low = np.where(alone, np.inf, values[theirs.argmax(axis=1)])
-    high = np.where(alone, -np.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
-    with np.errstate(invalid="ignore"):
-        half = np.where(np.isfinite(high - low), (high - low) / 2, 0.0)
-    found = {}
-    for name, by in (("beyond", 0.0), ("far", half)):
-        inside, below = (
-            np.where(places, upto[every, places - 1], 0.0)
-            for places in (values.searchsorted(high + by, side="right"), values.searchsorted(low - by))
-        )
-        above = upto[:, -1] - inside
-        found[name] = np.maximum(above, below) / upto[:, -1]
-    return found
-
-
 def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) -> dict[str, Values]:
     sizes, others, effective = _sizes(totals, windows)
     gaps = windows / sizes - (totals - windows) / others
@@ -597,12 +534,12 @@ def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) ->
     return {
         "chi2": effective * (together**2 / shares).sum(axis=1),
         "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(_scores(of_all, of_each_one, sizes, float(totals.sum()))).max(axis=1),
+        "cell": np.abs(scores_of_counts(of_all, of_each_one, sizes, float(totals.sum()))).max(axis=1),
         "cells": cells,
     }
 
 
-def _scores(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
+def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
     """How unusual each count is, about as a normal number is. sizes: of the windows. rows: in all.
 
     Source: Freeman and Tukey 1950.
