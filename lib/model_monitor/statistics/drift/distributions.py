@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.errors import MonitorError
 from model_monitor.statistics.states import Bucket, KllSketch, Moments
-from model_monitor.statistics.states.kll import last_of_equals, sort_of_equals
+from model_monitor.statistics.states.kll import last_of_equals
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), how many values lie below or at a value
@@ -139,7 +139,7 @@ class StepCdf:
             if other is before:
                 return found
         values = np.concatenate((before.values, self.values))
-        order = values.argsort(kind=sort_of_equals(values))
+        order = values.argsort(kind="stable")  # which merges two that are in order
         values = values[order]
         last = last_of_equals(values)
         upto = (order < len(before.values)).cumsum()[last]

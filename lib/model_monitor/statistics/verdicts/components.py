@@ -255,7 +255,9 @@ class _Cells:
     def chi_square(self) -> list[Component]:
         """The test of equal shares of all cells of each column, small ones joined, with a guard for those that are still rare."""
         least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[self.starts]
-        groups = [*map(joined, np.split(self.totals, self.starts[1:]), least.tolist())]
+        ends = [*self.starts[1:].tolist(), len(self.totals)]
+        own = (self.totals[start:end] for start, end in zip(self.starts.tolist(), ends, strict=True))
+        groups = [*map(joined, own, least.tolist())]
         sizes = np.array([int(each.max()) + 1 for each in groups])
         starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
         of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])

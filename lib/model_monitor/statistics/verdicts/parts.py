@@ -249,10 +249,10 @@ def between_shares(scores: Sequence[Values], sizes: Places) -> Values:
     scores: of each column the values of all parts in their order, ranks or 0 and 1. sizes: of the parts, shape (columns, parts).
     The halves of a part tell what groups of rows do.
     """
-    rows, values, parts = sizes.sum(axis=1), np.concatenate(scores), sizes.ravel()
-    ends, column = parts.cumsum(), np.repeat(np.arange(len(sizes)), sizes.shape[1])
-    variance, cut = _variances(values, rows, rows), parts > 1
-    ends, parts, many = ends[cut], parts[cut], np.bincount(column[cut], minlength=len(sizes))
+    rows, values = sizes.sum(axis=1), np.concatenate(scores)
+    ends, column = sizes.cumsum(), np.repeat(np.arange(len(sizes)), sizes.shape[1])
+    variance, cut = _variances(values, rows, rows), sizes.ravel() > 1
+    ends, parts, many = ends[cut], sizes.ravel()[cut], np.bincount(column[cut], minlength=len(sizes))
     upto = np.concatenate(([0.0], np.cumsum(values)))
     starts, halves = ends - parts, parts // 2
     first = (upto[starts + halves] - upto[starts]) / halves
