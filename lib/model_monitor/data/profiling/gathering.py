@@ -499,24 +499,26 @@ def runs_of(
     cells, rows = block.cells(column), np.concatenate(places)
     numbers: NDArray[np.float64]
     hashes: NDArray[np.uint64] | None = None
-    is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-    there = is_present[rows]
+    is_present = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
+    there = np.ones(len(rows), bool) if is_present is None else is_present[rows]
     ends = [0, *accumulate(map(len, places))]
-    ends_present = _counted(there, ends)
+    ends_present = ends if is_present is None else _counted(there, ends)
     if column.is_text:
-        of_present = rows if not cells.null_count else (np.cumsum(is_present) - 1)[rows[there]]
+        of_present = rows if is_present is None else (np.cumsum(is_present) - 1)[rows[there]]
         numbers, hashes = block.found[column.position].at(of_present, hashed=not column.hashed_by_spark)
     else:
-        taken = rows[there] if cells.null_count else rows
-        every = cells.fill_null(0) if cells.null_count else cells
-        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64)
+        taken = rows if is_present is None else rows[there]
+        every = cells if is_present is None else cells.fill_null(0)
+        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64, copy=False)
     is_number = ~np.isnan(numbers)
     ends_numbers = _counted(is_number, ends_present)
-    if hashes is None:
+    if hashes is None and ends_numbers is not ends_present:
         there[there] = is_number
-    are_whole = np.logical_and.reduceat(there, ends[:-1]).tolist()
-    bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
-    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=True)
+    has_all = ends_present is ends and (hashes is not None or ends_numbers is ends)
+    are_whole = repeat(True) if has_all else np.logical_and.reduceat(there, ends[:-1]).tolist()
+    numbers = numbers if ends_numbers is ends_present else numbers[is_number]
+    bytes_of, bytes_of_hashes = numbers.tobytes(), None if hashes is None else hashes.tobytes()
+    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=False)
     for lot, is_whole, (begin, stop), (start, end), (first, last) in of_runs:
         bits = b"" if is_whole else np.packbits(there[begin:stop]).tobytes()
         if bytes_of_hashes is None:

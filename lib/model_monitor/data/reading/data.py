@@ -218,7 +218,8 @@ def _require_columns(names: tuple[str, ...]) -> None:
 
 
 def _rows_of_group(table: pa.Table) -> int:
-    return max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
+    rows: int = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
+    return rows
 
 
 def _write(rows: Rows, path: Path) -> None:

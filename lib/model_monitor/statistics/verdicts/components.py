@@ -23,6 +23,7 @@ from model_monitor.statistics.drift.distributions import (
     tails,
 )
 from model_monitor.statistics.drift.special_functions import (
+    FEW,
     chi_square_above,
     kolmogorov_above,
     log_gamma,
@@ -74,17 +75,23 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
     terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
     beyond, terms_of_each = np.ones(len(t)), np.repeat(terms, each_has)
-    for many in {*terms.tolist()} - {0}:
-        cells = (terms_of_each == many).nonzero()[0]
-        k = x[cells, None] + np.arange(many)  # so many or more
+    about = np.frexp(terms_of_each)[1]  # those of up to twice as many terms are looked at together
+    for some in {*about.tolist()} - {0}:
+        cells = (about == some).nonzero()[0]
+        terms_of_cells = terms_of_each[cells]
+        k = x[cells, None] + np.arange(terms_of_cells.max())  # so many or more
         ratios = t[cells, None] - k
         ratios *= size[cells, None] - k
         k += 1
         ratios /= k * (k + (of - size - t)[cells, None])
         np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
-        beyond[cells] += ratios.sum(axis=1)  # each term beside the first one
+        for many in {*terms_of_cells.tolist()}:
+            alike = (terms_of_cells == many).nonzero()[0]
+            beyond[cells[alike]] += ratios[alike, :many].sum(axis=1)  # each term beside the first one
     parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
-    parts = np.concatenate([log_gamma(parts[:, i:j]) for i, j in zip(starts.tolist(), ends, strict=True)], axis=1)
+    are_few = np.repeat(len(parts) * each_has < FEW, each_has)  # as of a column by itself
+    parts[:, are_few] = of_each(math.lgamma, parts[:, are_few])
+    parts[:, ~are_few] = log_gamma(parts[:, ~are_few])
     sides = zip(of[starts].tolist(), size[starts].tolist(), strict=True)
     ways = [math.lgamma(all_ + 1) - math.lgamma(own + 1) - math.lgamma(all_ - own + 1) for all_, own in sides]
     of_x: Counts = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - np.repeat(ways, each_has))
