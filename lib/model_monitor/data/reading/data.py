@@ -19,6 +19,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -87,6 +88,8 @@ def _require_names(frame: pd.DataFrame) -> None:
 def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
     """One column. The fault of Arrow, which shows values, is kept from the error."""
     try:
+        if isinstance(values.dtype, np.dtype):  # without what Arrow asks pandas about each column
+            return pa.array(values.to_numpy(), from_pandas=True)
         return pa.Array.from_pandas(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         types = sorted({type(value).__name__ for value in values.dropna()})
@@ -129,8 +132,8 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
         return None
     from model_monitor.data.engine.casts import type_of_spark, typed
 
-    types = [type_of_spark(field.type, f"column {place}") for place, field in enumerate(table.schema, start=1)]
-    schema = pa.schema([(name, data_type) for name, data_type in zip(table.column_names, types, strict=True)])
+    types = {each: type_of_spark(each, f"column {place}") for place, each in enumerate(table.schema.types, start=1)}
+    schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     alone = replace(cast("LocalEngine", engine), processes=1)  # to hand rows over takes as long as a file of them
     return alone.of_batches(schema, [batches]), 1, groups
