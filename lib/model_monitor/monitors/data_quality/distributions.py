@@ -46,6 +46,7 @@ from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
+    CellsTogether,
     OnDemand,
     Others,
     PastWindows,
@@ -468,6 +469,20 @@ def _apart(runs: Sequence[Run]) -> float:
 
 def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window beside its reference; None if the two can't be compared."""
+    return of_windows([(before, after)])[0]
+
+
+def of_windows(
+    sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]],
+) -> list[Mapping[str, float] | None]:
+    """The same of each column, those of cells found of all of them together."""
+    numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
+    return [_beside(before, after, numbers, texts) for before, after in sides]
+
+
+def _beside(
+    before: FeatureDistribution, after: FeatureDistribution, numbers: CellsTogether, texts: CellsTogether
+) -> Mapping[str, float] | None:
     if before.reason or after.reason or not before.present or not after.present:
         return None
 
@@ -481,10 +496,10 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
 
     found: Raw
     if before.numbers is not None and after.numbers is not None:
-        found = of_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()))
+        found = of_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
-        found = of_categories(b + w, w[None, :])
+        found = of_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
     else:
         return None
 

@@ -11,16 +11,12 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of
 from model_monitor.statistics.drift.special_functions import of_each
-from model_monitor.statistics.verdicts.components import LEAST_EXPECTED, joined
-from model_monitor.statistics.verdicts.variation import Windows, ks_score, scores_of_counts
+from model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, slices_of, sums_of
 
 Places = NDArray[np.int64]
 
 MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
-_CUTS, _ENDS = (
-    np.array(CUTS),
-    np.arange(2, 11, 2),
-)  # where cells end, and how many of them are looked at together at each end
+_CUTS = np.array(CUTS)
 
 
 class Parts:
@@ -170,51 +166,14 @@ class Parts:
     def _of_cells(self) -> dict[str, Values]:
         cells = self._cells()
         totals = _counted(cells, self.totals)
-        of_cell = self.of_value[np.diff(cells, prepend=-1).nonzero()[0]]
-        many = np.bincount(of_cell)
-        firsts = many.cumsum() - many
-        row = self.of_part % self.parts
-        of_windows = row * len(totals) + cells[self.places]
-        windows = _counted(of_windows, np.ones(len(row)), self.parts * len(totals)).reshape(self.parts, -1)
-        sizes, others = (side.T[:, of_cell].astype(float) for side in (self.sizes, self.others))
-        gaps = windows / sizes - (totals - windows) / others
-        least = LEAST_EXPECTED * self.total / np.minimum(self.sizes, self.others).min(axis=1)
-        groups = [*map(joined, [totals[own] for own in slices_of(many)], least.tolist())]
-        groups_each = np.array([int(each.max()) + 1 for each in groups])
-        starts = groups_each.cumsum() - groups_each
-        of_groups = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
-        shares = np.bincount(of_groups, totals) / np.repeat(self.total, groups_each)
-        of_windows = (np.arange(self.parts)[:, None] * len(shares) + of_groups).ravel()
-        together = np.bincount(of_windows, gaps.ravel()).reshape(self.parts, -1)
-        sums = _sums(together**2 / shares, groups_each).T
-        scores = np.abs(scores_of_counts(totals, windows, sizes, self.total[of_cell]))
-        largest = np.maximum.reduceat(scores, firsts, axis=1).T
-        found = {}
-        if self.are_numbers:
-            largest = np.maximum(largest, self._largest_of_ends(totals, windows, firsts, firsts + many))
-        else:
+        many = np.bincount(self.of_value[np.diff(cells, prepend=-1).nonzero()[0]])
+        of_windows = self.of_part % self.parts * len(totals) + cells[self.places]
+        windows = _counted(of_windows, np.ones(len(of_windows)), self.parts * len(totals)).reshape(self.parts, -1)
+        found = of_cells(totals, windows, many, are_numbers=self.are_numbers)
+        if not self.are_numbers:
             unseen = np.where(totals - windows <= 0, windows, 0)
-            found["unseen"] = np.add.reduceat(unseen, firsts, axis=1).T / self.sizes
-        size = np.ones(self.sizes.shape)
-        return found | {
-            "chi2": self._effective * sums,
-            "freedom": (groups_each - 1)[:, None] * size,
-            "cell": largest,
-            "cells": many[:, None] * size,
-        }
-
-    def _largest_of_ends(self, totals: Counts, windows: Windows, firsts: Places, ends: Places) -> Values:
-        """The largest score of the cells up to and from each of five cuts at either end, as `distributions.tails` has them."""
-        begin = np.hstack((firsts[:, None] + 0 * _ENDS, np.maximum(ends[:, None] - _ENDS, firsts[:, None]))).ravel()
-        end = np.hstack((np.minimum(firsts[:, None] + _ENDS, ends[:, None]), ends[:, None] + 0 * _ENDS)).ravel()
-        upto = np.zeros((1 + self.parts, 1 + len(totals)))
-        np.cumsum(np.vstack((totals, windows)), axis=1, out=upto[:, 1:])
-        of_all, *of_parts = upto[:, end] - upto[:, begin]
-        of_end = np.repeat(np.arange(self.columns), 2 * len(_ENDS))
-        sizes = self.sizes.T[:, of_end].astype(float)
-        scores = np.abs(scores_of_counts(of_all, np.array(of_parts), sizes, self.total[of_end]))
-        largest: Values = scores.reshape(self.parts, self.columns, -1).max(axis=2).T
-        return largest
+            found["unseen"] = np.add.reduceat(unseen, self.firsts, axis=1).T / self.sizes
+        return found
 
     def between(self, frequent: int) -> Iterator[tuple[float, Values]]:
         """Of each column the share of its variance that lies between parts in row order, beyond what groups of rows within them
@@ -237,12 +196,6 @@ class Parts:
             yield float(shares[own][place]), each[place]
 
 
-def slices_of(sizes: Places) -> list[slice]:
-    """Where each of some that stand one behind the other is."""
-    ends = sizes.cumsum()
-    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
-
-
 def between_shares(scores: Sequence[Values], sizes: Places) -> Values:
     """What share of each column's variance lies between parts in row order, beyond what groups of rows within them explain.
 
@@ -257,26 +210,18 @@ def between_shares(scores: Sequence[Values], sizes: Places) -> Values:
     starts, halves = ends - parts, parts // 2
     first = (upto[starts + halves] - upto[starts]) / halves
     second = (upto[ends] - upto[starts + halves]) / (parts - halves)
-    within = _sums((first - second) ** 2, many) / np.maximum(many, 1) / 4  # the variance of the mean of two halves
+    within = sums_of((first - second) ** 2, many) / np.maximum(many, 1) / 4  # the variance of the mean of two halves
     apart = np.maximum(_variances((first + second) / 2, many, np.maximum(many - 1, 1)) - within, 0.0)
     found: Values = np.divide(apart, variance, out=np.zeros(len(sizes)), where=(many > 1) & (variance > 0))
     return found
 
 
 def _variances(values: Values, sizes: Places, freedoms: Places) -> Values:
-    apart = values - np.repeat(_sums(values, sizes) / np.maximum(sizes, 1), sizes)
-    found: Values = _sums(apart * apart, sizes) / freedoms
+    apart = values - np.repeat(sums_of(values, sizes) / np.maximum(sizes, 1), sizes)
+    found: Values = sums_of(apart * apart, sizes) / freedoms
     return found
 
 
 def _counted(places: Places, weights: NDArray[Any], least: int = 0) -> Values:
     found: Any = np.bincount(places, weights, least)  # doubles, whatever its annotation says
     return np.asarray(found)
-
-
-def _sums(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
-    """The sums of so many values each, along the last axis: behind a zero numpy adds as it does where they are alone."""
-    starts = sizes.cumsum() - sizes
-    behind = np.insert(values, starts, 0.0, axis=-1)
-    found: NDArray[Any] = np.add.reduceat(behind, starts + np.arange(len(sizes)), axis=-1)
-    return found

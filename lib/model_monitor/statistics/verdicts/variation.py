@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of, tails
+from model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -24,7 +24,7 @@ from model_monitor.statistics.drift.special_functions import (
 )
 from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.states.rows import MOST_RUNS
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, Places, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
@@ -134,9 +134,10 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(both: Pooled) -> Raw:
-    """Of a window beside its reference, neither of them empty."""
-    (before, after), (of_before, of_after) = both.counts, both.cells
+def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
+    """Of a window beside its reference, neither of them empty. together: where others' cells are."""
+    before, after = both.counts
+    counted = (together or CellsTogether(are_numbers=True)).of(lambda: both.cells)
     totals, windows = both.weights, after[None, :]
     sizes, others, effective = sides = _sides(float(both.together[-1]), np.array([[float(both.after[-1])]]))
 
@@ -162,13 +163,13 @@ def of_numbers(both: Pooled) -> Raw:
             "location": lambda: {"location": _mean_score(both.scores["location"], totals, windows, sides)},
             "spread": lambda: {"spread": _mean_score(both.scores["spread"], totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
-            **dict.fromkeys(OF_CELLS, lambda: _of_cells(of_before + of_after, of_after[None, :], are_numbers=True)),
+            **dict.fromkeys(OF_CELLS, counted),
         }
     )
 
 
-def of_categories(totals: Counts, windows: Windows) -> Raw:
-    """totals: of each category in all windows and their reference."""
+def of_categories(totals: Counts, windows: Windows, counted: Callable[[], Raw] | None = None) -> Raw:
+    """totals: of each category in all windows and their reference. counted: finds the statistics of these cells."""
     sizes, others, effective = _sizes(totals, windows)
 
     def placed() -> Raw:
@@ -187,6 +188,10 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
             for name, by in each.items()
         }
 
+    def cells() -> Raw:
+        found = of_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
+        return {name: each[0] for name, each in found.items()}
+
     def new() -> Raw:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
 
@@ -196,7 +201,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
             "effective": lambda: {"effective": effective},
             **dict.fromkeys(("location", "spread"), placed),
             "unseen": new,
-            **dict.fromkeys(OF_CELLS, lambda: _of_cells(totals, windows)),
+            **dict.fromkeys(OF_CELLS, counted or cells),
         }
     )
 
@@ -521,22 +526,86 @@ def _mean_score(
     return found
 
 
-def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) -> dict[str, Values]:
-    sizes, others, effective = _sizes(totals, windows)
-    gaps = windows / sizes - (totals - windows) / others
-    smaller = float(np.minimum(sizes, others).min())
-    groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
-    shares = np.bincount(groups, totals) / totals.sum()
-    of_windows = np.arange(len(windows))[:, None] * len(shares) + groups
-    together = np.bincount(of_windows.ravel(), gaps.ravel()).reshape(len(windows), -1)
-    cells = np.full(len(windows), float(len(totals)))
-    of_all, of_each_one = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
+class CellsTogether:
+    """Cells of some columns in a window and its reference, of which raw statistics are found together once somebody asks."""
+
+    def __init__(self, *, are_numbers: bool) -> None:
+        self._are_numbers, self._sides = are_numbers, list[Callable[[], tuple[Counts, Counts]]]()
+        self._found: dict[str, Values] = {}
+
+    def of(self, sides: Callable[[], tuple[Counts, Counts]]) -> Callable[[], Raw]:
+        """What finds the statistics of one more column. sides: gives its counts in the reference and in the window."""
+        self._sides.append(sides)
+        return partial(self._of, len(self._sides) - 1)
+
+    def _of(self, column: int) -> Raw:
+        if not self._found:
+            before, after = zip(*(sides() for sides in self._sides), strict=True)
+            window, many = np.concatenate(after), np.array([*map(len, after)])
+            totals = np.concatenate(before) + window
+            self._found = of_cells(totals, window[None, :], many, are_numbers=self._are_numbers)
+        return {name: each[column] for name, each in self._found.items()}
+
+
+def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: bool) -> dict[str, Values]:
+    """Raw statistics of the cells of some columns, column after column, each of shape (columns, windows). totals: of each cell in
+    all windows and their reference. many: how many cells each column has.
+    """
+    firsts, of_cell = many.cumsum() - many, np.repeat(np.arange(len(many)), many)
+    total, sizes = np.add.reduceat(totals, firsts)[:, None], np.add.reduceat(windows, firsts, axis=1).T
+    others = total - sizes
+    gaps = windows / sizes.T[:, of_cell] - (totals - windows) / others.T[:, of_cell]
+    least = LEAST_EXPECTED * total[:, 0] / np.minimum(sizes, others).min(axis=1)
+    groups = [*map(joined, [totals[own] for own in slices_of(many)], least.tolist())]
+    groups_each = np.array([int(each.max()) + 1 for each in groups])
+    starts = groups_each.cumsum() - groups_each
+    of_groups = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
+    shares = np.bincount(of_groups, totals) / np.repeat(total, groups_each)
+    of_windows = (np.arange(len(windows))[:, None] * len(shares) + of_groups).ravel()
+    together = np.bincount(of_windows, gaps.ravel()).reshape(len(windows), -1)
+    scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, of_cell], total[of_cell, 0]))
+    largest = np.maximum.reduceat(scores, firsts, axis=1).T
+    if are_numbers:
+        largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
+    each = np.ones(sizes.shape)
     return {
-        "chi2": effective * (together**2 / shares).sum(axis=1),
-        "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(scores_of_counts(of_all, of_each_one, sizes, float(totals.sum()))).max(axis=1),
-        "cells": cells,
+        "chi2": sizes * others / total * sums_of(together**2 / shares, groups_each).T,
+        "freedom": (groups_each - 1)[:, None] * each,
+        "cell": largest,
+        "cells": many[:, None] * each,
     }
+
+
+_ENDS = np.arange(2, 11, 2)  # so many cells at either end are looked at together
+
+
+def _largest_of_ends(
+    totals: Counts, windows: Windows, firsts: Places, ends: Places, sizes: Values, total: Values
+) -> Values:
+    """The largest score of the cells up to and from each of five cuts at either end, as `distributions.tails` has them."""
+    first, last = firsts[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
+    begin = np.hstack((first, np.maximum(last - _ENDS, first))).ravel()
+    end = np.hstack((np.minimum(first + _ENDS, last), last)).ravel()
+    upto = np.zeros((1 + len(windows), 1 + len(totals)))
+    np.cumsum(np.vstack((totals, windows)), axis=1, out=upto[:, 1:])
+    counts, of_end = upto[:, end] - upto[:, begin], np.repeat(np.arange(len(firsts)), 2 * len(_ENDS))
+    scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, of_end], total[of_end, 0]))
+    largest: Values = scores.reshape(len(windows), len(firsts), -1).max(axis=2).T
+    return largest
+
+
+def slices_of(sizes: Places) -> list[slice]:
+    """Where each of some that stand one behind the other is."""
+    ends = sizes.cumsum()
+    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
+
+
+def sums_of(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
+    """The sums of so many values each, along the last axis: behind a zero numpy adds as it does where they are alone."""
+    starts = sizes.cumsum() - sizes
+    behind = np.insert(values, starts, 0.0, axis=-1)
+    found: NDArray[Any] = np.add.reduceat(behind, starts + np.arange(len(sizes)), axis=-1)
+    return found
 
 
 def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
