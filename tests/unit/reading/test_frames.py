@@ -12,7 +12,8 @@ import pyarrow.dataset
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data.reading.data import _file_bytes_at_most, _is_one_partition, _write, read_data
+from model_monitor.data.reading import data
+from model_monitor.data.reading.data import _column_groups, _file_bytes_at_most, _write, read_data
 from model_monitor.data.reading.frames import rows_of, stored
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 
@@ -144,8 +145,36 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
     monkeypatch.setattr("model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)  # so that its bytes are looked at
     monkeypatch.setattr("model_monitor.data.reading.data.ROW_GROUP_BYTES", 2**14)  # so that the file has several groups
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr("model_monitor.data.reading.data._is_one_partition", lambda _: False)
+    monkeypatch.setattr("model_monitor.data.reading.data._column_groups", lambda _: None)
 
+    assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "least_rows", "possible"),
+    [
+        pytest.param(3_000, 4_096, 1, id="one block whatever the groups"),
+        pytest.param(3_000, 1_024, 3, id="a file that is large for certain"),
+        pytest.param(3_000, 512, None, id="a file that nobody knows the groups of"),
+    ],
+)
+def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch, rows, least_rows, possible):
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({f"c{place}": random.normal(size=rows).round(place % 3 + 1) for place in range(12)})
+    for room in ("reading.data", "engine.partitions"):
+        monkeypatch.setattr(f"model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
+    monkeypatch.setattr("model_monitor.data.reading.data.ROW_GROUP_BYTES", 2**14)
+    for room in ("engine.partitions", "profiling.plan"):
+        monkeypatch.setattr(f"model_monitor.data.{room}.COLUMNS_TOGETHER", 4)
+    monkeypatch.setattr("model_monitor.data.profiling.partition.LEAST_BLOCK_ROWS", least_rows)
+    monkeypatch.setattr("model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows)  # of 12 numbers a row
+    found = []
+    original = data._column_groups
+    monkeypatch.setattr(data, "_column_groups", lambda table: found.append(original(table)) or found[-1])
+    in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
+    monkeypatch.setattr(data, "_column_groups", lambda _: None)
+
+    assert found == [possible]
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
 
 
@@ -163,4 +192,4 @@ def test_a_file_is_no_larger_than_what_is_taken_for_it(tmp_path, values):
     _write(table, tmp_path / "rows.parquet")
 
     assert (tmp_path / "rows.parquet").stat().st_size <= _file_bytes_at_most(table)
-    assert not _is_one_partition(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"]))
+    assert _column_groups(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"])) is None

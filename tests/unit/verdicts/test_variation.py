@@ -7,15 +7,17 @@ import pytest
 from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
+from model_monitor.statistics.drift.distributions import Pooled
+from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.verdicts import components
 from model_monitor.statistics.verdicts.components import Component
 from model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
 from model_monitor.statistics.verdicts.multiplicity import combined
+from model_monitor.statistics.verdicts.parts import Parts, between_shares
 from model_monitor.statistics.verdicts.variation import (
     Groups,
     Others,
     allowed_for,
-    between_share,
     comparable,
     group_size,
     of_categories,
@@ -42,7 +44,8 @@ def raw(reference, windows):
     values, places = np.unique(np.concatenate([reference, *windows]), return_inverse=True)
     ends = np.cumsum([len(reference), *map(len, windows)])
     counts = [np.bincount(part, minlength=len(values)).astype(float) for part in np.split(places, ends[:-1])]
-    found = [raw_of_numbers(values, counts[0] + window, window[None, :]) for window in counts[1:]]
+    before, *after = (each.cumsum() for each in counts)
+    found = [raw_of_numbers(Pooled(values, before, window)) for window in after]
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
@@ -265,12 +268,16 @@ def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
 
 def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_half_their_width():
     """By hand: the others of the first reach from 1 to 10, those of the second from 0 to 2, those of the third from 0 to 10."""
-    windows = np.array([[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 2.0], [0.0, 1.0, 0.0, 0.0]])
+    windows = [[0.0, 1.0, 2.0], [1.0, 2.0, 10.0, 10.0], [1.0]]
 
-    found = raw_of_numbers(np.array([0.0, 1.0, 2.0, 10.0]), windows.sum(axis=0), windows)
+    found = of_parts(np.concatenate(windows), np.array([3, 4, 1]))
 
     assert found["beyond"].tolist() == [1 / 3, 0.5, 0.0]
     assert found["far"].tolist() == [0.0, 0.5, 0.0]
+    for place, window in enumerate(windows):
+        others = np.concatenate([*windows[:place], *windows[place + 1 :]])
+        for name, beside in raw(others, [np.array(window)]).items():
+            assert found[name][place] == pytest.approx(beside[0]), name
 
 
 def test_the_rows_beyond_what_the_others_have_are_ranked():
@@ -294,9 +301,17 @@ def test_rows_stand_alone_and_sessions_do_not():
 
 def raw_of_parts(values):
     """The raw statistics of 32 stretches, of the numbers rounded to tenths."""
-    found, places = np.unique(np.round(values, 1), return_inverse=True)
-    windows = np.stack([np.bincount(part, minlength=len(found)) for part in np.split(places, 32)]).astype(float)
-    return raw_of_numbers(found, windows.sum(axis=0), windows)
+    return of_parts(np.round(values, 1), np.full(32, len(values) // 32))
+
+
+def of_parts(values, sizes):
+    """The raw statistics of parts of these sizes, each beside the others."""
+    raw = Parts([told_apart(values)], sizes[None, :], are_numbers=True).raw()
+    return {name: each[0] for name, each in raw.items()}
+
+
+def between_share(values, sizes):
+    return between_shares([values], sizes[None, :])[0]
 
 
 def test_sorted_rows_differ_between_parts_and_sessions_do_not():
@@ -316,6 +331,25 @@ def test_the_variance_between_parts_is_that_of_their_means_less_that_of_their_ha
     values = np.array([1.0, 1.0, 4.0, 6.0, 7.0, 1.0, 5.0])
 
     assert between_share(values, np.array([2, 2, 1, 2])) == pytest.approx((4 - 20 / 12) / values.var())
+
+
+def test_columns_together_say_what_each_says_alone():
+    """Of numbers that are many, few, one or infinite, and of texts: to the last bit, whatever other columns there are."""
+    random, sizes = np.random.default_rng(11), np.array([[40, 41, 3, 99], [50, 2, 70, 61], [60, 60, 60, 60]])
+    for are_numbers in (True, False):
+        found = [
+            random.normal(size=count).round(each) for each, count in zip((9, 1, 0), sizes.sum(axis=1), strict=True)
+        ]
+        found[1][:2], found[2][5:] = (-np.inf, np.inf), 1.0
+        found += [random.normal(size=700)]
+        own = np.vstack((sizes, [[100, 200, 300, 100]]))
+        kept = [told_apart(each if are_numbers else (10 * each.clip(-3, 3)).astype(np.int64)) for each in found]
+        together = Parts(kept, own, are_numbers=are_numbers)
+        alone = [Parts([each], own[place : place + 1], are_numbers=are_numbers) for place, each in enumerate(kept)]
+        for name, each in together.raw().items():
+            assert each.tolist() == [one.raw()[name][0].tolist() for one in alone], name
+        shares = [share for share, _ in together.between(5)]
+        assert shares == [next(one.between(5))[0] for one in alone]
 
 
 def ranks_of(values):

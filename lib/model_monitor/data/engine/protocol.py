@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
@@ -102,7 +102,9 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def added(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded ones among them, from left to right."""
-    return sum_of(decode(state) if isinstance(state, bytes) else state for state in states)
+    decoded = (decode(state) if isinstance(state, bytes) else state for state in states)
+    first, second = next(decoded), next(decoded, None)
+    return first if second is None else sum_of(chain((first, second), decoded))
 
 
 PARTITION = "partition"

@@ -6,6 +6,7 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, count, pairwise, repeat
 from operator import attrgetter
 from typing import Any, Protocol
@@ -49,6 +50,7 @@ from model_monitor.statistics.states import (
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.distinct import WAITING
+from model_monitor.statistics.states.ends import shapes_of
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, hashed_together, mixed, xxhash64_of_texts
 from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowGroups, RowRuns, Run, placed_lot
 
@@ -82,7 +84,11 @@ def gatherers_of(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gathe
     }
     others = ((column, kinds[column.column_type]) for column in plan.columns if column.column_type in kinds)
     numeric = [column for column in plan.columns if column.column_type not in kinds]
-    return NumbersGatherer(numeric, plan), [(column.position, kind(column, plan)) for column, kind in others]
+    found = [(column.position, kind(column, plan)) for column, kind in others]
+    together = TextsTogether([gatherer for _, gatherer in found if isinstance(gatherer, TextGatherer)])
+    for gatherer in together.gatherers:
+        gatherer.together = together
+    return NumbersGatherer(numeric, plan), found
 
 
 def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
@@ -171,6 +177,61 @@ class NumberGatherer:
             yield self._frequencies.state()
 
 
+FEW_TEXTS = 256  # different ones of a column, that are looked at beside those of its neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The different texts of a block, which of them each present cell is, and what they look like. hashes, shapes: if known."""
+
+    texts: pa.StringArray
+    codes: NDArray[np.int32]
+    kinds: NDArray[np.int8]
+    hashes: Hashes | None = None
+    shapes: list[NDArray[np.int64]] | None = None
+
+
+class TextsTogether:
+    """What the different texts of a block are, found of neighbouring columns at once where they are few."""
+
+    def __init__(self, gatherers: Sequence[TextGatherer]) -> None:
+        self.gatherers = gatherers
+        self._places = {gatherer.column.position: place for place, gatherer in enumerate(gatherers)}
+        self._block: Block | None = None
+        self._found: dict[int, Sorted] = {}
+
+    def of(self, asked: TextGatherer, block: Block) -> Sorted:
+        """Those of one column, whose neighbours' are kept until they are asked for."""
+        if block is not self._block:
+            self._block, self._found = block, {}
+        position = asked.column.position
+        if position not in self._found:
+            each = max(1, VALUES_TOGETHER // block.rows)
+            first = self._places[position] // each * each
+            self._look(block, [one for one in self.gatherers[first : first + each] if one is asked or one.sorts(block)])
+        return self._found.pop(position)
+
+    def _look(self, block: Block, gatherers: Sequence[TextGatherer]) -> None:
+        encoded = [(one, block.cells(one.column).drop_null().dictionary_encode()) for one in gatherers]
+        few = [each for each in encoded if len(each[1].dictionary) <= FEW_TEXTS and not each[0].column.hashed_by_spark]
+        for one, each in encoded:
+            if not any(one is other for other, _ in few):
+                kinds = one.classified(each.dictionary)
+                self._found[one.column.position] = Sorted(each.dictionary, each.indices.to_numpy(), kinds)
+        if not few:
+            return
+        texts = pa.concat_arrays([each.dictionary for _, each in few])
+        kinds, hashes = few[0][0].classified(texts), hashes_of(texts)
+        shapes = shapes_of(texts) if 2 * np.count_nonzero(kinds == DataType.TEXT) > len(texts) else None
+        end = 0
+        for one, each in few:
+            own = slice(end, end := end + len(each.dictionary))
+            found = None if shapes is None else [shape[own] for shape in shapes]
+            self._found[one.column.position] = Sorted(
+                each.dictionary, each.indices.to_numpy(), kinds[own], hashes[own], found
+            )
+
+
 class TextGatherer:
     """What the cells of a text column look like, their counts by value, and their moments as far as they are numbers.
 
@@ -180,7 +241,8 @@ class TextGatherer:
     """
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
-        self._column = column
+        self.column = self._column = column
+        self.together = TextsTogether([self])
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
         self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
@@ -196,7 +258,9 @@ class TextGatherer:
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
         known = self._looked_ahead(present)
+        shapes = None
         if self._frequencies.given_up or self._mostly_different:
+            self._kinds = self.classified(present)
             numbers = self._numbers(present, None, missing)
             by_spark = self._column.hashed_by_spark
             hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
@@ -204,11 +268,16 @@ class TextGatherer:
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
         else:
-            encoded = present.dictionary_encode()
-            texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+            known_texts = self.together.of(self, block)
+            texts, codes, self._kinds, shapes = (
+                known_texts.texts,
+                known_texts.codes,
+                known_texts.kinds,
+                known_texts.shapes,
+            )
             counts = np.bincount(codes, minlength=len(texts))
             numbers = self._numbers(texts, counts, missing)
-            hashes = self._hashes_of_each(block, codes, texts)
+            hashes = known_texts.hashes if known_texts.hashes is not None else self._hashes_of_each(block, codes, texts)
             found = Texts(texts, codes, self._kinds, numbers, hashes)
             self._frequencies.update(texts, counts, self._of_texts(hashes))
             self._repeats.update(hashes, counts)
@@ -218,7 +287,8 @@ class TextGatherer:
         block.found[self._column.position] = found
         if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
             texts, are_long, often, few = _looked_into(found, counts)
-            self._shapes += TextShapes.of(texts, are_long, often)
+            shapes = shapes if len(texts) == len(found.dictionary) else None
+            self._shapes += TextShapes.of(texts, are_long, often, shapes)
             few &= ~are_long
             texts, often = texts.filter(pa.array(few)), often[few]
             if (bytes_of(texts) == ord(" ")).any():  # looking for it in each text costs more
@@ -233,6 +303,11 @@ class TextGatherer:
                 builder.update(finite)
         self._distinct.update(hashes)
 
+    def sorts(self, block: Block) -> bool:
+        """Whether it sorts out the texts of a block of so many rows before it looks at them."""
+        is_known = block.rows < LOOKED_AT or self._data_types.present > 0
+        return is_known and not (self._frequencies.given_up or self._mostly_different)
+
     def _looked_ahead(self, present: pa.Array) -> Hashes | None:
         """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
         nor if they all differ. Their hashes, if that is how it was told.
@@ -242,7 +317,7 @@ class TextGatherer:
         different = len(present.slice(0, LOOKED_AT).unique())
         if different <= max(self._limit, LOOKED_AT // 2):
             return None
-        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+        if not (self._keep_frequencies or DataType.TEXT in self.classified(present)):
             self._frequencies.give_up()
         elif different == LOOKED_AT:
             ordered = np.sort(hashes := hashes_of(present))
@@ -250,7 +325,8 @@ class TextGatherer:
             return hashes if self._mostly_different else None
         return None
 
-    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+    def classified(self, texts: pa.Array) -> NDArray[np.int8]:
+        """What each of some texts looks like."""
         return classify(texts, accept_exponents=self._accept_exponents)
 
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
@@ -271,13 +347,12 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        kinds = self._kinds = self._classified(texts)
-        found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        found = DataTypeCounts.of_kinds(self._kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
         if found.fractional > found.text + found.integral:  # measured numbers; an id may look like one
             self._repeats.give_up()
-        return parse_numbers(texts, kinds) if found.integral or found.fractional else None
+        return parse_numbers(texts, self._kinds) if found.integral or found.fractional else None
 
     def states(self) -> Iterator[State]:
         yield self._data_types
@@ -499,24 +574,26 @@ def runs_of(
     cells, rows = block.cells(column), np.concatenate(places)
     numbers: NDArray[np.float64]
     hashes: NDArray[np.uint64] | None = None
-    is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-    there = is_present[rows]
+    is_present = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
+    there = np.ones(len(rows), bool) if is_present is None else is_present[rows]
     ends = [0, *accumulate(map(len, places))]
-    ends_present = _counted(there, ends)
+    ends_present = ends if is_present is None else _counted(there, ends)
     if column.is_text:
-        of_present = rows if not cells.null_count else (np.cumsum(is_present) - 1)[rows[there]]
+        of_present = rows if is_present is None else (np.cumsum(is_present) - 1)[rows[there]]
         numbers, hashes = block.found[column.position].at(of_present, hashed=not column.hashed_by_spark)
     else:
-        taken = rows[there] if cells.null_count else rows
-        every = cells.fill_null(0) if cells.null_count else cells
-        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64)
+        taken = rows if is_present is None else rows[there]
+        every = cells if is_present is None else cells.fill_null(0)
+        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64, copy=False)
     is_number = ~np.isnan(numbers)
     ends_numbers = _counted(is_number, ends_present)
-    if hashes is None:
+    if hashes is None and ends_numbers is not ends_present:
         there[there] = is_number
-    are_whole = np.logical_and.reduceat(there, ends[:-1]).tolist()
-    bytes_of, bytes_of_hashes = numbers[is_number].tobytes(), None if hashes is None else hashes.tobytes()
-    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=True)
+    has_all = ends_present is ends and (hashes is not None or ends_numbers is ends)
+    are_whole = repeat(True) if has_all else np.logical_and.reduceat(there, ends[:-1]).tolist()
+    numbers = numbers if ends_numbers is ends_present else numbers[is_number]
+    bytes_of, bytes_of_hashes = numbers.tobytes(), None if hashes is None else hashes.tobytes()
+    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=False)
     for lot, is_whole, (begin, stop), (start, end), (first, last) in of_runs:
         bits = b"" if is_whole else np.packbits(there[begin:stop]).tobytes()
         if bytes_of_hashes is None:

@@ -20,7 +20,16 @@ from model_monitor.data.engine.protocol import Partitions, StateRow, States, add
 from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
 from model_monitor.data.profiling.plan import CUT_NO_ROWS, FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
 from model_monitor.errors import BadConfiguration
-from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, RowCounts, RowRuns, State
+from model_monitor.statistics.states import (
+    ColumnType,
+    FeatureProfile,
+    Profile,
+    Requests,
+    RowCounts,
+    RowGroups,
+    RowRuns,
+    State,
+)
 from model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
@@ -41,6 +50,7 @@ STATES_PER_FOLD, MOST_FOLDS = 1250, 200
 """States of features times partitions that one task adds, at most 56 MB of KLL sketches, and how many such tasks there are at
 most."""
 
+KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
 UNKNOWN_PARTITIONS = 100  # what a frame is taken to have where nobody knows
 
 
@@ -178,9 +188,8 @@ def require_values(plan: ScanPlan) -> None:
 
 def _taken(states: list[State]) -> RowRuns:
     """The runs of rows, taken out of a feature's states: they are no part of its profile."""
-    runs = [state for state in states if isinstance(state, RowRuns)]
-    states[:] = [state for state in states if not isinstance(state, RowRuns)]
-    return runs[0] if runs else RowRuns()
+    place = next((place for place, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
+    return RowRuns() if place is None else cast("RowRuns", states.pop(place))
 
 
 def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,7 +27,6 @@ from model_monitor.data.engine import partitions
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import Engine, Partitions
-from model_monitor.data.profiling.plan import COLUMNS_TOGETHER
 from model_monitor.data.reading.dataset import NO_FILES, Dataset
 from model_monitor.data.reading.formats import (
     DELTA,
@@ -88,6 +88,8 @@ def _require_names(frame: pd.DataFrame) -> None:
 def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
     """One column. The fault of Arrow, which shows values, is kept from the error."""
     try:
+        if isinstance(values.dtype, np.dtype):  # without what Arrow asks pandas about each column
+            return pa.array(values.to_numpy(), from_pandas=True)
         return pa.Array.from_pandas(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         types = sorted({type(value).__name__ for value in values.dropna()})
@@ -113,36 +115,85 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     kept = stored(rows, FILE_BYTES_OF_A_GROUP)
     held = engine.way(rows_in_memory)(engine, kept, by_tasks)
     if held is not None:
-        held_rows, at_most = held
-        return Dataset(held_rows, names, partitions_at_most=at_most)
+        held_rows, at_most, groups = held
+        return Dataset(held_rows, names, partitions_at_most=at_most, column_groups=groups)
     folder = TemporaryFolder()
     _write(kept, folder.path / "rows.parquet")
     dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
 
-def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int] | None:
-    """The rows without a file, in the types that a file of them is read in, and in how many partitions; None if they are many."""
-    if isinstance(table, pa.RecordBatchReader) or not _is_one_partition(table):
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+    """The rows without a file, in the types that a file of them is read in, in how many partitions, and in how many groups their
+    columns are looked at; None if they are many.
+    """
+    groups = None if isinstance(table, pa.RecordBatchReader) else _column_groups(table)
+    if isinstance(table, pa.RecordBatchReader) or groups is None:
         return None
     from model_monitor.data.engine.casts import type_of_spark, typed
 
-    types = [type_of_spark(field.type, f"column {place}") for place, field in enumerate(table.schema, start=1)]
-    schema = pa.schema([(name, data_type) for name, data_type in zip(table.column_names, types, strict=True)])
+    types = {each: type_of_spark(each, f"column {place}") for place, each in enumerate(table.schema.types, start=1)}
+    schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
-    return cast("LocalEngine", engine).of_batches(schema, [batches]), 1
+    alone = replace(cast("LocalEngine", engine), processes=1)  # to hand rows over takes as long as a file of them
+    return alone.of_batches(schema, [batches]), 1, groups
 
 
-def _is_one_partition(table: pa.Table) -> bool:
-    """Whether a file of them would be one partition with one group of columns, so that states are the same without it."""
+def _column_groups(table: pa.Table) -> int | None:
+    """In how many groups of columns a file of these rows would be read, or in as many as leave the same states, if it were one
+    partition, so that states are the same without it; None if it may be several.
+    """
     if table.nbytes <= FILE_BYTES_OF_A_GROUP:
-        return True
-    return table.num_columns <= COLUMNS_TOGETHER and _file_bytes_at_most(table) <= partitions.MIN_PARTITION_BYTES
+        return 1
+    most, columns = _file_bytes_at_most(table), table.num_columns
+    if most > MOST_FILE_BYTES:
+        return None
+    step, possible = FILE_BYTES_OF_A_GROUP, set[int]()
+    for size in range(0, int(most), step):
+        possible.add(groups := partitions.column_groups(columns, [size]))
+        largest = min(int(most), size + step - 1)
+        if partitions.partition_bytes(largest, groups) < largest:
+            return None
+    if len(possible) == 1 or _is_one_block(table, 1):
+        return 1
+    several = [groups for groups in possible if not _is_one_block(table, groups)]
+    enough = max(several) + 1
+    if enough > max(possible):
+        return None
+    return partitions.column_groups(columns, [_file_bytes_at_least(table, enough * step)])
 
 
 MOST_OF_DICTIONARY = 1.6
 """A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
 STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
+
+
+MOST_FILE_BYTES = 256 * 2**20
+"""Of a table that is looked at without a file: one process does it, and its columns in groups of neighbours."""
+
+
+def _is_one_block(table: pa.Table, groups: int) -> bool:
+    """Whether all rows are one block for the gatherers of each group of columns, so that states don't depend on the groups."""
+    from model_monitor.data.profiling.partition import columns_of, rows_of_block
+    from model_monitor.data.profiling.scan import positions_of_groups
+
+    types = pa.schema([(f"c{place}", each) for place, each in enumerate(table.schema.types)])
+    columns = columns_of(types, table.column_names, frozenset(), range(table.num_columns))
+    cuts = positions_of_groups(len(columns), groups)
+    return all(table.num_rows <= rows_of_block(columns[cut.start : cut.stop]) for cut in cuts)
+
+
+def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
+    """The bytes of a Parquet file with these rows, of which no more than enough are made."""
+    with pa.BufferOutputStream() as sink:
+        with pq.ParquetWriter(sink, table.schema, store_schema=False) as file:
+            group = _rows_of_group(table)
+            for start in range(0, table.num_rows, group):
+                if sink.tell() >= enough:
+                    return enough
+                file.write_table(table.slice(start, group), group)
+        written: int = sink.tell()
+        return written
 
 
 def _file_bytes_at_most(table: pa.Table) -> float:
@@ -169,9 +220,14 @@ def _require_columns(names: tuple[str, ...]) -> None:
             )
 
 
+def _rows_of_group(table: pa.Table) -> int:
+    rows: int = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
+    return rows
+
+
 def _write(rows: Rows, path: Path) -> None:
     is_table = isinstance(rows, pa.Table)
-    group = max(1, rows.num_rows * ROW_GROUP_BYTES // max(1, rows.nbytes)) if is_table else None
+    group = _rows_of_group(rows) if is_table else None
     tables = [rows] if is_table else groups_of(rows, ROW_GROUP_BYTES)
     try:
         with pq.ParquetWriter(path, rows.schema, store_schema=False) as file:
@@ -205,8 +261,8 @@ def read_data(
         The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a frame
         of pandas NaN, None, NaT and NA are missing values, and the index is left out; in other frames null is. What is lazy
         (polars, relations of DuckDB, data sets of pyarrow and Hugging Face, readers) is streamed. On this machine larger
-        frames (from 8 to 20 MB on) go through a temporary file, which is deleted with the data set; on a cluster through
-        the memory of the driver.
+        frames (from 8 to 20 MB on, of many columns from some 100 MB on) go through a temporary file, which is deleted with
+        the data set; on a cluster through the memory of the driver.
     dataset_format : str or format, optional
         Of a path: a format, or what `--dataset-format` takes. By default what the files look like.
     names : sequence of str, optional

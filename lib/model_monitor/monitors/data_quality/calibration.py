@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
 from model_monitor.monitors.data_quality import messages
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_window
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows
 from model_monitor.monitors.data_quality.documents import DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
@@ -151,9 +151,10 @@ def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     for known, tests in kinds:
         for (column, *_), components in zip(known, tests([each[1:] for each in known]) if known else (), strict=True):
             column.components += components
-    for asked, column in wanted:
-        if asked.past is not None and not asked.tested:
-            _allow_for_past(column, asked, asked.past)
+    beside_past = [(asked, column) for asked, column in wanted if asked.past is not None and not asked.tested]
+    windows = of_windows((asked.baseline, asked.current) for asked, _ in beside_past)
+    for (asked, column), now in zip(beside_past, windows, strict=True):
+        _allow_for_past(column, asked, now)
     return columns
 
 
@@ -182,9 +183,9 @@ def _untested(asked: ColumnRequest) -> Column | None:
     return column
 
 
-def _allow_for_past(column: Column, asked: ColumnRequest, past: Raw) -> None:
-    groups, others, now = asked.groups, asked.others, of_window(asked.baseline, asked.current)
-    if now is None or column.samples is None:
+def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, float] | None) -> None:
+    groups, others, past = asked.groups, asked.others, asked.past
+    if now is None or past is None or column.samples is None:
         column.components = ()
         return
     past = comparable(now, past)

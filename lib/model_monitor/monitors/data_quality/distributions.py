@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import Counts, Values, category_cells
+from model_monitor.statistics.drift.distributions import Values, category_cells
 from model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -40,17 +41,17 @@ from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likeness_in_groups, likenesses
+from model_monitor.statistics.verdicts.parts import Parts
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
+    CellsTogether,
     OnDemand,
     Others,
     PastWindows,
     Raw,
-    Windows,
     beginnings,
-    between_share,
     of_categories,
     of_missing,
     of_numbers,
@@ -313,7 +314,7 @@ LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --ro
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
 
-MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
+VALUES_TOGETHER = 2**14  # of columns that are looked into together
 SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that say how many values are new
@@ -347,32 +348,62 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of a run are
     neighbours in time, so that a column by which they look sorted is one that changes with it.
     """
-    past, unfit = {}, {}
+    alike: dict[tuple[bool, int], list[_Cut]] = {}
     for feature, kept in zip(profile.features, runs, strict=False):
-        if len(kept.runs) < FEWEST_WINDOWS:
-            continue
-        found, sizes = values_of(kept.runs, numeric=feature.is_numeric)
-        rows = np.array([run.rows for run in kept.runs], dtype=float)
+        values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
         filled = sizes > 0
-        sizes = sizes[filled]
-        if len(sizes) < FEWEST_WINDOWS:
+        if np.count_nonzero(filled) >= FEWEST_WINDOWS:
+            apart = told_apart(values)
+            if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
+                cut = _Cut(feature.name, kept.runs, apart, sizes, filled)
+                alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+    past: dict[str, Raw] = {}
+    unfit: dict[str, str] = {}
+    for (is_numeric, _), cuts in alike.items():
+        each = max(1, VALUES_TOGETHER // max(len(cut.apart[1]) for cut in cuts))
+        for first in range(0, len(cuts), each):
+            _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
+    names = [feature.name for feature in profile.features]
+    return Variation(
+        {name: past[name] for name in names if name in past}, {name: unfit[name] for name in names if name in unfit}
+    )
+
+
+class _Cut(NamedTuple):
+    """A column's runs, its distinct values and which of them each value is, how many values each run has, and which have any."""
+
+    name: str
+    runs: Sequence[Run]
+    apart: tuple[Values, NDArray[np.int64]]
+    sizes: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+
+
+def _look_into(
+    cuts: Sequence[_Cut], past: dict[str, Raw], unfit: dict[str, str], *, is_numeric: bool, are_by_time: bool
+) -> None:
+    """Tell the raw statistics of columns that are cut into as many parts each, or why there are none."""
+    sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
+    parts = Parts([cut.apart for cut in cuts], sizes, are_numbers=is_numeric)
+    raw, nothing = parts.raw(), np.full(sizes.shape[1], np.nan)
+    alike: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
+    between = alike if are_by_time else parts.between(FREQUENT)
+    for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+        begun = None
+        if not is_numeric:
+            order = np.argsort(np.array([run.place for run in cut.runs])[cut.filled], kind="stable")
+            begun = beginnings(parts.counts(place)[order] > 0, may_end=are_by_time)
+        if begun is None and share > MOST_BETWEEN:
+            unfit[cut.name] = _why_unfit(values, sizes[place], is_numeric=is_numeric)
             continue
-        values, windows, places = _counted(found, sizes)
-        if len(values) > LARGEST_DOMAIN:
-            continue
-        totals = windows.sum(axis=0)
-        order = np.argsort(np.array([run.place for run in kept.runs])[filled], kind="stable")
-        begun = None if feature.is_numeric else beginnings(windows[order] > 0, may_end=are_by_time)
-        if not are_by_time and begun is None and (why := _why_unfit(places, sizes, totals, feature)):
-            unfit[feature.name] = why
-            continue
-        missing: Values = rows[filled] - sizes
-        lacking = of_missing(missing, rows[filled], missing.sum(), rows[filled].sum())
-        of_values = of_numbers(values, totals, windows) if feature.is_numeric else of_categories(totals, windows)
-        own = past[feature.name] = _whole({**lacking, **of_values}, len(sizes))
+        rows = np.array([run.rows for run in cut.runs], dtype=float)[cut.filled]
+        missing: Values = rows - sizes[place]
+        found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
+            name: each[place] for name, each in raw.items()
+        }
         if begun is not None:
-            own["beyond"] = begun[np.argsort(order)]
-    return Variation(past, unfit)
+            found["beyond"] = begun[np.argsort(order)]
+        past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
 
 
 def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
@@ -438,6 +469,20 @@ def _apart(runs: Sequence[Run]) -> float:
 
 def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window beside its reference; None if the two can't be compared."""
+    return of_windows([(before, after)])[0]
+
+
+def of_windows(
+    sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]],
+) -> list[Mapping[str, float] | None]:
+    """The same of each column, those of cells found of all of them together."""
+    numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
+    return [_beside(before, after, numbers, texts) for before, after in sides]
+
+
+def _beside(
+    before: FeatureDistribution, after: FeatureDistribution, numbers: CellsTogether, texts: CellsTogether
+) -> Mapping[str, float] | None:
     if before.reason or after.reason or not before.present or not after.present:
         return None
 
@@ -451,14 +496,10 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
 
     found: Raw
     if before.numbers is not None and after.numbers is not None:
-        both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
-        (_, w), cells = both.counts, both.cells
-        counted = cells[0] + cells[1], cells[1][None, :]
-        upto = both.together.astype(float), both.after[None, :].astype(float)
-        found = of_numbers(both.values, both.weights, w[None, :], counted, both.scores, upto)
+        found = of_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
-        found = of_categories(b + w, w[None, :])
+        found = of_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
     else:
         return None
 
@@ -504,42 +545,11 @@ def together(some: Past, others: Past) -> Past:
     return both
 
 
-def _whole(found: Raw, windows: int) -> dict[str, Values]:
-    nothing = np.full(windows, np.nan)
-    return {name: np.asarray(found.get(name, nothing), dtype=float) for name in FIELDS}
-
-
-def _counted(found: Part, sizes: NDArray[np.int64]) -> tuple[Values, Windows, NDArray[np.int64]]:
-    """The distinct values, how often each part has them, and which of them each value is. Of many numbers neighbours are one, but
-    for the ends. found: of all parts, of these sizes.
-    """
-    values, places = told_apart(found)
-    if len(values) > MOST_VALUES and values.dtype == np.float64:
-        upto = np.cumsum(np.bincount(places))
-        inner = np.searchsorted(upto, np.linspace(0, upto[-1], MOST_VALUES))
-        kept = np.zeros(len(values), bool)
-        kept[:ENDS] = kept[-ENDS:] = kept[inner[inner < len(values)]] = True
-        values, places = values[kept], (kept.cumsum() - kept)[places]
-    of_part = np.repeat(np.arange(len(sizes)), sizes)
-    windows = np.bincount(of_part * len(values) + places, minlength=len(sizes) * len(values))
-    return values, windows.reshape(len(sizes), -1).astype(float), places
-
-
-def _why_unfit(
-    places: NDArray[np.int64], sizes: NDArray[np.int64], totals: Counts, feature: FeatureProfile
-) -> str | None:
-    """Why parts differ by their place more than as groups of rows do; None if they don't. places: of values among distinct ones.
+def _why_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
+    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
 
     Rows that are sorted cross their mean once; a text has all its rows in one place. What does so more often goes up and down.
     """
-    if feature.is_numeric:
-        scores = [(np.cumsum(totals) - totals / 2)[places]]
-    else:
-        scores = [(places == place).astype(float) for place in np.argsort(-totals, kind="stable")[:FREQUENT]]
-    shares = [between_share(each, sizes) for each in scores]
-    if max(shares) <= MOST_BETWEEN:
-        return None
-    values = scores[shares.index(max(shares))]
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
     crossings = np.count_nonzero(np.diff(means > values.mean()))
-    return LOOKS_SORTED if crossings <= (1 if feature.is_numeric else 2) else GOES_UP_AND_DOWN
+    return LOOKS_SORTED if crossings <= (1 if is_numeric else 2) else GOES_UP_AND_DOWN

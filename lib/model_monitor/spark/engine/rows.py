@@ -125,8 +125,9 @@ def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
     return SparkPartitions(frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
 
 
-def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int] | None:
-    """The rows on executors of other machines, and in how many partitions; None where a file of them is read here.
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+    """The rows on executors of other machines, in how many partitions, and one group of columns; None where a file of them is
+    read here.
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
     """
@@ -135,7 +136,7 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     if not by_tasks:
         return None
     table = table if isinstance(table, pa.Table) else table.read_all()
-    return SparkPartitions(frame_of_table(engine.spark, table)), len(slices(table))
+    return SparkPartitions(frame_of_table(engine.spark, table)), len(slices(table)), 1
 
 
 MOST_COLUMNS_OF_THEIR_OWN = 50

@@ -10,14 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import MonitorError
 from model_monitor.statistics.states import Bucket, KllSketch, Moments
-from model_monitor.statistics.states.kll import last_of_equals, sort_of_equals
+from model_monitor.statistics.states.kll import last_of_equals
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), how many values lie below or at a value
@@ -61,6 +61,11 @@ class Pooled:
     @cached_property
     def together(self) -> Ranks:
         return self.before + self.after
+
+    def upto(self, value: float, side: Literal["left", "right"]) -> float:
+        """How many of the second sample's values lie below this one, or also at it."""
+        place = self.values.searchsorted(value, side=side)
+        return float(self.after[place - 1]) if place else 0.0
 
     @cached_property
     def weights(self) -> Counts:
@@ -134,7 +139,7 @@ class StepCdf:
             if other is before:
                 return found
         values = np.concatenate((before.values, self.values))
-        order = values.argsort(kind=sort_of_equals(values))
+        order = values.argsort(kind="stable")  # which merges two that are in order
         values = values[order]
         last = last_of_equals(values)
         upto = (order < len(before.values)).cumsum()[last]

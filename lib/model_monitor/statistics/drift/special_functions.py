@@ -20,7 +20,7 @@ Number = TypeVar("Number", float, Values)
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
-_FEW = 300  # so few are faster one by one
+FEW = 300  # so few are faster one by one
 _NOTHING = 1e-17  # a term that is so small beside its sum changes nothing
 _OF_ODD = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom of a t distribution that is a normal one
@@ -58,7 +58,7 @@ def log_gamma(values: Values) -> Values:
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 6.1.40.
     """
-    if values.size < _FEW:
+    if values.size < FEW:
         return of_each(math.lgamma, values)
     x = np.where(small := values < 8, values + 8, values)
     logarithms: Values = (x - 0.5) * np.log(x) - x + (_of_stirling(x) + math.log(2 * math.pi) / 2)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from model_monitor.statistics.drift.distributions import (
     tails,
 )
 from model_monitor.statistics.drift.special_functions import (
+    FEW,
     chi_square_above,
     kolmogorov_above,
     log_gamma,
@@ -74,17 +75,23 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
     terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
     beyond, terms_of_each = np.ones(len(t)), np.repeat(terms, each_has)
-    for many in {*terms.tolist()} - {0}:
-        cells = (terms_of_each == many).nonzero()[0]
-        k = x[cells, None] + np.arange(many)  # so many or more
+    about = np.frexp(terms_of_each)[1]  # those of up to twice as many terms are looked at together
+    for some in {*about.tolist()} - {0}:
+        cells = (about == some).nonzero()[0]
+        terms_of_cells = terms_of_each[cells]
+        k = x[cells, None] + np.arange(terms_of_cells.max())  # so many or more
         ratios = t[cells, None] - k
         ratios *= size[cells, None] - k
         k += 1
         ratios /= k * (k + (of - size - t)[cells, None])
         np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
-        beyond[cells] += ratios.sum(axis=1)  # each term beside the first one
+        for many in {*terms_of_cells.tolist()}:
+            alike = (terms_of_cells == many).nonzero()[0]
+            beyond[cells[alike]] += ratios[alike, :many].sum(axis=1)  # each term beside the first one
     parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
-    parts = np.concatenate([log_gamma(parts[:, i:j]) for i, j in zip(starts.tolist(), ends, strict=True)], axis=1)
+    are_few = np.repeat(len(parts) * each_has < FEW, each_has)  # as of a column by itself
+    parts[:, are_few] = of_each(math.lgamma, parts[:, are_few])
+    parts[:, ~are_few] = log_gamma(parts[:, ~are_few])
     sides = zip(of[starts].tolist(), size[starts].tolist(), strict=True)
     ways = [math.lgamma(all_ + 1) - math.lgamma(own + 1) - math.lgamma(all_ - own + 1) for all_, own in sides]
     of_x: Counts = np.exp(parts[4:].sum(axis=0) - parts[:4].sum(axis=0) - np.repeat(ways, each_has))
@@ -255,7 +262,9 @@ class _Cells:
     def chi_square(self) -> list[Component]:
         """The test of equal shares of all cells of each column, small ones joined, with a guard for those that are still rare."""
         least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[self.starts]
-        groups = [*map(joined, np.split(self.totals, self.starts[1:]), least.tolist())]
+        ends = [*self.starts[1:].tolist(), len(self.totals)]
+        own = (self.totals[start:end] for start, end in zip(self.starts.tolist(), ends, strict=True))
+        groups = [*map(joined, own, least.tolist())]
         sizes = np.array([int(each.max()) + 1 for each in groups])
         starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
         of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
@@ -294,7 +303,6 @@ class _Pooled:
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before, after = baseline.step_cdf(), current.step_cdf()
         self.both = both = after.beside(before)
-        self.values, self.after = both.values, both.after
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
         self.weights, self.together = both.weights, both.together
@@ -336,13 +344,9 @@ class _Pooled:
         m = self.samples.m
         if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
-        found = (m - self._up_to(high, "right"), highest > high), (self._up_to(low, "left"), lowest < low)
+        found = (m - self.both.upto(high, "right"), highest > high), (self.both.upto(low, "left"), lowest < low)
         beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
-
-    def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
-        place = self.values.searchsorted(value, side=side)
-        return float(self.after[place - 1]) if place else 0.0
 
 
 def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:

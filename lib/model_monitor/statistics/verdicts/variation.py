@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Values, cut, places_of_cuts, scores_of, tails
+from model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
@@ -24,7 +24,7 @@ from model_monitor.statistics.drift.special_functions import (
 )
 from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.states.rows import MOST_RUNS
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, joined
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, Places, joined
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
@@ -67,7 +67,7 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     """missing, rows: of each window."""
     if not total_missing:
         return {"missing": np.zeros(len(missing))}
-    return {"missing": _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
+    return {"missing": scores_of_counts(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
 
 
 class PastWindows(dict[str, Values]):
@@ -134,60 +134,42 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(
-    values: Values,
-    totals: Counts,
-    windows: Windows,
-    cells: tuple[Counts, Windows] | None = None,
-    scores: Mapping[str, Values] | None = None,
-    cumulative: tuple[Counts, Windows] | None = None,
-) -> Raw:
-    """values: distinct, ascending. totals: how often each of them is in all windows and their reference. What is known already:
-    cells: totals and windows between the quantiles of all. scores: of the values. cumulative: both up to each value.
-    """
-    ranks, known = cumulative if cumulative is not None else (totals.cumsum(), None)
-    sizes, others, effective = sides = _sizes(totals, windows) if known is None else _sides(ranks[-1], known[:, -1:])
-    total = ranks[-1]
-    scores = scores or scores_of((ranks - totals / 2) / total)
-    kept: dict[str, Values] = {} if known is None else {"upto": known}
-
-    def upto() -> Windows:
-        if "upto" not in kept:
-            kept["upto"] = windows.astype(np.int64).cumsum(axis=1)  # whole numbers add up many times as fast
-        return kept["upto"]
+def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
+    """Of a window beside its reference, neither of them empty. together: where others' cells are."""
+    before, after = both.counts
+    counted = (together or CellsTogether(are_numbers=True)).of(lambda: both.cells)
+    totals, windows = both.weights, after[None, :]
+    sizes, others, effective = sides = _sides(float(both.together[-1]), np.array([[float(both.after[-1])]]))
 
     def ks() -> Raw:
-        gaps = upto() * (1 / sizes + 1 / others)
-        gaps -= ranks / others
-        gaps = np.abs(gaps, out=gaps).max(axis=1)
+        gaps = np.abs(both.after * (1 / sizes + 1 / others) - both.together / others).max(axis=1)
         root = np.sqrt(effective)
-        return {"ks": of_each(_ks_score, (root + 0.12 + 0.11 / root) * gaps)}
-
-    def counted() -> Raw:
-        if cells is not None:
-            return _of_cells(*cells, are_numbers=True)
-        places = places_of_cuts(ranks, total)
-        counts = cut(ranks[None, :], places)[0]
-        return _of_cells(counts[counts > 0], cut(upto(), places)[:, counts > 0], are_numbers=True)
+        return {"ks": of_each(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
     def outside() -> Raw:
-        return _outside(values, windows < totals, upto())
+        known = both.values[before > 0]
+        low, high, rows = float(known[0]), float(known[-1]), float(both.after[-1])
+        found = {}
+        for name, by in (("beyond", 0.0), ("far", (high - low) / 2 if math.isfinite(high - low) else 0.0)):
+            above = rows - both.upto(high + by, "right")
+            found[name] = np.array([max(above, both.upto(low - by, "left")) / rows])
+        return found
 
     return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
             "ks": ks,
-            "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
+            "location": lambda: {"location": _mean_score(both.scores["location"], totals, windows, sides)},
+            "spread": lambda: {"spread": _mean_score(both.scores["spread"], totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
             **dict.fromkeys(OF_CELLS, counted),
         }
     )
 
 
-def of_categories(totals: Counts, windows: Windows) -> Raw:
-    """totals: of each category in all windows and their reference."""
+def of_categories(totals: Counts, windows: Windows, counted: Callable[[], Raw] | None = None) -> Raw:
+    """totals: of each category in all windows and their reference. counted: finds the statistics of these cells."""
     sizes, others, effective = _sizes(totals, windows)
 
     def placed() -> Raw:
@@ -206,6 +188,10 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
             for name, by in each.items()
         }
 
+    def cells() -> Raw:
+        found = of_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
+        return {name: each[0] for name, each in found.items()}
+
     def new() -> Raw:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
 
@@ -215,7 +201,7 @@ def of_categories(totals: Counts, windows: Windows) -> Raw:
             "effective": lambda: {"effective": effective},
             **dict.fromkeys(("location", "spread"), placed),
             "unseen": new,
-            **dict.fromkeys(OF_CELLS, lambda: _of_cells(totals, windows)),
+            **dict.fromkeys(OF_CELLS, counted or cells),
         }
     )
 
@@ -454,30 +440,6 @@ def group_size(past: Raw) -> float:
     return _kept(past).group_size
 
 
-def between_share(values: Values, sizes: NDArray[np.int64]) -> float:
-    """What share of a column's variance lies between parts in row order, beyond what groups of rows within them explain.
-
-    values: of all parts in their order, ranks or 0 and 1. sizes: of the parts. The halves of a part tell what groups of rows do.
-    """
-    ends, halves, variance = np.cumsum(sizes), sizes // 2, _sample_variance(values, len(values))
-    cut = halves > 0
-    if cut.sum() < 2 or not variance:
-        return 0.0
-    starts, ends, halves, sizes = (each[cut] for each in (ends - sizes, ends, halves, sizes))
-    upto = np.concatenate(([0.0], np.cumsum(values)))
-    first = (upto[starts + halves] - upto[starts]) / halves
-    second = (upto[ends] - upto[starts + halves]) / (sizes - halves)
-    within = float(((first - second) ** 2).sum()) / len(first) / 4  # the variance of the mean of two halves
-    return max(0.0, _sample_variance((first + second) / 2, len(first) - 1) - within) / variance
-
-
-def _sample_variance(values: Values, freedom: int) -> float:
-    """The variance as numpy's `var` has it, to the last bit, with fewer steps for few values."""
-    apart = values - values.sum() / len(values)
-    apart *= apart
-    return float(apart.sum()) / freedom
-
-
 GROWS = 10.0  # standard deviations by which values begin later than in rows of any order. Source: D4.20.
 FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts with values that begin there, which those of rows in any order seldom do
 
@@ -531,7 +493,7 @@ def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
 
 
 @lru_cache(2**14)  # columns of as many rows have the same ones
-def _ks_score(reached: float) -> float:
+def ks_score(reached: float) -> float:
     if reached > 5:
         return 2 * reached - 0.2  # the normal score of 2 · exp(-2x²) is nearly linear there
     return -normal_quantile(max(kolmogorov_above(reached), 1e-300) / 2)
@@ -564,45 +526,89 @@ def _mean_score(
     return found
 
 
-def _outside(values: Values, theirs: NDArray[np.bool_], upto: Windows) -> dict[str, Values]:
-    """The shares beyond the range of the others, and further out than half its width. theirs: which values the others have. upto:
-    of each window how many values lie up to each.
+class CellsTogether:
+    """Cells of some columns in a window and its reference, of which raw statistics are found together once somebody asks."""
+
+    def __init__(self, *, are_numbers: bool) -> None:
+        self._are_numbers, self._sides = are_numbers, list[Callable[[], tuple[Counts, Counts]]]()
+        self._found: dict[str, Values] = {}
+
+    def of(self, sides: Callable[[], tuple[Counts, Counts]]) -> Callable[[], Raw]:
+        """What finds the statistics of one more column. sides: gives its counts in the reference and in the window."""
+        self._sides.append(sides)
+        return partial(self._of, len(self._sides) - 1)
+
+    def _of(self, column: int) -> Raw:
+        if not self._found:
+            before, after = zip(*(sides() for sides in self._sides), strict=True)
+            window, many = np.concatenate(after), np.array([*map(len, after)])
+            totals = np.concatenate(before) + window
+            self._found = of_cells(totals, window[None, :], many, are_numbers=self._are_numbers)
+        return {name: each[column] for name, each in self._found.items()}
+
+
+def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: bool) -> dict[str, Values]:
+    """Raw statistics of the cells of some columns, column after column, each of shape (columns, windows). totals: of each cell in
+    all windows and their reference. many: how many cells each column has.
     """
-    alone, every = ~theirs.any(axis=1), np.arange(len(upto))
-    low = np.where(alone, np.inf, values[theirs.argmax(axis=1)])
-    high = np.where(alone, -np.inf, values[len(values) - 1 - theirs[:, ::-1].argmax(axis=1)])
-    with np.errstate(invalid="ignore"):
-        half = np.where(np.isfinite(high - low), (high - low) / 2, 0.0)
-    found = {}
-    for name, by in (("beyond", 0.0), ("far", half)):
-        inside, below = (
-            np.where(places, upto[every, places - 1], 0.0)
-            for places in (values.searchsorted(high + by, side="right"), values.searchsorted(low - by))
-        )
-        above = upto[:, -1] - inside
-        found[name] = np.maximum(above, below) / upto[:, -1]
-    return found
-
-
-def _of_cells(totals: Counts, windows: Windows, *, are_numbers: bool = False) -> dict[str, Values]:
-    sizes, others, effective = _sizes(totals, windows)
-    gaps = windows / sizes - (totals - windows) / others
-    smaller = float(np.minimum(sizes, others).min())
-    groups = joined(totals, LEAST_EXPECTED * totals.sum() / smaller)
-    shares = np.bincount(groups, totals) / totals.sum()
-    of_windows = np.arange(len(windows))[:, None] * len(shares) + groups
-    together = np.bincount(of_windows.ravel(), gaps.ravel()).reshape(len(windows), -1)
-    cells = np.full(len(windows), float(len(totals)))
-    of_all, of_each_one = (np.hstack((side, tails(side))) if are_numbers else side for side in (totals, windows))
+    firsts, of_cell = many.cumsum() - many, np.repeat(np.arange(len(many)), many)
+    total, sizes = np.add.reduceat(totals, firsts)[:, None], np.add.reduceat(windows, firsts, axis=1).T
+    others = total - sizes
+    gaps = windows / sizes.T[:, of_cell] - (totals - windows) / others.T[:, of_cell]
+    least = LEAST_EXPECTED * total[:, 0] / np.minimum(sizes, others).min(axis=1)
+    groups = [*map(joined, [totals[own] for own in slices_of(many)], least.tolist())]
+    groups_each = np.array([int(each.max()) + 1 for each in groups])
+    starts = groups_each.cumsum() - groups_each
+    of_groups = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
+    shares = np.bincount(of_groups, totals) / np.repeat(total, groups_each)
+    of_windows = (np.arange(len(windows))[:, None] * len(shares) + of_groups).ravel()
+    together = np.bincount(of_windows, gaps.ravel()).reshape(len(windows), -1)
+    scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, of_cell], total[of_cell, 0]))
+    largest = np.maximum.reduceat(scores, firsts, axis=1).T
+    if are_numbers:
+        largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
+    each = np.ones(sizes.shape)
     return {
-        "chi2": effective * (together**2 / shares).sum(axis=1),
-        "freedom": np.full(len(windows), float(len(shares) - 1)),
-        "cell": np.abs(_scores(of_all, of_each_one, sizes, float(totals.sum()))).max(axis=1),
-        "cells": cells,
+        "chi2": sizes * others / total * sums_of(together**2 / shares, groups_each).T,
+        "freedom": (groups_each - 1)[:, None] * each,
+        "cell": largest,
+        "cells": many[:, None] * each,
     }
 
 
-def _scores(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
+_ENDS = np.arange(2, 11, 2)  # so many cells at either end are looked at together
+
+
+def _largest_of_ends(
+    totals: Counts, windows: Windows, firsts: Places, ends: Places, sizes: Values, total: Values
+) -> Values:
+    """The largest score of the cells up to and from each of five cuts at either end, as `distributions.tails` has them."""
+    first, last = firsts[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
+    begin = np.hstack((first, np.maximum(last - _ENDS, first))).ravel()
+    end = np.hstack((np.minimum(first + _ENDS, last), last)).ravel()
+    upto = np.zeros((1 + len(windows), 1 + len(totals)))
+    np.cumsum(np.vstack((totals, windows)), axis=1, out=upto[:, 1:])
+    counts, of_end = upto[:, end] - upto[:, begin], np.repeat(np.arange(len(firsts)), 2 * len(_ENDS))
+    scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, of_end], total[of_end, 0]))
+    largest: Values = scores.reshape(len(windows), len(firsts), -1).max(axis=2).T
+    return largest
+
+
+def slices_of(sizes: Places) -> list[slice]:
+    """Where each of some that stand one behind the other is."""
+    ends = sizes.cumsum()
+    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
+
+
+def sums_of(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
+    """The sums of so many values each, along the last axis: behind a zero numpy adds as it does where they are alone."""
+    starts = sizes.cumsum() - sizes
+    behind = np.insert(values, starts, 0.0, axis=-1)
+    found: NDArray[Any] = np.add.reduceat(behind, starts + np.arange(len(sizes)), axis=-1)
+    return found
+
+
+def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
     """How unusual each count is, about as a normal number is. sizes: of the windows. rows: in all.
 
     Source: Freeman and Tukey 1950.
