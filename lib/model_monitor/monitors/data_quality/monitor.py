@@ -26,7 +26,6 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
@@ -385,9 +384,13 @@ class DataQualityMonitor(Monitor):
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
-            raise BadConfiguration.gathered(faults)
-        return QualityBaseline.made_of(constraints, statistics, state, suggested)
+        found = QualityBaseline.made_of(constraints, statistics, state, suggested)
+        if any(each.comparators for each in found.settings.values()):
+            from model_monitor.monitors.data_quality.comparators import unfit_comparators
+
+            if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
+                raise BadConfiguration.gathered(faults)
+        return found
 
     def check(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
@@ -432,6 +435,7 @@ class DataQualityMonitor(Monitor):
                 groups=known.groups,
                 seasons=known.seasons,
                 settings=known.settings,
+                kept=known.kept,
             )
         ]
         return known.beside[0]
