@@ -103,6 +103,11 @@ class QualityBaseline(StoredBaseline):
         return self.constraints.settings_by_feature()
 
     @cached_property
+    def monitoring(self) -> MonitoringSettings:
+        """The settings of the whole file."""
+        return self.constraints.monitoring
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
@@ -132,7 +137,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        everywhere = [self.constraints.monitoring, *self.settings.values()]
+        everywhere = [self.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.follows_the_clock:
             found |= {PREVIOUS: None}
@@ -141,7 +146,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def follows_the_clock(self) -> bool:
         """Whether earlier windows are references that nobody has to name."""
-        return self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None
+        return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
         self,
@@ -209,7 +214,7 @@ class QualityBaseline(StoredBaseline):
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same with so small a share of healthy runs that may alarm, if it is larger."""
-        if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+        if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
         return self.of_budget(share)
 
@@ -224,7 +229,7 @@ class QualityBaseline(StoredBaseline):
         if not groups:
             return self
         found = replace(self, groups=groups)
-        found.__dict__.update(kept=self.kept, settings=self.settings)  # no group of rows changes them
+        found.__dict__.update(kept=self.kept, settings=self.settings, monitoring=self.monitoring)  # are the same then
         return found
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:

@@ -301,13 +301,13 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
-        if known is not None and (group := known.constraints.monitoring.group_column) is not None:
+        if known is not None and (group := known.monitoring.group_column) is not None:
             if group not in dataset.names and group not in known.names:
                 raise no_group_column(group, dataset.names)
             measures = replace(
                 measures, group_column=group if group in dataset.names else None
             )  # one that is gone is told
-        if known is not None and known.profile is not None and known.constraints.monitoring.segments:
+        if known is not None and known.profile is not None and known.monitoring.segments:
             from model_monitor.monitors.data_quality.segments import as_cut
 
             measures = as_cut(measures, known, dataset.names)
@@ -438,6 +438,7 @@ class DataQualityMonitor(Monitor):
                 kept=known.kept,
             )
         ]
+        known.beside[0].__dict__["monitoring"] = known.monitoring  # found once for all windows
         return known.beside[0]
 
     def in_words(
