@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
+import os
 import re
 import sys
 import textwrap
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An error of ours leaves a trace without its text, as in a job: that may repeat values.
     """
+    if "pydantic" not in sys.modules:  # a process of its own: it would look through all that is installed for plugins
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = list(sys.argv[1:] if arguments is None else arguments)
     with ended_by_signals():
         return _run(words)

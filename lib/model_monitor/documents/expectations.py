@@ -86,12 +86,10 @@ def _present(given: Any) -> Any:
 
 _TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?)$"
 
-_SPAN = TypeAdapter(timedelta)
-
 
 def time_span(text: str) -> timedelta:
     """The span of `newer_than`, as ISO 8601 has it: P1D, PT2H."""
-    return _SPAN.validate_python(text)
+    return TypeAdapter(timedelta).validate_python(text)
 
 
 Scalar = Annotated[

@@ -98,3 +98,19 @@ def test_the_command_imports_neither_spark_nor_numpy_before_it_knows_what_to_do(
     code = "import sys, model_monitor.cli; print({'pyspark', 'numpy', 'pydantic', 'pandas'} & set(sys.modules))"
 
     assert printed_by(code) == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "then"), [("", "__all__"), ("os.environ[name] = 'own'", "own"), ("import pydantic", "None")]
+)
+def test_a_process_of_the_command_looks_for_no_plugins_of_pydantic_unless_told(before, then):
+    code = f"""
+        import os
+        name = "PYDANTIC_DISABLE_PLUGINS"
+        {before}
+        from model_monitor import cli
+        cli.main(["submit"])
+        print(os.environ.get(name))
+    """
+
+    assert printed_by(code).splitlines()[-1] == then

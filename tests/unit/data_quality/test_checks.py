@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import pkgutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.documents.check_results import CheckResults, CheckStatus
 from model_monitor.monitors.data_quality import checks, messages
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
@@ -125,3 +128,24 @@ def test_outcomes_are_a_document_that_is_read_as_it_was_written():
 )
 def test_numbers_in_texts_are_those_of_java(text, expected):
     assert text == expected  # C11.28
+
+
+def test_windows_share_what_is_of_their_baseline_alone():
+    """A window that lacks a column finds its own."""
+    frame = pd.DataFrame({"age": np.arange(60.0), "plan": ["a", "b", "c"] * 20})
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(frame, monitor, engine="local")
+
+    def judged(window):
+        found = run_monitoring(window, monitor, baseline, engine="local")
+        return found.known.beside[0].features, [(each.check, each.feature, each.status) for each in found.results]
+
+    first, results = judged(frame)
+    without, _ = judged(frame[["age"]])
+    again, same = judged(frame)
+
+    assert same == results
+    assert [each.kept is other.kept for each, other in zip(again, first, strict=True)] == [True, True]
+    assert "suggested_limits" in again[1].__dict__
+    assert (first[1].is_compared, without[1].is_compared) == (True, False)
+    assert without[0].kept is first[0].kept

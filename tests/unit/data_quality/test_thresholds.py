@@ -7,7 +7,7 @@ import math
 import pytest
 
 from model_monitor.errors import MonitorError
-from model_monitor.monitors.data_quality.checks.baseline_drift import with_thresholds
+from model_monitor.monitors.data_quality.comparators import with_thresholds
 
 from .comparisons import compared, texts
 

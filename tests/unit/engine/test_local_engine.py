@@ -91,7 +91,10 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         import atexit, sys
         from model_monitor import cli
         others = [f"model_monitor.{name}.kind" for name in ("bias", "explainability", "model_quality")]
-        heavy = [*others, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset"]
+        rooms = ("data.reading.captures", "data.reading.scripts", "data.records.json_features", "documents.analysis_config",
+            "documents.clarify", "monitors.data_quality.comparators", "monitors.predictors.loading", "reports.mails")
+        unread = [f"model_monitor.{name}" for name in rooms]
+        heavy = [*others, *unread, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset", "smtplib", "tarfile"]
         atexit.register(lambda: print([each for each in heavy if each in sys.modules]))
         cli.main(sys.argv[1:])
     """

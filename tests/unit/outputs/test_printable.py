@@ -16,12 +16,12 @@ from model_monitor.documents.page import Page, PageSection, table_of
 from model_monitor.errors import BadInput
 from model_monitor.integrations.demo import run as demo
 from model_monitor.reports.derivation import Explanation, as_text
+from model_monitor.reports.mails import mail
 from model_monitor.reports.notices import AlertReport, Report, document_bytes, headline, text
 from model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
 from model_monitor.reports.page.files import notebook_of
 from model_monitor.reports.page.html import html_of, part_of
 from model_monitor.reports.page.pdf import pdf_of
-from model_monitor.reports.sinks.mail import mail
 from model_monitor.running.runtime.status import PrintableFormatter, failed
 from model_monitor.spark.launch import submission
 

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.predictors import Model
+from model_monitor.monitors.predictors import FLAVOURS, PREDICTORS, Model
 from model_monitor.monitors.predictors.loading import Caller, loaded
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
@@ -151,3 +151,7 @@ def test_a_pickle_is_refused_unless_it_is_allowed():
     allowed = Model("sklearn", "model.joblib", file.getvalue(), allows_pickle=True)
     expected = LogisticRegression().fit(ROWS, BINARY).predict_proba(ROWS)[:, 1]
     np.testing.assert_allclose(answers(allowed)[:, 0], expected)
+
+
+def test_the_flavours_are_those_that_are_registered():
+    assert tuple(PREDICTORS) == FLAVOURS

@@ -88,9 +88,8 @@ def _require_names(frame: pd.DataFrame) -> None:
 def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
     """One column. The fault of Arrow, which shows values, is kept from the error."""
     try:
-        if isinstance(values.dtype, np.dtype):  # without what Arrow asks pandas about each column
-            return pa.array(values.to_numpy(), from_pandas=True)
-        return pa.Array.from_pandas(values)
+        # Arrow asks a series many things that an array of numpy has no answer to, which takes longer than a small column
+        return pa.Array.from_pandas(values.to_numpy() if isinstance(values.dtype, np.dtype) else values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         types = sorted({type(value).__name__ for value in values.dropna()})
     raise BadInput(

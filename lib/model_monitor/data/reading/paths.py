@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.partitions import column_groups
 from model_monitor.data.engine.protocol import Engine
-from model_monitor.data.reading.captures import list_captures, read_captures
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
@@ -41,7 +41,6 @@ from model_monitor.data.reading.headers import (
 )
 from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
-from model_monitor.data.reading.scripts import Script
 from model_monitor.data.records.decoded_rows import can_be_told, matching_of
 from model_monitor.data.records.locations import FILE
 from model_monitor.data.records.refusals import REASON, Refusal
@@ -49,6 +48,9 @@ from model_monitor.data.records.windows import Window, hour_of_path, parse_time
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.storage import StoredFile
 from model_monitor.storage.files import standing_in
+
+if TYPE_CHECKING:
+    from model_monitor.data.reading.scripts import Script
 
 
 def read_files(
@@ -88,6 +90,8 @@ def read_path(
         _refuse_script(options.script, "what a reader of Spark finds by itself")
         return read_source(engine, dataset_format, as_service=options.as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
+        from model_monitor.data.reading.captures import list_captures, read_captures  # few read them
+
         source = list_captures(engine, first, options.window, lenient_window=options.lenient_window)
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)

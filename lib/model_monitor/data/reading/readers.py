@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -27,13 +28,14 @@ from model_monitor.data.reading.formats import (
 from model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
 from model_monitor.data.reading.lines import CsvLines, long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named
-from model_monitor.data.reading.scripts import Script, processed
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
 from model_monitor.data.records.locations import PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import REASON
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
+
+if TYPE_CHECKING:
+    from model_monitor.data.reading.scripts import Script
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,8 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
             f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
             f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
         )
+    from model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+
     source = engine.lines(
         listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
     ).partitions(*PLACES)
@@ -168,6 +172,8 @@ def _read_with_script(
             f"the format here is {dataset_format}"
         )
     head_of(engine.storage(listing.path), listing.files[0])
+    from model_monitor.data.reading.scripts import processed
+
     result = processed(engine.lines(listing.places, in_order=as_service), script, first_error_fails=as_service)
     if not result.names:
         result.persisted.release()

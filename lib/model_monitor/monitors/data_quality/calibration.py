@@ -92,7 +92,8 @@ class Calibration:
 
     def share_of(self, family: str) -> tuple[float, int]:
         """A family's level, and how many tests share it."""
-        return next((each.level, each.tests) for each in self.ledger.families if each.family == family)
+        [found] = [each for each in self.ledger.families if each.family == family]
+        return found.level, found.tests
 
     def allowed_for(
         self, finding: Finding, family: str, lacking: int, rows: int, *, groups: float = 1.0, least: float = 0.0

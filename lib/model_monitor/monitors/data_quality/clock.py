@@ -37,7 +37,7 @@ def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season:
         how = ON_DAYS.format(days=season.days, since=season.since)
 
     def told(check: str, finding: Finding) -> Finding:
-        asked = check in SUGGESTED and not feature.is_suggested(SUGGESTED[check])
+        asked = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
         if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or asked:
             return finding
         if season.learnt or season.weekly:

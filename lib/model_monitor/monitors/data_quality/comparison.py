@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.documents.constraints import (
     Constraints,
@@ -29,6 +29,7 @@ from model_monitor.monitors.data_quality.distributions import (
     Past,
     Variation,
     among,
+    as_counted,
     from_feature_profile,
     from_profile,
     from_statistics,
@@ -44,8 +45,9 @@ from model_monitor.monitors.protocol import StoredBaseline, Violated
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from model_monitor.statistics.verdicts import components
 from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
-from model_monitor.statistics.verdicts.components import Component, chance_of_more
+from model_monitor.statistics.verdicts.components import Component
 from model_monitor.statistics.verdicts.variation import (
     ALONE,
     FEWEST_WINDOWS,
@@ -75,7 +77,7 @@ class QualityBaseline(StoredBaseline):
     seasons: what is known of features that may follow the clock.
     attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
     source: opens its rows again; None if nobody knows how.
-    beside: the window that was last held against it, for all that look at the two.
+    beside: the window that was last held against it, for all that look at the two. kept: what all windows find alike.
     """
 
     constraints: Constraints
@@ -91,11 +93,19 @@ class QualityBaseline(StoredBaseline):
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
+    kept: dict[tuple[str, str | None], dict[str, Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def settings(self) -> Mapping[str, MonitoringSettings]:
         """The settings in force for each feature."""
         return self.constraints.settings_by_feature()
+
+    @cached_property
+    def monitoring(self) -> MonitoringSettings:
+        """The settings of the whole file."""
+        return self.constraints.monitoring
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def wanted_references(self) -> tuple[str, ...]:
         """What a window is to be compared with beside the baseline."""
-        everywhere = [self.constraints.monitoring, *self.settings.values()]
+        everywhere = [self.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.follows_the_clock:
             found |= {PREVIOUS: None}
@@ -136,7 +146,7 @@ class QualityBaseline(StoredBaseline):
     @property
     def follows_the_clock(self) -> bool:
         """Whether earlier windows are references that nobody has to name."""
-        return self.constraints.monitoring.is_calibrated and self.constraints.monitoring.comparators is None
+        return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
         self,
@@ -204,7 +214,7 @@ class QualityBaseline(StoredBaseline):
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same with so small a share of healthy runs that may alarm, if it is larger."""
-        if share is None or self.constraints.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+        if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
         return self.of_budget(share)
 
@@ -216,7 +226,11 @@ class QualityBaseline(StoredBaseline):
 
     def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
         """The same beside a window of which so many rows count as one, by feature."""
-        return replace(self, groups=groups) if groups else self
+        if not groups:
+            return self
+        found = replace(self, groups=groups)
+        found.__dict__.update(kept=self.kept, settings=self.settings, monitoring=self.monitoring)  # are the same then
+        return found
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same with the share of each feature in what moves the model."""
@@ -252,6 +266,9 @@ class QualityBaseline(StoredBaseline):
 
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
+LIMITS = ("domain_content_threshold", "datatype_check_threshold")  # beside completeness
+chance_of_more = lru_cache(4096)(components.chance_of_more)  # of counts that windows have again and again
+
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""
 
@@ -263,6 +280,19 @@ COLUMNS_DIFFER = (
 )
 
 
+Found = TypeVar("Found")
+
+
+class of_baseline(cached_property[Found]):  # noqa: N801 -- a decorator
+    """A member of a feature that is the same beside every window of a baseline: what one has found the next ones have."""
+
+    def __get__(self, feature: Any, owner: Any = None) -> Any:
+        if feature is None:
+            return self
+        found = feature.__dict__[self.attrname] = feature.kept[self.attrname] = self.func(feature)
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureComparison:
     """One feature of constraints.json.
@@ -271,7 +301,7 @@ class FeatureComparison:
     data has no such feature; then unmatched says why. now: its distribution. suggested: the constraints that the baseline's run
     suggested. before: the baseline's states of it; None if they are not at hand. references: what else it is compared with, by
     name, as `previous:8`. against: the reference that stands as `baseline`, if not the baseline. evidence: what the guards saw,
-    once they have looked.
+    once they have looked. kept: what is `of_baseline`.
     """
 
     whole: Comparison
@@ -286,13 +316,14 @@ class FeatureComparison:
     references: Mapping[str, FeatureDistribution]
     against: str | None = None
     evidence: list[Mapping[str, Any]] = field(default_factory=list, init=False, repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def calibration(self) -> Calibration | None:
         """What chance may do to this run; None where it is not allowed for, or nobody has asked yet."""
         return self.whole.known[0] if self.whole.known else None
 
-    @cached_property
+    @of_baseline
     def judged_references(self) -> tuple[str, ...]:
         """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
         if not self.is_drift_calibrated:
@@ -301,12 +332,12 @@ class FeatureComparison:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
         return (BASELINE, *(name for name in self.references if self.past(name) is not None))
 
-    @property
+    @of_baseline
     def season(self) -> Season | None:
         """What is known of it at this hour; None if it doesn't look as if it followed the clock."""
         return None if self.growth else self.whole.seasons.get(self.constraints.name)
 
-    @cached_property
+    @of_baseline
     def growth(self) -> tuple[Values, Values] | None:
         """How many values were new in parts of the baseline, if they grew in number along its rows."""
         return growth_of(self.whole.history.get(BASELINE), self.constraints.name)
@@ -357,14 +388,18 @@ class FeatureComparison:
     @property
     def rows_stand_alone(self) -> bool:
         """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
+        return self.past(BASELINE) is not None and self.known_groups == 1 and not self.whole.groups
+
+    @of_baseline
+    def known_groups(self) -> float:
+        """How many rows count as one, by the baseline's parts and earlier windows; NaN if they don't tell."""
         past = self.past(BASELINE)
-        return past is not None and group_size(past) == 1 and not self.whole.groups
+        return group_size(past) if past is not None else 1.0
 
     @cached_property
     def new_groups(self) -> float:
         """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
-        past, (found, _) = self.past(BASELINE), self.whole.groups.get(self.constraints.name, (1.0, 1.0))
-        shown = group_size(past) if past is not None else 1.0
+        (found, _), shown = self.whole.groups.get(self.constraints.name, (1.0, 1.0)), self.known_groups
         return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
 
     @cached_property
@@ -387,31 +422,29 @@ class FeatureComparison:
             Component("missing", p, 1.0), now, comparable(now, past), self.groups, self.whole.others(BASELINE)
         ).p
 
-    @cached_property
+    @property
     def row_groups(self) -> float:
         """How many rows count as one, by whatever shows it."""
-        past = self.past(BASELINE)
-        shown = group_size(past) if past is not None else 1.0
-        return max(self.new_groups, 1.0 if math.isnan(shown) else shown)
+        return max(self.new_groups, 1.0 if math.isnan(self.known_groups) else self.known_groups)
 
-    @property
+    @of_baseline
     def family(self) -> str:
         """The family of its drift."""
         return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
 
-    @cached_property
+    @of_baseline
     def rises(self) -> bool:
         """Whether its values are keys, which rise with the baseline's rows."""
         variation = self.whole.history.get(BASELINE)
         is_sorted = variation is not None and self.constraints.name in variation.unfit
         return is_sorted and self.before is not None and may_rise(self.before)
 
-    @property
+    @of_baseline
     def is_compared(self) -> bool:
         """Whether there is anything to judge, and somebody wants it judged."""
         return not self.unmatched and self.settings.evaluate_constraints
 
-    @cached_property
+    @of_baseline
     def is_drift_calibrated(self) -> bool:
         """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
         requested and judged by its threshold.
@@ -419,7 +452,7 @@ class FeatureComparison:
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
-    @cached_property
+    @of_baseline
     def has_own_drift(self) -> bool:
         """Whether the user requested its drift: by a method of another kind, or in the feature's own settings."""
         settings = self.settings
@@ -427,16 +460,22 @@ class FeatureComparison:
         written = any(config.distribution_constraints for config in self.constraints.overrides.values())
         return written or method not in CALIBRATED_METHODS
 
-    def is_suggested(self, limit: str) -> bool:
-        """Whether a limit, called as in the settings, is still the one that the baseline's run suggested."""
+    @of_baseline
+    def suggested_limits(self) -> frozenset[str]:
+        """The limits, called as in the settings, that are still those that the baseline's run suggested."""
         own = self.suggested
         if not self.is_compared or own is None:
-            return False
-        if limit == "completeness":
-            return own.completeness is not None and own.completeness == self.constraints.completeness
-        if limit == "domain_content_threshold" and own.domains != self.constraints.domains:
-            return False
-        return any(getattr(config, limit) == getattr(self.settings, limit) for config in own.overrides.values())
+            return frozenset()
+        found = {"completeness"} if own.completeness is not None else set()
+        found -= {"completeness"} if own.completeness != self.constraints.completeness else set()
+        configs = own.overrides.values()
+        found |= {each for each in LIMITS if any(getattr(one, each) == getattr(self.settings, each) for one in configs)}
+        return frozenset(found - ({LIMITS[0]} if own.domains != self.constraints.domains else set()))
+
+    @of_baseline
+    def domain(self) -> frozenset[str]:
+        """The values that it may have, as they are counted."""
+        return as_counted(self.constraints.domains or ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -450,8 +489,8 @@ class Comparison:
     fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows. before: the baseline's
     states, for the guard. references: what else it is compared with, by name, as `previous:8`. history: how features varied
     beside each reference. volume: rows of earlier windows; None if nobody knows. groups: how many rows of the window count as
-    one, by feature, where they are more. settings: those in force for each feature, if they are at hand. known: what chance may
-    do to the run, once it is found.
+    one, by feature, where they are more. settings: those in force for each feature, if they are at hand. kept: what is
+    `of_baseline`, by feature. known: what chance may do to the run, once it is found.
     """
 
     constraints: Constraints
@@ -470,6 +509,7 @@ class Comparison:
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
+    kept: dict[tuple[str, str | None], dict[str, Any]] = field(default_factory=dict, repr=False)
     known: list[Calibration | None] = field(default_factory=list, init=False, repr=False)
     _others: dict[str, Others] = field(default_factory=dict, init=False, repr=False)
 
@@ -542,19 +582,23 @@ class Comparison:
         before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
         for constraints in self.constraints.features:
             name = constraints.name
-            profile = current.get(name, FeatureProfile(name))
-            yield FeatureComparison(
+            profile = current.get(name) or FeatureProfile(name)
+            unmatched = self._unmatched(name in current)
+            found = FeatureComparison(
                 self,
                 constraints,
                 settings[name],
                 self.baseline.get(name) or self._unknown(constraints),
                 profile,
                 from_feature_profile(profile),
-                self._unmatched(name in current),
+                unmatched,
                 suggested.get(name),
                 before.get(name),
                 {reference: side[name] for reference, side in self.references.items() if name in side},
             )
+            kept = self.kept.setdefault((name, unmatched), found.kept)
+            found.__dict__.update(kept, kept=kept)
+            yield found
 
     def _unknown(self, constraints: FeatureConstraints) -> FeatureDistribution:
         reason = NOT_IN_BASELINE if self.baseline else NO_BASELINE

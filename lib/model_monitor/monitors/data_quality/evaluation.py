@@ -12,7 +12,7 @@ from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
-from model_monitor.monitors.data_quality.checks.baseline_drift import against, compared, why_not_compared
+from model_monitor.monitors.data_quality.checks.baseline_drift import against, why_not_compared
 from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
@@ -180,7 +180,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
         for family in (DRIFT, PREDICTIONS)
     }
     for family, limits in LIMITS.items():
-        tests[family] = sum(feature.is_suggested(limit) for feature in features for limit in limits)
+        tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
     tests[CONTENTS] += repeated_rows(comparison) is not None
     volume = comparison.volume
@@ -261,10 +261,13 @@ def _of(
     if feature.segments:
         from model_monitor.monitors.data_quality import segments
 
-    for name, finding in compared(feature):
-        if feature.unmatched:
-            finding = finding.unjudged(feature.unmatched).but(observed=None)
-        yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
+    if feature.settings.comparators:
+        from model_monitor.monitors.data_quality.comparators import compared
+
+        for name, finding in compared(feature):
+            if feature.unmatched:
+                finding = finding.unjudged(feature.unmatched).but(observed=None)
+            yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
     findings: dict[str, Finding] = {}
     for check in checks_of_features:
         threshold = check.facts["threshold"](feature)

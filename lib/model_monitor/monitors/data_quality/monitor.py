@@ -26,7 +26,6 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
 from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.data_quality.checks.baseline_drift import unfit_comparators
 from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
@@ -302,13 +301,13 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
-        if known is not None and (group := known.constraints.monitoring.group_column) is not None:
+        if known is not None and (group := known.monitoring.group_column) is not None:
             if group not in dataset.names and group not in known.names:
                 raise no_group_column(group, dataset.names)
             measures = replace(
                 measures, group_column=group if group in dataset.names else None
             )  # one that is gone is told
-        if known is not None and known.profile is not None and known.constraints.monitoring.segments:
+        if known is not None and known.profile is not None and known.monitoring.segments:
             from model_monitor.monitors.data_quality.segments import as_cut
 
             measures = as_cut(measures, known, dataset.names)
@@ -385,9 +384,13 @@ class DataQualityMonitor(Monitor):
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
-            raise BadConfiguration.gathered(faults)
-        return QualityBaseline.made_of(constraints, statistics, state, suggested)
+        found = QualityBaseline.made_of(constraints, statistics, state, suggested)
+        if any(each.comparators for each in found.settings.values()):
+            from model_monitor.monitors.data_quality.comparators import unfit_comparators
+
+            if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
+                raise BadConfiguration.gathered(faults)
+        return found
 
     def check(
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
@@ -432,8 +435,10 @@ class DataQualityMonitor(Monitor):
                 groups=known.groups,
                 seasons=known.seasons,
                 settings=known.settings,
+                kept=known.kept,
             )
         ]
+        known.beside[0].__dict__["monitoring"] = known.monitoring  # found once for all windows
         return known.beside[0]
 
     def in_words(

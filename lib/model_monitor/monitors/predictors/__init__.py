@@ -64,5 +64,7 @@ class Summing:
         return self.found()
 
 
+FLAVOURS = ("callable", "http", "sklearn", "xgboost")  # what a model may be
+
 PREDICTORS: Registry[Callable[[Model], Predict]] = Registry("flavour of models")
 """Facts: `endings` of the files that are of this flavour; `library`, what has to be installed."""

@@ -133,7 +133,6 @@ def _texts(column: pa.Array) -> NDArray[Any]:
 
 import_all(model_monitor.monitors.predictors)
 
-FLAVOURS = tuple(PREDICTORS)  # what a model may be
 log = logging.getLogger(__name__)
 
 WORDS_OF_A_MODEL = 200  # characters of a model's own message that are repeated

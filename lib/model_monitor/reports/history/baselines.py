@@ -10,7 +10,6 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.document import Document
 from model_monitor.documents.run_description import BaselineReference, RunDescription
 from model_monitor.errors import BadInput
@@ -259,5 +258,7 @@ def shares_at(path: str, spark: SparkSession | None = None) -> Mapping[str, floa
 
     Raises BadInput if it can't be read, BadDocument if it holds no attributions.
     """
+    from model_monitor.documents.clarify import AttributionReport
+
     file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME, spark)
     return AttributionReport.from_json(storage_of(file, spark).read(file), file).shares

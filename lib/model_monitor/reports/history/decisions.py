@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.alerts import Decision, Promotion, Promotions
 from model_monitor.documents.check_results import CheckResults, CheckStatus
-from model_monitor.documents.clarify import BiasReport
 from model_monitor.documents.run_description import moment
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.alerts import holding_alerts, path_of
 from model_monitor.reports.history.variation import read_history, write_history
 from model_monitor.reports.outputs.files import (
+    ANALYSIS,
     CONSTRAINTS,
     RUNS,
     STATISTICS,
@@ -138,7 +138,7 @@ def _folder_of(output_path: str) -> str:
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
 """What a version may be called: it is a folder's name, on any file system, that Spark does not take for a hidden one."""
 
-TUNED = (CONSTRAINTS, BiasReport.FILE_NAME)
+TUNED = (CONSTRAINTS, ANALYSIS)
 """Documents that people change where a run published them; what they say there counts."""
 
 

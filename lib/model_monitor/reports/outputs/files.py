@@ -43,6 +43,7 @@ UNFINISHED = "_unfinished-"
 DESCRIPTION = "run.json"
 STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"
+ANALYSIS = "analysis.json"
 VIOLATIONS = "constraint_violations.json"
 
 COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
-from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadDocument, BadInput
 from model_monitor.running.configuration.options import Placeholder, listed, of_text
 from model_monitor.statistics.states.contingency import ValueKind
 from model_monitor.storage import storage_of
+
+if TYPE_CHECKING:
+    from model_monitor.documents.analysis_config import AnalysisConfig
 
 
 class IntervalMethod(str, Enum):
@@ -28,6 +30,8 @@ def read_analysis_config(path: str) -> AnalysisConfig:
 
     Raises BadDocument if it is none, BadInput if there is no such file.
     """
+    from model_monitor.documents.analysis_config import AnalysisConfig
+
     return AnalysisConfig.from_json(storage_of(path).read(path), path)
 
 

@@ -17,7 +17,6 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-import model_monitor.monitors.predictors.loading  # noqa: F401 - registers the flavours
 from model_monitor.data.reading.data import EngineName
 from model_monitor.data.reading.formats import SparkFormat, TableFormat
 from model_monitor.data.records.locations import MAX_RECORD_BYTES
@@ -25,7 +24,7 @@ from model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPA
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.monitors.data_quality.comparison import COLUMNS
 from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
-from model_monitor.monitors.predictors.loading import FLAVOURS
+from model_monitor.monitors.predictors import FLAVOURS
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.reports.alerts import SPELLINGS
 from model_monitor.running.configuration import options as kinds

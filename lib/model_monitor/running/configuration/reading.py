@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableFormat, parse_dataset_format
 from model_monitor.data.reading.headers import format_word_of
-from model_monitor.documents.analysis_config import DatasetType
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from model_monitor.reports.outputs.files import current_run, document_of
@@ -215,14 +214,8 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
 # What nobody has to say: of an analysis configuration, and of local data.
 
 
-FORMATS = {
-    DatasetType.CSV: "csv",
-    DatasetType.JSON_LINES: "jsonl",
-    DatasetType.JSON: "json",
-    DatasetType.CAPTURE: "capture",
-    DatasetType.PARQUET: "parquet",
-}
-"""What `dataset_type` of a configuration stands for where `dataset_format` is not given."""
+FORMATS = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
+"""What `dataset_type` of a configuration, by its name, stands for where `dataset_format` is not given."""
 
 
 WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
@@ -304,8 +297,8 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     except (KeyError, BadInput, BadDocument):  # told when the option itself is read
         return {}
     found = {}
-    if config.dataset_type in FORMATS:
-        found["dataset_format"] = FORMATS[config.dataset_type]
+    if config.dataset_type is not None and config.dataset_type.name in FORMATS:
+        found["dataset_format"] = FORMATS[config.dataset_type.name]
     elif config.dataset_type is None and job == "monitor":
         found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
     found = {name: text for name, text in found.items() if name not in given}

@@ -15,7 +15,6 @@ from model_monitor.documents import json_text
 from model_monitor.documents.alerts import Decision
 from model_monitor.documents.run_description import BaselineReference, moment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from model_monitor.monitors.data_quality.checks.baseline_drift import DRIFT, with_thresholds
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
 from model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from model_monitor.monitors.protocol import Monitor, StoredBaseline
@@ -248,6 +247,10 @@ def baseline_id(reference: BaselineReference | None) -> str:
 def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config: JobConfig) -> QualityBaseline:
     """The baseline with the thresholds of `--thresholds` and, over them, of `--threshold`."""
     constraints, path, where = known.constraints, config.thresholds, "--thresholds"
+    if path is None and not config.threshold:
+        return known
+    from model_monitor.monitors.data_quality.comparators import DRIFT, with_thresholds
+
     try:
         if path is not None:
             constraints = with_thresholds(constraints, json_text.load(storage_of(path, spark).read(path), path))

@@ -9,8 +9,9 @@ from aiosmtpd.smtp import AuthResult
 from tests.servers import Mailbox, smtp_server
 
 from model_monitor.errors import BadConfiguration, SinkFailed
+from model_monitor.reports.mails import MailServer, mail
 from model_monitor.reports.sinks import SINKS
-from model_monitor.reports.sinks.mail import MailServer, email, mail
+from model_monitor.reports.sinks.mail import email
 
 SECRET = "correct horse battery staple"
 

@@ -10,7 +10,7 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.distributions import GROWS, as_counted, why_lacking
+from model_monitor.monitors.data_quality.distributions import GROWS, why_lacking
 from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import NO_VALUES, Finding
 from model_monitor.statistics.states import DataTypeCounts, Frequencies
@@ -39,7 +39,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     present = feature.current.num_present
     if not present:
         return Finding.not_judged(threshold, NO_VALUES)
-    if feature.growth and feature.calibration is not None and feature.is_suggested("domain_content_threshold"):
+    if feature.growth and feature.calibration is not None and "domain_content_threshold" in feature.suggested_limits:
         return Finding.not_judged(threshold, GROWS)
     bounds = _matching(feature)
     if bounds is None:
@@ -52,7 +52,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
             CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason, description=text
         )
         counts = feature.baseline.categories
-        if feature.calibration is None or counts is None or not feature.is_suggested("domain_content_threshold"):
+        if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
         groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
@@ -66,7 +66,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 
 def _matching(feature: FeatureComparison) -> tuple[int, int] | None:
     """The least and the largest number of present values that may be in the domain; None if nothing is known of it."""
-    domain = as_counted(feature.constraints.domains or ())
+    domain = feature.domain
     frequencies = feature.current.frequencies
     if frequencies is not None:
         return _bounds(frequencies, domain)

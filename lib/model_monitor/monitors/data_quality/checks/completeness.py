@@ -28,7 +28,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         description=messages.requirement_not_met,
         no_values="the current data has no rows",
     )
-    if feature.calibration is None or not feature.is_suggested("completeness"):
+    if feature.calibration is None or "completeness" not in feature.suggested_limits:
         return finding
     lacking, least = baseline.rows - baseline.present, 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:

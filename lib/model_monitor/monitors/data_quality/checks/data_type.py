@@ -44,7 +44,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
         description=partial(messages.data_type, expected.value, threshold),
     )
-    if feature.calibration is not None and feature.is_suggested("datatype_check_threshold"):
+    if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
         groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
         finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present, groups=groups)
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL

@@ -1,8 +1,9 @@
 """The guard: what would pass in silence, since no limit of constraints.json is about it. Pure.
 
 A guard takes one feature of which the baseline's states are known, and gives the `Evidence` of its window, or None where there is
-nothing to ask. It runs where chance is allowed for, within the budget of the family "contents"; a new file in this folder is
-found by being there. `same_as` names the checks that see the same change: it is no second violation beside theirs.
+nothing to ask; without the state that it `needs` of the baseline it is not asked. It runs where chance is allowed for, within the
+budget of the family "contents"; a new file in this folder is found by being there. `same_as` names the checks that see the same
+change: it is no second violation beside theirs.
 
 Rows may belong together, as those of one user do. Then what looks like many rows is one thing that happened: evidence has to
 last if rows come in groups of `GROUP`, unless the baseline's own parts show that rows stand for themselves, or what is seen is
@@ -24,14 +25,14 @@ import numpy as np
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.calibration import Calibration
-from model_monitor.monitors.data_quality.comparison import FeatureComparison
+from model_monitor.monitors.data_quality.comparison import FeatureComparison, chance_of_more
 from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding
-from model_monitor.registry import Registry
+from model_monitor.registry import Entry, Registry
 from model_monitor.statistics.drift.special_functions import normal_above
 from model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from model_monitor.statistics.states.profile import once
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
 
@@ -50,11 +51,18 @@ def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]
     if before is None or not feature.is_compared:
         return
     alone = feature.rows_stand_alone
-    for guard in GUARDS.values():
+    for guard in _asked(before):
         found = guard.function(feature, before)
         if found is not None:
             found.is_alien |= alone
             yield guard.name, found
+
+
+@once
+def _asked(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
+    """The guards that have something to ask of a feature with these states. needs: the one that a guard can't do without."""
+    found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
+    return tuple(guard for guard, needs in found if needs is None or before.state(needs) is not None)
 
 
 # What a guard saw of one column beside its baseline, and what may be said of it.

@@ -14,7 +14,7 @@ from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 ALIEN = 0.05  # of a window, and more than `GROUP` rows
 
 
-@GUARDS.register("frequent_value_check")
+@GUARDS.register("frequent_value_check", needs=Frequencies)
 def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No single text has a larger share than in the baseline, where drift is not judged.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile, Moments
 
 ALIEN = 0.01
 
 
-@GUARDS.register("infinity_check")
+@GUARDS.register("infinity_check", needs=Moments)
 def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of infinities among the numbers is not above the baseline's; where it had none, they are a kind of their own.
 

@@ -7,14 +7,14 @@ import math
 from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import why_always_new
-from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile, Moments
 
 FAR, NEAR = 2.0, 0.5  # so many widths of the baseline's range, and where it is known that no group of rows lies so near
 SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
 """Of the inner eight tenths: ends are sharp if the wider outer one takes less than the first, tails go on from the second."""
 
 
-@GUARDS.register("range_check", same_as=("baseline_drift_check",))
+@GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on; where it has
     sharp ends, or each row stands for itself, none half a width. They are a kind of their own unless its tails are long.

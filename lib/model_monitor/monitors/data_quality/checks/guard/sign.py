@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile, Moments
 
 SHARP = 0.5  # of the way from the first tenth to the middle: a lowest tenth that takes less is the end of the numbers
 
 
-@GUARDS.register("sign_check")
+@GUARDS.register("sign_check", needs=Moments)
 def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of negative numbers is still none; `non_negative_check` has the word where it is Enabled.
 

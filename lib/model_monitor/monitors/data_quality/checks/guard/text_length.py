@@ -50,7 +50,11 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_means(what, _length(old), _length(new))
 
 
-@GUARDS.register("text_letters_check", same_as=("categorical_values_check", "code_length_check", "text_length_check"))
+@GUARDS.register(
+    "text_letters_check",
+    needs=TextShapes,
+    same_as=("categorical_values_check", "code_length_check", "text_length_check"),
+)
 def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean share of letters in a free text is the baseline's, and that of digits.
 
@@ -67,6 +71,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 @GUARDS.register(
     "text_words_check",
+    needs=TextShapes,
     same_as=("categorical_values_check", "code_length_check", "text_length_check", "text_letters_check"),
 )
 def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
@@ -83,6 +88,7 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 @GUARDS.register(
     "text_new_words_check",
+    needs=Words,
     same_as=("categorical_values_check", "code_length_check", "text_length_check", "text_letters_check"),
 )
 def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
@@ -100,7 +106,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     return found and replace(found, p=p, grouped_p=p, share=None)
 
 
-@GUARDS.register("code_length_check", same_as=("categorical_values_check", "data_type_check"))
+@GUARDS.register("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
 def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No text has another length where all of the baseline's have the same, as codes do; empty ones are empty_text_check's.
 
@@ -119,7 +125,7 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_share("share of texts of another length", (0, old), (others, new), is_kind=True)
 
 
-@GUARDS.register("empty_text_check", same_as=("categorical_values_check",))
+@GUARDS.register("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
 def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of empty texts is not above the baseline's; where it had none, they are a kind of their own.
 

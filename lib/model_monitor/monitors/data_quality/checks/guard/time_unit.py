@@ -12,7 +12,7 @@ from model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, b
 from model_monitor.monitors.data_quality.checks.guard.vectors import compared
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import unit_of_times
-from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile, Moments
 from model_monitor.statistics.states.ages import HOUR, Ages
 from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from model_monitor.statistics.states.vectors import VectorMoments
@@ -27,7 +27,7 @@ FAR, FAR_ALIEN = (
 WIDER = 4.0  # units are 1,000 apart: up to so many times beyond the usual years is still a time
 
 
-@GUARDS.register("time_unit_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
+@GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
 def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No number is a time in another unit, or none at all, where all of the baseline's are times of this century in one unit.
 
@@ -47,7 +47,7 @@ def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages
     return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
 
 
-@GUARDS.register("time_future_check", same_as=("time_age_check",))
+@GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
 def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; where it had none, they
     are a kind of their own.
@@ -59,7 +59,7 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_share("share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True)
 
 
-@GUARDS.register("time_age_check")
+@GUARDS.register("time_age_check", needs=Ages)
 def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """Times are as old as the baseline's, each beside its row: their median, newest and oldest tenth; and none are far from all
     of its ages, as after a step of whole hours.

@@ -34,7 +34,7 @@ WHY_NOT = {
 }
 
 
-@GUARDS.register("vector_length_check")
+@GUARDS.register("vector_length_check", needs=VectorCounts)
 def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of vectors of another length is none, where all of the baseline's have the same.
 
@@ -47,7 +47,7 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     return of_share("share of vectors of another length", (0, old.vectors), current, is_kind=True)
 
 
-@GUARDS.register("vector_gaps_check")
+@GUARDS.register("vector_gaps_check", needs=VectorCounts)
 def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of vectors with elements that are missing, or no finite numbers, is not above the baseline's; where it had none,
     they are a kind of their own.
@@ -61,7 +61,7 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_share("share of vectors with missing elements", *counts, alien=GAPS_ALIEN, is_kind=True)
 
 
-@GUARDS.register("vector_norm_check", same_as=("vector_components_check",))
+@GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
 def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean norm of the vectors is the baseline's.
 
@@ -72,7 +72,7 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_means("mean norm of the vectors", old, new) if old and new else None
 
 
-@GUARDS.register("vector_components_check")
+@GUARDS.register("vector_components_check", needs=VectorCounts)
 def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean vector is the baseline's, and so are the means of the components' amounts and of those along 32 directions.
 
