@@ -525,35 +525,69 @@ def named_groups(full: bool) -> Iterator[Mark]:
                 yield Mark(f"{what}: {wrong}, found of {tries}", seen, ">= 95 %", seen >= 0.95 * tries)
 
 
+def outcomes_of(kind: ProblemType, random: np.random.Generator, groups: int, worse: float = 0.0) -> pd.DataFrame:
+    """Labels beside predictions, of groups of one row. worse: how much larger errors are, or a share of labels turned over."""
+    if kind is ProblemType.REGRESSION:
+        value = random.standard_normal(groups)
+        return pd.DataFrame({"label": value + (1 + worse) * random.standard_normal(groups), "prediction": value})
+    if kind is ProblemType.MULTICLASS_CLASSIFICATION:
+        label, other = random.integers(0, 4, (2, groups))
+        return pd.DataFrame(
+            {"label": label, "prediction": np.where(random.random(groups) < 0.25 + worse, other, label)}
+        )
+    score = random.random(groups)
+    label = (random.random(groups) < score) ^ (random.random(groups) < worse)
+    return pd.DataFrame({"label": label.astype(int), "prediction": (score > 0.5).astype(int), "probability": score})
+
+
 def groups_of_outcomes(full: bool) -> Iterator[Mark]:
-    """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error."""
+    """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error.
+    Groups lie side by side, or scattered and a column names them; scattered ones show nothing without it.
+    """
     windows, tries = (720, 60) if full else (60, 20)
-    monitor, most = ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION)), within(windows, BUDGET)
-    for size, rows in ((1, 500), (1, 2_000), (10, 500), (10, 2_000)):
+    most = within(windows, BUDGET)
+    named, scattered, neighbours = ", named", ", scattered, not named", ""
+    numbers, two, many = (
+        ProblemType.REGRESSION,
+        ProblemType.BINARY_CLASSIFICATION,
+        ProblemType.MULTICLASS_CLASSIFICATION,
+    )
+    cases = [(numbers, size, rows, neighbours) for size in (1, 10) for rows in (500, 2_000)]
+    cases += [
+        (kind, 10, rows, how) for kind in (numbers, two, many) for rows in (500, 2_000) for how in (scattered, named)
+    ]
+    cases += [(kind, 1, 2_000, named) for kind in (numbers, two, many)]
+    for kind, size, rows, how in cases:
         random = np.random.default_rng(SEED)
+        group = "user" if how == named else None
+        monitor = ModelQualityMonitor(OutcomePlan(kind, with_scores=kind is two, group_column=group), find_causes=False)
 
-        def table(count: int, error: float = 1.0) -> pa.Table:
-            value = random.standard_normal(count)  # noqa: B023
-            label = value + error * random.standard_normal(count)  # noqa: B023
-            return pa.table({"label": label.repeat(size), "prediction": value.repeat(size)})  # noqa: B023
+        def table(count: int, worse: float = 0.0) -> pd.DataFrame:
+            found = outcomes_of(kind, random, count, worse).assign(user=random.integers(0, 2**40, count))  # noqa: B023
+            order = np.arange(count).repeat(size)  # noqa: B023
+            return found.iloc[order if how == neighbours else random.permutation(order)].reset_index(drop=True)  # noqa: B023
 
-        healthy = seen = 0
+        worse, alarms = 1.0 if kind is numbers else 0.3, Counter[float]()
         for _ in range(windows // 20):
             baseline = run_baseline(table(20_000 // size), monitor, engine="local")
-            for _ in range(20):
-                healthy += bool(
-                    run_monitoring(table(rows // size), monitor, baseline, engine="local").violations.violations
-                )
-            for _ in range(tries * 20 // windows):
-                worse = run_monitoring(table(rows // size, 2.0), monitor, baseline, engine="local")
-                seen += bool(worse.violations.violations)
-        what = f"outcomes in groups of {size}, {rows:,} rows"
+            for by, count in ((0.0, 20), (worse, tries * 20 // windows)):
+                found = [
+                    run_monitoring(table(rows // size, by), monitor, baseline, engine="local") for _ in range(count)
+                ]
+                alarms[by] += sum(bool(each.violations.violations) for each in found)
+        healthy, seen = alarms[0.0], alarms[worse]
+        what = f"outcomes, {kind.value}, in groups of {size}, {rows:,} rows{how}"
+        if how == scattered:
+            print(f"        {what}: {healthy} healthy windows of {windows} alarm")
+            continue
         yield Mark(f"{what}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)
         of = windows // 20 * (tries * 20 // windows)
-        if rows // size < 100:
-            print(f"        {what}: twice the error is found in {seen} of {of}")
-        else:
+        if kind is numbers and rows // size >= 100:
             yield Mark(f"{what}: twice the error, found of {of}", seen, ">= 95 %", seen >= 0.95 * of)
+        else:
+            print(
+                f"        {what}: {'twice the error' if kind is numbers else '0.3 turned over'} is found in {seen} of {of}"
+            )
 
 
 def asked_of(

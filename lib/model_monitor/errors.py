@@ -29,6 +29,11 @@ class BadConfiguration(MonitorError):
         return cls("\n".join(faults))
 
 
+def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
+    """The error that names the columns that could have named groups of rows."""
+    return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
+
+
 class MissingDependency(BadConfiguration):
     """A library or JAR that this run needs is not there, or has the wrong version."""
 

@@ -344,11 +344,6 @@ def of_share(
     return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
 
 
-def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
-    """The error that names the columns that could have named groups of rows."""
-    return BadConfiguration(f"--group-column: {name!r} is no column; they are {', '.join(names[:20])}")
-
-
 def violation_count(results: Iterable[CheckResult]) -> PublishedMetric:
     """The number of violations, as every kind of monitoring publishes it. Source: C9.2."""
     return PublishedMetric("total_number_of_violations", sum(1 for _ in violated(results)), "Count")

@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 from tests.spark.engine.test_same_bytes import require_same
 
-from model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
+from model_monitor import (
+    AnalysisConfig,
+    AttributionMeasures,
+    BiasMeasures,
+    BiasMonitor,
+    ExplainabilityMonitor,
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+)
 from model_monitor.documents.constraints import MonitoringSettings
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -49,7 +58,7 @@ def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
 OF_BIAS = """{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex"}],
     "segment_config": [{"name_or_index": "plan", "segments": []}], "group_variable": "plan",
     "methods": {"pre_training_bias": {"methods": "all"}}}"""
-OF_ATTRIBUTIONS = """{"excluded_columns": ["user", "sex", "plan", "label"],
+OF_ATTRIBUTIONS = """{"excluded_columns": ["user", "sex", "plan", "label", "prediction", "probability"],
     "methods": {"shap": {"baseline": [[0, 0]]}}}"""
 
 
@@ -83,7 +92,7 @@ def weighed(rows):
     return 2 * rows["x"] + rows["y"]
 
 
-@pytest.mark.parametrize("monitored", ["bias", "attributions"])
+@pytest.mark.parametrize("monitored", ["bias", "attributions", "outcomes"])
 @pytest.mark.parametrize(("kind", "named_by"), [("csv", str), ("parquet", int)])
 def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, kind, named_by, monitored):
     random = np.random.default_rng(5)
@@ -95,6 +104,8 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
             "sex": random.choice(["f", "m"], USERS)[user],
             "plan": random.choice(["basic", "plus"], ROWS),
             "label": random.integers(0, 2, USERS)[user],
+            "prediction": random.integers(0, 2, ROWS),
+            "probability": random.integers(0, 9, ROWS) / 8,
             "user": pd.Series(user * 7 + 2**60).astype(named_by),
         }
     )
@@ -105,6 +116,9 @@ def test_both_engines_put_the_same_groups_into_the_same_blocks(spark, tmp_path, 
     if monitored == "bias":
         measures = BiasMeasures.of(AnalysisConfig.from_json(OF_BIAS))
         monitor = BiasMonitor(replace(measures, group_column="user", untyped_texts=kind == "csv"))
+    elif monitored == "outcomes":
+        plan = {"with_scores": True, "group_column": "user", "segments": ("plan",)}
+        monitor = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, **plan))
     else:
         measures = AttributionMeasures.of(AnalysisConfig.from_json(OF_ATTRIBUTIONS), weighed)
         monitor = ExplainabilityMonitor(replace(measures, group_column="user"))

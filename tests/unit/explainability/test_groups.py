@@ -12,9 +12,8 @@ from model_monitor.documents.check_results import CheckStatus
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
 from model_monitor.monitors.explainability.measures import plan_of
-from model_monitor.monitors.explainability.partition import _by_group
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import keys_by_group, xxhash64_of_texts
 
 MONITOR = ExplainabilityMonitor()
 CONFIG = AnalysisConfig.from_json('{"excluded_columns": ["user"], "methods": {"shap": {"baseline": [[0, 0]]}}}')
@@ -98,7 +97,7 @@ def test_groups_are_part_of_the_state_where_a_column_names_them():
 
 
 def test_a_row_without_a_name_has_its_own_key():
-    found = _by_group(np.array([1, 2, 3], np.uint64), pa.array(["u", None, "u"]))
+    found = keys_by_group(np.array([1, 2, 3], np.uint64), pa.array(["u", None, "u"]))
     [of_user] = xxhash64_of_texts(pa.array(["u"])).tolist()
     assert found.tolist() == [of_user, 2, of_user]
 

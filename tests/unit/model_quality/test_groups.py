@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, run_baseline, run_monitoring
+from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.statistics.states.outcomes import Outcomes
 
 
 def classified(random, groups, size, worse=0.0):
@@ -48,3 +50,106 @@ def test_rows_by_themselves_count_each():
 
     found = run_monitoring(predicted(random, 2000, 1), monitor, baseline, engine="local")
     assert found.known.groups == 1.0
+
+
+def scored(random, groups, size, worse=0.0):
+    score = random.random(groups)
+    happened = random.random(groups) < score
+    label = np.where(random.random(groups) < worse, ~happened, happened).astype(int)
+    rows = {"label": label, "prediction": (score > 0.5).astype(int), "probability": score}
+    return pd.DataFrame(rows | {"plan": random.integers(0, 2, groups)}).loc[np.arange(groups).repeat(size)]
+
+
+def of_four(random, groups, size, worse=0.0):
+    label = random.integers(0, 4, groups)
+    prediction = np.where(random.random(groups) < 0.25 + worse, random.integers(0, 4, groups), label)
+    return pd.DataFrame({"label": label, "prediction": prediction}).loc[np.arange(groups).repeat(size)]
+
+
+LAWS = {
+    "scores": (scored, {"problem_type": ProblemType.BINARY_CLASSIFICATION, "with_scores": True}),
+    "two": (scored, {"problem_type": ProblemType.BINARY_CLASSIFICATION}),
+    "classes": (of_four, {"problem_type": ProblemType.MULTICLASS_CLASSIFICATION}),
+    "numbers": (predicted, {"problem_type": ProblemType.REGRESSION}),
+}
+
+
+def of_users(law, random, groups, size=10, **more):
+    """Rows of users that lie scattered, each the same some times."""
+    rows = law(random, groups, size, **more)
+    rows["user"] = random.integers(0, 2**40, groups).repeat(size)
+    return rows.iloc[random.permutation(len(rows))].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("law", ["two", "classes", "numbers"])
+def test_scattered_rows_of_named_users_count_as_users(law):
+    (rows_of, plan), random = LAWS[law], np.random.default_rng(5)
+    alarms = {}
+    for group_column in (None, "user"):
+        monitor = ModelQualityMonitor(OutcomePlan(**plan, group_column=group_column), find_causes=False)
+        baseline = run_baseline(of_users(rows_of, random, 1000), monitor, engine="local")
+        windows = (of_users(rows_of, random, 40, 60) for _ in range(3))
+        found = (run_monitoring(each, monitor, baseline, engine="local") for each in windows)
+        alarms[group_column] = sum(bool(each.violations.violations) for each in found)
+    worse = run_monitoring(of_users(rows_of, random, 400, worse=0.5), monitor, baseline, engine="local")
+
+    assert alarms["user"] == 0 < alarms[None]
+    assert worse.violations.violations
+
+
+@pytest.mark.parametrize("law", ["scores", "classes"])
+@pytest.mark.parametrize(("size", "low", "high"), [(10, 6, 15), (1, 1, 1.7)])
+def test_ten_equal_rows_count_as_one_of_every_metric_and_rows_by_themselves_as_rows(law, size, low, high):
+    rows_of, plan = LAWS[law]
+    monitor = ModelQualityMonitor(OutcomePlan(**plan, group_column="user"))
+    metrics = run_baseline(of_users(rows_of, np.random.default_rng(6), 1000, size), monitor, engine="local").metrics
+    asked = ("recall", "precision", "accuracy", "auc", "f1", "weighted_precision", "weighted_f2", "macro_f1")
+
+    assert all(low <= metrics.metrics[name].likeness <= high for name in asked if name in metrics.metrics)
+
+
+def test_few_groups_say_nothing():
+    monitor = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, group_column="user"))
+    random = np.random.default_rng(7)
+    baseline = run_baseline(of_users(scored, random, 1000), monitor, engine="local")
+
+    for users in (1, 6):
+        window = run_monitoring(of_users(scored, random, users, 200, worse=0.6), monitor, baseline, engine="local")
+        assert not window.violations.violations
+
+
+def test_a_segment_has_the_groups_of_all_rows():
+    plan = OutcomePlan(**LAWS["scores"][1], group_column="user", segments=("plan",))
+    monitor, random = ModelQualityMonitor(plan, find_causes=False), np.random.default_rng(8)
+    baseline = run_baseline(of_users(scored, random, 1000), monitor, engine="local")
+    windows = [run_monitoring(of_users(scored, random, 60, 30), monitor, baseline, engine="local") for _ in range(2)]
+
+    segment = windows[0].current.metrics.segments["plan"]["plan=1"]
+    assert segment.metrics["recall"].likeness == windows[0].current.metrics.metrics["recall"].likeness > 10
+    assert not any(each.violations.violations for each in windows)
+
+
+def test_blocks_are_part_of_the_state_and_add():
+    plan = OutcomePlan(**LAWS["scores"][1], group_column="user")
+    monitor, rows = ModelQualityMonitor(plan), of_users(scored, np.random.default_rng(9), 50)
+    parts = [run_baseline(part, monitor, engine="local").state for part in (rows[:200], rows[200:])]
+    whole = run_baseline(rows, monitor, engine="local").state
+    both, read = parts[0] + parts[1], Outcomes.from_bytes(whole.to_bytes())
+
+    assert both.confusions == whole.confusions == read.confusions
+    assert [each.to_bytes() for each in both.coarse_scores] == [each.to_bytes() for each in read.coarse_scores]
+    assert sum(each.total > 0 for each in whole.confusions) < 64
+    with pytest.raises(BadState, match="the plan"):
+        whole + run_baseline(rows, ModelQualityMonitor(OutcomePlan(**LAWS["scores"][1])), engine="local").state
+
+
+def test_a_window_takes_the_column_from_its_baseline_and_needs_it():
+    named, plain = (OutcomePlan(ProblemType.REGRESSION, group_column=name) for name in ("user", None))
+    rows = of_users(predicted, np.random.default_rng(1), 40)
+    baseline = run_baseline(rows, ModelQualityMonitor(named), engine="local")
+
+    found = run_monitoring(rows, ModelQualityMonitor(plain), baseline, engine="local")
+    assert np.count_nonzero(found.current.state.regression.rows) < 40
+    with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are label"):
+        run_monitoring(rows.drop(columns="user"), ModelQualityMonitor(plain), baseline, engine="local")
+    assert "group_column" not in plain.to_json()

@@ -66,13 +66,14 @@ OutcomeMetric = Callable[[Any], Any]
 class OutcomeTask:
     """What is made of a partition. decoder: of a raw block its outcomes. reasons: how many reasons there are for refusing a
     record. metrics: the user's own, by name, in the order of `plan.values`. cuts: of the rows into segments, by columns called
-    as a scan of features calls them."""
+    as a scan of features calls them. group: such a column, which names groups of rows."""
 
     plan: OutcomePlan
     decoder: Callable[[pa.RecordBatch], Rows]
     reasons: int
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
     cuts: tuple[Cut, ...] = ()
+    group: str | None = None
 
 
 def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
@@ -90,6 +91,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         if builder is None:
             partition = block.column(PARTITION)[0].as_py()
             builder = OutcomeBuilder(task.plan, partition)
+            of_segment = replace(task.plan, group_column=None)
             segments = Segments(_plan_of(task.cuts), partition)
         rows = task.decoder(block)
         counted += _counts(rows, task.reasons)
@@ -99,7 +101,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
             of_kept = _cells_of(kept, block, named)
             for cut, codes in enumerate(segments.codes(Block([of_kept]))):
                 for number in np.unique(codes).tolist():
-                    in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(task.plan, partition))
+                    in_segment = by_segment.setdefault((cut, number), OutcomeBuilder(of_segment, partition))
                     _take(in_segment, kept.where(codes == number), block, task)
         first += [_kinds_of(kept, task.plan)] if not first and len(kept.sources) else []
     if builder is None:
@@ -169,6 +171,7 @@ def _take(builder: OutcomeBuilder, rows: Rows, block: pa.RecordBatch, task: Outc
         keys,
         _values(rows, task.metrics) if task.metrics else None,
         rows.of_classes if plan.with_scores else None,
+        None if task.group is None else _cells_of(rows, block, [task.group]).column(0),
     )
 
 

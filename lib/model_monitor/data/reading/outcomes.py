@@ -46,7 +46,7 @@ from model_monitor.data.records.outcome_records import (
 )
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.errors import BadConfiguration, BadInput, no_group_column
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 from model_monitor.statistics.states.segments import fits
@@ -215,7 +215,8 @@ class OutcomeDataset(Dataset):
 
     raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
     an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made. cuts: of
-    the rows into segments. source: what has the outcomes beside all else.
+    the rows into segments. group: what the column is called that names groups of rows. source: what has the outcomes beside all
+    else.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
@@ -224,13 +225,14 @@ class OutcomeDataset(Dataset):
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
     errors: Errors | None = field(default=None, repr=False)
     cuts: tuple[Cut, ...] = ()
+    group: str | None = None
     source: OutcomeSource | None = field(default=None, repr=False)
 
     def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
         found = _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
-        return replace(found, cuts=self.cuts, source=self.source)
+        return replace(found, cuts=self.cuts, group=self.group, source=self.source)
 
 
 def outcomes(
@@ -311,7 +313,9 @@ def outcomes(
         name: (_position(dataset, option, address), name != IDENTITY and (reading.numeric or name == PROBABILITY))
         for name, (option, address) in asked.items()
     }
-    cuts = _cuts(plan, dataset.names)
+    cuts, group = _cuts(plan, dataset.names), _group(plan, dataset.names)
+    if group is not None:
+        columns[group] = (int(group.removeprefix(VALUE)), False)
     for part in (part for cut in cuts for part in cut.parts):
         if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
             raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
@@ -324,12 +328,21 @@ def outcomes(
     table = replace(dataset, record_cells=None)  # each row is a record of its own
     where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
     found = _dataset(table, raw, placed, decoder, metrics)
-    return replace(found, errors=errors, cuts=cuts, source=where)
+    return replace(found, errors=errors, cuts=cuts, group=group, source=where)
 
 
 def _cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
     """Those that the plan asks for; of a window as far as it has the columns."""
     return tuple(cuts_of([cut for cut in plan.segments if not plan.labels or fits(cut, names)], names, plan.labels))
+
+
+def _group(plan: OutcomePlan, names: Sequence[str]) -> str | None:
+    """What a scan calls the column that names groups of rows. Raises BadConfiguration if it is not there."""
+    if plan.group_column is None:
+        return None
+    if plan.group_column not in names:
+        raise no_group_column(plan.group_column, names)
+    return f"{VALUE}{names.index(plan.group_column)}"
 
 
 EXPECTED = "prediction and expected error"  # what the column in the place of labels is called
@@ -403,8 +416,8 @@ def read_line_outcomes(
     as_service: bool = False,
     partition_bytes: int | None = None,
 ) -> OutcomeDataset:
-    """The outcomes of merged records, or of JSON Lines. cut_by: the plan with the segments, by the features that are read beside.
-    as_service: one partition in file order. Starts no Spark job.
+    """The outcomes of merged records, or of JSON Lines. cut_by: the plan with segments, or groups, by features that are read
+    beside. as_service: one partition in file order. Starts no Spark job.
 
     Raises BadConfiguration for a column to cut by that is not there.
     """
@@ -420,8 +433,10 @@ def read_line_outcomes(
     # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)
     features = decoder.reading.features
-    cuts = () if cut_by is None or features is None else _cuts(cut_by, features.names)
-    return replace(_dataset(dataset, raw, placed, decoder, metrics), cuts=cuts, source=OutcomeSource(dataset))
+    found = _dataset(dataset, raw, placed, decoder, metrics)
+    if cut_by is not None and features is not None:
+        found = replace(found, cuts=_cuts(cut_by, features.names), group=_group(cut_by, features.names))
+    return replace(found, source=OutcomeSource(dataset))
 
 
 def _dataset(

@@ -18,11 +18,10 @@ from model_monitor.documents.analysis_config import (
     NamedColumns,
     SegmentConfig,
 )
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, no_group_column
 from model_monitor.monitors.bias.analysis import ALL_METHODS, Methods
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import model_of
-from model_monitor.monitors.protocol import no_group_column
 from model_monitor.statistics.states.contingency import (
     ContingencyPlan,
     Interval,

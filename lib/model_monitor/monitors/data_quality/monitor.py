@@ -25,7 +25,7 @@ from model_monitor.documents.expectations import Expectations
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
-from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.errors import BadConfiguration, BadState, no_group_column
 from model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
 from model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
@@ -60,7 +60,6 @@ from model_monitor.monitors.protocol import (
     PublishedMetric,
     Scanned,
     Spread,
-    no_group_column,
     violations_of,
 )
 from model_monitor.statistics.drift import Ties

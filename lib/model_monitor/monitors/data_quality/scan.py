@@ -12,8 +12,8 @@ from model_monitor.data.profiling.scan import Scan, scan
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.event_times import newest_time, times_of_lines
 from model_monitor.data.records.refusals import Refusal
-from model_monitor.errors import NeedsSpark
-from model_monitor.monitors.protocol import Judged, Scanned, no_group_column
+from model_monitor.errors import NeedsSpark, no_group_column
+from model_monitor.monitors.protocol import Judged, Scanned
 from model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
 from model_monitor.statistics.states.rows import FEWEST_ROWS
 

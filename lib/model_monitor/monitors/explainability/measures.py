@@ -18,12 +18,11 @@ from model_monitor.documents.analysis_config import (
     PdpMethod,
     ShapMethod,
 )
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, no_group_column
 from model_monitor.monitors.explainability.kernel import samples_of
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import model_of
 from model_monitor.monitors.predictors.sums import Algorithm
-from model_monitor.monitors.protocol import no_group_column
 
 SAMPLED_ROWS = 10_000  # rows that baseline rows are made of, and that partial dependence is computed from
 

@@ -30,7 +30,7 @@ from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
+from model_monitor.statistics.states.hashing import chained_hashes, keys_by_group, xxhash64_of_texts
 
 MOST_CATEGORIES = 100
 
@@ -162,7 +162,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         counted += _counts(block, task.reasons)
         if cells is None:
             continue
-        keys = _by_group(keys_of(cells), kept.column(GROUP)) if group_column else keys_of(cells)
+        keys = keys_by_group(keys_of(cells), kept.column(GROUP)) if group_column else keys_of(cells)
         if found is None:  # partial dependence alone is asked for
             builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
             continue
@@ -243,13 +243,6 @@ def keys_of(cells: Cells) -> NDArray[np.uint64]:
         return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
     return xxhash64_of_texts(pa.array(rows, pa.string()))
-
-
-def _by_group(keys: NDArray[np.uint64], names: pa.Array) -> NDArray[np.uint64]:
-    """The hash of each row's group; of a row of no group its own key."""
-    has_name = names.is_valid().to_numpy(zero_copy_only=False)
-    keys[has_name] = xxhash64_of_texts(pc.cast(names.drop_null(), pa.string()))
-    return keys
 
 
 def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:

@@ -25,6 +25,7 @@ from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEv
 from model_monitor.monitors.model_quality.measurement import (
     FALSE_ALARMS,
     MEMBERS,
+    Likeness,
     Measured,
     Measurement,
     level_of_each,
@@ -87,7 +88,8 @@ class ModelBaseline(StoredBaseline):
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
-    segment what was measured of the baseline's rows. source: opens its rows again; None if nobody knows how.
+    segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's.
+    source: opens its rows again; None if nobody knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -97,6 +99,8 @@ class ModelBaseline(StoredBaseline):
     evidence: Evidence | None = None
     groups: float = 1.0
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+    group_column: str | None = None
+    likeness: Likeness = field(default_factory=Likeness)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
@@ -120,7 +124,9 @@ class ModelBaseline(StoredBaseline):
             return {}
         own, registry = getattr(self.suggested, MEMBERS[problem_type]) or {}, METRICS[problem_type]
         return {
-            name: registry.get(name)(self.evidence).of_groups(self.groups)
+            name: registry.get(name)(self.evidence)
+            .of_groups(self.groups)
+            .of_groups(self.likeness.rows.get(name, 1.0), self.likeness.blocks)
             for name, entry in self.of(problem_type).items()
             if entry.threshold is not None and entry == own.get(name)
         }
@@ -155,6 +161,11 @@ class ModelBaseline(StoredBaseline):
         if outcomes is not None and constraints.segments:
             known = cls.made_of(constraints.model_copy(update={"segments": None}), statistics, outcomes, suggested)
             return replace(known, constraints=constraints, segments=measured_by_segment(outcomes))
+        if outcomes is not None and outcomes.plan.group_column is not None:
+            plain = replace(outcomes, plan=replace(outcomes.plan, group_column=None))
+            known = cls.made_of(constraints, statistics, plain, suggested)
+            likeness = Likeness() if known.evidence is None else Likeness.of(known.evidence)
+            return replace(known, group_column=outcomes.plan.group_column, likeness=likeness)
         evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
         if statistics is not None:
             rows = statistics.dataset.item_count if statistics.dataset else None
@@ -178,6 +189,7 @@ WITHIN_ERROR = (
 )
 MAY_BE_CHANCE = "of {rows:,} rows this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
+OF_GROUPS = "; about {rows:.0f} rows count as one, as they are in groups"
 NO_ROWS = "the window has no rows in this segment from which it could be told"
 NEVER_ENOUGH = "{rows:,} rows can't show it: the worst value may be chance, too"
 UNSEEN = "not in the baseline: {classes}"
@@ -240,6 +252,7 @@ def check_segments(
         now = measurement.segments.get(cut, {}).get(label)
         constraints = suggest(before, window_rows=now.rows if now is not None else None)
         own = ModelBaseline(constraints, None, before.rows, constraints, before.evidence, known.groups)
+        own = replace(own, likeness=known.likeness)
         judge = None if now is None else _Judge(now, own, level, min_samples, as_service=False)
         for name in known.tested(problem):
             entry = own.of(problem)[name]
@@ -350,6 +363,7 @@ class _Judge:
             return CheckStatus.PASSED, None
         if p is not None and p > self._level:
             told = IN_GROUPS.format(rows=self._groups) if self._groups > 1 else ""
+            told = OF_GROUPS.format(rows=measured.likeness) if measured.likeness > 1 else told
             return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(rows=rows, p=p, level=self._level) + told
         if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
             expected = self._tolerance.window_rows if self._tolerance else None

@@ -52,7 +52,11 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
     freedom = uncertain.freedom
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
         if baseline.is_count or not uncertain.unit_variance:
-            return chance_of_more(*baseline.beyond(side), *window.beyond(side))
+            exact = chance_of_more(*baseline.beyond(side), *window.beyond(side))
+            blocks = min(baseline.blocks, window.blocks)
+            if math.isinf(blocks) or not 0 < exact < 0.5:
+                return exact
+            return student_above(-normal_quantile(exact), blocks - 1) if blocks > 1 else 1.0
         freedom = min(baseline.freedom, window.freedom)
     apart = side.value * (window.value - baseline.value)
     if apart <= 0 or freedom <= 0:
@@ -79,7 +83,7 @@ class FractionEstimate:
     """A metric from 0 to 1.
 
     trials: how many independent trials would make a share so uncertain; of a plain share its denominator, else
-    value·(1 - value) / variance. units: as above; 0 of a plain share.
+    value·(1 - value) / variance. units: as above; 0 of a plain share. blocks: of which it is known how many rows count as one.
     """
 
     value: float
@@ -88,6 +92,7 @@ class FractionEstimate:
     method: str = "Wilson"
     bound: float | None = None
     units: float = 0.0
+    blocks: float = math.inf
 
     @classmethod
     def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
@@ -119,23 +124,28 @@ class FractionEstimate:
         return self.trials == self.n and not self.units
 
     @property
+    def variance(self) -> float:
+        return self.value * (1 - self.value) / self.trials if self.trials else 0.0
+
+    @property
     def unit_variance(self) -> float:
-        return self.value * (1 - self.value) / self.trials * self.units if self.trials else 0.0
+        return self.variance * self.units
 
     @property
     def freedom(self) -> float:
-        return self.units - 1
+        return min(self.units, self.blocks) - 1
 
     def beyond(self, side: Side) -> tuple[int, int]:
         """How many of the rows, or of the units, make the value as it is on this side, of how many."""
         of = self.n if self.is_count else int(self.units)
         return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
 
-    def of_groups(self, rows: float) -> FractionEstimate:
-        """The same where so many rows count as one."""
+    def of_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
+        """The same where so many rows count as one. blocks: as above."""
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
-        return self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
+        of_fewer = self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
+        return replace(of_fewer, blocks=min(blocks, self.blocks))
 
     def complement(self) -> FractionEstimate:
         """The estimate of 1 - value."""
@@ -229,7 +239,7 @@ class JackknifeEstimate:
     def units(self) -> float:
         return self.n
 
-    def of_groups(self, rows: float) -> JackknifeEstimate:
+    def of_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
         """The same where so many rows count as one."""
         return replace(self, standard_error=self.standard_error * math.sqrt(rows))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -53,15 +53,19 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
             "prediction is a probability give it as probability_attribute, if it is a number the problem is a Regression"
         )
     if not plan.is_binary:
-        return _many_classes(counts)
+        return _many_classes(counts, plan)
     predictions = counts.predictions if plan.with_predictions else frozenset()
     positive, negative = _two_classes(counts.labels, predictions, plan)
-    keys = {class_key(negative): 0, class_key(positive): 1}
-    matrix = np.zeros((2, 2), dtype=np.int64)
+    return ClassTable((negative, positive), _matrix_of(counts, (negative, positive), plan))
+
+
+def _matrix_of(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomePlan) -> Matrix:
+    places = {class_key(name): place for place, name in enumerate(classes)}
+    matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
     for (label, prediction), rows in counts.counts.items():
-        predicted = keys[class_key(prediction)] if plan.with_predictions else int(prediction == ABOVE)
-        matrix[keys[class_key(label)], predicted] += rows
-    return ClassTable((negative, positive), matrix)
+        predicted = places[class_key(prediction)] if plan.with_predictions else int(prediction == ABOVE)
+        matrix[places[class_key(label)], predicted] += rows
+    return matrix
 
 
 def classes_meant(
@@ -126,16 +130,12 @@ def described(labels: Iterable[str]) -> str:
     return " and ".join(parts) or "none"
 
 
-def _many_classes(counts: ConfusionCounts) -> ClassTable:
+def _many_classes(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
     names = _named(counts.labels | counts.predictions)
     if counts.total >= ENOUGH_TO_TELL and not set(_named(counts.labels)) & set(_named(counts.predictions)):
         raise _apart(counts.labels, counts.predictions)
-    ordered = sorted(names.values(), key=_sort_key)
-    places = {class_key(name): place for place, name in enumerate(ordered)}
-    matrix = np.zeros((len(ordered), len(ordered)), dtype=np.int64)
-    for (label, prediction), rows in counts.counts.items():
-        matrix[places[class_key(label)], places[class_key(prediction)]] += rows
-    return ClassTable(tuple(ordered), matrix)
+    ordered = tuple(sorted(names.values(), key=_sort_key))
+    return ClassTable(ordered, _matrix_of(counts, ordered, plan))
 
 
 def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
@@ -201,7 +201,7 @@ class BinaryEvidence:
 
     matrix: rows by label, then by prediction; where they are estimated, parts of rows as well. classes: the negative one, the
     positive one. scores, probabilities: None without probabilities. as_service: the area under the ROC curve as the service
-    computes it.
+    computes it. others: of all rows but those of a block, for each block that has some, where a column names groups.
     """
 
     matrix: Matrix
@@ -210,6 +210,7 @@ class BinaryEvidence:
     probabilities: BlockSums | None = None
     values: BlockSums = field(default_factory=BlockSums)
     as_service: bool = False
+    others: tuple[BinaryEvidence, ...] = ()
 
     @property
     def true_positives(self) -> float:
@@ -258,7 +259,7 @@ class MulticlassEvidence:
 
     matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None unless rows
     have the probabilities of all. estimated: of each class the rows that are right, its labels and its predictions, shape
-    (3, classes), where they are estimated; the labels of `matrix` are the predictions then.
+    (3, classes), where they are estimated; the labels of `matrix` are the predictions then. others: as of `BinaryEvidence`.
     """
 
     matrix: Matrix
@@ -267,6 +268,7 @@ class MulticlassEvidence:
     values: BlockSums = field(default_factory=BlockSums)
     scores: tuple[ScoreCounts, ...] | None = None
     estimated: NDArray[np.float64] | None = None
+    others: tuple[MulticlassEvidence, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -323,11 +325,27 @@ def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
         return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
     table = class_table(outcomes.confusion, plan)
     probabilities = outcomes.probabilities if plan.with_scores else None
+    by_block = [_matrix_of(each, table.classes, plan) for each in outcomes.confusions]
+    others = [table.matrix - each for each in by_block if each.any()]
     if not plan.is_binary:
         scored = scores_of_classes(outcomes.class_scores, table.classes)
-        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored)
+        of_others = tuple(MulticlassEvidence(each, table.classes) for each in others)
+        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
     scores = outcomes.scores if plan.with_scores else None
-    return BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+    found = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+    left = without_each(outcomes.coarse_scores) if scores is not None else [None] * len(others)
+    each = zip(others, left, strict=True)
+    return replace(found, others=tuple(BinaryEvidence(matrix, table.classes, rest) for matrix, rest in each))
+
+
+def without_each(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
+    """The scores of all rows but those of a block, for each block that has some."""
+    scores = np.unique(np.concatenate([each.scores for each in by_block])) if by_block else np.zeros(0)
+    counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
+    for block, each in zip(counts, by_block, strict=True):
+        block[:, np.searchsorted(scores, each.scores)] = each.negatives, each.positives
+    rest = counts.sum(axis=0) - counts[counts.any(axis=(1, 2))]
+    return [ScoreCounts(scores[there], *each[:, there]) for each in rest for there in [each.any(axis=0)]]
 
 
 def scores_of_classes(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:

@@ -32,11 +32,20 @@ from model_monitor.documents.model_quality import Metric as DocumentMetric
 from model_monitor.documents.statistics import Dataset, Table
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.monitors.model_quality import metrics
-from model_monitor.monitors.model_quality.estimates import CONFIDENCE, Estimate, Scale, Side, interval_of, quotient
+from model_monitor.monitors.model_quality.estimates import (
+    CONFIDENCE,
+    Estimate,
+    FractionEstimate,
+    Scale,
+    Side,
+    interval_of,
+    quotient,
+)
 from model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
     Evidence,
     MulticlassEvidence,
+    RegressionEvidence,
     evidence_of,
     in_order,
 )
@@ -46,6 +55,7 @@ from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.registry import Entry, import_all
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType
+from model_monitor.statistics.verdicts.groups import likeness_in_blocks
 
 FALSE_ALARMS = 0.05  # share of healthy windows that may break any threshold
 
@@ -149,12 +159,14 @@ SEED = 20  # where the draws start, so that a run that is repeated writes the sa
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One metric of a run. standard_deviation: None without one. ours: whether the service has no such metric."""
+    """One metric of a run. standard_deviation: None without one. ours: whether the service has no such metric. likeness: how many
+    rows count as one, as groups that a column names tell."""
 
     name: str
     estimate: Estimate
     standard_deviation: float | None = None
     ours: bool = False
+    likeness: float = 1.0
 
     @property
     def value(self) -> float | None:
@@ -178,27 +190,61 @@ class Measurement:
 def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     """By cut and segment all metrics, without standard deviations; of no segment whose rows don't tell its classes."""
     found: dict[str, dict[str, Measurement]] = {}
+    likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
     for cut, segments in outcomes.segments.items():
         found[cut] = {}
         for label, rows in segments.items():
             with suppress(BadInput):
-                found[cut][label] = measure(evidence_of(rows), seed=None)
+                found[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
     return found
 
 
-def measure(evidence: Evidence, *, seed: int | None = SEED) -> Measurement:
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How many rows count as one, by metric, where a column names groups; and of how many blocks that is known."""
+
+    rows: Mapping[str, float] = field(default_factory=dict)
+    blocks: float = math.inf
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Likeness:
+        """As metrics of all rows but those of a block tell; the most of all others where they don't. Metrics of sums by block
+        know it by themselves.
+
+        Source: D4.21.
+        """
+        if isinstance(evidence, RegressionEvidence) or not evidence.others:
+            return cls()
+        others = np.array([each.rows for each in evidence.others], np.float64)
+        scores, squares = dict[str, Any](), list[float]()
+        for metric in METRICS[problem_type_of(evidence)].values():
+            estimate = metric(evidence) if metric.facts.get("given", _always)(evidence) else None
+            if isinstance(estimate, FractionEstimate):
+                values = np.array([metric(each).value for each in evidence.others])
+                scores[metric.name] = (estimate.value - values) * others
+                squares.append(estimate.variance * evidence.rows**2)
+        told = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
+        sums, squared = np.where(told[:, None], [*scores.values()], 0), np.where(told, squares, 0)
+        found = likeness_in_blocks(sums, squared, evidence.rows - others)
+        found[~told] = found.max()
+        return cls(dict(zip(scores, found.tolist(), strict=True)), len(others))
+
+
+def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
     """Every metric that the evidence is enough for: those of the contract, ours, and the user's own.
 
-    seed: of the draws for standard deviations; None for none.
+    seed: of the draws for standard deviations; None for none. likeness: that of the evidence if absent.
     """
-    problem_type = problem_type_of(evidence)
+    problem_type, likeness = problem_type_of(evidence), likeness or Likeness.of(evidence)
     draws = [] if seed is None else _draws(evidence, seed)
     found = {}
     for metric in METRICS[problem_type].values():
         if metric.facts.get("given", _always)(evidence):
             ours = metric.facts.get("ours", False)
             deviation = None if ours else _standard_deviation(metric, draws)
-            found[metric.name] = Measured(metric.name, metric(evidence), deviation, ours)
+            rows = likeness.rows.get(metric.name, 1.0)
+            estimate = metric(evidence).of_groups(rows, likeness.blocks)
+            found[metric.name] = Measured(metric.name, estimate, deviation, ours, rows)
     found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
     return Measurement(problem_type, evidence, evidence.rows, found)
 

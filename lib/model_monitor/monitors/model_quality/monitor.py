@@ -134,22 +134,26 @@ class ModelQualityMonitor(Monitor):
         self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, end: datetime | None
     ) -> OutcomePlan:
         plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, end)
-        if known is None or not known.segments:
+        if known is None or not (known.segments or known.group_column):
             return plan
         labels = {cut: tuple(segments) for cut, segments in known.segments.items()}
-        return replace(plan, segments=tuple(labels), labels=labels)
+        return replace(plan, segments=tuple(labels), labels=labels, group_column=known.group_column)
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
-        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts)
+        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
     def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
         found = values_of([run for each in runs for run in each.runs], numeric=True)
-        groups = 1.0 if self.as_service else likeness_of_neighbours([(*found, self.plan.is_regression)])
+        groups = (
+            1.0
+            if self.as_service or known.group_column
+            else likeness_of_neighbours([(*found, self.plan.is_regression)])
+        )
         return replace(known, groups=groups)
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
@@ -201,7 +205,8 @@ class ModelQualityMonitor(Monitor):
         level = level_of(ledger)
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
-        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, known.groups))
+        groups = known.groups if known.group_column is None else concept_drift.likeness_of(measurement.evidence)
+        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
         judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))

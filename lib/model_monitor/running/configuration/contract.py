@@ -436,7 +436,7 @@ class JobConfig(BaseModel):
         "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows; "
         "windows of this baseline take it from there.",
         "COLUMN",
-        also=tuple(("baseline", analysis) for analysis in _WITH_FEATURES),
+        also=tuple(("baseline", analysis) for analysis in (AnalysisType.MODEL_QUALITY, *_WITH_FEATURES)),
         default="neighbouring rows show it",
     )
 

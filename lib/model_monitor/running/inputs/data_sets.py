@@ -69,8 +69,9 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         )
     if config.ground_truth_attribute is None and not isinstance(data_format, MergedFormat):
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
-    found = getattr(baseline, "segments", {})
-    return _outcomes(engine, config, {cut: tuple(segments) for cut, segments in found.items()}, with_label=True)
+    found, group = getattr(baseline, "segments", {}), getattr(baseline, "group_column", None)
+    labels = {cut: tuple(segments) for cut, segments in found.items()}
+    return _outcomes(engine, config, labels, group, with_label=True)
 
 
 def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -78,7 +79,7 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
     Raises BadConfiguration if the configuration does not say where they are, NoData if there is nothing to read.
     """
-    return _outcomes(engine, config, {}, with_label=False)
+    return _outcomes(engine, config, {}, None, with_label=False)
 
 
 def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
@@ -114,8 +115,11 @@ def require_numbers(config: JobConfig) -> None:
         )
 
 
-def _outcomes(engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[str]], *, with_label: bool) -> Dataset:
+def _outcomes(
+    engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[str]], group: str | None, *, with_label: bool
+) -> Dataset:
     data_format, plan = config.dataset_format, outcome_plan(config, labels)
+    plan = replace(plan, group_column=plan.group_column or group)
     errors = None
     if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
@@ -134,8 +138,9 @@ def _outcomes(engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[s
                 f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
             )
         source, reading = _captures(engine, config), records_of(halves, options_of(config))
-        names = columns_of_inputs(engine, source, reading) if plan.segments else ()
-        if not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments)):
+        names = columns_of_inputs(engine, source, reading) if plan.reads_features else ()
+        has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
+        if has_none and plan.group_column is None:
             return _of_lines(engine, config, source, LineDecoder(where(reading)))
         beside = FeatureReading(columns=len(names), names=names)
         decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=beside))
@@ -144,7 +149,7 @@ def _outcomes(engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[s
         errors is None
         and isinstance(data_format, JsonFormat)
         and data_format.lines
-        and not plan.segments
+        and not plan.reads_features
         and not config.record_preprocessor_script
     ):
         listing = list_dataset(engine, config.dataset_source)

@@ -81,6 +81,7 @@ def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None =
         values=tuple(map(metric_name, config.metrics)),
         segments=tuple(labels or config.segments),
         labels=labels or {},
+        group_column=None if config.replays_service else config.group_column,
     )
 
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from operator import add
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
-from model_monitor.statistics.states.blocks import Blocks, BlockSums, Keys, Numbers, RegressionSums, blocks_of, summed
+from model_monitor.statistics.states.blocks import (
+    BLOCKS,
+    Blocks,
+    BlockSums,
+    Keys,
+    Numbers,
+    RegressionSums,
+    blocks_of,
+    summed,
+)
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from model_monitor.statistics.states.hashing import keys_by_group
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from model_monitor.statistics.states.scores import (
     MOST_SCORED,
@@ -26,6 +37,7 @@ from model_monitor.statistics.states.scores import (
     ConfusionCounts,
     ScoreCounts,
     ScoreCountsBuilder,
+    coarsened,
     probability_sums,
 )
 from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
@@ -109,6 +121,8 @@ class OutcomePlan:
         `plan*age:40` by both.
     labels : mapping of str to sequence of str
         By cut the segments that a baseline has; the rest are one.
+    group_column : str, optional
+        The column that says which rows belong together, and so are in one block.
 
     Examples
     --------
@@ -126,6 +140,12 @@ class OutcomePlan:
     values: tuple[str, ...] = ()
     segments: tuple[str, ...] = field(default=(), compare=False)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
+    group_column: str | None = None
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether rows have to have more than their outcome."""
+        return bool(self.segments) or self.group_column is not None
 
     @property
     def is_binary(self) -> bool:
@@ -138,7 +158,8 @@ class OutcomePlan:
     def to_json(self) -> str:
         """The plan as a text that is equal for equal plans."""
         members = asdict(self) | {"problem_type": self.problem_type.value}
-        return json.dumps({name: members[name] for name in members.keys() - {"segments", "labels"}}, sort_keys=True)
+        left_out = {"segments", "labels"} | ({"group_column"} if self.group_column is None else set())
+        return json.dumps({name: members[name] for name in members.keys() - left_out}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> OutcomePlan:
@@ -156,7 +177,8 @@ class Outcomes(State):
     confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
     problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
     regressions, label less prediction; of no rows where older releases scanned some. class_scores: of many classes,
-    where rows have the probabilities of all. segments: by cut and segment those of its rows.
+    where rows have the probabilities of all. segments: by cut and segment those of its rows. confusions, coarse_scores: of the
+    rows of each block, of classifications whose plan names groups.
     """
 
     KIND: ClassVar[str] = "outcomes"
@@ -172,6 +194,8 @@ class Outcomes(State):
     residuals: KllSketch = field(default_factory=KllSketch)
     class_scores: ClassScores = field(default_factory=ClassScores)
     segments: Mapping[str, Mapping[str, Outcomes]] = field(default_factory=dict)
+    confusions: tuple[ConfusionCounts, ...] = ()
+    coarse_scores: tuple[ScoreCounts, ...] = ()
 
     @classmethod
     def zero(cls, plan: OutcomePlan) -> Outcomes:
@@ -204,6 +228,8 @@ class Outcomes(State):
                 cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, _as_it_is)
                 for cut in sorted(self.segments.keys() | other.segments.keys())
             },
+            _by_block(self.confusions, other.confusions),
+            _by_block(self.coarse_scores, other.coarse_scores),
         )
 
     @property
@@ -218,6 +244,8 @@ class Outcomes(State):
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
         of_classes = self.class_scores.to_bytes() if is_scored else b""
         blobs = [*(state.to_bytes() for state in states), residuals, of_classes]
+        if self.plan.group_column is not None:
+            blobs.append(joined(state.to_bytes() for state in (*self.confusions, *self.coarse_scores)))
         for cut, segments in self.segments.items():
             named = (part for label, each in segments.items() for part in (label.encode(), each.to_bytes()))
             blobs.append(joined([cut.encode(), *named]))
@@ -230,8 +258,10 @@ class Outcomes(State):
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no seven states"
             )
+        plan = OutcomePlan.from_json(parameters["plan"])
+        by_block = split(cls.KIND, blobs.pop(7)) if plan.group_column is not None and len(blobs) > 7 else []
         return cls(
-            OutcomePlan.from_json(parameters["plan"]),
+            plan,
             parameters["item_count"],
             ConfusionCounts.from_bytes(blobs[0]),
             ScoreCounts.from_bytes(blobs[1]),
@@ -241,6 +271,8 @@ class Outcomes(State):
             KllSketch.from_bytes(blobs[5]) if blobs[5] else KllSketch(),
             ClassScores.from_bytes(blobs[6]) if blobs[6] else ClassScores(),
             dict(map(cls._segments_of, blobs[7:])),
+            tuple(map(ConfusionCounts.from_bytes, by_block[:BLOCKS])),
+            tuple(map(ScoreCounts.from_bytes, by_block[BLOCKS:])),
         )
 
     @classmethod
@@ -259,7 +291,17 @@ class Outcomes(State):
         by_cut = [sum(map(_rows_of, of_cut.values())) for of_cut in self.segments.values()]
         if set(by_cut) - {self.item_count}:
             return "the rows of its segments are not its own"
+        if self.confusions and sum(each.total for each in self.confusions) != self.item_count:
+            return "the rows of its blocks are not its own"
         return "it has fewer rows than its states" if counted > self.item_count else None
+
+
+_Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
+
+
+def _by_block(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Added, ...]:
+    """Those of both, block by block; a side without rows has none."""
+    return tuple(map(add, mine, theirs)) if mine and theirs else mine or theirs
 
 
 def _rows_of(outcomes: Outcomes) -> int:
@@ -300,6 +342,7 @@ class OutcomeBuilder:
         keys: Keys | None = None,
         values: Numbers | None = None,
         of_classes: pa.ListArray | None = None,
+        groups: pa.Array | None = None,
     ) -> None:
         """Take rows that have all that the plan asks for; what it does not ask for may be None.
 
@@ -308,12 +351,14 @@ class OutcomeBuilder:
         keys: a hash of what identifies each row; None: the rows are numbered.
         values: shape (rows, the user's metrics); NaN: the metric has no value for this row.
         of_classes: of each row the probability of each class by its name, null where only one is known.
+        groups: the name of each row's group, by which it is put into a block instead; null: it is of none.
         """
         rows = len(labels)
         if not rows:
             return
         if keys is None:
             keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
+        keys = keys if groups is None else keys_by_group(keys.copy(), groups)
         self._rows += rows
         batch = _Rows(labels, predictions, scores, blocks_of(keys), values, of_classes)
         start = 0
@@ -345,11 +390,18 @@ class OutcomeBuilder:
         else:
             predictions = self._predictions(chunk)
             part = replace(part, confusion=ConfusionCounts.of(chunk.labels, predictions))
+            in_blocks = [] if self._plan.group_column is None else [chunk.blocks == each for each in range(BLOCKS)]
+            sides = (chunk.labels, predictions)
+            confusions = (ConfusionCounts.of(*(side.filter(pa.array(rows)) for side in sides)) for rows in in_blocks)
+            part = replace(part, confusions=tuple(confusions))
             if self._plan.with_scores:
                 happened = self._happened(chunk.labels, predictions)
                 part = replace(part, probabilities=probability_sums(_numbers(chunk.scores), happened, chunk.blocks))
                 if self._plan.is_binary:
                     self._scores.update(_numbers(chunk.scores), happened)
+                    coarse = coarsened(_numbers(chunk.scores))
+                    by_block = (ScoreCounts.of(coarse[rows], happened[rows]) for rows in in_blocks)
+                    part = replace(part, coarse_scores=tuple(by_block))
                 elif chunk.of_classes is not None:
                     self._class_scores.update(chunk.of_classes, chunk.labels)
         if self._plan.values:

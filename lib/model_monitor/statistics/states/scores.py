@@ -122,6 +122,7 @@ Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
 SCORE_LIMIT = 16_384  # most distinct scores that are kept as they are: 400 kB, and as much as a binned state needs
 UNLIMITED = 0  # the limit of a state that keeps every distinct score, as the replay of the service needs
 _DROPPED_BITS = np.uint32(32 - 20)  # P16
+_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float that tell five of its mantissa
 _CHUNK_ROWS = 1 << 17
 
 
@@ -236,6 +237,11 @@ class ScoreCountsBuilder:
 def _codes(scores: Scores) -> Counts:
     """The number of each score's bin: the upper 20 bits of its 32-bit float, which ascend with it."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
+
+
+def coarsened(scores: Scores) -> Scores:
+    """The lower edges of wider bins, 32 in each half of what is left."""
+    return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
 
 
 def _edges_of(codes: Counts) -> Scores:

@@ -29,8 +29,9 @@ from model_monitor.monitors.model_quality.estimated.estimation import (
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.states.outcomes import class_key
-from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
+from model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.verdicts.groups import likeness_in_blocks
 from model_monitor.statistics.verdicts.multiplicity import POWER
 
 METRIC = "label_given_score"
@@ -195,6 +196,15 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     said = (said if is_moved else AS_IT_WAS) + UNSEEN.format(smallest=drift.smallest)
     status = CheckStatus.CANNOT_TELL if drift.smallest > MOST_UNSEEN else CheckStatus.PASSED
     return _finding(status, before, now, reason=said, **numbers)
+
+
+def likeness_of(now: Scored) -> float:
+    """How many rows count as one, as blocks of groups keep what their scores promise. Source: D4.21."""
+    assert now.probabilities is not None  # `can_be_judged`
+    rows, hits, scores = (each.sum(axis=0) for each in calibration(now.probabilities))
+    mean = (hits - scores).sum() / max(rows.sum(), 1)
+    squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
+    return float(likeness_in_blocks((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
 
 
 def _finding(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:
