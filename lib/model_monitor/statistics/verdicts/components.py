@@ -299,7 +299,7 @@ class _Pooled:
         self.window_error = current.error
         self.weights, self.together = both.weights, both.together
         self.gaps = both.counts[1] / self.samples.m - both.counts[0] / self.samples.n
-        self.ends = _ends(baseline, before.values), _ends(current, after.values)
+        self.ends = baseline.ends, current.ends
 
     def kolmogorov(self) -> Component:
         """The largest gap of the two cumulative distributions."""
@@ -343,15 +343,6 @@ class _Pooled:
     def _up_to(self, value: float, side: Literal["left", "right"]) -> float:
         place = self.values.searchsorted(value, side=side)
         return float(self.after[place - 1]) if place else 0.0
-
-
-def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
-    """The smallest and the largest value, which the sketch may have dropped."""
-    low, high = float(values[0]), float(values[-1])
-    return (
-        low if side.minimum is None else min(low, side.minimum),
-        high if side.maximum is None else max(high, side.maximum),
-    )
 
 
 def joined(totals: Counts, least: float) -> NDArray[np.int64]:

@@ -36,16 +36,21 @@ MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 ENOUGH_WINDOWS = 16
 """From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
 
+LATER = ("nulls", "of", "zero")  # what files of earlier releases lack
+
 FIELDS = (
     *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
     *("chi2", "freedom", "cell", "cells", "unseen"),
+    *LATER,
 )
 """rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
 cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
 beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many
 values are new, and among how many. chi2, freedom: of the chi-square test.
-unseen: the share of categories that the reference has not.
+unseen: the share of categories that the reference has not. nulls, of: missing values, and of how many rows. zero: the score of
+the number 0, with its sign.
 """
+
 
 MOST_DISPERSED = 1.3
 """Chi-square for each degree of freedom: 1 of independent rows, to within 0.06 of 32 parts and 20 cells."""
@@ -65,9 +70,8 @@ _SHARE_OF_LARGEST = 0.28
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
     """missing, rows: of each window."""
-    if not total_missing:
-        return {"missing": np.zeros(len(missing))}
-    return {"missing": _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
+    scores = _scores(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]
+    return {"missing": scores, "nulls": missing, "of": rows}
 
 
 class PastWindows(dict[str, Values]):
@@ -173,10 +177,18 @@ def of_numbers(
     def outside() -> Raw:
         return _outside(values, windows < totals, upto())
 
+    def zero() -> Raw:
+        place = int(values.searchsorted(0.0))
+        if place == len(values) or values[place]:
+            return {"zero": np.zeros(len(windows))}
+        at = slice(place, place + 1)
+        return {"zero": _scores(totals[at], windows[:, at], sizes, float(total))[:, 0]}
+
     return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
+            "zero": zero,
             "ks": ks,
             "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
             "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
