@@ -1225,6 +1225,52 @@ print(time.monotonic() - began, sum(os.times()[:4]) - cores)
 """
 
 
+def fillings(full: bool) -> Iterator[Mark]:
+    """Missing values that become a value, as their share and that of zeros go up and down from part to part, and together: what
+    healthy windows have by chance, and what is found of one column in twenty. Mended is a column that lacks nothing any more.
+    """
+    tries, level = (2000, OF_DRIFT / 20) if full else (400, OF_DRIFT / 20)
+    for rows in (1_000, 5_000):
+        for wobble, common in ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.7)):
+            what = f"{rows:,} rows, missing values that vary by e^{wobble:g}{', zeros with them' if common else ''}"
+            random, seen, chance = np.random.default_rng([SEED, 89]), Counter[str](), Counter[float]()
+            for number in range(tries):
+                if number % 20 == 0:
+                    values = np.concatenate([lacking(random, 640, wobble, common) for _ in range(32)])
+                    before, past = column("normal", values), parts_of(values)
+                    lasting = lacking(random, 640, wobble, common)
+                window = lacking(random, rows, wobble, common)
+                p = filled_p(past, before, window)
+                chance.update(each for each in (0.01, 0.001) if p <= each)
+                seen["mended"] += filled_p(past, before, window[~np.isnan(window)]) <= level
+                gone = np.isnan(window)
+                for name, value in (("0", 0.0), ("-99", -99.0), ("the mean", np.nanmean(lasting))):
+                    seen[name] += filled_p(past, before, np.where(gone, value, window)) <= level
+            for each in (0.01, 0.001):
+                most = within(tries, each)
+                yield Mark(
+                    f"{what}: healthy below {each:g} of {tries}", chance[each], f"<= {most}", chance[each] <= most
+                )
+            print(f"        {what}: found {', '.join(f'{name}: {seen[name] / tries:.2f}' for name in seen)}")
+
+
+def lacking(random: np.random.Generator, rows: int, wobble: float, common: float) -> Values:
+    """Numbers, 3 % of which are missing and 5 % zero. wobble: the deviation of the logarithm of the first share, four times that
+    of the second's, which falls where that rises as far as they have in common.
+    """
+    own, other = random.standard_normal(2)
+    zeros = -common * own + math.sqrt(1 - common**2) * other
+    is_missing = random.random(rows) < min(0.03 * math.exp(wobble * own - wobble**2 / 2), 0.9)
+    is_zero = random.random(rows) < 0.05 * math.exp(wobble * zeros / 4)
+    return np.where(is_missing, np.nan, np.where(is_zero, 0.0, random.standard_normal(rows).round(2)))
+
+
+def filled_p(past: Raw | None, before: Column, window: Values) -> float:
+    sides = distribution(before), distribution(column("normal", window))
+    (found,) = columns_of([ColumnRequest(*sides, past=past)])
+    return min((each.p for each in found.components if each.name == "filled"), default=1.0) if found else 1.0
+
+
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
     return [pattern.format(number) for number in random.integers(0, 99_999, rows)]
 
@@ -1872,6 +1918,7 @@ PARTS = {
         groups_of_attributions,
         oracle,
         few,
+        fillings,
         kinds,
         free,
         between,

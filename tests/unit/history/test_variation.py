@@ -19,7 +19,7 @@ from model_monitor.reports.history.archive import PARTS, parts_file, parts_of, p
 from model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
 from model_monitor.reports.outputs.files import publish
 from model_monitor.running.runs.results import Baseline
-from model_monitor.statistics.verdicts.variation import FIELDS
+from model_monitor.statistics.verdicts.variation import FIELDS, LATER
 
 RAW = dict.fromkeys(FIELDS, 1.5)
 
@@ -215,6 +215,14 @@ def test_parts_are_read_as_they_were_written():
     for feature, raw in past.items():
         for field in FIELDS:
             np.testing.assert_array_equal(found.past[feature][field], raw[field])
+
+
+def test_parts_of_an_earlier_release_lack_what_came_later():
+    [content] = parts_file(Variation({"a": {field: np.zeros(9) for field in FIELDS}})).values()
+    table = pq.read_table(pa.BufferReader(content)).drop_columns([*LATER])
+
+    found = parts_of(parts_to_parquet(table), "here").past["a"]
+    assert {field for field in FIELDS if np.isnan(found[field]).all()} == {*LATER}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"{}"])

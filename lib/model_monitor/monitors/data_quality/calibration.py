@@ -9,12 +9,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
 from model_monitor.monitors.data_quality import messages
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows, risen_values
 from model_monitor.monitors.data_quality.documents import DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
@@ -28,6 +29,7 @@ from model_monitor.statistics.verdicts.components import (
     of_missing,
     of_numbers,
 )
+from model_monitor.statistics.verdicts.filling import Lacking, fewer_are_missing, filled
 from model_monitor.statistics.verdicts.multiplicity import (
     adjusted,
     combined,
@@ -135,6 +137,12 @@ class ColumnRequest:
     others: Others | None = None
     known: FeatureDistribution | None = None
 
+    @property
+    def lacking(self) -> Lacking:
+        """How many are missing, of how many rows, on both sides."""
+        before, after = self.baseline, self.current
+        return (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
+
 
 def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     """The column of each; None if a side is not known, or one is numbers and the other texts."""
@@ -142,8 +150,7 @@ def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
     wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]
     for asked, column in wanted:
-        missing = ((side.rows - side.present, side.rows) for side in (asked.baseline, asked.current))
-        column.components = of_missing(*missing)
+        column.components = of_missing(*asked.lacking)
     beside = [(column, asked.baseline, asked.current) for asked, column in wanted if column.samples is not None]
     numbers = [(column, one.numbers, two.numbers) for column, one, two in beside if one.numbers and two.numbers]
     others = [each for each in beside if not (each[1].numbers and each[2].numbers)]
@@ -156,6 +163,9 @@ def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     windows = of_windows((asked.baseline, asked.current) for asked, _ in beside_past)
     for (asked, column), now in zip(beside_past, windows, strict=True):
         _allow_for_past(column, asked, now)
+    for asked, column in wanted:
+        if (asked.past is None or asked.tested) and fewer_are_missing(asked.lacking):
+            _look_for_filled(column, asked)
     return columns
 
 
@@ -202,6 +212,21 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     column.components, column.windows = tuple(components), len(past["rows"])
     column.phi, column.groups = max(widest, groups.new_values), groups.of_values
+    if fewer_are_missing(asked.lacking):
+        _look_for_filled(column, asked, now, past)
+
+
+def _look_for_filled(
+    column: Column, asked: ColumnRequest, now: Mapping[str, float] | None = None, past: Raw | None = None
+) -> None:
+    """Missing values that became a value take the place of those that are missing, which are no more than they were."""
+    if column.samples is None:
+        return
+    sides = asked.lacking, column.samples, now, past, asked.groups
+    found = [filled(value, *sides, is_zero=name == 0.0) for value, name in risen_values(asked.baseline, asked.current)]
+    if known := [each for each in found if each is not None]:
+        least = min(known, key=attrgetter("p"))
+        column.components = (least, *(each for each in column.components if each.name != "missing"))
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:

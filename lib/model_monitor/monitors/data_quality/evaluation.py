@@ -58,7 +58,10 @@ DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "
 NO_TIME = "no row tells when it came"
 SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
-SAME_CHANGE = {"missing": "completeness_check", **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check")}
+SAME_CHANGE = {
+    "missing": "completeness_check",
+    **dict.fromkeys(("unseen", "cell", "chi2", "filled"), "categorical_values_check"),
+}
 """Components of drift, and the check that reports the same change in plainer words."""
 
 

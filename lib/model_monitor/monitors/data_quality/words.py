@@ -14,7 +14,12 @@ from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, Che
 from model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
+from model_monitor.monitors.data_quality.distributions import (
+    FeatureDistribution,
+    as_counted,
+    from_feature_profile,
+    risen_values,
+)
 from model_monitor.monitors.data_quality.documents import domain_of
 from model_monitor.monitors.data_quality.messages import (
     COMPARATOR_VALUE,
@@ -26,8 +31,10 @@ from model_monitor.monitors.data_quality.messages import (
 from model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.verdicts.filling import MORE
 
 MOST_VALUES, LONGEST = 5, 60
+EMPTY = "(empty)"  # what a text without characters is called
 MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
@@ -185,6 +192,8 @@ def _drifted(result: CheckResult) -> str:
 def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
     if result.component == "missing" and before.rows and now.rows:
         return _missing("", before, now)
+    if result.component == "filled" and (filled := _filled(before, now, max_domain_size)):
+        return filled
     if before.numbers is not None and now.numbers is not None:
         return _moved_numbers(result, before, now)
     if not before.categories or not now.categories:
@@ -254,6 +263,30 @@ def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -
     earlier = "where none was" if was == "0 %" else f"{was} before"
     change = f"is missing in {found} of the records, {earlier}"
     return Said(f"{name}{name and ': '}{found} are missing, {was} were", (), change, f"missing {was} → {found}")
+
+
+def _filled(before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said | None:
+    """Missing values that became a value, which is named as in other changes; None if no value has risen."""
+    risen = risen_values(before, now)
+    value, name = next((each for each in risen if each[0].p * each[0].tests <= MORE), (None, 0.0))
+    if value is None:
+        return None
+    lacked, lacks = (percent(1 - side.present / side.rows) for side in (before, now))
+    was, found = percent(value.before / before.present), percent(value.after / now.present)
+    if isinstance(name, str):
+        values = [name or EMPTY] if len(before.categories or {}) <= max_domain_size else []
+    else:
+        values = [number_text(name)] if not name or _are_few(before, now) else []  # 0 is no value of somebody
+    missing = f"{lacks} are missing, {lacked} were"
+    change = f"has {ONE_VALUE} where values were missing: {missing}, and it is in {found}, in {was} before"
+    words = f"missing values became {ONE_VALUE}: {missing}, and {found} are that, {was} were"
+    return Said(words, values, change, f"missing {lacked} → {lacks}, {ONE_VALUE} {was} → {found}")
+
+
+def _are_few(*sides: FeatureDistribution) -> bool:
+    """Whether so few different numbers occur that they are named."""
+    different = [side.numbers.step_cdf().values for side in sides if side.numbers is not None]
+    return len(np.unique(np.concatenate(different))) <= MOST_NAMED_NUMBERS
 
 
 def _without_values(description: str) -> str:

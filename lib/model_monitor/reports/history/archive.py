@@ -23,7 +23,7 @@ from model_monitor.reports.outputs.files import current_run
 from model_monitor.reports.outputs.result_tables import parquet_of
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
-from model_monitor.statistics.verdicts.variation import FIELDS
+from model_monitor.statistics.verdicts.variation import FIELDS, LATER
 from model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -263,11 +263,14 @@ def parts_to_parquet(table: pa.Table) -> bytes:
 
 
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
-    """The columns of a schema that a file has. complete: those without a null.
+    """The columns of a schema that a file has; those that came later may be absent. complete: those without a null.
 
     Raises BadState if it has not.
     """
     table = table_in(content, where, schema.names)
+    for name in schema.names:
+        if name in LATER and name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), pa.float32()))
     try:
         table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
     except (pa.ArrowException, *MALFORMED) as error:

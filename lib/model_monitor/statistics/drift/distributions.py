@@ -199,6 +199,15 @@ class NumericDistribution:
         """By how much the sketch's shares may be wrong; see `KllSketch.error`."""
         return self._sketch().error
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest value, which the sketch may have dropped; of no values there are none."""
+        low, high = self.step_cdf().values[[0, -1]].tolist()
+        return (
+            low if self.minimum is None else min(low, self.minimum),
+            high if self.maximum is None else max(high, self.maximum),
+        )
+
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
         """The distribution that a scan's states hold. NaN counts as null: no part of it (D2)."""

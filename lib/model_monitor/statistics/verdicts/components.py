@@ -307,7 +307,7 @@ class _Pooled:
         self.window_error = current.error
         self.weights, self.together = both.weights, both.together
         self.gaps = both.counts[1] / self.samples.m - both.counts[0] / self.samples.n
-        self.ends = _ends(baseline, before.values), _ends(current, after.values)
+        self.ends = baseline.ends, current.ends
 
     def kolmogorov(self) -> Component:
         """The largest gap of the two cumulative distributions."""
@@ -347,15 +347,6 @@ class _Pooled:
         found = (m - self.both.upto(high, "right"), highest > high), (self.both.upto(low, "left"), lowest < low)
         beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
-
-
-def _ends(side: NumericDistribution, values: Counts) -> tuple[float, float]:
-    """The smallest and the largest value, which the sketch may have dropped."""
-    low, high = float(values[0]), float(values[-1])
-    return (
-        low if side.minimum is None else min(low, side.minimum),
-        high if side.maximum is None else max(high, side.maximum),
-    )
 
 
 def joined(totals: Counts, least: float) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ _LEAST, _MOST = 1e-300, 0.75  # between which p-values are combined: one of 1 wo
 
 
 PARTS = {"drift": 4.0, "prediction drift": 2.0, "lasting drift": 2.0}  # of the budget; each other family has one
-WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
+WEIGHTS = {"location": 3.0, "spread": 3.0, "filled": 3.0, "cell": 1.5}
 """How much more than the others the components count that see what changes mostly do. Source: D4.1."""
 
 

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of
 from model_monitor.statistics.drift.special_functions import of_each
-from model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, slices_of, sums_of
+from model_monitor.statistics.verdicts.variation import (
+    Windows,
+    ks_score,
+    of_cells,
+    scores_of_counts,
+    slices_of,
+    sums_of,
+)
 
 Places = NDArray[np.int64]
 
@@ -86,7 +93,7 @@ class Parts:
     def _of_numbers(self) -> dict[str, Values]:
         keys = np.sort(self.of_part * len(self.values) + self.places)
         places = keys - self.of_part * len(self.values)
-        return {"ks": self._ks(places), **self._outside(places)}
+        return {"ks": self._ks(places), **self._outside(places), "zero": self._zero()}
 
     def _ks(self, places: Places) -> Values:
         """Where a part has values its share rises, and until the next ones the others' does. places: of each part, ascending."""
@@ -122,6 +129,11 @@ class Parts:
             above, below = (np.bincount(of, side, self.sizes.size).reshape(shape) for side in sides)
             found[name] = np.maximum(above, below) / self.sizes
         return found
+
+    def _zero(self) -> Values:
+        """How unusual it is how often a part has the number 0."""
+        counts = _counted(self.of_part, (self.values == 0.0)[self.places]).reshape(self.sizes.shape)
+        return scores_of_counts(counts.sum(axis=1), counts.T, self.sizes.T.astype(float), self.total).T
 
     def _mean_scores(self) -> dict[str, Values]:
         """Of numbers by their ranks, of texts by how frequent they are."""

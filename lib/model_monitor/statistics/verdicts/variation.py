@@ -36,16 +36,21 @@ MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 ENOUGH_WINDOWS = 16
 """From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
 
+LATER = ("nulls", "of", "zero")  # what files of earlier releases lack
+
 FIELDS = (
     *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
     *("chi2", "freedom", "cell", "cells", "unseen"),
+    *LATER,
 )
 """rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
 cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
 beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many
 values are new, and among how many. chi2, freedom: of the chi-square test.
-unseen: the share of categories that the reference has not.
+unseen: the share of categories that the reference has not. nulls, of: missing values, and of how many rows. zero: the score of
+the number 0, with its sign.
 """
+
 
 MOST_DISPERSED = 1.3
 """Chi-square for each degree of freedom: 1 of independent rows, to within 0.06 of 32 parts and 20 cells."""
@@ -65,9 +70,11 @@ _SHARE_OF_LARGEST = 0.28
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
     """missing, rows: of each window."""
-    if not total_missing:
-        return {"missing": np.zeros(len(missing))}
-    return {"missing": scores_of_counts(np.array([total_missing]), missing[:, None], rows[:, None], total_rows)[:, 0]}
+    found = {"missing": np.zeros(len(missing)), "nulls": missing, "of": rows}
+    if total_missing:
+        totals = np.array([total_missing])
+        found["missing"] = scores_of_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
+    return found
 
 
 class PastWindows(dict[str, Values]):
@@ -155,10 +162,16 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
             found[name] = np.array([max(above, both.upto(low - by, "left")) / rows])
         return found
 
+    def zero() -> Raw:
+        at = both.values == 0.0
+        scores = scores_of_counts(totals[at], windows[:, at], sizes, float(both.together[-1]))
+        return {"zero": scores.sum(axis=1)}  # of one value or none
+
     return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
+            "zero": zero,
             "ks": ks,
             "location": lambda: {"location": _mean_score(both.scores["location"], totals, windows, sides)},
             "spread": lambda: {"spread": _mean_score(both.scores["spread"], totals, windows, sides)},
