@@ -144,10 +144,9 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cells:
-    """A column's cells.
+    """A column's cells, as `contingency_columns.TypedColumn` has them.
 
     kind: a `CellKind` each. number: None where there are none; has_number: where there is one. source: what the texts are of.
-    declared: the kind of every present cell, None if it has to be told cell by cell.
     """
 
     kind: NDArray[np.int64]
@@ -166,7 +165,6 @@ class Cells:
 
     @property
     def may_be_text(self) -> bool:
-        """Whether texts may be what its values are told by; numbers and booleans never are."""
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
@@ -228,17 +226,10 @@ class CountTask:
     cells: str | None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The partition's kinds, whose columns are those of `contingency_tables`, added as often as it is worth it."""
-        held: list[pa.Table] = []
+        """One batch for each of the partition's, whose columns are those of `contingency_tables`."""
         for batch in batches:
-            held += [summed(self.keys(batch))] * bool(batch.num_rows)
-            while len(held) > 1 and 2 * len(held[-1]) >= len(held[-2]):
-                held[-2:] = [summed(pa.concat_tables(held[-2:]))]
-        yield from summed(pa.concat_tables(held)).to_batches() if held else ()
-
-    def schema(self, rows: pa.Schema) -> pa.Schema:
-        """That of the kinds of such rows."""
-        return summed(self.keys(pa.RecordBatch.from_pylist([], rows))).schema
+            if batch.num_rows:
+                yield from summed(self.keys(batch)).to_batches()
 
     def keys(self, batch: pa.RecordBatch) -> pa.Table:
         plan, found = self.plan, self.cells_of(batch)
@@ -284,21 +275,17 @@ class CountTask:
         return typed_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
 
 
-def added_by(names: Iterable[str]) -> dict[str, str]:
-    """How the columns are added that are no keys: `sum`, `min` or `max`, by name."""
-    ways = {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}
-    return {name: ways[kind] for name in names if (kind := name.rstrip("0123456789")) in ways}
-
-
 def summed(rows: pa.Table) -> pa.Table:
     """The rows by kind: how many there are of each, and the extremes of their numbers."""
-    added = added_by(rows.column_names)
+    extremes = {name: name.rstrip("0123456789") for name in rows.column_names}
+    added = {
+        name: {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}[kind]
+        for name, kind in extremes.items()
+        if kind in (ROWS, MINIMUM.format(""), MAXIMUM.format(""))
+    }
     keys = [name for name in rows.column_names if name not in added]
     found = rows.group_by(keys).aggregate(list(added.items()))
     return found.select([*keys, *(f"{name}_{how}" for name, how in added.items())]).rename_columns([*keys, *added])
-
-
-IDENTITIES = pa.schema([("place", pa.int64()), ("text", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -318,7 +305,7 @@ class IdentityTask:
                     numbers = text_of(pa.array(cells.number, mask=~cells.has_number))
                     texts = pc.if_else(pa.array(cells.kind == CellKind.INTEGRAL), numbers, texts)
                 found = texts.drop_null().unique()
-                yield pa.RecordBatch.from_arrays([pa.repeat(place, len(found)), found], schema=IDENTITIES)
+                yield pa.RecordBatch.from_arrays([pa.repeat(place, len(found)), found], names=["place", "text"])
 
 
 STRAY_SHARE = 0.01
@@ -479,8 +466,7 @@ def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
 ) -> list[dict[str, Any]]:
     """Each kind of rows with how many there are. most: an engine may stop at so many kinds."""
-    task = CountTask(plan, tuple(names), reason, cells)
-    parts = rows.mapped(task, task.schema(rows.schema)).batches()
+    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
     return summed(pa.Table.from_batches(parts)).to_pylist() if parts else []
 
 
@@ -535,7 +521,7 @@ def distinct_values(
 ) -> Mapping[int, int]:
     """What `count_distinct` gives, on any engine."""
     task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(wanted))
-    parts = rows.mapped(task, IDENTITIES).batches()
+    parts = rows.mapped(task, pa.schema([])).batches()
     values = {
         (place, text) for part in parts for place, text in zip(*map(pa.Array.to_pylist, part.columns), strict=True)
     }

@@ -55,7 +55,7 @@ DRAWS = 2**31  # resolution of the numbers that rows are sampled by
 
 @dataclass(frozen=True)
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency.key_of`)."""
+    """Rows whose key in a column is one of these (`contingency_columns.key_of`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]
@@ -183,6 +183,9 @@ class _Tester:
         return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(self._group.features)], rows.positive)
 
 
+# The rows of a flip test, prepared of typed Arrow batches; as `spark/frames/contingency.py` says them in SQL.
+
+
 SCHEMA = pa.schema(
     [
         (PARTITION, pa.int32()),
@@ -206,9 +209,6 @@ def flip_rows(
 ) -> Partitions | None:
     """The kept rows as `flip_partition` wants them; None if a feature can't be a number, as far as types tell."""
     task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
-    asked = dict.fromkeys((*features, *(rows.column.name for rows in (positive, *sensitive))))
-    columns = [*(f"c{names.index(name)}" for name in asked), *([reason] if reason else [])]
-    table = table.selected(columns, columns)
     schema = table.schema
     cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
     is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
@@ -328,7 +328,9 @@ def flip_test(
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
         return NO_LIBRARY
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    prepared = flip_rows(table, names, plan, features, positive, [group.sensitive for group in groups], reason)
+    prepared = table.engine.way(flip_rows)(
+        table, names, plan, features, positive, [group.sensitive for group in groups], reason
+    )
     if prepared is None:
         return NOT_NUMERIC
     started = time.monotonic()

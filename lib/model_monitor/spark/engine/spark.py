@@ -114,9 +114,10 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 WAYS = {
     "typed_columns": "engine.rows:typed_columns",
-    "count_kinds": "engine.kinds:count_kinds",
-    "first_kinds": "engine.kinds:first_kinds",
-    "distinct_values": "engine.kinds:distinct_values",
+    "count_kinds": "engine.contingency:count_kinds",
+    "first_kinds": "engine.contingency:first_kinds",
+    "distinct_values": "engine.contingency:distinct_values",
+    "flip_rows": "engine.contingency:flip_rows",
     "refused_lines": "engine.rows:refused_lines",
     "rows_between": "engine.rows:rows_between",
     "rows_in_memory": "engine.rows:rows_in_memory",
