@@ -12,9 +12,10 @@ import pyarrow.dataset
 import pytest
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data.reading import data
-from model_monitor.data.reading.data import _column_groups, _file_bytes_at_most, _write, read_data
+from model_monitor.data.reading import row_files
+from model_monitor.data.reading.data import read_data
 from model_monitor.data.reading.frames import rows_of, stored
+from model_monitor.data.reading.row_files import column_groups_of, file_bytes_at_most, write
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", None, "PL"] * 5, "items": [1, 3, 2, 2] * 5})
@@ -143,9 +144,11 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
     texts = random.choice(["a", "b", None], 9000)
     frame = pd.DataFrame({"x": random.normal(size=9000), "n": random.integers(0, 9, 9000), "t": texts})
     monkeypatch.setattr("model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)  # so that its bytes are looked at
-    monkeypatch.setattr("model_monitor.data.reading.data.ROW_GROUP_BYTES", 2**14)  # so that the file has several groups
+    monkeypatch.setattr(
+        "model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14
+    )  # so that the file has several groups
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr("model_monitor.data.reading.data._column_groups", lambda _: None)
+    monkeypatch.setattr("model_monitor.data.reading.row_files.column_groups_of", lambda _: None)
 
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
 
@@ -161,18 +164,18 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
 def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch, rows, least_rows, possible):
     random = np.random.default_rng(1)
     frame = pd.DataFrame({f"c{place}": random.normal(size=rows).round(place % 3 + 1) for place in range(12)})
-    for room in ("reading.data", "engine.partitions"):
+    for room in ("reading.data", "reading.row_files", "engine.partitions"):
         monkeypatch.setattr(f"model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
-    monkeypatch.setattr("model_monitor.data.reading.data.ROW_GROUP_BYTES", 2**14)
+    monkeypatch.setattr("model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
     for room in ("engine.partitions", "profiling.plan"):
         monkeypatch.setattr(f"model_monitor.data.{room}.COLUMNS_TOGETHER", 4)
     monkeypatch.setattr("model_monitor.data.profiling.partition.LEAST_BLOCK_ROWS", least_rows)
     monkeypatch.setattr("model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows)  # of 12 numbers a row
     found = []
-    original = data._column_groups
-    monkeypatch.setattr(data, "_column_groups", lambda table: found.append(original(table)) or found[-1])
+    original = row_files.column_groups_of
+    monkeypatch.setattr(row_files, "column_groups_of", lambda table: found.append(original(table)) or found[-1])
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr(data, "_column_groups", lambda _: None)
+    monkeypatch.setattr(row_files, "column_groups_of", lambda _: None)
 
     assert found == [possible]
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
@@ -189,7 +192,7 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
 )
 def test_a_file_is_no_larger_than_what_is_taken_for_it(tmp_path, values):
     table = pa.table({f"c{place}": pa.array(values) for place in range(4)})
-    _write(table, tmp_path / "rows.parquet")
+    write(table, tmp_path / "rows.parquet")
 
-    assert (tmp_path / "rows.parquet").stat().st_size <= _file_bytes_at_most(table)
-    assert _column_groups(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"])) is None
+    assert (tmp_path / "rows.parquet").stat().st_size <= file_bytes_at_most(table)
+    assert column_groups_of(pa.table([pa.repeat(pa.scalar(1.5), 2**22)], ["x"])) is None

@@ -6,7 +6,6 @@ A gatherer sees the blocks of one partition in order and gives the states of its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, count, pairwise, repeat
 from operator import attrgetter
 from typing import Any, Protocol
@@ -17,10 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import (
-    ELEMENTS,
-    NAN_ELEMENTS,
     NORM,
-    NULL_ELEMENTS,
     TEXT_TYPES,
     Block,
     ColumnPlan,
@@ -44,15 +40,13 @@ from model_monitor.statistics.states import (
     State,
     TextLengths,
     TextShapes,
-    VectorCounts,
     Words,
 )
 from model_monitor.statistics.states.columns import ColumnMetricBuilder
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.distinct import WAITING
-from model_monitor.statistics.states.ends import shapes_of
 from model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, Hashes, hashed_together, mixed, xxhash64_of_texts
-from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowGroups, RowRuns, Run, placed_lot
+from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
@@ -80,15 +74,17 @@ def gatherers_of(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gathe
     kinds: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
         **dict.fromkeys(TEXT_TYPES, TextGatherer),
         ColumnType.NESTED: PresenceGatherer,
-        ColumnType.VECTOR: VectorGatherer,
+        ColumnType.VECTOR: _of_vectors,
     }
     others = ((column, kinds[column.column_type]) for column in plan.columns if column.column_type in kinds)
     numeric = [column for column in plan.columns if column.column_type not in kinds]
-    found = [(column.position, kind(column, plan)) for column, kind in others]
-    together = TextsTogether([gatherer for _, gatherer in found if isinstance(gatherer, TextGatherer)])
-    for gatherer in together.gatherers:
-        gatherer.together = together
-    return NumbersGatherer(numeric, plan), found
+    return NumbersGatherer(numeric, plan), [(column.position, kind(column, plan)) for column, kind in others]
+
+
+def _of_vectors(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
+    from model_monitor.data.profiling.vectors import VectorGatherer
+
+    return VectorGatherer(column, plan)
 
 
 def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
@@ -177,61 +173,6 @@ class NumberGatherer:
             yield self._frequencies.state()
 
 
-FEW_TEXTS = 256  # different ones of a column, that are looked at beside those of its neighbours
-
-
-@dataclass(frozen=True, slots=True)
-class Sorted:
-    """The different texts of a block, which of them each present cell is, and what they look like. hashes, shapes: if known."""
-
-    texts: pa.StringArray
-    codes: NDArray[np.int32]
-    kinds: NDArray[np.int8]
-    hashes: Hashes | None = None
-    shapes: list[NDArray[np.int64]] | None = None
-
-
-class TextsTogether:
-    """What the different texts of a block are, found of neighbouring columns at once where they are few."""
-
-    def __init__(self, gatherers: Sequence[TextGatherer]) -> None:
-        self.gatherers = gatherers
-        self._places = {gatherer.column.position: place for place, gatherer in enumerate(gatherers)}
-        self._block: Block | None = None
-        self._found: dict[int, Sorted] = {}
-
-    def of(self, asked: TextGatherer, block: Block) -> Sorted:
-        """Those of one column, whose neighbours' are kept until they are asked for."""
-        if block is not self._block:
-            self._block, self._found = block, {}
-        position = asked.column.position
-        if position not in self._found:
-            each = max(1, VALUES_TOGETHER // block.rows)
-            first = self._places[position] // each * each
-            self._look(block, [one for one in self.gatherers[first : first + each] if one is asked or one.sorts(block)])
-        return self._found.pop(position)
-
-    def _look(self, block: Block, gatherers: Sequence[TextGatherer]) -> None:
-        encoded = [(one, block.cells(one.column).drop_null().dictionary_encode()) for one in gatherers]
-        few = [each for each in encoded if len(each[1].dictionary) <= FEW_TEXTS and not each[0].column.hashed_by_spark]
-        for one, each in encoded:
-            if not any(one is other for other, _ in few):
-                kinds = one.classified(each.dictionary)
-                self._found[one.column.position] = Sorted(each.dictionary, each.indices.to_numpy(), kinds)
-        if not few:
-            return
-        texts = pa.concat_arrays([each.dictionary for _, each in few])
-        kinds, hashes = few[0][0].classified(texts), hashes_of(texts)
-        shapes = shapes_of(texts) if 2 * np.count_nonzero(kinds == DataType.TEXT) > len(texts) else None
-        end = 0
-        for one, each in few:
-            own = slice(end, end := end + len(each.dictionary))
-            found = None if shapes is None else [shape[own] for shape in shapes]
-            self._found[one.column.position] = Sorted(
-                each.dictionary, each.indices.to_numpy(), kinds[own], hashes[own], found
-            )
-
-
 class TextGatherer:
     """What the cells of a text column look like, their counts by value, and their moments as far as they are numbers.
 
@@ -241,8 +182,7 @@ class TextGatherer:
     """
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
-        self.column = self._column = column
-        self.together = TextsTogether([self])
+        self._column = column
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
         self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
@@ -258,9 +198,7 @@ class TextGatherer:
         missing = cells.null_count
         present = cells.drop_null() if missing else cells
         known = self._looked_ahead(present)
-        shapes = None
         if self._frequencies.given_up or self._mostly_different:
-            self._kinds = self.classified(present)
             numbers = self._numbers(present, None, missing)
             by_spark = self._column.hashed_by_spark
             hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
@@ -268,16 +206,11 @@ class TextGatherer:
             self._frequencies.update(present, hashes=self._of_texts(hashes))
             self._repeats.update(hashes)
         else:
-            known_texts = self.together.of(self, block)
-            texts, codes, self._kinds, shapes = (
-                known_texts.texts,
-                known_texts.codes,
-                known_texts.kinds,
-                known_texts.shapes,
-            )
+            encoded = present.dictionary_encode()
+            texts, codes = encoded.dictionary, encoded.indices.to_numpy()
             counts = np.bincount(codes, minlength=len(texts))
             numbers = self._numbers(texts, counts, missing)
-            hashes = known_texts.hashes if known_texts.hashes is not None else self._hashes_of_each(block, codes, texts)
+            hashes = self._hashes_of_each(block, codes, texts)
             found = Texts(texts, codes, self._kinds, numbers, hashes)
             self._frequencies.update(texts, counts, self._of_texts(hashes))
             self._repeats.update(hashes, counts)
@@ -287,8 +220,7 @@ class TextGatherer:
         block.found[self._column.position] = found
         if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
             texts, are_long, often, few = _looked_into(found, counts)
-            shapes = shapes if len(texts) == len(found.dictionary) else None
-            self._shapes += TextShapes.of(texts, are_long, often, shapes)
+            self._shapes += TextShapes.of(texts, are_long, often)
             few &= ~are_long
             texts, often = texts.filter(pa.array(few)), often[few]
             if (bytes_of(texts) == ord(" ")).any():  # looking for it in each text costs more
@@ -303,11 +235,6 @@ class TextGatherer:
                 builder.update(finite)
         self._distinct.update(hashes)
 
-    def sorts(self, block: Block) -> bool:
-        """Whether it sorts out the texts of a block of so many rows before it looks at them."""
-        is_known = block.rows < LOOKED_AT or self._data_types.present > 0
-        return is_known and not (self._frequencies.given_up or self._mostly_different)
-
     def _looked_ahead(self, present: pa.Array) -> Hashes | None:
         """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
         nor if they all differ. Their hashes, if that is how it was told.
@@ -317,7 +244,7 @@ class TextGatherer:
         different = len(present.slice(0, LOOKED_AT).unique())
         if different <= max(self._limit, LOOKED_AT // 2):
             return None
-        if not (self._keep_frequencies or DataType.TEXT in self.classified(present)):
+        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
             self._frequencies.give_up()
         elif different == LOOKED_AT:
             ordered = np.sort(hashes := hashes_of(present))
@@ -325,8 +252,7 @@ class TextGatherer:
             return hashes if self._mostly_different else None
         return None
 
-    def classified(self, texts: pa.Array) -> NDArray[np.int8]:
-        """What each of some texts looks like."""
+    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
         return classify(texts, accept_exponents=self._accept_exponents)
 
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
@@ -347,12 +273,13 @@ class TextGatherer:
 
         Their kinds and lengths are counted on the way. counts: None for once each.
         """
-        found = DataTypeCounts.of_kinds(self._kinds, counts, missing=missing)
+        kinds = self._kinds = self._classified(texts)
+        found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
         self._data_types += found
         self._lengths += TextLengths.of(texts, counts)
         if found.fractional > found.text + found.integral:  # measured numbers; an id may look like one
             self._repeats.give_up()
-        return parse_numbers(texts, self._kinds) if found.integral or found.fractional else None
+        return parse_numbers(texts, kinds) if found.integral or found.fractional else None
 
     def states(self) -> Iterator[State]:
         yield self._data_types
@@ -435,36 +362,6 @@ class RowRepeatsGatherer:
         return found
 
 
-class VectorGatherer:
-    """Lengths, missing elements, the moments of the norms and of the components of a column of arrays or vectors."""
-
-    def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
-        from model_monitor.statistics.states.vectors import VectorMomentsBuilder
-
-        self._column, self._components = column, VectorMomentsBuilder()
-        self._counts = VectorCounts()
-        self._norms = MomentsBuilder()
-
-    def update(self, block: Block) -> None:
-        lengths = block.cells(self._column)
-        self._counts += VectorCounts.of(
-            lengths.drop_null().to_numpy(),
-            block.counts(NULL_ELEMENTS, self._column).drop_null().to_numpy(),
-            block.counts(NAN_ELEMENTS, self._column).drop_null().to_numpy(),
-            missing=lengths.null_count,
-        )
-        norms = block.counts(NORM, self._column)
-        self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
-        elements = block.counts(ELEMENTS, self._column).flatten()
-        self._components.update(elements.to_numpy(zero_copy_only=False), lengths.drop_null().to_numpy())
-
-    def states(self) -> Iterator[State]:
-        yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
-        yield self._counts
-        yield self._norms.state()
-        yield self._components.state()
-
-
 class PresenceGatherer:
     """Present and missing cells of a column whose values we don't look into."""
 
@@ -540,21 +437,6 @@ class RowRunsGatherer:
 
     def states(self) -> Iterator[RowRuns]:
         yield ranked(self._runs)
-
-
-class RowGroupsGatherer:
-    """Keeps the rows of some groups, which another column names: of all columns the same."""
-
-    def __init__(self, column: ColumnPlan, group: ColumnPlan) -> None:
-        self._column, self._group, self._kept = column, group, RowGroups()
-
-    def update(self, block: Block) -> None:
-        lots, places = block.grouped_by(self._group)
-        if lots:
-            self._kept += RowGroups(tuple(runs_of(self._column, block, lots, places)))
-
-    def states(self) -> Iterator[RowGroups]:
-        yield self._kept
 
 
 def kept_of(runs: Iterable[Run], most: int) -> list[Run]:

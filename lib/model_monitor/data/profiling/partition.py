@@ -22,8 +22,6 @@ from model_monitor.data.engine.casts import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
 from model_monitor.data.profiling.gathering import (
-    Gatherer,
-    RowGroupsGatherer,
     RowRepeatsGatherer,
     RowRunsGatherer,
     RunStarts,
@@ -85,7 +83,13 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
         if partition is None:
             partition = pieces[0].column(PARTITION)[0].as_py()
             runs = RunStarts(plan, partition)
-            gatherers += [(column.position, _of_rows(column, plan, runs)) for column in plan.run_columns]
+            if plan.group_column is not None:
+                from model_monitor.data.profiling.row_groups import RowGroupsGatherer, RowPlaces
+
+                groups = RowPlaces(plan.group_column)
+                gatherers += [(column.position, RowGroupsGatherer(column, groups)) for column in plan.run_columns]
+            else:
+                gatherers += [(column.position, RowRunsGatherer(column, runs)) for column in plan.run_columns]
             if plan.cuts:
                 from model_monitor.data.profiling.segments import Segments, SegmentsGatherer
 
@@ -128,11 +132,6 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
     of_others = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
     for position, state in chain(numbers.states(), of_others):
         yield StateRow(position, state.KIND, partition, state)
-
-
-def _of_rows(column: ColumnPlan, plan: ScanPlan, runs: RunStarts) -> Gatherer:
-    group = plan.group_column
-    return RowRunsGatherer(column, runs) if group is None else RowGroupsGatherer(column, group)
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
@@ -311,8 +310,10 @@ def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
     if plan.column_type is ColumnType.NESTED:
         return {f"{VALUE}{at}": pc.if_else(cells.is_valid(), True, None)}
     if plan.column_type is ColumnType.VECTOR:
+        from model_monitor.data.profiling.vectors import of_vectors
+
         names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
-        return {f"{name}{at}": values for name, values in zip(names, _of_vectors(cells), strict=True)}
+        return {f"{name}{at}": values for name, values in zip(names, of_vectors(cells), strict=True)}
     prepared = {f"{VALUE}{at}": text_of(cells) if plan.is_text else number_of(cells)}
     if plan.is_text:
         prepared[f"{VALUE}{at}"] = keys_of(prepared[f"{VALUE}{at}"])
@@ -340,44 +341,6 @@ def _hashes(present: pa.Array) -> Hashes:
     return of_each
 
 
-def _of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
-    """Length, missing elements, NaN among them, Euclidean length and elements of each vector; null where it is missing."""
-    present, missing = cells.drop_null(), _missing(cells)
-    elements = present.flatten()
-    lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
-    first = np.concatenate([[0], np.cumsum(lengths)])
-    is_number = pa.types.is_integer(elements.type) or pa.types.is_floating(elements.type)
-    norms: NDArray[np.float64] = np.full(len(present), np.nan)
-    nan: NDArray[np.bool_] = np.zeros(len(elements), bool)
-    if is_number:
-        numbers = pc.fill_null(pc.cast(elements, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
-        nan = np.isnan(numbers) if pa.types.is_floating(elements.type) else nan
-        norms = np.sqrt(_sums(numbers * numbers, first[:-1], lengths))
-    counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (_missing(elements), nan)]
-    of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
-    columns = [_spread(values.astype(np.int32), missing) for values in of_each]
-    doubles = pa.list_(pa.float64())
-    if not is_number:
-        return (*columns, pa.nulls(len(cells), pa.float64()), pa.nulls(len(cells), doubles))
-    return (*columns, _spread(norms, missing), cells.cast(doubles))
-
-
-def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]) -> NDArray[np.float64]:
-    """The sum of each run of numbers from left to right, as Spark adds them."""
-    sums = np.zeros(len(lengths))
-    for place in range(int(lengths.max(initial=0))):
-        longer = np.flatnonzero(lengths > place)
-        sums[longer] += numbers[starts[longer] + place]
-    return sums
-
-
 def _missing(cells: pa.Array) -> NDArray[np.bool_]:
     missing: NDArray[np.bool_] = cells.is_null().to_numpy(zero_copy_only=False)
     return missing
-
-
-def _spread(values: NDArray[np.generic], missing: NDArray[np.bool_]) -> pa.Array:
-    """The values of present cells, null where one is missing."""
-    spread = np.zeros(len(missing), values.dtype)
-    spread[~missing] = values
-    return pa.array(spread, mask=missing)

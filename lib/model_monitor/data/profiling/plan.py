@@ -18,7 +18,6 @@ from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import ColumnType
 from model_monitor.statistics.states.data_types import classify, parse_numbers
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
-from model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP
 
 REASON = "reason"
 CELLS = "cells"
@@ -250,7 +249,6 @@ class Block:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
         self._order: pa.Array | None = None
-        self._groups: tuple[list[float], list[NDArray[np.int64]]] | None = None
         self.found: dict[int, Texts] = {}
 
     @property
@@ -287,23 +285,6 @@ class Block:
     def said_times(self) -> pa.Array | None:
         """When captured records say that they came; None of other rows."""
         return self._column(TIME) if TIME in self._pieces[0].schema.names else None
-
-    def grouped_by(self, group: ColumnPlan) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """The lots of the groups whose lots are the smallest, and where the rows of each stand. A lot is drawn by what the group
-        is called; rows of no group are in none.
-        """
-        if self._groups is None:
-            cells = self.cells(group)
-            rows = np.flatnonzero(cells.is_valid().to_numpy(zero_copy_only=False))
-            names = cells.drop_null()
-            names = names if pa.types.is_string(names.type) else names.cast(pa.string())
-            lots = (xxhash64_of_texts(names) >> np.uint64(11)).astype(np.float64) / 2**53
-            some = np.unique(lots)[:MOST_GROUPS]
-            there = np.flatnonzero(np.isin(lots, some))
-            order = there[np.argsort(lots[there], kind="stable")]
-            places = np.split(rows[order], lots[order].searchsorted(some[1:]))
-            self._groups = some.tolist(), [each[:ROWS_OF_A_GROUP] for each in places if len(some)]
-        return self._groups
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
         """The column's cells, long texts not cut if the plan asked for them."""

@@ -7,7 +7,6 @@ set. docs/engines.md has the table of engines; the log says which was chosen, an
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,15 +14,12 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
 from importlib.util import find_spec
-from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from model_monitor.data.engine import partitions
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import Engine, Partitions
@@ -42,10 +38,10 @@ from model_monitor.data.reading.formats import (
     format_named,
     keeper_at,
 )
-from model_monitor.data.reading.frames import ArrowStream, Rows, groups_of, rows_of, stored
+from model_monitor.data.reading.frames import ArrowStream, Rows, rows_of, stored
 from model_monitor.data.reading.listing import Listing, Places, folders_of, list_dataset, places_of
 from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputFailed
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.plugins import plugin
 from model_monitor.storage import opens_here
 from model_monitor.storage.files import TemporaryFolder
@@ -98,10 +94,6 @@ def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
     )
 
 
-ROW_GROUP_BYTES = 8 * 2**20
-"""Of a table in memory: row groups are what partitions are cut at, and a partition of a file is 16 MiB or more."""
-
-
 def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
     """The rows of a table, or of a stream, as a data set; what it takes is given back with the data set.
 
@@ -116,8 +108,10 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     if held is not None:
         held_rows, at_most, groups = held
         return Dataset(held_rows, names, partitions_at_most=at_most, column_groups=groups)
+    from model_monitor.data.reading.row_files import write
+
     folder = TemporaryFolder()
-    _write(kept, folder.path / "rows.parquet")
+    write(kept, folder.path / "rows.parquet")
     dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
     return replace(dataset, names=names, listing=NO_FILES, folder=folder)
 
@@ -126,8 +120,14 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     """The rows without a file, in the types that a file of them is read in, in how many partitions, and in how many groups their
     columns are looked at; None if they are many.
     """
-    groups = None if isinstance(table, pa.RecordBatchReader) else _column_groups(table)
-    if isinstance(table, pa.RecordBatchReader) or groups is None:
+    if isinstance(table, pa.RecordBatchReader):
+        return None
+    groups: int | None = 1
+    if table.nbytes > FILE_BYTES_OF_A_GROUP:
+        from model_monitor.data.reading.row_files import column_groups_of
+
+        groups = column_groups_of(table)
+    if groups is None:
         return None
     from model_monitor.data.engine.casts import type_of_spark, typed
 
@@ -136,76 +136,6 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     alone = replace(cast("LocalEngine", engine), processes=1)  # to hand rows over takes as long as a file of them
     return alone.of_batches(schema, [batches]), 1, groups
-
-
-def _column_groups(table: pa.Table) -> int | None:
-    """In how many groups of columns a file of these rows would be read, or in as many as leave the same states, if it were one
-    partition, so that states are the same without it; None if it may be several.
-    """
-    if table.nbytes <= FILE_BYTES_OF_A_GROUP:
-        return 1
-    most, columns = _file_bytes_at_most(table), table.num_columns
-    if most > MOST_FILE_BYTES:
-        return None
-    step, possible = FILE_BYTES_OF_A_GROUP, set[int]()
-    for size in range(0, int(most), step):
-        possible.add(groups := partitions.column_groups(columns, [size]))
-        largest = min(int(most), size + step - 1)
-        if partitions.partition_bytes(largest, groups) < largest:
-            return None
-    if len(possible) == 1 or _is_one_block(table, 1):
-        return 1
-    several = [groups for groups in possible if not _is_one_block(table, groups)]
-    enough = max(several) + 1
-    if enough > max(possible):
-        return None
-    return partitions.column_groups(columns, [_file_bytes_at_least(table, enough * step)])
-
-
-MOST_OF_DICTIONARY = 1.6
-"""A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
-STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
-
-
-MOST_FILE_BYTES = 256 * 2**20
-"""Of a table that is looked at without a file: one process does it, and its columns in groups of neighbours."""
-
-
-def _is_one_block(table: pa.Table, groups: int) -> bool:
-    """Whether all rows are one block for the gatherers of each group of columns, so that states don't depend on the groups."""
-    from model_monitor.data.profiling.partition import columns_of, rows_of_block
-    from model_monitor.data.profiling.scan import positions_of_groups
-
-    types = pa.schema([(f"c{place}", each) for place, each in enumerate(table.schema.types)])
-    columns = columns_of(types, table.column_names, frozenset(), range(table.num_columns))
-    cuts = positions_of_groups(len(columns), groups)
-    return all(table.num_rows <= rows_of_block(columns[cut.start : cut.stop]) for cut in cuts)
-
-
-def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
-    """The bytes of a Parquet file with these rows, of which no more than enough are made."""
-    with pa.BufferOutputStream() as sink:
-        with pq.ParquetWriter(sink, table.schema, store_schema=False) as file:
-            group = _rows_of_group(table)
-            for start in range(0, table.num_rows, group):
-                if sink.tell() >= enough:
-                    return enough
-                file.write_table(table.slice(start, group), group)
-        written: int = sink.tell()
-        return written
-
-
-def _file_bytes_at_most(table: pa.Table) -> float:
-    """An upper bound of the bytes of a Parquet file with these rows: numbers take 32 bits or more. Lists may take anything."""
-    groups, found = table.nbytes // ROW_GROUP_BYTES + 2, 0.0
-    for column in table.columns:
-        kind = column.type
-        if pa.types.is_nested(kind):
-            return math.inf
-        is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
-        size = 4 * table.num_rows if pa.types.is_integer(kind) and kind.bit_width < 32 else column.nbytes
-        found += MOST_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
-    return found
 
 
 def _require_columns(names: tuple[str, ...]) -> None:
@@ -217,26 +147,6 @@ def _require_columns(names: tuple[str, ...]) -> None:
             raise BadInput(
                 f"columns {first[name]} and {place} of the table are both called {name!r}; rename one of them"
             )
-
-
-def _rows_of_group(table: pa.Table) -> int:
-    rows: int = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
-    return rows
-
-
-def _write(rows: Rows, path: Path) -> None:
-    is_table = isinstance(rows, pa.Table)
-    group = _rows_of_group(rows) if is_table else None
-    tables = [rows] if is_table else groups_of(rows, ROW_GROUP_BYTES)
-    try:
-        with pq.ParquetWriter(path, rows.schema, store_schema=False) as file:
-            for table in tables:
-                file.write_table(table, group)
-    except OSError as fault:
-        raise OutputFailed(
-            f"{path.parent}: the table can't be kept there while it is read ({fault.strerror or 'no room'}); "
-            "set TMPDIR to a folder with room"
-        ) from fault
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"

@@ -5,7 +5,7 @@ Nothing of these libraries is imported: what is given has them loaded. Source: A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any, Protocol, TypeAlias
 
@@ -158,15 +158,3 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
             column = column.cast(field.type, safe="timestamp" not in str(field.type))
         columns.append(column)
     return pa.table(columns, schema=schema)
-
-
-def groups_of(batches: Iterable[pa.RecordBatch], group_bytes: int) -> Iterator[pa.Table]:
-    """The batches in tables of about so many bytes."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(each.nbytes for each in held) >= group_bytes:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)

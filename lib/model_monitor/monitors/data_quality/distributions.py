@@ -42,7 +42,7 @@ from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 from model_monitor.statistics.verdicts.components import Samples
 from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, Risen, risen
-from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likeness_in_groups, likenesses
+from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from model_monitor.statistics.verdicts.parts import Parts
 from model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
@@ -442,6 +442,8 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
 
 def _of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
     """The same of groups that a column names. Source: D4.21."""
+    from model_monitor.statistics.verdicts.groups import likeness_in_groups
+
     found = {}
     for feature, own in zip(profile.features, runs, strict=False):
         values, sizes = values_of(own.runs, numeric=feature.is_numeric)

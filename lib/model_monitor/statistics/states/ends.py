@@ -7,7 +7,7 @@ A window has them before anybody knows the bounds that it will be compared with.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -143,17 +143,9 @@ class TextShapes(State):
     digits_squared: int = 0
 
     @classmethod
-    def of(
-        cls,
-        texts: pa.StringArray,
-        are_long: NDArray[np.bool_],
-        counts: NDArray[np.int64],
-        known: Sequence[NDArray[np.int64]] | None = None,
-    ) -> TextShapes:
-        """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs. known: the
-        `shapes_of` these texts.
-        """
-        found = shapes_of(texts) if known is None else known
+    def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
+        """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
+        found = _shapes(texts)
         rest = np.where(are_long, 0, counts)
         sums = [int(total @ rest) for values in found for total in (values, values * values)]
         return cls(int(rest.sum()), int(counts.sum() - rest.sum()), *sums)
@@ -162,7 +154,7 @@ class TextShapes(State):
         return TextShapes(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
-def shapes_of(texts: pa.StringArray) -> list[NDArray[np.int64]]:
+def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     """Of each text its characters and words, and its letters and digits in thousandths of its bytes."""
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
     first, data = int(offsets[0]) if len(texts) else 0, texts.buffers()[2]

@@ -1,11 +1,17 @@
-"""How many rows count as one where each group of them lies in one of some blocks, from the blocks' sums alone. Pure."""
+"""How many rows count as one where it is known which belong together, from all of them or from the sums of blocks. Pure."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Values
-from model_monitor.statistics.verdicts.likeness import FEWEST_GROUPS
+from model_monitor.statistics.verdicts.likeness import likeness_scores
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
+
+FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
 
 
 def likeness_in_blocks(
@@ -24,3 +30,24 @@ def likeness_in_blocks(
     found = np.divide((sums**2).sum(axis=1) + alone_squares, expected, out=np.ones(len(squares)), where=expected > 0)
     at_least_one: Values = np.maximum(found, 1.0)
     return at_least_one
+
+
+def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+    """How many rows count as one where it is known which belong together, 1 of rows by themselves: the design effect.
+
+    values: group after group. sizes: of the groups. are_numbers: as of `likeness`.
+    Source: D4.21; Kish 1965, "Survey Sampling".
+    """
+    sizes = sizes[sizes > 0]
+    rows, groups = len(values), len(sizes)
+    if groups < FEWEST_GROUPS:
+        return max(1.0, rows / max(groups, 1))
+    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
+    ranks, cells, answers, _ = likeness_scores([(values[in_order], are_numbers)])
+    scores = np.concatenate((ranks, cells))
+    apart = scores - scores.mean(axis=1, keepdims=True)
+    of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
+    expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
+    of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
+    found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
+    return 1.0 if found <= MOST_DISPERSED else found

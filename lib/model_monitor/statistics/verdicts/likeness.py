@@ -22,7 +22,6 @@ CERTAIN, FEW_CERTAIN = 0.01, 0.15
 FEW_ROWS = 256
 ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
 FEWEST_NEIGHBOURS = 16  # of which anything is told
-FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
 
 
 def rows_as_one(
@@ -99,7 +98,7 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
         alike.setdefault(sizes.tobytes(), []).append(place)
     known = [(0.0, 0.0)] * len(columns)
     for places in alike.values():
-        ranks, cells, answers, whose = _likeness_scores([(columns[place][0], columns[place][2]) for place in places])
+        ranks, cells, answers, whose = likeness_scores([(columns[place][0], columns[place][2]) for place in places])
         found, certain = rows_as_one(ranks, columns[places[0]][1], cells, answers)
         for mine, place in enumerate(places):
             rows, sure = found[whose == mine], certain[whose == mine]
@@ -122,28 +121,7 @@ def are_sorted(values: NDArray[Any]) -> bool:
     return 1 + np.count_nonzero(values[1:] != values[:-1]) == len(told_apart(values)[0]) > 1
 
 
-def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
-    """How many rows count as one where it is known which belong together, 1 of rows by themselves: the design effect.
-
-    values: group after group. sizes: of the groups. are_numbers: as of `likeness`.
-    Source: D4.21; Kish 1965, "Survey Sampling".
-    """
-    sizes = sizes[sizes > 0]
-    rows, groups = len(values), len(sizes)
-    if groups < FEWEST_GROUPS:
-        return max(1.0, rows / max(groups, 1))
-    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
-    ranks, cells, answers, _ = _likeness_scores([(values[in_order], are_numbers)])
-    scores = np.concatenate((ranks, cells))
-    apart = scores - scores.mean(axis=1, keepdims=True)
-    of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
-    expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves
-    of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
-    found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
-    return 1.0 if found <= MOST_DISPERSED else found
-
-
-def _likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, NDArray[np.int8], list[int], Any]:
+def likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, NDArray[np.int8], list[int], Any]:
     """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: ranks and their squares,
     the cells, the first score of each answer, and whose answer it is.
     """

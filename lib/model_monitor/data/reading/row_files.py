@@ -1,0 +1,121 @@
+"""Rows in memory that may be too many for one partition: what a Parquet file of them would be, and the file itself.
+
+Loaded where there are more than a few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model_monitor.data.engine import partitions
+from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP
+from model_monitor.data.profiling.partition import columns_of, rows_of_block
+from model_monitor.data.profiling.scan import positions_of_groups
+from model_monitor.data.reading.frames import Rows
+from model_monitor.errors import OutputFailed
+
+ROW_GROUP_BYTES = 8 * 2**20
+"""Of a table in memory: row groups are what partitions are cut at, and a partition of a file is 16 MiB or more."""
+
+
+def column_groups_of(table: pa.Table) -> int | None:
+    """In how many groups of columns a file of these rows would be read, or in as many as leave the same states, if it were one
+    partition, so that states are the same without it; None if it may be several.
+    """
+    most, columns = file_bytes_at_most(table), table.num_columns
+    if most > MOST_FILE_BYTES:
+        return None
+    step, possible = FILE_BYTES_OF_A_GROUP, set[int]()
+    for size in range(0, int(most), step):
+        possible.add(groups := partitions.column_groups(columns, [size]))
+        largest = min(int(most), size + step - 1)
+        if partitions.partition_bytes(largest, groups) < largest:
+            return None
+    if len(possible) == 1 or _is_one_block(table, 1):
+        return 1
+    several = [groups for groups in possible if not _is_one_block(table, groups)]
+    enough = max(several) + 1
+    if enough > max(possible):
+        return None
+    return partitions.column_groups(columns, [_file_bytes_at_least(table, enough * step)])
+
+
+MOST_OF_DICTIONARY = 1.6
+"""A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
+STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
+
+
+MOST_FILE_BYTES = 256 * 2**20
+"""Of a table that is looked at without a file: one process does it, and its columns in groups of neighbours."""
+
+
+def _is_one_block(table: pa.Table, groups: int) -> bool:
+    """Whether all rows are one block for the gatherers of each group of columns, so that states don't depend on the groups."""
+    types = pa.schema([(f"c{place}", each) for place, each in enumerate(table.schema.types)])
+    columns = columns_of(types, table.column_names, frozenset(), range(table.num_columns))
+    cuts = positions_of_groups(len(columns), groups)
+    return all(table.num_rows <= rows_of_block(columns[cut.start : cut.stop]) for cut in cuts)
+
+
+def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
+    """The bytes of a Parquet file with these rows, of which no more than enough are made."""
+    with pa.BufferOutputStream() as sink:
+        with pq.ParquetWriter(sink, table.schema, store_schema=False) as file:
+            group = _rows_of_group(table)
+            for start in range(0, table.num_rows, group):
+                if sink.tell() >= enough:
+                    return enough
+                file.write_table(table.slice(start, group), group)
+        written: int = sink.tell()
+        return written
+
+
+def file_bytes_at_most(table: pa.Table) -> float:
+    """An upper bound of the bytes of a Parquet file with these rows: numbers take 32 bits or more. Lists may take anything."""
+    groups, found = table.nbytes // ROW_GROUP_BYTES + 2, 0.0
+    for column in table.columns:
+        kind = column.type
+        if pa.types.is_nested(kind):
+            return math.inf
+        is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
+        size = 4 * table.num_rows if pa.types.is_integer(kind) and kind.bit_width < 32 else column.nbytes
+        found += MOST_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
+    return found
+
+
+def _rows_of_group(table: pa.Table) -> int:
+    rows: int = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
+    return rows
+
+
+def write(rows: Rows, path: Path) -> None:
+    """A file of the rows. Raises OutputFailed if there is no room."""
+    is_table = isinstance(rows, pa.Table)
+    group = _rows_of_group(rows) if is_table else None
+    tables = [rows] if is_table else _groups_of(rows, ROW_GROUP_BYTES)
+    try:
+        with pq.ParquetWriter(path, rows.schema, store_schema=False) as file:
+            for table in tables:
+                file.write_table(table, group)
+    except OSError as fault:
+        raise OutputFailed(
+            f"{path.parent}: the table can't be kept there while it is read ({fault.strerror or 'no room'}); "
+            "set TMPDIR to a folder with room"
+        ) from fault
+
+
+def _groups_of(batches: Iterable[pa.RecordBatch], group_bytes: int) -> Iterator[pa.Table]:
+    """The batches in tables of about so many bytes."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.nbytes for each in held) >= group_bytes:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
