@@ -697,25 +697,29 @@ def weighed(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def groups_of_attributions(full: bool) -> Iterator[Mark]:
-    """4: attributions where a column names groups of rows; one whose feature's spread grows by a factor is to be found."""
+    """4: attributions where a column names groups of rows, or neighbours show them; one whose feature's spread grows by a factor
+    is to be found.
+    """
     windows, tries = (720, 60) if full else (60, 20)
     most = within(windows, BUDGET)
     members: dict[str, Any] = {"methods": {"shap": {"baseline": [[0, 0, 0]]}}}
     members["excluded_columns"] = ["user", "facet", "label", "predicted", "subgroup"]
     measures = AttributionMeasures.of(AnalysisConfig.from_json(json.dumps(members)), weighed)
-    for what, size, same, groups, named in (
-        ("10 equal rows", 10, True, (50, 200), True),
-        ("sessions of 20", 20, False, (10, 50, 200), True),
-        ("sessions of 20", 20, False, (10,), False),
-        ("rows alone", 1, True, (200,), True),
-        ("rows alone", 1, True, (200,), False),
+    named, scattered, neighbours = "", ", not named", ", not named, side by side"
+    for what, size, same, groups, how in (
+        ("10 equal rows", 10, True, (50, 200), named),
+        ("10 equal rows", 10, True, (50, 200), neighbours),
+        ("sessions of 20", 20, False, (10, 50, 200), named),
+        ("sessions of 20", 20, False, (10,), scattered),
+        ("sessions of 20", 20, False, (10, 50, 200), neighbours),
+        ("rows alone", 1, True, (200,), named),
+        ("rows alone", 1, True, (200,), scattered),
     ):
-        random, monitor = (
-            np.random.default_rng(SEED),
-            ExplainabilityMonitor(replace(measures, group_column="user" if named else None)),
-        )
-        table = partial(asked_of, random, size=size, facets=2, same=same)
-        baseline = run_baseline(table(2_000), monitor, engine="local")
+        random, group = np.random.default_rng(SEED), "user" if how == named else None
+        monitor = ExplainabilityMonitor(replace(measures, group_column=group))
+        asked = partial(asked_of, random, size=size, facets=2, same=same)
+        table = partial(asked, scattered=how != neighbours)
+        baseline = run_baseline(asked(2_000), monitor, engine="local")
 
         def alarms(tables: Iterable[pa.Table]) -> int:
             found = (run_monitoring(each, monitor, baseline, engine="local").results for each in tables)  # noqa: B023
@@ -725,9 +729,9 @@ def groups_of_attributions(full: bool) -> Iterator[Mark]:
             return rows.set_column(rows.column_names.index("a"), "a", pc.multiply(rows["a"], times))
 
         for count in groups:
-            law = f"attributions, {what}, {count * size:,} rows{'' if named else ', not named'}"
+            law = f"attributions, {what}, {count * size:,} rows{how}"
             healthy = alarms(table(count) for _ in range(windows))
-            if size > 1 and not named:
+            if size > 1 and how == scattered:
                 print(f"        {law}: {healthy} healthy windows of {windows} alarm")
                 continue
             yield Mark(f"{law}: windows of {windows} that alarm", healthy, f"<= {most}", healthy <= most)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -113,3 +115,46 @@ def test_a_window_takes_the_column_from_its_baseline_and_needs_it():
     assert run_monitoring(rows, monitor, baseline, engine="local").current.state.group_column == "user"
     with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are a, b"):
         plan_of(named.wanted, ("a", "b"))
+
+
+def of_users(random, users, size=20, scale=1.0):
+    """Rows of users, side by side: what moves the answer is nearly the user's."""
+    a, b = (np.repeat(random.standard_normal(users), size) for _ in range(2))
+    return pd.DataFrame({"a": scale * a + 0.1 * random.standard_normal(users * size), "b": b})
+
+
+@pytest.fixture(scope="module")
+def of_neighbours():
+    """A monitor without a column that names groups, and its baseline of scattered rows."""
+    config = AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[0, 0]]}}}')
+    monitor = ExplainabilityMonitor(AttributionMeasures.of(config, lambda rows: 3 * rows["a"] + rows["b"] * rows["a"]))
+    rows = of_users(np.random.default_rng(1), 1000).sample(frac=1, random_state=1)
+    return monitor, run_baseline(rows, monitor, engine="local")
+
+
+def test_neighbours_tell_where_no_column_names_groups(of_neighbours):
+    monitor, baseline = of_neighbours
+    random = np.random.default_rng(2)
+    healthy = [run_monitoring(of_users(random, 160), monitor, baseline, engine="local") for _ in range(3)]
+    few = run_monitoring(of_users(random, 10), monitor, baseline, engine="local")
+    stretched = run_monitoring(of_users(random, 200, scale=2.5), monitor, baseline, engine="local")
+
+    for each in (*healthy, few):
+        assert not any(result.status is CheckStatus.VIOLATED for result in each.results)
+    assert all(10 <= rows <= 40 for rows in healthy[0].known.likeness.ravel())
+    assert "by themselves; at least 100" in few.results[0].reason
+    assert CheckStatus.VIOLATED in {result.status for result in stretched.results if result.feature == "a"}
+
+
+def test_rows_by_themselves_and_those_of_named_groups_ask_no_neighbours(of_neighbours):
+    monitor, baseline = of_neighbours
+    alone = of_users(np.random.default_rng(3), 400, 1)
+    named = ExplainabilityMonitor(
+        replace(AttributionMeasures.of(CONFIG, lambda rows: rows["a"] + rows["b"]), group_column="user")
+    )
+    rows = of_users(np.random.default_rng(4), 20).assign(user=np.repeat(np.arange(20), 20))
+    by_name = run_monitoring(rows, named, run_baseline(rows, named, engine="local"), engine="local")
+
+    assert run_monitoring(alone, monitor, baseline, engine="local").known.likeness is None
+    assert by_name.known.likeness is None
+    assert not by_name.current.runs

@@ -215,6 +215,21 @@ def test_merged_records_are_cut_by_what_the_model_was_asked(jobs, kind, plan, si
     assert f"{plan}=secret" in {segment for segment, status, _ in found["records"][1] if status == "violated"}
 
 
+def test_groups_of_merged_records_are_named_by_what_the_model_was_asked(jobs):
+    """As those of the same rows of a table; a window takes the column from its baseline."""
+    data, found = rows(1)[:400].assign(size=lambda each: np.arange(len(each)) // 10), {}
+    (jobs.folder / "users.jsonl").write_text("".join(merged_lines(data, "json")))
+    data.to_csv(jobs.folder / "users.csv", index=False)
+    for source, flags in (("users.jsonl", OF_MERGED), ("users.csv", (*OF_MODEL, *LOCAL))):
+        out, told = f"of-{source}", ("--dataset-source", source, *flags)
+        assert jobs("baseline", *told, "--group-column", "size", "--output-path", out).status == 0
+        assert jobs("monitor", *told, "--baseline", out, "--output-path", f"{out}-now").status == 0
+        checks = json.loads((jobs.folder / f"{out}-now" / "checks.json").read_text())["checks"]
+        found[source] = [(each["metric"], each["m"], each.get("p")) for each in checks]
+
+    assert found["users.jsonl"] == found["users.csv"]
+
+
 def test_merged_records_that_lack_the_columns_of_a_tables_baseline_are_a_hint(jobs):
     lines = "".join(merged_lines(rows(2), "json")).replace("plan", "tariff").replace("size", "extent")
     (jobs.folder / "other.jsonl").write_text(lines)

@@ -22,10 +22,13 @@ from model_monitor.data.engine.protocol import Partitions
 from model_monitor.data.records.decoded_rows import with_reasons, with_refused
 from model_monitor.data.records.refusals import REASON, Refusal
 from model_monitor.errors import BadInput
-from model_monitor.statistics.states import RowCounts, RowRuns, Run
+from model_monitor.statistics.states import RowCounts, RowRuns
 from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.contingency import (
+    FACET,
     FALSEHOODS,
+    LABEL,
+    PREDICTION,
     TRUTHS,
     Cell,
     CellKind,
@@ -39,10 +42,11 @@ from model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
+    places_of,
 )
 from model_monitor.statistics.states.contingency import number_of as number_of_value
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
-from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW
+from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
@@ -471,25 +475,23 @@ def count_kinds(
 
 
 def first_runs(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
 ) -> tuple[RowRuns, ...]:
-    """Runs of some first rows by what neighbours may have in common: of each facet, of the label, and of it and the prediction.
+    """Runs of some first rows: of each facet, the label and the prediction which of all rows' keys theirs is.
 
     On Spark a job that reads no more than these. Source: B5.4.
     """
     found = rows.engine.way(first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
     told = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
-    keys: list[list[Any]] = [[each.key(row) for row in found] for each in told]
-    if plan.prediction is not None:
-        keys[-1] = list(zip(*keys[-2:], strict=True))
-    return tuple(map(_runs_of, keys))
-
-
-def _runs_of(keys: Sequence[Any]) -> RowRuns:
-    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-    numbers = np.array([places[key] for key in keys], np.float64)
-    parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
-    return RowRuns(tuple(Run(float(rank), len(part), part.tobytes()) for rank, part in enumerate(parts)))
+    places = [
+        *(places_of(table, FACET) for table in state.tables),
+        *(places_of(state.tables[0], side) for side in (LABEL, PREDICTION)),
+    ]
+    numbers = (
+        np.array([of.get(each.key(row), 0) for row in found], np.float64)
+        for each, of in zip(told, places, strict=False)
+    )
+    return tuple(map(first_runs_of, numbers))
 
 
 def first_kinds(

@@ -19,10 +19,10 @@ from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from model_monitor.data.profiling.segments import Cut, Segments
 from model_monitor.errors import ScriptFailed
-from model_monitor.statistics.states import ColumnType, RowCounts, RowRuns, Run, State
+from model_monitor.statistics.states import ColumnType, RowCounts, RowRuns, State
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
-from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW
+from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
 
 
 class Rows(Protocol):
@@ -114,10 +114,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
     if first:
-        cells = first[0][: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
-        parts = np.split(cells, range(ROWS_OF_A_WINDOW, len(cells), ROWS_OF_A_WINDOW))
-        runs = (Run(rank + partition / 2**31, len(each), each.tobytes()) for rank, each in enumerate(parts))
-        yield StateRow(0, RowRuns.KIND, partition, RowRuns(tuple(runs)))
+        yield StateRow(0, RowRuns.KIND, partition, first_runs_of(first[0], partition))
 
 
 def _cells_of(kept: Rows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:

@@ -34,6 +34,7 @@ from model_monitor.statistics.states.contingency import (
     Contingency,
     ContingencyPlan,
     Key,
+    places_of,
 )
 from model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
 
@@ -199,7 +200,7 @@ class LabelTable:
 
     @classmethod
     def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
-        keys = {key: place for place, key in enumerate(sorted({cell[FACET] for cell in cells}, key=str))}
+        keys = places_of(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
         places: dict[Key, int] = {subgroup: place for place, subgroup in enumerate(subgroups)}
         predicted = chosen.predicted.keys if chosen.predicted else frozenset()

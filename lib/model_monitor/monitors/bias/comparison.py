@@ -41,14 +41,14 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 @dataclass(frozen=True)
 class BiasBaseline(StoredBaseline):
     """What later data is held against. groups: those of its counts, none if these are not at hand. group_column: of the rows that
-    belong together, as it was counted. likeness: by facet how many rows of the window count as one, as neighbours
-    tell. source: opens its rows again; None if nobody knows how.
+    belong together, as it was counted. likeness: by facet and metric how many rows of the window count as one, as
+    neighbours tell. source: opens its rows again; None if nobody knows how.
     """
 
     constraints: BiasReport
     groups: tuple[GroupAnalysis, ...] = ()
     group_column: str | None = None
-    likeness: Mapping[str, float] = field(default_factory=dict)
+    likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
@@ -240,16 +240,16 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     Where rows are cut, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
-    with_intervals, by_facet = tolerances.with_intervals, known.likeness
+    with_intervals, of_neighbours = tolerances.with_intervals, known.likeness
     before = dict(_rows_of(known.groups)) if with_intervals else {}
     now = {place: of for place, of in _rows_of(analysis.groups) if place[2] is None or with_intervals}
     past = {
-        place: spreads_of(of.counts, likeness_of(of.counts, _defined(of), by_facet.get(place[0], 1.0)))
+        place: spreads_of(of.counts, likeness_of(of.counts, _defined(of), of_neighbours.get(place[0])))
         for place, of in before.items()
         if place in now
     }
     likeness = {
-        place: likeness_of(_named(of, before.get(place)).counts, _defined(of), by_facet.get(place[0], 1.0))
+        place: likeness_of(_named(of, before.get(place)).counts, _defined(of), of_neighbours.get(place[0]))
         if with_intervals
         else {}
         for place, of in now.items()
@@ -257,6 +257,7 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     intervals = {place: intervals_of(of.counts, likeness[place]) for place, of in now.items()}
     spreads = {place: spreads_of(of.counts, likeness[place]) for place, of in now.items()}
     groups = {place: min(fewest_groups(of[place].counts) for of in (before, now) if place in of) for place in now}
+    of_facet = {facet: max(found.values(), default=1.0) for facet, found in of_neighbours.items()}
     choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
     parts = (
         ("post_training", known.constraints.post_training_bias_metrics),
@@ -281,7 +282,9 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
                     of_baseline=past.get(place, {}).get(name),
                     segment=segment,
                     likeness=likeness[place].get(name, 1.0),
-                    groups=groups[place],
+                    groups=min(
+                        groups[place], float(min(of.counts.d.rows, of.counts.a.rows)) / of_facet.get(facet, 1.0)
+                    ),
                 )
                 families[segment is not None].append(compared)
     tests = [max(1, sum(each.interval is not None for each in found)) for found in families.values()]

@@ -25,6 +25,7 @@ from model_monitor.monitors.bias.metrics import (
 )
 from model_monitor.registry import Entry
 from model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from model_monitor.statistics.verdicts.likeness import ROOM, rows_as_one
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -89,7 +90,9 @@ def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[st
     return found
 
 
-def likeness_of(counts: FacetCounts, names: Sequence[str], of_neighbours: float = 1.0) -> dict[str, float]:
+def likeness_of(
+    counts: FacetCounts, names: Sequence[str], of_neighbours: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """By metric how many rows count as one: as neighbours tell where no column says which belong together.
 
     What one more row of a kind does to the metric is added up over the rows of each block of groups. The flip test, whose
@@ -97,22 +100,45 @@ def likeness_of(counts: FacetCounts, names: Sequence[str], of_neighbours: float 
     Source: B5.4.
     """
     if counts.blocks is None:
-        return dict.fromkeys(names, of_neighbours)
+        return {name: (of_neighbours or {}).get(name, 1.0) for name in names}
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
-    kinds = blocks.shape[1]
-    one_more = blocks.sum(axis=0) + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
-    varied = replace(counts, cells=one_more.reshape(-1, *counts.blocks.shape[1:]))
+    told, scores = _scores_of(counts, counts.blocks.sum(axis=0), names)
+    rows, alone = blocks.sum(axis=0), blocks[-1]
+    found = likeness_in_blocks(
+        scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
+    )
+    return _of_each(told, found, names)
+
+
+def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]) -> dict[str, float]:
+    """The same of every metric, as neighbours tell. kinds: of some rows, run after run: their places in the cells of all rows,
+    those without a subgroup apart. sizes: of the runs.
+
+    Source: B5.4.
+    """
+    names = [*PRE_TRAINING, *POST_TRAINING]
+    by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
+    told, scores = _scores_of(counts, by_kind, names)
+    found, _ = rows_as_one(scores[:, kinds], sizes, answers=range(len(told))) if told else (np.zeros(0), None)
+    return _of_each(told, np.maximum(ROOM * found, 1.0), names)
+
+
+def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
+    """The metrics that one more row of some kind changes, and by how much each kind does, less the mean of all rows."""
+    rows, kinds = by_kind.ravel(), by_kind.size
+    one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
+    varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
     asked = sorted({SAME_AS.get(name, name) for name in names})
     values = np.array([_values(_metric(name), varied) for name in asked])
     told = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     scores = values[told, 1:] - values[told, :1]
-    rows, alone = blocks.sum(axis=0), blocks[-1]
     scores -= (scores @ rows)[:, None] / max(rows.sum(), 1)
-    found = likeness_in_blocks(
-        scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
-    )
+    return [*itertools.compress(asked, told)], scores
+
+
+def _of_each(told: Sequence[str], found: Counts, names: Sequence[str]) -> dict[str, float]:
     found = STEP ** np.rint(np.log(found) / math.log(STEP))  # so that metrics share their resamples
-    known = dict(zip(itertools.compress(asked, told), found.tolist(), strict=True))
+    known = dict(zip(told, found.tolist(), strict=True))
     most = max(known.values(), default=1.0)
     return {name: known.get(SAME_AS.get(name, name), most) for name in names}
 

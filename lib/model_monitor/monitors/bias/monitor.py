@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import (
@@ -39,8 +42,10 @@ from model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
     BiasAnalysis,
     GroupAnalysis,
+    LabelTable,
     MetricValue,
     analysis_of,
+    chosen_of,
     rows_in_segments,
 )
 from model_monitor.monitors.bias.checks import CHECKS
@@ -53,6 +58,7 @@ from model_monitor.monitors.bias.comparison import (
     comparisons_of,
     segment_label,
 )
+from model_monitor.monitors.bias.intervals import likeness_of_runs
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.metrics import SAME_AS
 from model_monitor.monitors.bias.page import DRIFT_CHECK, TITLE, page_of
@@ -69,8 +75,18 @@ from model_monitor.monitors.protocol import (
 from model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
+from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import RowRuns, State
-from model_monitor.statistics.states.contingency import Contingency, ContingencyPlan
+from model_monitor.statistics.states.contingency import (
+    FACET,
+    LABEL,
+    PREDICTION,
+    Cell,
+    Contingency,
+    ContingencyPlan,
+    Key,
+    places_of,
+)
 from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.segments import fits
 from model_monitor.statistics.verdicts.likeness import are_sorted, likeness_of_neighbours
@@ -95,6 +111,12 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
     whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
     return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
+
+
+def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], side: int) -> NDArray[np.int64]:
+    """Of each row whether its key is one of these. places: as of `first_runs`."""
+    among = np.array([key in keys for key in places_of(cells, side)], np.int64)
+    return among[places.astype(np.int64)]
 
 
 LARGEST_VALUE = 2.0**360
@@ -203,13 +225,30 @@ class BiasMonitor(Monitor):
         return replace(asked, segments=tuple(cuts), group_column=known.group_column, with_runs=by_neighbours)
 
     def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
-        facets = [facet.name for facet in ContingencyPlan.from_text(counts.plan).facets]
-        columns = [(*values_of(each.runs, numeric=True), False) for each in runs]
-        beside = columns[len(facets) :]  # label and prediction
-        likeness = {}
-        for name, facet in zip(facets, columns, strict=False):
-            is_in_order = any(are_sorted(values) for values, *_ in (facet, *beside))
-            likeness[name] = 1.0 if is_in_order else likeness_of_neighbours((facet, *beside))
+        if not runs:
+            return known
+        plan, likeness = ContingencyPlan.from_text(counts.plan), {}
+        columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
+        label, *prediction = columns[len(plan.facets) :]
+        answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
+        outcomes = [
+            _are_of(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+            np.zeros(len(label[0]), np.int64),
+        ]
+        if chosen.predicted is not None:
+            outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
+            looked_at = [(*each, False) for each in (column, label, *answers)]
+            if any(are_sorted(values) for values, *_ in looked_at) or likeness_of_neighbours(looked_at) == 1:
+                continue
+            table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
+            found: dict[str, float] = {}
+            for choice in choices:  # a value that few rows have is in few groups, which say little
+                side = _are_of(choice.keys, column[0], cells, FACET)
+                kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+                of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
+                found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
+            likeness[facet.name] = found
         return replace(known, likeness=likeness)
 
     def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:

@@ -44,7 +44,7 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
         if measures.model is not None:
             dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
-        runs = _first_runs(dataset, plan) if measures.with_runs else ()
+        runs = _first_runs(dataset, plan, state) if measures.with_runs else ()
         held = opened.pop_all()
     return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
 
@@ -113,9 +113,9 @@ def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
     return dataset.of_features([name for name in dataset.names if name in plan.columns])
 
 
-def _first_runs(dataset: Dataset, plan: ContingencyPlan) -> tuple[RowRuns, ...]:
+def _first_runs(dataset: Dataset, plan: ContingencyPlan, state: Contingency) -> tuple[RowRuns, ...]:
     dataset = _counted(dataset, plan)
-    return first_runs(dataset.table, dataset.names, plan, dataset.reason)
+    return first_runs(dataset.table, dataset.names, plan, dataset.reason, state)
 
 
 def analysed(dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods) -> BiasAnalysis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -211,10 +211,12 @@ def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> f
 
 @dataclass(frozen=True)
 class AttributionBaseline(StoredBaseline):
-    """What later data is held against."""
+    """What later data is held against. likeness: how many rows of the window count as one, as neighbours tell, by output and
+    feature; None if they don't."""
 
     constraints: AttributionReport
     state: Attributions | None = None
+    likeness: Numbers | None = None
 
     def without(self, excluded: Collection[str]) -> AttributionBaseline:
         """The same without some of its features."""
@@ -230,7 +232,7 @@ class AttributionBaseline(StoredBaseline):
             for output, attributions in (explanations.kernel_shap or {}).items()
         }
         kept = explanations.model_copy(update={"kernel_shap": outputs})
-        return AttributionBaseline(self.constraints.model_copy(update={"explanations": kept}), self.state)
+        return replace(self, constraints=self.constraints.model_copy(update={"explanations": kept}))
 
 
 RESAMPLES = 1000
@@ -256,7 +258,9 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class OutputComparison:
-    """One output. state: of the window; place: the output's in it. baseline: None if the baseline has no such output."""
+    """One output. state: of the window; place: the output's in it. baseline: None if the baseline has no such output. neighbours:
+    by feature how many of them count as one; None if nobody says.
+    """
 
     current: OutputAnalysis
     baseline: Mapping[str, float] | None
@@ -264,6 +268,7 @@ class OutputComparison:
     state: Attributions
     place: int
     known: Attributions | None
+    neighbours: Numbers | None = None
 
     @property
     def rows(self) -> int:
@@ -272,14 +277,18 @@ class OutputComparison:
     @cached_property
     def likeness(self) -> float:
         """How many rows count as one: 1 where nobody says which belong together. Source: E6.6."""
-        state, rows = self.state, max(self.rows, 1)
-        if not state.group_column:
+        if not self.state.group_column and self.neighbours is None:
             return 1.0
-        sums, squares = state.sums[ABSOLUTE, self.place], state.sums[SQUARED, self.place].sum(axis=1)
-        means = sums.sum(axis=1, keepdims=True) / rows
-        squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
-        found = likeness_in_blocks(sums - means * state.rows, squares, state.rows)
+        found, squares = _in_blocks(self.state, self.place)
+        found = found if self.neighbours is None else self.neighbours
         return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
+
+    def _wider(self, state: Attributions, place: int) -> Mapping[str, float]:
+        """By feature how much larger errors are than blocks of equal rows show, where neighbours are alike. Source: E6.6."""
+        if self.neighbours is None:
+            return dict.fromkeys(state.features, 1.0)
+        found, _ = _in_blocks(state, place)
+        return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / found, 1)).tolist(), strict=True))
 
     @property
     def freedom(self) -> int:
@@ -313,14 +322,17 @@ class OutputComparison:
 
         Source: E6.2; Dunn 1961, "Multiple comparisons among means".
         """
-        errors = [self.current.errors, *([errors_of(*self._before)] if self._before else [])]
+        sides = [(self.state, self.place), *([self._before] if self._before else [])]
+        errors = [errors_of(*side) for side in sides]
         if any(error is None for by_name in errors for error in by_name.values()):
             return None
         reach = -student_quantile(self.freedom, self.tolerances.budget / self.tests / 2)
+        wider = [self._wider(*side) for side in sides]
         found = {}
         for name in self.state.features:
             change = self.current.values[name] - self.before.get(name, 0.0)
-            slack = reach * math.hypot(*(by_name[name] or 0.0 for by_name in errors))
+            apart = (by_name[name] or 0.0 for by_name in errors)
+            slack = reach * math.hypot(*(error * by[name] for error, by in zip(apart, wider, strict=True)))
             found[name] = (change - slack, change + slack)
         return found
 
@@ -341,11 +353,18 @@ class OutputComparison:
     def _drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Values of baseline and window in as many resamples of their blocks; the baseline's alone if its state is unknown."""
         random = np.random.default_rng(0)
-        even = np.full(BLOCKS, 1 / BLOCKS)
-        now = aggregated(self.state, self.place, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
-        before = None
-        if self._before is not None:
-            before = aggregated(*self._before, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
+
+        def drawn(state: Attributions, place: int) -> Numbers | None:
+            even = np.full(BLOCKS, 1 / BLOCKS)
+            found = aggregated(state, place, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
+            if found is None or self.neighbours is None:
+                return found
+            middle, wider = found.mean(axis=0), np.array([*self._wider(state, place).values()])
+            widened: Numbers = middle + (found - middle) * wider
+            return widened
+
+        now = drawn(self.state, self.place)
+        before = None if self._before is None else drawn(*self._before)
         if before is None:
             before = np.tile([self.before.get(name, 0.0) for name in self.state.features], (RESAMPLES, 1))
         return None if now is None else (before, now)
@@ -354,10 +373,19 @@ class OutputComparison:
         return dict(zip(names, values.tolist(), strict=True))
 
 
+def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
+    """How many rows count as one, by feature, as blocks tell; and the sums of the amounts' squares."""
+    rows, sums, squares = max(state.count, 1), state.sums[ABSOLUTE, place], state.sums[SQUARED, place].sum(axis=1)
+    means = sums.sum(axis=1, keepdims=True) / rows
+    squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
+    return likeness_in_blocks(sums - means * state.rows, squares, state.rows), squares
+
+
 def comparisons_of(
     state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
 ) -> Iterator[OutputComparison]:
     """Every output of a window beside its baseline."""
     for place, output in enumerate(analysis.outputs):
         values = known.constraints.values.get(output.name)
-        yield OutputComparison(output, values, tolerances, state, place, known.state)
+        neighbours = None if known.likeness is None else known.likeness[place]
+        yield OutputComparison(output, values, tolerances, state, place, known.state, neighbours)

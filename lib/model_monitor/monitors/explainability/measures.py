@@ -73,6 +73,7 @@ class AttributionMeasures:
     algorithm: Algorithm = Algorithm.AUTO
     where: str = AnalysisConfig.FILE_NAME
     group_column: str | None = None
+    with_runs: bool = False
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any, *, baseline: Any = None) -> AttributionMeasures:

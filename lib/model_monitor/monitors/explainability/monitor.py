@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
+
+import numpy as np
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.refusals import Refusal
@@ -33,8 +35,10 @@ from model_monitor.monitors.explainability.page import TITLE, page_of
 from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violated
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.registry import import_all
-from model_monitor.statistics.states import State
+from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.attributions import Attributions
+from model_monitor.statistics.states.rows import values_of
+from model_monitor.statistics.verdicts.likeness import ROOM, likeness_of_neighbours, rows_as_one
 
 import_all(checks)
 
@@ -101,7 +105,15 @@ class ExplainabilityMonitor(Monitor):
         asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
         if known is None or known.state is None or not self.tolerances.with_changes:
             return asked
-        return replace(asked, group_column=known.state.group_column or None)
+        group = known.state.group_column
+        return replace(asked, group_column=group or None, with_runs=not group)
+
+    def grouped(self, known: AttributionBaseline, state: Attributions, runs: Sequence[RowRuns]) -> AttributionBaseline:
+        columns = [(*values_of(each.runs, numeric=True), True) for each in runs]
+        if likeness_of_neighbours(columns) == 1:
+            return known
+        found, _ = rows_as_one(np.array([values for values, *_ in columns]), columns[0][1], answers=range(len(columns)))
+        return replace(known, likeness=np.maximum(ROOM * found, 1).reshape(len(state.outputs), -1))
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from model_monitor.monitors.explainability.scan import scanned

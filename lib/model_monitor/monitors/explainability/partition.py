@@ -28,9 +28,10 @@ from model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, C
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
-from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states import RowCounts, RowRuns
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from model_monitor.statistics.states.hashing import chained_hashes, keys_by_group, xxhash64_of_texts
+from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
 
 MOST_CATEGORIES = 100
 
@@ -83,6 +84,7 @@ REASON, CELLS, JOIN, GROUP, FEATURE = "reason", "cells", "join", "group", "f{}"
 KEY = "key"  # of a sampled row: what it is drawn by
 LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in the place of a state
 BLOCK_BYTES = 2**25  # of the local values of a block
+MOST_IN_RUNS = 2**20  # values of the rows that are kept of a partition, to tell how alike neighbours are
 
 PROBE_SCHEMA = pa.schema(
     [
@@ -130,7 +132,7 @@ class AttributionTask:
     """What is made of a partition.
 
     nothing: the attributions of no rows. written: places of the features whose attributions are kept. reasons: how many reasons
-    there are for refusing a row. with_local: whether local values go to the driver as well.
+    there are for refusing a row. with_local: whether local values go to the driver as well. with_runs: runs of first rows, too.
     """
 
     explained: Explained
@@ -138,6 +140,7 @@ class AttributionTask:
     written: tuple[int, ...]
     reasons: int
     with_local: bool
+    with_runs: bool = False
 
 
 def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
@@ -147,6 +150,8 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     partition = chunk = 0
     kernel = task.explained.kernel()
     outputs, group_column = task.nothing.outputs, task.nothing.group_column
+    first: list[NDArray[np.float64]] = []
+    most = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
     for block in blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
@@ -168,6 +173,8 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
             continue
         values = found.values[:, :, list(task.written)]
         builder.update(values, keys, found.exact)
+        if task.with_runs and (wanted := most - sum(map(len, first))) > 0:
+            first.append(np.abs(values[:wanted]))
         if task.with_local:
             yield StateRow(chunk, LOCAL_VALUES, partition, _lines(values, kept))
             chunk += 1
@@ -176,6 +183,8 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     state = builder.state()
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
     yield StateRow(0, state.KIND, partition, state)
+    for place, amounts in enumerate(np.concatenate(first).reshape(sum(map(len, first)), -1).T if first else ()):
+        yield StateRow(place, RowRuns.KIND, partition, first_runs_of(amounts, partition))
 
 
 def sample_of_partition(

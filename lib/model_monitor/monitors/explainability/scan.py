@@ -67,7 +67,7 @@ from model_monitor.monitors.explainability.partition import (
 )
 from model_monitor.monitors.predictors.loading import are_numbers, cells_of, content_of, number_flags, plain, shipped
 from model_monitor.monitors.protocol import Scanned
-from model_monitor.statistics.states import RowCounts
+from model_monitor.statistics.states import RowCounts, RowRuns
 from model_monitor.statistics.states.attributions import Attributions
 from model_monitor.storage import join
 from model_monitor.storage.files import standing_in
@@ -98,11 +98,11 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
             group_column=plan.group or "",
         )
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
-        task = AttributionTask(explained, nothing, written, len(Refusal), with_local)
-        state, counted, local = _explained(rows, task, plan)
+        task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
+        state, counted, local, runs = _explained(rows, task, plan)
         dependence = _dependence(measures, plan, explained, nothing.outputs, sample, state, rows) if state.count else ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
-    return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files))
+    return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files), runs=runs)
 
 
 @contextmanager
@@ -262,8 +262,10 @@ def _probed(rows: _Rows, explained: Explained) -> list[float]:
     return expected
 
 
-def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tuple[Attributions, RowCounts, bytes]:
-    """The attributions of all rows, the account of them, and the file of local values. One Spark job."""
+def _explained(
+    rows: _Rows, task: AttributionTask, plan: AttributionPlan
+) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
+    """The attributions of all rows, the account of them, the file of local values, and of each value runs. One Spark job."""
     began = time.monotonic()
     found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
     state = _sum(found, task.nothing, Attributions.KIND)
@@ -272,7 +274,9 @@ def _explained(rows: _Rows, task: AttributionTask, plan: AttributionPlan) -> tup
         "explained %s rows, %s of them exactly, %.1f s",
         *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
     )
-    return state, counted, _local(found, task, plan.join)
+    places = sorted({row.feature for row in found if row.kind == RowRuns.KIND})
+    runs = tuple(_sum([row for row in found if row.feature == place], None, RowRuns.KIND) for place in places)
+    return state, counted, _local(found, task, plan.join), runs
 
 
 def _sum(found: list[StateRow], none: Any, kind: str) -> Any:

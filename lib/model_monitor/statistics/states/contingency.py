@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, IntEnum, IntFlag
 from typing import Any, ClassVar, TypeAlias
@@ -193,6 +193,11 @@ Cell: TypeAlias = tuple[Key, ...]
 by value; last, where a column names groups of rows, the block of its group, None without a name."""
 
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
+
+
+def places_of(cells: Iterable[Cell], side: int) -> dict[Key, int]:
+    """The place of each key of a column among all of them, in the order of their texts."""
+    return {key: place for place, key in enumerate(sorted({cell[side] for cell in cells}, key=str))}
 
 
 LARGEST = sys.float_info.max

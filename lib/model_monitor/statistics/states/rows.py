@@ -240,6 +240,13 @@ class Run(NamedTuple):
         return np.unpackbits(np.frombuffer(self.present, np.uint8), count=self.rows).astype(bool)
 
 
+def first_runs_of(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
+    """Runs of some first rows of a partition, one number each; of the first partitions the most, as they may be the only ones."""
+    numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
+    parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
+    return RowRuns(tuple(Run(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts)))
+
+
 def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The present cells of all runs in their order, as numbers or as what tells texts apart, and how many each run has."""
     cells = [run.numbers if numeric else run.hashes for run in runs]
