@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.verdicts.components import Samples
-from model_monitor.statistics.verdicts.filling import FEWEST_WINDOWS, fewer_are_missing, filled, risen
+from model_monitor.statistics.verdicts.components import Samples, fewer_are_missing
+from model_monitor.statistics.verdicts.filling import FEWEST_WINDOWS, filled, risen
 from model_monitor.statistics.verdicts.variation import ALONE, FIELDS, PastWindows
 
 ALL = np.ones(3, bool)

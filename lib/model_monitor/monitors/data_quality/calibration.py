@@ -9,27 +9,27 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from model_monitor.documents.constraints import Rows
 from model_monitor.monitors.data_quality import messages
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows, risen_values
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows
 from model_monitor.monitors.data_quality.documents import DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import (
     Component,
+    Lacking,
     Samples,
     chance_of_more,
+    fewer_are_missing,
     fewest_beyond_chance,
     of_categories,
     of_missing,
     of_numbers,
 )
-from model_monitor.statistics.verdicts.filling import Lacking, fewer_are_missing, filled
 from model_monitor.statistics.verdicts.multiplicity import (
     adjusted,
     combined,
@@ -220,12 +220,12 @@ def _look_for_filled(
     column: Column, asked: ColumnRequest, now: Mapping[str, float] | None = None, past: Raw | None = None
 ) -> None:
     """Missing values that became a value take the place of those that are missing, which are no more than they were."""
+    from model_monitor.monitors.data_quality.filled import component_of
+
     if column.samples is None:
         return
-    sides = asked.lacking, column.samples, now, past, asked.groups
-    found = [filled(value, *sides, is_zero=name == 0.0) for value, name in risen_values(asked.baseline, asked.current)]
-    if known := [each for each in found if each is not None]:
-        least = min(known, key=attrgetter("p"))
+    sides = asked.baseline, asked.current
+    if least := component_of(*sides, (asked.lacking, column.samples, now, past, asked.groups)):
         column.components = (least, *(each for each in column.components if each.name != "missing"))
 
 

@@ -40,8 +40,6 @@ from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.states.ends import KEPT
 from model_monitor.statistics.states.profile import once
 from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
-from model_monitor.statistics.verdicts.components import Samples
-from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, Risen, risen
 from model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from model_monitor.statistics.verdicts.parts import Parts
 from model_monitor.statistics.verdicts.variation import (
@@ -513,27 +511,6 @@ def _beside(
         return {name: float(known[name][0]) if name in known else math.nan}
 
     return OnDemand({name: partial(first, name) for name in FIELDS})
-
-
-def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> list[tuple[Risen, float | str]]:
-    """The values that have more rows than by chance, and what they are: 0 or a text that programs write for missing ones, and one
-    of the others. None if the two can't be compared.
-    """
-    if before.numbers is not None and after.numbers is not None:
-        both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
-        (b, w), values = both.counts, both.values
-        fillers, names = values == 0.0, values.tolist()
-        low, high = before.numbers.ends
-        errors = np.where((values < low) | (values > high), 0.0, before.numbers.error) + after.numbers.error
-    elif before.categories and after.categories:
-        errors, names = None, sorted({*before.categories, *after.categories})
-        b, w = category_cells(before.categories, after.categories)
-        fillers = np.array([name.strip().lower() in FILLING_TEXTS for name in names])
-    else:
-        return []
-    samples = Samples(before.present, after.present)
-    found = (risen(b, w, which, samples, errors) for which in (fillers, ~fillers))
-    return [(each, names[each.place]) for each in found if each]
 
 
 def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:

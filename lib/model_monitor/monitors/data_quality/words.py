@@ -14,12 +14,7 @@ from model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, Che
 from model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.monitors.data_quality.distributions import (
-    FeatureDistribution,
-    as_counted,
-    from_feature_profile,
-    risen_values,
-)
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, from_feature_profile
 from model_monitor.monitors.data_quality.documents import domain_of
 from model_monitor.monitors.data_quality.messages import (
     COMPARATOR_VALUE,
@@ -31,7 +26,6 @@ from model_monitor.monitors.data_quality.messages import (
 from model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from model_monitor.statistics.verdicts.filling import MORE
 
 MOST_VALUES, LONGEST = 5, 60
 EMPTY = "(empty)"  # what a text without characters is called
@@ -267,6 +261,9 @@ def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -
 
 def _filled(before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said | None:
     """Missing values that became a value, which is named as in other changes; None if no value has risen."""
+    from model_monitor.monitors.data_quality.filled import risen_values
+    from model_monitor.statistics.verdicts.filling import MORE
+
     risen = risen_values(before, now)
     value, name = next((each for each in risen if each[0].p * each[0].tests <= MORE), (None, 0.0))
     if value is None:

@@ -33,6 +33,9 @@ from model_monitor.statistics.drift.special_functions import (
 )
 
 Places: TypeAlias = NDArray[np.int64]
+Lacking: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""Of both sides how many are missing, of how many rows."""
+
 
 ONE = np.zeros(1, np.int64)  # the cell of one column
 
@@ -177,6 +180,13 @@ class Samples:
     @property
     def smaller(self) -> int:
         return min(self.n, self.m)
+
+
+def fewer_are_missing(lacking: Lacking) -> bool:
+    """Whether so many fewer are missing than in the baseline that it is worth a word."""
+    (b, n), (w, m) = lacking
+    before, after, half = b / max(n, 1), w / max(m, 1), 0.5 / max(min(n, m), 1)
+    return before > after and (before - after >= LEAST_EFFECT or (before + half) / (after + half) >= LEAST_RATIO)
 
 
 def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:

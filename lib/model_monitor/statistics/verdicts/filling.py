@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,8 @@ from model_monitor.statistics.drift.special_functions import (
     student_densities,
 )
 from model_monitor.statistics.verdicts.components import (
-    LEAST_EFFECT,
-    LEAST_RATIO,
     Component,
+    Lacking,
     Samples,
     chance_of_more,
     rarer,
@@ -43,9 +41,6 @@ from model_monitor.statistics.verdicts.variation import (
 )
 
 FILLING_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "#n/a", "nil", "-", "?", "unknown"})
-
-Lacking: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""Of both sides how many are missing, of how many rows."""
 
 FEWER, MORE = 0.05, 0.01  # above these chances missing values are not fewer, or a value has no more rows
 AS_MANY = 1.5  # times the most values that were missing: a value that has more of them has others, too
@@ -92,13 +87,6 @@ def risen(
     tests = np.count_nonzero(which & (totals >= math.log(least) / math.log(samples.share)))  # that could be as rare
     counted = float(before[place]), float(after[place])
     return Risen(place, *counted, counted[0] > errors[place] * n, float(gaps[place]), least, 2.0 * max(1, tests))
-
-
-def fewer_are_missing(lacking: Lacking) -> bool:
-    """Whether so many fewer are missing than in the baseline that it is worth a word."""
-    (b, n), (w, m) = lacking
-    before, after, half = b / max(n, 1), w / max(m, 1), 0.5 / max(min(n, m), 1)
-    return before > after and (before - after >= LEAST_EFFECT or (before + half) / (after + half) >= LEAST_RATIO)
 
 
 def filled(
