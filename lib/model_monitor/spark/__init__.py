@@ -11,7 +11,6 @@ from typing import Any
 
 from model_monitor.errors import MissingDependency
 from model_monitor.lazy import lazily
-from model_monitor.spark.launch.java import SPARK_REMEDY
 
 PLACES = {
     "model_monitor.spark.engine.tables": ["frame_of_table", "tables_of_catalog"],
@@ -35,4 +34,6 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as fault:
         if (fault.name or "").partition(".")[0] not in ("pyspark", "py4j"):
             raise
+        from model_monitor.spark.launch.java import SPARK_REMEDY
+
         raise MissingDependency(f"PySpark is not installed, and this needs Spark; {SPARK_REMEDY}") from fault
