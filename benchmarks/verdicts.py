@@ -966,6 +966,50 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
         yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
 
 
+STORMS: dict[str, Callable[[np.random.Generator, int], Values]] = {
+    "not at all": lambda random, windows: np.zeros(windows),
+    "normally": lambda random, windows: random.normal(0, 0.08, windows),
+    "as t(5)": lambda random, windows: 0.06 * random.standard_t(5, windows),
+    "as t(3)": lambda random, windows: 0.05 * random.standard_t(3, windows),
+    "by storms": lambda random, windows: np.where(
+        random.random(windows) < 0.1, random.exponential(0.25, windows), random.normal(0, 0.03, windows)
+    ),
+}
+
+
+def storms(full: bool) -> Iterator[Mark]:
+    """Columns whose means vary from window to window by laws with thinner and thicker tails, each alone in its table, and as
+    one of 40: parts of 512 rows, then 30 windows of 600, of which those that were no alarm are examples to later ones. A shift is
+    one that a test which knows the spread, and that it is normal, finds in 0.90.
+    """
+    m, each, of = 600, 30, 100 if full else 40
+    for law, by in STORMS.items():
+        random = np.random.default_rng([SEED, 48])
+
+        def drawn(means: Values) -> Values:
+            return random.standard_normal(m * len(means)) + np.repeat(means, m)  # noqa: B023
+
+        shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * math.sqrt(1 / m + float(np.var(by(random, 10**6))))
+        values = [drawn(by(random, 32)) for _ in range(of)]
+        tables = [(column("normal", own), past) for own in values if (past := parts_of(own)) is not None]
+        windows = [[drawn(by(random, 1)) for _ in range(each)] for _ in tables]
+        company = Others([past for _, past in tables], len(values[0]) * m / (len(values[0]) + m))
+        most = within(tries := len(tables) * each, OF_DRIFT)
+        for others, where in ((None, "alone"), (company, f"one of {len(tables)}")):
+            alarms = found = 0
+            for (before, past), later in zip(tables, windows, strict=True):
+                for window in later:
+                    now = column("normal", window)
+                    found += beside(past, before, column("normal", window + shift), others) <= OF_DRIFT
+                    if beside(past, before, now, others) <= OF_DRIFT:
+                        alarms += 1
+                    elif (raw := of_window(distribution(before), distribution(now))) is not None:
+                        past = {name: np.append(past[name], raw[name]) for name in past}
+            print(f"        a mean varies {law}, {where}: + {shift:.2f} is found in {found / tries:.2f}")
+            what = f"a mean varies {law}, {where}: healthy of {tries:,} that alarm"
+            yield Mark(what, alarms, f"<= {most}", alarms <= most)
+
+
 HEAVY: dict[str, Law] = {
     "Pareto 0.8": lambda random, rows, _: random.pareto(0.8, rows),
     "Cauchy": lambda random, rows, _: random.standard_cauchy(rows),
@@ -1923,6 +1967,7 @@ PARTS = {
         oracle,
         few,
         fillings,
+        storms,
         kinds,
         free,
         between,

@@ -73,6 +73,21 @@ def vars_of(each):
     return {name: getattr(each, name) for name in Entry.__dataclass_fields__}
 
 
+def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
+    """Where a window has that: two windows lie far from the hour by the clock since people have another one."""
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+    for hour in range(4):
+        found = [("clock:day", name, RAW | {"rows": float(hour)}) for name in ("age", "plan")]
+        if hour > 1:
+            found.append(("clock:day-1h", "age", RAW | {"rows": 10.0 * hour, "alarmed": hour == 3}))
+        history = history.with_window(entry(hour), found)
+
+    past = history.past("clock:day", "b", instead={"age": "clock:day-1h"})
+
+    assert sorted(rows(past)) == [0.0, 1.0, 20.0]
+    assert sorted(past["plan"]["rows"]) == [0.0, 1.0, 2.0, 3.0]
+
+
 def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path):
     history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
 

@@ -148,12 +148,28 @@ def test_other_days_have_one_hour():
 
 def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
     day, earlier = told(sine(240)), told(noise(240))
-    like, found = beside_its_hour({CLOCK_DAY: day, CLOCK_LATER: earlier})
+    like, _, found = beside_its_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
     assert (like, found.alarmed.any()) == (CLOCK_LATER, False)
-    like, found = beside_its_hour({CLOCK_DAY: earlier, CLOCK_LATER: day})
+    like, _, found = beside_its_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
     assert (like, found.alarmed.any()) == (CLOCK_DAY, False)
     moved = told(noise(240) + 20)  # a level is one beside each hour
-    assert beside_its_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)})[1].alarmed.all()
+    *_, found = beside_its_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)}, JUNE)
+    assert found.alarmed.all()
+
+
+def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_window():
+    near, further, once = told(noise(240)), told(sine(240, size=3)), noise(240)
+    once[-5] = 30.0  # one window, whatever it was, says nothing alone
+    day, earlier = {CLOCK_DAY, CLOCK_WEEK}, {CLOCK_EARLIER, CLOCK_WEEK + BACK}
+    a_day_later = datetime(2026, 10, 26, 15)  # than clocks were put back in Europe
+
+    def unlike(of_day, of_earlier, ended=a_day_later):
+        return beside_its_hour({CLOCK_DAY: of_day, CLOCK_EARLIER: of_earlier}, ended)[1]
+
+    assert (unlike(further, near), unlike(near, further)) == (day, earlier)
+    for ended in (datetime(2026, 10, 25, 13), datetime(2026, 10, 31, 15), JUNE):  # on that day, before the next one
+        assert not unlike(further, near, ended) | unlike(near, further, ended)
+    assert not unlike(told(once), near) | unlike(near, told(once))
 
 
 def test_a_holiday_is_no_example_a_week_later():
@@ -185,3 +201,5 @@ def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
     there = set(HOURS) - {7 * DAY}
     assert like_this_hour(windows, JUNE, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
     assert like_this_hour(windows, JUNE, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
+    all_of_a_week_ago = there - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
+    assert like_this_hour(None, JUNE, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)

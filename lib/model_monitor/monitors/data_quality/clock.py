@@ -23,9 +23,10 @@ OTHERWISE = "another hour or weekday is like it"
 USUAL, RECURRING, OPEN, TOLD = "usual", "recurring", "open", "said"  # what `hour` of a result says
 
 
-def is_usual(beside: Mapping[str, Finding]) -> bool:
+def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on the days before or a week ago, or like the hour beside it after clocks changed."""
-    return any(name in CLOCK and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
+    of_the_hour = set(CLOCK) - season.unlike
+    return any(name in of_the_hour and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
 
 
 def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season: Season) -> dict[str, Finding]:
@@ -50,12 +51,14 @@ def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season:
 def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
     """What the hour says is an alarm once the column is known for a week, if nothing else is like the window."""
 
+    own = season.like if CLOCK_DAY in season.unlike else CLOCK_DAY
+
     def told(name: str, finding: Finding) -> Finding:
         if finding.status is not CheckStatus.VIOLATED:
             return finding
         if not season.learnt:
             return finding.unjudged(NOT_KNOWN, OPEN)
-        return finding if name == CLOCK_DAY and not is_usual(beside) else finding.unjudged(OTHERWISE, OPEN)
+        return finding if name == own and not is_usual(beside, season) else finding.unjudged(OTHERWISE, OPEN)
 
     return {name: told(name, finding) for name, finding in beside.items()}
 

@@ -289,7 +289,7 @@ def _of(
         from model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
         from model_monitor.monitors.data_quality.clock import TOLD, beside_the_clock, excused, is_usual
 
-        usual, beside = is_usual(beside), beside_the_clock(beside, season)
+        usual, beside = is_usual(beside, season), beside_the_clock(beside, season)
         if usual:
             findings = excused(findings, feature, season)
         elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:

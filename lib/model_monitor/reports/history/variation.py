@@ -110,9 +110,16 @@ class History:
             return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
 
-    def past(self, reference: str, baseline: str | None = None, suspects: Mapping[str, str] | None = None) -> Past:
+    def past(
+        self,
+        reference: str,
+        baseline: str | None = None,
+        suspects: Mapping[str, str] | None = None,
+        instead: Mapping[str, str] | None = None,
+    ) -> Past:
         """The raw statistics beside a reference of the windows without an alarm. baseline: only those held against it. suspects:
-        features that lead away from it, by the first window that does: from that on none is an example.
+        features that lead away from it, by the first window that does: from that on none is an example. instead: features whose
+        windows count as they are beside another reference, where they have that.
         """
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
@@ -120,6 +127,11 @@ class History:
         for name, since in (suspects or {}).items():
             later = pc.and_(pc.equal(self.table["feature"], name), pc.greater_equal(self.table["window"], since))
             kept = pc.and_(kept, pc.invert(later))
+        for name, other in (instead or {}).items():
+            mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
+            theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
+            moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
+            kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
         return by_feature(self.table.filter(kept))
 
     def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
@@ -203,7 +215,8 @@ class History:
         hours, seasons = before.clock(baseline, time, spark) if known.follows_the_clock else ({}, {})
         memory = before.memory(baseline, {name: season.like for name, season in seasons.items() if season.learnt})
         past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
-        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline)
+        moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
+        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
         return known.with_history({**references, **hours}, past, memory, seasons)
 
     def clock(
@@ -214,7 +227,7 @@ class History:
         """
         ended = time_of(time)
         entries = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
-        entries = {back: entry for back, entry in entries.items() if back <= LOOKED_BACK * DAY}
+        entries = {back: entry for back, entry in entries.items() if back <= LOOKED_BACK * DAY + 60}
         if len({back % DAY for back in entries}) < FEWEST_HOURS:
             return {}, {}
         back_of = {entry.window: back for back, entry in entries.items()}
@@ -222,12 +235,14 @@ class History:
         may = {name: each for name, each in told[BASELINE].items() if each.may_be_seasonal}
         wanted: dict[tuple[str, str], tuple[int, ...]] = {}
         like: dict[str, str] = {}
+        unlike: dict[str, frozenset[str]] = {}
         for name in may:
-            like[name], beside = beside_its_hour({of: each[name] for of, each in told.items() if name in each})
+            hours = {of: each[name] for of, each in told.items() if name in each}
+            like[name], unlike[name], beside = beside_its_hour(hours, ended)
             weeks = told[CLOCK_WEEK].get(name)
             odd = () if weeks is None else set(weeks.back[weeks.alarmed].tolist())
             found_of = like_this_hour(beside, ended, entries, odd, weekly=may[name].weekdays_differ)
-            wanted |= {(of, name): back for of, back in found_of.items()}
+            wanted |= {(of, name): back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
         backs = {each for found in wanted.values() for each in found}.intersection(entries)
         read = {back: self._features(entries[back], may, spark) for back in backs}
         sums: dict[str, list[FeatureProfile]] = {}
@@ -239,7 +254,9 @@ class History:
         season_of = {feature.name: may[feature.name].season() for feature in sums.get(CLOCK_DAY, ())}
         began = {entry_back: entry.window.partition("/")[0] for entry_back, entry in entries.items()}
         seasons = {
-            name: replace(each, since=began.get(each.back), like=like[name] if like[name] in sums else CLOCK_DAY)
+            name: replace(each, since=began.get(each.back), like=like[name], unlike=unlike[name])
+            if like[name] in sums
+            else replace(each, since=began.get(each.back))
             for name, each in season_of.items()
         }
         return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons

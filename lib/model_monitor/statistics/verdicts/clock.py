@@ -26,7 +26,7 @@ FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # that were an alarm, and of those since the
 HOURS_DIFFER, WEEKDAYS_DIFFER = 5.0, 25.0
 """The variance between hours, or weekdays, beside that within them, and beside that of rows: more than chance makes."""
 STANDS_OUT = 3.0  # normal scores from the level
-CLOSER = 9.0  # squared scores of a column's windows together, to another hour than to their own
+CLOSER, CERTAIN = 9.0, 18.0  # squared scores of a column's windows together, to one hour than to another
 FEW = (0.05, 0.95)
 FEWEST_GROUPS, ODD_GROUPS = 6, 2  # with more than one unit, for so many of them to be left out
 CHOSEN = 5.0  # by how much more the others have to differ then, as it is those that vary the least
@@ -46,7 +46,7 @@ class Season:
     """What a column is like at this hour. days: earlier ones on which it was an alarm and stood out. since: when the first of
     them began, `back` minutes before this one. learnt: whether the column is known to follow the clock for a week. stands_out:
     whether this hour is unlike the others, or the weekday is. like: the reference of an hour that its windows are closest to,
-    another one where clocks were changed.
+    another one where clocks were changed. unlike: those that they are known to be further from since then.
     """
 
     days: int = 0
@@ -56,6 +56,7 @@ class Season:
     weekly: bool = False
     since: str | None = None
     like: str = CLOCK_DAY
+    unlike: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,25 +140,41 @@ class PastHours:
         return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
 
 
-def beside_its_hour(told: Mapping[str, PastHours]) -> tuple[str, PastHours | None]:
-    """Which reference of an hour a column's windows are closest to since clocks may have changed, and what it was beside it: no
-    alarm where it was as usual at another hour. told: windows of the last two weeks, by reference.
+def beside_its_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str, frozenset[str], PastHours | None]:
+    """Which reference of an hour a column's windows are closest to since clocks may have changed, which it has nothing to do with
+    any more, and what it was beside its hour: no alarm where it was as usual at another one. told: windows of the last two weeks,
+    by reference. ended: when this one did.
     """
-    of_day = told.get(CLOCK_DAY)
+    of_day, unlike = told.get(CLOCK_DAY), set[str]()
     if of_day is None:
-        return CLOCK_DAY, None
+        return CLOCK_DAY, frozenset(), None
     like, alarmed, closest = CLOCK_DAY, of_day.alarmed, CLOSER
-    for name in (CLOCK_LATER, CLOCK_EARLIER):
-        if (other := told.get(name)) is None:
+    changed = {by: known for by, _, _, known in _clocks_changed(ended)}
+    for by in CLOCKS_CHANGE:
+        if (other := told.get(CLOCK_DAY + by)) is None:
             continue
-        _, here, there = np.intersect1d(of_day.back, other.back, assume_unique=True, return_indices=True)
-        closer = np.square(of_day.scores[here]).sum(axis=1) - np.square(other.scores[there]).sum(axis=1)
+        back, here, there = np.intersect1d(of_day.back, other.back, assume_unique=True, return_indices=True)
+        closer = _squares(told, "")[here] - _squares(told, by)[there]
         since = float(closer.cumsum().max(initial=0.0))  # the last windows are the first ones here
+        certain = float(closer[back < changed.get(by, 0)].clip(-CLOSER, CLOSER).sum())  # no window says it alone
         if since > closest:
-            like, closest = name, since
+            like, closest = CLOCK_DAY + by, since
             alarmed = of_day.alarmed.copy()
             alarmed[here] &= other.alarmed[there]
-    return like, replace(of_day, alarmed=alarmed)
+            unlike |= {CLOCK_DAY, CLOCK_WEEK} if certain >= CERTAIN else set()
+        if certain <= -CERTAIN:
+            unlike |= {CLOCK_DAY + by, CLOCK_WEEK + by}
+    return like, frozenset(unlike), replace(of_day, alarmed=alarmed)
+
+
+def _squares(told: Mapping[str, PastHours], by: str) -> NDArray[np.float64]:
+    """The squared scores of each window beside an hour, or beside its weekday if they are smaller."""
+    found: NDArray[np.float64] = np.square(told[CLOCK_DAY + by].scores).sum(axis=1)
+    if (week := told.get(CLOCK_WEEK + by)) is not None:
+        backs = told[CLOCK_DAY + by].back, week.back
+        _, here, there = np.intersect1d(*backs, assume_unique=True, return_indices=True)
+        found[here] = np.minimum(found[here], np.square(week.scores[there]).sum(axis=1))
+    return found
 
 
 def like_this_hour(
@@ -183,9 +200,12 @@ def like_this_hour(
 
 
 def _weeks_ago(there: Collection[int]) -> tuple[int, ...]:
-    """Windows of this hour of the weekday; where that of a week ago is missing, those beside it."""
+    """Windows of this hour of the weekday; where that of a week ago is missing, those beside it; where all of these are, those
+    beside that of two weeks ago.
+    """
     last = (WEEK * DAY,) if WEEK * DAY in there else (WEEK * DAY - 60, WEEK * DAY + 60)
-    return (*last, LOOKED_BACK * DAY)
+    found = (*last, LOOKED_BACK * DAY)
+    return (LOOKED_BACK * DAY - 60, LOOKED_BACK * DAY + 60) if {*found}.isdisjoint(there) else found
 
 
 def _clocks_changed(ended: datetime) -> Iterator[tuple[str, int, int, int]]:

@@ -267,7 +267,7 @@ def _as_past_ones(
     of_all = _largest_squared(now["cells"]) if name == "cell" else 1.0
     of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # of so many cells as differ like that
     tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
-    freedom, wider = spread.tail
+    freedom, wider = spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
     factor *= of_all / of_moving / wider
     own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # what few say is more the reference's own error
     return _two_sided(component, now, factor, freedom, tests, own)
@@ -348,35 +348,38 @@ class Others:
     def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
         self._now = {"effective": effective}
         self._pasts = [comparable(self._now, past) for past in pasts]
-        self._found: dict[str, tuple[float, float]] = {}
+        self._found: dict[str, tuple[float, float, float]] = {}
 
-    def of(self, name: str) -> tuple[float, float]:
-        """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, and their variance."""
+    def of(self, name: str) -> tuple[float, float, float]:
+        """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, their variance, and how
+        much squares differ in them, 2 of normal ones.
+        """
         if name not in self._found:
             self._found[name] = self._moderation(name)
         return self._found[name]
 
-    def _moderation(self, name: str) -> tuple[float, float]:
+    def _moderation(self, name: str) -> tuple[float, float, float]:
         known = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
         sizes = [len(past["rows"]) for past in known]
         most = max(sizes, key=sizes.count, default=0)
         if sizes.count(most) < FEWEST_ALIKE:
-            return 0.0, 1.0
+            return 0.0, 1.0, 0.0
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
         past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
-        variances, windows, each, *_ = _dispersion(name, self._now, past)
+        variances, windows, each, _, unequal = _dispersion(name, self._now, past)
         ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
         apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
         freedoms = windows * each
         more, usual = moderation(freedoms * variances, freedoms)
-        return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual
+        thick = float((unequal * _by_chance(each, windows * different)).mean())
+        return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual, thick
 
 
 def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values, Values]:
     """Mean squared scores of past windows, along the last axis, in units of what independent rows would give; how many windows
-    say so, how many degrees of freedom one has, how often as much a window of this size has beyond such rows, and the degrees of
-    freedom that squares have which differ so much: fewer if few cells vary, below 1 if windows have thick tails.
+    say so, how many degrees of freedom one has, how often as much a window of this size has beyond such rows, and how much the
+    squares differ: 2 over their degrees of freedom, more if few cells vary, beyond 2 if windows have thick tails.
     """
     weights, expected = _weights(now, past), _expected(name, past)
     loads = _growth(now, past) * weights
@@ -389,28 +392,35 @@ def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values,
     usually = found[..., None] * expected
     apart = (weights * (growth * (squares - usually)) ** 2).sum(axis=-1)
     apart /= np.maximum((weights * (growth * usually) ** 2).sum(axis=-1), 1e-300)
-    apart *= np.exp(-OWN * np.sqrt((2 + 4 / each) / whole))  # less what chance may add
-    return found, whole - 1, each, scale / whole, np.minimum(each, 2 / np.maximum(apart, 1e-9))
+    return found, whole - 1, each, scale / whole, apart
+
+
+def _by_chance(each: Values | float, windows: Values | float) -> Values:
+    """Which part is left of how much squares differ, less what chance may add."""
+    found: Values = np.exp(-OWN * np.sqrt((2 + 4 / each) / windows))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """`_dispersion` of one column, as others moderate it."""
+    """`_dispersion` of one column, as others moderate it. even: the degrees of freedom that squares have which differ so much.
+    thick: how much they do, beyond 2 if windows have thick tails.
+    """
 
     dispersion: float
     windows: float
     scale: float
     even: float
+    thick: float
 
     @property
     def tail(self) -> tuple[float, float]:
         """The degrees of freedom of Student's distribution, of the variance's error and of windows with thick tails, whose
         kurtosis tells theirs; and how many times as large as its scale's square its variance is for the latter.
         """
-        if self.even >= 1:
+        if self.thick <= 2:
             return self.windows, 1.0
-        apart = 2 / self.even
-        thick = (4 * apart - 2) / (apart - 2)
+        thick = (4 * self.thick - 2) / (self.thick - 2)
         return 1 / (1 / self.windows + 1 / thick), thick / (thick - 2)
 
 
@@ -418,15 +428,28 @@ def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | 
     """The dispersion as other columns moderate it, the windows, and the scale. A column that varies more than they do, by more
     than chance one in 20, is left as it is (Wilson and Hilferty 1931).
     """
-    dispersion, windows, each, scale, even = _kept(past).dispersion(name, now["effective"])
+    dispersion, windows, each, scale, apart = _kept(past).dispersion(name, now["effective"])
+    thick = max(apart * float(_by_chance(each, windows + 1)), 1e-9)
+    even = min(each, 2 / thick)
     each = min(each, max(even, 1.0))
-    more, usual = others.of(name) if others is not None else (0.0, 1.0)
+    more, usual, theirs_thick = others.of(name) if others is not None else (0.0, 1.0, 0.0)
     if more:
         ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
         if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
             more /= each
             dispersion, windows = (windows * dispersion + more * usual) / (windows + more), windows + more
-    return _Spread(dispersion, windows, scale, even)
+            thick = max(thick, theirs_thick)
+    return _Spread(dispersion, windows, scale, even, thick)
+
+
+def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float]:
+    """The tail of what cells vary by, or that of the mean if it is thicker: rows' own chance hides it in many cells."""
+    others_are_thin = (
+        others is not None and 0 < others.of("location")[2] <= 2
+    )  # one of many seems to be thick by chance
+    if others_are_thin or "location" not in past or np.isnan(past["location"]).any():
+        return spread.tail
+    return min(spread.tail, _moderated("location", now, past, others).tail)
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -683,7 +706,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     lone = max(0.0, (min(2 / spread.even, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
     of_rows = min(group_size(past), groups, spread.dispersion * (1 - math.sqrt(lone)))
     dispersed = max(1.0, of_rows)  # as much as groups of rows explain
-    statistic, (windows, wider) = now["chi2"] / dispersed, spread.tail
+    statistic, (windows, wider) = now["chi2"] / dispersed, _tail_of_cells(spread, now, past, others)
     noncentral = max(0.0, spread.dispersion / dispersed - 1) * spread.scale / wider
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
     if not noncentral or not freedom:
