@@ -70,7 +70,7 @@ test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leav
 test-whole: $(VENV)/.test classes .venv-airflow/.made ## run both in one go, where what waits for a server leaves its time to others
 	@$(PYTEST) $(ARGS)
 
-# What one file holds is spread over the processes, which one of these files would outlast.
+# On Connect one file holds most tests, which `--dist load` spreads over the processes.
 test-4.0 test-connect: .venv-4.0/.made
 	@$(MAKE) test SPARK=4.0 PROCESSES=2 $(if $(findstring connect,$@),REMOTE=1 ARGS="tests/spark/engine --dist load",ARGS="tests/golden_open tests/spark/runs")
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.running_jobs import JobsHere
+from tests.running_jobs import JobProcesses, JobsHere
 
 from model_monitor.sagemaker import BiasConfig, DataConfig, ModelBiasMonitor
 
@@ -46,8 +46,8 @@ def jobs(spark, tmp_path_factory):
     (folder / "fair.csv").write_text(table(6))
     (folder / "unfair.csv").write_text(table(2))
 
-    def running(job, *flags, config="analysis_config.json"):
-        return JobsHere(folder)(job, "--analysis-type", "MODEL_BIAS", "--analysis-config", config, *flags)
+    def running(job, *flags, config="analysis_config.json", run=JobsHere(folder)):  # noqa: B008
+        return run(job, "--analysis-type", "MODEL_BIAS", "--analysis-config", config, *flags)
 
     running.folder = folder
     finished = running("baseline", "--dataset-source", "fair.csv", "--output-path", "baseline")
@@ -55,9 +55,9 @@ def jobs(spark, tmp_path_factory):
     return running
 
 
-def monitored(jobs, source, output, *flags):
+def monitored(jobs, source, output, *flags, **how):
     where = ("--dataset-source", source, "--baseline", "baseline", "--output-path", output)
-    finished = jobs("monitor", *where, *flags)
+    finished = jobs("monitor", *where, *flags, **how)
     return finished, jobs.folder / output
 
 
@@ -86,7 +86,8 @@ def test_a_window_like_the_baseline_has_an_empty_list_of_violations(jobs):
 
 
 def test_violations_are_a_success_unless_they_are_to_fail(jobs):
-    finished, report = monitored(jobs, "unfair.csv", "other", "--fail-on-violations", "--bias-ci", "bootstrap")
+    flags = ("--fail-on-violations", "--bias-ci", "bootstrap")
+    finished, report = monitored(jobs, "unfair.csv", "other", *flags, run=JobProcesses(jobs.folder))
 
     assert finished.status == 4, finished.said
     found = json.loads((report / "constraint_violations.json").read_text())["violations"]

@@ -12,7 +12,7 @@ from random import Random
 import pandas as pd
 import pyarrow as pa
 import pytest
-from tests.running_jobs import JobsHere
+from tests.running_jobs import JobProcesses, JobsHere
 from tests.unit.records.merged_lines import line_of, merged
 
 from model_monitor import ErrorModel
@@ -92,7 +92,7 @@ def test_captures_and_labels_become_a_verdict(jobs, baseline, captures):
         )
     )
     assert merge.status == 0, merge.said
-    finished = jobs(
+    finished = JobProcesses(jobs.folder)(
         *("monitor", "--dataset-source", "merged", "--dataset-format", "merged", "--output-path", "report"),
         *(*SCORES, *WINDOW, "--baseline", baseline, "--fail-on-violations"),
     )

@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An error of ours leaves a trace without its text, as in a job: that may repeat values.
     """
-    if "pydantic" not in sys.modules:  # a process of its own: it would look through all that is installed for plugins
+    if (
+        arguments is None and "pydantic" not in sys.modules
+    ):  # a command: its models have no use for plugins, and look for them
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = list(sys.argv[1:] if arguments is None else arguments)
     with ended_by_signals():

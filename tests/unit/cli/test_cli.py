@@ -105,11 +105,12 @@ def test_the_command_imports_neither_spark_nor_numpy_before_it_knows_what_to_do(
 )
 def test_a_process_of_the_command_looks_for_no_plugins_of_pydantic_unless_told(before, then):
     code = f"""
-        import os
+        import os, sys
         name = "PYDANTIC_DISABLE_PLUGINS"
         {before}
         from model_monitor import cli
-        cli.main(["submit"])
+        sys.argv[1:] = ["submit"]
+        cli.main()
         print(os.environ.get(name))
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, run_baseline, run_monitoring
+from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
 from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.statistics.states.outcomes import Outcomes
 
@@ -153,3 +153,26 @@ def test_a_window_takes_the_column_from_its_baseline_and_needs_it():
     with pytest.raises(BadConfiguration, match="--group-column: 'user' is no column; they are label"):
         run_monitoring(rows.drop(columns="user"), ModelQualityMonitor(plain), baseline, engine="local")
     assert "group_column" not in plain.to_json()
+
+
+@pytest.mark.parametrize("made_for", [None, "other"])
+def test_a_data_set_that_was_made_without_the_column_is_refused(made_for):
+    named = OutcomePlan(ProblemType.REGRESSION, group_column="user")
+    rows = of_users(predicted, np.random.default_rng(1), 40).assign(other=1)
+    made = outcomes(rows, OutcomePlan(ProblemType.REGRESSION, group_column=made_for), engine="local")
+    monitor = ModelQualityMonitor(named)
+    baseline = run_baseline(outcomes(rows, named, engine="local"), monitor)
+
+    for run in (lambda: run_baseline(made, monitor), lambda: run_monitoring(made, monitor, baseline)):
+        with pytest.raises(BadConfiguration, match="rows count by 'user' here, and this data set was made without it"):
+            run()
+
+
+def test_a_column_of_lists_names_no_groups():
+    rows = predicted(np.random.default_rng(1), 40, 1)
+    rows["user"] = [["a"]] * len(rows)
+
+    with pytest.raises(BadConfiguration, match="--group-column has lists or maps"):
+        run_baseline(
+            rows, ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION, group_column="user")), engine="local"
+        )

@@ -18,7 +18,14 @@ import pyarrow as pa
 
 from model_monitor.data.engine.protocol import Partitions, StateRow, States, added
 from model_monitor.data.profiling.partition import Decode, columns_of, prepared, states_of_partition
-from model_monitor.data.profiling.plan import CUT_NO_ROWS, FEATURE_OF_ROWS, ColumnPlan, LineMetadata, ScanPlan
+from model_monitor.data.profiling.plan import (
+    CUT_NO_ROWS,
+    FEATURE_OF_ROWS,
+    GROUPS_NO_ROWS,
+    ColumnPlan,
+    LineMetadata,
+    ScanPlan,
+)
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import (
     ColumnType,
@@ -179,7 +186,7 @@ def scan(
 def require_values(plan: ScanPlan) -> None:
     """Raises BadConfiguration if rows are to be cut, or grouped, by a column of lists, maps or bytes."""
     if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
-        raise BadConfiguration("--group-column has lists or maps, which name no groups; write another column")
+        raise BadConfiguration(GROUPS_NO_ROWS)
     positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
     for column in plan.columns:
         if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):

@@ -170,8 +170,8 @@ def read_data(
         The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a frame
         of pandas NaN, None, NaT and NA are missing values, and the index is left out; in other frames null is. What is lazy
         (polars, relations of DuckDB, data sets of pyarrow and Hugging Face, readers) is streamed. On this machine larger
-        frames (from 8 to 20 MB on, of many columns from some 100 MB on) go through a temporary file, which is deleted with
-        the data set; on a cluster through the memory of the driver.
+        frames (from 8 to 20 MB on, of many columns from 60 to 150 MB on, with lists from 8 MB on) go through a temporary file,
+        which is deleted with the data set; on a cluster through the memory of the driver.
     dataset_format : str or format, optional
         Of a path: a format, or what `--dataset-format` takes. By default what the files look like.
     names : sequence of str, optional

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
-from model_monitor.data.profiling.plan import CUT_NO_ROWS, VALUE
+from model_monitor.data.profiling.plan import CUT_NO_ROWS, GROUPS_NO_ROWS, VALUE
 from model_monitor.data.profiling.segments import Cut, cuts_of
 from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
@@ -215,8 +215,8 @@ class OutcomeDataset(Dataset):
 
     raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
     an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made. cuts: of
-    the rows into segments. group: what the column is called that names groups of rows. source: what has the outcomes beside all
-    else.
+    the rows into segments. group: what a scan calls the column that names groups of rows. source: what has the outcomes beside
+    all else.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
@@ -226,13 +226,14 @@ class OutcomeDataset(Dataset):
     errors: Errors | None = field(default=None, repr=False)
     cuts: tuple[Cut, ...] = ()
     group: str | None = None
+    group_column: str | None = None
     source: OutcomeSource | None = field(default=None, repr=False)
 
     def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
         """The same, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
         found = _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
-        return replace(found, cuts=self.cuts, group=self.group, source=self.source)
+        return replace(found, cuts=self.cuts, group=self.group, group_column=self.group_column, source=self.source)
 
 
 def outcomes(
@@ -315,7 +316,10 @@ def outcomes(
     }
     cuts, group = _cuts(plan, dataset.names), _group(plan, dataset.names)
     if group is not None:
-        columns[group] = (int(group.removeprefix(VALUE)), False)
+        position = int(group.removeprefix(VALUE))
+        if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
+            raise BadConfiguration(GROUPS_NO_ROWS)
+        columns[group] = (position, False)
     for part in (part for cut in cuts for part in cut.parts):
         if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
             raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
@@ -328,7 +332,7 @@ def outcomes(
     table = replace(dataset, record_cells=None)  # each row is a record of its own
     where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
     found = _dataset(table, raw, placed, decoder, metrics)
-    return replace(found, errors=errors, cuts=cuts, group=group, source=where)
+    return replace(found, errors=errors, cuts=cuts, group=group, group_column=plan.group_column, source=where)
 
 
 def _cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
@@ -435,7 +439,8 @@ def read_line_outcomes(
     features = decoder.reading.features
     found = _dataset(dataset, raw, placed, decoder, metrics)
     if cut_by is not None and features is not None:
-        found = replace(found, cuts=_cuts(cut_by, features.names), group=_group(cut_by, features.names))
+        cuts, group = _cuts(cut_by, features.names), _group(cut_by, features.names)
+        found = replace(found, cuts=cuts, group=group, group_column=cut_by.group_column)
     return replace(found, source=OutcomeSource(dataset))
 
 

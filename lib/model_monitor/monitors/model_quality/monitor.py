@@ -64,6 +64,11 @@ from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
+NOT_IN_GROUPS = (
+    "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
+    "group_column={name!r}"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelQualityMonitor(Monitor):
@@ -142,6 +147,8 @@ class ModelQualityMonitor(Monitor):
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
+        if measures.group_column not in (None, data.group_column):
+            raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)

@@ -112,7 +112,7 @@ def filled(
     if now is None or past is None or groups is None:
         fewer, more, most = chance_of_more(n - b, n, m - w, m), min(1.0, value.p * value.tests), before
     else:
-        past = _told(past)
+        past = _told(past, "zero" if is_zero and value.known else "nulls")
         if len(past["nulls"]) < FEWEST_WINDOWS or (more := _more(value, samples, now, past, groups, is_zero)) > MORE:
             return None
         missing: Counts = (past["nulls"] + 0.5) / past["of"]
@@ -127,9 +127,9 @@ def filled(
     return Component("filled", min(1.0, 2 * both * (1 - math.log(both))), before - after)
 
 
-def _told(past: Raw) -> Raw:
-    """The past windows of which missing values are known; an earlier release didn't say."""
-    known = ~np.isnan(past["nulls"])
+def _told(past: Raw, name: str) -> Raw:
+    """The past windows of which missing values, and this, are known; an earlier release didn't say."""
+    known = ~np.isnan(past["nulls"] + past[name])
     return past if known.all() else {key: each[known] for key, each in past.items()}
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -372,7 +373,7 @@ class Others:
         different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
         freedoms = windows * each
         more, usual = moderation(freedoms * variances, freedoms)
-        thick = float((unequal * _by_chance(each, windows * different)).mean())
+        thick = float((unequal * _by_chance(each, (windows + 1) * different)).mean())
         return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual, thick
 
 
@@ -444,12 +445,11 @@ def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | 
 
 def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float]:
     """The tail of what cells vary by, or that of the mean if it is thicker: rows' own chance hides it in many cells."""
-    others_are_thin = (
-        others is not None and 0 < others.of("location")[2] <= 2
-    )  # one of many seems to be thick by chance
+    # where all columns together have thin tails, one of many seems to have thick ones by chance
+    others_are_thin = others is not None and 0 < others.of("location")[2] <= 2
     if others_are_thin or "location" not in past or np.isnan(past["location"]).any():
         return spread.tail
-    return min(spread.tail, _moderated("location", now, past, others).tail)
+    return min(spread.tail, _moderated("location", now, past, others).tail, key=itemgetter(0))
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
