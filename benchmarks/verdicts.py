@@ -1300,15 +1300,31 @@ def fillings(full: bool) -> Iterator[Mark]:
                     f"{what}: healthy below {each:g} of {tries}", chance[each], f"<= {most}", chance[each] <= most
                 )
             print(f"        {what}: found {', '.join(f'{name}: {seen[name] / tries:.2f}' for name in seen)}")
+    for rows, share in ((500, 0.002), (1_000, 0.001), (5_000, 0.0004)):
+        random, chance = np.random.default_rng([SEED, 90]), Counter[float]()
+        for number in range(5 * tries):
+            if number % 10 == 0:
+                values = lacking(random, rows, 0.0, 0.0, share)
+                before, past = column("normal", values), parts_of(values)
+            p = filled_p(past, before, lacking(random, rows, 0.0, 0.0, share))
+            chance.update(each for each in (0.001, level) if p <= each)
+        for each in (0.001, level):
+            what, most = f"{rows:,} rows beside as many, {share:.2%} are missing", within(5 * tries, each)
+            yield Mark(
+                f"{what}: healthy below {each:.2g} of {5 * tries:,}",
+                chance[each],
+                f"<= {most}",
+                chance[each] <= most,
+            )
 
 
-def lacking(random: np.random.Generator, rows: int, wobble: float, common: float) -> Values:
-    """Numbers, 3 % of which are missing and 5 % zero. wobble: the deviation of the logarithm of the first share, four times that
-    of the second's, which falls where that rises as far as they have in common.
+def lacking(random: np.random.Generator, rows: int, wobble: float, common: float, share: float = 0.03) -> Values:
+    """Numbers, such a share of which is missing and 5 % zero. wobble: the deviation of the logarithm of the first share, four
+    times that of the second's, which falls where that rises as far as they have in common.
     """
     own, other = random.standard_normal(2)
     zeros = -common * own + math.sqrt(1 - common**2) * other
-    is_missing = random.random(rows) < min(0.03 * math.exp(wobble * own - wobble**2 / 2), 0.9)
+    is_missing = random.random(rows) < min(share * math.exp(wobble * own - wobble**2 / 2), 0.9)
     is_zero = random.random(rows) < 0.05 * math.exp(wobble * zeros / 4)
     return np.where(is_missing, np.nan, np.where(is_zero, 0.0, random.standard_normal(rows).round(2)))
 

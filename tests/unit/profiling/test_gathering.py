@@ -132,9 +132,10 @@ def test_words_are_those_of_texts_with_several_whatever_stands_beside_them(other
 
 
 def test_words_of_texts_that_end_with_blanks_add_up():
-    """Arrow 25 makes another number of empty words of them in ASCII than in Unicode."""
-    plain, others = ["red fox  ", "a hen "] * 3, ["Füchse und", "é "] * 3
+    """Arrow 25 makes as many words of them as lie behind the last one in memory."""
+    plain, others = ["red fox  ", "a hen "] * 3, ["Füchse und", "é und "] * 3
 
     both = gathered([*plain, *others])[Words]
 
     assert gathered(plain)[Words] + gathered(others)[Words] == both
+    assert gathered([text.rstrip() for text in (*plain, *others)])[Words] == both

@@ -316,7 +316,8 @@ def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArr
     is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no blank ends a text
     utf8, ascii_ = (pc.utf8_split_whitespace, pc.utf8_lower), (pc.ascii_split_whitespace, pc.ascii_lower)
     split, lower = ascii_ if is_plain else utf8  # the same then, in half of the time
-    words = split(lower(texts))
+    # of a last text that ends with a blank Arrow 25 reads what happens to lie behind it
+    words = split(lower(texts if is_plain else pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
     several = lengths > 1
     if not several.all():

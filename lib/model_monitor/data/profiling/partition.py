@@ -84,9 +84,9 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             partition = pieces[0].column(PARTITION)[0].as_py()
             runs = RunStarts(plan, partition)
             if plan.group_column is not None:
-                from model_monitor.data.profiling.row_groups import RowGroupsGatherer, RowPlaces
+                from model_monitor.data.profiling.row_groups import RowGroupsGatherer, RowLocations
 
-                groups = RowPlaces(plan.group_column)
+                groups = RowLocations(plan.group_column)
                 gatherers += [(column.position, RowGroupsGatherer(column, groups)) for column in plan.run_columns]
             else:
                 gatherers += [(column.position, RowRunsGatherer(column, runs)) for column in plan.run_columns]

@@ -14,7 +14,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
 
-class RowPlaces:
+class RowLocations:
     """Where the rows of each group stand, the same for all columns."""
 
     def __init__(self, group: ColumnPlan) -> None:
@@ -43,7 +43,7 @@ class RowPlaces:
 class RowGroupsGatherer:
     """Keeps the rows of some groups: of all columns the same."""
 
-    def __init__(self, column: ColumnPlan, groups: RowPlaces) -> None:
+    def __init__(self, column: ColumnPlan, groups: RowLocations) -> None:
         self._column, self._groups, self._kept = column, groups, RowGroups()
 
     def update(self, block: Block) -> None:

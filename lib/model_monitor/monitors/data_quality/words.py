@@ -264,16 +264,16 @@ def _filled(before: FeatureDistribution, now: FeatureDistribution, max_domain_si
     from model_monitor.monitors.data_quality.filled import risen_values
     from model_monitor.statistics.verdicts.filling import MORE
 
-    risen = risen_values(before, now)
-    value, name = next((each for each in risen if each[0].p * each[0].tests <= MORE), (None, 0.0))
-    if value is None:
+    risen = [each for each in risen_values(before, now) if each[0].p * each[0].tests <= MORE]
+    if not risen:
         return None
+    value, name = min(risen, key=lambda each: (each[0].known, each[0].p))  # one that was not there is rather it
     lacked, lacks = (percent(1 - side.present / side.rows) for side in (before, now))
     was, found = percent(value.before / before.present), percent(value.after / now.present)
     if isinstance(name, str):
         values = [name or EMPTY] if len(before.categories or {}) <= max_domain_size else []
     else:
-        values = [number_text(name)] if not name or _are_few(before, now) else []  # 0 is no value of somebody
+        values = [number_text(name + 0.0)] if not name or _are_few(before, now) else []  # 0 is no value of somebody
     missing = f"{lacks} are missing, {lacked} were"
     change = f"has {ONE_VALUE} where values were missing: {missing}, and it is in {found}, in {was} before"
     words = f"missing values became {ONE_VALUE}: {missing}, and {found} are that, {was} were"

@@ -54,6 +54,8 @@ class AttributionMeasures:
     group_column : str, optional
         The column that says which rows belong together, such as the user's id. It is explained as any other, unless it is among
         `excluded_columns`.
+    with_runs : bool
+        Whether the first rows tell how alike neighbouring rows are; a monitor asks for it where no column names groups.
     where : str
         What errors call the configuration.
 

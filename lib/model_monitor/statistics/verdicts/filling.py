@@ -108,19 +108,20 @@ def filled(
     """
     (b, n), (w, m) = lacking
     before, after = b / n, w / m
-    alike = 0.0
+    fewer, most, alike = chance_of_more(n - b, n, m - w, m), before, 0.0
     if now is None or past is None or groups is None:
-        fewer, more, most = chance_of_more(n - b, n, m - w, m), min(1.0, value.p * value.tests), before
+        more = min(1.0, value.p * value.tests)
     else:
         past = _told(past, "zero" if is_zero and value.known else "nulls")
         if len(past["nulls"]) < FEWEST_WINDOWS or (more := _more(value, samples, now, past, groups, is_zero)) > MORE:
             return None
         missing: Counts = (past["nulls"] + 0.5) / past["of"]
-        fewer, most = _fewer(w, m, missing, now, past, groups.of("missing")), float(missing.max())
+        fewer = max(fewer, _fewer(w, m, missing, now, past, groups.of("missing")))
+        most = max(most, float((past["nulls"] / past["of"]).max()))
         if is_zero and value.known:
             alike = _alike(missing, past["zero"])
     gain = value.gain * (m - w) / m
-    if fewer > FEWER or more > MORE or gain > AS_MANY * max(most, before):
+    if fewer > FEWER or more > MORE or gain > AS_MANY * most:
         return None
     shared = alike * -normal_quantile(min(max(fewer, 1e-300), 0.5))
     both = max(fewer * normal_above(-normal_quantile(max(more, 1e-300)) - shared), 1e-300)
