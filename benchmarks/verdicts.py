@@ -546,7 +546,12 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     """
     windows, tries = (720, 60) if full else (60, 20)
     most = within(windows, BUDGET)
-    named, scattered, neighbours = ", named", ", scattered, not named", ""
+    named, uneven, scattered, neighbours = (
+        ", named",
+        ", named, sizes by a Pareto law of that mean",
+        ", scattered, not named",
+        "",
+    )
     numbers, two, many = (
         ProblemType.REGRESSION,
         ProblemType.BINARY_CLASSIFICATION,
@@ -557,14 +562,16 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
         (kind, 10, rows, how) for kind in (numbers, two, many) for rows in (500, 2_000) for how in (scattered, named)
     ]
     cases += [(kind, 1, 2_000, named) for kind in (numbers, two, many)]
+    cases += [(two, 10, rows, uneven) for rows in (500, 2_000)]
     for kind, size, rows, how in cases:
         random = np.random.default_rng(SEED)
-        group = "user" if how == named else None
+        group = "user" if how in (named, uneven) else None
         monitor = ModelQualityMonitor(OutcomePlan(kind, with_scores=kind is two, group_column=group), find_causes=False)
 
         def table(count: int, worse: float = 0.0) -> pd.DataFrame:
             found = outcomes_of(kind, random, count, worse).assign(user=random.integers(0, 2**40, count))  # noqa: B023
-            order = np.arange(count).repeat(size)  # noqa: B023
+            sizes = np.ceil(np.minimum(random.pareto(1.2, count) * 2, 2_000)) if how == uneven else size  # noqa: B023
+            order = np.arange(count).repeat(np.asarray(sizes, np.int64))
             return found.iloc[order if how == neighbours else random.permutation(order)].reset_index(drop=True)  # noqa: B023
 
         worse, alarms = 1.0 if kind is numbers else 0.3, Counter[float]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.running_jobs import JobsHere
 
 from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
 from model_monitor.errors import BadConfiguration, BadState
@@ -124,6 +125,10 @@ def test_a_segment_has_the_groups_of_all_rows():
     baseline = run_baseline(of_users(scored, random, 1000), monitor, engine="local")
     windows = [run_monitoring(of_users(scored, random, 60, 30), monitor, baseline, engine="local") for _ in range(2)]
 
+    accuracy, before = (found.metrics.metrics["accuracy"] for found in (windows[0].current, baseline))
+    told = next(each for each in windows[0].results if each.metric == "accuracy" and each.segment is None)
+    assert (told.n, told.m) == (before.estimate.n, accuracy.estimate.n)
+    assert accuracy.counted == f"1,800 rows, which count as {told.m:,},"
     segment = windows[0].current.metrics.segments["plan"]["plan=1"]
     assert segment.metrics["recall"].likeness == windows[0].current.metrics.metrics["recall"].likeness > 10
     assert not any(each.violations.violations for each in windows)
@@ -176,3 +181,48 @@ def test_a_column_of_lists_names_no_groups():
         run_baseline(
             rows, ModelQualityMonitor(OutcomePlan(ProblemType.REGRESSION, group_column="user")), engine="local"
         )
+
+
+@pytest.mark.parametrize("law", ["scores", "classes", "numbers"])
+@pytest.mark.parametrize("share", [0.0, 0.7])
+def test_rows_that_lose_their_names_count_as_in_the_baseline(law, share):
+    (rows_of, plan), random = LAWS[law], np.random.default_rng(11)
+    monitor = ModelQualityMonitor(OutcomePlan(**plan, group_column="user"), find_causes=False)
+    baseline = run_baseline(of_users(rows_of, random, 1000, 20), monitor, engine="local")
+
+    def found(users, **more):
+        rows = of_users(rows_of, random, users, 20, **more)
+        rows["user"] = rows["user"].where(random.random(len(rows)) < share)
+        return run_monitoring(rows, monitor, baseline, engine="local")
+
+    healthy = [found(60) for _ in range(3)]
+    assert not any(each.violations.violations for each in healthy)
+    assert found(400, worse=0.5).violations.violations
+    assert all([hint.hint for hint in each.hints] == ["group_column"] for each in healthy)
+
+
+def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_path, capsys):
+    jobs, random = JobsHere(tmp_path), np.random.default_rng(12)
+    for name in ("baseline", "window"):
+        of_users(predicted, random, 40).assign(other=1).to_csv(tmp_path / f"{name}.csv", index=False)
+    flags = ("--analysis-type", "MODEL_QUALITY", "--problem-type", "Regression", "--engine", "local")
+    flags += ("--ground-truth-attribute", "label", "--inference-attribute", "prediction")
+    for kind, column in (("named", ["--group-column", "user"]), ("plain", [])):
+        made = jobs("baseline", "--dataset-source", "baseline.csv", "--output-path", kind, *flags, *column)
+        assert made.status == 0, made.said
+        for given in ("other", "no column"):
+            window = ("--dataset-source", "window.csv", "--output-path", f"{kind} {given}", *flags)
+            ended = jobs("monitor", *window, "--baseline", kind, "--group-column", given)
+            said = capsys.readouterr().err
+            assert (ended.status, "without effect on this job: --group-column" in said) == (0, True), said
+
+
+def test_blocks_count_as_evenly_as_they_are_filled():
+    monitor, random = ModelQualityMonitor(OutcomePlan(**LAWS["two"][1], group_column="user")), np.random.default_rng(13)
+    rows = of_users(scored, random, 1000)
+    one = rows.assign(user=rows["user"].where(random.random(len(rows)) < 0.5, 7))  # half of the rows are one user's
+    even, uneven = (
+        run_baseline(each, monitor, engine="local").metrics.metrics["accuracy"].estimate for each in (rows, one)
+    )
+    assert 50 < even.blocks < 64
+    assert 3 < uneven.blocks < 5

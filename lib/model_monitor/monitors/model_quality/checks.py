@@ -88,8 +88,8 @@ class ModelBaseline(StoredBaseline):
 
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
-    segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's.
-    source: opens its rows again; None if nobody knows how.
+    segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's;
+    named: which share of them has a name. source: opens its rows again; None if nobody knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -101,6 +101,7 @@ class ModelBaseline(StoredBaseline):
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
     group_column: str | None = None
     likeness: Likeness = field(default_factory=Likeness)
+    named: float = 0.0
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
@@ -114,6 +115,10 @@ class ModelBaseline(StoredBaseline):
             if (constraints := getattr(self.constraints, member)) is not None
         }
         return replace(self, constraints=self.constraints.model_copy(update=kept))
+
+    def misses_names(self, outcomes: Outcomes) -> bool:
+        """Whether of these rows fewer than half as many as of the baseline's have the name of a group, or a tenth of all less."""
+        return outcomes.share_named < max(self.named / 2, self.named - 0.1)
 
     def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
         """The baseline's own estimates of the metrics whose threshold still is the suggested one."""
@@ -165,7 +170,8 @@ class ModelBaseline(StoredBaseline):
             plain = replace(outcomes, plan=replace(outcomes.plan, group_column=None))
             known = cls.made_of(constraints, statistics, plain, suggested)
             likeness = Likeness() if known.evidence is None else Likeness.of(known.evidence)
-            return replace(known, group_column=outcomes.plan.group_column, likeness=likeness)
+            group, named = outcomes.plan.group_column, outcomes.share_named
+            return replace(known, group_column=group, likeness=likeness, named=named)
         evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
         if statistics is not None:
             rows = statistics.dataset.item_count if statistics.dataset else None
@@ -182,16 +188,15 @@ UNDEFINED = "the metric is not defined for this window: there is nothing to divi
 NO_THRESHOLD = "constraints.json has no threshold for it"
 NO_SUCH_METRIC = "this run has no metric of this name"
 NOT_OF_THE_SERVICE = "the service never reports this metric"
-TOO_FEW_ROWS = "it rests on {rows:,} rows, fewer than the {needed:,} of min_samples"
+TOO_FEW_ROWS = "it rests on {counted}, fewer than the {needed:,} of min_samples"
 WITHIN_ERROR = (
     "the thresholds are for windows of at least {expected:,} rows; this one has {rows:,}, and beyond the threshold it is "
     "by less than the error of so few"
 )
-MAY_BE_CHANCE = "of {rows:,} rows this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
+MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
-OF_GROUPS = "; about {rows:.0f} rows count as one, as they are in groups"
 NO_ROWS = "the window has no rows in this segment from which it could be told"
-NEVER_ENOUGH = "{rows:,} rows can't show it: the worst value may be chance, too"
+NEVER_ENOUGH = "{counted} can't show it: the worst value may be chance, too"
 UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
@@ -311,6 +316,7 @@ class _Judge:
         self._tested = known.tested(measurement.problem_type)
         self._level = level
         self._baseline_rows, self._groups = known.rows, known.groups
+        self._of_groups = known.likeness.rows.keys() & self._tested.keys()
         self._min_samples = min_samples
         self._as_service = as_service
 
@@ -330,7 +336,7 @@ class _Judge:
             constraint.threshold,
             value,
             interval=interval_of(measured.estimate) if measured is not None else None,
-            n=self._baseline_rows,
+            n=self._tested[name].n if name in self._of_groups else self._baseline_rows,
             m=measured.estimate.n if measured is not None else None,
             p=p,
             reason=reason,
@@ -352,19 +358,18 @@ class _Judge:
             return CheckStatus.NOT_JUDGED, UNDEFINED
         if self._as_service and name in NEVER_REPORTED:
             return CheckStatus.NOT_JUDGED, NOT_OF_THE_SERVICE
+        counted, side = measured.counted, worse_side(constraint.comparison_operator)
         if measured.estimate.n < self._min_samples:
-            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(rows=measured.estimate.n, needed=self._min_samples)
-        rows, side = measured.estimate.n, worse_side(constraint.comparison_operator)
+            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self._min_samples)
         if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
             if p is not None and not can_be_apart(
                 self._tested[name], measured.estimate.of_groups(self._groups), side, self._level
             ):
-                return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(rows=rows)
+                return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(counted=counted)
             return CheckStatus.PASSED, None
         if p is not None and p > self._level:
             told = IN_GROUPS.format(rows=self._groups) if self._groups > 1 else ""
-            told = OF_GROUPS.format(rows=measured.likeness) if measured.likeness > 1 else told
-            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(rows=rows, p=p, level=self._level) + told
+            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(counted=counted, p=p, level=self._level) + told
         if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
             expected = self._tolerance.window_rows if self._tolerance else None
             return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self._measurement.rows)

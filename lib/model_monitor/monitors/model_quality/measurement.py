@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -160,13 +160,21 @@ SEED = 20  # where the draws start, so that a run that is repeated writes the sa
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One metric of a run. standard_deviation: None without one. ours: whether the service has no such metric. likeness: how many
-    rows count as one, as groups that a column names tell."""
+    rows count as one, as groups that a column names tell, of those that there are."""
 
     name: str
     estimate: Estimate
     standard_deviation: float | None = None
     ours: bool = False
     likeness: float = 1.0
+    rows: int = 0
+
+    @property
+    def counted(self) -> str:
+        """What it rests on, in words."""
+        if self.likeness == 1:
+            return f"{self.estimate.n:,} rows"
+        return f"{self.rows:,} rows, which count as {max(self.estimate.n, 1):,},"
 
     @property
     def value(self) -> float | None:
@@ -225,9 +233,24 @@ class Likeness:
                 squares.append(estimate.variance * evidence.rows**2)
         told = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
         sums, squared = np.where(told[:, None], [*scores.values()], 0), np.where(told, squares, 0)
-        found = likeness_in_blocks(sums, squared, evidence.rows - others)
+        rows = evidence.rows - others
+        found = likeness_in_blocks(sums, squared, rows)
         found[~told] = found.max()
-        return cls(dict(zip(scores, found.tolist(), strict=True)), len(others))
+        return cls(dict(zip(scores, found.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
+
+
+def as_alike_as(measurement: Measurement, likeness: Likeness) -> Measurement:
+    """The same where of each metric at least as many rows count as one."""
+    found = {}
+    for name, each in measurement.metrics.items():
+        more = max(likeness.rows.get(name, 1.0) / each.likeness, 1.0)
+        fewer = each.estimate.of_groups(more, likeness.blocks)
+        found[name] = replace(each, estimate=fewer, likeness=each.likeness * more)
+    segments = {
+        cut: {label: as_alike_as(each, likeness) for label, each in of_cut.items()}
+        for cut, of_cut in measurement.segments.items()
+    }
+    return replace(measurement, metrics=found, segments=segments)
 
 
 def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
@@ -243,8 +266,9 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
             ours = metric.facts.get("ours", False)
             deviation = None if ours else _standard_deviation(metric, draws)
             rows = likeness.rows.get(metric.name, 1.0)
-            estimate = metric(evidence).of_groups(rows, likeness.blocks)
-            found[metric.name] = Measured(metric.name, estimate, deviation, ours, rows)
+            found_here = metric(evidence)
+            estimate = found_here.of_groups(rows, likeness.blocks)
+            found[metric.name] = Measured(metric.name, estimate, deviation, ours, rows, found_here.n)
     found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
     return Measurement(problem_type, evidence, evidence.rows, found)
 

@@ -14,7 +14,7 @@ from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from model_monitor.documents.document import Document
 from model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
-from model_monitor.documents.page import Page
+from model_monitor.documents.page import Page, percent
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadConfiguration
@@ -34,6 +34,7 @@ from model_monitor.monitors.model_quality.measurement import (
     SEED,
     Measurement,
     Tolerance,
+    as_alike_as,
     measure,
     measured_by_segment,
     metrics_of,
@@ -67,6 +68,9 @@ Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 NOT_IN_GROUPS = (
     "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
     "group_column={name!r}"
+)
+MISSES_NAMES = (
+    "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
 )
 
 
@@ -139,10 +143,11 @@ class ModelQualityMonitor(Monitor):
         self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, end: datetime | None
     ) -> OutcomePlan:
         plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, end)
-        if known is None or not (known.segments or known.group_column):
+        if known is None:
             return plan
+        plan = replace(plan, group_column=known.group_column)
         labels = {cut: tuple(segments) for cut, segments in known.segments.items()}
-        return replace(plan, segments=tuple(labels), labels=labels, group_column=known.group_column)
+        return replace(plan, segments=tuple(labels), labels=labels) if labels or known.group_column else plan
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
@@ -195,6 +200,8 @@ class ModelQualityMonitor(Monitor):
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
+        misses_names = known.misses_names(outcomes)
+        measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
         results = check_all(
             measurement,
             known,
@@ -212,7 +219,8 @@ class ModelQualityMonitor(Monitor):
         level = level_of(ledger)
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
-        groups = known.groups if known.group_column is None else concept_drift.likeness_of(measurement.evidence)
+        sides = [measurement.evidence, *[known.evidence] * misses_names]
+        groups = known.groups if known.group_column is None else max(map(concept_drift.likeness_of, sides))
         return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
@@ -224,7 +232,12 @@ class ModelQualityMonitor(Monitor):
         if known is None:
             return tuple(hints_of_segments(None, found))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
-        return tuple(hints_of_segments(before, found))
+        hints = tuple(hints_of_segments(before, found))
+        if known.misses_names(outcomes):
+            now, of_known = map(percent, (outcomes.share_named, known.named))
+            told = MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)
+            hints += (Hint(hint="group_column", features=(), description=told),)
+        return hints
 
     def pinned_down(
         self,

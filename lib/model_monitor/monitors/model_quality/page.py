@@ -55,6 +55,10 @@ READING = (
     "more than chance explains. metrics.json and checks.json have all numbers of this page.",
 )
 
+OF_GROUPS = (
+    "Rows are 74 of 1,200 where 1,200 say as much as 74 alone: those of a group belong together (--group-column)."
+)
+
 
 def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
@@ -73,7 +77,8 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
         sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
-    reading = PageSection("How to read this", READING, folded=True)
+    in_groups = any(each.likeness > 1 for each in measurement.metrics.values())
+    reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
     headline = (
         None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
     )
@@ -128,6 +133,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
     if result is not None and result.threshold is not None:
         threshold = SIDES.get(result.check, "") + number_text(result.threshold)
     rows = count_text(measured.estimate.n) if measured else "–"
+    rows += f" of {count_text(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
     return Line((verdict, name, _value(measured), _ends(interval), threshold, rows, remark), mark, name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -69,9 +69,11 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         )
     if config.ground_truth_attribute is None and not isinstance(data_format, MergedFormat):
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
-    found, group = getattr(baseline, "segments", {}), getattr(baseline, "group_column", None)
-    labels = {cut: tuple(segments) for cut, segments in found.items()}
-    return _outcomes(engine, config, labels, group, with_label=True)
+    labels = {cut: tuple(segments) for cut, segments in getattr(baseline, "segments", {}).items()}
+    plan = outcome_plan(config, labels)
+    if baseline is not None:  # its rows count as the baseline's do
+        plan = replace(plan, group_column=getattr(baseline, "group_column", None))
+    return _outcomes(engine, config, plan, with_label=True)
 
 
 def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -79,7 +81,7 @@ def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline
 
     Raises BadConfiguration if the configuration does not say where they are, NoData if there is nothing to read.
     """
-    return _outcomes(engine, config, {}, None, with_label=False)
+    return _outcomes(engine, config, outcome_plan(config), with_label=False)
 
 
 def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
@@ -115,12 +117,8 @@ def require_numbers(config: JobConfig) -> None:
         )
 
 
-def _outcomes(
-    engine: Engine, config: JobConfig, labels: Mapping[str, Sequence[str]], group: str | None, *, with_label: bool
-) -> Dataset:
-    data_format, plan = config.dataset_format, outcome_plan(config, labels)
-    plan = replace(plan, group_column=plan.group_column or group)
-    errors = None
+def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
+    data_format, errors = config.dataset_format, None
     if not with_label and plan.is_regression:
         if isinstance(data_format, CaptureFormat | MergedFormat):
             raise BadConfiguration(

@@ -178,7 +178,7 @@ class Outcomes(State):
     problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
     regressions, label less prediction; of no rows where older releases scanned some. class_scores: of many classes,
     where rows have the probabilities of all. segments: by cut and segment those of its rows. confusions, coarse_scores: of the
-    rows of each block, of classifications whose plan names groups.
+    rows of each block, of classifications whose plan names groups. named: rows that have the name of a group.
     """
 
     KIND: ClassVar[str] = "outcomes"
@@ -196,6 +196,7 @@ class Outcomes(State):
     segments: Mapping[str, Mapping[str, Outcomes]] = field(default_factory=dict)
     confusions: tuple[ConfusionCounts, ...] = ()
     coarse_scores: tuple[ScoreCounts, ...] = ()
+    named: int = 0
 
     @classmethod
     def zero(cls, plan: OutcomePlan) -> Outcomes:
@@ -230,7 +231,12 @@ class Outcomes(State):
             },
             _by_block(self.confusions, other.confusions),
             _by_block(self.coarse_scores, other.coarse_scores),
+            self.named + other.named,
         )
+
+    @property
+    def share_named(self) -> float:
+        return self.named / max(self.item_count, 1)
 
     @property
     def has_residuals(self) -> bool:
@@ -249,7 +255,8 @@ class Outcomes(State):
         for cut, segments in self.segments.items():
             named = (part for label, each in segments.items() for part in (label.encode(), each.to_bytes()))
             blobs.append(joined([cut.encode(), *named]))
-        return {"plan": self.plan.to_json(), "item_count": self.item_count}, joined(blobs)
+        parameters: Parameters = {"plan": self.plan.to_json(), "item_count": self.item_count}
+        return parameters if self.plan.group_column is None else {**parameters, "named": self.named}, joined(blobs)
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
@@ -273,6 +280,7 @@ class Outcomes(State):
             dict(map(cls._segments_of, blobs[7:])),
             tuple(map(ConfusionCounts.from_bytes, by_block[:BLOCKS])),
             tuple(map(ScoreCounts.from_bytes, by_block[BLOCKS:])),
+            parameters.get("named", 0),
         )
 
     @classmethod
@@ -329,6 +337,7 @@ class OutcomeBuilder:
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()
+        self._named = 0
         self._class_scores = ClassScoresBuilder(plan.score_limit)
         self._pending: list[_Rows] = []
         self._pending_rows = 0
@@ -358,7 +367,9 @@ class OutcomeBuilder:
             return
         if keys is None:
             keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
-        keys = keys if groups is None else keys_by_group(keys.copy(), groups)
+        if groups is not None:
+            keys = keys_by_group(keys.copy(), groups)
+            self._named += (rows - groups.null_count) * (self._plan.group_column is not None)
         self._rows += rows
         batch = _Rows(labels, predictions, scores, blocks_of(keys), values, of_classes)
         start = 0
@@ -373,7 +384,7 @@ class OutcomeBuilder:
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
         self._fold()
-        found = replace(self._state, scores=self._scores.state(), residuals=self._residuals.state())
+        found = replace(self._state, scores=self._scores.state(), residuals=self._residuals.state(), named=self._named)
         return replace(found, class_scores=self._class_scores.state())
 
     def _fold(self) -> None:
