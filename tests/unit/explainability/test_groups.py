@@ -15,7 +15,8 @@ from model_monitor.errors import BadConfiguration, BadState
 from model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
 from model_monitor.monitors.explainability.measures import plan_of
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.hashing import keys_by_group, xxhash64_of_texts
+from model_monitor.statistics.states.blocks import keys_by_group
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 MONITOR = ExplainabilityMonitor()
 CONFIG = AnalysisConfig.from_json('{"excluded_columns": ["user"], "methods": {"shap": {"baseline": [[0, 0]]}}}')

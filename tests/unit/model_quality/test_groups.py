@@ -213,7 +213,7 @@ def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_
         for given in ("other", "no column"):
             window = ("--dataset-source", "window.csv", "--output-path", f"{kind} {given}", *flags)
             ended = jobs("monitor", *window, "--baseline", kind, "--group-column", given)
-            said = capsys.readouterr().err
+            said = ended.said + capsys.readouterr().err
             assert (ended.status, "without effect on this job: --group-column" in said) == (0, True), said
 
 

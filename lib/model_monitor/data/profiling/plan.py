@@ -61,7 +61,7 @@ class ColumnPlan:
         return self.column_type in TEXT_TYPES
 
 
-GROUPS_NO_ROWS = "--group-column has lists or maps, which name no groups; write another column"
+NO_GROUPS = "--group-column has lists or maps, which name no groups; write another column"
 CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
 
 

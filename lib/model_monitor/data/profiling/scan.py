@@ -21,7 +21,7 @@ from model_monitor.data.profiling.partition import Decode, columns_of, prepared,
 from model_monitor.data.profiling.plan import (
     CUT_NO_ROWS,
     FEATURE_OF_ROWS,
-    GROUPS_NO_ROWS,
+    NO_GROUPS,
     ColumnPlan,
     LineMetadata,
     ScanPlan,
@@ -186,7 +186,7 @@ def scan(
 def require_values(plan: ScanPlan) -> None:
     """Raises BadConfiguration if rows are to be cut, or grouped, by a column of lists, maps or bytes."""
     if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
-        raise BadConfiguration(GROUPS_NO_ROWS)
+        raise BadConfiguration(NO_GROUPS)
     positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
     for column in plan.columns:
         if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
-from model_monitor.data.profiling.plan import CUT_NO_ROWS, GROUPS_NO_ROWS, VALUE
+from model_monitor.data.profiling.plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from model_monitor.data.profiling.segments import Cut, cuts_of
 from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
 from model_monitor.data.reading.data import Data, read_data
@@ -318,7 +318,7 @@ def outcomes(
     if group is not None:
         position = int(group.removeprefix(VALUE))
         if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
-            raise BadConfiguration(GROUPS_NO_ROWS)
+            raise BadConfiguration(NO_GROUPS)
         columns[group] = (position, False)
     for part in (part for cut in cuts for part in cut.parts):
         if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):

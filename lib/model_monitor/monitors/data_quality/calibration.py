@@ -222,10 +222,8 @@ def _look_for_filled(
     """Missing values that became a value take the place of those that are missing, which are no more than they were."""
     from model_monitor.monitors.data_quality.filled import component_of
 
-    if column.samples is None:
-        return
-    sides = asked.baseline, asked.current
-    if least := component_of(*sides, (asked.lacking, column.samples, now, past, asked.groups)):
+    known = asked.lacking, column.samples, now, past, asked.groups
+    if column.samples and (least := component_of(asked.baseline, asked.current, known)):
         column.components = (least, *(each for each in column.components if each.name != "missing"))
 
 

@@ -1,4 +1,4 @@
-"""Missing values of a feature that became a value: which values have more rows, and the test. See `verdicts/filling.py`."""
+"""Missing values of a feature that became a value: which value it is, the test, and what to say. See `verdicts/filling.py`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from model_monitor.documents.headline import ONE_VALUE
+from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.monitors.data_quality.words import MOST_NAMED_NUMBERS, Said
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import Component, Samples
-from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, Risen, filled, risen
+from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, MORE, Risen, filled, risen
+
+EMPTY = "(empty)"  # what a text without characters is called
 
 
 def component_of(before: FeatureDistribution, after: FeatureDistribution, known: tuple[Any, ...]) -> Component | None:
@@ -39,3 +44,27 @@ def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> lis
     samples = Samples(before.present, after.present)
     found = (risen(b, w, which, samples, errors) for which in (fillers, ~fillers))
     return [(each, names[each.place]) for each in found if each]
+
+
+def said_of(before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said | None:
+    """Missing values that became a value, which is named as in other changes; None if no value has risen."""
+    risen = [each for each in risen_values(before, now) if each[0].p * each[0].tests <= MORE]
+    if not risen:
+        return None
+    value, name = min(risen, key=lambda each: (each[0].known, each[0].p))  # one that was not there is rather it
+    lacked, lacks = (percent(1 - side.present / side.rows) for side in (before, now))
+    was, found = percent(value.before / before.present), percent(value.after / now.present)
+    if isinstance(name, str):
+        values = [name or EMPTY] if len(before.categories or {}) <= max_domain_size else []
+    else:
+        values = [number_text(name + 0.0)] if not name or _are_few(before, now) else []  # 0 is no value of somebody
+    missing = f"{lacks} are missing, {lacked} were"
+    change = f"has {ONE_VALUE} where values were missing: {missing}, and it is in {found}, in {was} before"
+    words = f"missing values became {ONE_VALUE}: {missing}, and {found} are that, {was} were"
+    return Said(words, values, change, f"missing {lacked} → {lacks}, {ONE_VALUE} {was} → {found}")
+
+
+def _are_few(*sides: FeatureDistribution) -> bool:
+    """Whether so few different numbers occur that they are named."""
+    different = [side.numbers.step_cdf().values for side in sides if side.numbers is not None]
+    return len(np.unique(np.concatenate(different))) <= MOST_NAMED_NUMBERS

@@ -28,7 +28,6 @@ from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
-EMPTY = "(empty)"  # what a text without characters is called
 MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
@@ -186,8 +185,11 @@ def _drifted(result: CheckResult) -> str:
 def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
     if result.component == "missing" and before.rows and now.rows:
         return _missing("", before, now)
-    if result.component == "filled" and (filled := _filled(before, now, max_domain_size)):
-        return filled
+    if result.component == "filled":
+        from model_monitor.monitors.data_quality.filled import said_of
+
+        if filled := said_of(before, now, max_domain_size):
+            return filled
     if before.numbers is not None and now.numbers is not None:
         return _moved_numbers(result, before, now)
     if not before.categories or not now.categories:
@@ -257,33 +259,6 @@ def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -
     earlier = "where none was" if was == "0 %" else f"{was} before"
     change = f"is missing in {found} of the records, {earlier}"
     return Said(f"{name}{name and ': '}{found} are missing, {was} were", (), change, f"missing {was} → {found}")
-
-
-def _filled(before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said | None:
-    """Missing values that became a value, which is named as in other changes; None if no value has risen."""
-    from model_monitor.monitors.data_quality.filled import risen_values
-    from model_monitor.statistics.verdicts.filling import MORE
-
-    risen = [each for each in risen_values(before, now) if each[0].p * each[0].tests <= MORE]
-    if not risen:
-        return None
-    value, name = min(risen, key=lambda each: (each[0].known, each[0].p))  # one that was not there is rather it
-    lacked, lacks = (percent(1 - side.present / side.rows) for side in (before, now))
-    was, found = percent(value.before / before.present), percent(value.after / now.present)
-    if isinstance(name, str):
-        values = [name or EMPTY] if len(before.categories or {}) <= max_domain_size else []
-    else:
-        values = [number_text(name + 0.0)] if not name or _are_few(before, now) else []  # 0 is no value of somebody
-    missing = f"{lacks} are missing, {lacked} were"
-    change = f"has {ONE_VALUE} where values were missing: {missing}, and it is in {found}, in {was} before"
-    words = f"missing values became {ONE_VALUE}: {missing}, and {found} are that, {was} were"
-    return Said(words, values, change, f"missing {lacked} → {lacks}, {ONE_VALUE} {was} → {found}")
-
-
-def _are_few(*sides: FeatureDistribution) -> bool:
-    """Whether so few different numbers occur that they are named."""
-    different = [side.numbers.step_cdf().values for side in sides if side.numbers is not None]
-    return len(np.unique(np.concatenate(different))) <= MOST_NAMED_NUMBERS
 
 
 def _without_values(description: str) -> str:

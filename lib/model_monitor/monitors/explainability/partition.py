@@ -30,7 +30,8 @@ from model_monitor.monitors.predictors.loading import Caller, cells_of, plain
 from model_monitor.monitors.predictors.sums import Algorithm
 from model_monitor.statistics.states import RowCounts, RowRuns
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.hashing import chained_hashes, keys_by_group, xxhash64_of_texts
+from model_monitor.statistics.states.blocks import keys_by_group
+from model_monitor.statistics.states.hashing import chained_hashes, xxhash64_of_texts
 from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
 
 MOST_CATEGORIES = 100

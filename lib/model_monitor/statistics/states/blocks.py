@@ -1,6 +1,6 @@
 """Sums of a scan's rows in 64 blocks by the hash of each row's key: by name, or of the errors of predicted numbers.
 
-Sums of doubles depend on how they are grouped, and a key is in one block wherever its row lies. Runs on executors; pure numpy.
+Sums of doubles depend on how they are grouped, and a key is in one block wherever its row lies. Runs on executors.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.errors import BadState
 from model_monitor.statistics.states.encoding import MOST, Parameters, State, registered, require_equal
+from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
@@ -24,6 +26,13 @@ BLOCKS = 64  # P17
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / phi, of splitmix64 (Steele, Lea and Flood 2014)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def keys_by_group(keys: Keys, names: pa.Array) -> Keys:
+    """The hash of each row's group; of a row of no group its own key."""
+    has_name = names.is_valid().to_numpy(zero_copy_only=False)
+    keys[has_name] = xxhash64_of_texts(names.drop_null().cast(pa.string()))
+    return keys
 
 
 def blocks_of(keys: Keys) -> Blocks:

@@ -164,13 +164,6 @@ def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
     return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE), seed) for start in starts])
 
 
-def keys_by_group(keys: Hashes, names: pa.Array) -> Hashes:
-    """The hash of each row's group; of a row of no group its own key."""
-    has_name = names.is_valid().to_numpy(zero_copy_only=False)
-    keys[has_name] = xxhash64_of_texts(names.drop_null().cast(pa.string()))
-    return keys
-
-
 def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
     starts, lengths, content = _laid_out(texts)
     hashes: Hashes = np.full(len(texts), (seed + int(PRIME_5)) % 2**64, dtype=np.uint64)

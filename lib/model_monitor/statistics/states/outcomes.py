@@ -25,10 +25,10 @@ from model_monitor.statistics.states.blocks import (
     Numbers,
     RegressionSums,
     blocks_of,
+    keys_by_group,
     summed,
 )
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
-from model_monitor.statistics.states.hashing import keys_by_group
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from model_monitor.statistics.states.scores import (
     MOST_SCORED,

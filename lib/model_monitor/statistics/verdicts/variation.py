@@ -52,7 +52,6 @@ unseen: the share of categories that the reference has not. nulls, of: missing v
 the number 0, with its sign.
 """
 
-
 MOST_DISPERSED = 1.3
 """Chi-square for each degree of freedom: 1 of independent rows, to within 0.06 of 32 parts and 20 cells."""
 
@@ -73,8 +72,7 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     """missing, rows: of each window."""
     found = {"missing": np.zeros(len(missing)), "nulls": missing, "of": rows}
     if total_missing:
-        totals = np.array([total_missing])
-        found["missing"] = scores_of_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
+        (found["missing"],) = scores_of_counts(np.array([total_missing]), missing[:, None], rows[:, None], total_rows).T
     return found
 
 
