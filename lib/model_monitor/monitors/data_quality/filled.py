@@ -10,7 +10,6 @@ import numpy as np
 from model_monitor.documents.headline import ONE_VALUE
 from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution
-from model_monitor.monitors.data_quality.words import MOST_NAMED_NUMBERS, Said
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import Component, Samples
 from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, MORE, Risen, filled, risen
@@ -46,8 +45,10 @@ def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> lis
     return [(each, names[each.place]) for each in found if each]
 
 
-def said_of(before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said | None:
-    """Missing values that became a value, which is named as in other changes; None if no value has risen."""
+def said_of(
+    before: FeatureDistribution, now: FeatureDistribution, most_texts: int, most_numbers: int
+) -> tuple[str, list[str], str, str] | None:
+    """What `words.Said` has of it: a value is named if a feature has no more different ones; None if no value has risen."""
     risen = [each for each in risen_values(before, now) if each[0].p * each[0].tests <= MORE]
     if not risen:
         return None
@@ -55,16 +56,16 @@ def said_of(before: FeatureDistribution, now: FeatureDistribution, max_domain_si
     lacked, lacks = (percent(1 - side.present / side.rows) for side in (before, now))
     was, found = percent(value.before / before.present), percent(value.after / now.present)
     if isinstance(name, str):
-        values = [name or EMPTY] if len(before.categories or {}) <= max_domain_size else []
+        values = [name or EMPTY] if len(before.categories or {}) <= most_texts else []
     else:
-        values = [number_text(name + 0.0)] if not name or _are_few(before, now) else []  # 0 is no value of somebody
+        is_named = not name or _different(before, now) <= most_numbers  # 0 is no value of somebody
+        values = [number_text(name + 0.0)] if is_named else []
     missing = f"{lacks} are missing, {lacked} were"
     change = f"has {ONE_VALUE} where values were missing: {missing}, and it is in {found}, in {was} before"
     words = f"missing values became {ONE_VALUE}: {missing}, and {found} are that, {was} were"
-    return Said(words, values, change, f"missing {lacked} → {lacks}, {ONE_VALUE} {was} → {found}")
+    return words, values, change, f"missing {lacked} → {lacks}, {ONE_VALUE} {was} → {found}"
 
 
-def _are_few(*sides: FeatureDistribution) -> bool:
-    """Whether so few different numbers occur that they are named."""
-    different = [side.numbers.step_cdf().values for side in sides if side.numbers is not None]
-    return len(np.unique(np.concatenate(different))) <= MOST_NAMED_NUMBERS
+def _different(*sides: FeatureDistribution) -> int:
+    values = [each.numbers.step_cdf().values for each in sides if each.numbers is not None]
+    return len(np.unique(np.concatenate(values)))

@@ -188,8 +188,8 @@ def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistrib
     if result.component == "filled":
         from model_monitor.monitors.data_quality.filled import said_of
 
-        if filled := said_of(before, now, max_domain_size):
-            return filled
+        if filled := said_of(before, now, max_domain_size, MOST_NAMED_NUMBERS):
+            return Said(*filled)
     if before.numbers is not None and now.numbers is not None:
         return _moved_numbers(result, before, now)
     if not before.categories or not now.categories:
