@@ -30,9 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An error of ours leaves a trace without its text, as in a job: that may repeat values.
     """
-    if (
-        arguments is None and "pydantic" not in sys.modules
-    ):  # a command: its models have no use for plugins, and look for them
+    # a command's models have no use for plugins of pydantic, which would be looked for among all that is installed
+    if arguments is None and "pydantic" not in sys.modules:
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = list(sys.argv[1:] if arguments is None else arguments)
     with ended_by_signals():

@@ -22,6 +22,14 @@ from model_monitor.errors import OutputFailed
 ROW_GROUP_BYTES = 8 * 2**20
 """Of a table in memory: row groups are what partitions are cut at, and a partition of a file is 16 MiB or more."""
 
+MOST_FILE_BYTES = 256 * 2**20
+"""Of a table that is looked at without a file: one process does it, and its columns in groups of neighbours."""
+
+MOST_OF_DICTIONARY = 1.6
+"""A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
+
+STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
+
 
 def column_groups_of(table: pa.Table) -> int | None:
     """In how many groups of columns a file of these rows would be read, or in as many as leave the same states, if it were one
@@ -43,15 +51,6 @@ def column_groups_of(table: pa.Table) -> int | None:
     if enough > max(possible):
         return None
     return partitions.column_groups(columns, [_file_bytes_at_least(table, enough * step)])
-
-
-MOST_OF_DICTIONARY = 1.6
-"""A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
-STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
-
-
-MOST_FILE_BYTES = 256 * 2**20
-"""Of a table that is looked at without a file: one process does it, and its columns in groups of neighbours."""
 
 
 def _is_one_block(table: pa.Table, groups: int) -> bool:

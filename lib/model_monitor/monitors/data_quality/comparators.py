@@ -19,6 +19,7 @@ from model_monitor.documents.constraints import (
     FeatureConstraints,
     MonitoringConfig,
 )
+from model_monitor.documents.headline import DRIFT
 from model_monitor.documents.statistics import InferredType
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.data_quality import messages
@@ -35,7 +36,6 @@ from model_monitor.statistics.drift import DISTANCES
 from model_monitor.statistics.drift.distributions import category_cells
 
 CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
-DRIFT = "baseline_drift_check"
 NO_COUNTS_OF_NUMBERS = "numbers have no counts by value, so that TFDV finds no distance"
 NO_SUCH_WINDOWS = "there are no earlier windows for {reference}"
 NUMBERS_ONLY = "the distance takes numbers only"

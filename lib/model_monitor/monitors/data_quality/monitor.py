@@ -22,6 +22,7 @@ from model_monitor.documents.check_results import (
 from model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
 from model_monitor.documents.document import Document
 from model_monitor.documents.expectations import Expectations
+from model_monitor.documents.headline import DRIFT
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Statistics, Table, as_rows
@@ -76,8 +77,6 @@ if TYPE_CHECKING:
 
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
 
-_DRIFT = "baseline_drift_check"
-
 
 def _with_pairs(measures: Measures, known: Profile, outputs: Collection[str]) -> Measures:
     """The measures with what a baseline counts of several columns, but for what the model puts out: a baseline may have labels
@@ -99,7 +98,7 @@ def published_metrics(
     or the p-value of ChiSquared, whether it is a violation or not.
     """
     results = list(results)
-    distances = {o.feature: o.observed for o in results if o.feature and o.check == _DRIFT and o.observed is not None}
+    distances = {o.feature: o.observed for o in results if o.feature and o.check == DRIFT and o.observed is not None}
     by_default = constraints.monitoring.emit_metrics
     own = {
         feature.name: config.emit_metrics.is_on

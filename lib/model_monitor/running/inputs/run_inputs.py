@@ -249,7 +249,8 @@ def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config:
     constraints, path, where = known.constraints, config.thresholds, "--thresholds"
     if path is None and not config.threshold:
         return known
-    from model_monitor.monitors.data_quality.comparators import DRIFT, with_thresholds
+    from model_monitor.documents.headline import DRIFT
+    from model_monitor.monitors.data_quality.comparators import with_thresholds
 
     try:
         if path is not None:

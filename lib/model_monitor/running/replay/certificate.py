@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from model_monitor.data.records.windows import Window
+from model_monitor.documents.headline import DRIFT
 from model_monitor.documents.statistics import InferredType
 from model_monitor.reports.outputs.printable import text_table
 
@@ -114,7 +115,6 @@ _TOPICS = {
     "missing_column_check": "number of columns",
     "extra_column_check": "number of columns",
 }
-_DRIFT = "baseline_drift_check"
 _COLUMNS = {InferredType.INTEGRAL: "discrete", InferredType.FRACTIONAL: "continuous", InferredType.STRING: "text"}
 _NOTHING = "-"
 
@@ -233,7 +233,7 @@ class Certificate:
         """What a difference is about, in a few words."""
         if difference.kind is Kind.FAILED:
             return "a side without a verdict"
-        if difference.check == _DRIFT:
+        if difference.check == DRIFT:
             kind = _COLUMNS.get(self.types.get(difference.subject, InferredType.UNKNOWN))
             return f"drift on {kind} columns" if kind else "drift"
         return _TOPICS.get(difference.check, difference.check)
