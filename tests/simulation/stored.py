@@ -177,6 +177,9 @@ def store(folder: Path) -> str:
     if not process:
         ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         os.setpgid(0, 0)
+        for each in {*map(int, os.listdir("/proc/self/fd"))} - {0, 1, 2, server.fileno()}:
+            with suppress(OSError):
+                os.close(each)  # what reads a pipe of the parent's until it is closed would wait for this process too
         try:
             server.serve_forever()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,15 @@ def store_of_months(tmp_path_factory):
 def test_the_store_of_months_keeps_the_law_of_storages(clause, store_of_months):
     folder = f"{store_of_months}/{clause.__name__}"
     clause(storage_of(folder), folder)
+
+
+def test_a_store_keeps_no_pipe_of_its_parent_open(tmp_path):
+    reading, writing = os.pipe()
+    store(tmp_path)
+    os.close(writing)
+
+    assert select.select([reading], [], [], 5)[0], "who reads it is told of its end"
+    os.close(reading)
 
 
 FOUND = {
