@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -34,6 +35,7 @@ from model_monitor import (
 )
 from model_monitor.data.engine.local import LocalEngine
 from model_monitor.errors import BadInput
+from model_monitor.reports.history.archive import PROFILE, from_parquet
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.inputs.data_sets import read_outcomes
 from model_monitor.running.inputs.features import read_features
@@ -638,6 +640,21 @@ def test_every_type_of_parquet_that_is_written_today_gives_the_same_bytes(spark,
     assert {each.name: each.common.num_missing for each in features} == {
         name: values.null_count for name, values in TODAY.items()
     }
+
+
+@pytest.mark.parametrize("of_96_bits", [False, True], ids=["of 64 bits", "of 96 bits"])
+def test_times_that_stand_for_none_are_what_they_are_on_both_engines(spark, tmp_path, of_96_bits):
+    """Dates and times such as 0001-01-01 and 9999-12-31, in files that no Spark wrote."""
+    said = [datetime(1, 1, 1), datetime(1899, 12, 30), datetime(9999, 12, 31), datetime(2020, 1, 1)] * 15
+    moments = pa.array(said, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    table = pa.table({"time": moments, "day": pa.array([each.date() for each in said]), "count": range(60)})
+    pq.write_table(table, tmp_path / "rows.parquet", use_deprecated_int96_timestamps=of_96_bits)
+
+    here, there = made(str(tmp_path), spark)
+
+    require_same(here, there)
+    profile = from_parquet(here[PROFILE], "here")
+    assert [*profile.feature("time").frequencies.counts] == [str(each) for each in sorted({*said})]
 
 
 @pytest.mark.parametrize("called", ["clock", "clock,span", "0,span"])

@@ -73,9 +73,7 @@ def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows
 
 
 def _batches_of_table(piece: Piece, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    from pyarrow import parquet as pq
-
-    file = pq.ParquetFile(source_of(piece.path), coerce_int96_timestamp_unit="us")
+    file = _parquet(piece.path)
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
     known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
     named = {each.name: each.name for each in file.schema_arrow}
@@ -135,9 +133,7 @@ def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -
 
         yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
         return
-    from pyarrow import parquet as pq
-
-    file = pq.ParquetFile(source_of(piece.path))
+    file = _parquet(piece.path)
     groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
     names = file.schema_arrow.names
     wanted = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
@@ -159,14 +155,19 @@ def schema_of(path: str, reader: str) -> pa.Schema:
             if any(pa.types.is_timestamp(field.type) for field in schema):
                 raise NeedsSpark(f"{path}: an ORC file with times")
             return schema
-        from pyarrow import parquet as pq
-
-        return pq.ParquetFile(source_of(path)).schema_arrow.remove_metadata()
+        return _parquet(path).schema_arrow.remove_metadata()
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(
             f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
             "write the --dataset-format that the files have"
         ) from fault
+
+
+def _parquet(path: str) -> Any:
+    """A file whose times of 96 bits, as Spark 3 writes them, are of microseconds: nanoseconds know no year 9999."""
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(source_of(path), coerce_int96_timestamp_unit="us")
 
 
 def _lies_in(group: Any, piece: Piece) -> bool:

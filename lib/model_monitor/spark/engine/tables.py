@@ -169,9 +169,20 @@ def catalog_table(
     return _in_one_partition(frame) if in_order else frame, version
 
 
+OF_PARQUET = {
+    "mergeSchema": "true",  # else the first file's columns are all, in silence
+    "datetimeRebaseMode": "CORRECTED",  # times before 1900 as they are written: Spark 3 refuses them in files that others wrote,
+    "int96RebaseMode": "CORRECTED",  # and knows by the files which ones a Spark 2 wrote
+}
+
+
+def _opened(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+    return spark.read.format(reader).options(**(OF_PARQUET if reader.lower() == "parquet" else {})).options(**options)
+
+
 def loaded(spark: SparkSession, reader: str, options: Mapping[str, str], *, in_order: bool) -> DataFrame:
     """What a reader finds without a path. Raises what that reader raises."""
-    frame = spark.read.format(reader).options(**options).load()
+    frame = _opened(spark, reader, options).load()
     return _in_one_partition(frame) if in_order else frame
 
 
@@ -189,11 +200,9 @@ def table_of_files(
     in_order: bool,
 ) -> DataFrame:
     """The files at or below the places, as `Engine.table` has it."""
-    opened = spark.read.format(reader).options(**options)
+    opened = _opened(spark, reader, options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
-    if reader.lower() == "parquet" and "mergeSchema" not in options:
-        opened = opened.option("mergeSchema", "true")  # else the first file's columns are all, in silence
     paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
     try:
         frame = _loaded(spark, opened, paths, left_out)
