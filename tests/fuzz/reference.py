@@ -252,17 +252,17 @@ def _objects_on_lines(text: str) -> list[Any]:
 
 
 def _by_name(entries: list[tuple[str, str | None]], names: tuple[str, ...]) -> Row:
+    entries = [entry for place, entry in enumerate(entries) if not entry[0] or entry not in entries[:place]]
     keys = {key for key, _ in entries}
+    if len({key for key in keys if key}) < sum(bool(key) for key, _ in entries):
+        raise Odd(REFUSED)
     if not keys <= set(names) and not set(names) <= keys:
         if "" not in keys:
             raise Odd(REFUSED)
         return tuple(value for _, value in entries)
     if len(entries) > len(names):
         raise Odd(REFUSED)
-    values: dict[str, str | None] = {}
-    for key, value in entries:
-        values.setdefault(key, value)
-    return tuple(values.get(name) for name in names)
+    return tuple(dict(entries).get(name) for name in names)
 
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")

@@ -124,6 +124,28 @@ def test_a_record_of_other_names_is_not_taken_by_position(data, output, cells):
     assert (of(line, as_service).reason is None) == (cells != 5)
 
 
+@pytest.mark.parametrize(
+    ("data", "output", "row"),
+    [
+        pytest.param('{"a": 1, "b": 2}', '{"p": 5, "b": 2}', ("5", "1", "2"), id="an id that is sent back"),
+        pytest.param('{"a": 1, "b": 2}', '{"p": 5, "b": 3}', None, id="a member of each"),
+        pytest.param('{"a": 1, "b": 2, "b": 2}', "[5]", ("5", "1", "2"), id="written twice"),
+        pytest.param('{"a": 1, "b": null, "b": 2}', '{"p": 5}', None, id="one of them null"),
+        pytest.param("[7, 7]", "[7]", ("7", "7", "7"), id="equal ones without names"),
+    ],
+)
+def test_a_member_of_input_and_output_is_one_column_where_it_is_equal(data, output, row):
+    """Records with one were unreadable, all of them, with or without a baseline."""
+    line = captured(data, output, encoding="JSON")
+    unnamed = of(line, replace(JSON_READING, names=(), columns=None))
+
+    for reading in (JSON_READING, replace(JSON_READING, names=unnamed.keys, columns=3)):
+        found = of(line, reading)
+        assert found.reason is (None if row else Refusal.TWO_VALUES)
+        assert not row or sorted(found.rows[0]) == sorted(row)
+    assert len({*unnamed.keys}) == len(unnamed.keys)
+
+
 def test_where_the_baseline_has_no_names_the_order_counts():
     by_order = replace(JSON_READING, names=("_c0", "_c1", "_c2"))
 
@@ -209,7 +231,7 @@ def test_one_row_of_scores_answers_all_rows():
         ('[1, {"a": 2}]', '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
         ('{"a": 1, "b": 2} x', '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
         ("0.5", '{"p": 1}', Refusal.PAYLOAD_NOT_JSON),
-        ('{"a": 1, "b": 2, "a": 3}', '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
+        ('{"a": 1, "b": 2, "a": 3}', '{"p": 1}', Refusal.TWO_VALUES),
         ('{"a": 1, "b": 2, "c": 3}', '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
         ("[]", "[]", Refusal.NO_PAYLOAD),
     ],

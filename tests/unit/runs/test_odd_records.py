@@ -214,3 +214,24 @@ def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path
         found = run_baseline(str(tmp_path / "x.jsonl"), DataQualityMonitor(), dataset_format="capture", engine="local")
         assert found.ledger.refused == {reason or "wrong number of cells": 1}
         assert [feature.name for feature in found.statistics.features] == ["_c0", "_c1"]
+
+
+@pytest.mark.parametrize(
+    ("dataset_format", "content", "words"),
+    [
+        pytest.param("csv", "0,1\n" * 50, "write --dataset-format csv-without-header", id="no header"),
+        pytest.param(
+            "csv", "0,1\n1,0\n" * 50, "of its first line .* csv-without-header", id="no header, in another order"
+        ),
+        pytest.param(
+            "capture",
+            '{"captureData": {"endpointInput": {"data": "{\\"a\\": {\\"b\\": 1}}", "encoding": "JSON"}}}\n' * 9,
+            "if nested members are meant write --flatten-json",
+            id="nested JSON",
+        ),
+    ],
+)
+def test_refused_records_are_told_with_what_to_write_instead(dataset_format, content, words, tmp_path):
+    (tmp_path / "x").write_text(content)
+    with pytest.raises(BadInput, match=words):
+        run_baseline(str(tmp_path / "x"), DataQualityMonitor(), dataset_format=dataset_format, engine="local")

@@ -44,6 +44,7 @@ OF_ROWS = frozenset(
         Refusal.WRONG_NUMBER_OF_CELLS,
         Refusal.PAYLOAD_NOT_JSON,
         Refusal.NESTED_JSON,
+        Refusal.TWO_VALUES,
     }
 )
 """Reasons that are found when halves and their encoding are as they should be."""
@@ -127,7 +128,7 @@ def read_captures(
     encoding, first = found or (CSV, Decoded(cells=1))
     reading = replace(
         reading,
-        names=reading.names or tuple(dict.fromkeys(first.keys)),
+        names=reading.names or first.keys,
         encoding=None if options.allow_mixed_encodings else encoding,
     )
     matched_by = _matching(names, reading.encoding) if names else None
@@ -181,7 +182,7 @@ def _reread(
 ) -> Dataset:
     """The captures as records of so many columns: behind the features those that an object of so many has beside them."""
     first = _first_record(engine.storage(source.path), source, reading, columns)
-    others = [key for key in dict.fromkeys(first[1].keys) if key not in reading.names] if first else []
+    others = [key for key in first[1].keys if key not in reading.names] if first else []
     if carry_names(reading.names) and len(reading.names) + len(others) == columns:
         reading = replace(reading, names=(*reading.names, *others))
     return replace(_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
@@ -263,7 +264,7 @@ def columns_of_inputs(engine: Engine, source: CaptureSource, reading: Reading) -
     if no input can be read.
     """
     found = _first_record(engine.storage(source.path), source, replace(reading, halves=ENDPOINT_INDEXES[:1]))
-    return () if found is None else names_of_columns(tuple(dict.fromkeys(found[1].keys)), found[1].cells)
+    return () if found is None else names_of_columns(found[1].keys, found[1].cells)
 
 
 def _inputs_fit(storage: Storage, source: CaptureSource, reading: Reading) -> bool:

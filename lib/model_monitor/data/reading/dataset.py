@@ -270,10 +270,11 @@ class Dataset:
 
             raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
         if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
-            file = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)
+            file, first = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE), self.files[0].path
+            what = "a line has the cells of its first line" if file == first else "its header line has the columns"
             raise BadInput(
-                f"{file or 'a file'}: its header line has the columns in another order than {self.files[0].path}; "
-                "write all files with the same order of columns"
+                f"{file or 'a file'}: {what} in another order than {first}; write all files with the same order of columns, "
+                "or --dataset-format csv-without-header if they have no header line"
             )
 
     def _first_refused(self, reason: Refusal, column: str) -> str:

@@ -8,7 +8,7 @@ import heapq
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial, reduce
@@ -333,31 +333,6 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
             held, size = [], 0
     if held:
         yield b"".join(held)
-
-
-def read_by_spark(options: Mapping[str, object]) -> str:
-    """The flag that has Spark read CSV files with these options, a quote inside quotes being doubled, as pandas writes it."""
-    reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
-    return f"--dataset-format '{json.dumps({'spark': reader})}'"
-
-
-MEND = "mend them"
-
-REMEDIES = {
-    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
-    Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
-    "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
-    Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
-    Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
-    Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
-    Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
-}
-"""By reason, where there is more to do than to mend the records."""
-
-
-def remedy(reasons: Collection[str]) -> str:
-    """What to do about records that were refused for these reasons, given in words."""
-    return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or [MEND])
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -237,7 +237,7 @@ def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
 def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
     if len(reading.names) == found.cells:
         return reading.names
-    keys = found.keys if len(set(found.keys)) == found.cells else ()
+    keys = found.keys if len(found.keys) == found.cells else ()
     return keys or tuple(f"_c{position:05d}" for position in range(found.cells))
 
 

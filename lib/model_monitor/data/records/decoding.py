@@ -394,7 +394,7 @@ def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decode
         sides = _with_an_answer_each(halves, sides, lambda row: [[entry] for entry in row])
     found = [_arranged([entry for part in parts for entry in part], reading) for parts in _zipped(sides)]
     first = [key for part in sides for key, _ in part[0]]
-    keys = tuple(key or f"_c{place}" for place, key in enumerate(first)) if any(first) else ()
+    keys = tuple(dict.fromkeys(key or f"_c{place}" for place, key in enumerate(first))) if any(first) else ()
     return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
 
 
@@ -410,6 +410,8 @@ def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tu
     """The cells of a JSON object in the order of the features, and how many it has. Those without a name are of the features that
     are named by none, in their order."""
     keys = {key for key, _ in entries}
+    if len(keys) < len(entries):
+        entries = _once(entries)
     names = set(reading.names)
     if "" in keys and keys & names and not reading.exact_keys:
         rest = [name for name in reading.names if name not in keys]
@@ -423,10 +425,16 @@ def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tu
         is_mixed_up = bool(names) and carries_names and not reading.exact_keys
         # another number of columns is what a record of other names is told by
         return tuple(value for _, value in entries), len(names | keys) if is_mixed_up else len(entries)
-    values: dict[str, str | None] = {}
-    for key, value in entries:
-        values.setdefault(key, value)
+    values = dict(entries)
     return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
+
+
+def _once(entries: Iterable[tuple[str, str | None]]) -> Entries:
+    """Members that input and output both have, or that are written twice, are one if their values are equal."""
+    once: dict[str | int, tuple[str, str | None]] = {}
+    if any(once.setdefault(entry[0] or place, entry) != entry for place, entry in enumerate(entries)):
+        raise RecordRefused(Refusal.TWO_VALUES)
+    return [*once.values()]
 
 
 def _decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:

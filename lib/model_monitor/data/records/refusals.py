@@ -76,6 +76,7 @@ class Refusal(IntEnum):
     THIRD_CLASS = 46, "label or prediction of a third class"
     STRAY = 47, "a cell of another kind than nearly all others of its column"
     NOT_EXPLAINED = 48, "the model gives no finite answer for it"
+    TWO_VALUES = 49, "a member with two values"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:

@@ -30,8 +30,8 @@ from model_monitor.data.reading.data import Data, read_data
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from model_monitor.data.reading.headers import format_word_of
-from model_monitor.data.reading.ledger import remedy
 from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
+from model_monitor.data.reading.remedies import remedy
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
