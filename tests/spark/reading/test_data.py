@@ -177,11 +177,16 @@ def test_types_of_pandas(spark, values, inferred_type, absent, by_tasks):
         ),
         pytest.param(pd.DataFrame({"p": pd.period_range("2026", periods=1)}), "'p' holds extension", id="periods"),
         pytest.param(pd.DataFrame(index=[1]), "the table has no columns", id="no columns"),
+        pytest.param(
+            ["id", "id AS n", "id"], "columns 1 and 3 of the table are both called 'id'", id="twice, of Spark"
+        ),
+        pytest.param([], "the table has no columns", id="no columns, of Spark"),
     ],
 )
 def test_a_frame_that_can_t_be_stored_is_told_by_its_column(spark, frame, sentence):
+    data = spark.range(3).selectExpr(*frame) if isinstance(frame, list) else frame
     with pytest.raises(BadInput) as told:
-        run_baseline(frame, MONITOR)
+        run_baseline(data, MONITOR)
 
     assert sentence in str(told.value)
     assert "17" not in str(told.value)

@@ -64,6 +64,22 @@ def test_a_frame_gives_the_bytes_of_the_same_rows_of_pandas(made):
     assert run_baseline(made(), DataQualityMonitor()).files() == run_baseline(ORDERS, DataQualityMonitor()).files()
 
 
+def test_sparse_columns_as_one_hot_encoders_give_them_are_their_values():
+    kinds = pd.Series([*"aabac"] * 8)
+    plain, sparse = (pd.get_dummies(kinds, sparse=is_sparse, dtype=float) for is_sparse in (False, True))
+
+    assert run_baseline(sparse, DataQualityMonitor()).files() == run_baseline(plain, DataQualityMonitor()).files()
+
+
+@pytest.mark.parametrize("values", [np.ones(4, np.longdouble), [2**70, 1, 2, 3], [True, 2, 3, 4]])
+def test_what_to_write_for_numbers_of_no_one_type_helps(values):
+    frame = pd.DataFrame({"x": pd.Series(values)})
+    with pytest.raises(BadInput, match=r"or \.astype\(float\) for numbers"):
+        run_baseline(frame, DataQualityMonitor())
+
+    run_baseline(frame.astype({"x": float}), DataQualityMonitor())
+
+
 def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
     taken = []
 

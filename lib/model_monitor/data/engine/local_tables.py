@@ -24,13 +24,13 @@ Table = tuple[tuple[str, ...], pa.Schema]  # what the columns are called, and th
 def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
     """The names and types of Parquet or ORC files: those of the first one by its path, as Spark has it; null for those left out.
 
-    Raises BadInput if it can't be read as that, or if names differ by case only.
+    Raises BadInput if it can't be read as that, NeedsSpark if names differ by case only.
     """
     first = min(files, key=lambda file: file.path)
     schema = schema_of(first.path, reader)
     names = tuple(schema.names)
     if len({name.lower() for name in names}) < len(names):
-        raise NeedsSpark(f"{first.path}: a table with names of columns that differ by case only")
+        raise NeedsSpark(f"{first.path}: a table with columns of one name, or of names that differ by case only,")
     for file in files:
         if file is not first and not schema_of(file.path, reader).equals(schema):
             raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")

@@ -23,7 +23,7 @@ import pyarrow as pa
 from model_monitor.data.engine.local import TABLES, LocalEngine
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import Engine, Partitions
-from model_monitor.data.reading.dataset import NO_FILES, Dataset
+from model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
 from model_monitor.data.reading.formats import (
     DELTA,
     LIBRARIES,
@@ -85,12 +85,13 @@ def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
     """One column. The fault of Arrow, which shows values, is kept from the error."""
     try:
         # Arrow asks a series many things that an array of numpy has no answer to, which takes longer than a small column
-        return pa.Array.from_pandas(values.to_numpy() if isinstance(values.dtype, np.dtype) else values)
+        is_plain = isinstance(values.dtype, np.dtype) or hasattr(values, "sparse")
+        return pa.Array.from_pandas(values.to_numpy() if is_plain else values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         types = sorted({type(value).__name__ for value in values.dropna()})
     raise BadInput(
         f"column {name!r} of the frame ({values.dtype}) can't be stored as one type: its values are {' and '.join(types)}; "
-        f"write frame[{name!r}] = frame[{name!r}].astype('string'), or pandas.to_numeric(…) for numbers"
+        f"write frame[{name!r}] = frame[{name!r}].astype('string'), or .astype(float) for numbers"
     )
 
 
@@ -102,7 +103,7 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
     room for a file of them.
     """
     names = tuple(rows.schema.names)
-    _require_columns(names)
+    require_columns(names)
     kept = stored(rows, FILE_BYTES_OF_A_GROUP)
     held = engine.way(rows_in_memory)(engine, kept, by_tasks)
     if held is not None:
@@ -136,17 +137,6 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
     alone = replace(cast("LocalEngine", engine), processes=1)  # to hand rows over takes as long as a file of them
     return alone.of_batches(schema, [batches]), 1, groups
-
-
-def _require_columns(names: tuple[str, ...]) -> None:
-    if not names:
-        raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
-    first: dict[str, int] = {}
-    for place, name in enumerate(names, start=1):
-        if first.setdefault(name, place) < place:
-            raise BadInput(
-                f"columns {first[name]} and {place} of the table are both called {name!r}; rename one of them"
-            )
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"

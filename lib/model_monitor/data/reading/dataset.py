@@ -115,7 +115,8 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """The data set that a frame at hand is: every column is a feature."""
+        """The data set that a frame at hand is: every column is a feature. Raises as `require_columns`."""
+        require_columns(frame.columns)
         rows: Partitions = plugin("spark").by_position(frame)
         return cls(rows, tuple(frame.columns))
 
@@ -333,6 +334,18 @@ class Dataset:
             self.persisted.release()
         if self.folder is not None:
             self.folder.delete()
+
+
+def require_columns(names: Sequence[str]) -> None:
+    """Raises BadInput where a frame has no columns, or several of one name, which files of a run could not tell apart."""
+    if not names:
+        raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
+    first: dict[str, int] = {}
+    for place, name in enumerate(names, start=1):
+        if first.setdefault(name, place) < place:
+            raise BadInput(
+                f"columns {first[name]} and {place} of the table are both called {name!r}; rename one of them"
+            )
 
 
 def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:

@@ -213,8 +213,8 @@ def table_of_files(
             ) from fault
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
-                f"{places[0]}: two columns have names that differ by case only; start the job with "
-                "--conf spark.sql.caseSensitive=true"
+                f"{places[0]}: two columns have one name, or names that differ by case only; rename one, or in the second case "
+                "start the job with --conf spark.sql.caseSensitive=true"
             ) from fault
         if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
             raise BadInput(
