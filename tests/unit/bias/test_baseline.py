@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -81,3 +82,19 @@ def test_facets_can_be_left_out():
     bias, _ = baseline("F")
 
     assert bias.without({"age"}).constraints.pre_training_bias_metrics.facets == {}
+
+
+def test_where_no_label_or_prediction_is_positive_the_log_says_what_to_write(caplog):
+    """0.0 and 1.0 are a number, of which none is above 1: every difference was 0, as of a fair model, and nobody heard why."""
+    facet = [{"name_or_index": "sex", "value_or_threshold": ["f"]}]
+    label = {"label": "y", "label_values_or_threshold": [1], "predicted_label": "p", "facet": facet}
+    frame = pd.DataFrame({"sex": [*"fm"] * 50, "y": [0.0, 1.0] * 50, "p": [0, 1] * 50})
+
+    in_words, as_it_is = {"y": ValueKind.CATEGORICAL}, {}
+    for types, warnings in ((as_it_is, ["no label is positive", "no metric of predictions"]), (in_words, [])):
+        caplog.clear()
+        measures = BiasMeasures.of(AnalysisConfig.from_json(json.dumps(label)))
+        run_baseline(frame, BiasMonitor(replace(measures, column_types=types)), engine="local")
+        said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert [text.startswith(start) for text, start in zip(said, warnings, strict=True)] == [True] * len(warnings)
+        assert all("--column-types COLUMN=categorical" in text for text in said)

@@ -133,7 +133,18 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
         f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
     ]
-    log.info("label %r taken as %s; %s", plan.label.name, chosen.positives.kind.value, "; ".join(groups))
+    label, kind = plan.label.name, chosen.positives.kind.value
+    log.info("label %r taken as %s; %s", label, kind, "; ".join(groups))
+    otherwise = "--column-types COLUMN=categorical, or continuous, says otherwise"
+    if not chosen.positives.keys:
+        log.warning(
+            "no label is positive, so no group can differ from the rest; write label_values_or_threshold as the data has it. "
+            "%r is taken as %s; %s",
+            *(label, kind, otherwise),
+        )
+    if plan.prediction is not None and chosen.predicted is not None and chosen.error_of_predictions:
+        of = plan.prediction.name, chosen.predicted.kind.value, otherwise, chosen.error_of_predictions
+        log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *of)
 
 
 def _flip_tests(
