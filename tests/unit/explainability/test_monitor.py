@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from model_monitor import AttributionMeasures, run_baseline
 from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.documents.clarify import AttributionReport, BiasReport
-from model_monitor.errors import BadState
+from model_monitor.errors import BadInput, BadState
 from model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.explainability.partition import Grid
@@ -254,3 +256,25 @@ def test_the_report_is_called_as_the_configuration_says():
     page = monitor.page(analysis_of(state), (), state, None)
 
     assert (page.name, page.title) == ("churn", "Churn")
+
+
+def failing(frame):
+    raise ValueError(f"no such town: {frame['town'].iloc[0]}")
+
+
+@pytest.mark.parametrize(
+    ("shap", "told"),
+    [
+        pytest.param({"num_clusters": 1}, "raised ValueError, called", id="of the data"),
+        pytest.param({"baseline": [[0, "Rome"]]}, "raised ValueError: no such town: Rome", id="of the configuration"),
+    ],
+)
+def test_what_a_model_says_of_baseline_rows_is_repeated_where_the_configuration_has_them(shap, told):
+    config = AnalysisConfig.from_json(json.dumps({"methods": {"shap": shap}}))
+    frame = pd.DataFrame({"age": range(40), "town": ["a secret"] * 40})
+
+    with pytest.raises(BadInput) as raised:
+        run_baseline(frame, ExplainabilityMonitor(AttributionMeasures.of(config, failing)), engine="local")
+
+    assert told in str(raised.value)
+    assert "secret" not in str(raised.value)

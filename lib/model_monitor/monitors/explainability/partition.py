@@ -205,14 +205,14 @@ def sample_of_partition(
         yield from held.combine_chunks().to_batches()
 
 
-def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """What the model answers to the baseline rows, and how quickly; called twice to see whether it answers the same."""
     for _ in batches:
-        kernel = explained.kernel(says_why=True)
+        kernel = explained.kernel(says_why=says_why)
         expected = kernel.expected
         rows = np.repeat(explained.baseline, max(1, 1000 // len(explained.baseline)), axis=0)
         began = time.monotonic()
-        again = explained.caller(says_why=True)(rows)
+        again = explained.caller(says_why=says_why)(rows)
         seconds = (time.monotonic() - began) / len(rows)
         first = kernel.predict(explained.baseline)
         is_deterministic = bool((first == again[:: max(1, 1000 // len(explained.baseline))]).all())

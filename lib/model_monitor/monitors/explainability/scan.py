@@ -88,7 +88,8 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
     sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
     with _asking(measures, dataset, rows, plan, sample) as explained:
         names, cells = explained.names, explained.baseline
-        expected = _probed(rows, explained)
+        written = measures.shap.baseline
+        expected = _probed(rows, explained, says_why=written is not None and not isinstance(written, str))
         written = tuple(names.index(name) for name in plan.written)
         nothing = Attributions(
             tuple(names[place] for place in written),
@@ -240,9 +241,10 @@ def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     return tuple(f"label{place}" for place in range(count))
 
 
-def _probed(rows: _Rows, explained: Explained) -> list[float]:
-    """What the baseline rows get, by output. One task."""
-    found = rows.tasks(1).mapped(partial(probe, explained), PROBE_SCHEMA).batches()[0].to_pylist()[0]
+def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]:
+    """What the baseline rows get, by output. One task. says_why: whether they are written in the configuration, so that an error
+    may repeat what the model says of them; others are made of the data."""
+    found = rows.tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
     if not found["is_deterministic"]:
         log.warning("the model answered the same rows otherwise when it was asked again; attributions will not repeat")
     if not found["exact"]:
