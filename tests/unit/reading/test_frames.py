@@ -121,6 +121,17 @@ def test_types_that_views_and_lists_of_them_are_kept_in():
     ]
 
 
+@pytest.mark.parametrize("kind", [pa.list_view, pa.large_list_view])
+def test_views_of_lists_are_their_lists(kind):
+    cells = [[1.0, 2.0], None, [], [3.0, None]]
+    views = pa.chunked_array([pa.array(cells, kind(pa.float64())), pa.array([[9.0], *cells], kind(pa.float64()))[1:]])
+
+    kept = stored(pa.table({"x": views}), 0).column(0)
+    kept.validate(full=True)
+    assert kept.to_pylist() == cells * 2
+    assert len(stored(pa.table({"x": views[:0]}), 0)) == 0
+
+
 def test_one_column_is_no_frame():
     with pytest.raises(BadInput, match=r"one column, a ChunkedArray; pass a frame"):
         rows_of(TABLE["items"])

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from model_monitor.errors import BadInput
 
@@ -104,6 +105,9 @@ NO_TYPE_OF_SPARK = {
 """Types without a column of Spark, by how their names begin, and what to write in their place."""
 
 
+VIEWS = "list_view", "large_list_view"
+
+
 def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
     """The type in which a column's values are kept, one that Spark has. Raises BadInput if there is none."""
     if pa.types.is_dictionary(data_type):
@@ -113,7 +117,7 @@ def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         made = pa.list_ if pa.types.is_list(data_type) else pa.large_list
         return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
-    if pa.types.is_fixed_size_list(data_type) or str(data_type).startswith(("list_view", "large_list_view")):
+    if pa.types.is_fixed_size_list(data_type) or str(data_type).startswith(VIEWS):
         return pa.large_list(stored_type(name, data_type.value_type))
     if pa.types.is_struct(data_type):
         return pa.struct([field.with_type(stored_type(name, field.type)) for field in data_type])
@@ -154,7 +158,16 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         if pa.types.is_dictionary(column.type):  # a cast of one knows no views
             plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
             column = pa.chunked_array(plain, field.type)
+        if str(column.type).startswith(VIEWS):  # Arrow 25 casts them to lists whose offsets lead nowhere
+            column = pa.chunked_array(map(_lists_of, column.chunks), pa.large_list(column.type.value_type))
         if column.type != field.type:  # digits of a time below microseconds are cut off
             column = column.cast(field.type, safe="timestamp" not in str(field.type))
         columns.append(column)
     return pa.table(columns, schema=schema)
+
+
+def _lists_of(views: pa.Array) -> pa.LargeListArray:
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(views), 0).cast(pa.int64()))
+    starts = pa.concat_arrays([pa.array([0]), ends])[: len(views)]
+    offsets = pa.concat_arrays([pc.if_else(views.is_valid(), starts, None), pa.array([len(views.flatten())])])
+    return pa.LargeListArray.from_arrays(offsets, views.flatten())
