@@ -60,6 +60,23 @@ def test_a_partition_has_all_rows_of_its_keys_in_order(monkeypatch, kept_bytes, 
     assert all([row["role"] for row in part] == sorted(row["role"] for row in part) for part in by_role)
 
 
+def test_what_one_partition_may_have_in_turn_is_made_as_it_is_taken():
+    made, taken = [], []
+
+    def part(number):
+        for batch in PARTS[number]:
+            made.append(batch)
+            yield batch
+
+    parts = [partial(part, number) for number in range(len(PARTS))]
+    [together] = brought_together(parts, SCHEMA, "key", [], 1, 1)
+    for batch in together():
+        taken.append(batch)
+        assert len(made) == len(taken)
+
+    assert [row for batch in taken for row in batch.to_pylist()] == ROWS
+
+
 def test_rows_that_others_take_are_in_files():
     """What another process is sent says where rows are, and has none of them."""
     made = brought_together([lambda: iter([batch for part in PARTS for batch in part])], SCHEMA, "key", ["role"], 2, 2)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from tests.unit.merging.lines import joined
 
+from model_monitor.running.merging import joining
 from model_monitor.running.merging.joining import AbsentLabel
 from model_monitor.running.merging.labels import Period
 from model_monitor.running.merging.rows import Counts, Role, json_texts, rows_of
 from model_monitor.running.merging.sources import HourFolder, Kind, Parts
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from model_monitor.statistics.states.hashing import SEED, xxhash64_of_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
 FIRST, LAST = 474001, 474006
@@ -199,3 +201,17 @@ def test_counts_come_back_from_their_text():
     counts = Counts({("waiting", 1, 2): 3, ("labels ids",): 4, ("news", 0, 5): 0})
 
     assert Counts.of_text(counts.text) == {("waiting", 1, 2): 3, ("labels ids",): 4}
+
+
+def test_texts_whose_hashes_are_equal_have_numbers_of_their_own(monkeypatch):
+    def hashes_of(texts, seed=SEED):
+        return xxhash64_of_texts(texts, seed) // np.uint64(2**63 if seed == SEED else 1)
+
+    monkeypatch.setattr(joining, "xxhash64_of_texts", hashes_of)
+    texts = ["a", "b", "a", "", "c", "b"]
+
+    seed, hashes, examples, numbers = joining._numbered(pa.array(texts))
+
+    assert seed > SEED
+    assert hashes.tolist() == sorted(hashes_of(pa.array(["a", "b", "", "c"]), seed).tolist())
+    assert [texts[examples[number]] for number in numbers] == texts

@@ -238,7 +238,10 @@ class LocalPartitions:
             self.engine, self.schema, partial(_both, self.parts, cast("LocalPartitions", other).parts)
         )
 
-    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
+    def together(
+        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None, *, in_turn: bool = False
+    ) -> LocalPartitions:
+        order = () if in_turn and fewest == 1 else order
         return LocalPartitions(self.engine, self.schema, partial(self._together, by, order, fewest or partitions))
 
     def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:

@@ -24,8 +24,7 @@ from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash6
 from model_monitor.storage import is_local, storage_of
 from model_monitor.storage.files import TemporaryFolder, join
 
-HELD_BYTES, ENOUGH_BYTES = 32 * 2**20, 8 * 2**20
-"""Rows that a partition holds before it leaves them, and those of a batch that needs no others."""
+HELD_BYTES = 32 * 2**20  # rows that a partition holds before it leaves them
 
 ROWS_OF_A_RUN = 256
 """Runs of rows for one new partition that are as long as this on average go as they are, without being sorted out."""
@@ -33,18 +32,24 @@ ROWS_OF_A_RUN = 256
 KEPT_BYTES = 512 * 2**20
 """Rows that stay in the memory of a process that works alone; those behind them go to files."""
 
+ROWS_AT_ONCE = 2**14
+"""Of a sorted partition: what is done with them takes little beside them all."""
+
 Place = tuple[str, int]  # a file, and which batch there
 
 
 def brought_together(
     parts: Sequence[Part], schema: pa.Schema, by: str, order: Sequence[str], count: int, processes: int | None
 ) -> list[Part]:
-    """So many partitions, each with all rows of some values of `by`, a text or an integer, sorted by `order`.
+    """So many partitions, each with all rows of some values of `by`, a text or an integer, sorted by `order`, if there is one.
 
-    The rows are made now, and can be taken once; the files that they lie in are gone with the partitions.
+    The rows are made now, and can be taken once; the files that they lie in are gone with the partitions. Where this process has
+    but to pass them on they are made as they are taken.
     """
-    folder = TemporaryFolder()
     is_alone = processes_for(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2  # who takes them as well
+    if is_alone and count == 1 and not order:
+        return [partial(chain.from_iterable, (part() for part in parts))]
+    folder = TemporaryFolder()
     room = _Room(KEPT_BYTES if is_alone else 0)
     scattering = [
         partial(_scattered, part, folder.path / f"{number}.arrow", schema, by, count, room)
@@ -86,34 +91,27 @@ def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tup
         yield from ((0, batch) for batch in batches if batch.num_rows)
         return
     for rows in _blocks(batches):
-        numbers = (_hashes_of(rows.column(by)) % np.uint64(count)).astype(np.int64)
+        numbers = (_hashes_of(rows.column(by).combine_chunks()) % np.uint64(count)).astype(np.int64)
         bounds = _bounds_of_runs(numbers)
         if len(bounds) > count + 1 + len(numbers) // ROWS_OF_A_RUN:
             places = np.argsort(numbers, kind="stable")
             rows, numbers = rows.take(pa.array(places)), numbers[places]
             bounds = _bounds_of_runs(numbers)
-        yield from ((int(numbers[start]), rows.slice(start, end - start)) for start, end in pairwise(bounds))
+        for start, end in pairwise(bounds):
+            yield from ((int(numbers[start]), some) for some in rows.slice(start, end - start).to_batches())
 
 
-def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     held: list[pa.RecordBatch] = []
     size = 0
-    for batch in batches:
-        if batch.nbytes >= ENOUGH_BYTES:
-            yield batch
-            continue
-        if batch.num_rows:
-            held.append(batch)
-            size += batch.nbytes
+    for batch in filter(len, batches):
+        held.append(batch)
+        size += batch.nbytes
         if size >= HELD_BYTES:
-            yield _as_one(held)
+            yield pa.Table.from_batches(held)
             held, size = [], 0
     if held:
-        yield _as_one(held)
-
-
-def _as_one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+        yield pa.Table.from_batches(held)
 
 
 def _bounds_of_runs(numbers: NDArray[np.int64]) -> list[int]:
@@ -150,12 +148,14 @@ def _gathered(
     opened = cache(lambda path: pa.ipc.open_file(pa.memory_map(path)))
     found = [opened(place[0]).get_batch(place[1]) if isinstance(place, tuple) else place for place in places]
     places.clear()  # whoever takes the rows holds them
-    [first, *others] = order
-    if schema.field(first).type == pa.int8() and not others:
-        yield from _one_after_the_other(found, first)
+    if not order:
+        yield from found
+    elif [schema.field(name).type for name in order] == [pa.int8()]:
+        yield from _one_after_the_other(found, order[0])
     else:
         rows = pa.Table.from_batches(found, schema)
         found.clear()
+        rows = rows.combine_chunks()
         yield from _sorted(rows, order)
 
 
@@ -179,7 +179,8 @@ def _sorted(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
             keys[f"{name} is there"] = column.is_valid()
         keys[name] = column
     places = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    yield from rows.take(places).combine_chunks().to_batches()
+    for start in range(0, len(places), ROWS_AT_ONCE):
+        yield from rows.take(places[start : start + ROWS_AT_ONCE]).to_batches()
 
 
 def texts_left(folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

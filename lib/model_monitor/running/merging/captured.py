@@ -98,7 +98,6 @@ class Captures:
             counts = Counts()
             counts.by(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
-            kept = pa.array(reasons == 0)
             of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
                 KEY: records.keys,
@@ -109,7 +108,7 @@ class Captures:
                 "event": records.events,
                 "score": records.scores,
             }
-            yield rows_of(Role.CAPTURE, columns).filter(kept)
+            yield rows_of(Role.CAPTURE, columns, reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The faulty lines alone, with `REFUSED`."""

@@ -6,9 +6,9 @@ A capture that got no label in time may have one by default: no click is a label
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.records.arrays import Flags
+from model_monitor.data.records.arrays import Flags, buffer_of, starts_of
 from model_monitor.running.merging.captured import MICROSECONDS
 from model_monitor.running.merging.labels import Period
 from model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
 from model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
-from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from model_monitor.statistics.states.hashing import SEED, Hashes, xxhash64_of_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,11 @@ class AbsentLabel:
         """The JSON text of `groundTruthData`."""
         return json.dumps({"data": self.label, "encoding": "CSV"}, separators=(",", ":"), ensure_ascii=False)
 
-    def is_due(self, hours: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the period of the captures of these hours is over."""
-        due: NDArray[np.bool_] = hours + 1 + self.after_hours <= self.as_of
-        return due
-
 
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
 """What becomes of the rows: a text for a folder of `Parts`, and what it stands in order by."""
 
-CHUNK_BYTES = 32 * 2**20
+CHUNK_BYTES = 8 * 2**20
 
 Numbers = NDArray[np.int64]
 
@@ -63,9 +58,7 @@ class Join:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held: list[pa.RecordBatch] = []
         bucket, size = None, 0
-        for batch in batches:
-            if not batch.num_rows:
-                continue
+        for batch in filter(len, batches):
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
                 bucket = Bucket(self, pa.Table.from_batches([*held, batch.filter(pc.invert(is_capture))], SCHEMA))
@@ -82,76 +75,88 @@ class Join:
         yield from bucket.lines_of_counts()
 
     def is_due(self, hours: Numbers) -> Flags:
-        """Whether captures of these hours without a label are labelled as absent."""
-        return np.zeros(len(hours), np.bool_) if self.absent is None else self.absent.is_due(hours)
+        """Whether captures of these hours without a label are labelled as absent: their period is over."""
+        absent = self.absent
+        return hours + 1 + absent.after_hours <= absent.as_of if absent else np.zeros(len(hours), np.bool_)
 
 
 class Bucket:
     """What is known of some ids before their captures come, and what is counted of them."""
 
     def __init__(self, join: Join, rows: pa.Table) -> None:
-        of_role = {role: rows.filter(pc.equal(rows.column(ROLE), int(role))) for role in Role}
         self._join = join
         self.counts = Counts()
-        for text in of_role[Role.COUNTS].column(TEXT).to_pylist():
-            self.counts.update(Counts.of_text(text))
+        rows = self._without_counts(rows)
+        of_role = {role: _where(rows, _column(rows, ROLE) == role) for role in Role}
         self._labels = Labels(of_role[Role.LABEL], join.period)
         self._before = Before(of_role[Role.BEFORE])
-        self._ids: list[pa.Array] = []
-        self._met = np.zeros(len(self._labels.ids), np.bool_)
-        self._remembered = np.zeros(len(self._labels.ids), np.bool_)
+        self._without_label: list[pa.Array] = []
+        self._captured, self._met, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
         self._look_for_news(of_role[Role.EARLIER])
 
     def lines_of(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
         """The lines of some captures."""
-        captures = captures.combine_chunks()
-        rows = {name: _column(captures, name) for name in ("branch", "hour", "time")}
-        ids, join = _array(captures, KEY), self._join
-        found, numbers = self._labels.found(ids, rows["hour"])
-        self._met[numbers[found >= 0]] = True
-        self._ids.append(ids)
+        captures, join = self._without_counts(captures), self._join
+        ids, branches, hours = _array(captures, KEY), _column(captures, "branch"), _column(captures, "hour")
+        numbers = self._labels.numbers_of(ids)
+        found = self._labels.found(numbers, hours)
+        self._met[numbers[found >= 0]] = self._captured[numbers[numbers >= 0]] = True
+        self._without_label.append(ids.filter(pa.array(numbers < 0)))
         self._before.see(captures)
-        absent = (found < 0) & join.is_due(rows["hour"])
+        absent = (found < 0) & join.is_due(hours)
         waiting = (found < 0) & ~absent
         for name, flags in (("labelled", found >= 0), ("absent", absent), ("waiting", waiting)):
-            self.counts.by(name, rows["branch"][flags], rows["hour"][flags])
-        seconds = rows["time"] // MICROSECONDS - rows["hour"] * SECONDS
+            self.counts.by(name, branches[flags], hours[flags])
+        seconds = _column(captures, "time") // MICROSECONDS - hours * SECONDS
         kinds = [(Kind.MERGED, ~waiting), (Kind.ABSENT, absent), (Kind.WAITING, waiting)]
         if join.period is not None:
             kinds.append((Kind.LABELLED, found >= 0))
         for kind, flags in kinds:
             if flags.any():
-                those, own = captures.filter(pa.array(flags)), found[flags]
-                part = join.parts.numbers(kind, *(column[flags] for column in (rows["branch"], rows["hour"], seconds)))
-                yield from (self._merged if kind is Kind.MERGED else self._known)(those, own, pa.array(part), kind)
+                part = pa.array(join.parts.numbers(kind, branches[flags], hours[flags], seconds[flags]))
+                of_kind = self._merged if kind is Kind.MERGED else partial(self._known, kind is Kind.ABSENT)
+                yield from of_kind(captures, found, flags, part)
 
-    def _merged(self, captures: pa.Table, found: Numbers, part: pa.Array, _: Kind) -> Iterator[pa.RecordBatch]:
+    def _merged(self, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array) -> Iterator[pa.RecordBatch]:
         """Captures with their ground truth behind their last member, by their time."""
-        truths = self._labels.truths.take(pa.array(found, mask=found < 0))
+        truths = self._labels.truths_of(found)
         if self._join.absent is not None:
-            truths = pc.fill_null(truths, self._join.absent.truth)
-        texts = pc.binary_join_element_wise(_array(captures, TEXT), ',"groundTruthData":', truths, "}", "")
-        yield from pa.table([part, captures.column("time"), captures.column("event"), texts], LINES).to_batches()
+            truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
+        texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
+        there = pa.chunked_array(map(_those_there, texts.chunks), pa.string())
+        others = captures.select(["time", "event"]).filter(pa.array(flags))
+        yield from pa.table([part, *others.columns, there], LINES).to_batches()
 
-    def _known(self, captures: pa.Table, found: Numbers, part: pa.Array, kind: Kind) -> Iterator[pa.RecordBatch]:
-        """What is remembered of captures (`pending.ID_SCHEMA`), in order by itself."""
-        absent = pa.scalar("true" if kind is Kind.ABSENT else None, pa.string())
+    def _known(
+        self, are_absent: bool, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array
+    ) -> Iterator[pa.RecordBatch]:
+        """What is remembered of captures (`rows.ID_SCHEMA`), in order by itself."""
+        absent = pa.scalar("true" if are_absent else None, pa.string())
+        ids, scores = (_array(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
-            ',"label":': self._labels.hashes_of(found).cast(pa.string()),
-            ',"absent":': pa.repeat(absent, len(found)),
-            ',"score":': json_texts(_array(captures, "score")),
+            ',"label":': self._labels.hashes_of(found[flags]).cast(pa.string()),
+            ',"absent":': pa.repeat(absent, len(ids)),
+            ',"score":': json_texts(scores),
         }
         written = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
-        texts = pc.binary_join_element_wise('{"id":', json_texts(_array(captures, KEY)), *written, "}", "")
-        nothing = [pa.nulls(len(found), LINES.field(name).type) for name in ("time", "event")]
+        texts = pc.binary_join_element_wise('{"id":', json_texts(ids), *written, "}", "")
+        nothing = [pa.nulls(len(ids), LINES.field(name).type) for name in ("time", "event")]
         yield from pa.table([part, *nothing, texts], LINES).to_batches()
+
+    def _without_counts(self, rows: pa.Table) -> pa.Table:
+        """The rows but for counts, which are added to those that there are."""
+        are_counts = _column(rows, ROLE) == Role.COUNTS
+        for text in _where(rows, are_counts).column(TEXT).to_pylist():
+            self.counts.update(Counts.of_text(text))
+        return _where(rows, ~are_counts)
 
     def lines_of_counts(self) -> Iterator[pa.RecordBatch]:
         """One line with all counts, when every capture has been seen."""
-        self._labels.account_for(self.counts)
+        self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
         captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
-        self.counts[("with the id of another",)] += captures - _different(self._ids)
-        own = self._labels.of_the_run
+        others = _numbered(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
+        self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(others)
+        own = self._labels.account["ids"] > 0
         self.counts[("labels matched",)] += int((own & self._met).sum())
         self.counts[("labels matched earlier",)] += int((own & ~self._met & self._remembered).sum())
         self._count_changes()
@@ -175,10 +180,12 @@ class Bucket:
     def _count_changes(self) -> None:
         """Count what has become of the remembered captures of the hours that were merged again."""
         before = self._before
-        self.counts.update({("remembered", *hour): count for hour, count in before.captures_by_hour().items()})
+        self.counts.add(
+            "remembered", _column(before.rows, "captures"), *(_column(before.rows, name) for name in ("branch", "hour"))
+        )
         rows = before.rows.filter(pa.array(before.seen))
-        hours, numbers_of_hour = _column(rows, "hour"), (_column(rows, "branch"), _column(rows, "hour"))
-        found, _ = self._labels.found(_array(rows, KEY), hours)
+        numbers_of_hour = _, hours = _column(rows, "branch"), _column(rows, "hour")
+        found = self._labels.found(self._labels.numbers_of(_array(rows, KEY)), hours)
         now, had_none = self._labels.hashes_of(found), _is_null(rows, "label")
         came = had_none & (found >= 0)
         changed = ~had_none & (found >= 0) & (_column(rows, "label") != now.fill_null(0).to_numpy())
@@ -186,84 +193,61 @@ class Bucket:
         for name, flags in (("added", came), ("changed", changed), ("came absent", absent)):
             self.counts.by(name, *(numbers[flags] for numbers in numbers_of_hour))
         times = _column(rows, "captures")
-        for name, weights in (("captures before", times), ("labelled before", times * ~had_none)):
-            for branch, hour, count in zip(*(n.tolist() for n in (*numbers_of_hour, weights)), strict=True):
-                self.counts[(name, branch, hour)] += count
+        self.counts.add("captures before", times, *numbers_of_hour)
+        self.counts.add("labelled before", times * ~had_none, *numbers_of_hour)
 
 
-def _different(texts: Sequence[pa.StringArray]) -> int:
-    """How many different texts there are. Hashes that all differ are of such; where some are equal the texts are asked."""
-    if not any(some.null_count for some in texts):
-        hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *map(xxhash64_of_texts, texts)]))
-        if (hashes[1:] != hashes[:-1]).all():
-            return len(hashes)
-    return int(pc.count_distinct(pa.chunked_array(texts, pa.string())).as_py())
+def _those_there(texts: pa.StringArray) -> pa.StringArray:
+    """Those of some texts that are not null, over the same bytes: of these a null has none."""
+    starts, there = starts_of(texts).astype(np.int32), np.append(texts.is_valid(), True)
+    return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), buffer_of(texts))
 
 
 class Labels:
     """The labels of a bucket, by id: those that may be the last one of a capture.
 
-    ids: the different ones, shape (ids,). truths, hashes: of the labels, by id, then in order, shape (labels,).
+    An id has a number, its place among their hashes, of which no two are equal. texts: the truths of all labels. places: there,
+    of the labels that may be a last one, by id, then in order, shape (labels,). hashes: of those.
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
-        encoded = _array(rows, KEY).dictionary_encode()
-        numbers = encoded.indices.to_numpy().astype(np.int64)
-        order = np.lexsort([_column(rows, name) for name in ("record", "block", "rank")])
-        order = order[np.argsort(numbers[order], kind="stable")]
-        rows, numbers = rows.take(pa.array(order)), numbers[order]
-        self.ids = encoded.dictionary
+        self._ids, self._texts = _array(rows, KEY), _array(rows, TEXT)
+        self._seed, self._of_ids, self._examples, numbers = _numbered(self._ids)
+        order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
+        numbers, hashes = numbers[order], xxhash64_of_texts(self._texts).view(np.int64)[order]
+        hours, has_no_hour = _column(rows, "hour", -1)[order], _is_null(rows, "hour")[order]
         self._period = period
-        self._account = _account(rows, numbers, len(self.ids), period)
-        if period is None:
-            is_last = np.append(numbers[1:] != numbers[:-1], True)
-        else:
-            hours = _column(rows, "hour", -1)
-            is_last = np.append((numbers[1:] != numbers[:-1]) | (hours[1:] != hours[:-1]), True)
-        last = rows.filter(pa.array(is_last[: len(numbers)]))
-        numbers = numbers[is_last[: len(numbers)]]
-        self.truths = _array(last, TEXT)
-        self.hashes: Numbers = xxhash64_of_texts(self.truths).view(np.int64)
-        self._hours, self._has_no_hour = _column(last, "hour"), _is_null(last, "hour")
-        self._starts = np.searchsorted(numbers, np.arange(len(self.ids) + 1))
+        is_inside = np.ones(len(order), np.bool_) if period is None else period.holds(hours) | has_no_hour
+        self.account = _account(hashes, is_inside, numbers, len(self))
+        is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
+        if period is not None:
+            is_last[:-1] |= hours[1:] != hours[:-1]
+        self.hashes: Numbers = hashes[is_last]
+        self._places, self._hours, self._has_no_hour = order[is_last], hours[is_last], has_no_hour[is_last]
+        self._starts = np.searchsorted(numbers[is_last], np.arange(len(self) + 1))
 
-    @property
-    def of_the_run(self) -> Flags:
-        """Which ids have a label that the run accounts for."""
-        flags: Flags = self._account["ids"]
-        return flags
-
-    def account_for(self, counts: Counts) -> None:
-        """Count the labels."""
-        for name, flags in self._account.items():
-            counts[(f"labels {name}",)] += int(flags.sum())
+    def __len__(self) -> int:
+        """How many ids have a label."""
+        return len(self._of_ids)
 
     def numbers_of(self, ids: pa.StringArray) -> Numbers:
         """The numbers of ids; -1 for one without a label."""
-        hashes, order = self._sorted_hashes
-        if not len(hashes) or ids.null_count or (hashes[1:] == hashes[:-1]).any():
-            numbers: Numbers = pc.index_in(ids, self.ids).fill_null(-1).to_numpy().astype(np.int64)
-            return numbers
-        of_ids = xxhash64_of_texts(ids)
-        by_hash = np.argsort(of_ids)  # neighbours are looked up in one place of memory
-        places = np.empty(len(ids), np.int64)
-        places[by_hash] = np.searchsorted(hashes, of_ids[by_hash]).clip(max=len(hashes) - 1)
-        candidates: Numbers = order[places]
-        candidates[~np.asarray(pc.equal(ids, self.ids.take(pa.array(candidates))))] = -1
-        return candidates
+        if not len(self):
+            return np.full(len(ids), -1)
+        hashes = xxhash64_of_texts(ids, self._seed)
+        by_hash = np.argsort(hashes)  # neighbours are looked up in one place of memory
+        numbers: Numbers = np.empty(len(ids), np.int64)
+        numbers[by_hash] = np.searchsorted(self._of_ids, hashes[by_hash]).clip(max=len(self) - 1)
+        numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
+        return numbers
 
-    @cached_property
-    def _sorted_hashes(self) -> tuple[Hashes, Numbers]:
-        """The hashes of the ids, sorted, and which each is of: looked up in them, the ids of many captures wait for no table."""
-        hashes = xxhash64_of_texts(self.ids)
-        order = np.argsort(hashes)
-        return hashes[order], order
+    def truths_of(self, labels: Numbers) -> pa.StringArray:
+        """Their truths, null for -1."""
+        return self._texts.take(pa.array(np.append(self._places, 0)[labels], mask=labels < 0))
 
-    def found(self, ids: pa.StringArray, hours: Numbers) -> tuple[Numbers, Numbers]:
-        """The label of each capture of these ids and hours, the last one that is near enough, -1 if it has none; and the
-        numbers of the ids."""
-        numbers = self.numbers_of(ids)
-        found = np.full(len(numbers), -1)
+    def found(self, numbers: Numbers, hours: Numbers) -> Numbers:
+        """The label of each capture by its id's number and its hour: the last one that is near enough, -1 if it has none."""
+        found: Numbers = np.full(len(numbers), -1)
         for places, labels in self.of_each(numbers):
             is_near = self._has_no_hour[labels]
             if self._period is None:
@@ -272,7 +256,7 @@ class Labels:
                 is_near = is_near | (np.abs(self._hours[labels] - hours[places]) <= self._period.hours)
             is_first = is_near & (found[places] < 0)
             found[places[is_first]] = labels[is_first]
-        return found, numbers
+        return found
 
     def of_each(self, numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
         """The labels of ids by their numbers, from each one's last to its first: the places of the ids that have one more,
@@ -311,19 +295,25 @@ class Before:
         if len(self._keys):
             self.seen |= np.asarray(pc.is_in(self._keys, _composed(captures)))
 
-    def captures_by_hour(self) -> Counts:
-        """How many captures the hours had."""
-        counts = Counts()
-        columns = (_column(self.rows, name).tolist() for name in ("branch", "hour", "captures"))
-        for branch, hour, count in zip(*columns, strict=True):
-            counts[(branch, hour)] += count
-        return counts
+
+def _numbered(texts: pa.StringArray, seed: int = SEED) -> tuple[int, Hashes, Numbers, Numbers]:
+    """The numbers of texts: the seed of hashes that tell them apart, the different ones in order, where one of each stands, and
+    the numbers of all, which are places among those."""
+    hashes = xxhash64_of_texts(texts, seed)
+    by_hash = np.argsort(hashes)
+    hashes = hashes[by_hash]
+    is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
+    again = np.flatnonzero(~is_another)
+    if not np.asarray(pc.equal(*(texts.take(pa.array(by_hash[places])) for places in (again, again - 1)))).all():
+        return _numbered(texts, seed + 1)
+    numbers = np.empty(len(hashes), np.int64)
+    numbers[by_hash] = np.cumsum(is_another) - 1
+    return seed, hashes[is_another], by_hash[is_another], numbers
 
 
-def _account(rows: pa.Table, numbers: Numbers, ids: int, period: Period | None) -> dict[str, NDArray[Any]]:
-    """The labels of each id that the run accounts for, as `LabelAccount` names them. rows: sorted by id."""
-    inside = np.ones(len(numbers), np.bool_) if period is None else period.holds(_array(rows, "hour"))
-    hashes, own = xxhash64_of_texts(_array(rows, TEXT).filter(pa.array(inside))), numbers[inside]
+def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:
+    """The labels of each id that the run accounts for, as `LabelAccount` names them: those inside its hours. All sorted by id."""
+    hashes, own = hashes[inside], numbers[inside]
     counts = np.bincount(own, minlength=ids)
     differs = (own[1:] == own[:-1]) & (hashes[1:] != hashes[:-1])
     has_several = np.bincount(own[1:][differs], minlength=ids) > 0
@@ -340,6 +330,10 @@ def _composed(rows: pa.Table) -> pa.Array:
     """Branch, hour and id as one text."""
     numbers = [_array(rows, name).cast(pa.string()) for name in ("branch", "hour")]
     return pc.binary_join_element_wise(*numbers, _array(rows, KEY), "/")
+
+
+def _where(rows: pa.Table, wanted: Flags) -> pa.Table:
+    return rows if wanted.all() else rows.filter(pa.array(wanted))
 
 
 def _array(rows: pa.Table, name: str) -> pa.Array:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -223,10 +224,9 @@ class Period:
     first: int
     last: int
 
-    def holds(self, hours: pa.Int64Array) -> Flags:
-        """Whether a label's hour is one that the run accounts for; one without an hour is."""
-        within = pc.and_(pc.greater_equal(hours, self.first), pc.less_equal(hours, self.last))
-        flags: Flags = np.asarray(within.fill_null(True))
+    def holds(self, hours: NDArray[np.int64]) -> Flags:
+        """Whether the run accounts for the labels of these hours."""
+        flags: Flags = (hours >= self.first) & (hours <= self.last)
         return flags
 
 
@@ -299,7 +299,6 @@ class GroundTruth:
             counts.by(REFUSED_LABELS, found.reasons[found.reasons > 0])
             counts.by(REPAIRED_LABELS, found.repairs[(found.repairs > 0) & (found.reasons == 0)])
             yield from counts.rows()
-            kept = pa.array(found.reasons == 0)
             files = pa.array(ranks[found.origins])
             columns = {
                 KEY: found.keys,
@@ -310,7 +309,7 @@ class GroundTruth:
                 "record": pa.array(np.arange(records, records + len(found.origins))),
             }
             records += len(found.origins)
-            yield rows_of(Role.LABEL, columns).filter(kept)
+            yield rows_of(Role.LABEL, columns, found.reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The faulty lines alone, with `REFUSED`."""
@@ -349,15 +348,11 @@ class GroundTruth:
         return by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
 
     def _found(self, lines: pa.StringArray) -> LabelRows:
-        decode = labels_of_file if self.whole_files else labels_of_line
+        decode = partial(labels_of_file if self.whole_files else labels_of_line, repairing=self.repairing)
         if self.whole_files:
-            return LabelRows.one_by_one(
-                lines, np.arange(len(lines)), lambda text: decode(text, repairing=self.repairing)
-            )
+            return LabelRows.one_by_one(lines, np.arange(len(lines)), decode)
         are_plain, keys, truths = plain_labels(lines)
-        others = LabelRows.one_by_one(
-            lines, np.flatnonzero(~are_plain), lambda text: decode(text, repairing=self.repairing)
-        )
+        others = LabelRows.one_by_one(lines, np.flatnonzero(~are_plain), decode)
         plain = pa.array(are_plain)
         return others.in_order(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
 

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial, reduce
 from typing import Any
 
-import pyarrow as pa
-
-from model_monitor.data.engine.protocol import Engine, Partitions, Task
+from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.ledger import Coverage, LongLine, refused_lines, write_quarantine
 from model_monitor.data.reading.listing import Listing
@@ -196,8 +194,8 @@ def put_aside(
     """
     tasks = [(side, side.task) for side in sides if not isinstance(side.task, Remembered)]
     truth = [(side, task) for side, task in tasks if isinstance(task, GroundTruth)]
-    lines = [_mapped(side, task.refused, REFUSED) for side, task in tasks]
-    elements = [_mapped(side, task.refused_elements, ELEMENTS) for side, task in truth]
+    lines = [side.mapped(task.refused, REFUSED) for side, task in tasks]
+    elements = [side.mapped(task.refused_elements, ELEMENTS) for side, task in truth]
     dataset = Dataset(
         reduce(_beside, lines),
         (),
@@ -207,10 +205,6 @@ def put_aside(
     )
     also = reduce(_beside, elements) if elements else None  # there may be no ground truth yet
     return write_quarantine(dataset, output_path, partial(engine.way(refused_lines), also=also))
-
-
-def _mapped(side: Side, task: Task, schema: pa.Schema) -> Partitions:
-    return side.lines.partitions(*side.task.inputs).mapped(task, schema)
 
 
 def _beside(some: Partitions, others: Partitions) -> Partitions:

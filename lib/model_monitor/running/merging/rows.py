@@ -74,6 +74,12 @@ class Counts(Counter[tuple[Any, ...]]):
                 key = (name, *place)
                 self[key] += count
 
+    def add(self, name: str, counts: NDArray[np.int64], *numbers: NDArray[np.int64]) -> None:
+        """Add counts by their numbers."""
+        for *place, count in zip(*(column.tolist() for column in (*numbers, counts)), strict=True):
+            key = (name, *place)
+            self[key] += count
+
     @property
     def text(self) -> str:
         return json.dumps([[*key, count] for key, count in sorted(self.items()) if count])
@@ -91,12 +97,13 @@ class Counts(Counter[tuple[Any, ...]]):
 Columns: TypeAlias = Mapping[str, pa.Array]
 
 
-def rows_of(role: Role, columns: Columns) -> pa.RecordBatch:
-    """Rows of a role with these columns; the others are null."""
+def rows_of(role: Role, columns: Columns, kept: Flags | None = None) -> pa.RecordBatch:
+    """Rows of a role with these columns, or some of them; the other columns are null."""
     count = len(next(iter(columns.values())))
     given = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
     arrays = [given[field.name] if field.name in given else pa.nulls(count, field.type) for field in SCHEMA]
-    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+    rows = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+    return rows if kept is None or kept.all() else rows.filter(pa.array(kept))
 
 
 def json_texts(texts: pa.StringArray) -> pa.StringArray:
@@ -186,7 +193,7 @@ class Remembered:
                 "label": known.column("label"),
                 "absent": known.column("absent"),
             }
-            yield rows_of(self.role, columns).filter(known.column("id").is_valid())
+            yield rows_of(self.role, columns, np.asarray(known.column("id").is_valid()))
 
 
 def ids_of_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

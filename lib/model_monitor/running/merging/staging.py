@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from model_monitor.data.engine.protocol import Engine, Lines, Partitions
+import pyarrow as pa
+
+from model_monitor.data.engine.protocol import Engine, Lines, Partitions, Task
 from model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
@@ -32,9 +34,9 @@ class Side:
     lines: Lines
     task: Captures | GroundTruth | Remembered
 
-    @property
-    def rows(self) -> Partitions:
-        return self.lines.partitions(*self.task.inputs).mapped(self.task, SCHEMA)
+    def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
+        """What a task makes of the lines."""
+        return self.lines.partitions(*self.task.inputs).mapped(task, schema)
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,9 @@ def stage(
     """
     if not sides:
         return StagedHours(folder, parts=join.parts)
-    rows = reduce(lambda some, others: some.beside(others), [side.rows for side in sides])
-    lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
+    captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they pass by what is known
+    rows = reduce(lambda some, others: some.beside(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
+    lines = rows.together(KEY, [ROLE], partitions, fewest, in_turn=True).mapped(join, LINES)
     lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
     return _staged(engine.storage(folder), folder, join.parts)
 
