@@ -125,7 +125,8 @@ def filled(
         return None
     shared = alike * -normal_quantile(min(max(fewer, 1e-300), 0.5))
     both = max(fewer * normal_above(-normal_quantile(max(more, 1e-300)) - shared), 1e-300)
-    return Component("filled", min(1.0, 2 * both * (1 - math.log(both))), before - after)
+    p = min(1.0, 2 * both * (1 - math.log(both)))
+    return Component("filled", p, before - after, chances=(fewer, more))
 
 
 def _told(past: Raw, name: str) -> Raw:
