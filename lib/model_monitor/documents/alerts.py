@@ -92,7 +92,7 @@ TWO_SIDED_95 = 1.96
 FARTHER = 0.25
 """By so much more of an accepted change it is the same one, where no interval says it: of rows, of a mean."""
 
-OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
+OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
 
 
 class Decision(Document):

@@ -13,6 +13,7 @@ from model_monitor.documents.check_results import (
     Alarm,
     CheckResult,
     CheckStatus,
+    Hint,
     alarms_of,
     by_cause,
     cause,
@@ -34,6 +35,7 @@ MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
 CONCEPT_DRIFT = "concept_drift_check"
+FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # of several columns together, which are no feature
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
@@ -58,21 +60,22 @@ def headline_of(
     results: Sequence[CheckResult],
     window: RunWindow | None = None,
     outputs: Collection[str] = (),
+    hints: Iterable[Hint] = (),
     *,
     with_values: bool = True,
 ) -> Headline:
-    """results: of all checks of a run. outputs: features that the model puts out. with_values: whether values of records are
-    named.
-    """
+    """results: of all checks of a run. outputs: features that the model puts out. hints: of its data. with_values: whether
+    values of records are named."""
     bad, compared, unit = tally(results)
+    fewer = _fewer_missing(results, bad, hints)
     alarms = alarms_of(results) or [Alarm((each,)) for each in results if each.is_violation]
     of_window = [alarm for alarm in alarms if _subject(alarm.results[0]) in OF_ALL]
     also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
     if not bad and not also:
-        return _without_a_change(results, compared, unit)
+        return _without_a_change(results, compared, unit, fewer)
     if not bad:
         return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(also[1:]), Mark.BAD)
-    calm = compared - len(bad)
+    calm = compared - len(bad) - len(fewer)
     began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
     name, change = _subject(began), change_of(began, with_values=with_values)
@@ -96,12 +99,11 @@ def headline_of(
         moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
-        more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
-        detail.append(f"Also: {', '.join(others[:NAMED])}{more}.")
+        detail.append(f"Also: {_listed(others)}.")
     if calm:
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {_counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
-    detail += _said_of(not_compared(results, bad))
+    detail += _said_of(fewer, not_compared(results, bad))
     return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
 
 
@@ -115,7 +117,7 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
 
 
-def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) -> Headline:
+def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, fewer: Sequence[str]) -> Headline:
     judged = _judged(results, unit)
     if not judged:
         reasons = {each.reason for each in results if unit == "metric"}
@@ -125,8 +127,8 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str) 
     count = _counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
-        detail = " ".join([could_be_seen(results), *_said_of(not_compared(results))]).strip()
-        return Headline(f"No change seen in {count}.", detail, Mark.GOOD)
+        told = [*_said_of(fewer), could_be_seen(results), *_said_of((), not_compared(results))]
+        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
         most = (
@@ -160,10 +162,22 @@ def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()
     return [each for each in found if _key(each) not in changed]
 
 
-def _said_of(left_out: Sequence[CheckResult]) -> list[str]:
-    named, more = ", ".join(map(_subject, left_out[:NAMED])), len(left_out) - NAMED
-    are = f" and {more:,} more are" if more > 0 else " is" if len(left_out) == 1 else " are"
-    return [f"{named}{are} not compared."] if left_out else []
+def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
+    """Features that no check found changed, and of which fewer values are missing."""
+    named = dict.fromkeys(short_name(name) for hint in hints if hint.hint == FEWER_MISSING for name in hint.features)
+    judged = set(map(_key, _judged(results, "feature"))).difference(map(_key, (*bad, *not_compared(results, bad))))
+    return [name for name in named if name in judged]
+
+
+def _said_of(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
+    told = [f"Fewer values are missing in {_listed(fewer)}."] if fewer else []
+    are = "is" if len(left_out) == 1 else "are"
+    return [*told, f"{_listed([*map(_subject, left_out)])} {are} not compared."] if left_out else told
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def kind_of_change(results: Iterable[CheckResult]) -> str | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from model_monitor.documents.alerts import Decision
 from model_monitor.documents.check_results import CheckStatus
 
 MONITOR = DataQualityMonitor(find_causes=False)
@@ -65,6 +69,49 @@ def test_a_text_for_missing_ones_is_told_once(baseline, text):
 
     [told] = [each.check for each in results if each.feature == "plan" and each.is_violation]
     assert told == "categorical_values_check"
+
+
+def test_the_reason_has_both_chances(baseline):
+    window = rows(2, 4_000)
+    found = drift_of(baseline, window.fillna({"minutes": 60.123}), "minutes")
+
+    few, more = re.search(
+        r"so few are missing in (\S+) of the windows, .* have one value in (\S+)$", found.reason
+    ).groups()
+    # neither is rarer than by rows alone: no one of 4,000 where 314 of 8,000 were, and 150 or so that nobody had
+    lacked = int(rows(1, 8_000)["minutes"].isna().sum())
+    assert stats.hypergeom.cdf(0, 12_000, lacked, 4_000) <= float(few) < 1e-6
+    assert 0 < float(more) < 1e-6
+
+
+def test_one_decision_is_enough_for_a_value_beside_the_mean(baseline):
+    """The mean of a window goes up or down by chance; the value is above the baseline's or below it."""
+
+    def filled(seed, value):
+        window = rows(seed, 2_000)
+        return drift_of(baseline, window.fillna({"minutes": value}), "minutes")
+
+    found = [filled(seed, 60.123) for seed in range(100, 108)]
+    means = {float(rows(seed, 2_000)["minutes"].mean()) > rows(1, 8_000)["minutes"].mean() for seed in range(100, 108)}
+    decision = Decision(run_id="r", time="2026-03-05T09:30:00Z", alarms=(found[0],))
+
+    assert means == {True, False}
+    assert all(decision.covers(each) for each in found)
+    assert decision.covers(found[1].model_copy(update={"component": "cell"}))
+    assert not decision.covers(found[1].model_copy(update={"component": "range"}))
+    assert not decision.covers(filled(100, 0.0))
+
+
+def test_a_sentence_does_not_say_that_a_feature_looks_as_it_did_of_which_fewer_are_missing(baseline):
+    window = rows(2, 4_000)
+    mended = window[window["waited"].notna()]
+    findings = run_monitoring(mended.fillna({"minutes": 60.123}), MONITOR, baseline, engine="local")
+
+    assert findings.headline().text.startswith("1 of 3 features changed: minutes has")
+    assert findings.headline().detail == "The other 1 feature looks as it did. Fewer values are missing in waited."
+    calm = run_monitoring(mended, MONITOR, baseline, engine="local").headline()
+    assert calm.text == "No other change seen in 3 features."
+    assert calm.detail.startswith("Fewer values are missing in waited. A change of")
 
 
 def test_values_that_are_there_again_are_a_hint_and_no_drift(baseline):

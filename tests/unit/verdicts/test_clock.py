@@ -21,6 +21,7 @@ from model_monitor.statistics.verdicts.clock import (
 )
 
 JUNE = datetime(2026, 6, 22)
+LAST_HOUR, FIRST_HOUR = datetime(2026, 6, 20), datetime(2026, 6, 20, 1)  # of a day, when they ended
 HOURS = range(60, 21 * DAY, 60)  # of hourly windows that are all there
 
 
@@ -51,14 +52,14 @@ def nightly(days, since, size=30.0):
 
 def test_a_sine_is_a_season_that_is_known_after_a_week():
     for days, learnt in ((2, False), (6, False), (7, True), (14, True)):
-        season = told(sine(24 * days + 6)).season()  # at six o'clock it is highest
+        season = told(sine(24 * days + 6)).season(JUNE)  # at six o'clock it is highest
         assert (season.days, season.learnt, season.stands_out) == (days, learnt, True)
         assert season.back == DAY * days
 
 
 def test_a_season_too_weak_for_alarms_is_known_and_so_is_one_with_missing_hours():
-    assert told(sine(24 * 9, size=4), alarmed=np.zeros(24 * 9, bool)).season().learnt
-    assert told(sine(24 * 9), without={*range(30, 40), 100, 150, 151}).season().learnt
+    assert told(sine(24 * 9, size=4), alarmed=np.zeros(24 * 9, bool)).season(JUNE).learnt
+    assert told(sine(24 * 9), without={*range(30, 40), 100, 150, 151}).season(JUNE).learnt
 
 
 def test_healthy_hours_are_no_season():
@@ -70,7 +71,7 @@ def test_healthy_hours_are_no_season():
 def test_a_change_of_level_is_never_a_season(size, days):
     scores = noise(24 * 14)
     scores[-24 * days :] += size
-    season = told(scores, alarmed=np.arange(24 * 14) >= 24 * (14 - days)).season()
+    season = told(scores, alarmed=np.arange(24 * 14) >= 24 * (14 - days)).season(JUNE)
     assert not (season.learnt and season.stands_out)
     assert days < 7 or not season.stands_out
 
@@ -78,14 +79,14 @@ def test_a_change_of_level_is_never_a_season(size, days):
 def test_a_level_beside_which_one_fault_lies_is_no_season_either():
     scores = noise(24 * 14) + 3
     scores[-30:-24] += 50
-    season = told(scores, alarmed=np.ones(24 * 14, bool)).season()
+    season = told(scores, alarmed=np.ones(24 * 14, bool)).season(JUNE)
     assert not (season.learnt and season.stands_out)
 
 
 def test_a_nightly_fault_is_counted_by_its_days_and_no_example_before_there_is_a_week_of_them():
     for days in range(1, 14):
         windows = told(nightly(20, since=20 - days))
-        season = windows.season()
+        season = windows.season(JUNE)
         assert (season.days, season.back, season.stands_out) == (days, DAY * days, True)
         assert (DAY in like_this_hour(windows, JUNE, HOURS)[CLOCK_DAY]) == (days >= 7)
 
@@ -93,8 +94,8 @@ def test_a_nightly_fault_is_counted_by_its_days_and_no_example_before_there_is_a
 def test_a_weekend_is_known_a_week_later_and_a_level_since_then_is_not():
     hours = np.arange(24 * 12)  # up to the midnight before the second Saturday
     weekend = hours // 24 % 7 > 4
-    assert told(noise(len(hours)) + 20 * weekend).season().weekly
-    assert not told(noise(len(hours)) + 20 * (hours >= 24 * 5)).season().weekly
+    assert told(noise(len(hours)) + 20 * weekend).season(JUNE).weekly
+    assert not told(noise(len(hours)) + 20 * (hours >= 24 * 5)).season(JUNE).weekly
 
 
 def test_windows_that_were_unlike_their_hour_are_no_examples():
@@ -183,23 +184,43 @@ def test_a_holiday_is_no_example_a_week_later():
 def test_a_weekend_is_known_in_spite_of_a_holiday(odd_day):
     days = np.arange(24 * 14) // 24
     shown = np.where(days == odd_day, 12, days)  # it is lived as a Saturday
-    assert told(noise(24 * 14) + 6 * (shown % 7 > 4), alarmed=np.zeros(24 * 14, bool)).season().learnt
+    assert told(noise(24 * 14) + 6 * (shown % 7 > 4), alarmed=np.zeros(24 * 14, bool)).season(JUNE).learnt
 
 
 def test_a_column_of_weekdays_is_known_in_spite_of_hours_that_are_missing():
     hours = np.arange(24 * 14 + 12)
     random = np.random.default_rng(3)
     missing = {*range(24 * 9, 24 * 9 + 36), *np.flatnonzero(random.random(len(hours)) < 0.1).tolist()}
-    assert told(10.0 * (hours // 24 % 7), without=missing).season().learnt
+    assert told(10.0 * (hours // 24 % 7), without=missing).season(JUNE).learnt
 
 
 def test_where_the_hour_of_a_week_ago_is_missing_those_beside_it_stand_for_it():
     hours = np.arange(24 * 12)  # up to the midnight before the second Saturday
     weekend = noise(len(hours)) + 20 * (hours // 24 % 7 > 4)
     windows = told(weekend, without={24 * 5})
-    assert windows.season().weekly
-    there = set(HOURS) - {7 * DAY}
-    assert like_this_hour(windows, JUNE, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
-    assert like_this_hour(windows, JUNE, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
+    assert windows.season(FIRST_HOUR).weekly
+    there, nine = set(HOURS) - {7 * DAY}, datetime(2026, 6, 20, 9)
+    assert like_this_hour(windows, nine, there)[CLOCK_WEEK] == (7 * DAY - 60, 7 * DAY + 60, 14 * DAY)
+    assert like_this_hour(windows, nine, there - {7 * DAY + 60, 14 * DAY})[CLOCK_WEEK] == (7 * DAY - 60,)
     all_of_a_week_ago = there - {7 * DAY - 60, 7 * DAY + 60, 14 * DAY}
-    assert like_this_hour(None, JUNE, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)
+    assert like_this_hour(None, nine, all_of_a_week_ago, weekly=True)[CLOCK_WEEK] == (14 * DAY - 60, 14 * DAY + 60)
+
+
+@pytest.mark.parametrize(("ended", "same", "other"), [(FIRST_HOUR, -60, 60), (LAST_HOUR, 60, -60)])
+def test_an_hour_of_the_day_before_stands_for_a_missing_one_only_if_there_is_no_other(ended, same, other):
+    there = set(HOURS) - {7 * DAY}
+
+    def week(without):
+        return like_this_hour(None, ended, there - without, weekly=True)[CLOCK_WEEK]
+
+    assert week(set()) == (7 * DAY + same, 14 * DAY)
+    assert week({7 * DAY + same}) == (14 * DAY,)
+    assert week({7 * DAY + same, 14 * DAY}) == (14 * DAY + same,)
+    assert week({7 * DAY + same, 14 * DAY, 14 * DAY + same}) == (7 * DAY + other, 14 * DAY + other)
+
+
+def test_a_column_of_which_each_day_is_unlike_those_before_it_has_a_reference_of_its_hour_if_weekdays_differ():
+    weekdays = told(10.0 * (1 + np.arange(24 * 14) // 24 % 7), alarmed=np.ones(24 * 14, bool))
+    assert like_this_hour(weekdays, JUNE, HOURS, weekly=True)[CLOCK_DAY] == tuple(DAY * day for day in range(1, 8))
+    level = told(noise(24 * 14) + 20)  # after two weeks of an alarm only the baseline is left
+    assert like_this_hour(level, JUNE, HOURS)[CLOCK_DAY] == ()

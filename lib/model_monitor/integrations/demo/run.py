@@ -266,7 +266,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
 
     before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
-    said = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS)
+    said = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
     moving = moved(
         *(_read(output / folder, AttributionReport) for folder in (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}"))
     )

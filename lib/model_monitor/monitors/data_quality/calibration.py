@@ -243,6 +243,7 @@ NO_HISTORY = "no earlier windows: how much this column varies from window to win
 GROUPED = "its rows come in groups, so that the window says less than so many rows by themselves would"
 INDEPENDENT = "rows assumed independent"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
+CHANCES = "; by chance so few are missing in {:.2g} of the windows, and so many more rows have one value in {:.2g}"
 LEARNT = "as {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations is not seen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
@@ -290,7 +291,9 @@ def _by_tests(
         return tested
     tested |= {"reason": why, "distance_low": low, "distance_high": high}
     if rarest is not None:
-        tested |= {"component": rarest.name, "effect": rarest.effect}
+        why = tested["reason"] = why + (CHANCES.format(*rarest.chances) if rarest.chances else "")
+        went = rarest.direction or finding.direction
+        tested |= {"component": rarest.name, "effect": rarest.effect, "direction": went}
     if column.adjusted_p <= level:
         text = messages.drift_p_value(column.adjusted_p, level)
         if finding.description is not None:  # by the file's own method

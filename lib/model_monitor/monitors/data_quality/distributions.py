@@ -217,6 +217,13 @@ OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
 """The states that `from_feature_profile` asks for; of numbers it needs no frequencies."""
 
 
+def direction_of(before: float | None, after: float | None) -> str | None:
+    """Where a number went: `up`, `down`, or nowhere that is known."""
+    if before is None or after is None or before == after:
+        return None
+    return "up" if after > before else "down"
+
+
 def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
     """The distributions that a run's states hold, by feature."""
     return {feature.name: from_feature_profile(feature) for feature in profile.features}

@@ -7,8 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Hint, excess
-from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
-from model_monitor.documents.statistics import InferredType
+from model_monitor.documents.constraints import MonitoringSettings, Rows
 from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
@@ -101,26 +100,6 @@ def _size(result: CheckResult) -> float:
     if result.check == DRIFT_CHECK and result.adjusted_p is None and result.statistic is None:
         return result.observed or 0.0
     return excess(result)
-
-
-def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
-    """The same results, violations as the container of 2019 put them; of texts that drift its words are not known.
-
-    Source: C4.4a.
-    """
-    texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
-
-    def put(result: CheckResult) -> CheckResult:
-        observed, threshold = result.observed, result.threshold
-        if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
-            return result
-        if result.check == "data_type_check":
-            return result.model_copy(update={"description": messages.requirement_not_met(observed)})
-        if result.check == DRIFT_CHECK and result.feature not in texts:
-            return result.model_copy(update={"description": messages.numbers_drift_2019(observed, threshold)})
-        return result
-
-    return tuple(put(result) for result in results)
 
 
 def _calibration_of(comparison: Comparison) -> Calibration | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from model_monitor.documents.headline import ONE_VALUE
 from model_monitor.documents.page import number_text, percent
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from model_monitor.monitors.data_quality.distributions import FeatureDistribution, direction_of
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import Component, Samples
 from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, MORE, Risen, filled, risen
@@ -20,7 +21,11 @@ EMPTY = "(empty)"  # what a text without characters is called
 def component_of(before: FeatureDistribution, after: FeatureDistribution, known: tuple[Any, ...]) -> Component | None:
     """The test of the value that is least likely to have risen by chance; None where none did. known: what `filled` takes."""
     values = risen_values(before, after)
-    found = [each for value, name in values if (each := filled(value, *known, is_zero=name == 0.0)) is not None]
+    found = [
+        replace(each, direction=direction_of(before.mean, name) if isinstance(name, float) else None)
+        for value, name in values
+        if (each := filled(value, *known, is_zero=name == 0.0)) is not None
+    ]
     return min(found, key=attrgetter("p"), default=None)
 
 

@@ -45,7 +45,6 @@ from model_monitor.monitors.data_quality.documents import (
 from model_monitor.monitors.data_quality.evaluation import (
     all_hints,
     check_all,
-    in_words_of_2019,
     ledger_of,
     with_impact,
 )
@@ -395,6 +394,8 @@ class DataQualityMonitor(Monitor):
     ) -> tuple[CheckResult, ...]:
         results = check_all(self._comparison(profile, known, layout))
         if self.as_service and known.constraints.is_of_2019:
+            from model_monitor.monitors.data_quality.words_of_2019 import in_words_of_2019
+
             results = in_words_of_2019(results, known.constraints)
         return with_impact(results, known.attributions)
 

@@ -251,7 +251,7 @@ class History:
             whole = _sum(parts, reference)
             if whole is not None:
                 sums.setdefault(reference, []).append(whole)
-        season_of = {feature.name: may[feature.name].season() for feature in sums.get(CLOCK_DAY, ())}
+        season_of = {feature.name: may[feature.name].season(ended) for feature in sums.get(CLOCK_DAY, ())}
         began = {entry_back: entry.window.partition("/")[0] for entry_back, entry in entries.items()}
         seasons = {
             name: replace(each, since=began.get(each.back), like=like[name], unlike=unlike[name])

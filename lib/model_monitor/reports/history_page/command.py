@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
-from model_monitor.documents.check_results import CheckResult, CheckResults, whose
+from model_monitor.documents.check_results import CheckResults, whose
 from model_monitor.documents.constraints import Constraints, Role
 from model_monitor.documents.document import DocumentType
 from model_monitor.documents.run_description import BaselineReference
@@ -157,11 +157,13 @@ def _links(history: History, page: str) -> dict[str, str]:
     return found
 
 
-def _judged(series: Series, patterns: Sequence[str]) -> list[CheckResult]:
+def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
     """What the checks of the last run say; nothing of runs that have no checks.json, or an older one."""
-    found = _published(series.last[1].folder, CheckResults)
-    results = found.checks if found else ()
-    return [each for each in results if any(fnmatch.fnmatchcase(whose(each)[0], name) for name in patterns or ("*",))]
+    found = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
+    named = (
+        each for each in found.checks if any(fnmatch.fnmatchcase(whose(each)[0], name) for name in patterns or ("*",))
+    )
+    return found.model_copy(update={"checks": tuple(named)})
 
 
 def _only(series: Series, patterns: Sequence[str]) -> Series:

@@ -10,6 +10,7 @@ import numpy as np
 
 from model_monitor.documents.check_results import (
     CheckResult,
+    CheckResults,
     CheckStatus,
     by_cause,
     cause,
@@ -79,9 +80,7 @@ _CALM = (
 )
 
 
-def page_of(
-    history: History, title: str, known: PageContext, most_bytes: int, judged: Sequence[Sequence[CheckResult]]
-) -> Page:
+def page_of(history: History, title: str, known: PageContext, most_bytes: int, judged: Sequence[CheckResults]) -> Page:
     """most_bytes: of the page's map; what is left out is said there. judged: what the checks of the last run of each monitor say,
     nothing where no file tells it.
     """
@@ -89,7 +88,7 @@ def page_of(
     cards, tables, counts = [], [], []
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
-        for each in results:
+        for each in results.checks:
             by_name.setdefault(name_of(each), []).append(each)
         found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in found if series.is_violated[row, series.last[0]]]
@@ -103,12 +102,12 @@ def page_of(
         if lines:
             kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
             tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
-        changed, compared, unit = tally(results or series.last[1].results())
+        changed, compared, unit = tally(results.checks or series.last[1].results())
         counts.append((len(changed), compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if said := kind_of_change(results or series.last[1].results()):
+        if said := kind_of_change(results.checks or series.last[1].results()):
             whose = f"the last window of {series.model}" if history.has_models else "the last window with labels"
             sections.append(PageSection("What kind of change", (said,), note=whose))
     if cards:
@@ -146,13 +145,14 @@ def page_of(
     )
 
 
-def _headline(history: History, judged: Sequence[Sequence[CheckResult]], outputs: frozenset[str]) -> Headline:
+def _headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
     """The sentences of the last runs together: the one with a violation first, and how it was before."""
     told = []
     for series, results in zip(history.series, judged, strict=True):
         place, run = series.last
         start, end = history.windows[place]
-        found = headline_of(results or run.results(), RunWindow(start=moment(start), end=moment(end)), outputs)
+        window, told_of = RunWindow(start=moment(start), end=moment(end)), results.checks or run.results()
+        found = headline_of(told_of, window, outputs, results.hints or ())
         told.append(
             Headline(f"{series.model}: {found.text}", found.detail, found.mark) if history.has_models else found
         )

@@ -341,7 +341,7 @@ class Findings(AsTables):
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether values of records are named."""
         outputs: frozenset[str] = getattr(self.known, "outputs", frozenset())
-        return headline_of(self.results, self.current.context.window, outputs, with_values=with_values)
+        return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
 
     def summary(self) -> str:
         """The sentence that pages, mails and the log begin with: what changed, since when, by how much, or that nothing did."""

@@ -119,14 +119,14 @@ class PastHours:
             or self.weekdays_differ
         )
 
-    def season(self) -> Season:
-        """What the windows say of this hour."""
+    def season(self, ended: datetime) -> Season:
+        """What the windows say of the hour of the one that ended then."""
         hours = self.back % DAY
         here = hours == 0
         now = here & self.alarmed
         learnt = self.back.max() >= WEEK * DAY and (self._hours_differ or self.weekdays_differ)
         learnt = learnt or any(self._recurs(hours == hour) for hour in np.unique(hours[self.alarmed]))
-        a_week_ago = self.alarmed & np.isin(self.back, _weeks_ago(self.back))
+        a_week_ago = self.alarmed & np.isin(self.back, _weeks_ago(self.back, ended))
         weekly = bool(a_week_ago.any()) and self._stands_out(a_week_ago)
         days = now.any() and self._stands_out(now)
         stands_out = bool(days or weekly or (learnt and here.any() and self._stands_out(here)))
@@ -186,8 +186,10 @@ def like_this_hour(
     """
     off = set() if told is None else set(told.back[told.alarmed].tolist())
     has_moved = told is not None and told.has_moved()
-    found = {CLOCK_DAY: tuple(DAY * day for day in range(1, WEEK + 1)) if has_moved else tuple(_examples(off))}
-    week = _weeks_ago(there)
+    week, examples = _weeks_ago(there, ended), tuple(_examples(off))
+    if has_moved or (weekly and {*examples}.isdisjoint(there)):  # each weekday is unlike the days before it
+        examples = tuple(DAY * day for day in range(1, WEEK + 1))
+    found = {CLOCK_DAY: examples}
     weeks = {"": week}
     for by, minutes, changed, known in () if has_moved else _clocks_changed(ended):
         days = (DAY * day for day in range(1, LOOKED_BACK + 1))
@@ -199,13 +201,18 @@ def like_this_hour(
     return found
 
 
-def _weeks_ago(there: Collection[int]) -> tuple[int, ...]:
+def _weeks_ago(there: Collection[int], ended: datetime) -> tuple[int, ...]:
     """Windows of this hour of the weekday; where that of a week ago is missing, those beside it; where all of these are, those
-    beside that of two weeks ago.
+    beside that of two weeks ago; where all are, those beside that are of another day.
     """
-    last = (WEEK * DAY,) if WEEK * DAY in there else (WEEK * DAY - 60, WEEK * DAY + 60)
-    found = (*last, LOOKED_BACK * DAY)
-    return (LOOKED_BACK * DAY - 60, LOOKED_BACK * DAY + 60) if {*found}.isdisjoint(there) else found
+    minute = (60 * ended.hour + ended.minute - 1) % DAY
+    of_another_day = 60 if minute < 60 else -60 if minute >= DAY - 60 else 0
+    last, before = (tuple(DAY * days + by for by in (-60, 60) if by != of_another_day) for days in (WEEK, LOOKED_BACK))
+    last = (WEEK * DAY,) if WEEK * DAY in there else last
+    for found in ((*last, LOOKED_BACK * DAY), before):
+        if not {*found}.isdisjoint(there):
+            return found
+    return WEEK * DAY + of_another_day, LOOKED_BACK * DAY + of_another_day
 
 
 def _clocks_changed(ended: datetime) -> Iterator[tuple[str, int, int, int]]:

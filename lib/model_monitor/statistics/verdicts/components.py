@@ -146,13 +146,14 @@ LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test.
 @dataclass(frozen=True, slots=True)
 class Component:
     """One test. p: its p-value, 1 if the effect is not reached. effect: how large the change is, as a share. tests: how many
-    there are, of which p is the least one times their number.
-    """
+    there are, of which p is the least one times their number. chances: that p is made of. direction: if not the mean's."""
 
     name: str
     p: float
     effect: float
     tests: float = 1.0
+    chances: tuple[float, float] | None = None
+    direction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

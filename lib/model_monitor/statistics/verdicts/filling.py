@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts
 from model_monitor.statistics.drift.special_functions import (
-    chi_square_above,
     normal_above,
     normal_quantile,
-    of_each,
-    student_densities,
 )
 from model_monitor.statistics.verdicts.components import (
     Component,
@@ -29,6 +26,7 @@ from model_monitor.statistics.verdicts.components import (
     chance_of_more,
     rarer,
 )
+from model_monitor.statistics.verdicts.missing import chance_of_few
 from model_monitor.statistics.verdicts.variation import (
     ENOUGH_WINDOWS,
     FEWEST_WINDOWS,
@@ -45,7 +43,6 @@ FILLING_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "#n/a", "nil"
 FEWER, MORE = 0.05, 0.01  # above these chances missing values are not fewer, or a value has no more rows
 AS_MANY = 1.5  # times the most values that were missing: a value that has more of them has others, too
 MOST_LOOKED_AT = 64  # values that moved the most
-_NODES = np.linspace(-25.0, 9.0, 341)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,9 @@ def filled(
         if len(past["nulls"]) < FEWEST_WINDOWS or (more := _more(value, samples, now, past, groups, is_zero)) > MORE:
             return None
         missing: Counts = (past["nulls"] + 0.5) / past["of"]
-        fewer = max(fewer, _fewer(w, m, missing, now, past, groups.of("missing")))
+        near = past["effective"] * LARGEST_GROWTH >= now["effective"]  # count alone, once there are many
+        of_most = missing[near] if np.count_nonzero(near) >= ENOUGH_WINDOWS else missing
+        fewer = max(fewer, chance_of_few(w, m, of_most, groups.of("missing")))
         most = max(most, float((past["nulls"] / past["of"]).max()))
         if is_zero and value.known:
             alike = _alike(missing, past["zero"])
@@ -125,26 +124,14 @@ def filled(
         return None
     shared = alike * -normal_quantile(min(max(fewer, 1e-300), 0.5))
     both = max(fewer * normal_above(-normal_quantile(max(more, 1e-300)) - shared), 1e-300)
-    return Component("filled", min(1.0, 2 * both * (1 - math.log(both))), before - after)
+    p = min(1.0, 2 * both * (1 - math.log(both)))
+    return Component("filled", p, before - after, chances=(fewer, more))
 
 
 def _told(past: Raw, name: str) -> Raw:
     """The past windows of which missing values, and this, are known; an earlier release didn't say."""
     known = ~np.isnan(past["nulls"] + past[name])
     return past if known.all() else {key: each[known] for key, each in past.items()}
-
-
-def _fewer(missing: int, rows: int, past: Counts, now: Mapping[str, float], raw: Raw, groups: float) -> float:
-    """How likely so few missing values are: logarithms of shares vary by Student's distribution, rows within by Poisson's. past:
-    the shares of past windows; those that are about as large count alone, once there are many.
-    """
-    near = raw["effective"] * LARGEST_GROWTH >= now["effective"]
-    logs = np.log(past[near] if np.count_nonzero(near) >= ENOUGH_WINDOWS else past)
-    windows = len(logs)
-    shares = np.minimum(np.exp(logs.mean() + logs.std(ddof=1) * math.sqrt(1 + 1 / windows) * _NODES), 1.0)
-    each = student_densities(_NODES, windows - 1)
-    few = of_each(lambda rate: chi_square_above(2 * rate, 2 * (int(missing / groups) + 1)), shares * rows / groups)
-    return float(each @ few / each.sum())
 
 
 def _more(value: Risen, samples: Samples, now: Mapping[str, float], past: Raw, groups: Groups, is_zero: bool) -> float:

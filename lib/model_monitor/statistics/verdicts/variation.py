@@ -34,22 +34,19 @@ FEWEST_WINDOWS = 8  # so many earlier windows say how much a column varies. Sour
 MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 """So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
 
-ENOUGH_WINDOWS = 16
-"""From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
+ENOUGH_WINDOWS = (
+    16  # from so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2.
+)
 
 LATER = ("nulls", "of", "zero")  # what files of earlier releases lack
 
-FIELDS = (
-    *("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far"),
-    *("chi2", "freedom", "cell", "cells", "unseen"),
-    *LATER,
-)
+OF_CELLS = ("chi2", "freedom", "cell", "cells")
+FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far", *OF_CELLS, "unseen", *LATER)
 """rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
 cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
-beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many
-values are new, and among how many. chi2, freedom: of the chi-square test.
-unseen: the share of categories that the reference has not. nulls, of: missing values, and of how many rows. zero: the score of
-the number 0, with its sign.
+beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many values
+are new, and among how many. chi2, freedom: of the chi-square test. unseen: the share of categories that the reference has not.
+nulls, of: missing values, and of how many rows. zero: the score of the number 0, with its sign.
 """
 
 MOST_DISPERSED = 1.3
@@ -59,9 +56,6 @@ FEWEST_ALIKE = 5  # groups, or columns, tell how alike their variances are
 OWN = 1.645  # standard deviations beyond which a column varies as it does, whatever others do
 _POWERS = {"chi2": 1}  # of a statistic that is squared already
 _LEAST = 1e-200
-
-OF_CELLS = ("chi2", "freedom", "cell", "cells")
-
 _NODES = np.logspace(-2, 3, 81)
 _STEPS = np.gradient(_NODES)
 _SHARE_OF_LARGEST = 0.28
@@ -269,7 +263,12 @@ def _as_past_ones(
     freedom, wider = spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
     factor *= of_all / of_moving / wider
     own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # what few say is more the reference's own error
-    return _two_sided(component, now, factor, freedom, tests, own)
+    p = _two_sided(component, now, factor, freedom, tests, own)
+    if name != "missing":
+        return p
+    from model_monitor.statistics.verdicts.missing import chance_of_many
+
+    return max(p, chance_of_many(now, past, factor, spread.windows))
 
 
 def _two_sided(
@@ -327,10 +326,8 @@ def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, oth
 def _variance(
     name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
 ) -> tuple[float, _Spread]:
-    """`phi`, and how many windows say so.
-
-    A variance that belongs to windows grows with their rows, one that belongs to groups of rows does not: what groups of the
-    window's rows explain is theirs.
+    """`phi`, and how many windows say so. A variance that belongs to windows grows with their rows, one that belongs to groups of
+    rows does not: what groups of the window's rows explain is theirs.
     """
     spread = _moderated(name, now, past, others)
     excess = max(0.0, spread.dispersion - 1)

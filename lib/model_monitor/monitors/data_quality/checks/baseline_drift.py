@@ -16,6 +16,7 @@ from model_monitor.monitors.data_quality.distributions import (
     PREVIOUS,
     RISING,
     FeatureDistribution,
+    direction_of,
 )
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift import Comparison as DriftComparison
@@ -66,17 +67,12 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
     compared = compared_by(baseline, current, *methods, feature.whole.ties)
-    finding = judged(compared, threshold, baseline, current, direction=_direction(baseline.mean, current.mean))
+    direction = direction_of(baseline.mean, current.mean)
+    finding = judged(compared, threshold, baseline, current).but(direction=direction)
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
     return verdict(finding, threshold, column, calibration) if column is not None else finding
-
-
-def _direction(before: float | None, after: float | None) -> str | None:
-    if before is None or after is None or before == after:
-        return None
-    return "up" if after > before else "down"
 
 
 def against(feature: FeatureComparison, reference: str) -> Finding:
@@ -87,11 +83,7 @@ def against(feature: FeatureComparison, reference: str) -> Finding:
 
 
 def judged(
-    compared: DriftComparison,
-    threshold: float,
-    baseline: FeatureDistribution,
-    current: FeatureDistribution,
-    direction: str | None = None,
+    compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
 ) -> Finding:
     """A comparison of the two held against a threshold."""
     status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
@@ -106,7 +98,6 @@ def judged(
         ties=None if compared.ties is Ties.SUMMED else compared.ties.value,
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
-        direction=direction,
         reason=reason,
         description=_description(compared, threshold) if status is Status.VIOLATED else None,
     )

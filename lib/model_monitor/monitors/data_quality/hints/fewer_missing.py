@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_monitor.documents.check_results import Hint
+from model_monitor.documents.headline import FEWER_MISSING
 from model_monitor.monitors.data_quality.comparison import chance_of_more
 from model_monitor.monitors.data_quality.hints import HINTS, Seen, listed
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -12,7 +13,7 @@ from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 NEARLY_CERTAIN = 1e-6  # chance of so few missing values, if nothing had changed
 
 
-@HINTS.register("fewer_missing")
+@HINTS.register(FEWER_MISSING)
 def fewer_missing(seen: Seen) -> Iterator[Hint]:
     """A smaller share of a feature's values is missing than in the baseline, by more than chance.
 
@@ -26,7 +27,7 @@ def fewer_missing(seen: Seen) -> Iterator[Hint]:
             found[feature.constraints.name] = (m - there[2], m)
     if found:
         yield Hint(
-            hint="fewer_missing",
+            hint=FEWER_MISSING,
             features=tuple(found),
             description=f"fewer values are missing than in the baseline: {listed(found)}; is there a default in their place?",
         )
