@@ -23,7 +23,6 @@ from model_monitor.documents.check_results import (
     part_of,
 )
 from model_monitor.documents.clarify import (
-    BiasMetric,
     BiasPart,
     BiasReport,
     BiasViolation,
@@ -37,21 +36,18 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadState
-from model_monitor.monitors.bias import checks
 from model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
     BiasAnalysis,
-    GroupAnalysis,
     LabelTable,
-    MetricValue,
     analysis_of,
     chosen_of,
     rows_in_segments,
 )
-from model_monitor.monitors.bias.checks import CHECKS
-from model_monitor.monitors.bias.checks.drift import drift
+from model_monitor.monitors.bias.checks import CHECKS, drift
 from model_monitor.monitors.bias.comparison import (
     STAGE,
+    STAGES,
     BiasBaseline,
     MetricComparison,
     Tolerances,
@@ -74,7 +70,6 @@ from model_monitor.monitors.protocol import (
 )
 from model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.registry import import_all
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.contingency import (
@@ -90,8 +85,6 @@ from model_monitor.statistics.states.contingency import (
 from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.segments import fits
 from model_monitor.statistics.verdicts.likeness import are_sorted, likeness_of_neighbours
-
-import_all(checks)
 
 log = logging.getLogger(__name__)
 
@@ -122,12 +115,10 @@ def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], si
 LARGEST_VALUE = 2.0**360
 """What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""
 
-STAGES = (("Post-Training", "post_training"), ("Pre-training", "pre_training"))
-
 
 def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """Every defined metric as `bias_metric_<NAME>`, and the number of violations. A metric that is undefined has none."""
-    for stage, part in STAGES:
+    for part, stage in STAGES.items():
         for group in analysis.groups:
             dimensions = {
                 "BiasStage": stage,
@@ -151,24 +142,14 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
         return None
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
     for group in analysis.groups:
-        facets[group.facet] = (*facets.get(group.facet, ()), _group(group, part))
+        segments = tuple(
+            SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=getattr(each, part))
+            for each in group.segments
+        )
+        metrics, shown = getattr(group, part), group.choice.shown
+        found = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
+        facets[group.facet] = (*facets.get(group.facet, ()), found)
     return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
-
-
-def _group(group: GroupAnalysis, part: str) -> GroupMetrics:
-    segments = tuple(
-        SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=_metrics(getattr(each, part)))
-        for each in group.segments
-    )
-    metrics = _metrics(getattr(group, part))
-    return GroupMetrics(value_or_threshold=group.choice.shown, metrics=metrics, segments=segments or None)
-
-
-def _metrics(values: Iterable[MetricValue]) -> tuple[BiasMetric, ...]:
-    return tuple(
-        BiasMetric(name=value.name, description=value.description, value=value.value, error=value.error)
-        for value in values
-    )
 
 
 @dataclass(frozen=True)
@@ -278,7 +259,7 @@ class BiasMonitor(Monitor):
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         """analysis.json; a part that was not asked for is left out. Source: B3."""
-        parts = {f"{part}_bias_metrics": _part(analysis, part) for _, part in STAGES}
+        parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
     def known(
@@ -330,7 +311,7 @@ class BiasMonitor(Monitor):
             or not any(each.is_violation for each in results)
         ):
             return results
-        from model_monitor.monitors.bias.causes import pinned_down
+        from model_monitor.monitors.bias.scan import pinned_down
 
         return pinned_down(results, counts, known, data, self.tolerances.false_alarm_budget)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from shlex import quote
 
 from model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of
+from model_monitor.documents.clarify import BiasMetric
 from model_monitor.documents.headline import place_of
 from model_monitor.documents.page import (
     EXPLAIN,
@@ -28,7 +29,7 @@ from model_monitor.documents.page import (
     number_text,
     table_of,
 )
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
+from model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, performance_of
 from model_monitor.monitors.bias.comparison import STAGE, segment_label
 from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.segments import of_segment
@@ -142,7 +143,7 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
 
 
 def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
-    metrics: tuple[MetricValue, ...] = getattr(group, stage)
+    metrics: tuple[BiasMetric, ...] = getattr(group, stage)
     place = stage, group.facet, group.choice.configured
     found = [verdicts.get((*place, metric.name, "")) for metric in metrics]
     d, a = group.counts.d, group.counts.a
@@ -170,7 +171,7 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
 
 
-def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PointChart:
+def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PointChart:
     points = tuple(
         Point(
             metric.name,
@@ -184,7 +185,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence
     return PointChart(f"{group.facet}: {group.choice.shown}", points)
 
 
-def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PageTable:
+def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in found)
     with_interval = any(result is not None and result.interval is not None for result in found)
     columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
@@ -195,7 +196,7 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]
     columns.append(Column("remark"))
     lines = []
     for metric, result in zip(metrics, found, strict=True):
-        cells = [metric.name, metric.description, number_text(metric.value)]
+        cells = [metric.name, metric.description or "", number_text(metric.value)]
         if judged:
             cells.append(number_text(result.threshold if result else None))
             if with_interval:
@@ -215,7 +216,7 @@ def _interval(result: CheckResult | None) -> str:
 
 def _performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
-    rows = [(metric.name, metric.description, number_text(metric.value)) for metric in performance_of(everyone)]
+    rows = [(name, PERFORMANCE[name], number_text(value)) for name, value in performance_of(everyone).items()]
     metrics = table_of(("metric", "description", "value"), rows, numbers=("value",))
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),
