@@ -57,7 +57,7 @@ from model_monitor.monitors.bias.comparison import (
 from model_monitor.monitors.bias.intervals import likeness_of_runs
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.metrics import SAME_AS
-from model_monitor.monitors.bias.page import DRIFT_CHECK, TITLE, page_of
+from model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
 from model_monitor.monitors.protocol import (
     TOLD,
     Finding,
@@ -334,10 +334,9 @@ class BiasMonitor(Monitor):
         return tuple(published_metrics(analysis, results))
 
     def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object) -> Page:
-        asked = self.wanted.config.methods if self.wanted else None
-        if asked is None or asked.report is None:
-            return page_of(analysis, results)
-        return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
+        page, asked = page_of(analysis, results), self.wanted.config.methods if self.wanted else None
+        report = asked.report if asked else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
 
     def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
         rows = []

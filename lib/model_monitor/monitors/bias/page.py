@@ -52,7 +52,7 @@ Verdicts = Mapping[tuple[str, ...], CheckResult]
 """The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
 
 
-def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
+def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     """The report of an analysis. results: those of its checks, none for a baseline."""
     verdicts = {_place(result): result for result in results if result.check == DRIFT_CHECK}
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
@@ -60,7 +60,7 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: st
     metrics = sum(len(group.metrics) for group in analysis.groups)
     said = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
     headline = None if results else Headline(said, f"{count_text(analysis.rows)} rows.")
-    return Page(name, title, facts, tuple(_sections(analysis, results, verdicts)), headline)
+    return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, verdicts)), headline)
 
 
 def _place(result: CheckResult) -> tuple[str, ...]:

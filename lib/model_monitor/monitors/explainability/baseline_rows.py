@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 from collections.abc import Sequence
@@ -52,7 +53,8 @@ def _best(points: NDArray[np.float64], codes: NDArray[np.int64], most: int, seed
     for clusters in range(2, most + 1):
         places = _clustered(points[some], codes[some], clusters, seed)
         if 1 < len(np.unique(places)) < len(some):
-            found[clusters] = _silhouette(np.hstack([points[some], _one_hot(codes[some])]), places)
+            at = np.hstack([points[some], _one_hot(codes[some])])
+            found[clusters] = float(_library("sklearn.metrics").silhouette_score(at, places))
     return max(found, key=lambda clusters: (found[clusters], -clusters)) if found else 1
 
 
@@ -121,13 +123,7 @@ def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.hstack([np.zeros((len(codes), 0)), *columns]).astype(np.float64)
 
 
-def _silhouette(points: NDArray[np.float64], places: NDArray[np.int64]) -> float:
-    return float(_library("sklearn.metrics").silhouette_score(points, places))
-
-
 def _library(name: str) -> Any:
-    import importlib
-
     try:
         return importlib.import_module(name)
     except ImportError as error:
