@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.errors import BadConfiguration, needing
 from model_monitor.monitors.explainability.kernel import Cells
 from model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
 from model_monitor.monitors.predictors.loading import texts_of
@@ -124,13 +124,11 @@ def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _library(name: str) -> Any:
-    try:
+    with needing(
+        "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
+        "methods.shap.baseline"
+    ):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingDependency(
-            "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
-            "methods.shap.baseline"
-        ) from error
 
 
 # Rows that stand for a feature's absence: as a configuration gives them, or as a file of an earlier run.

@@ -117,7 +117,7 @@ def _card(alike: Sequence[CheckResult]) -> Card:
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
     evidence = "" if result.m is None else f"{count_text(result.m)} rows"
-    evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
+    evidence += f" · 95 % interval {ends_text(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
     hints = tuple(filter(None, (place_of(result), result.reason)))
@@ -135,10 +135,11 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
     rows = count_text(measured.estimate.n) if measured else "–"
     rows += f" of {count_text(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
-    return Line((verdict, name, _value(measured), _ends(interval), threshold, rows, remark), mark, name)
+    return Line((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
 
 
-def _ends(interval: tuple[float, float] | None) -> str:
+def ends_text(interval: tuple[float, float] | None) -> str:
+    """An interval for people."""
     return " to ".join(number_text(end, 3) for end in interval) if interval else "–"
 
 

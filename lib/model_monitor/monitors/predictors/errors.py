@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from model_monitor.errors import BadConfiguration, BadInput, needing
 from model_monitor.monitors.predictors import Model
 from model_monitor.statistics.states.blocks import BlockSums, blocks_of
 from model_monitor.statistics.states.estimated import worth_of_errors
@@ -136,24 +136,18 @@ class ErrorModel:
 
 
 def _fitted(cells: Numbers, off: Numbers) -> Any:
-    try:
+    with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise MissingDependency(
-            "errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"
-        ) from error
+
     with threadpool_limits(1):  # threads that wait for each other take longer than one, where others work beside
         return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
 
 
 def _saved(what: Any) -> bytes:
-    try:
+    with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
         from skops import io
-    except ImportError as error:
-        raise MissingDependency(
-            "models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"
-        ) from error
+
     saved: bytes = io.dumps(what)
     return saved
 
@@ -162,11 +156,8 @@ def _opened(name: str, content: bytes) -> Any:
     from model_monitor.monitors.predictors.sklearn import opened  # flavours are told in the order of their imports
 
     try:
-        return opened(Model("sklearn", name, content))
-    except ImportError as error:
-        raise MissingDependency(
-            f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"
-        ) from error
+        with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
+            return opened(Model("sklearn", name, content))
     except BadConfiguration:
         raise
     except Exception as error:

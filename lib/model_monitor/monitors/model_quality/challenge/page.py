@@ -21,7 +21,7 @@ from model_monitor.documents.page import (
     percent,
 )
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
-from model_monitor.monitors.model_quality.page import confusion_tables
+from model_monitor.monitors.model_quality.page import confusion_tables, ends_text
 
 READING = (
     "The interval has the true difference at every look of the trial together, 95 times in 100: you may look each hour, and stop "
@@ -78,7 +78,7 @@ def _line(found: Difference) -> Line:
     numbers = (number_text(found.champion), number_text(found.challenger), _signed(found.difference))
     mark = {"challenger": Mark.GOOD, "champion": Mark.BAD}.get(better, Mark.NONE)
     return Line(
-        (better, found.name, *numbers, _ends(found) if found.interval else "–", number_text(found.p, 2), found.method),
+        (better, found.name, *numbers, ends_text(found.interval), number_text(found.p, 2), found.method),
         mark,
     )
 
@@ -115,10 +115,6 @@ def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator
 def _segment(found: Segment, is_regression: bool) -> Line:
     apart = number_text(found.disagreement) if is_regression else percent(found.disagreement)
     return Line((found.feature, found.value, count_text(found.rows), apart, number_text(found.p, 2)))
-
-
-def _ends(found: Difference) -> str:
-    return " to ".join(number_text(end, 3) for end in found.interval or ())
 
 
 def _signed(difference: float | None) -> str:
