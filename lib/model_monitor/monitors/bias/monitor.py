@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, ClassVar
 
 import numpy as np
@@ -194,10 +193,10 @@ class BiasMonitor(Monitor):
         return self.wanted
 
     def expecting(
-        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, end: datetime | None
+        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, *_: object
     ) -> BiasMeasures:
         """With the groups of rows of the baseline, and its cuts, as far as the data has the columns."""
-        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None or asked.as_service:
             return asked
         configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
@@ -262,9 +261,7 @@ class BiasMonitor(Monitor):
         parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
-    def known(
-        self, constraints: BiasReport, statistics: None, state: State | None, suggested: BiasReport | None = None
-    ) -> BiasBaseline:
+    def known(self, constraints: BiasReport, _: None, state: State | None, *__: object) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         if state is None or not self.tolerances.with_intervals:
@@ -281,7 +278,7 @@ class BiasMonitor(Monitor):
         found = [
             (check.name, metric, finding)
             for metric in compared
-            for check in sorted(CHECKS.values(), key=lambda check: check.name)
+            for check in CHECKS.values()
             if metric.segment is None and (finding := check(metric)) is not None
         ]
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
@@ -297,19 +294,10 @@ class BiasMonitor(Monitor):
         return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
 
     def pinned_down(
-        self,
-        results: tuple[CheckResult, ...],
-        counts: Contingency,
-        known: BiasBaseline,
-        data: Dataset,
-        path: str | None,
+        self, results: tuple[CheckResult, ...], counts: Contingency, known: BiasBaseline, data: Dataset, *_: object
     ) -> tuple[CheckResult, ...]:
-        asked = self.wanted is not None and self.wanted.model is None  # a model is not asked again
-        if (
-            not (asked and self.find_causes)
-            or self.measures().as_service
-            or not any(each.is_violation for each in results)
-        ):
+        asked = self.wanted if self.find_causes and any(each.is_violation for each in results) else None
+        if asked is None or asked.as_service or asked.model is not None:  # a model is not asked again
             return results
         from model_monitor.monitors.bias.scan import pinned_down
 
@@ -329,7 +317,7 @@ class BiasMonitor(Monitor):
         return BiasViolations(version="1.0", violations=tuple(found))
 
     def published(
-        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], constraints: BiasReport
+        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(analysis, results))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import model_monitor.monitors.predictors
+from model_monitor.data.engine.casts import is_number
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.plugins import cloudpickle
@@ -47,14 +48,14 @@ def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequenc
     Raises UnansweredRows naming the feature whose cell is no number and has to be.
     """
     found = [
-        _numbers(column, name) if is_number else _texts(column)
-        for column, name, is_number in zip(columns, names, numeric, strict=True)
+        _numbers(column, name) if is_numeric else _texts(column)
+        for column, name, is_numeric in zip(columns, names, numeric, strict=True)
     ]
     if all(numeric):
         return np.column_stack(found)
     cells = np.empty((len(found[0]), len(found)), dtype=object)
-    for place, (column, is_number) in enumerate(zip(found, numeric, strict=True)):
-        cells[:, place] = _with_none(column) if is_number else column
+    for place, (column, is_numeric) in enumerate(zip(found, numeric, strict=True)):
+        cells[:, place] = _with_none(column) if is_numeric else column
     return cells
 
 
@@ -82,12 +83,7 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
 def plain(column: pa.Array) -> pa.Array:
     """Cells as doubles or texts."""
     kind = column.type
-    if (
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    ):
+    if pa.types.is_boolean(kind) or is_number(kind):
         return pc.cast(column, pa.float64(), safe=False)
     return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
 

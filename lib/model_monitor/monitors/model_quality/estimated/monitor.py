@@ -16,7 +16,6 @@ from model_monitor.data.records.outcome_records import Unlabelled
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from model_monitor.documents.document import Document
-from model_monitor.documents.expectations import Expectations
 from model_monitor.documents.model_quality import (
     CalibrationNote,
     EstimatedQuality,
@@ -185,9 +184,7 @@ class EstimatedQualityMonitor(Monitor):
             "name its output path as --baseline of later windows"
         )
 
-    def expecting(
-        self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, *_: object
-    ) -> Any:
+    def expecting(self, measures: Any, expectations: Any, dataset: Dataset, known: Any, *_: object) -> Any:
         """The measures with the baseline's rows by score and label."""
         Monitor.expecting(self, measures, expectations, dataset, known, None)
         evidence = known.evidence if isinstance(known, ModelBaseline) else None
