@@ -87,7 +87,9 @@ def test_the_models_performance_is_that_of_smclarify(golden, case):
     expected = case["expected"]["model_performance"]
     everyone = analysed(golden, case).groups[0].counts.all
 
-    for (name, value), theirs in zip(performance_of(everyone).items(), expected["model_performance_metrics"], strict=True):
+    for (name, value), theirs in zip(
+        performance_of(everyone).items(), expected["model_performance_metrics"], strict=True
+    ):
         assert (name, PERFORMANCE[name]) == (theirs["name"], theirs["description"])
         assert value == pytest.approx(float(str(theirs["value"]).replace("Infinity", "inf")))
 

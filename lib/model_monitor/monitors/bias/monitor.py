@@ -127,13 +127,10 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                 "FacetValue": group.choice.configured,
             }
             for metric in getattr(group, part) or ():
-                if metric.value is not None:
-                    yield PublishedMetric(f"bias_metric_{metric.name}", _finite(metric.value), dimensions=dimensions)
+                if (value := metric.value) is not None:
+                    value = math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
+                    yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
     yield violation_count(results)
-
-
-def _finite(value: float) -> float:
-    return math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
 
 
 def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:

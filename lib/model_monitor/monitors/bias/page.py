@@ -71,7 +71,9 @@ def _place(result: CheckResult) -> tuple[str, ...]:
 def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
     if cards := tuple(_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
-    yield PageSection("Groups", (_rates(analysis), _sizes(analysis)))
+    shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _of_both(group))
+    rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
+    yield PageSection("Groups", (rates, _sizes(analysis)))
     charts = iter(range(MOST_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
@@ -118,11 +120,6 @@ def _of_both(group: GroupAnalysis) -> Iterator[Point]:
         for who, side in ((f"{group.facet} {group.choice.shown}", group.counts.d), ("the rest", group.counts.a)):
             rows = float(side.rows)
             yield Point(f"{what}, {who}", float(getattr(side, of)) / rows if rows else None)
-
-
-def _rates(analysis: BiasAnalysis) -> PointChart:
-    points = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _of_both(group))
-    return PointChart("Share of positive labels and of positive predictions", points, (0.0, 1.0))
 
 
 def _sizes(analysis: BiasAnalysis) -> PageTable:

@@ -29,7 +29,7 @@ from model_monitor.monitors.causes import Marked, with_causes
 from model_monitor.monitors.predictions import Labelling, with_predictions
 from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.protocol import Scanned, violated
-from model_monitor.statistics.states import RowCounts, RowRuns
+from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
         if measures.model is not None:
             dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
-        runs = _first_runs(dataset, plan, state) if measures.with_runs else ()
+        counted = _counted(dataset, plan)
+        asked = measures.with_runs
+        runs = first_runs(counted.table, counted.names, plan, dataset.reason, state) if asked else ()
         held = opened.pop_all()
     return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
 
@@ -75,13 +77,6 @@ def _predicted(
             replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
             plan_of(asked, (*names, PREDICTION_COLUMN)),
         )
-
-
-def _analysed(
-    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
-) -> BiasAnalysis:
-    with held:
-        return analysed(dataset, plan, state, methods)
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
@@ -117,27 +112,22 @@ def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
     return dataset.of_features([name for name in dataset.names if name in plan.columns])
 
 
-def _first_runs(dataset: Dataset, plan: ContingencyPlan, state: Contingency) -> tuple[RowRuns, ...]:
-    dataset = _counted(dataset, plan)
-    return first_runs(dataset.table, dataset.names, plan, dataset.reason, state)
-
-
-def analysed(dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods) -> BiasAnalysis:
-    """The analysis of counted rows, with the flip test. No Spark job, or two."""
+def _analysed(
+    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+) -> BiasAnalysis:
+    """The analysis of counted rows, with the flip test. No Spark job, or two. held: what the rows rest on, let go then."""
     chosen = chosen_of(state, plan)
-    _log_choices(plan, chosen)
-    if not (plan.with_flip_test and tests_flips(methods, chosen)):
-        return analysis_of(state, plan, methods, chosen=chosen)
-    tests = _flip_tests(dataset, plan, state, chosen)
-    return analysis_of(state, plan, methods, lambda facet, group: tests.get((facet, group), ""), chosen=chosen)
-
-
-def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
     groups = [
         f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
     ]
     log.info("label %r taken as %s; %s", plan.label.name, chosen.positives.kind.value, "; ".join(groups))
+    with held:
+        tests = (
+            _flip_tests(dataset, plan, state, chosen) if plan.with_flip_test and tests_flips(methods, chosen) else None
+        )
+    flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
+    return analysis_of(state, plan, methods, flips, chosen=chosen)
 
 
 def _flip_tests(

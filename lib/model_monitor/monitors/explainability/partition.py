@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,6 +120,10 @@ class Explained:
     def caller(self, *, says_why: bool = False) -> Caller:
         return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
 
+    def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
+        """The cells of the features, which are in these columns."""
+        return cells_of([plain(rows.column(name)) for name in columns], self.names, self.numeric)
+
     def kernel(self, *, says_why: bool = False) -> Kernel:
         caller = self.caller(says_why=says_why)
         exactly = (
@@ -149,7 +153,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
-    kernel = task.explained.kernel()
+    kernel, columns = task.explained.kernel(), [*map(FEATURE.format, range(len(task.explained.names)))]
     outputs, group_column = task.nothing.outputs, task.nothing.group_column
     first: list[NDArray[np.float64]] = []
     most = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
@@ -160,7 +164,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
         kept = kept_of(block)
         try:
-            cells = _cells(kept, task.explained) if kept.num_rows else None
+            cells = task.explained.cells(kept, columns) if kept.num_rows else None
             found = kernel.explained(cells) if cells is not None and task.written else None
         except UnansweredRows:  # whose rows are told apart when somebody looks at them again (`AnswerTask`)
             counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
@@ -255,11 +259,6 @@ def keys_of(cells: Cells) -> NDArray[np.uint64]:
     return xxhash64_of_texts(pa.array(rows, pa.string()))
 
 
-def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:
-    columns = [plain(block.column(FEATURE.format(place))) for place in range(len(explained.names))]
-    return cells_of(columns, explained.names, explained.numeric)
-
-
 def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
     """The account of a block, of whose rows that are not refused the reason is `of_kept`."""
     reasons = np.zeros(block.num_rows, np.int32)
@@ -311,8 +310,7 @@ class AnswerTask:
         return []
 
     def _ask(self, caller: Caller, rows: pa.RecordBatch) -> None:
-        columns = [plain(rows.column(name)) for name in self.columns]
-        caller(cells_of(columns, self.explained.names, self.explained.numeric))
+        caller(self.explained.cells(rows, self.columns))
 
 
 FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or this share of it, the model is not at fault

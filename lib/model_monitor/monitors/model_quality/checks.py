@@ -341,7 +341,8 @@ class _Judge:
         self, name: str, measured: Measured | None, constraint: MetricConstraint, p: float | None
     ) -> tuple[CheckStatus, str | None]:
         if measured is None:
-            return CheckStatus.NOT_JUDGED, self._no_such(name)
+            near = difflib.get_close_matches(name, self.measurement.metrics, n=1)
+            return CheckStatus.NOT_JUDGED, f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
         if constraint.threshold is None:
             return CheckStatus.NOT_JUDGED, NO_THRESHOLD
         if measured.value is None:
@@ -386,10 +387,6 @@ class _Judge:
         better = WORSE_SIDE[operator].opposite
         end = measured.estimate.end(better, level)
         return end is None or not operator.is_broken(end, threshold)
-
-    def _no_such(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.measurement.metrics, n=1)
-        return f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
 
 
 def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:

@@ -255,8 +255,10 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
     seed: of the draws for standard deviations; None for none. likeness: that of the evidence if absent.
     """
     likeness = likeness or Likeness.of(evidence)
-    draws = [] if seed is None else _draws(evidence, seed)
-    found = {}
+    found, draws = {}, list[Evidence]()
+    if seed is not None and evidence.rows >= FEWEST_ROWS:
+        random = np.random.default_rng(seed)
+        draws = [evidence.redrawn(random) for _ in range(DRAWS)]
     for metric in metrics_given(evidence):
         ours, estimate = metric.facts.get("ours", False), metric(evidence)
         deviation = None if ours else _standard_deviation(metric, draws)
@@ -265,14 +267,6 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
     found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, found)
-
-
-def _draws(evidence: Evidence, seed: int) -> list[Evidence]:
-    """Five times a random 80 % of the rows; none if there are too few rows."""
-    if evidence.rows < FEWEST_ROWS:
-        return []
-    random = np.random.default_rng(seed)
-    return [evidence.redrawn(random) for _ in range(DRAWS)]
 
 
 def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:

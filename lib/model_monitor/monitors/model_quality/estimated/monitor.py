@@ -245,13 +245,12 @@ class EstimatedQualityMonitor(Monitor):
             binary = self.plan.is_binary
             found = estimated(scores, reference, classes, self.costs) if binary else _of_classes(state)
             evidence = replace(found.evidence, probabilities=None)
+            known = METRICS[self.plan.problem_type]
             for name, each in found.estimates.items():
-                named[PREFIX + name] = Measured(PREFIX + name, each, ours=self._is_ours(name))
+                ours = name == BUSINESS_VALUE or bool(known.get(name).facts.get("ours", False))
+                named[PREFIX + name] = Measured(PREFIX + name, each, ours=ours)
         measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
         return EstimatedMeasurement(measurement, checked, rows)
-
-    def _is_ours(self, name: str) -> bool:
-        return name == BUSINESS_VALUE or bool(METRICS[self.plan.problem_type].get(name).facts.get("ours", False))
 
     def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
         check, matrix = found.calibration, found.measurement.evidence
