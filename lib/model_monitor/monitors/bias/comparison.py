@@ -26,7 +26,6 @@ from model_monitor.monitors.bias.intervals import (
     likeness_of,
     spreads_of,
 )
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift.special_functions import student_above, student_quantile
 from model_monitor.statistics.states.contingency import ValueKind, number_of
@@ -297,5 +296,4 @@ def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
 
 def _defined(of: MetricsOfRows) -> list[str]:
     """The metrics that have a value."""
-    names = (metric.name for metric in of.metrics if metric.value is not None)
-    return [name for name in names if name in PRE_TRAINING or name in POST_TRAINING]
+    return [metric.name for metric in of.metrics if metric.value is not None]

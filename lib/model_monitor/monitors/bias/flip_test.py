@@ -36,7 +36,6 @@ ROWS_AT_ONCE = 4096
 ROW_SCHEMA = pa.schema(
     [
         ("partition", pa.int32()),
-        ("rows", pa.int64()),
         ("texts", pa.int64()),
         ("missing", pa.int64()),
         ("packed", pa.binary()),
@@ -118,10 +117,8 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
         rows = FlipRows.of(batch, len(groups))
         shares = np.array([group.neighbours for group in groups])
         wanted = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
-        counts = [batch.column(PARTITION)[0].as_py(), int(wanted.sum())]
-        texts = int(batch.column(TEXTS).to_numpy().sum())
-        missing = int(np.isnan(rows.features).sum())
-        values = [*counts, texts, missing, rows.where(wanted).packed()]
+        texts, missing = int(batch.column(TEXTS).to_numpy().sum()), int(np.isnan(rows.features).sum())
+        values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(wanted).packed())
         yield pa.RecordBatch.from_arrays(
             [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
         )

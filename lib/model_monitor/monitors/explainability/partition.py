@@ -212,27 +212,19 @@ def sample_of_partition(
 def probe(explained: Explained, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """What the model answers to the baseline rows, and how quickly; called twice to see whether it answers the same."""
     for _ in batches:
-        kernel = explained.kernel(says_why=True)
-        expected = kernel.expected
-        rows = np.repeat(explained.baseline, max(1, 1000 // len(explained.baseline)), axis=0)
+        kernel, times = explained.kernel(says_why=True), max(1, 1000 // len(explained.baseline))
+        expected, rows = kernel.expected, np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
         again = explained.caller(says_why=True)(rows)
         seconds = (time.monotonic() - began) / len(rows)
-        first = kernel.predict(explained.baseline)
-        is_deterministic = bool((first == again[:: max(1, 1000 // len(explained.baseline))]).all())
-        sums = kernel.exactly is not None
-        yield pa.RecordBatch.from_pylist(
-            [
-                {
-                    "expected": expected.tolist(),
-                    "seconds": seconds,
-                    "is_deterministic": is_deterministic,
-                    "exact": sums or not kernel.designs.of(len(explained.names)).is_singular,
-                    "sums": sums,
-                }
-            ],
-            PROBE_SCHEMA,
-        )
+        found = {
+            "expected": expected.tolist(),
+            "seconds": seconds,
+            "is_deterministic": bool((kernel.predict(explained.baseline) == again[::times]).all()),
+            "exact": kernel.exactly is not None or not kernel.designs.of(len(explained.names)).is_singular,
+            "sums": kernel.exactly is not None,
+        }
+        yield pa.RecordBatch.from_pylist([found], PROBE_SCHEMA)
 
 
 def dependence_of_features(

@@ -31,7 +31,6 @@ from model_monitor.documents.model_quality import (
 from model_monitor.documents.model_quality import Metric as DocumentMetric
 from model_monitor.documents.statistics import Dataset, Table
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
     Estimate,
@@ -50,9 +49,9 @@ from model_monitor.monitors.model_quality.evidence import (
     in_order,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS, Metric, metrics_given
-from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.model_quality.metrics.ranking import Curve
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.registry import Entry, import_all
+from model_monitor.registry import Entry
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from model_monitor.statistics.verdicts.groups import likeness_in_blocks
@@ -145,8 +144,6 @@ def level_of_each(false_alarms: float, metrics: int) -> float:
     """
     return false_alarms / RESERVE / metrics
 
-
-import_all(metrics)
 
 DRAWS = 5  # how many draws a standard deviation is made of. Source: C11.12.
 FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Kept, Scale, chosen, jackknifed, quotient
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
 from model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION
+from model_monitor.monitors.model_quality.metrics.classes import GREATER, LESS
 from model_monitor.statistics.states.blocks import BlockSums, Numbers
 from model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
-
-LESS, GREATER = ComparisonOperator.LESS_THAN, ComparisonOperator.GREATER_THAN
 
 
 def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
