@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.documents.challenge import Verdict
-from model_monitor.monitors.model_quality.challenge.comparison import Answers, compared, decided
+from model_monitor.monitors.model_quality.challenge import Answers, compared, decided
 from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from model_monitor.statistics.verdicts.sequential import boundary
 

@@ -129,7 +129,8 @@ def with_predictions(
 def _columns_with_words(table: Partitions, places: Sequence[int], reason: str | None) -> set[int]:
     """The columns of texts in which not every cell looks like a number. One pass over them."""
     columns = [f"c{place}" for place in places]
-    rows = table.selected([*columns, *([reason] if reason else [])], [*columns, *([reason] if reason else [])])
+    kept = [*columns, *([reason] if reason else [])]
+    rows = table.selected(kept, kept)
     schema = pa.schema([("column", pa.string())])
     found = rows.mapped(partial(_words_of_partition, tuple(columns), reason, schema), schema).batches()
     return {int(name[1:]) for batch in found for name in batch.column(0).to_pylist()}
@@ -155,9 +156,8 @@ def predictions_of_partition(task: PredictionTask, batches: Iterable[pa.RecordBa
         if kept.num_rows:
             caller = caller or task.caller()
             columns = [plain(kept.column(f"c{place}")) for place in task.places]
-            column = pc.replace_with_mask(
-                column, is_kept, task.labels(caller, cells_of(columns, task.features, task.numeric))
-            )
+            cells = cells_of(columns, task.features, task.numeric)
+            column = pc.replace_with_mask(column, is_kept, task.labels(caller, cells))
         columns = batch.columns
         yield pa.RecordBatch.from_arrays(
             [*columns[: task.position], column, *columns[task.position :]], schema=task.schema

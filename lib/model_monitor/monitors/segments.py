@@ -63,18 +63,18 @@ def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) ->
 
     found: by cut and segment. said: what is violated of the whole; None if nothing is.
     """
+
+    def chance(result: CheckResult) -> float:
+        return (result.p if result.adjusted_p is None else result.adjusted_p) or 0.0
+
     violated = {of: each for of, each in found.items() if each.status is CheckStatus.VIOLATED}
-    best = min(violated, key=lambda of: (_chance(violated[of]), -(violated[of].effect or 0.0)), default=("", ""))
+    best = min(violated, key=lambda of: (chance(violated[of]), -(violated[of].effect or 0.0)), default=("", ""))
     for (cut, label), result in found.items():
         if (cut, label) in violated and (said is not None or cut != best[0]):
             why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
             unjudged = {"status": CheckStatus.NOT_JUDGED, "reason": why, "description": None}
             result = result.model_copy(update=unjudged)
         yield result
-
-
-def _chance(result: CheckResult) -> float:
-    return (result.p if result.adjusted_p is None else result.adjusted_p) or 0.0
 
 
 MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which on something is wrong

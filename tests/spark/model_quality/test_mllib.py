@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tests.spark_lines import driver_context
 
-from model_monitor.monitors.model_quality.ranking import Curve, trapezoids
+from model_monitor.monitors.model_quality.metrics.ranking import Curve, trapezoids
 from model_monitor.statistics.states.scores import UNLIMITED, ScoreCountsBuilder
 
 BINS = 1000

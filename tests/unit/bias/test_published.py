@@ -6,22 +6,27 @@ import math
 
 import pytest
 
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue
+from model_monitor.documents.clarify import BiasMetric
+from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis
 from model_monitor.monitors.bias.choices import Choice
 from model_monitor.monitors.bias.metrics import FacetCounts
 from model_monitor.monitors.bias.monitor import published_metrics
 from model_monitor.statistics.states.contingency import ValueKind
 
 
+def metric(name, value, error=None):
+    return BiasMetric(name=name, description="", value=value, error=error)
+
+
 def analysis(*metrics):
     positives = Choice("(1.0, 130.2]", "1.0", frozenset(), ValueKind.CONTINUOUS)
     facet = Choice("(40, 80]", "40", frozenset(), ValueKind.CONTINUOUS)
-    group = GroupAnalysis(FacetCounts(None), (MetricValue("CI", "", 0.25),), metrics, facet="age", choice=facet)
+    group = GroupAnalysis(FacetCounts(None), (metric("CI", 0.25),), metrics, facet="age", choice=facet)
     return BiasAnalysis("Target", positives, (group,), 10)
 
 
 def test_metrics_have_the_dimensions_of_the_service():
-    first, second, total = published_metrics(analysis(MetricValue("DI", "", 0.5)), ())
+    first, second, total = published_metrics(analysis(metric("DI", 0.5)), ())
 
     assert (first.name, first.value, first.unit) == ("bias_metric_DI", 0.5, "None")
     assert first.dimensions == {
@@ -37,12 +42,12 @@ def test_metrics_have_the_dimensions_of_the_service():
 
 @pytest.mark.parametrize(("value", "published"), [(math.inf, 2.348543e108), (-math.inf, -2.348543e108)])
 def test_infinities_are_the_largest_numbers_that_are_taken(value, published):
-    [first, *_] = published_metrics(analysis(MetricValue("TE", "", value)), ())
+    [first, *_] = published_metrics(analysis(metric("TE", value)), ())
 
     assert first.value == pytest.approx(published, rel=1e-6)
 
 
 def test_an_undefined_metric_is_not_published():
-    names = [metric.name for metric in published_metrics(analysis(MetricValue("TE", "", None, "why")), ())]
+    names = [each.name for each in published_metrics(analysis(metric("TE", None, "why")), ())]
 
     assert "bias_metric_TE" not in names

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.monitors.model_quality import ranking
-from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.model_quality.metrics import ranking
+from model_monitor.monitors.model_quality.metrics.ranking import Curve
 from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from model_monitor.monitors.bias import choices, metrics
+from model_monitor.documents.clarify import BiasMetric
+from model_monitor.monitors.bias import choices
 from model_monitor.monitors.bias.choices import Choice, groups_of, positives_of
 from model_monitor.monitors.bias.metrics import (
     POST_TRAINING,
@@ -21,7 +22,7 @@ from model_monitor.monitors.bias.metrics import (
     Undefined,
     quotient,
 )
-from model_monitor.registry import Entry, Registry, import_all
+from model_monitor.registry import Entry, Registry
 from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.contingency import (
     FACET,
@@ -37,16 +38,6 @@ from model_monitor.statistics.states.contingency import (
     places_of,
 )
 from model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
-
-
-@dataclass(frozen=True, slots=True)
-class PerformanceMetric:
-    """A share or a ratio by the name and the description that the service's report has."""
-
-    name: str
-    description: str
-    value: float
-
 
 PERFORMANCE = {
     "Accuracy": "Proportion of inputs assigned the correct predicted label by the model.",
@@ -66,8 +57,8 @@ PERFORMANCE = {
 """Names and descriptions of the service's model performance report, in its order."""
 
 
-def performance_of(outcomes: Outcomes) -> tuple[PerformanceMetric, ...]:
-    """The metrics of the service's model performance report; 0 for 0/0, infinite for another x/0."""
+def performance_of(outcomes: Outcomes) -> dict[str, float]:
+    """The metrics of the service's model performance report by their names; 0 for 0/0, infinite for another x/0."""
     precision = quotient(outcomes.true_positives, outcomes.predicted_positives)
     recall = quotient(outcomes.true_positives, outcomes.positives)
     values: tuple[Counts, ...] = (
@@ -82,12 +73,8 @@ def performance_of(outcomes: Outcomes) -> tuple[PerformanceMetric, ...]:
         quotient(outcomes.negatives, outcomes.predicted_negatives),
         np.asarray(2 * quotient(precision * recall, precision + recall)),
     )
-    return tuple(
-        PerformanceMetric(*named, float(value)) for named, value in zip(PERFORMANCE.items(), values, strict=True)
-    )
+    return dict(zip(PERFORMANCE, map(float, values), strict=True))
 
-
-import_all(metrics)
 
 FLIP_TEST = "FT"
 
@@ -104,25 +91,15 @@ ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
 
 
 @dataclass(frozen=True, slots=True)
-class MetricValue:
-    """One metric. value: None if it is undefined; then error says why. Infinite values are values."""
-
-    name: str
-    description: str
-    value: float | None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class MetricsOfRows:
     """The metrics of one group in some rows, and its counts there. A part that was not asked for is None."""
 
     counts: FacetCounts
-    pre_training: tuple[MetricValue, ...] | None
-    post_training: tuple[MetricValue, ...] | None
+    pre_training: tuple[BiasMetric, ...] | None
+    post_training: tuple[BiasMetric, ...] | None
 
     @property
-    def metrics(self) -> tuple[MetricValue, ...]:
+    def metrics(self) -> tuple[BiasMetric, ...]:
         """Those of both parts, post-training ones first as in the files."""
         return (*(self.post_training or ()), *(self.pre_training or ()))
 
@@ -310,7 +287,7 @@ def tests_flips(methods: Methods, chosen: Chosen) -> bool:
 
 def _parts(
     methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
-) -> tuple[tuple[MetricValue, ...] | None, tuple[MetricValue, ...] | None]:
+) -> tuple[tuple[BiasMetric, ...] | None, tuple[BiasMetric, ...] | None]:
     """The metrics of both parts, pre-training first; None for one that was not asked for, or needs predictions."""
     error = choice.error or chosen.positives.error
     pre = _values(PRE_TRAINING, methods.pre_training, counts, error)
@@ -326,22 +303,17 @@ def _segment(methods: Methods, rows: LabelTable, choice: Choice, segmentation: s
 
 def _values(
     registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
-) -> tuple[MetricValue, ...] | None:
-    if names is None:
-        return None
-    return tuple(_value(registry.get(name), counts, error) for name in names)
+) -> tuple[BiasMetric, ...] | None:
+    return None if names is None else tuple(_value(registry.get(name), counts, error) for name in names)
 
 
-def _value(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> MetricValue:
-    description = metric.facts["description"]
+def _value(metric: Entry[Metric], counts: FacetCounts, error: str | None) -> BiasMetric:
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
-    error = error or next(unmet, None)
-    if error is not None:
-        return MetricValue(metric.name, description, None, error)
+    error, value = error or next(unmet, None), None
     try:
-        value = float(metric(counts))
+        value = float(metric(counts)) if error is None else None
     except Undefined as undefined:
-        return MetricValue(metric.name, description, None, str(undefined))
-    if math.isnan(value):
+        error = str(undefined)
+    if value is not None and math.isnan(value):
         raise ArithmeticError(f"{metric.name} is not a number for counts that it is defined for")
-    return MetricValue(metric.name, description, value)
+    return BiasMetric(name=metric.name, description=metric.facts["description"], value=value, error=error)

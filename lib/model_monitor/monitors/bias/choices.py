@@ -1,12 +1,9 @@
-"""Which cells of a column are chosen, the positive labels or a facet's sensitive groups, how a column is taken, and
-errors' texts. Pure.
-
-As categories or as a continuous number, told from its values as Clarify does.
+"""Which cells of a column are chosen, the positive labels or a facet's sensitive groups; how a column is taken; why there is no
+choice, or no metric. Pure.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from enum import Enum
@@ -39,26 +36,6 @@ ALL_FALSE_NEGATIVE = (
 )
 NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
 """Ours: what the service does not have."""
-
-DRIFT = "Metric value {current} doesn't meet the baseline constraint requirement {baseline}"
-OUT_OF_RANGE = "Metric value {current} is not within the allowed range {low} to {high}"
-
-
-def drift(current: float, baseline: float) -> str:
-    """A metric is farther from its neutral value than in the baseline."""
-    return DRIFT.format(current=number(current), baseline=number(baseline))
-
-
-def out_of_range(current: float, low: float, high: float) -> str:
-    """A metric is outside of the range that the user allows it."""
-    return OUT_OF_RANGE.format(current=number(current), low=number(low), high=number(high))
-
-
-def number(value: float) -> str:
-    """A number as Python prints it, and infinities in the service's word."""
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return repr(float(value))
 
 
 # How a column is taken: as categories or as a continuous number, told from its values as Clarify tells it.
@@ -95,62 +72,53 @@ def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     Raises BadInput if that hangs on how many distinct values there are and only bounds of it are known, which happens in
     merged runs.
     """
-    if column.taken_as is not None:
-        return column.taken_as
-    continuous = _is_continuous_by_type(column, facts)
-    if continuous is None:
-        continuous = _has_many_values(column, facts)
-    return ValueKind.CONTINUOUS if continuous else ValueKind.CATEGORICAL
+    at_least, at_most = _kind_bounds(column, facts)
+    if at_least is not at_most:
+        raise BadInput(
+            f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
+            f"in {facts.present:,} rows, so it can't be told whether they are categories; write --column-types "
+            f"{column.name}=categorical or {column.name}=continuous"
+        )
+    return at_least
 
 
 def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
     """Whether how the column is taken can't be told before its distinct values are counted."""
-    if column.taken_as is not None or _is_continuous_by_type(column, facts) is not None:
-        return False
-    return _share_bounds(facts)[0] < CONTINUOUS_FROM <= _share_bounds(facts)[1]
+    at_least, at_most = _kind_bounds(column, facts)
+    return at_least is not at_most
 
 
-def _is_continuous_by_type(column: ValuedColumn, facts: ColumnMetadata) -> bool | None:
-    """None if the number of distinct values decides."""
-    if len(column.values) > 1:
-        return False
+def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind, ValueKind]:
+    """How the column is taken with as few distinct values as it may have, and with as many."""
+    if column.taken_as is not None:
+        return column.taken_as, column.taken_as
     kind = value_type(facts)
-    if kind is ValueType.FLOATING:
-        return True
-    if kind is ValueType.INTEGER or (kind is ValueType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT}):
-        return None
-    return False
+    are_integers = kind is ValueType.INTEGER or (kind is ValueType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT})
+    shares = (0.0, 0.0)
+    if len(column.values) <= 1 and kind is ValueType.FLOATING:
+        shares = (1.0, 1.0)
+    elif len(column.values) <= 1 and are_integers:
+        shares = _share_bounds(facts)
+    low, high = (ValueKind.CONTINUOUS if each >= CONTINUOUS_FROM else ValueKind.CATEGORICAL for each in shares)
+    return low, high
 
 
 def _kinds(facts: ColumnMetadata) -> Set[CellKind]:
     return {kind for kind, count in facts.kinds.items() if count}
 
 
-def _has_many_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
-    low, high = _share_bounds(facts)
-    if low < CONTINUOUS_FROM <= high:
-        raise BadInput(
-            f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
-            f"in {facts.present:,} rows, so it can't be told whether they are categories; write --column-types "
-            f"{column.name}=categorical or {column.name}=continuous"
-        )
-    return low >= CONTINUOUS_FROM
-
-
 def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
-    """Bounds of the share of distinct values among those present; 0 without any."""
+    """Bounds of the share of distinct values among those present; 0 without any.
+
+    So many different integers there are at most between minimum and maximum; texts of integers may be padded.
+    """
     present = facts.present
     if not present:
         return 0.0, 0.0
-    most = min(present, present if facts.at_most is None else facts.at_most, *_range_of_integers(facts))
+    most = min(present, present if facts.at_most is None else facts.at_most)
+    if _kinds(facts) == {CellKind.INTEGRAL} and facts.minimum is not None and facts.maximum is not None:
+        most = min(most, int(facts.maximum) - int(facts.minimum) + 1)
     return facts.at_least / present, max(most, facts.at_least) / present
-
-
-def _range_of_integers(facts: ColumnMetadata) -> tuple[int, ...]:
-    """So many different integers there are at most between minimum and maximum; texts of integers may be padded."""
-    if _kinds(facts) != {CellKind.INTEGRAL} or facts.minimum is None or facts.maximum is None:
-        return ()
-    return (int(facts.maximum) - int(facts.minimum) + 1,)
 
 
 # Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
@@ -176,19 +144,14 @@ class Choice:
 
 def positives_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     """The positive cells of a label or prediction. keys: those that the column was counted by."""
-    kind = taken_as(column, facts)
-    if kind is ValueKind.CATEGORICAL:
-        return _of_values(column, facts, keys)
-    return _of_threshold(column, facts, keys)
+    is_categorical = taken_as(column, facts) is ValueKind.CATEGORICAL
+    return (_of_values if is_categorical else _of_threshold)(column, facts, keys)
 
 
 def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
     """The sensitive groups of a facet: one for configured values or a threshold; else every value on its own, by value."""
-    kind = taken_as(column, facts)
-    if kind is ValueKind.CONTINUOUS:
-        return (_of_threshold(column, facts, keys),)
-    if column.values:
-        return (_of_values(column, facts, keys),)
+    if column.values or taken_as(column, facts) is ValueKind.CONTINUOUS:
+        return (positives_of(column, facts, keys),)
     return _one_versus_rest(facts, keys)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.documents.clarify import BiasPart, BiasReport, GroupMetrics, SegmentMetrics
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows, MetricValue
+from model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
+from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from model_monitor.monitors.bias.choices import Choice
 from model_monitor.monitors.bias.intervals import (
     LEAST,
@@ -26,7 +26,6 @@ from model_monitor.monitors.bias.intervals import (
     likeness_of,
     spreads_of,
 )
-from model_monitor.monitors.bias.metrics import POST_TRAINING, PRE_TRAINING
 from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift.special_functions import student_above, student_quantile
 from model_monitor.statistics.states.contingency import ValueKind, number_of
@@ -56,18 +55,14 @@ class BiasBaseline(StoredBaseline):
 
     def without(self, excluded: Collection[str]) -> BiasBaseline:
         """The same without some of its facets."""
-        parts = {
-            name: None
-            if part is None
-            else part.model_copy(
+        kept = {
+            f"{stage}_bias_metrics": part.model_copy(
                 update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
             )
-            for name, part in (
-                ("post_training_bias_metrics", self.constraints.post_training_bias_metrics),
-                ("pre_training_bias_metrics", self.constraints.pre_training_bias_metrics),
-            )
+            for stage in STAGES
+            if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
         }
-        return replace(self, constraints=self.constraints.model_copy(update=parts))
+        return replace(self, constraints=self.constraints.model_copy(update=kept))
 
     def values(
         self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
@@ -82,8 +77,7 @@ class BiasBaseline(StoredBaseline):
         }
         if kinds and choice.kind not in kinds:
             return None
-        groups = part.facets.get(facet, ()) if part else ()
-        group = _same(groups, choice)
+        group = _same(part.facets.get(facet, ()), choice) if part else None
         found: GroupMetrics | SegmentMetrics | None = group
         if group is not None and segment is not None:
             of = (each for each in group.segments or () if (each.segmentation, each.segment) == segment)
@@ -115,6 +109,9 @@ def segment_label(cut: str, name: str) -> str:
     column, _, bounds = cut.partition(":")
     return name if bounds and name != MISSING else f"{column}={name}"
 
+
+STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
+"""The parts of analysis.json in its order, and what CloudWatch calls them."""
 
 STAGE = "stage"  # a member of a bias check's result beside `FACET_VALUE` and those that all checks have
 
@@ -164,7 +161,7 @@ class MetricComparison:
     stage: str
     facet: str
     facet_value: str
-    current: MetricValue
+    current: BiasMetric
     baseline: float | None
     in_baseline: bool
     neutral: float
@@ -240,57 +237,48 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     Where rows are cut, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
-    with_intervals, of_neighbours = tolerances.with_intervals, known.likeness
+    with_intervals = tolerances.with_intervals
     before = dict(_rows_of(known.groups)) if with_intervals else {}
-    now = {place: of for place, of in _rows_of(analysis.groups) if place[2] is None or with_intervals}
-    past = {
-        place: spreads_of(of.counts, likeness_of(of.counts, _defined(of), of_neighbours.get(place[0])))
-        for place, of in before.items()
-        if place in now
-    }
-    likeness = {
-        place: likeness_of(_named(of, before.get(place)).counts, _defined(of), of_neighbours.get(place[0]))
-        if with_intervals
-        else {}
-        for place, of in now.items()
-    }
-    intervals = {place: intervals_of(of.counts, likeness[place]) for place, of in now.items()}
-    spreads = {place: spreads_of(of.counts, likeness[place]) for place, of in now.items()}
-    groups = {place: min(fewest_groups(of[place].counts) for of in (before, now) if place in of) for place in now}
-    of_facet = {facet: max(found.values(), default=1.0) for facet, found in of_neighbours.items()}
     choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
-    parts = (
-        ("post_training", known.constraints.post_training_bias_metrics),
-        ("pre_training", known.constraints.pre_training_bias_metrics),
-    )
-    families: dict[bool, list[MetricComparison]] = {False: [], True: []}
-    for stage, part in parts:
-        for place, of in now.items():
-            facet, configured, segment = place
+    found: list[MetricComparison] = []
+    for place, of in dict(_rows_of(analysis.groups)).items():
+        facet, configured, segment = place
+        if segment is not None and not with_intervals:
+            continue
+        neighbours, past, likeness = known.likeness.get(facet), before.get(place), dict[str, float]()
+        if with_intervals:
+            likeness = likeness_of(_named(of, past).counts, _defined(of), neighbours)
+        intervals, spreads = intervals_of(of.counts, likeness), spreads_of(of.counts, likeness)
+        of_baseline: Mapping[str, Spread | None] = {}
+        if past is not None:
+            of_baseline = spreads_of(past.counts, likeness_of(past.counts, _defined(past), neighbours))
+        rows = int(of.counts.d.rows), int(of.counts.a.rows)
+        groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
+        for stage in STAGES:
+            part = getattr(known.constraints, f"{stage}_bias_metrics")
             baseline = known.values(part, facet, choices[facet, configured], segment)
-            for metric in getattr(of, stage) or ():
-                name = metric.name
-                compared = MetricComparison(
+            found += [
+                MetricComparison(
                     *(stage, facet, configured, metric),
-                    baseline=(baseline or {}).get(name),
-                    in_baseline=baseline is not None and name in baseline,
-                    neutral=1.0 if tolerances.neutral_di and name in RATIOS else 0.0,
-                    rows=(int(of.counts.d.rows), int(of.counts.a.rows)),
-                    interval=intervals[place].get(name),
+                    baseline=(baseline or {}).get(metric.name),
+                    in_baseline=baseline is not None and metric.name in baseline,
+                    neutral=1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
+                    rows=rows,
+                    interval=intervals.get(metric.name),
                     tolerances=tolerances,
-                    spread=spreads[place].get(name),
-                    of_baseline=past.get(place, {}).get(name),
+                    spread=spreads.get(metric.name),
+                    of_baseline=of_baseline.get(metric.name),
                     segment=segment,
-                    likeness=likeness[place].get(name, 1.0),
-                    groups=min(
-                        groups[place], float(min(of.counts.d.rows, of.counts.a.rows)) / of_facet.get(facet, 1.0)
-                    ),
+                    likeness=likeness.get(metric.name, 1.0),
+                    groups=min(groups, min(rows) / max((neighbours or {}).values(), default=1.0)),
                 )
-                families[segment is not None].append(compared)
-    tests = [max(1, sum(each.interval is not None for each in found)) for found in families.values()]
-    share = 2 if any(each.interval is not None and each.in_baseline for each in families[True]) else 1
-    for found, count in zip(families.values(), tests, strict=True):
-        yield from (replace(each, tests=share * count) for each in found)
+                for metric in getattr(of, stage) or ()
+            ]
+    families = [[each for each in found if (each.segment is None) is whole] for whole in (True, False)]
+    share = 2 if any(each.interval is not None and each.in_baseline for each in families[1]) else 1
+    for family in families:
+        tests = share * max(1, sum(each.interval is not None for each in family))
+        yield from (replace(each, tests=tests) for stage in STAGES for each in family if each.stage == stage)
 
 
 def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
@@ -308,5 +296,4 @@ def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
 
 def _defined(of: MetricsOfRows) -> list[str]:
     """The metrics that have a value."""
-    names = (metric.name for metric in of.metrics if metric.value is not None)
-    return [name for name in names if name in PRE_TRAINING or name in POST_TRAINING]
+    return [metric.name for metric in of.metrics if metric.value is not None]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +36,6 @@ ROWS_AT_ONCE = 4096
 ROW_SCHEMA = pa.schema(
     [
         ("partition", pa.int32()),
-        ("rows", pa.int64()),
         ("texts", pa.int64()),
         ("missing", pa.int64()),
         ("packed", pa.binary()),
@@ -119,10 +117,8 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
         rows = FlipRows.of(batch, len(groups))
         shares = np.array([group.neighbours for group in groups])
         wanted = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
-        counts = [batch.column(PARTITION)[0].as_py(), int(wanted.sum())]
-        texts = int(batch.column(TEXTS).to_numpy().sum())
-        missing = int(np.isnan(rows.features).sum())
-        values = [*counts, texts, missing, rows.where(wanted).packed()]
+        texts, missing = int(batch.column(TEXTS).to_numpy().sum()), int(np.isnan(rows.features).sum())
+        values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(wanted).packed())
         yield pa.RecordBatch.from_arrays(
             [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
         )
@@ -132,55 +128,34 @@ def count_flips(
     groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """How many rows of one partition are decided otherwise by their neighbours, by group."""
-    testers = [_Tester(group, place, neighbours.value) for place, group in enumerate(groups)]
+    counts, known = np.zeros((3, len(groups)), np.int64), neighbours.value
+    learnt: dict[int, Any] = {}  # of groups that have rows here
     for batch in batches:
-        if batch.num_rows:
-            rows = FlipRows.of(batch, len(groups))
-            for tester in testers:
-                tester.test(rows)
-    columns = zip(*[tester.counts() for tester in testers], strict=True)
+        if not batch.num_rows:
+            continue
+        rows = FlipRows.of(batch, len(groups))
+        for place, group in enumerate(groups):
+            tested = rows.where(rows.sensitive[:, place] & (rows.draw < group.tested))
+            for start in range(0, len(tested.positive), ROWS_AT_ONCE):
+                if place not in learnt:
+                    learnt[place] = _learnt(group, place, known)
+                part = slice(start, start + ROWS_AT_ONCE)
+                positive = tested.positive[part]
+                decided = learnt[place].predict(tested.features[part][:, list(group.features)])
+                counts[:, place] += (positive & ~decided).sum(), (~positive & decided).sum(), len(positive)
+    columns = (np.arange(len(groups)), *counts)
     yield pa.RecordBatch.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, FLIP_SCHEMA, strict=True)], schema=FLIP_SCHEMA
     )
 
 
-class _Tester:
-    """Tests the rows of one group against their neighbours; the neighbours are only learnt when a row needs them."""
+def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
+    """What decides as the neighbours do."""
+    from sklearn.neighbors import KNeighborsClassifier
 
-    def __init__(self, group: FlipGroup, place: int, neighbours: FlipRows) -> None:
-        self._group = group
-        self._place = place
-        self._neighbours = neighbours
-        self._classifier: object | None = None
-        self._to_negative = self._to_positive = self._tested = 0
-
-    def test(self, rows: FlipRows) -> None:
-        wanted = rows.sensitive[:, self._place] & (rows.draw < self._group.tested)
-        tested = rows.where(wanted)
-        for start in range(0, len(tested.positive), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            positive = tested.positive[part]
-            decided = self._decide(tested.features[part][:, list(self._group.features)])
-            self._to_negative += int((positive & ~decided).sum())
-            self._to_positive += int((~positive & decided).sum())
-            self._tested += len(positive)
-
-    def counts(self) -> tuple[int, int, int, int]:
-        return self._place, self._to_negative, self._to_positive, self._tested
-
-    def _decide(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
-        if self._classifier is None:
-            self._classifier = self._learnt()
-        decided: NDArray[np.bool_] = self._classifier.predict(features)  # type: ignore[attr-defined]
-        return decided
-
-    def _learnt(self) -> object:
-        from sklearn.neighbors import KNeighborsClassifier
-
-        rest = ~self._neighbours.sensitive[:, self._place] & (self._neighbours.draw < self._group.neighbours)
-        rows = self._neighbours.where(rest)
-        asked = NEIGHBOURS if len(rows.positive) > FEW else NEIGHBOURS_OF_FEW
-        return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(self._group.features)], rows.positive)
+    rows = neighbours.where(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours))
+    asked = NEIGHBOURS if len(rows.positive) > FEW else NEIGHBOURS_OF_FEW
+    return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(group.features)], rows.positive)
 
 
 # The rows of a flip test, prepared of typed Arrow batches; as `spark/frames/contingency.py` says them in SQL.
@@ -369,15 +344,14 @@ def _tested(
 ) -> list[FlipTest]:
     with prepared.sent(neighbours) as sent:
         counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
-    sums = Counter[tuple[int, str]]()
+    sums = np.zeros((len(plan), len(SUMMED)), np.int64)
     for row in counted:
-        sums.update({(row["group"], name): row[name] for name in SUMMED})
+        sums[row["group"]] += [row[name] for name in SUMMED]
     found = []
     for place, group in enumerate(plan):
         looked_among = int(np.count_nonzero(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours)))
-        to_negative, to_positive, tested = (sums[place, name] for name in SUMMED)
-        flips = np.array([to_negative, to_positive], dtype=np.float64)
-        found.append(FlipTest(flips[0], flips[1], tested, looked_among, groups[place].rest))
+        flips = sums[place].astype(np.float64)
+        found.append(FlipTest(flips[0], flips[1], int(sums[place, 2]), looked_among, groups[place].rest))
     return found
 
 

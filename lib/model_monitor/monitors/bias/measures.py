@@ -34,7 +34,6 @@ from model_monitor.statistics.states.contingency import (
 from model_monitor.statistics.states.segments import MISSING
 
 ALL = "all"
-_NAMED = "write all, or some of {names}"
 
 
 def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
@@ -44,20 +43,17 @@ def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> 
 
     Raises BadConfiguration with a line for each error, among them whatever is outside of what this package does.
     """
-    errors = [f"{where}: {error}" for error in (*_missing(config), *_out_of_scope(config))]
-    pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training
-    if config.methods is not None:
-        asked = config.methods
+    faults, asked = [*_faults(config)], config.methods
+    pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training if has_predictions else None
+    if asked is not None:
         if asked.pre_training_bias is None and asked.post_training_bias is None:
-            errors.append(f'{where}: methods asks for no bias metric; write "pre_training_bias": {{"methods": "all"}}')
-        pre = _listed("pre_training_bias", asked.pre_training_bias, pre, where, errors)
-        post = _listed("post_training_bias", asked.post_training_bias, post, where, errors)
+            faults.append('methods asks for no bias metric; write "pre_training_bias": {"methods": "all"}')
+        pre = _listed("pre_training_bias", asked.pre_training_bias, ALL_METHODS.pre_training, faults)
+        post = _listed("post_training_bias", asked.post_training_bias, ALL_METHODS.post_training, faults)
         if post is not None and not has_predictions:
-            errors.append(f"{where}: methods.post_training_bias needs the model's predictions; {_remedy(config)}")
-    elif not has_predictions:
-        post = None
-    if errors:
-        raise BadConfiguration.gathered(errors)
+            faults.append(f"methods.post_training_bias needs the model's predictions; {_remedy(config)}")
+    if faults:
+        raise BadConfiguration.gathered([f"{where}: {fault}" for fault in faults])
     return Methods(pre, post)
 
 
@@ -71,21 +67,19 @@ def _remedy(config: AnalysisConfig) -> str:
 
 
 def _listed(
-    part: str, asked: BiasMethods | None, known: tuple[str, ...] | None, where: str, errors: list[str]
+    part: str, asked: BiasMethods | None, known: tuple[str, ...] | None, faults: list[str]
 ) -> tuple[str, ...] | None:
-    if asked is None:
-        return None
     names = known or ()
-    if asked.methods == (ALL,):
-        return names
+    if asked is None or asked.methods == (ALL,):
+        return None if asked is None else names
     unknown = [name for name in asked.methods if name not in names]
     if unknown or not asked.methods:
         found = f"names {unknown[0]!r}, which is no such metric" if unknown else "is empty"
-        errors.append(f"{where}: methods.{part}.methods {found}; {_NAMED.format(names=', '.join(names))}")
+        faults.append(f"methods.{part}.methods {found}; write all, or some of {', '.join(names)}")
     return tuple(sorted(set(asked.methods)))
 
 
-def _missing(config: AnalysisConfig) -> Iterator[str]:
+def _faults(config: AnalysisConfig) -> Iterator[str]:
     if not config.facet:
         yield 'facet is missing; name a column with a sensitive group: [{"name_or_index": "Sex", "value_or_threshold": [0]}]'
     if not config.label_values_or_threshold:
@@ -100,9 +94,6 @@ def _missing(config: AnalysisConfig) -> Iterator[str]:
                 f"segment_config[{place}].display_aliases has {len(aliases)} names; "
                 f"write {segments}, or {segments + 1} with one for the rest"
             )
-
-
-def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
     if config.dataset_type is DatasetType.IMAGE:
         yield "dataset_type application/x-image: bias of images is not analysed by this package"
     if config.time_series_data_config is not None:
@@ -111,10 +102,7 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
         yield 'facet_headers is missing; name the columns of facet_dataset_uri: ["Sex"]'
 
 
-BESIDE = (
-    "facet_dataset_uri",
-    "predicted_label_dataset_uri",
-)  # what can name a data set beside the one that is analysed
+BESIDE = ("facet_dataset_uri", "predicted_label_dataset_uri")  # what names a data set beside the one that is analysed
 REST = "__default__"  # the service's name of the rows that are in none of the configured segments
 FLIP_TEST_ROWS = 200_000  # rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)
 LONGEST_PLAN = 65_000  # bytes: what two states have to have in common has room for so many

@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,6 @@ from model_monitor.documents.check_results import (
     part_of,
 )
 from model_monitor.documents.clarify import (
-    BiasMetric,
     BiasPart,
     BiasReport,
     BiasViolation,
@@ -37,21 +35,18 @@ from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadState
-from model_monitor.monitors.bias import checks
 from model_monitor.monitors.bias.analysis import (
     ALL_METHODS,
     BiasAnalysis,
-    GroupAnalysis,
     LabelTable,
-    MetricValue,
     analysis_of,
     chosen_of,
     rows_in_segments,
 )
-from model_monitor.monitors.bias.checks import CHECKS
-from model_monitor.monitors.bias.checks.drift import drift
+from model_monitor.monitors.bias.checks import CHECKS, drift
 from model_monitor.monitors.bias.comparison import (
     STAGE,
+    STAGES,
     BiasBaseline,
     MetricComparison,
     Tolerances,
@@ -61,7 +56,7 @@ from model_monitor.monitors.bias.comparison import (
 from model_monitor.monitors.bias.intervals import likeness_of_runs
 from model_monitor.monitors.bias.measures import BiasMeasures
 from model_monitor.monitors.bias.metrics import SAME_AS
-from model_monitor.monitors.bias.page import DRIFT_CHECK, TITLE, page_of
+from model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
 from model_monitor.monitors.protocol import (
     TOLD,
     Finding,
@@ -74,7 +69,6 @@ from model_monitor.monitors.protocol import (
 )
 from model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.registry import import_all
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.contingency import (
@@ -90,8 +84,6 @@ from model_monitor.statistics.states.contingency import (
 from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.segments import fits
 from model_monitor.statistics.verdicts.likeness import are_sorted, likeness_of_neighbours
-
-import_all(checks)
 
 log = logging.getLogger(__name__)
 
@@ -122,12 +114,10 @@ def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], si
 LARGEST_VALUE = 2.0**360
 """What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""
 
-STAGES = (("Post-Training", "post_training"), ("Pre-training", "pre_training"))
-
 
 def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """Every defined metric as `bias_metric_<NAME>`, and the number of violations. A metric that is undefined has none."""
-    for stage, part in STAGES:
+    for part, stage in STAGES.items():
         for group in analysis.groups:
             dimensions = {
                 "BiasStage": stage,
@@ -137,13 +127,10 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                 "FacetValue": group.choice.configured,
             }
             for metric in getattr(group, part) or ():
-                if metric.value is not None:
-                    yield PublishedMetric(f"bias_metric_{metric.name}", _finite(metric.value), dimensions=dimensions)
+                if (value := metric.value) is not None:
+                    value = math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
+                    yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
     yield violation_count(results)
-
-
-def _finite(value: float) -> float:
-    return math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
 
 
 def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -151,24 +138,14 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
         return None
     facets: dict[str, tuple[GroupMetrics, ...]] = {}
     for group in analysis.groups:
-        facets[group.facet] = (*facets.get(group.facet, ()), _group(group, part))
+        segments = tuple(
+            SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=getattr(each, part))
+            for each in group.segments
+        )
+        metrics, shown = getattr(group, part), group.choice.shown
+        found = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
+        facets[group.facet] = (*facets.get(group.facet, ()), found)
     return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
-
-
-def _group(group: GroupAnalysis, part: str) -> GroupMetrics:
-    segments = tuple(
-        SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=_metrics(getattr(each, part)))
-        for each in group.segments
-    )
-    metrics = _metrics(getattr(group, part))
-    return GroupMetrics(value_or_threshold=group.choice.shown, metrics=metrics, segments=segments or None)
-
-
-def _metrics(values: Iterable[MetricValue]) -> tuple[BiasMetric, ...]:
-    return tuple(
-        BiasMetric(name=value.name, description=value.description, value=value.value, error=value.error)
-        for value in values
-    )
 
 
 @dataclass(frozen=True)
@@ -213,10 +190,10 @@ class BiasMonitor(Monitor):
         return self.wanted
 
     def expecting(
-        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, end: datetime | None
+        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, *_: object
     ) -> BiasMeasures:
         """With the groups of rows of the baseline, and its cuts, as far as the data has the columns."""
-        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None or asked.as_service:
             return asked
         configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
@@ -278,12 +255,10 @@ class BiasMonitor(Monitor):
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         """analysis.json; a part that was not asked for is left out. Source: B3."""
-        parts = {f"{part}_bias_metrics": _part(analysis, part) for _, part in STAGES}
+        parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
-    def known(
-        self, constraints: BiasReport, statistics: None, state: State | None, suggested: BiasReport | None = None
-    ) -> BiasBaseline:
+    def known(self, constraints: BiasReport, _: None, state: State | None, *__: object) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         if state is None or not self.tolerances.with_intervals:
@@ -300,7 +275,7 @@ class BiasMonitor(Monitor):
         found = [
             (check.name, metric, finding)
             for metric in compared
-            for check in sorted(CHECKS.values(), key=lambda check: check.name)
+            for check in CHECKS.values()
             if metric.segment is None and (finding := check(metric)) is not None
         ]
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
@@ -316,21 +291,12 @@ class BiasMonitor(Monitor):
         return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
 
     def pinned_down(
-        self,
-        results: tuple[CheckResult, ...],
-        counts: Contingency,
-        known: BiasBaseline,
-        data: Dataset,
-        path: str | None,
+        self, results: tuple[CheckResult, ...], counts: Contingency, known: BiasBaseline, data: Dataset, *_: object
     ) -> tuple[CheckResult, ...]:
-        asked = self.wanted is not None and self.wanted.model is None  # a model is not asked again
-        if (
-            not (asked and self.find_causes)
-            or self.measures().as_service
-            or not any(each.is_violation for each in results)
-        ):
+        asked = self.wanted if self.find_causes and any(each.is_violation for each in results) else None
+        if asked is None or asked.as_service or asked.model is not None:  # a model is not asked again
             return results
-        from model_monitor.monitors.bias.causes import pinned_down
+        from model_monitor.monitors.bias.scan import pinned_down
 
         return pinned_down(results, counts, known, data, self.tolerances.false_alarm_budget)
 
@@ -348,15 +314,14 @@ class BiasMonitor(Monitor):
         return BiasViolations(version="1.0", violations=tuple(found))
 
     def published(
-        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], constraints: BiasReport
+        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(analysis, results))
 
     def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object) -> Page:
-        asked = self.wanted.config.methods if self.wanted else None
-        if asked is None or asked.report is None:
-            return page_of(analysis, results)
-        return page_of(analysis, results, title=asked.report.title or TITLE, name=asked.report.name)
+        page, asked = page_of(analysis, results), self.wanted.config.methods if self.wanted else None
+        report = asked.report if asked else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
 
     def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
         rows = []

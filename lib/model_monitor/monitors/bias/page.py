@@ -8,6 +8,7 @@ from dataclasses import replace
 from shlex import quote
 
 from model_monitor.documents.check_results import FACET_VALUE, CheckResult, by_cause, name_of
+from model_monitor.documents.clarify import BiasMetric
 from model_monitor.documents.headline import place_of
 from model_monitor.documents.page import (
     EXPLAIN,
@@ -28,7 +29,7 @@ from model_monitor.documents.page import (
     number_text,
     table_of,
 )
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricValue, performance_of
+from model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, performance_of
 from model_monitor.monitors.bias.comparison import STAGE, segment_label
 from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.segments import of_segment
@@ -51,7 +52,7 @@ Verdicts = Mapping[tuple[str, ...], CheckResult]
 """The drift check's results by stage, facet, facet value, metric and segment, which is empty for all rows."""
 
 
-def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: str = TITLE, name: str = NAME) -> Page:
+def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     """The report of an analysis. results: those of its checks, none for a baseline."""
     verdicts = {_place(result): result for result in results if result.check == DRIFT_CHECK}
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
@@ -59,7 +60,7 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult], *, title: st
     metrics = sum(len(group.metrics) for group in analysis.groups)
     said = f"{metrics:,} bias metrics of {facets}: later data is checked against them."
     headline = None if results else Headline(said, f"{count_text(analysis.rows)} rows.")
-    return Page(name, title, facts, tuple(_sections(analysis, results, verdicts)), headline)
+    return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, verdicts)), headline)
 
 
 def _place(result: CheckResult) -> tuple[str, ...]:
@@ -70,7 +71,9 @@ def _place(result: CheckResult) -> tuple[str, ...]:
 def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:
     if cards := tuple(_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
-    yield PageSection("Groups", (_rates(analysis), _sizes(analysis)))
+    shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _of_both(group))
+    rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
+    yield PageSection("Groups", (rates, _sizes(analysis)))
     charts = iter(range(MOST_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
@@ -119,11 +122,6 @@ def _of_both(group: GroupAnalysis) -> Iterator[Point]:
             yield Point(f"{what}, {who}", float(getattr(side, of)) / rows if rows else None)
 
 
-def _rates(analysis: BiasAnalysis) -> PointChart:
-    points = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _of_both(group))
-    return PointChart("Share of positive labels and of positive predictions", points, (0.0, 1.0))
-
-
 def _sizes(analysis: BiasAnalysis) -> PageTable:
     titles = ("facet", "value(s) or threshold", "rows", "share of rows", "positive labels", "… of the rest")
     rows = [
@@ -142,7 +140,7 @@ def _sizes(analysis: BiasAnalysis) -> PageTable:
 
 
 def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
-    metrics: tuple[MetricValue, ...] = getattr(group, stage)
+    metrics: tuple[BiasMetric, ...] = getattr(group, stage)
     place = stage, group.facet, group.choice.configured
     found = [verdicts.get((*place, metric.name, "")) for metric in metrics]
     d, a = group.counts.d, group.counts.a
@@ -170,7 +168,7 @@ def _group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: 
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
 
 
-def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PointChart:
+def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PointChart:
     points = tuple(
         Point(
             metric.name,
@@ -184,7 +182,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[MetricValue], found: Sequence
     return PointChart(f"{group.facet}: {group.choice.shown}", points)
 
 
-def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]) -> PageTable:
+def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in found)
     with_interval = any(result is not None and result.interval is not None for result in found)
     columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
@@ -195,7 +193,7 @@ def _metrics(metrics: Sequence[MetricValue], found: Sequence[CheckResult | None]
     columns.append(Column("remark"))
     lines = []
     for metric, result in zip(metrics, found, strict=True):
-        cells = [metric.name, metric.description, number_text(metric.value)]
+        cells = [metric.name, metric.description or "", number_text(metric.value)]
         if judged:
             cells.append(number_text(result.threshold if result else None))
             if with_interval:
@@ -215,7 +213,7 @@ def _interval(result: CheckResult | None) -> str:
 
 def _performance(group: GroupAnalysis) -> PageSection:
     everyone = group.counts.all
-    rows = [(metric.name, metric.description, number_text(metric.value)) for metric in performance_of(everyone)]
+    rows = [(name, PERFORMANCE[name], number_text(value)) for name, value in performance_of(everyone).items()]
     metrics = table_of(("metric", "description", "value"), rows, numbers=("value",))
     counts = (
         ("observed positive", everyone.true_positives, everyone.false_negatives),

@@ -1,4 +1,5 @@
-"""The scan of the bias monitor: rows counted by kind, then, when they have turned out to be enough, the flip test. Driver only.
+"""The passes of the bias monitor over the rows: counted by kind, then, when they have turned out to be enough, the flip test; and
+those behind a change, read again. Driver only.
 
 One Spark job counts. A second one counts distinct values where they decide how a column is taken and its minimum and maximum
 don't settle it; the flip test is two more, whatever the number of groups.
@@ -13,19 +14,22 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from model_monitor.data.profiling.contingency import count_distinct, count_rows, first_runs
+from model_monitor.data.profiling.contingency import CountTask, count_distinct, count_rows, first_runs
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.outcomes import PREDICTION_COLUMN
 from model_monitor.data.records.refusals import Refusal
+from model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from model_monitor.monitors.bias.analysis import BiasAnalysis, Chosen, Methods, analysis_of, chosen_of, tests_flips
 from model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values
-from model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
+from model_monitor.monitors.bias.comparison import BiasBaseline
+from model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
 from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
-from model_monitor.monitors.bias.metrics import FlipTest
+from model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
+from model_monitor.monitors.causes import Marked, with_causes
 from model_monitor.monitors.predictions import Labelling, with_predictions
 from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.protocol import Scanned
-from model_monitor.statistics.states import RowCounts, RowRuns
+from model_monitor.monitors.protocol import Scanned, violated
+from model_monitor.statistics.states import RowCounts
 from model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
 
 if TYPE_CHECKING:
@@ -44,7 +48,9 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
         if measures.model is not None:
             dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
-        runs = _first_runs(dataset, plan, state) if measures.with_runs else ()
+        counted = _counted(dataset, plan)
+        asked = measures.with_runs
+        runs = first_runs(counted.table, counted.names, plan, dataset.reason, state) if asked else ()
         held = opened.pop_all()
     return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
 
@@ -71,13 +77,6 @@ def _predicted(
             replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
             plan_of(asked, (*names, PREDICTION_COLUMN)),
         )
-
-
-def _analysed(
-    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
-) -> BiasAnalysis:
-    with held:
-        return analysed(dataset, plan, state, methods)
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
@@ -113,19 +112,18 @@ def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
     return dataset.of_features([name for name in dataset.names if name in plan.columns])
 
 
-def _first_runs(dataset: Dataset, plan: ContingencyPlan, state: Contingency) -> tuple[RowRuns, ...]:
-    dataset = _counted(dataset, plan)
-    return first_runs(dataset.table, dataset.names, plan, dataset.reason, state)
-
-
-def analysed(dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods) -> BiasAnalysis:
-    """The analysis of counted rows, with the flip test. No Spark job, or two."""
+def _analysed(
+    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+) -> BiasAnalysis:
+    """The analysis of counted rows, with the flip test. No Spark job, or two. held: what the rows rest on, let go then."""
     chosen = chosen_of(state, plan)
     _log_choices(plan, chosen)
-    if not (plan.with_flip_test and tests_flips(methods, chosen)):
-        return analysis_of(state, plan, methods, chosen=chosen)
-    tests = _flip_tests(dataset, plan, state, chosen)
-    return analysis_of(state, plan, methods, lambda facet, group: tests.get((facet, group), ""), chosen=chosen)
+    with held:
+        tests = (
+            _flip_tests(dataset, plan, state, chosen) if plan.with_flip_test and tests_flips(methods, chosen) else None
+        )
+    flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
+    return analysis_of(state, plan, methods, flips, chosen=chosen)
 
 
 def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
@@ -193,3 +191,53 @@ def _sensitive(
 def _rows_of(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
     """The rows whose key in a column is one of the chosen."""
     return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
+
+
+# Where the rows behind a change of bias are from: those of the group, or of all others, that are positive, or judged wrongly.
+
+
+OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
+"""Metrics of answers that differ from labels."""
+
+Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
+
+
+def pinned_down(
+    results: tuple[CheckResult, ...], state: Contingency, known: BiasBaseline, data: Dataset, level: float
+) -> tuple[CheckResult, ...]:
+    """The results; violated ones with the segment and the origin of the change, if it is in one. Source: D4.19."""
+    if (source := known.source) is None:
+        return results
+    plan = ContingencyPlan.from_text(state.plan)
+    chosen = chosen_of(state, plan)
+    groups = {
+        (facet.name, choice.configured): _rows_of(facet, choice)
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+        for choice in choices
+    }
+    positive = {False: RowsOfKeys(plan.label, tuple(chosen.positives.keys))}
+    if plan.prediction is not None and chosen.predicted is not None:
+        positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
+    outcomes = frozenset(each.column.name for each in positive.values())
+
+    def about(result: CheckResult) -> Iterator[Part]:
+        facet, value = result.feature or "", (result.model_extra or {}).get(FACET_VALUE, "")
+        of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
+        for in_group in (True, False):
+            yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
+
+    def opened(part: Part, held: ExitStack) -> tuple[Marked, Marked]:
+        facet, value, in_group, of_predictions, of_errors = part
+        wanted = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
+
+        def marked(dataset: Dataset, rows: int) -> Marked:
+            task = FlipTask(CountTask(plan, dataset.names, None, None), (), wanted[1], tuple(wanted))
+            return Marked(dataset, Positive(task, in_group), rows, outcomes | {facet})
+
+        rows = sum(state.tables[0].values())
+        return marked(data, rows), marked(held.enter_context(source()), rows)
+
+    parts = {part for result in violated(results) for part in about(result) if part[:2] in groups}
+    return with_causes(
+        results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=False
+    )

@@ -1,9 +1,9 @@
-"""What attributions say: global values of each feature with their errors, as analysis.json and as published numbers. Pure."""
+"""What attributions say: global values of each feature with their errors, and what they are beside a baseline's. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.documents.analysis_config import Aggregation
-from model_monitor.documents.check_results import LABEL, CheckResult
-from model_monitor.documents.clarify import AttributionReport, Dependence, Explanations, OutputAttributions
+from model_monitor.documents.clarify import AttributionReport
 from model_monitor.monitors.explainability.partition import Grid
-from model_monitor.monitors.protocol import PublishedMetric, StoredBaseline, violation_count
+from model_monitor.monitors.protocol import StoredBaseline
 from model_monitor.statistics.drift.special_functions import student_quantile
 from model_monitor.statistics.states import KllSketch
 from model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
@@ -121,71 +120,6 @@ def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
     return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
 
 
-def report_of(analysis: AttributionAnalysis) -> AttributionReport:
-    """The document of an analysis; features and outputs in their order.
-
-    Source: B3; E5.
-    """
-    outputs = {
-        output.name: OutputAttributions(global_shap_values=dict(output.values), expected_value=output.expected)
-        for output in analysis.outputs
-        if output.values
-    }
-    dependence = tuple(map(_dependence, analysis.dependence))
-    return AttributionReport(explanations=Explanations(kernel_shap=outputs or None, pdp=dependence or None))
-
-
-def _dependence(found: Dependent) -> Dependence:
-    return Dependence(
-        feature_name=found.feature,
-        data_type="numerical" if found.grid.is_numeric else "categorical",
-        feature_values=found.grid.values,
-        model_predictions=tuple(tuple(answers) for answers in found.answers.tolist()),
-        data_distribution=found.grid.shares,
-        label_headers=found.outputs,
-    )
-
-
-METHOD = "KernelShap"
-
-
-def published_metrics(analysis: AttributionAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
-    found = list(results)
-    for output in analysis.outputs:
-        whose = {"ExplainabilityMethod": METHOD, "Label": output.name}
-        for name, value in output.values.items():
-            yield PublishedMetric(f"feature_{name}", value, dimensions={**whose, "ValueType": "GlobalShapValues"})
-        yield PublishedMetric("ExpectedValue", output.expected, dimensions={**whose, "ValueType": "ExpectedValue"})
-    for result in found:
-        if result.metric is not None and result.observed is not None:
-            yield PublishedMetric(
-                result.metric, result.observed, dimensions={"Label": (result.model_extra or {})[LABEL]}
-            )
-    yield violation_count(found)
-
-
-def drift(ndcg: float, threshold: float) -> str:
-    """The attributions of an output rank the features otherwise than in the baseline.
-
-    The service says "exceeds" of a score that is below its threshold.
-    Source: E6.1; G25.
-    """
-    return f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
-
-
-def change(feature: str, now: float, before: float, ends: Sequence[float]) -> str:
-    """A feature's attribution is larger or smaller than in the baseline."""
-    low, high = (f"{end:.4g}" for end in ends)
-    return f"Attribution of {feature} is {now:.4g} where the baseline has {before:.4g}; the change is between {low} and {high}"
-
-
-def in_words(output: str, now: float, before: float) -> str:
-    """The same in words that follow the feature's name."""
-    times = f" {abs(now / before):.2g} times as much:" if before else ""
-    return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"
-
-
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
     """From 0 to 1: 1 where the live values rank the features as the baseline does.
 
@@ -220,8 +154,7 @@ class AttributionBaseline(StoredBaseline):
 
     def without(self, excluded: Collection[str]) -> AttributionBaseline:
         """The same without some of its features."""
-        explanations = self.constraints.explanations
-        outputs = {
+        kept = {
             output: attributions.model_copy(
                 update={
                     "global_shap_values": {
@@ -229,10 +162,10 @@ class AttributionBaseline(StoredBaseline):
                     }
                 }
             )
-            for output, attributions in (explanations.kernel_shap or {}).items()
+            for output, attributions in (self.constraints.explanations.kernel_shap or {}).items()
         }
-        kept = explanations.model_copy(update={"kernel_shap": outputs})
-        return replace(self, constraints=self.constraints.model_copy(update={"explanations": kept}))
+        explanations = self.constraints.explanations.model_copy(update={"kernel_shap": kept})
+        return replace(self, constraints=self.constraints.model_copy(update={"explanations": explanations}))
 
 
 RESAMPLES = 1000
@@ -271,8 +204,9 @@ class OutputComparison:
     neighbours: Numbers | None = None
 
     @property
-    def rows(self) -> int:
-        return self.state.count
+    def rows(self) -> tuple[int | None, int]:
+        """Rows of the baseline, if they are known, and of the window."""
+        return (self.known.count if self.known else None), self.state.count
 
     @cached_property
     def likeness(self) -> float:
@@ -290,11 +224,18 @@ class OutputComparison:
         found, _ = _in_blocks(state, place)
         return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / found, 1)).tolist(), strict=True))
 
+    @cached_property
+    def _sides(self) -> list[tuple[Attributions, int]]:
+        """The states and the output's place in each: of the window, and of a baseline that has it, and the same features."""
+        sides, known, name = [(self.state, self.place)], self.known, self.current.name
+        if known is not None and name in known.outputs and known.features == self.state.features:
+            sides.append((known, known.outputs.index(name)))
+        return sides
+
     @property
     def freedom(self) -> int:
         """Degrees of freedom of the errors: blocks less one, of groups those that have any."""
-        sides = (self.state, *([self._before[0]] if self._before else []))
-        return min(np.count_nonzero(side.rows) if side.group_column else BLOCKS for side in sides) - 1
+        return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._sides) - 1
 
     @cached_property
     def before(self) -> Mapping[str, float]:
@@ -307,12 +248,18 @@ class OutputComparison:
 
     @cached_property
     def ndcg_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the gain; None of medians."""
-        drawn = self._drawn
-        if drawn is None:
+        """The 95 % interval of the gain, of as many resamples of the blocks of baseline and window; None of medians."""
+        names, random = self.state.features, np.random.default_rng(0)
+        drawn = [self._drawn(random, *side) for side in self._sides]
+        now, before = drawn[0], drawn[1] if len(drawn) > 1 else None
+        if now is None:
             return None
-        names = self.state.features
-        gains = [ndcg(self._named(names, before), self._named(names, now)) for before, now in zip(*drawn, strict=True)]
+        if before is None:
+            before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
+        gains = [
+            ndcg(*(dict(zip(names, side.tolist(), strict=True)) for side in sides))
+            for sides in zip(before, now, strict=True)
+        ]
         low, high = np.percentile(gains, LEVEL)
         return float(low), float(high)
 
@@ -322,12 +269,12 @@ class OutputComparison:
 
         Source: E6.2; Dunn 1961, "Multiple comparisons among means".
         """
-        sides = [(self.state, self.place), *([self._before] if self._before else [])]
-        errors = [errors_of(*side) for side in sides]
+        errors = [errors_of(*side) for side in self._sides]
         if any(error is None for by_name in errors for error in by_name.values()):
             return None
-        reach = -student_quantile(self.freedom, self.tolerances.budget / self.tests / 2)
-        wider = [self._wider(*side) for side in sides]
+        tests = len(self.state.outputs) * len(self.state.features)
+        reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
+        wider = [self._wider(*side) for side in self._sides]
         found = {}
         for name in self.state.features:
             change = self.current.values[name] - self.before.get(name, 0.0)
@@ -336,41 +283,15 @@ class OutputComparison:
             found[name] = (change - slack, change + slack)
         return found
 
-    @property
-    def tests(self) -> int:
-        """The changes that are judged in a run."""
-        return len(self.state.outputs) * len(self.state.features)
-
-    @property
-    def _before(self) -> tuple[Attributions, int] | None:
-        """The baseline's state and the output's place in it, None if it does not have it, or has other features."""
-        known = self.known
-        if known is None or self.current.name not in known.outputs or known.features != self.state.features:
-            return None
-        return known, known.outputs.index(self.current.name)
-
-    @cached_property
-    def _drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Values of baseline and window in as many resamples of their blocks; the baseline's alone if its state is unknown."""
-        random = np.random.default_rng(0)
-
-        def drawn(state: Attributions, place: int) -> Numbers | None:
-            even = np.full(BLOCKS, 1 / BLOCKS)
-            found = aggregated(state, place, random.multinomial(BLOCKS, even, RESAMPLES).astype(float))
-            if found is None or self.neighbours is None:
-                return found
-            middle, wider = found.mean(axis=0), np.array([*self._wider(state, place).values()])
-            widened: Numbers = middle + (found - middle) * wider
-            return widened
-
-        now = drawn(self.state, self.place)
-        before = None if self._before is None else drawn(*self._before)
-        if before is None:
-            before = np.tile([self.before.get(name, 0.0) for name in self.state.features], (RESAMPLES, 1))
-        return None if now is None else (before, now)
-
-    def _named(self, names: tuple[str, ...], values: NDArray[np.float64]) -> Mapping[str, float]:
-        return dict(zip(names, values.tolist(), strict=True))
+    def _drawn(self, random: np.random.Generator, state: Attributions, place: int) -> Numbers | None:
+        """Values in resamples of the state's blocks, shape (RESAMPLES, features); None of medians."""
+        weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
+        found = aggregated(state, place, weights)
+        if found is None or self.neighbours is None:
+            return found
+        middle, wider = found.mean(axis=0), np.array([*self._wider(state, place).values()])
+        widened: Numbers = middle + (found - middle) * wider
+        return widened
 
 
 def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from model_monitor.errors import BadConfiguration, MissingDependency
+from model_monitor.errors import BadConfiguration, needing
 from model_monitor.monitors.explainability.kernel import Cells
 from model_monitor.monitors.explainability.measures import MOST_BASELINE_ROWS
 from model_monitor.monitors.predictors.loading import texts_of
@@ -52,7 +53,8 @@ def _best(points: NDArray[np.float64], codes: NDArray[np.int64], most: int, seed
     for clusters in range(2, most + 1):
         places = _clustered(points[some], codes[some], clusters, seed)
         if 1 < len(np.unique(places)) < len(some):
-            found[clusters] = _silhouette(np.hstack([points[some], _one_hot(codes[some])]), places)
+            at = np.hstack([points[some], _one_hot(codes[some])])
+            found[clusters] = float(_library("sklearn.metrics").silhouette_score(at, places))
     return max(found, key=lambda clusters: (found[clusters], -clusters)) if found else 1
 
 
@@ -121,20 +123,12 @@ def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.hstack([np.zeros((len(codes), 0)), *columns]).astype(np.float64)
 
 
-def _silhouette(points: NDArray[np.float64], places: NDArray[np.int64]) -> float:
-    return float(_library("sklearn.metrics").silhouette_score(points, places))
-
-
 def _library(name: str) -> Any:
-    import importlib
-
-    try:
+    with needing(
+        "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
+        "methods.shap.baseline"
+    ):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingDependency(
-            "baseline rows are made by clustering, which needs scikit-learn; install spark-model-monitor[sklearn], or give "
-            "methods.shap.baseline"
-        ) from error
 
 
 # Rows that stand for a feature's absence: as a configuration gives them, or as a file of an earlier run.

@@ -56,12 +56,17 @@ def samples_of(asked: int | None, features: int) -> int:
     return max(0, min(everything, asked or 2 * features + DEFAULT_SAMPLES))
 
 
+def takes_all(players: int, samples: int) -> bool:
+    """Whether all coalitions are among so many."""
+    return players < 2 or 2**players - 2 <= samples
+
+
 def design_of(players: int, samples: int, seed: int) -> Design:
     """The design for some players, of at most so many coalitions; the same one wherever it is made.
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
-    is_exact = players < 2 or 2**players - 2 <= samples
+    is_exact = takes_all(players, samples)
     masks, weights = _everything(players) if is_exact else _outside_in(players, samples, seed)
     return _projected(masks, weights, is_exact=is_exact)
 
@@ -233,11 +238,8 @@ class Kernel:
             places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
             shares = totals[alike][:, :, None] * of_all
             values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
-        exact = sum(int((players == count).sum()) for count in np.unique(players) if self._is_exact(int(count)))
-        return Attributed(values, exact)
-
-    def _is_exact(self, players: int) -> bool:
-        return players < 2 or 2**players - 2 <= self.samples
+        counts = zip(*np.unique(players, return_counts=True), strict=True)
+        return Attributed(values, sum(int(rows) for count, rows in counts if takes_all(int(count), self.samples)))
 
     @property
     def _room(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,39 +12,42 @@ import numpy as np
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import LABEL, BudgetLedger, CheckResult, CheckStatus, Summary, SummaryRow
-from model_monitor.documents.clarify import AttributionReport, AttributionViolation, AttributionViolations
+from model_monitor.documents.clarify import (
+    AttributionReport,
+    AttributionViolation,
+    AttributionViolations,
+    Dependence,
+    Explanations,
+    OutputAttributions,
+)
 from model_monitor.documents.document import Document
 from model_monitor.documents.page import Page
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
 from model_monitor.errors import BadState
-from model_monitor.monitors.explainability import checks
 from model_monitor.monitors.explainability.analysis import (
     AttributionAnalysis,
     AttributionBaseline,
+    Dependent,
     Tolerances,
     analysis_of,
     comparisons_of,
-    published_metrics,
-    report_of,
 )
 from model_monitor.monitors.explainability.checks import CHECKS
 from model_monitor.monitors.explainability.measures import AttributionMeasures
-from model_monitor.monitors.explainability.page import TITLE, page_of
-from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violated
+from model_monitor.monitors.explainability.page import page_of
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violated, violation_count
 from model_monitor.monitors.user_checks.checks import CheckPlan
-from model_monitor.registry import import_all
 from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.attributions import Attributions
 from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.verdicts.likeness import ROOM, likeness_of_neighbours, rows_as_one
 
-import_all(checks)
-
 log = logging.getLogger(__name__)
 
 ATTRIBUTIONS = "attributions"
 METRIC, NDCG = "shap", "ndcg"  # what the service's violations name, and what is checked of all features together
+METHOD = "KernelShap"  # what the service's metrics name
 
 
 def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
@@ -55,6 +57,17 @@ def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBas
         if before and apart:
             log.warning("%d features are in the baseline or in the window only; the first is %r", len(apart), apart[0])
             return
+
+
+def _dependence(found: Dependent) -> Dependence:
+    return Dependence(
+        feature_name=found.feature,
+        data_type="numerical" if found.grid.is_numeric else "categorical",
+        feature_values=found.grid.values,
+        model_predictions=tuple(map(tuple, found.answers.tolist())),
+        data_distribution=found.grid.shares,
+        label_headers=found.outputs,
+    )
 
 
 @dataclass(frozen=True)
@@ -94,15 +107,10 @@ class ExplainabilityMonitor(Monitor):
         return self.wanted
 
     def expecting(
-        self,
-        measures: Any,
-        expectations: Any,
-        dataset: Dataset,
-        known: AttributionBaseline | None,
-        end: datetime | None,
+        self, measures: Any, expectations: Any, dataset: Dataset, known: AttributionBaseline | None, *_: object
     ) -> AttributionMeasures:
         """With the groups of rows of the baseline."""
-        asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None or known.state is None or not self.tolerances.with_changes:
             return asked
         group = known.state.group_column
@@ -133,18 +141,19 @@ class ExplainabilityMonitor(Monitor):
         return analysis_of(state)
 
     def documents(self, state: Attributions, analysis: AttributionAnalysis) -> tuple[AttributionReport]:
-        return (report_of(analysis),)
+        """analysis.json; features and outputs in their order. Source: B3; E5."""
+        outputs = {
+            output.name: OutputAttributions(global_shap_values=dict(output.values), expected_value=output.expected)
+            for output in analysis.outputs
+            if output.values
+        }
+        dependence = tuple(map(_dependence, analysis.dependence))
+        return (AttributionReport(explanations=Explanations(kernel_shap=outputs or None, pdp=dependence or None)),)
 
     def files(self, analysis: AttributionAnalysis) -> Mapping[str, bytes]:
         return analysis.files
 
-    def known(
-        self,
-        constraints: AttributionReport,
-        statistics: None,
-        state: State | None,
-        suggested: AttributionReport | None = None,
-    ) -> AttributionBaseline:
+    def known(self, constraints: AttributionReport, _: None, state: State | None, *__: object) -> AttributionBaseline:
         if state is not None and not isinstance(state, Attributions):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of explainability")
         return AttributionBaseline(constraints, state)
@@ -158,7 +167,7 @@ class ExplainabilityMonitor(Monitor):
                 check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
             )
             for output in comparisons_of(state, analysis, known, self.tolerances)
-            for check in sorted(CHECKS.values(), key=lambda check: check.name, reverse=True)
+            for check in CHECKS.values()
             for feature, finding in check(output)
         )
         _warn_of_other_features(analysis, known)
@@ -187,25 +196,35 @@ class ExplainabilityMonitor(Monitor):
         return AttributionViolations(version="1.0", violations=tuple(found))
 
     def published(
-        self,
-        state: Attributions,
-        analysis: AttributionAnalysis,
-        results: tuple[CheckResult, ...],
-        constraints: AttributionReport,
+        self, state: Attributions, analysis: AttributionAnalysis, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(analysis, results))
+        """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
+        found = []
+        for output in analysis.outputs:
+            whose = {"ExplainabilityMethod": METHOD, "Label": output.name}
+            of_feature, of_baseline = ({**whose, "ValueType": kind} for kind in ("GlobalShapValues", "ExpectedValue"))
+            found += [
+                PublishedMetric(f"feature_{name}", value, dimensions=of_feature)
+                for name, value in output.values.items()
+            ]
+            found.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
+        found += [
+            PublishedMetric(each.metric, each.observed, dimensions={"Label": (each.model_extra or {})[LABEL]})
+            for each in results
+            if each.metric is not None and each.observed is not None
+        ]
+        return (*found, violation_count(results))
 
     def page(
         self,
         analysis: AttributionAnalysis,
         results: tuple[CheckResult, ...],
-        state: Attributions,
+        _: object,
         known: AttributionBaseline | None,
     ) -> Page:
-        asked = self.wanted.config.methods if self.wanted else None
-        if asked is None or asked.report is None:
-            return page_of(analysis, results, known)
-        return page_of(analysis, results, known, title=asked.report.title or TITLE, name=asked.report.name)
+        page, asked = page_of(analysis, results, known), self.wanted.config.methods if self.wanted else None
+        report = asked.report if asked else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
 
     def summary(self, state: Attributions, analysis: AttributionAnalysis, *_: object) -> Summary:
         rows = (

@@ -46,19 +46,11 @@ HOW_TO_READ = (
 )
 
 
-def page_of(
-    analysis: AttributionAnalysis,
-    results: Sequence[CheckResult],
-    known: AttributionBaseline | None,
-    *,
-    title: str = TITLE,
-    name: str = NAME,
-) -> Page:
+def page_of(analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None) -> Page:
     """The report of an analysis. results: those of its checks, none for a baseline."""
     facts = (("method", how(analysis)), ("aggregation", analysis.aggregation.value))
-    return Page(
-        name, title, facts, tuple(_sections(analysis, results, known)), None if results else _of_baseline(analysis)
-    )
+    headline = None if results else _of_baseline(analysis)
+    return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, known)), headline)
 
 
 def _of_baseline(analysis: AttributionAnalysis) -> Headline:
@@ -128,26 +120,16 @@ def _chart(
 ) -> PointChart:
     names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
     values = [abs(value) for name in names for value in (output.values[name], known.get(name, 0.0))]
-    ends = [2 * (_error(output, name) or 0.0) for name in names]
-    top = max(values, default=0.0) + max(ends, default=0.0) or 1.0
+    # endless where a value is too large to be squared
+    errors = {name: error for name in names if (error := output.errors[name]) is not None and isfinite(error)}
+    top = max(values, default=0.0) + max((2 * error for error in errors.values()), default=0.0) or 1.0
     least = -top if min((output.values[name] for name in names), default=0.0) < 0 else 0.0
-    points = tuple(
-        Point(
-            name, output.values[name], known.get(name), _ends(output, name), Mark.BAD if name in changed else Mark.NONE
-        )
-        for name in names
-    )
+    ends = {
+        name: (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error) for name, error in errors.items()
+    }
+    marks = {name: Mark.BAD if name in changed else Mark.NONE for name in names}
+    points = tuple(Point(name, output.values[name], known.get(name), ends.get(name), marks[name]) for name in names)
     return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(least, top))
-
-
-def _error(output: OutputAnalysis, name: str) -> float | None:
-    error = output.errors[name]  # endless where a value is too large to be squared
-    return error if error is not None and isfinite(error) else None
-
-
-def _ends(output: OutputAnalysis, name: str) -> tuple[float, float] | None:
-    error = _error(output, name)
-    return None if error is None else (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error)
 
 
 def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[str, CheckResult]) -> PageTable:

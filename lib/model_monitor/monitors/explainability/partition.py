@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,6 +120,10 @@ class Explained:
     def caller(self, *, says_why: bool = False) -> Caller:
         return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
 
+    def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
+        """The cells of the features, which are in these columns."""
+        return cells_of([plain(rows.column(name)) for name in columns], self.names, self.numeric)
+
     def kernel(self, *, says_why: bool = False) -> Kernel:
         caller = self.caller(says_why=says_why)
         exactly = (
@@ -149,7 +153,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
-    kernel = task.explained.kernel()
+    kernel, columns = task.explained.kernel(), [*map(FEATURE.format, range(len(task.explained.names)))]
     outputs, group_column = task.nothing.outputs, task.nothing.group_column
     first: list[NDArray[np.float64]] = []
     most = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
@@ -160,7 +164,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
         kept = kept_of(block)
         try:
-            cells = _cells(kept, task.explained) if kept.num_rows else None
+            cells = task.explained.cells(kept, columns) if kept.num_rows else None
             found = kernel.explained(cells) if cells is not None and task.written else None
         except UnansweredRows:  # whose rows are told apart when somebody looks at them again (`AnswerTask`)
             counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
@@ -208,27 +212,19 @@ def sample_of_partition(
 def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """What the model answers to the baseline rows, and how quickly; called twice to see whether it answers the same."""
     for _ in batches:
-        kernel = explained.kernel(says_why=says_why)
-        expected = kernel.expected
-        rows = np.repeat(explained.baseline, max(1, 1000 // len(explained.baseline)), axis=0)
+        kernel, times = explained.kernel(says_why=says_why), max(1, 1000 // len(explained.baseline))
+        expected, rows = kernel.expected, np.repeat(explained.baseline, times, axis=0)
         began = time.monotonic()
         again = explained.caller(says_why=says_why)(rows)
         seconds = (time.monotonic() - began) / len(rows)
-        first = kernel.predict(explained.baseline)
-        is_deterministic = bool((first == again[:: max(1, 1000 // len(explained.baseline))]).all())
-        sums = kernel.exactly is not None
-        yield pa.RecordBatch.from_pylist(
-            [
-                {
-                    "expected": expected.tolist(),
-                    "seconds": seconds,
-                    "is_deterministic": is_deterministic,
-                    "exact": sums or not kernel.designs.of(len(explained.names)).is_singular,
-                    "sums": sums,
-                }
-            ],
-            PROBE_SCHEMA,
-        )
+        found = {
+            "expected": expected.tolist(),
+            "seconds": seconds,
+            "is_deterministic": bool((kernel.predict(explained.baseline) == again[::times]).all()),
+            "exact": kernel.exactly is not None or not kernel.designs.of(len(explained.names)).is_singular,
+            "sums": kernel.exactly is not None,
+        }
+        yield pa.RecordBatch.from_pylist([found], PROBE_SCHEMA)
 
 
 def dependence_of_features(
@@ -253,11 +249,6 @@ def keys_of(cells: Cells) -> NDArray[np.uint64]:
         return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
     return xxhash64_of_texts(pa.array(rows, pa.string()))
-
-
-def _cells(block: pa.RecordBatch, explained: Explained) -> Cells:
-    columns = [plain(block.column(FEATURE.format(place))) for place in range(len(explained.names))]
-    return cells_of(columns, explained.names, explained.numeric)
 
 
 def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
@@ -311,8 +302,7 @@ class AnswerTask:
         return []
 
     def _ask(self, caller: Caller, rows: pa.RecordBatch) -> None:
-        columns = [plain(rows.column(name)) for name in self.columns]
-        caller(cells_of(columns, self.explained.names, self.explained.numeric))
+        caller(self.explained.cells(rows, self.columns))
 
 
 FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or this share of it, the model is not at fault

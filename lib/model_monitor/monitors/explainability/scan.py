@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.local import numbers
-from model_monitor.data.engine.protocol import Broadcast, Engine, Partitions, StateRow, added
+from model_monitor.data.engine.protocol import Engine, Partitions, StateRow, added
 from model_monitor.data.profiling.contingency import STRAY_SHARE
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.records.decoded_rows import with_reasons
@@ -43,7 +43,6 @@ from model_monitor.monitors.explainability.measures import (
     RESOLUTION,
     TOP_FEATURES,
     AttributionMeasures,
-    AttributionPlan,
     plan_of,
 )
 from model_monitor.monitors.explainability.partition import (
@@ -59,6 +58,7 @@ from model_monitor.monitors.explainability.partition import (
     AnswerTask,
     AttributionTask,
     Explained,
+    Grid,
     attributions_of_partition,
     dependence_of_features,
     grid_of,
@@ -83,49 +83,41 @@ SHARES_OF_SAMPLE = 8
 
 def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The attributions of a data set. Partial dependence looks at rows again, so it is made when the rows are enough."""
-    plan = plan_of(measures, dataset.names)
-    rows = _Rows(dataset, plan)
-    sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
-    with _asking(measures, dataset, rows, plan, sample) as explained:
-        names, cells = explained.names, explained.baseline
-        written = measures.shap.baseline
-        expected = _probed(rows, explained, says_why=written is not None and not isinstance(written, str))
+    rows, baseline = _Rows(measures, dataset), measures.shap.baseline
+    with _asking(rows) as explained:
+        names, plan = explained.names, rows.plan
+        expected = _probed(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
         written = tuple(names.index(name) for name in plan.written)
         nothing = Attributions(
             tuple(names[place] for place in written),
             _outputs(measures, len(expected)),
             measures.aggregation.value,
-            to_csv(names, cells),
+            to_csv(names, explained.baseline),
             group_column=plan.group or "",
         )
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
-        state, counted, local, runs = _explained(rows, task, plan)
-        dependence = _dependence(measures, plan, explained, nothing.outputs, sample, state, rows) if state.count else ()
+        state, counted, local, runs = _explained(rows, task)
+        dependence = _dependence(rows, explained, state) if state.count else ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
     return Scanned(state, counted, lambda: replace(analysis_of(state), dependence=dependence, files=files), runs=runs)
 
 
 @contextmanager
-def _asking(
-    measures: AttributionMeasures, dataset: Dataset, rows: _Rows, plan: AttributionPlan, sample: list[pa.Array] | None
-) -> Iterator[Explained]:
+def _asking(rows: _Rows) -> Iterator[Explained]:
     """The model beside its baseline rows, for as long as it is asked."""
-    names, numeric, cells = _baseline(measures, dataset, rows, sample)
-    shap = measures.shap
-    with rows.partitions.sent(content_of(measures.model, dataset.engine.storage)) as content:
-        how = plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
-        yield Explained(names, numeric, shipped(measures.model), content, cells, *how)
+    numeric, cells = _baseline(rows)
+    measures, shap = rows.measures, rows.measures.shap
+    with rows.partitions.sent(content_of(measures.model, rows.dataset.engine.storage)) as content:
+        how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
+        yield Explained(rows.plan.features, numeric, shipped(measures.model), content, cells, *how)
 
 
 def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
     """The data set with the records refused that the model gives no finite answer for; it is asked when rows are looked at."""
-    plan = plan_of(measures, dataset.names)
-    rows = _Rows(dataset, plan)
-    sample = rows.sample(measures.sampled_rows) if _needs_sample(measures) else None
-    table = dataset.table_with_lines
-    columns = tuple(f"c{dataset.names.index(name)}" for name in plan.features)
-    with _asking(measures, dataset, rows, plan, sample) as explained:
+    rows, table = _Rows(measures, dataset), dataset.table_with_lines
+    columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
+    with _asking(rows) as explained:
         task = AnswerTask(explained, columns, dataset.cells, with_reasons(table.schema))
     return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
 
@@ -133,28 +125,32 @@ def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
 class _Rows:
     """The rows of a data set as executors get them: the features' cells, and what else is known of each row."""
 
-    def __init__(self, dataset: Dataset, plan: AttributionPlan) -> None:
+    def __init__(self, measures: AttributionMeasures, dataset: Dataset) -> None:
+        self.measures, self.dataset, self.plan = measures, dataset, plan_of(measures, dataset.names)
         table, places = dataset.table, {name: f"c{place}" for place, name in enumerate(dataset.names)}
-        self.names, self.engine = plan.features, dataset.engine
-        self._parts = dataset.partitions_at_most or 1
-        types = [table.schema.field(places[name]).type for name in self.names]
-        for name, kind in zip(self.names, types, strict=True):
+        types = {name: table.schema.field(places[name]).type for name in self.plan.features}
+        for name, kind in types.items():
             if pa.types.is_nested(kind) or pa.types.is_binary(kind):
                 raise BadConfiguration(
                     f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
                 )
-        self.are_texts = [pa.types.is_string(plain(pa.array([], kind)).type) for kind in types]
-        chosen = [(places[name], FEATURE.format(place)) for place, name in enumerate(self.names)]
+        self.are_texts = [pa.types.is_string(plain(pa.array([], kind)).type) for kind in types.values()]
+        chosen = [(places[name], FEATURE.format(place)) for place, name in enumerate(types)]
         chosen += [(column, called) for column, called in ((dataset.reason, REASON), (dataset.cells, CELLS)) if column]
-        chosen += [(places[name], called) for name, called in ((plan.join, JOIN), (plan.group, GROUP)) if name]
-        self.partitions = table.selected([column for column, _ in chosen], [called for _, called in chosen])
+        further = ((self.plan.join, JOIN), (self.plan.group, GROUP))
+        chosen += [(places[name], called) for name, called in further if name]
+        self.partitions = table.selected(*map(list, zip(*chosen, strict=True)))
 
-    def sample(self, rows: int) -> list[pa.Array]:
-        """The columns of rows that are drawn by their keys, the same ones in every run."""
-        kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
+    @cached_property
+    def sample(self) -> list[pa.Array] | None:
+        """The columns of rows that are drawn by their keys, the same ones in every run; None where no sample is needed."""
+        measures = self.measures
+        if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
+            return None
+        rows, kinds = measures.sampled_rows, [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(place), kind) for place, kind in enumerate(kinds)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
-        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // self._parts))
+        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_of_partition, len(features), quota, schema)
         found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
         for field, is_text in zip(features, self.are_texts, strict=True):
@@ -168,31 +164,26 @@ class _Rows:
 
     def tasks(self, count: int) -> Partitions:
         """So many partitions of one row, its number, for what is no row of the data."""
-        engine: Engine = self.engine
+        engine: Engine = self.dataset.engine
         return engine.way(numbers)(engine, count)
 
 
-def _needs_sample(measures: AttributionMeasures) -> bool:
-    return measures.pdp is not None or (measures.baseline is None and measures.shap.baseline is None)
-
-
-def _baseline(
-    measures: AttributionMeasures, dataset: Dataset, rows: _Rows, sample: list[pa.Array] | None
-) -> tuple[tuple[str, ...], tuple[bool, ...], Cells]:
-    """The features, which of them are numbers, and the baseline rows."""
-    given = _given(measures, dataset, rows.names)
+def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
+    """Which of the features are numbers, and the baseline rows."""
+    names, sample = rows.plan.features, rows.sample
+    given = _given(rows.measures, rows.dataset, names)
     known = [columns for columns in (given, sample) if columns is not None]
     numeric = tuple(
         not is_text or all(are_numbers(columns[place]) for columns in known)
         for place, is_text in enumerate(rows.are_texts)
     )
     if given is not None:
-        return rows.names, numeric, cells_of(given, rows.names, numeric)
+        return numeric, cells_of(given, names, numeric)
     assert sample is not None  # it is taken where no rows are given
-    began, shap = time.monotonic(), measures.shap
-    found = baseline_rows(cells_of(sample, rows.names, numeric), numeric, shap.num_clusters, shap.seed or 0)
+    began, shap = time.monotonic(), rows.measures.shap
+    found = baseline_rows(cells_of(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0)
     log.info("made %d baseline rows of %s, %.1f s", len(found), f"{len(sample[0]):,}", time.monotonic() - began)
-    return rows.names, numeric, found
+    return numeric, found
 
 
 def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
@@ -264,9 +255,7 @@ def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]
     return expected
 
 
-def _explained(
-    rows: _Rows, task: AttributionTask, plan: AttributionPlan
-) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
+def _explained(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
     """The attributions of all rows, the account of them, the file of local values, and of each value runs. One Spark job."""
     began = time.monotonic()
     found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
@@ -278,7 +267,7 @@ def _explained(
     )
     places = sorted({row.feature for row in found if row.kind == RowRuns.KIND})
     runs = tuple(_sum([row for row in found if row.feature == place], None, RowRuns.KIND) for place in places)
-    return state, counted, _local(found, task, plan.join), runs
+    return state, counted, _local(found, task, rows.plan.join), runs
 
 
 def _sum(found: list[StateRow], none: Any, kind: str) -> Any:
@@ -294,41 +283,28 @@ def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) 
     return header.getvalue().encode() + b"".join(row.blob for row in lines)
 
 
-def _dependence(
-    measures: AttributionMeasures,
-    plan: AttributionPlan,
-    explained: Explained,
-    outputs: tuple[str, ...],
-    sample: list[pa.Array] | None,
-    state: Attributions,
-    rows: _Rows,
-) -> tuple[Dependent, ...]:
+def _dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
     """Partial dependence on the features that are asked for, else on those with the largest attributions. One Spark job."""
-    if measures.pdp is None or sample is None:
+    asked, sample, names = rows.measures.pdp, rows.sample, rows.plan.dependent
+    if asked is None or sample is None:
         return ()
-    names = plan.dependent
     if names is None:
-        names = analysis_of(state).largest(measures.pdp.top_k_features or TOP_FEATURES)
-    cells = cells_of(sample, explained.names, explained.numeric)
-    places = [explained.names.index(name) for name in names]
-    resolution = measures.pdp.grid_resolution or RESOLUTION
-    grids = tuple((place, grid_of(_column(cells, explained, place), resolution)) for place in places)
+        names = analysis_of(state).largest(asked.top_k_features or TOP_FEATURES)
+    cells, grids = cells_of(sample, explained.names, explained.numeric), list[tuple[int, Grid]]()
+    for place in map(explained.names.index, names):
+        column = cells[:, place].astype(np.float64) if explained.numeric[place] else cells[:, place]
+        grids.append((place, grid_of(column, asked.grid_resolution or RESOLUTION)))
     each = rows.tasks(len(grids))
     with each.sent(cells) as sent:
-        found = _sums(each, explained, grids, sent)
+        task = partial(dependence_of_features, explained, tuple(grids), sent)
+        batches = each.mapped(task, SUMS_SCHEMA).batches()
+    found = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
     for place, grid in grids:
         if grid.left_out:
             log.info("partial dependence on %r leaves out its %d rarer values", explained.names[place], grid.left_out)
     return tuple(
-        Dependent(explained.names[place], grid, found[place].reshape(len(grid.values), -1).T / len(cells), outputs)
+        Dependent(
+            explained.names[place], grid, found[place].reshape(len(grid.values), -1).T / len(cells), state.outputs
+        )
         for place, grid in grids
     )
-
-
-def _column(cells: Cells, explained: Explained, place: int) -> Any:
-    return cells[:, place].astype(np.float64) if explained.numeric[place] else cells[:, place]
-
-
-def _sums(each: Any, explained: Explained, grids: Any, rows: Broadcast[Cells]) -> dict[int, Any]:
-    batches = each.mapped(partial(dependence_of_features, explained, grids, rows), SUMS_SCHEMA).batches()
-    return {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,19 +96,22 @@ class CalibrationCheck:
     estimated from these scores; None if it can.
     """
 
-    rows: Numbers
-    scores: Numbers
-    shares: Numbers
-    expected: Numbers
+    rows: Numbers = field(default_factory=lambda: np.zeros(0))
+    scores: Numbers = field(default_factory=lambda: np.zeros(0))
+    shares: Numbers = field(default_factory=lambda: np.zeros(0))
+    expected: Numbers = field(default_factory=lambda: np.zeros(0))
     problem: str | None = None
 
     @property
     def error(self) -> float:
-        return float(np.average(np.abs(self.scores - self.shares), weights=self.rows)) if len(self.rows) else 0.0
+        return self._apart(self.scores)
 
     @property
     def left(self) -> float:
-        return float(np.average(np.abs(self.expected - self.shares), weights=self.rows)) if len(self.rows) else 0.0
+        return self._apart(self.expected)
+
+    def _apart(self, promised: Numbers) -> float:
+        return float(np.average(np.abs(promised - self.shares), weights=self.rows)) if len(self.rows) else 0.0
 
 
 TOO_MANY = "the baseline has more than {most} classes with probabilities; estimates are made of so many at most"
@@ -130,9 +133,7 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     rows = (counts.negatives + counts.positives).astype(np.float64)
     total, hits = float(rows.sum()), float(counts.positives.sum())
     if not total or total < FEWEST_ROWS:
-        nothing = np.zeros(0)
-        said = TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES
-        return CalibrationCheck(nothing, nothing, nothing, nothing, said)
+        return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES)
     middles = np.cumsum(rows) - rows / 2
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
     _, places = np.unique(tenth, return_inverse=True)

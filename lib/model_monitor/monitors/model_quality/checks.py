@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
@@ -16,7 +16,6 @@ from model_monitor.documents.model_quality import (
     MetricConstraint,
     ModelQualityConstraints,
     ModelQualityStatistics,
-    ToleranceNote,
 )
 from model_monitor.errors import BadDocument, BadState
 from model_monitor.monitors import protocol
@@ -25,14 +24,13 @@ from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEv
 from model_monitor.monitors.model_quality.measurement import (
     FALSE_ALARMS,
     MEMBERS,
+    WORSE_SIDE,
     Likeness,
     Measured,
     Measurement,
     level_of_each,
     measured_by_segment,
-    problem_type_of,
     suggest,
-    worse_side,
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.protocol import Finding, StoredBaseline
@@ -125,7 +123,7 @@ class ModelBaseline(StoredBaseline):
         note = self.constraints.tolerance
         if self.suggested is None or self.evidence is None or note is None or note.false_alarms is None:
             return {}
-        if problem_type_of(self.evidence) is not problem_type:
+        if self.evidence.PROBLEM_TYPE is not problem_type:
             return {}
         own, registry = getattr(self.suggested, MEMBERS[problem_type]) or {}, METRICS[problem_type]
         return {
@@ -159,29 +157,26 @@ class ModelBaseline(StoredBaseline):
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
         """The baseline that documents and states describe together. Raises BadState if the states are of something else."""
-        if outcomes is not None and not isinstance(outcomes, Outcomes):
+        if outcomes is None:
+            classes, rows = None, None
+        elif not isinstance(outcomes, Outcomes):
             raise BadState(
                 f"the baseline's states are of kind {outcomes.KIND!r}; name a baseline of the model's quality"
             )
-        if outcomes is not None and constraints.segments:
-            known = cls.made_of(constraints.model_copy(update={"segments": None}), statistics, outcomes, suggested)
-            return replace(known, constraints=constraints, segments=measured_by_segment(outcomes))
-        if outcomes is not None and outcomes.plan.group_column is not None:
-            plain = replace(outcomes, plan=replace(outcomes.plan, group_column=None))
-            known = cls.made_of(constraints, statistics, plain, suggested)
-            likeness = Likeness() if known.evidence is None else Likeness.of(known.evidence)
-            group, named = outcomes.plan.group_column, outcomes.share_named
-            return replace(known, group_column=group, likeness=likeness, named=named)
-        evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
+        else:
+            counts = outcomes.confusion
+            classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
+            rows = outcomes.item_count
         if statistics is not None:
-            rows = statistics.dataset.item_count if statistics.dataset else None
-            return cls(constraints, statistics.classes or None, rows, suggested, evidence)
-        if outcomes is not None:
-            texts = outcomes.confusion.labels | (
-                outcomes.confusion.predictions if outcomes.plan.with_predictions else frozenset()
-            )
-            return cls(constraints, texts or None, outcomes.item_count, suggested, evidence)
-        return cls(constraints)
+            classes, rows = statistics.classes, statistics.dataset.item_count if statistics.dataset else None
+        evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
+        known = cls(constraints, classes or None, rows, suggested, evidence)
+        if outcomes is None:
+            return known
+        if (group := outcomes.plan.group_column) is not None:
+            likeness = Likeness() if evidence is None else Likeness.of(evidence)
+            known = replace(known, group_column=group, likeness=likeness, named=outcomes.share_named)
+        return replace(known, segments=measured_by_segment(outcomes)) if constraints.segments else known
 
 
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
@@ -300,29 +295,23 @@ def level_of(ledger: BudgetLedger | None, family: int = 0) -> float:
     return ledger.families[family].level / ledger.families[family].tests if ledger is not None else 0.0
 
 
+@dataclass(frozen=True)
 class _Judge:
-    """Judges the metrics of one run."""
+    """Judges the metrics of one run. level: of each test."""
 
-    def __init__(
-        self,
-        measurement: Measurement,
-        known: ModelBaseline,
-        level: float,
-        min_samples: int,
-        as_service: bool,
-    ) -> None:
-        self._measurement = measurement
-        self._tolerance: ToleranceNote | None = None if as_service else known.constraints.tolerance
-        self._tested = known.tested(measurement.problem_type)
-        self._level = level
-        self._baseline_rows, self._groups = known.rows, known.groups
-        self._of_groups = known.likeness.rows.keys() & self._tested.keys()
-        self._min_samples = min_samples
-        self._as_service = as_service
+    measurement: Measurement
+    known: ModelBaseline
+    level: float
+    min_samples: int
+    as_service: bool
+
+    @cached_property
+    def tested(self) -> Mapping[str, Estimate]:
+        return self.known.tested(self.measurement.problem_type)
 
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """What became of one constraint, with the numbers it rests on."""
-        measured = self._measurement.metrics.get(name)
+        measured = self.measurement.metrics.get(name)
         p = self._p(name, measured, constraint)
         status, reason = self._verdict(name, measured, constraint, p)
         value = measured.value if measured is not None else None
@@ -331,19 +320,20 @@ class _Judge:
             assert constraint.threshold is not None  # without one nothing is violated
             operator = constraint.comparison_operator.value
             description = broken(name, value, measured.standard_deviation, operator, constraint.threshold)
+        of_groups = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
             status,
             constraint.threshold,
             value,
             interval=interval_of(measured.estimate) if measured is not None else None,
-            n=self._tested[name].n if name in self._of_groups else self._baseline_rows,
+            n=self.tested[name].n if of_groups else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
             p=p,
             reason=reason,
             description=description,
         )
-        known = METRICS[self._measurement.problem_type]
-        family = known.get(name).facts["family"] if name in known else name
+        metrics = METRICS[self.measurement.problem_type]
+        family = metrics.get(name).facts["family"] if name in metrics else name
         same_as = family if family != name else None
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
@@ -351,36 +341,38 @@ class _Judge:
         self, name: str, measured: Measured | None, constraint: MetricConstraint, p: float | None
     ) -> tuple[CheckStatus, str | None]:
         if measured is None:
-            return CheckStatus.NOT_JUDGED, self._no_such(name)
+            near = difflib.get_close_matches(name, self.measurement.metrics, n=1)
+            return CheckStatus.NOT_JUDGED, f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
         if constraint.threshold is None:
             return CheckStatus.NOT_JUDGED, NO_THRESHOLD
         if measured.value is None:
             return CheckStatus.NOT_JUDGED, UNDEFINED
-        if self._as_service and name in NEVER_REPORTED:
+        if self.as_service and name in NEVER_REPORTED:
             return CheckStatus.NOT_JUDGED, NOT_OF_THE_SERVICE
-        counted, side = measured.counted, worse_side(constraint.comparison_operator)
-        if measured.estimate.n < self._min_samples:
-            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self._min_samples)
+        counted, side = measured.counted, WORSE_SIDE[constraint.comparison_operator]
+        if measured.estimate.n < self.min_samples:
+            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
         if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
             if p is not None and not can_be_apart(
-                self._tested[name], measured.estimate.of_groups(self._groups), side, self._level
+                self.tested[name], measured.estimate.of_groups(self.known.groups), side, self.level
             ):
                 return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(counted=counted)
             return CheckStatus.PASSED, None
-        if p is not None and p > self._level:
-            told = IN_GROUPS.format(rows=self._groups) if self._groups > 1 else ""
-            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(counted=counted, p=p, level=self._level) + told
+        if p is not None and p > self.level:
+            told = IN_GROUPS.format(rows=self.known.groups) if self.known.groups > 1 else ""
+            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
         if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
-            expected = self._tolerance.window_rows if self._tolerance else None
-            return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self._measurement.rows)
+            note = self.known.constraints.tolerance
+            expected = note.window_rows if note else None
+            return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
         return CheckStatus.VIOLATED, None
 
     def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
         """How likely so bad a value is by chance; None if the threshold is not a suggested one."""
-        if measured is None or measured.value is None or name not in self._tested:
+        if measured is None or measured.value is None or name not in self.tested:
             return None
-        window = measured.estimate.of_groups(self._groups)
-        return p_apart(self._tested[name], window, worse_side(constraint.comparison_operator))
+        window = measured.estimate.of_groups(self.known.groups)
+        return p_apart(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
         """Whether a window smaller than expected may be beyond the threshold by chance.
@@ -388,17 +380,13 @@ class _Judge:
         The better end of the metric's own interval is not beyond it. That is no less strict than the thresholds are: the error
         of the baseline is in them.
         """
-        tolerance = self._tolerance
-        if tolerance is None or not tolerance.window_rows or self._measurement.rows >= tolerance.window_rows:
+        tolerance = None if self.as_service else self.known.constraints.tolerance
+        if tolerance is None or not tolerance.window_rows or self.measurement.rows >= tolerance.window_rows:
             return False
         level = level_of_each(tolerance.false_alarms or FALSE_ALARMS, tolerance.metrics or 1)
-        better = worse_side(operator).opposite
+        better = WORSE_SIDE[operator].opposite
         end = measured.estimate.end(better, level)
         return end is None or not operator.is_broken(end, threshold)
-
-    def _no_such(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._measurement.metrics, n=1)
-        return f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
 
 
 def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:

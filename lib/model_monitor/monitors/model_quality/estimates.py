@@ -191,33 +191,6 @@ class Scale(Enum):
     LOG = "logarithm"
     COMPLEMENT = "logarithm of the complement"
 
-    def is_even(self, value: float, error: float) -> bool:
-        """Whether errors are even on the scale: the value has a place on it, and its error is smaller than that place."""
-        return self is Scale.LINEAR or (value if self is Scale.LOG else 1 - value) > error
-
-    def clipped(self, value: float) -> float:
-        """The value, or the end of what the scale is for if the value is beyond it."""
-        return {Scale.LINEAR: value, Scale.LOG: max(value, 0.0), Scale.COMPLEMENT: min(value, 1.0)}[self]
-
-    def to(self, value: float) -> float:
-        """The value on the scale."""
-        if self is Scale.LINEAR:
-            return value
-        return math.log(value if self is Scale.LOG else 1 - value)
-
-    def back(self, value: float) -> float:
-        """The value that is this on the scale."""
-        if self is Scale.LINEAR:
-            return value
-        number = math.exp(min(value, 700.0))  # beyond it there is no double
-        return number if self is Scale.LOG else 1 - number
-
-    def steepness(self, value: float) -> float:
-        """How fast the scale rises at a value, as a magnitude."""
-        if self is Scale.LINEAR:
-            return 1.0
-        return 1 / abs(value if self is Scale.LOG else 1 - value)
-
 
 @dataclass(frozen=True, slots=True)
 class JackknifeEstimate:
@@ -262,12 +235,18 @@ class JackknifeEstimate:
             return None
         if not error:
             return self.value
-        distance = -student_quantile(self.degrees_of_freedom, level) * error
-        if not self.scale.is_even(self.value, error):
-            return _told(self.scale.clipped(self.value + side.value * distance))
-        distance *= self.scale.steepness(self.value)
+        distance = side.value * -student_quantile(self.degrees_of_freedom, level) * error
+        place = 1 - self.value if self.scale is Scale.COMPLEMENT else self.value
+        if self.scale is Scale.LINEAR:
+            return _told(self.value + distance)
+        if place <= error:  # of so small a value errors are not even on the scale: they end where it does
+            end = self.value + distance
+            return _told(max(end, 0.0) if self.scale is Scale.LOG else min(end, 1.0))
         downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale falls where the value rises
-        return _told(self.scale.back(self.scale.to(self.value) + side.value * downward * distance))
+        end = math.exp(
+            min(math.log(place) + downward * (distance * (1 / place)), 700.0)
+        )  # beyond it there is no double
+        return _told(end if self.scale is Scale.LOG else 1 - end)
 
 
 Estimate: TypeAlias = FractionEstimate | JackknifeEstimate

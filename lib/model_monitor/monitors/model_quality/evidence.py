@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from model_monitor.statistics.states.outcomes import (
     ClassKey,
     OutcomePlan,
     Outcomes,
+    ProblemType,
     class_key,
 )
 from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
@@ -191,10 +192,6 @@ DRAWN_SHARE = 0.8  # share of the rows that is in a draw. Source: C11.12.
 _MOST_BALLS = 10**9  # numpy's multivariate_hypergeometric draws from fewer
 
 
-def _all_blocks() -> Kept:
-    return np.ones(BLOCKS, dtype=bool)
-
-
 @dataclass(frozen=True, slots=True)
 class BinaryEvidence:
     """Of two classes.
@@ -203,6 +200,8 @@ class BinaryEvidence:
     positive one. scores, probabilities: None without probabilities. as_service: the area under the ROC curve as the service
     computes it. others: of all rows but those of a block, for each block that has some, where a column names groups.
     """
+
+    PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.BINARY_CLASSIFICATION
 
     matrix: Matrix
     classes: tuple[str, ...] = ("0", "1")
@@ -262,6 +261,8 @@ class MulticlassEvidence:
     (3, classes), where they are estimated; the labels of `matrix` are the predictions then. others: as of `BinaryEvidence`.
     """
 
+    PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.MULTICLASS_CLASSIFICATION
+
     matrix: Matrix
     classes: tuple[str, ...]
     probabilities: BlockSums | None = None
@@ -294,8 +295,10 @@ class MulticlassEvidence:
 class RegressionEvidence:
     """Of predicted numbers. kept: the blocks of rows that count. residuals: None where not those of all rows are known."""
 
+    PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.REGRESSION
+
     sums: RegressionSums
-    kept: Kept = field(default_factory=_all_blocks)
+    kept: Kept = field(default_factory=lambda: np.ones(BLOCKS, dtype=bool))
     values: BlockSums = field(default_factory=BlockSums)
     residuals: KllSketch | None = None
 

@@ -31,7 +31,6 @@ from model_monitor.documents.model_quality import (
 from model_monitor.documents.model_quality import Metric as DocumentMetric
 from model_monitor.documents.statistics import Dataset, Table
 from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
     Estimate,
@@ -49,10 +48,10 @@ from model_monitor.monitors.model_quality.evidence import (
     evidence_of,
     in_order,
 )
-from model_monitor.monitors.model_quality.metrics import METRICS, Metric
-from model_monitor.monitors.model_quality.ranking import Curve
+from model_monitor.monitors.model_quality.metrics import METRICS, Metric, metrics_given
+from model_monitor.monitors.model_quality.metrics.ranking import Curve
 from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.registry import Entry, import_all
+from model_monitor.registry import Entry
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from model_monitor.statistics.verdicts.groups import likeness_in_blocks
@@ -64,7 +63,8 @@ RESERVE = 2
 
 _AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
 
-_WORSE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
+WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
+"""Where the worse values of a metric with an operator lie."""
 
 
 class Rule(Enum):
@@ -126,7 +126,7 @@ class Tolerance:
 
         metrics: thresholds that share the false alarms. window_rows: of a window. rows: of the baseline.
         """
-        side, value = _WORSE[operator], estimate.value
+        side, value = WORSE_SIDE[operator], estimate.value
         if self.rule is Rule.INTERVAL:
             limit = estimate.limit(side, level_of_each(FALSE_ALARMS, metrics), window_rows / rows)
             return value if limit is None else limit
@@ -144,13 +144,6 @@ def level_of_each(false_alarms: float, metrics: int) -> float:
     """
     return false_alarms / RESERVE / metrics
 
-
-def worse_side(operator: ComparisonOperator) -> Side:
-    """Where the worse values of a metric with this operator lie."""
-    return _WORSE[operator]
-
-
-import_all(metrics)
 
 DRAWS = 5  # how many draws a standard deviation is made of. Source: C11.12.
 FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
@@ -225,8 +218,8 @@ class Likeness:
             return cls()
         others = np.array([each.rows for each in evidence.others], np.float64)
         scores, squares = dict[str, Any](), list[float]()
-        for metric in METRICS[problem_type_of(evidence)].values():
-            estimate = metric(evidence) if metric.facts.get("given", _always)(evidence) else None
+        for metric in metrics_given(evidence):
+            estimate = metric(evidence)
             if isinstance(estimate, FractionEstimate):
                 values = np.array([metric(each).value for each in evidence.others])
                 scores[metric.name] = (estimate.value - values) * others
@@ -258,36 +251,19 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
 
     seed: of the draws for standard deviations; None for none. likeness: that of the evidence if absent.
     """
-    problem_type, likeness = problem_type_of(evidence), likeness or Likeness.of(evidence)
-    draws = [] if seed is None else _draws(evidence, seed)
-    found = {}
-    for metric in METRICS[problem_type].values():
-        if metric.facts.get("given", _always)(evidence):
-            ours = metric.facts.get("ours", False)
-            deviation = None if ours else _standard_deviation(metric, draws)
-            rows = likeness.rows.get(metric.name, 1.0)
-            found_here = metric(evidence)
-            estimate = found_here.of_groups(rows, likeness.blocks)
-            found[metric.name] = Measured(metric.name, estimate, deviation, ours, rows, found_here.n)
+    likeness = likeness or Likeness.of(evidence)
+    found, draws = {}, list[Evidence]()
+    if seed is not None and evidence.rows >= FEWEST_ROWS:
+        random = np.random.default_rng(seed)
+        draws = [evidence.redrawn(random) for _ in range(DRAWS)]
+    for metric in metrics_given(evidence):
+        ours, estimate = metric.facts.get("ours", False), metric(evidence)
+        deviation = None if ours else _standard_deviation(metric, draws)
+        rows = likeness.rows.get(metric.name, 1.0)
+        of_groups = estimate.of_groups(rows, likeness.blocks)
+        found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
     found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
-    return Measurement(problem_type, evidence, evidence.rows, found)
-
-
-def problem_type_of(evidence: Evidence) -> ProblemType:
-    """What type of problem the evidence is of."""
-    if isinstance(evidence, BinaryEvidence):
-        return ProblemType.BINARY_CLASSIFICATION
-    if isinstance(evidence, MulticlassEvidence):
-        return ProblemType.MULTICLASS_CLASSIFICATION
-    return ProblemType.REGRESSION
-
-
-def _draws(evidence: Evidence, seed: int) -> list[Evidence]:
-    """Five times a random 80 % of the rows; none if there are too few rows."""
-    if evidence.rows < FEWEST_ROWS:
-        return []
-    random = np.random.default_rng(seed)
-    return [evidence.redrawn(random) for _ in range(DRAWS)]
+    return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, found)
 
 
 def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:
@@ -303,10 +279,6 @@ def _of_user(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
     """The user's own metrics: the mean over the outcomes that have a value."""
     for name in (name.removesuffix(".sum") for name in values.names[::2]):
         yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
-
-
-def _always(evidence: Evidence) -> bool:
-    return True
 
 
 # A measurement as documents: statistics.json as the service writes it, metrics.json with all that is known.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, ClassVar
 
 from model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
 from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
+from model_monitor.data.reading.outcomes import OutcomeDataset, OutcomeMark, outcomes
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from model_monitor.documents.document import Document
@@ -17,7 +17,8 @@ from model_monitor.documents.model_quality import Metrics, ModelQualityConstrain
 from model_monitor.documents.page import Page, percent
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.statistics import Table
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, BadInput
+from model_monitor.monitors.causes import Marked, with_causes
 from model_monitor.monitors.model_quality.checks import (
     ModelBaseline,
     check_all,
@@ -27,7 +28,7 @@ from model_monitor.monitors.model_quality.checks import (
     violations_of,
 )
 from model_monitor.monitors.model_quality.estimated import concept_drift
-from model_monitor.monitors.model_quality.evidence import classes_meant, evidence_of
+from model_monitor.monitors.model_quality.evidence import RegressionEvidence, classes_meant, evidence_of
 from model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
@@ -69,6 +70,8 @@ NOT_IN_GROUPS = (
     "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
     "group_column={name!r}"
 )
+LOSS = "loss"  # whose rows are read again, one for all metrics: they are made of the same answers
+PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the baseline's RMSE, between which errors are counted
 MISSES_NAMES = (
     "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
 )
@@ -140,9 +143,9 @@ class ModelQualityMonitor(Monitor):
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
     def expecting(
-        self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, end: datetime | None
+        self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, *_: object
     ) -> OutcomePlan:
-        plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, end)
+        plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None:
             return plan
         plan = replace(plan, group_column=known.group_column)
@@ -174,8 +177,7 @@ class ModelQualityMonitor(Monitor):
         meant = None if self.as_service else classes_meant(found.state.confusion, self.plan, classes)
         if meant is None:
             return None
-        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, self.plan)
-        return data.of_classes(meant)
+        return self._outcomes(dataset).of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
@@ -240,29 +242,43 @@ class ModelQualityMonitor(Monitor):
         return hints
 
     def pinned_down(
-        self,
-        results: tuple[CheckResult, ...],
-        outcomes: Outcomes,
-        known: ModelBaseline,
-        data: Dataset,
-        path: str | None,
+        self, results: tuple[CheckResult, ...], state: Outcomes, known: ModelBaseline, data: Dataset, *_: object
     ) -> tuple[CheckResult, ...]:
-        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
+        """The results; violated ones with the segment and the origin of the loss, if it is in one: of wrong answers, or of large
+        errors. Source: D4.19."""
+        source, evidence, cuts = known.source, known.evidence, tuple[float, ...]()
+        asked = self.find_causes and not self.as_service and any(each.is_violation for each in results)
+        if not asked or source is None or evidence is None:
             return results
-        from model_monitor.monitors.model_quality.causes import pinned_down
+        if isinstance(evidence, RegressionEvidence):
+            rmse = METRICS[self.plan.problem_type].get("rmse")(evidence).value or 1.0
+            cuts = tuple(part * rmse for part in PARTS)
+
+        def marked(side: OutcomeDataset, rows: int) -> Marked:
+            if (where := side.source) is None:
+                raise BadInput("outcomes that somebody prepared are not read again")
+            mark = OutcomeMark(side.decoder, self.plan, where.columns, side.raw.schema, cuts)
+            names = where.dataset.names
+            return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))
+
+        def opened(held: ExitStack) -> tuple[Marked, Marked]:
+            now = self._outcomes(data)
+            before = held.enter_context(source())
+            addresses: Any = now.source.addresses if now.source is not None else {}
+            return marked(now, state.item_count), marked(self._outcomes(before, **addresses), known.rows or 0)
 
         level, hide = self.false_alarm_budget, self.hide_values
-        return pinned_down(results, outcomes.item_count, known, data, self.plan, level, hide_values=hide)
+        return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=hide)
+
+    def _outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
+        """The outcomes of a data set. Of one that nobody has prepared the columns are called as `outcomes` wants them."""
+        return data if isinstance(data, OutcomeDataset) else outcomes(data, self.plan, **columns)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
     def published(
-        self,
-        outcomes: Outcomes,
-        measurement: Measurement,
-        results: tuple[CheckResult, ...],
-        constraints: ModelQualityConstraints,
+        self, state: Outcomes, measurement: Measurement, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
         """The metrics that are defined, by their names in statistics.json and metrics.json."""
         return (*published_of(measurement), violation_count(results))

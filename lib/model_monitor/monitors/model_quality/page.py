@@ -1,4 +1,6 @@
-"""A run of model quality as a page to read: every metric beside its threshold, the confusion matrix, the curves. Pure."""
+"""A run of model quality as a page to read: every metric beside its threshold, the confusion matrix, the curves. And
+challenge.html: champion and challenger side by side. Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from model_monitor.documents.challenge import Challenge, Design, Difference, Segment, Verdict
 from model_monitor.documents.check_results import CheckResult, CheckStatus, by_cause, cause
 from model_monitor.documents.headline import SIDES, kind_of_change, once_in, place_of
 from model_monitor.documents.page import (
@@ -29,10 +32,16 @@ from model_monitor.documents.page import (
     PointChart,
     count_text,
     number_text,
+    percent,
 )
 from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
+from model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    Evidence,
+    MulticlassEvidence,
+    RegressionEvidence,
+)
 from model_monitor.monitors.model_quality.measurement import Measured, Measurement
 from model_monitor.monitors.segments import of_segment
 from model_monitor.statistics.states.blocks import BlockSums
@@ -117,7 +126,7 @@ def _card(alike: Sequence[CheckResult]) -> Card:
     points = (point, Point("asked for", result.threshold))
     picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
     evidence = "" if result.m is None else f"{count_text(result.m)} rows"
-    evidence += f" · 95 % interval {_ends(interval)}" if interval else ""
+    evidence += f" · 95 % interval {ends_text(interval)}" if interval else ""
     evidence += "" if result.p is None else f" · by chance alone: {once_in(result.p)}"
     said = f"{number_text(value)}, {SIDES.get(result.check, '')}{number_text(result.threshold)} was asked for"
     hints = tuple(filter(None, (place_of(result), result.reason)))
@@ -135,10 +144,11 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
     rows = count_text(measured.estimate.n) if measured else "–"
     rows += f" of {count_text(measured.rows)}" if measured and measured.likeness > 1 else ""
     remark = (result.reason if result else "") or ""
-    return Line((verdict, name, _value(measured), _ends(interval), threshold, rows, remark), mark, name)
+    return Line((verdict, name, _value(measured), ends_text(interval), threshold, rows, remark), mark, name)
 
 
-def _ends(interval: tuple[float, float] | None) -> str:
+def ends_text(interval: tuple[float, float] | None) -> str:
+    """An interval for people."""
     return " to ".join(number_text(end, 3) for end in interval) if interval else "–"
 
 
@@ -219,3 +229,101 @@ def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> Curv
     places = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
     points = tuple((float(x[place]), float(y[place])) for place in places)
     return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")
+
+
+# challenge.html: champion and challenger side by side.
+
+
+READING_OF_TRIAL = (
+    "The interval has the true difference at every look of the trial together, 95 times in 100: you may look each hour, and stop "
+    "as soon as there is a verdict. It is wider than that of a single look, early in the trial much wider.",
+    "p is of this look alone. A small one among many looks, or among many metrics, says little.",
+)
+COLUMNS_OF_TRIAL = (
+    *(Column("better"), Column("metric", is_name=True)),
+    *(Column(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
+    Column("by"),
+)
+
+
+def sentence_of(document: Challenge) -> str:
+    """The verdict in a sentence, what is unfair before it."""
+    what = "pairs" if document.design is Design.SHADOW else "rows of split traffic"
+    unfair = f"Not a fair trial: {'; '.join(document.unfair)}. " if document.unfair else ""
+    told = f" If the difference stays, {document.rows_to_tell:,} would tell." if document.rows_to_tell else ""
+    rows = f"{document.rows:,} of {document.planned_rows:,} planned {what} checked"
+    return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{told}"
+
+
+def page_of_trial(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
+    """The page of a trial. wholes: the evidence of champion and challenger."""
+    found = document.metrics[0]
+    said = sentence_of(document).replace(Verdict.CANNOT_TELL.value, "not told yet")
+    beside = f"{found.name} {number_text(found.challenger)}, beside the champion's {number_text(found.champion)}"
+    sections = [PageSection("Not a fair trial", document.unfair)] if document.unfair else []
+    table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_line_of_trial, document.metrics)))
+    sections += [
+        PageSection("Side by side", (*_chart(found), table), note=f"{document.metric} decides"),
+        PageSection("What both answered", tuple(_answers(document, wholes))),
+        PageSection("How to read this", READING_OF_TRIAL, folded=True),
+    ]
+    facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
+    headline = Headline(said[0].upper() + said[1:], f"{beside}.")
+    return Page("challenge", "Champion and challenger", facts, tuple(sections), headline, html_only=True)
+
+
+def _chart(found: Difference) -> Iterator[Block]:
+    if found.champion is None or found.challenger is None:
+        return
+    low, high = (found.champion + end for end in found.interval or (found.difference or 0.0,) * 2)
+    numbers = found.champion, found.challenger, low, high
+    points = (Point("challenger", found.challenger, found.champion, (low, high)), Point("champion", found.champion))
+    span = (min(0.0, *numbers), max(0.0, *numbers) or 1.0)
+    yield PointChart(found.name, points, span, value_label="each model", reference_label="the champion")
+
+
+def _line_of_trial(found: Difference) -> Line:
+    better = "–"
+    if found.interval is not None and not found.interval[0] <= 0 <= found.interval[1]:
+        better = "challenger" if (found.interval[0] > 0) == found.higher_is_better else "champion"
+    gain = f"{'+' if (found.difference or 0) > 0 else ''}{number_text(found.difference)}"
+    numbers = (number_text(found.champion), number_text(found.challenger), gain)
+    mark = {"challenger": Mark.GOOD, "champion": Mark.BAD}.get(better, Mark.NONE)
+    return Line(
+        (better, found.name, *numbers, ends_text(found.interval), number_text(found.p, 2), found.method),
+        mark,
+    )
+
+
+def _answers(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
+    columns = (
+        Column("model", is_name=True),
+        *(Column(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
+    )
+    sides = (("champion", document.champion), ("challenger", document.challenger))
+    lines = (
+        Line((name, *map(count_text, (side.rows, side.refused, side.unmatched, side.repeated)))) for name, side in sides
+    )
+    yield PageTable(columns, tuple(lines))
+    if document.disagreement is not None:
+        if isinstance(wholes[0], RegressionEvidence):
+            yield f"Their answers are {number_text(document.disagreement)} apart on average."
+        else:
+            yield f"They answered differently in {percent(document.disagreement)} of the pairs."
+    if document.segments:
+        is_regression = isinstance(wholes[0], RegressionEvidence)
+        columns = (
+            Column("feature", is_name=True),
+            Column("value"),
+            *(Column(title, True) for title in ("pairs", "apart", "p")),
+        )
+        yield "There they disagree otherwise than elsewhere:"
+        yield PageTable(columns, tuple(_segment_of_trial(each, is_regression) for each in document.segments))
+    for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
+        if not isinstance(evidence, RegressionEvidence):
+            yield from confusion_tables(evidence, name, hide_values=False)
+
+
+def _segment_of_trial(found: Segment, is_regression: bool) -> Line:
+    apart = number_text(found.disagreement) if is_regression else percent(found.disagreement)
+    return Line((found.feature, found.value, count_text(found.rows), apart, number_text(found.p, 2)))

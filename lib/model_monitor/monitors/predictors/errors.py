@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from model_monitor.data.engine.casts import is_number
+from model_monitor.errors import BadConfiguration, BadInput, needing
 from model_monitor.monitors.predictors import Model
 from model_monitor.statistics.states.blocks import BlockSums, blocks_of
 from model_monitor.statistics.states.estimated import worth_of_errors
@@ -136,24 +137,18 @@ class ErrorModel:
 
 
 def _fitted(cells: Numbers, off: Numbers) -> Any:
-    try:
+    with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise MissingDependency(
-            "errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"
-        ) from error
+
     with threadpool_limits(1):  # threads that wait for each other take longer than one, where others work beside
         return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
 
 
 def _saved(what: Any) -> bytes:
-    try:
+    with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
         from skops import io
-    except ImportError as error:
-        raise MissingDependency(
-            "models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"
-        ) from error
+
     saved: bytes = io.dumps(what)
     return saved
 
@@ -162,11 +157,8 @@ def _opened(name: str, content: bytes) -> Any:
     from model_monitor.monitors.predictors.sklearn import opened  # flavours are told in the order of their imports
 
     try:
-        return opened(Model("sklearn", name, content))
-    except ImportError as error:
-        raise MissingDependency(
-            f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"
-        ) from error
+        with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
+            return opened(Model("sklearn", name, content))
     except BadConfiguration:
         raise
     except Exception as error:
@@ -180,19 +172,13 @@ def _loaded(content: bytes) -> Any:
     return _opened("the model of errors", content)
 
 
-def _is_number(column: pa.Array) -> bool:
-    kind = column.type
-    return bool(
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    )
+def _are_numbers(column: pa.Array) -> bool:
+    return is_number(column.type) or pa.types.is_boolean(column.type)
 
 
 def _holds_numbers(column: pa.Array) -> bool:
     """Whether all cells are numbers, or texts of numbers as a file of CSV has them."""
-    if _is_number(column):
+    if _are_numbers(column):
         return True
     present = column.drop_null()
     return len(present) > 0 and not np.isnan(_as_numbers(present)).any()
@@ -200,7 +186,7 @@ def _holds_numbers(column: pa.Array) -> bool:
 
 def _as_numbers(column: pa.Array) -> Numbers:
     """Numbers, NaN where a cell is none."""
-    if not _is_number(column):
+    if not _are_numbers(column):
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
         decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
         column = pc.utf8_ltrim(pc.if_else(decimal, texts, None), characters="+")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import model_monitor.monitors.predictors
+from model_monitor.data.engine.casts import is_number
 from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.plugins import cloudpickle
@@ -47,14 +48,14 @@ def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequenc
     Raises UnansweredRows naming the feature whose cell is no number and has to be.
     """
     found = [
-        _numbers(column, name) if is_number else _texts(column)
-        for column, name, is_number in zip(columns, names, numeric, strict=True)
+        _numbers(column, name) if is_numeric else _texts(column)
+        for column, name, is_numeric in zip(columns, names, numeric, strict=True)
     ]
     if all(numeric):
         return np.column_stack(found)
     cells = np.empty((len(found[0]), len(found)), dtype=object)
-    for place, (column, is_number) in enumerate(zip(found, numeric, strict=True)):
-        cells[:, place] = _with_none(column) if is_number else column
+    for place, (column, is_numeric) in enumerate(zip(found, numeric, strict=True)):
+        cells[:, place] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
     return cells
 
 
@@ -82,25 +83,20 @@ def number_flags(column: pa.Array) -> NDArray[np.bool_]:
 def plain(column: pa.Array) -> pa.Array:
     """Cells as doubles or texts."""
     kind = column.type
-    if (
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    ):
+    if pa.types.is_boolean(kind) or is_number(kind):
         return pc.cast(column, pa.float64(), safe=False)
     return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
 
 
 def texts_of(cells: NDArray[Any]) -> list[str | None]:
     """Cells as a file has them: whole numbers without a point, None where nothing is."""
-    return [_text(cell) for cell in cells.tolist()]
 
+    def text(cell: Any) -> str | None:
+        if cell is None or cell != cell:
+            return None
+        return str(int(cell)) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else str(cell)
 
-def _text(cell: Any) -> str | None:
-    if cell is None or cell != cell:
-        return None
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else str(cell)
+    return list(map(text, cells.tolist()))
 
 
 def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
@@ -116,12 +112,6 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
             ) from None
     found: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return found.astype(np.float64)
-
-
-def _with_none(numbers: NDArray[np.float64]) -> NDArray[Any]:
-    cells: NDArray[Any] = numbers.astype(object)
-    cells[np.isnan(numbers)] = None
-    return cells
 
 
 def _texts(column: pa.Array) -> NDArray[Any]:
@@ -317,7 +307,7 @@ class Caller:
         if cells.dtype == np.float64:
             return pd.DataFrame(cells, columns=list(self.names), copy=False)
         columns = zip(self.names, self.numeric, cells.T, strict=True)
-        typed = [column.astype(np.float64) if is_number else column for _, is_number, column in columns]
+        typed = [column.astype(np.float64) if is_numeric else column for _, is_numeric, column in columns]
         return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
 
     def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:

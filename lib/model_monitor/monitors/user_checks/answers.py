@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,6 @@ from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, 
 
 if TYPE_CHECKING:
     from model_monitor.statistics.states.kll import KllSketch
-
 
 NULL_VALUE = "NullValue"
 """What Deequ's Histogram counts nulls as. Source: Histogram.NullFieldReplacement of Deequ 2.1.0."""
@@ -68,41 +67,21 @@ def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[
     return counts
 
 
-@dataclass(frozen=True, slots=True)
-class DeequMoments:
-    """Moments of all values that are not null, NaN and infinities included, as Spark's aggregates have them."""
-
-    count: int
-    sum: float
-    mean: float
-    m2: float
-    minimum: float
-    maximum: float
-
-
-def deequ_moments(moments: Moments) -> DeequMoments:
-    """`moments` with NaN and infinities put back in.
+def deequ_moments(moments: Moments) -> Moments:
+    """Of all values that are not null, NaN and infinities put back in, as Spark's aggregates have them.
 
     Source: Spark 3.5's sum, stddev_pop, min and max, for which NaN is larger than any other value.
     """
-    infinite = moments.positive_infinite + moments.negative_infinite
-    specials = infinite + moments.nan
-    if not specials:
-        return DeequMoments(moments.count, moments.sum, moments.mean, moments.m2, moments.minimum, moments.maximum)
+    if not (moments.positive_infinite or moments.negative_infinite or moments.nan):
+        return moments
     total = math.nan
     if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
         total = math.inf if moments.positive_infinite else -math.inf
     inside = [moments.minimum, moments.maximum] if moments.count else []
-    finite_and_infinite = (
-        [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
-    )
-    return DeequMoments(
-        count=rows_of(moments),
-        sum=total,
-        mean=math.nan,
-        m2=math.nan,
-        minimum=min(finite_and_infinite, default=math.nan),
-        maximum=math.nan if moments.nan else max(finite_and_infinite),
+    ends = [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
+    least, largest = min(ends, default=math.nan), math.nan if moments.nan else max(ends)
+    return replace(
+        moments, count=rows_of(moments), sum=total, mean=math.nan, m2=math.nan, minimum=least, maximum=largest
     )
 
 

@@ -132,7 +132,7 @@ def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = 
     Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
     """
     faults = list(dict.fromkeys(_missing_columns(checks.analyzers, columns)))
-    predicates = _Predicates()
+    predicates: dict[str, str] = {}  # conditions, each once, and their names
     served = {analyzer: _serve(analyzer, predicates) for analyzer in checks.analyzers}
     if not second_scan_allowed:
         faults += [
@@ -145,7 +145,7 @@ def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = 
     return CheckPlan(
         checks,
         served,
-        predicates.by_name,
+        {name: condition for condition, name in predicates.items()},
         frozenset(analyzer.columns[0] for analyzer, each in served.items() if each.source is Source.FREQUENCIES),
         second_scan_allowed,
     )
@@ -154,26 +154,10 @@ def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = 
 def beyond_states(checks: Checks) -> list[Analyzer]:
     """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
     of_states = (Source.STATES, Source.FREQUENCIES)
-    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, _Predicates()).source not in of_states]
+    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, {}).source not in of_states]
 
 
-class _Predicates:
-    """SQL conditions, each once, under names made from their order."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-
-    def name_of(self, condition: str | None) -> str | None:
-        if condition is None:
-            return None
-        return self._names.setdefault(condition, f"check_{len(self._names)}")
-
-    @property
-    def by_name(self) -> dict[str, str]:
-        return {name: condition for condition, name in self._names.items()}
-
-
-def _serve(analyzer: Analyzer, predicates: _Predicates) -> Served:
+def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
     if analyzer.special is not None:
         return Served(analyzer, Source.SECOND_SCAN)
     if analyzer.name in FROM_STATES and analyzer.where is None:
@@ -186,16 +170,18 @@ def _serve(analyzer: Analyzer, predicates: _Predicates) -> Served:
     return Served(analyzer, Source.SECOND_SCAN)
 
 
-def _counted_in_the_scan(analyzer: Analyzer, predicates: _Predicates) -> Served:
+def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
+    def name_of(condition: str | None) -> str | None:
+        return None if condition is None else predicates.setdefault(condition, f"check_{len(predicates)}")
+
     holds, where = criterion_of(analyzer), analyzer.where
     if holds is None:
-        return Served(analyzer, Source.PREDICATES, predicates.name_of(where))
+        return Served(analyzer, Source.PREDICATES, name_of(where))
     judged = f"({holds}) IS NOT NULL" if analyzer.name == "Compliance" else None
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
-    names = map(predicates.name_of, (holds, where, judged))
-    return Served(analyzer, Source.PREDICATES, *names)
+    return Served(analyzer, Source.PREDICATES, *map(name_of, (holds, where, judged)))
 
 
 def criterion_of(analyzer: Analyzer) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from model_monitor.documents.json_text import java_double
 from model_monitor.errors import NeedsSpark
 from model_monitor.monitors.protocol import NOT_EXPECTED, Finding
 from model_monitor.monitors.user_checks.answers import (
-    DeequMoments,
     NeedsSecondScan,
     counts_by_value,
     deequ_moments,
@@ -37,7 +36,7 @@ from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, 
 
 if TYPE_CHECKING:
     from model_monitor.data.reading.dataset import Dataset
-    from model_monitor.statistics.states.profile import Profile
+    from model_monitor.statistics.states.moments import Moments
 
 
 SUCCESS, WARNING, ERROR, FAILURE = "Success", "Warning", "Error", "Failure"
@@ -95,25 +94,10 @@ class SuiteResults:
 NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: AnalysisBasedConstraint of Deequ 2.1.0
 
 
-def _judged_by_states(
-    check: JsonCheck, plan: CheckPlan, profile: Profile, matches: Mapping[str, int]
-) -> ConstraintResult:
-    served = plan.served[check.analyzer]
-    try:
-        return judged(check, number_of(served, profile, matches, check.data_type), "", served.source.value)
-    except NoMetric as fault:
-        return judged(check, None, str(fault), served.source.value)
-    except NeedsSecondScan as fault:
-        if plan.second_scan_allowed:
-            raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
-        return judged(check, None, second_scan_refused(fault), Source.SECOND_SCAN.value)
-
-
 def judged(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
     """fault: why there is no number."""
-    holds = number is not None and check.assertion.holds(number)
-    message = fault if number is None else "" if holds else NOT_MET.format(value=java_double(number))
-    failed = not holds
+    failed = number is None or not check.assertion.holds(number)
+    message = fault if number is None else NOT_MET.format(value=java_double(number))
     status = (ERROR if check.level is Level.ERROR else WARNING) if failed else SUCCESS
     return ConstraintResult(
         check=check.hint or str(check),
@@ -132,8 +116,20 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
 
     matches: rows in which each of `plan.predicates` was true. Where a fitting Deequ is loaded, an engine asks that.
     """
+
+    def result(check: JsonCheck) -> ConstraintResult:
+        served = plan.served[check.analyzer]
+        try:
+            return judged(check, number_of(served, profile, matches, check.data_type), "", served.source.value)
+        except NoMetric as fault:
+            return judged(check, None, str(fault), served.source.value)
+        except NeedsSecondScan as fault:
+            if plan.second_scan_allowed:
+                raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
+            return judged(check, None, second_scan_refused(fault), Source.SECOND_SCAN.value)
+
     assert isinstance(plan.checks, JsonChecks)  # the others are Deequ's own
-    return SuiteResults(tuple(_judged_by_states(check, plan, profile, matches) for check in plan.checks.checks))
+    return SuiteResults(tuple(map(result, plan.checks.checks)))
 
 
 def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
@@ -144,14 +140,9 @@ def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint
             finding = Finding(CheckStatus.PASSED, None, each.metric, component="deequ")
             if each.constraint_status == FAILURE:
                 reason = each.constraint_message or "does not hold"
-                said = f"{each.constraint}: {reason}"
-                finding = replace(
-                    finding,
-                    status=CheckStatus.VIOLATED,
-                    reason=reason,
-                    change=f"is not met: {reason}",
-                    description=NOT_EXPECTED.format(said),
-                )
+                said = NOT_EXPECTED.format(f"{each.constraint}: {reason}")
+                violated = {"reason": reason, "change": f"is not met: {reason}", "description": said}
+                finding = finding.but(status=CheckStatus.VIOLATED, **violated)
             results.append(finding.result(EXPECTATION, feature=each.constraint))
     warned = (each for each in found.failed if each.check_level != Level.ERROR.value)
     hints = (
@@ -254,7 +245,7 @@ def _name_in_deequ(column: str, profile: Profile) -> str:
     return plain_names([column], [feature.name for feature in profile.features]).get(column, column)
 
 
-_OF_MOMENTS: Mapping[str, Callable[[DeequMoments], float]] = {
+_OF_MOMENTS: Mapping[str, Callable[[Moments], float]] = {
     "Mean": lambda found: found.sum / found.count,
     "Sum": lambda found: found.sum,
     "StandardDeviation": lambda found: math.sqrt(found.m2 / found.count),

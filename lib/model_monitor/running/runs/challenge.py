@@ -41,7 +41,7 @@ from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.challenge.comparison import (
+from model_monitor.monitors.model_quality.challenge import (
     Answers,
     Comparison,
     alike,
@@ -50,7 +50,7 @@ from model_monitor.monitors.model_quality.challenge.comparison import (
     decided,
     disagreeing,
 )
-from model_monitor.monitors.model_quality.challenge.page import page_of, sentence_of
+from model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
 from model_monitor.monitors.protocol import violated
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.reports.page.files import Report
@@ -170,7 +170,7 @@ class TrialResult:
 
     def report(self) -> Report:
         """The page with both side by side."""
-        return Report(page_of(self.document, self.comparison.wholes))
+        return Report(page_of_trial(self.document, self.comparison.wholes))
 
     def write(self, output_path: str) -> None:
         """Write challenge.json and challenge.html.

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.monitors.user_checks.answers import (
-    DeequMoments,
     NeedsSecondScan,
     counts_by_value,
     deequ_moments,
@@ -185,7 +184,7 @@ _OF_A_FEATURE: dict[str, Callable[[Deequ, FeatureProfile], Any | None]] = {
     "DataType": _data_type,
 }
 
-_OF_MOMENTS: dict[str, Callable[[Deequ, DeequMoments], Any]] = {
+_OF_MOMENTS: dict[str, Callable[[Deequ, Moments], Any]] = {
     "Mean": lambda deequ, found: deequ["analyzers.MeanState"](found.sum, found.count),
     "Sum": lambda deequ, found: deequ["analyzers.SumState"](found.sum),
     "StandardDeviation": lambda deequ, found: deequ["analyzers.StandardDeviationState"](

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from model_monitor.monitors.model_quality.calibration import GROUPS, Calibration, compact
 from model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate, JackknifeEstimate, Scale
 from model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
-from model_monitor.monitors.model_quality.measurement import problem_type_of
-from model_monitor.monitors.model_quality.metrics import METRICS, Metric
-from model_monitor.registry import Entry
+from model_monitor.monitors.model_quality.metrics import METRICS, metrics_given
 from model_monitor.statistics.states.blocks import BLOCKS, BlockSums
 from model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, ScoreCounts
 
@@ -204,7 +202,8 @@ def values_of(
 ) -> dict[str, float]:
     """Every metric of the evidence, but for those of a constant classifier, which say nothing of the model."""
     with np.errstate(all="ignore"):
-        found = {name: float(metric(evidence).value) for name, metric in _metrics_of(evidence)}
+        told = (each for each in metrics_given(evidence) if "operator" in each.facts)
+        found = {each.name: float(each(evidence).value) for each in told}
     if costs and isinstance(evidence, BinaryEvidence):
         parts = {"tp": evidence.true_positives, "fp": evidence.false_positives}
         parts |= {"tn": evidence.true_negatives, "fn": evidence.false_negatives}
@@ -212,18 +211,10 @@ def values_of(
     return found
 
 
-def _metrics_of(evidence: BinaryEvidence | MulticlassEvidence) -> list[tuple[str, Entry[Metric]]]:
-    return [
-        (each.name, each)
-        for each in METRICS[problem_type_of(evidence)].values()
-        if "operator" in each.facts and each.facts.get("given", lambda _: True)(evidence)
-    ]
-
-
 def _estimate(name: str, value: float, apart: Numbers, expected: BinaryEvidence | MulticlassEvidence) -> Estimate:
     drawn = apart[np.isfinite(apart)]
     error = float(np.sqrt(np.mean(drawn * drawn))) if len(drawn) > REPEATS / 2 else math.nan
-    usual = METRICS[problem_type_of(expected)].get(name)(expected) if name != BUSINESS_VALUE else None
+    usual = METRICS[expected.PROBLEM_TYPE].get(name)(expected) if name != BUSINESS_VALUE else None
     if isinstance(usual, FractionEstimate):
         certain = not error or not 0 < value < 1
         trials = usual.trials if certain else value * (1 - value) / error**2

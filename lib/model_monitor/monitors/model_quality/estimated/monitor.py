@@ -16,7 +16,6 @@ from model_monitor.data.records.outcome_records import Unlabelled
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
 from model_monitor.documents.document import Document
-from model_monitor.documents.expectations import Expectations
 from model_monitor.documents.model_quality import (
     CalibrationNote,
     EstimatedQuality,
@@ -80,10 +79,10 @@ from model_monitor.statistics.verdicts.multiplicity import BUDGET
 PREFIX = "estimated_"
 """What the names of estimates begin with, wherever a metric that rests on labels might stand beside them."""
 
-KINDS_OF_EVIDENCE: Mapping[ProblemType, tuple[type[Evidence], str]] = {
-    ProblemType.BINARY_CLASSIFICATION: (BinaryEvidence, "binary problem"),
-    ProblemType.MULTICLASS_CLASSIFICATION: (MulticlassEvidence, "problem of many classes"),
-    ProblemType.REGRESSION: (RegressionEvidence, "problem of numbers"),
+IN_WORDS = {
+    ProblemType.BINARY_CLASSIFICATION: "binary problem",
+    ProblemType.MULTICLASS_CLASSIFICATION: "problem of many classes",
+    ProblemType.REGRESSION: "problem of numbers",
 }
 FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
 OF_ERRORS, DIRECT = frozenset({"mae", "mse", "rmse"}), "model of errors"
@@ -185,17 +184,14 @@ class EstimatedQualityMonitor(Monitor):
             "name its output path as --baseline of later windows"
         )
 
-    def expecting(
-        self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, *_: object
-    ) -> Any:
+    def expecting(self, measures: Any, expectations: Any, dataset: Dataset, known: Any, *_: object) -> Any:
         """The measures with the baseline's rows by score and label."""
         Monitor.expecting(self, measures, expectations, dataset, known, None)
         evidence = known.evidence if isinstance(known, ModelBaseline) else None
-        wanted, called = KINDS_OF_EVIDENCE[self.plan.problem_type]
-        if not isinstance(evidence, wanted):
+        if evidence is None or evidence.PROBLEM_TYPE is not self.plan.problem_type:
             raise BadConfiguration(
-                f"the baseline has no states of a {called} with labels; name the output path of a baselining job of "
-                "MODEL_QUALITY"
+                f"the baseline has no states of a {IN_WORDS[self.plan.problem_type]} with labels; name the output path of a "
+                "baselining job of MODEL_QUALITY"
             )
         if not isinstance(evidence, RegressionEvidence) and evidence.scores is None:
             raise BadConfiguration(
@@ -211,17 +207,14 @@ class EstimatedQualityMonitor(Monitor):
         plan, evidence = measures
         assert evidence is not None  # `expecting` saw to it, and to the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
-        if isinstance(evidence, RegressionEvidence):
-            if data.errors is None:
-                raise BadConfiguration(NO_ERROR_MODEL)
-            found = scan_outcomes(
-                data.raw, OutcomeTask(plan, data.decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
-            )
-            return Scanned(EstimatedOutcomes(found.outcomes, of_errors=data.errors.worth), found.rows)
-        decoder = Unlabelled(data.decoder, plan.threshold, evidence.classes)
-        found = scan_outcomes(
-            data.raw, OutcomeTask(plan, decoder, len(Refusal)), partitions_at_most=data.partitions_at_most
-        )
+        of_numbers, errors = isinstance(evidence, RegressionEvidence), data.errors
+        if of_numbers and errors is None:
+            raise BadConfiguration(NO_ERROR_MODEL)
+        decoder = data.decoder if of_numbers else Unlabelled(data.decoder, plan.threshold, evidence.classes)
+        task = OutcomeTask(plan, decoder, len(Refusal))
+        found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        if of_numbers and errors is not None:
+            return Scanned(EstimatedOutcomes(found.outcomes, of_errors=errors.worth), found.rows)
         assert evidence.scores is not None
         if isinstance(evidence, BinaryEvidence):
             return Scanned(EstimatedOutcomes(found.outcomes, compact(evidence.scores)), found.rows)
@@ -244,27 +237,20 @@ class EstimatedQualityMonitor(Monitor):
         else:
             checked = check_classes(state.of_classes)
             rows = sum(int(each.positives.sum()) for each in state.of_classes.of_class.values())
-        if checked.problem is not None or not predictions.item_count:
-            nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
-            empty = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
-            return EstimatedMeasurement(
-                Measurement(self.plan.problem_type, empty, predictions.item_count, {}), checked, rows
-            )
-        found = (
-            _of_classes(state)
-            if not self.plan.is_binary
-            else estimated(predictions.scores, state.reference, classes, self.costs)
-        )
-        named = {
-            PREFIX + name: Measured(PREFIX + name, estimate, ours=self._is_ours(name))
-            for name, estimate in found.estimates.items()
-        }
-        evidence: Evidence = replace(found.evidence, probabilities=None)
+        named: dict[str, Measured] = {}
+        nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
+        evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
+        if checked.problem is None and predictions.item_count:
+            scores, reference = predictions.scores, state.reference
+            binary = self.plan.is_binary
+            found = estimated(scores, reference, classes, self.costs) if binary else _of_classes(state)
+            evidence = replace(found.evidence, probabilities=None)
+            known = METRICS[self.plan.problem_type]
+            for name, each in found.estimates.items():
+                ours = name == BUSINESS_VALUE or bool(known.get(name).facts.get("ours", False))
+                named[PREFIX + name] = Measured(PREFIX + name, each, ours=ours)
         measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
         return EstimatedMeasurement(measurement, checked, rows)
-
-    def _is_ours(self, name: str) -> bool:
-        return name == BUSINESS_VALUE or bool(METRICS[self.plan.problem_type].get(name).facts.get("ours", False))
 
     def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
         check, matrix = found.calibration, found.measurement.evidence
@@ -387,9 +373,7 @@ def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
     """
     worth, window = state.of_errors, state.predictions.regression
     known, rows = (float(worth.of(ROWS).sum()) if worth.names else 0.0), float(window.rows.sum())
-    nothing = np.zeros(0)
-    here = RegressionEvidence(window)
-    checked = CalibrationCheck(nothing, nothing, nothing, nothing)
+    here, checked = RegressionEvidence(window), CalibrationCheck()
     named: dict[str, Measured] = {}
     if known < FEWEST_ROWS:
         checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))

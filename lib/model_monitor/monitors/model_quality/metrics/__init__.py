@@ -8,11 +8,13 @@ NaN. A new file in this folder is found by being there.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from model_monitor.monitors.model_quality.estimates import Estimate
-from model_monitor.registry import Registry
+from model_monitor.monitors.model_quality.evidence import Evidence
+from model_monitor.registry import Entry, Registry, import_all
 from model_monitor.statistics.states.outcomes import ProblemType
 
 Metric = Callable[[Any], Estimate]
@@ -26,3 +28,12 @@ METRICS: Mapping[ProblemType, Registry[Metric]] = {
     ProblemType.MULTICLASS_CLASSIFICATION: MULTICLASS,
     ProblemType.REGRESSION: REGRESSION,
 }
+
+
+def metrics_given(evidence: Evidence) -> list[Entry[Metric]]:
+    """Those that the evidence is enough for."""
+    known = METRICS[evidence.PROBLEM_TYPE].values()
+    return [each for each in known if "given" not in each.facts or each.facts["given"](evidence)]
+
+
+import_all(sys.modules[__name__])

@@ -12,7 +12,7 @@ from sklearn import metrics
 from model_monitor.data.records.outcome_values import OF_CLASSES
 from model_monitor.documents.challenge import Verdict
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.challenge.comparison import (
+from model_monitor.monitors.model_quality.challenge import (
     Answers,
     apart,
     compared,

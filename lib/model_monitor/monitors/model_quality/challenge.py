@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 from model_monitor.documents.challenge import Difference, Segment, Verdict
 from model_monitor.documents.model_quality import ComparisonOperator
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality import metrics
 from model_monitor.monitors.model_quality.estimates import JackknifeEstimate, jackknifed
 from model_monitor.monitors.model_quality.evidence import Evidence, evidence_of
-from model_monitor.monitors.model_quality.metrics import METRICS
-from model_monitor.registry import import_all
+from model_monitor.monitors.model_quality.metrics import metrics_given
 from model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, summed
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
@@ -32,8 +30,6 @@ from model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
 
 if TYPE_CHECKING:
     import pandas as pd
-
-import_all(metrics)
 
 LEAST_ROWS = 100  # of either side; of fewer no sum is nearly normal
 LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
@@ -214,9 +210,10 @@ def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_ro
     of_trial = fewer if paired else len(champion.keys) + len(challenger.keys)
     found: dict[str, Difference] = {}
     families = {""}  # of classes one of a family says it all: recall, and not the false negative rate
-    for metric in METRICS[champion.plan.problem_type].values():
-        family, given = metric.facts.get("family", ""), metric.facts.get("given")
-        if family in families or not all(given is None or given(side[0]) for side in (first, second)):
+    of_both = {metric.name for metric in metrics_given(second[0])}
+    for metric in metrics_given(first[0]):
+        family = metric.facts.get("family", "")
+        if family in families or metric.name not in of_both:
             continue
         families |= set() if regression else {family}
         if metric.name in ("accuracy", "auc"):

@@ -1,1 +1,0 @@
-"""A challenger beside the champion: which of two models answers better. Pure."""
