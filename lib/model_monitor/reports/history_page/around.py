@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from model_monitor.data.records.windows import hour_of_path
 from model_monitor.documents.page import NOTHING_AROUND, Around
@@ -17,21 +16,18 @@ from model_monitor.reports.outputs.files import HOUR_FOLDERS
 from model_monitor.reports.outputs.result_tables import SUMMARY
 from model_monitor.storage import Storage, join, storage_of
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 MOST = 24  # windows that a run's page shows, its own among them
 HOUR, PAGE, HISTORY = "%Y/%m/%d/%H", "report.html", "history.html"
 
 
-def around(output_path: str, described: RunDescription, summary: bytes, spark: SparkSession | None = None) -> Around:
+def around(output_path: str, described: RunDescription, summary: bytes) -> Around:
     """summary: the run's own. Nothing of a run without a window, or that is in no folder of its hour: when its window begins or
     ends, as those of the others.
     """
     found, hour = HOUR_FOLDERS.match(output_path), hour_of_path(join(output_path, ""))
     if found is None or hour is None or described.window is None:
         return NOTHING_AROUND
-    top, storage = found["top"], storage_of(output_path, spark)
+    top, storage = found["top"], storage_of(output_path)
     start, end = time_of(described.window.start), time_of(described.window.end)
     length = end - start
     windows = [(start - place * length, end - place * length) for place in reversed(range(MOST))]

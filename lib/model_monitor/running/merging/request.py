@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.errors import BadConfiguration
@@ -18,10 +17,6 @@ from model_monitor.running.merging.labels import Period
 from model_monitor.running.merging.ledger import MergeLedger
 from model_monitor.running.merging.sources import HourFolder, Score, hour_of, hours_of, moment_of
 from model_monitor.running.runtime.publishing import write_published
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 
 MAX_QUARANTINED_SHARE = 0.01
 """Most records of either side, as a share of those read, that may be refused before a merge fails."""
@@ -132,7 +127,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     )
 
 
-def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession | None) -> None:
+def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
     """Write the merge's metrics, if `publish_cloudwatch_metrics` is Enabled.
 
     Raises OutputFailed if they can't be written.
@@ -148,7 +143,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession
     ]
     hours = [hour.hour for hour in ledger.captures.hours] if ledger.first is None else [ledger.first]
     time = config.metric_time or (moment_of(min(hours)) if hours else datetime.now(timezone.utc))
-    write_published(metrics, config, spark, time)
+    write_published(metrics, config, time)
 
 
 def _hour_after(end: datetime) -> datetime:

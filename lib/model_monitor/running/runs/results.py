@@ -27,6 +27,7 @@ from model_monitor.reports.page.files import Report, report_files
 from model_monitor.running.runs.pages import page_of_run
 from model_monitor.running.runs.tables import AsTables
 from model_monitor.statistics.states import Requests, RowRuns
+from model_monitor.storage import opened_by, opening_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +214,8 @@ class Baseline(AsTables):
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
+        with opened_by(spark or opening_session() or session_at_hand()):
+            return publish(self.files(), os.fspath(output_path))
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has none of this kind."""
@@ -404,12 +406,12 @@ class Findings(AsTables):
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        spark, path = spark or session_at_hand(), os.fspath(output_path)
+        path, described = os.fspath(output_path), self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        described = self._described(baseline)
-        around = _around(path, described, files[SUMMARY], spark) if self.current.context.report else NOTHING_AROUND
-        shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
-        return publish(files, path, spark, shown=shown)
+        with opened_by(spark or opening_session() or session_at_hand()):
+            around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
+            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            return publish(files, path, shown=shown)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
@@ -425,9 +427,9 @@ def _member(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
 
 
-def _around(place: str, described: RunDescription, summary: bytes, spark: SparkSession | None) -> Around:
+def _around(place: str, described: RunDescription, summary: bytes) -> Around:
     if described.window is None:
         return NOTHING_AROUND
     from model_monitor.reports.history_page.around import around
 
-    return around(place, described, summary, spark)
+    return around(place, described, summary)

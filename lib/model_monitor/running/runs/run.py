@@ -384,9 +384,7 @@ class _Run:
         return found, ledger, dataset
 
 
-def read_expectations(
-    given: str | Mapping[str, Any] | Expectations | None, spark: SparkSession | None = None
-) -> Expectations | None:
+def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
     """The rules that somebody names or wrote. Raises BadConfiguration for a file that can't be read, or rules that are none."""
     if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
         return given
@@ -396,7 +394,7 @@ def read_expectations(
         if isinstance(given, Mapping):
             return Expectations.from_json(json.dumps(given), "expectations")
         path = os.fspath(given)
-        return expectations_of(storage_of(path, spark).read(path), path)
+        return expectations_of(storage_of(path).read(path), path)
     except MissingDependency:
         raise
     except (MonitorError, OSError, TypeError) as fault:
