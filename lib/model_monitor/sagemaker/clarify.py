@@ -35,7 +35,7 @@ from model_monitor.sagemaker.monitoring_files import (
     write_text,
 )
 from model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
-from model_monitor.sagemaker.refused import REFUSED
+from model_monitor.sagemaker.sdk import REFUSED
 from model_monitor.storage import join
 
 __all__ = [

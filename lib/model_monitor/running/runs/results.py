@@ -24,8 +24,7 @@ from model_monitor.reports.history.archive import parts_file, path_of, to_parque
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
-from model_monitor.running.runs.pages import page_of_run
-from model_monitor.running.runs.tables import AsTables
+from model_monitor.running.runs.pages import AsTables, page_of_run
 from model_monitor.statistics.states import Requests, RowRuns
 from model_monitor.storage import opened_by, opening_session
 
@@ -430,6 +429,6 @@ def _member(value: Any) -> str:
 def _around(place: str, described: RunDescription, summary: bytes) -> Around:
     if described.window is None:
         return NOTHING_AROUND
-    from model_monitor.reports.history_page.around import around
+    from model_monitor.reports.history_page.over_time import around
 
     return around(place, described, summary)

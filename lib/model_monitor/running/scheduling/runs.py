@@ -159,7 +159,7 @@ LOADED = (
     "pyarrow.acero",
     "pyarrow.dataset",
     "model_monitor.running.scheduling.prepared",
-    "model_monitor.reports.history_page.around",
+    "model_monitor.reports.history_page.over_time",
 )
 """What is loaded once for the jobs of all times. A job that needs more loads it itself."""
 
