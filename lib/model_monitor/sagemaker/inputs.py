@@ -275,11 +275,11 @@ class DataCaptureConfig:
         )
 
 
+@dataclass(eq=False)
 class DataQualityDistributionConstraints:
     """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
 
-    def __init__(self, categorical_drift_method: str | None = None) -> None:
-        self.categorical_drift_method = categorical_drift_method
+    categorical_drift_method: str | None = None
 
     @staticmethod
     def valid_distribution_constraints(distribution_constraints: Any) -> bool:
@@ -294,11 +294,11 @@ class DataQualityDistributionConstraints:
         return not categorical_drift_method or categorical_drift_method in CATEGORICAL_DRIFT_METHODS
 
 
+@dataclass(eq=False)
 class DataQualityMonitoringConfig:
     """What replaces the suggested configuration."""
 
-    def __init__(self, distribution_constraints: DataQualityDistributionConstraints | None = None) -> None:
-        self.distribution_constraints = distribution_constraints
+    distribution_constraints: DataQualityDistributionConstraints | None = None
 
     @staticmethod
     def valid_monitoring_config(monitoring_config: Any) -> bool:

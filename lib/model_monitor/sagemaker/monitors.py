@@ -132,7 +132,6 @@ class ModelQualityMonitor(ScheduledMonitor):
         problem_type: BinaryClassification, MulticlassClassification or Regression. The attributes are columns by name or index.
         Raises JobFailed if it was waited for and did not complete.
         """
-        script = post_analytics_processor_script
         threshold = probability_threshold_attribute
         variables = {
             "analysis_type": AnalysisType.MODEL_QUALITY.value,
@@ -143,7 +142,7 @@ class ModelQualityMonitor(ScheduledMonitor):
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": None if script is None else absolute(script),
+            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 

@@ -204,8 +204,8 @@ class BaselinedMonitor:
     """
 
     role: str | None = None
-    instance_count: int = 1
-    instance_type: str = "ml.m5.xlarge"
+    instance_count: int | None = 1
+    instance_type: str | None = "ml.m5.xlarge"
     volume_size_in_gb: int = 30
     volume_kms_key: str | None = None
     output_kms_key: str | None = None
