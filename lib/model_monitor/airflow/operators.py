@@ -313,8 +313,7 @@ class MonitorOperator(WindowedOperator):
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             if self.on_violations is OnViolations.FAIL:
                 raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
-            behind = context["task"].get_direct_relatives(upstream=False)
-            self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+            skip_behind(self, context)
             return None
         return outcome.as_xcom()
 
@@ -322,6 +321,12 @@ class MonitorOperator(WindowedOperator):
         if self.output_folder is None or window is None:
             return self.output_path
         return join(self.output_path, scheduled_time_of(window, self.lag).strftime(self.output_folder))
+
+
+def skip_behind(operator: SkipMixin, context: Any) -> None:
+    """Skip the tasks right behind the one that runs."""
+    behind = context["task"].get_direct_relatives(upstream=False)
+    operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
 
 
 def name_of(context: Mapping[str, Any]) -> str:

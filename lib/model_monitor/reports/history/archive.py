@@ -65,9 +65,7 @@ def to_parquet(state: State) -> bytes:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
         header = {"version": VERSION, "kind": state.KIND}
     schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
-    return bytes(sink.getvalue().to_pybytes())
+    return parquet_of(pa.Table.from_pylist(rows, schema=schema))
 
 
 def from_parquet(content: bytes, where: str) -> State:

@@ -207,22 +207,20 @@ def read_commit(content: bytes, path: str) -> Run:
     members = commit if isinstance(commit, dict) else {}
     run_id, folder, digests = members.get("run_id"), members.get("folder"), members.get("sha256")
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
-        raise BadDocument(_not_a_commit(path, "sha256 is no object of texts"))
-    if not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
-        raise BadDocument(_not_a_commit(path, "run_id or folder is no name that a run has"))
-    if not all(is_ours(name, Named.FILE) for name in digests):
-        raise BadDocument(_not_a_commit(path, "a name in sha256 is no file of a run"))
-    return Run(str(run_id), str(folder), digests)
+        why = "sha256 is no object of texts"
+    elif not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
+        why = "run_id or folder is no name that a run has"
+    elif not all(is_ours(name, Named.FILE) for name in digests):
+        why = "a name in sha256 is no file of a run"
+    else:
+        return Run(str(run_id), str(folder), digests)
+    raise BadDocument(f"{path}: is not the commit of a run ({why}); delete it and run the job again")
 
 
 def _commit(run: Run, output_path: str) -> bytes:
     folder = run.folder.removeprefix(join(output_path, ""))
     commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
     return (json.dumps(commit, indent=2) + "\n").encode()
-
-
-def _not_a_commit(path: str, why: str) -> str:
-    return f"{path}: is not the commit of a run ({why}); delete it and run the job again"
 
 
 def _run(files: Mapping[str, bytes], output_path: str) -> Run:

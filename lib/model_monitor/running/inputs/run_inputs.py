@@ -32,6 +32,7 @@ from model_monitor.reports.history.decisions import read_decisions
 from model_monitor.reports.history.variation import read_history
 from model_monitor.reports.outputs.sql_tables import is_of_catalog
 from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.scheduling.schedules import full_hour
 from model_monitor.storage import join, opens_here, storage_of
 
 if TYPE_CHECKING:
@@ -51,19 +52,13 @@ def window_of(config: JobConfig) -> Window | None:
     Raises BadConfiguration if only one of the two is, if they are the wrong way round, or if there are two windows.
     """
     if config.scheduled_time is not None:
-        return scheduled_window(config, config.scheduled_time)
+        return _scheduled_window(config, config.scheduled_time)
     if config.start_time is None and config.end_time is None:
         return None
     if config.start_time is None or config.end_time is None:
         missing = "start_time" if config.start_time is None else "end_time"
         raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
     return Window(config.start_time, config.end_time)
-
-
-def has_window_of_table(config: JobConfig) -> bool:
-    """Whether a window is asked of data in which only `--time-column` tells one."""
-    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
-    return is_table and window_of(config) is not None
 
 
 def unused_window(config: JobConfig) -> str | None:
@@ -95,14 +90,14 @@ def context_of(config: JobConfig) -> RunContext:
     return RunContext(start, end, *names, config.report, config.remembered or None)
 
 
-def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
+def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
     """From the scheduled time's full hour, because a run may start some minutes after it, by the two offsets.
 
     Raises BadConfiguration if the window has no length, or if there is another one.
     """
     if config.start_time is not None or config.end_time is not None:
         raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
-    hour = scheduled_hour(scheduled)
+    hour = full_hour(scheduled)
     start, end = hour + config.start_time_offset, hour + config.end_time_offset
     if not start < end:
         raise BadConfiguration(
@@ -110,11 +105,6 @@ def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
             "the end, such as -PT1H and PT0H, or -P8D and -P1D"
         )
     return Window(start, end)
-
-
-def scheduled_hour(scheduled: datetime) -> datetime:
-    """The full hour that a run is for."""
-    return scheduled.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 
 def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
@@ -153,7 +143,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     """
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
-    if config.time_column is not None and has_window_of_table(config):
+    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
+    if config.time_column is not None and is_table and window_of(config) is not None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"

@@ -10,13 +10,14 @@ from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFor
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.running.inputs.run_inputs import scheduled_hour, window_of
+from model_monitor.running.inputs.run_inputs import window_of
 from model_monitor.running.merging.choosing import ToLabel
 from model_monitor.running.merging.joining import AbsentLabel
 from model_monitor.running.merging.labels import Period
 from model_monitor.running.merging.ledger import MergeLedger
 from model_monitor.running.merging.sources import HourFolder, Score, hour_of, hours_of, moment_of
 from model_monitor.running.runtime.publishing import write_published
+from model_monitor.running.scheduling.schedules import full_hour
 
 MAX_QUARANTINED_SHARE = 0.01
 """Most records of either side, as a share of those read, that may be refused before a merge fails."""
@@ -106,7 +107,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
         first = hour_of(window.start)
         # the service took the folder whole in which the window ends (C6.2c)
         last = hour_of(window.end if config.replays_service else window.end - A_MOMENT)
-        as_of = hour_of(scheduled_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
+        as_of = hour_of(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
     _require_sense(config)
     return MergeRequest(
         config.dataset_source,

@@ -76,7 +76,7 @@ class _Window:
     rows: Baseline
 
 
-def monitor_commits(job: Job, monitor: Monitor, now: datetime | None = None) -> tuple[str, int]:
+def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     """Compare each commit of a table since the last run with those before it; the exit message and status.
 
     While few commits are known, the baseline is made anew with those that came; the very first ones are not judged.
@@ -114,7 +114,7 @@ def monitor_commits(job: Job, monitor: Monitor, now: datetime | None = None) -> 
         known = known or read_baseline(window.config, monitor)
         found.append((window, _judged(window, with_history(known, window.config, monitor), monitor)))
     if not found:
-        _require_fresh(commits, now or datetime.now(timezone.utc))
+        _require_fresh(commits, datetime.now(timezone.utc))
     return _in_a_line(found, commits, config)
 
 

@@ -20,7 +20,14 @@ from model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
-from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
+from model_monitor.reports.history.archive import (
+    parts_file,
+    path_of,
+    published_requests,
+    request_files,
+    request_statistics,
+    to_parquet,
+)
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
@@ -166,8 +173,6 @@ class Baseline(AsTables):
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:
-            from model_monitor.reports.history.archive import request_files
-
             files |= request_files(self.requests)
         return files
 
@@ -275,8 +280,6 @@ class Findings(AsTables):
         published = current.monitor.published(current.state, current.metrics, self.results, self.constraints)
         if current.requests is None:
             return published
-        from model_monitor.reports.history.archive import published_requests, request_statistics
-
         return published + published_requests(request_statistics(current.requests))
 
     @property
