@@ -84,9 +84,6 @@ def address_of(path: str, output_path: str, served_at: str | None = None) -> str
     return Path(path).absolute().as_uri() if parts.scheme == "" else path
 
 
-# The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it.
-
-
 log = logging.getLogger(__name__)
 
 HOUR_FOLDER = "%Y/%m/%d/%H"  # where a run's results go below the output path, by its time. Source: C1.5.

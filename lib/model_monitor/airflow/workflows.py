@@ -21,6 +21,8 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.storage import join
 
+log = logging.getLogger(__name__)
+
 MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
 """Model quality looks at the model's answers, bias at the features as well. Source: C2."""
@@ -152,8 +154,6 @@ def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) 
     if errors:
         raise BadConfiguration.gathered(errors)
 
-
-log = logging.getLogger(__name__)
 
 IN_ALERT = "InAlert"
 LET_THROUGH = "let_through"

@@ -120,9 +120,6 @@ def deliver(report: Report, destinations: Iterable[Destination], environment: En
     return Delivery(tuple(reached), tuple(failures))
 
 
-# Whether there is an alert, and which destinations are due.
-
-
 MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
 
 MOST_TRANSITIONS = 100
@@ -281,9 +278,6 @@ def path_of(output_path: str) -> str:
     """Where the alerts of the runs below `output_path` are kept."""
     hours = HOUR_FOLDERS.match(output_path)
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
-
-
-# Whether traffic fell: a window's records beside those that are usual at its hour of the day.
 
 
 FEWEST_WINDOWS = 3  # so many earlier windows have to be known before anything is called usual

@@ -77,9 +77,6 @@ class CronExpressionGenerator:
         return NOW
 
 
-# What a schedule reads and where it writes, as the SDK's classes say it.
-
-
 CONTAINER = PurePosixPath("/opt/ml/processing")
 """Where the service mounted things; kept in descriptions, used by no job of ours."""
 
@@ -214,12 +211,8 @@ def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-# How an endpoint captures, as the SDK's class says it; an endpoint of one's own reads it from here
-# (`model_monitor.capture`).
-
-
 class DataCaptureConfig:
-    """What of the requests is captured, and where to.
+    """What of the requests is captured, and where to. An endpoint of one's own reads it from here (`model_monitor.capture`).
 
     sampling_percentage: 0 to 100. capture_options: REQUEST, RESPONSE or both. kms_key_id: kept, not used.
     """

@@ -102,9 +102,6 @@ def _drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
     return config.distribution_constraints.categorical_drift_method
 
 
-# The SDK's `ModelQualityMonitor`: what the model answered beside what turned out to be true.
-
-
 class ModelQualityMonitor(ScheduledMonitor):
     """Watches accuracy, precision, recall, errors: the metrics of a `problem_type`."""
 
@@ -234,9 +231,6 @@ class ClarifyMonitor(ScheduledMonitor):
         return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
 
 
-# The SDK's `ModelBiasMonitor`: whether a sensitive group is treated otherwise than in the baseline.
-
-
 class BiasAnalysisConfig:
     """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
 
@@ -298,9 +292,6 @@ def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig
     if predicted and predicted.probability_threshold is not None:
         attributes["ProbabilityThresholdAttribute"] = predicted.probability_threshold  # type: ignore[assignment]
     return attributes
-
-
-# The SDK's `ModelExplainabilityMonitor`: whether other features move the model than did in the baseline.
 
 
 class ExplainabilityAnalysisConfig:

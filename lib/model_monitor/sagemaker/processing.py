@@ -27,6 +27,8 @@ from model_monitor.sagemaker.monitoring_files import (
 from model_monitor.sagemaker.sdk import beside
 from model_monitor.storage import join
 
+log = logging.getLogger(__name__)
+
 J = TypeVar("J", bound="ProcessingJob")
 E = TypeVar("E", bound="MonitoringExecution")
 
@@ -177,11 +179,6 @@ def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[Processing
     ]
     return inputs, outputs
 
-
-# What all monitors of the SDK can be given, and the baselines that they make.
-
-
-log = logging.getLogger(__name__)
 
 BASELINING_JOB = "baseline-suggestion-job"
 

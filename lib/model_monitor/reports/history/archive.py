@@ -279,9 +279,6 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     return table
 
 
-# The requests behind a run's records: their document, what is published of them, and their sum.
-
-
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
 """HTTP statuses from which on a request was not answered, and from which on that is the server's error."""
 

@@ -210,9 +210,6 @@ def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterat
             yield from hours_from_the_latest(storage, top, f"{below}/{name}")
 
 
-# Where a baseline lies, by the same rules by which `baselines` reads it.
-
-
 def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
     """The run published below `path`, or the files there, which are called as `monitor` calls its documents."""
     run = current_run(path)
@@ -240,9 +237,6 @@ def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineRe
 
 def _resolved(path: str) -> str:
     return storage_of(path).resolved(path)
-
-
-# What share each feature has in what moves a model, as an explainability run left it.
 
 
 def shares_at(path: str) -> Mapping[str, float]:

@@ -135,9 +135,6 @@ def _folder_of(output_path: str) -> str:
     return join(path_of(output_path).rpartition("/")[0] or ".", FOLDER)
 
 
-# The life of a baseline: a folder of versions, one of which counts.
-
-
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
 """What a version may be called: it is a folder's name, on any file system, that Spark does not take for a hidden one."""
 

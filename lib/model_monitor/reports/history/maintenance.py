@@ -96,9 +96,6 @@ def _baseline(reference: BaselineReference) -> Any:
     return baselines.of_files(reference.constraints or "", reference.statistics)
 
 
-# What may go after a time: captures, merged records, quarantined records, and ids that wait for labels.
-
-
 Found = TypeVar("Found")
 
 QUARANTINE = "quarantine"

@@ -42,6 +42,8 @@ from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.page import svg
 from model_monitor.storage import storage_of
 
+log = logging.getLogger(__name__)
+
 
 def html_of(page: Page) -> str:
     """The page's HTML, the same for the same page."""
@@ -159,9 +161,6 @@ def _escaped(text: str) -> str:
     return "".join(
         sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
     )
-
-
-log = logging.getLogger(__name__)
 
 
 def report_files(page: Page) -> dict[str, bytes]:

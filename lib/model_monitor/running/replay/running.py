@@ -110,9 +110,6 @@ def _files_named(config: JobConfig) -> list[str]:
     return [path for path in paths if path is not None]
 
 
-# As the service did, and as we do, in one Spark application for all windows.
-
-
 PACKAGE = "model_monitor"  # the logger above those of the steps
 EVERY = 24  # windows between two lines of the log
 
@@ -218,9 +215,6 @@ def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
     if not isinstance(constraints, Constraints):
         return {}
     return {feature.name: feature.inferred_type for feature in constraints.features}
-
-
-# The reports that the service left, by the hour that their runs were scheduled for.
 
 
 REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)

@@ -181,9 +181,6 @@ def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> 
     return findings
 
 
-# The first commits: what they have in common is the baseline, and how they differ its variation.
-
-
 def _learn(
     windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
 ) -> Iterator[tuple[_Window, Findings]]:
@@ -321,9 +318,6 @@ def _nearer(raw: Raw, aside: int) -> Raw:
     scores = np.abs(np.array([raw[name] for name in STRAYING]))
     furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
     return {name: values[np.sort(furthest)] for name, values in raw.items()}
-
-
-# What is said of it.
 
 
 def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:

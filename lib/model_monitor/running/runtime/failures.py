@@ -72,9 +72,6 @@ CLUSTER_FAULTS: Mapping[str, str] = {
 """The first whose sign is found counts."""
 
 
-# The trace of an exception without a word of its texts, which may repeat values of the data.
-
-
 _PYTHON = re.compile(r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)""")
 _JAVA_FRAME = re.compile(r"\s*at (?:[\w.$@-]+/)*[\w.$<>]{1,300}\([\w.$ ]{1,100}(?::\d{1,9})?\)", re.ASCII)
 _CLASS = re.compile(
@@ -84,7 +81,7 @@ _CLASS = re.compile(
 
 
 def trace_of(error: BaseException) -> str:
-    """The lines of the trace, the cause first as Python has it."""
+    """The lines of the trace, the cause first as Python has it, without a word of its texts: they may repeat values of data."""
     shown = list(_causes(error, with_suppressed=False))
     return "\n".join(line for cause in reversed(shown) for line in _lines(cause))
 
@@ -107,9 +104,6 @@ def _places_in(text: str) -> Iterator[str]:
             yield line.strip()
         elif found := _CLASS.match(line):
             yield found["class"]
-
-
-# What to tell the user about an exception: one sentence and an exit status, whoever raised it.
 
 
 _FROM_WORKER = re.compile(r"^model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)

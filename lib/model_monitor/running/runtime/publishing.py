@@ -112,9 +112,6 @@ def _context(config: JobConfig, time: datetime) -> MetricContext:
     return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
-# What a monitoring job leaves to those that follow: its files, and how its window varied.
-
-
 def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
     """Publish the files of a window, and enter it into the history. reference: where its baseline lies.
 
@@ -151,9 +148,6 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         log.warning("the history of windows: %s", failure_of(error).reason)
 
 
-# A user's `postprocess_handler`, called once after the files of a run are in place (C8f).
-
-
 HANDLER = "postprocess_handler"
 
 
@@ -184,9 +178,6 @@ def run_postprocessor(path: str | None) -> None:
             "the documents of the run are in place, correct the script and run the job again"
         ) from error
     log.info("ran %s of %s", HANDLER, path)
-
-
-# Who is notified of a monitoring run: the alert of the last windows, and the sinks of `--sink`.
 
 
 ALARMS_NAMED = 10  # in the log; the rest are counted

@@ -352,9 +352,6 @@ def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
         return None
 
 
-# What the schedules of one folder say about a model: which one a schedule watches, and what moves it.
-
-
 MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics say of which model they are
 
 ENTRIES = "*.schedule.json"

@@ -135,9 +135,6 @@ def _time(text: str) -> datetime:
     return time
 
 
-# One run: its jobs, one after the other, each a process that does what `model-monitor JOB` does.
-
-
 MESSAGE = "message"
 KILLED = -9
 JOBS_OF_A_PROCESS = 16  # then another is forked off: each leaves 2 MB in memory
