@@ -34,7 +34,7 @@ from side_by_side import Took, quick_asked
 from model_monitor.integrations.demo.fleet import FLEET, write_fleet
 from model_monitor.integrations.demo.traffic import Traffic
 from model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
-from model_monitor.reports.page.html import html_of
+from model_monitor.reports.page.files import html_of
 from model_monitor.running.scheduling.command import Request, run_due
 from model_monitor.running.scheduling.fleet import read_fleet
 from model_monitor.running.scheduling.plan import JobCommand

@@ -122,7 +122,7 @@ def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
             baseline,
         ]
         config = config_of("monitor", sources_of([*flags, *window], {}), in_container=False)
-        known = read_baseline(spark, config, monitor_for(config))
+        known = read_baseline(config, monitor_for(config))
         with read_source(SparkEngine(spark), config, known) as data:
             run_monitoring(data, monitor_for(config), known, output_path=output).write(output, spark)
     finally:

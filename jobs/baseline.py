@@ -35,13 +35,13 @@ def main(argv: list[str]) -> int:
             rules = suggested_expectations(data, baseline) if suggested else None
             errors = learnt_errors(job.engine, job.config, baseline.ledger.kept)
         job.lift_time_limit()
-        run = baseline.write(job.config.output_path, job.spark)
+        run = baseline.write(job.config.output_path)
         if suggested is not None and rules is not None:
-            write_expectations(rules, suggested, job.spark)
+            write_expectations(rules, suggested)
         if job.config.learn_errors is not None and errors is not None:
             errors.write(job.config.learn_errors)
-        write_results_table(run, job.config.results_table, job.spark)
-        run_postprocessor(job.config.post_analytics_processor_script, job.spark)
+        write_results_table(run, job.config.results_table)
+        run_postprocessor(job.config.post_analytics_processor_script)
         job.finish(completed())
     return job.exit_status
 

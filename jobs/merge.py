@@ -16,8 +16,8 @@ from model_monitor.running.runtime.status import completed
 def main(argv: list[str]) -> int:
     with started("merge", argv) as job:
         request = merge_request(job.config)
-        merged = merge(job.engine, request, job.spark, before_publishing=job.lift_time_limit)
-        publish_coverage(merged.ledger, job.config, job.spark)
+        merged = merge(job.engine, request, before_publishing=job.lift_time_limit)
+        publish_coverage(merged.ledger, job.config)
         job.finish(completed())
     return job.exit_status
 

@@ -45,11 +45,12 @@ def main(argv: list[str]) -> int:
 
 
 def one_window(job: Job, monitor: Monitor) -> None:
-    rules = read_expectations(job.config.expectations, job.spark)
-    baseline = with_history(read_baseline(job.spark, job.config, monitor), job.spark, job.config, monitor)
+    engine = job.engine
+    rules = read_expectations(job.config.expectations)
+    baseline = with_history(read_baseline(job.config, monitor), job.config, monitor)
     if job.config.look_every:
         baseline = with_budget(baseline, job.config)
-    with read_source(job.engine, job.config, baseline) as data:
+    with read_source(engine, job.config, baseline) as data:
         checks = planned_checks(job.config, data)
         findings = run_monitoring(
             data,
@@ -59,18 +60,18 @@ def one_window(job: Job, monitor: Monitor) -> None:
             max_quarantined_share=job.config.max_quarantined_share,
             output_path=job.config.output_path,
             context=context_of(job.config),
-            decisions=decisions_for(job.config, job.spark),
-            since=violated_since(job.config, job.spark),
+            decisions=decisions_for(job.config),
+            since=violated_since(job.config),
             expectations=rules,
         )
     job.lift_time_limit()
-    reference = reference_to_baseline(job.spark, job.config, monitor)
-    run = put_in_place(findings, job.config, job.spark, reference)
-    write_results_table(run, job.config.results_table, job.spark)
-    write_metrics(findings, job.config, job.spark)
-    write_junit(findings, job.config, job.spark)
-    notify(findings, run, job.config, job.spark)
-    run_postprocessor(job.config.post_analytics_processor_script, job.spark)
+    reference = reference_to_baseline(job.config, monitor)
+    run = put_in_place(findings, job.config, reference)
+    write_results_table(run, job.config.results_table)
+    write_metrics(findings, job.config)
+    write_junit(findings, job.config)
+    notify(findings, run, job.config)
+    run_postprocessor(job.config.post_analytics_processor_script)
     said = printable(str(findings.headline(with_values=False)))
     job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations), said=said)
 

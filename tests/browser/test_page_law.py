@@ -32,7 +32,7 @@ from model_monitor.monitors.model_quality.page import page_of as page_of_quality
 from model_monitor.reports.history_page.compare import compare
 from model_monitor.reports.history_page.compare import page_of as page_of_comparison
 from model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
-from model_monitor.reports.page.html import html_of
+from model_monitor.reports.page.files import html_of
 
 LAW = """() => {
   const out = [], wide = innerWidth, tall = innerHeight;

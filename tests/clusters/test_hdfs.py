@@ -18,7 +18,7 @@ from tests.s3 import traffic
 
 from model_monitor.reports.outputs.files import current_run
 from model_monitor.spark.storage import HadoopStorage
-from model_monitor.storage import LocalStorage, storage_of
+from model_monitor.storage import LocalStorage, opened_by, storage_of
 from model_monitor.storage.lease import PREFIX
 
 DOCUMENTS = (
@@ -151,7 +151,8 @@ class Trials:
             self.jobs("baseline", *traffic.baseline_flags(self.top, "out"))
         self.calls.at = None
         wrong = []
-        run, found = current_run(self.out, self.spark), self._files()
+        with opened_by(self.spark):
+            run, found = current_run(self.out), self._files()
         here = {name: content for name, content in found.items() if name.startswith(f"_runs/{run.run_id}/")}
         if not any(here == {name: each.get(name) for name in here} for each in (self.before, self.quiet)):
             wrong.append("the run that counts is not whole")

@@ -29,7 +29,7 @@ def baseline_of(spark: SparkSession, output: Path, *flags: object) -> Baseline:
 def findings_of(spark: SparkSession, output: Path, *flags: object) -> Findings:
     """What a monitoring job with these flags finds."""
     config = _config("monitor", output, flags)
-    known = read_baseline(spark, config, monitor_for(config))
+    known = read_baseline(config, monitor_for(config))
     with read_source(SparkEngine(spark), config, known) as data:
         return run_monitoring(data, monitor_for(config), known, max_quarantined_share=config.max_quarantined_share)
 

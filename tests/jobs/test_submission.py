@@ -38,7 +38,7 @@ def refuse(batches):
 def main(argv):
     with started("baseline", argv) as job:
         what = job.config.sagemaker_endpoint_name
-        frame = job.spark.range(100, numPartitions=2)
+        frame = job.engine.spark.range(100, numPartitions=2)
         assert frame.mapInArrow(lambda batches: batches, "id long").count() == 100
         if what == "no data":
             raise NoData("Job inputs had no data")
@@ -48,8 +48,8 @@ def main(argv):
             import pydeequ
             from pydeequ.checks import Check, CheckLevel
             from pydeequ.verification import VerificationSuite
-            check = Check(job.spark, CheckLevel.Error, "x").hasSize(lambda size: size == 100)
-            assert VerificationSuite(job.spark).onData(frame).addCheck(check).run().status == "Success"
+            check = Check(job.engine.spark, CheckLevel.Error, "x").hasSize(lambda size: size == 100)
+            assert VerificationSuite(job.engine.spark).onData(frame).addCheck(check).run().status == "Success"
         if what == "sleep":
             print("sleeping", flush=True)
             time.sleep(300)

@@ -93,7 +93,8 @@ def write_after_others_took_over(spark: SparkSession, folder: str) -> None:
 
 def run_that_counts(spark: SparkSession, path: str) -> str | None:
     """The id of the run that our readers see."""
-    run = current_run(path, spark)
+    with opened_by(spark):
+        run = current_run(path)
     return run.run_id if run else None
 
 

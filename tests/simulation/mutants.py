@@ -82,7 +82,7 @@ MUTANTS = (
     Mutant(
         "reports/outputs/files.py",
         "        try:\n            _put_files(",
-        "        point_to(run, output_path, spark)\n        try:\n            _put_files(",
+        "        point_to(run, output_path)\n        try:\n            _put_files(",
         "a run counts before its files are there",
     ),
     Mutant(
@@ -117,10 +117,10 @@ MUTANTS = (
     ),
     Mutant(
         "reports/history/decisions.py",
-        "        point_to(run, baselines, spark)  # first: until the history has it, the same command again does the rest\n"
-        '        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)\n',
-        '        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)\n'
-        "        point_to(run, baselines, spark)\n",
+        "        point_to(run, baselines)  # first: until the history has it, the same command again does the rest\n"
+        '        _write(known.model_copy(update={"promotions": promotions}), baselines)\n',
+        '        _write(known.model_copy(update={"promotions": promotions}), baselines)\n'
+        "        point_to(run, baselines)\n",
         "a rollback is noted before it is one",
     ),
     Mutant(

@@ -69,4 +69,4 @@ def summed(paths: Sequence[str], output: str, world: World) -> None:
 
 def history_again(top: str, world: World) -> None:
     """What was monitored below a folder, made again of its states."""
-    rebuild_history(where(top), None)
+    rebuild_history(where(top))

@@ -10,6 +10,7 @@ from tests.spark_lines import on_a_jvm
 from model_monitor.reports.history.decisions import promote, roll_back
 from model_monitor.reports.history.maintenance import Trees, prunable, prune
 from model_monitor.reports.outputs.files import current_run, publish
+from model_monitor.storage import opened_by
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
@@ -20,24 +21,25 @@ def elsewhere(spark, tmp_path):
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     name = f"life{abs(hash(tmp_path))}"
     hadoop.set(f"fs.viewfs.mounttable.{name}.link./data", tmp_path.as_uri())
-    return f"viewfs://{name}/data"
+    with opened_by(spark):
+        yield f"viewfs://{name}/data"
 
 
 @on_a_jvm("Hadoop's file systems are in the server's JVM")
-def test_a_baseline_is_promoted_and_rolled_back(spark, elsewhere):
+def test_a_baseline_is_promoted_and_rolled_back(elsewhere):
     for version in ("1", "2"):
-        publish({"constraints.json": version.encode()}, f"{elsewhere}/run-{version}", spark)
-        promote(f"{elsewhere}/run-{version}", version, f"{elsewhere}/baselines", NOW, spark=spark)
-    counts = current_run(f"{elsewhere}/baselines", spark)
+        publish({"constraints.json": version.encode()}, f"{elsewhere}/run-{version}")
+        promote(f"{elsewhere}/run-{version}", version, f"{elsewhere}/baselines", NOW)
+    counts = current_run(f"{elsewhere}/baselines")
     assert counts.folder.startswith(f"{elsewhere}/baselines/2/_runs/")
 
-    roll_back(f"{elsewhere}/baselines", NOW, spark)
-    counts = current_run(f"{elsewhere}/baselines", spark)
+    roll_back(f"{elsewhere}/baselines", NOW)
+    counts = current_run(f"{elsewhere}/baselines")
     assert counts.folder.startswith(f"{elsewhere}/baselines/1/_runs/")
 
 
 @on_a_jvm("Hadoop's file systems are in the server's JVM")
-def test_old_hours_and_quarantines_go(spark, elsewhere, tmp_path):
+def test_old_hours_and_quarantines_go(elsewhere, tmp_path):
     for path in (
         "captures/churn/2026/01/31/10/a.jsonl",
         "captures/churn/2026/01/31/12/b.jsonl",
@@ -47,7 +49,7 @@ def test_old_hours_and_quarantines_go(spark, elsewhere, tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}")
     trees = Trees(captures=[f"{elsewhere}/captures"], reports=[f"{elsewhere}/reports"])
-    prune(prunable(trees, NOW, spark), spark)
+    prune(prunable(trees, NOW))
 
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
         "captures/churn/2026/01/31/12/b.jsonl",

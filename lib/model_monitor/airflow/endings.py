@@ -20,6 +20,8 @@ from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_o
 from model_monitor.spark.launch.request import S3_SCHEMES
 from model_monitor.storage import LocalStorage, join
 
+log = logging.getLogger(__name__)
+
 
 class StoredFiles(Protocol):
     """Files of one file system, by their whole paths."""
@@ -119,9 +121,6 @@ def _place_of(path: str) -> dict[str, str]:
     return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
 
 
-# What becomes of a task whose job found violations.
-
-
 Callback = Callable[[Any], Any]
 """Gets Airflow's context, with `monitoring`, the outcome, beside its members; any notifier of Airflow's is one."""
 
@@ -158,11 +157,6 @@ class OnViolations(str, Enum):
             )
         return choice
 
-
-# What came of a job, from the message and the documents that it left; the task's XCom is made of it.
-
-
-log = logging.getLogger(__name__)
 
 MESSAGE = "message"
 MOST_LISTED = 100  # violations that the XCom lists; all of them are in the document

@@ -84,9 +84,6 @@ def address_of(path: str, output_path: str, served_at: str | None = None) -> str
     return Path(path).absolute().as_uri() if parts.scheme == "" else path
 
 
-# The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it.
-
-
 log = logging.getLogger(__name__)
 
 HOUR_FOLDER = "%Y/%m/%d/%H"  # where a run's results go below the output path, by its time. Source: C1.5.
@@ -313,8 +310,7 @@ class MonitorOperator(WindowedOperator):
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             if self.on_violations is OnViolations.FAIL:
                 raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
-            behind = context["task"].get_direct_relatives(upstream=False)
-            self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+            skip_behind(self, context)
             return None
         return outcome.as_xcom()
 
@@ -322,6 +318,12 @@ class MonitorOperator(WindowedOperator):
         if self.output_folder is None or window is None:
             return self.output_path
         return join(self.output_path, scheduled_time_of(window, self.lag).strftime(self.output_folder))
+
+
+def skip_behind(operator: SkipMixin, context: Any) -> None:
+    """Skip the tasks right behind the one that runs."""
+    behind = context["task"].get_direct_relatives(upstream=False)
+    operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
 
 
 def name_of(context: Mapping[str, Any]) -> str:

@@ -27,6 +27,8 @@ from model_monitor.spark.launch.package_zip import provide_zip
 from model_monitor.spark.launch.spark_command import own_settings
 from model_monitor.stopping import shell_status
 
+log = logging.getLogger(__name__)
+
 AN_HOUR = timedelta(hours=1)
 
 
@@ -65,9 +67,6 @@ def _time_of_run(context: Mapping[str, Any]) -> datetime:
 def _utc(time: datetime) -> datetime:
     """A plain datetime: Airflow's own are pendulum's, whose sums are something else at a change of the clocks."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
-
-
-# What a job is given, as the texts of its flags.
 
 
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
@@ -196,18 +195,12 @@ class Location(ABC):
         """
 
 
-# A job in a process of the worker's machine, as `./spark-submit.sh` starts it: on local Spark, or on a cluster from
-# here.
-
-
-log = logging.getLogger(__name__)
-
 STOPPING_SECONDS = 60  # how long a job may take to leave its message and to stop Spark
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSpark(Location):
-    """A job in a process of its own.
+    """A job in a process of the worker's machine: on local Spark, or on a cluster from here.
 
     python: the interpreter that has our package with all its libraries; Airflow's own environment need not have them. master:
     Spark's, such as local[4] or yarn. folder: where relative paths start. environment: variables of the job, beside the worker's.
@@ -272,15 +265,12 @@ class LocalProcess:
             self._process.wait()
 
 
-# A job on the cluster that a Spark connection of Airflow's names, by the Spark provider's hook.
-
-
 SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; other clusters don't look at the setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparkConnection(Location):
-    """Spark by a connection, which has master, deploy mode, queue, keytab.
+    """Spark by a connection, which has master, deploy mode, queue, keytab, by the Spark provider's hook.
 
     spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of
     driver and executors. columns: how wide the data is, which sizes the executors' memory. conf: Spark's settings, above ours.

@@ -14,12 +14,14 @@ from typing import Any
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from model_monitor.airflow.operators import MergeOperator, MonitorOperator
+from model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_behind
 from model_monitor.airflow.places import LocalProcess, Location, moment, window_of
 from model_monitor.data.records.windows import duration, parse_time
 from model_monitor.errors import BadConfiguration
 from model_monitor.running.runtime.status import ExitStatus
 from model_monitor.storage import join
+
+log = logging.getLogger(__name__)
 
 MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
@@ -153,8 +155,6 @@ def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) 
         raise BadConfiguration.gathered(errors)
 
 
-log = logging.getLogger(__name__)
-
 IN_ALERT = "InAlert"
 LET_THROUGH = "let_through"
 """Key of the XCom with the time for which this task let the ones behind it run; the next runs ask for it."""
@@ -191,8 +191,7 @@ class AlertGateOperator(BaseOperator, SkipMixin):
             context["ti"].xcom_push(key=LET_THROUGH, value=moment(now))
             return True
         log.info("nothing is let through: %s", reason)
-        behind = context["task"].get_direct_relatives(upstream=False)
-        self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+        skip_behind(self, context)
         return False
 
 
@@ -271,8 +270,7 @@ class ChallengeOperator(CommandOperator, SkipMixin):
             context["ti"].xcom_push(
                 key="return_value", value=found
             )  # a skip leaves by an exception, which takes none along
-            behind = context["task"].get_direct_relatives(upstream=False)
-            self.skip(context["ti"], [task for task in behind if not task.is_teardown])
+            skip_behind(self, context)
         return found
 
 

@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote
 
 from model_monitor.capture.options import CaptureLimits, Clock, ErrorLog
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -78,9 +80,6 @@ class Buffer:
             self._lines[:0] = kept
             self._size_bytes = self._max_bytes - room
         return len(lines) - len(kept)
-
-
-# Files that are being written, in a folder of this machine, until they are whole and can be delivered.
 
 
 LOCK = ".lock"
@@ -216,12 +215,6 @@ def _claimed(path: Path) -> Iterator[Draft]:
         os.close(descriptor)
     else:
         yield Draft(path, descriptor)
-
-
-# From lines in memory to files in their hours: drafts that grow and are finished by age or size.
-
-
-log = logging.getLogger(__name__)
 
 
 class SpoolFull(Exception):

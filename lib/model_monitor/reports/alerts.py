@@ -16,7 +16,6 @@ from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from statistics import median
-from typing import TYPE_CHECKING
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
 from model_monitor.errors import BadDocument, MonitorError
@@ -28,9 +27,6 @@ from model_monitor.reports.sinks import SINKS, Environment, Sink
 from model_monitor.stopping import within
 from model_monitor.storage import holding, join, storage_of
 from model_monitor.storage.lease import WAIT, Lease
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +118,6 @@ def deliver(report: Report, destinations: Iterable[Destination], environment: En
             reached.append(destination)
             log.info("notified the sink %s", destination.name)
     return Delivery(tuple(reached), tuple(failures))
-
-
-# Whether there is an alert, and which destinations are due.
 
 
 MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
@@ -246,25 +239,23 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
     return any(window.window == name and sink in window.told for window in alerts.windows)
 
 
-def holding_alerts(
-    output_path: str, spark: SparkSession | None = None, wait: timedelta = WAIT
-) -> AbstractContextManager[Lease]:
+def holding_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """While this is open no other run changes the alerts; one that reads them, and writes what became of them, needs that.
 
     Raises as `storage.holding`.
     """
     folder = path_of(output_path).removesuffix(Alerts.FILE_NAME)
-    return holding(storage_of(folder, spark), folder, wait)
+    return holding(storage_of(folder), folder, wait)
 
 
-def read_alerts(output_path: str, spark: SparkSession | None = None) -> Alerts:
+def read_alerts(output_path: str) -> Alerts:
     """The alerts of the runs that `output_path` belongs to; none if no run was monitored there.
 
     A file that can't be understood is left aside with a warning, and a new history begins.
     Raises BadInput if it can't be read.
     """
     path = path_of(output_path)
-    storage = storage_of(path, spark)
+    storage = storage_of(path)
     if not storage.exists(path):
         return Alerts()
     try:
@@ -274,22 +265,19 @@ def read_alerts(output_path: str, spark: SparkSession | None = None) -> Alerts:
         return Alerts()
 
 
-def write_alerts(alerts: Alerts, output_path: str, spark: SparkSession | None = None) -> None:
+def write_alerts(alerts: Alerts, output_path: str) -> None:
     """Put the alerts beside the runs.
 
     Raises OutputFailed if they can't be written.
     """
     path = path_of(output_path)
-    storage_of(path, spark).write(path, alerts.to_json().encode())
+    storage_of(path).write(path, alerts.to_json().encode())
 
 
 def path_of(output_path: str) -> str:
     """Where the alerts of the runs below `output_path` are kept."""
     hours = HOUR_FOLDERS.match(output_path)
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
-
-
-# Whether traffic fell: a window's records beside those that are usual at its hour of the day.
 
 
 FEWEST_WINDOWS = 3  # so many earlier windows have to be known before anything is called usual

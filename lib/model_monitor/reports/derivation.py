@@ -239,9 +239,6 @@ def _plain_row(row: Row) -> dict[str, Any]:
     return members if math.isfinite(row.up_to or 0.0) else members | {"up_to": None}
 
 
-# An explanation for people, in plain text.
-
-
 def as_text(explanation: Explanation) -> str:
     """The checks, then where the drift check's distance comes from, each step with its numbers."""
     return "".join(f"{printable(line)}\n" for line in _lines(explanation))
@@ -320,9 +317,6 @@ def _mark(row: Row, table: Table) -> str:
     is_new = table.kind == "categories" and row.current > 0 and not row.baseline
     remarks = ["largest gap"] * (row == table.largest) + ["not in the baseline"] * is_new
     return f"<- {', '.join(remarks)}" if remarks else ""
-
-
-# What the files of a run, and of its baseline, say of one feature.
 
 
 def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,24 +15,19 @@ from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadInput
 from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.outputs.printable import printable
-from model_monitor.storage import join, storage_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from model_monitor.storage import join, opening_session, storage_of
 
 EXAMPLES = "examples.parquet"
 
 
-def rows_behind(
-    run_path: str, feature: str, source: str | None = None, spark: SparkSession | None = None
-) -> Iterator[str]:
+def rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
     """A line for each row that a run kept of a violated feature: its id and its file; of a source its cells, those of features
     that it is an example of between `>` and `<`.
 
     Raises BadInput if the run kept none, or the source has none of them.
     """
     path = join(run_path, EXAMPLES)
-    storage = storage_of(path, spark)
+    storage = storage_of(path)
     if not storage.exists(path):
         raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
     table = pq.read_table(pa.BufferReader(storage.read(path)))
@@ -47,12 +41,12 @@ def rows_behind(
     bad: dict[str, set[str]] = {}
     for row in table.to_pylist():
         bad.setdefault(row["id"], set()).add(row["feature"])
-    run = current_run(run_path, spark)
-    described, constraints = (document_of(run, kind, spark) if run else None for kind in (RunDescription, Constraints))
+    run = current_run(run_path)
+    described, constraints = (document_of(run, kind) if run else None for kind in (RunDescription, Constraints))
     names = tuple(each.name for each in constraints.features) if isinstance(constraints, Constraints) else None
     read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
     id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
-    with read_data(source, read_by.get("dataset_format"), names=names, spark=spark) as dataset:
+    with read_data(source, read_by.get("dataset_format"), names=names, spark=opening_session()) as dataset:
         if id_column is not None and id_column not in dataset.names:
             raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
         position = None if id_column is None else dataset.names.index(id_column)

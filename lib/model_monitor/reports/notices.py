@@ -139,7 +139,8 @@ def _numbers(metric: Mapping[str, Any]) -> list[float]:
     return [metric["Value"]] if "Value" in metric else list(metric["StatisticValues"].values())
 
 
-# A report in words, and as the JSON document that webhooks and topics get.
+# A report in words, and as the JSON document of webhooks and topics. Names of features and endpoints may hold line breaks and
+# worse, which a line of mail, and its subject, may not.
 
 
 VERSION = 1  # of the JSON document; members are only added under the same number
@@ -149,12 +150,12 @@ def headline(report: Report) -> str:
     """One line: the alert's state, whose it is, how many violations there were, and what else there is to say."""
     noted = "; ".join(notice.text for notice in report.notices)
     if not report.is_of_a_run:
-        return _in_one_line(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
+        return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
     many = "1 violation" if report.violations == 1 else f"{report.violations:,} violations"
     line = f"{report.alert.status.value}: {_whose(report)}, {many}{_window(report)}"
     if report.said is not None:
         line += f": {report.said.text}"
-    return _in_one_line(f"{line}; {noted}" if noted else line)
+    return printable(f"{line}; {noted}" if noted else line)
 
 
 def text(report: Report) -> str:
@@ -169,8 +170,8 @@ def text(report: Report) -> str:
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
-        *([_in_one_line(str(report.said)), ""] if report.said is not None else []),
-        *(f"- {_in_one_line(alarm)}" for alarm in report.alarms),
+        *([printable(str(report.said)), ""] if report.said is not None else []),
+        *(f"- {printable(alarm)}" for alarm in report.alarms),
     ]
     if report.alarm_count > len(report.alarms):
         lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
@@ -218,8 +219,3 @@ def _whose(report: Report) -> str:
 
 def _window(report: Report) -> str:
     return f" from {moment(report.start)} to {moment(report.end)}" if report.start and report.end else ""
-
-
-def _in_one_line(words: str) -> str:
-    """Names of features and endpoints may hold line breaks and worse; a line of mail, and its subject, may not."""
-    return printable(words)

@@ -21,7 +21,6 @@ from model_monitor.sagemaker.clarify import (
     SageMakerClarifyProcessor,
     SegmentationConfig,
 )
-from model_monitor.sagemaker.client import client
 from model_monitor.sagemaker.inputs import (
     BatchTransformInput,
     CronExpressionGenerator,
@@ -45,10 +44,9 @@ from model_monitor.sagemaker.monitors import (
     ModelQualityMonitor,
 )
 from model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
-from model_monitor.sagemaker.refused import REFUSED
 from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from model_monitor.sagemaker.sdk import is_installed, of_sdk
-from model_monitor.sagemaker.session import LocalSession, get_execution_role
+from model_monitor.sagemaker.sdk import REFUSED, is_installed, of_sdk
+from model_monitor.sagemaker.session import LocalSession, client, get_execution_role
 from model_monitor.storage.files import stands_in
 
 globals().update(REFUSED)

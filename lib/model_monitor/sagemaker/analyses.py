@@ -141,6 +141,7 @@ class ModelPredictedLabelConfig:
         return self.probability_threshold, copy.deepcopy(self.predictor_config)
 
 
+@dataclass(eq=False)
 class ModelConfig:
     """What is explained. model_name or endpoint_name: a model that our jobs load, by its file, its address or `module:function`;
     any other name is the service's own, and `env={"MODEL_MONITOR_MODEL": …}` of the processor says which model is meant.
@@ -148,38 +149,33 @@ class ModelConfig:
     Instances, accelerators and prefixes are accepted, and without effect.
     """
 
-    def __init__(
-        self,
-        model_name: str | None = None,
-        instance_count: int | None = None,
-        instance_type: str | None = None,
-        accept_type: str | None = None,
-        content_type: str | None = None,
-        content_template: str | None = None,
-        record_template: str | None = None,
-        custom_attributes: str | None = None,
-        accelerator_type: str | None = None,
-        endpoint_name_prefix: str | None = None,
-        target_model: str | None = None,
-        endpoint_name: str | None = None,
-        time_series_model_config: Any = None,
-    ) -> None:
-        if time_series_model_config is not None:
+    model_name: str | None = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    accept_type: str | None = None
+    content_type: str | None = None
+    content_template: str | None = None
+    record_template: str | None = None
+    custom_attributes: str | None = None
+    accelerator_type: str | None = None
+    endpoint_name_prefix: str | None = None
+    target_model: str | None = None
+    endpoint_name: str | None = None
+    time_series_model_config: Any = None
+
+    def __post_init__(self) -> None:
+        if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
-        self.predictor_config: dict[str, Any] = given(
-            endpoint_name=endpoint_name,
-            model_name=model_name,
-            instance_type=instance_type,
-            initial_instance_count=instance_count,
-            accept_type=accept_type,
-            content_type=content_type,
-            content_template=content_template,
-            record_template=record_template,
-            custom_attributes=custom_attributes,
-            accelerator_type=accelerator_type,
-            endpoint_name_prefix=endpoint_name_prefix,
-            target_model=target_model,
-        )
+        others = {
+            name: value for name, value in vars(self).items() if "instance_" not in name and name != "endpoint_name"
+        }
+        count = {"initial_instance_count": self.instance_count}
+        first = {
+            "endpoint_name": self.endpoint_name,
+            "model_name": self.model_name,
+            "instance_type": self.instance_type,
+        }
+        self.predictor_config: dict[str, Any] = given(**(first | count | others))
 
     def get_predictor_config(self) -> dict[str, Any]:
         """The members of the configuration that are about the model."""
@@ -190,38 +186,32 @@ class ExplainabilityConfig:
     """What is explained, and how: one of the two below."""
 
 
+@dataclass(eq=False)
 class SHAPConfig(ExplainabilityConfig):
-    """Attributions. text_config, image_config: refused, since texts and images are not explained by this package."""
+    """Attributions. text_config, image_config: refused, since texts and images are not explained by this package.
 
-    def __init__(
-        self,
-        baseline: str | list[Any] | dict[str, Any] | None = None,
-        num_samples: int | None = None,
-        agg_method: str | None = None,
-        use_logit: bool = False,
-        save_local_shap_values: bool = True,
-        seed: int | None = None,
-        num_clusters: int | None = None,
-        text_config: Any = None,
-        image_config: Any = None,
-        features_to_explain: list[str] | list[int] | None = None,
-    ) -> None:
-        """Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images."""
-        for name, what in (("text_config", text_config), ("image_config", image_config)):
-            if what is not None:
+    Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images.
+    """
+
+    baseline: str | list[Any] | dict[str, Any] | None = None
+    num_samples: int | None = None
+    agg_method: str | None = None
+    use_logit: bool = False
+    save_local_shap_values: bool = True
+    seed: int | None = None
+    num_clusters: int | None = None
+    text_config: Any = None
+    image_config: Any = None
+    features_to_explain: list[str] | list[int] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("text_config", "image_config"):
+            if getattr(self, name) is not None:
                 raise BadConfiguration(f"{name}: it is not explained by this package; leave the column out")
-        if baseline is not None and num_clusters is not None:
+        if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
-        self.shap_config: dict[str, Any] = given(
-            use_logit=use_logit,
-            save_local_shap_values=save_local_shap_values,
-            baseline=baseline,
-            num_samples=num_samples,
-            agg_method=agg_method,
-            seed=seed,
-            num_clusters=num_clusters,
-            features_to_explain=features_to_explain,
-        )
+        first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
+        self.shap_config: dict[str, Any] = given(**(first | vars(self)))
 
     def get_explainability_config(self) -> dict[str, Any]:
         """The member of `methods`."""

@@ -9,6 +9,7 @@ import copy
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from model_monitor.documents.run_description import AnalysisType
@@ -35,7 +36,7 @@ from model_monitor.sagemaker.monitoring_files import (
     write_text,
 )
 from model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
-from model_monitor.sagemaker.refused import REFUSED
+from model_monitor.sagemaker.sdk import REFUSED
 from model_monitor.storage import join
 
 __all__ = [
@@ -75,43 +76,21 @@ class ClarifyBaseliningJob(BaseliningJob):
         raise NotImplementedError("analysis.json is all that an analysis leaves; use suggested_constraints")
 
 
+@dataclass(eq=False, repr=False)
 class SageMakerClarifyProcessor(BaselinedMonitor):
     """Runs analyses. What only a managed service needs is accepted and logged as ignored."""
 
-    def __init__(
-        self,
-        role: str | None = None,
-        instance_count: int | None = None,
-        instance_type: str | None = None,
-        volume_size_in_gb: int = 30,
-        volume_kms_key: str | None = None,
-        output_kms_key: str | None = None,
-        max_runtime_in_seconds: int | None = None,
-        sagemaker_session: Any = None,
-        env: dict[str, str] | None = None,
-        tags: Any = None,
-        network_config: Any = None,
-        job_name_prefix: str | None = None,
-        version: str | None = None,
-        skip_early_validation: bool = False,
-    ) -> None:
-        super().__init__(
-            role=role,
-            instance_count=instance_count or 1,
-            instance_type=instance_type or "ml.m5.xlarge",
-            volume_size_in_gb=volume_size_in_gb,
-            volume_kms_key=volume_kms_key,
-            output_kms_key=output_kms_key,
-            max_runtime_in_seconds=max_runtime_in_seconds,
-            sagemaker_session=sagemaker_session,
-            env=env,
-            tags=tags,
-            network_config=network_config,
-        )
-        self.job_name_prefix = job_name_prefix
-        self.version = version
-        self.skip_early_validation = skip_early_validation
-        self.latest_job: ProcessingJob | None = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    base_job_name: str | None = field(default=None, init=False)  # which the SDK has of monitors alone
+    job_name_prefix: str | None = None
+    version: str | None = None
+    skip_early_validation: bool = False
+    latest_job: ProcessingJob | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.instance_count, self.instance_type = self.instance_count or 1, self.instance_type or "ml.m5.xlarge"
+        super().__post_init__()
 
     def run(self, **_: Any) -> None:
         """Not here, as in the SDK.

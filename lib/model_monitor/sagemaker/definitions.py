@@ -84,9 +84,6 @@ def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]
     return called
 
 
-# The parts, as far as they are given.
-
-
 PUBLISH = "publish_cloudwatch_metrics"
 
 IMAGE = "spark-model-monitor"  # what stands for the image, which the API wants

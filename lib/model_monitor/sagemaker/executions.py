@@ -196,10 +196,6 @@ def results_of(record: Mapping[str, Any]) -> str:
     return jobs_of(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
 
 
-# The alert of a schedule, as the SDK's objects: decided from the history of its runs, which the jobs keep beside
-# them.
-
-
 DATAPOINTS = variable_of("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
 PERIOD = variable_of("evaluation_period", OPTIONS["evaluation_period"])
 

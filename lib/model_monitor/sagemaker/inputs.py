@@ -77,9 +77,6 @@ class CronExpressionGenerator:
         return NOW
 
 
-# What a schedule reads and where it writes, as the SDK's classes say it.
-
-
 CONTAINER = PurePosixPath("/opt/ml/processing")
 """Where the service mounted things; kept in descriptions, used by no job of ours."""
 
@@ -214,12 +211,8 @@ def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-# How an endpoint captures, as the SDK's class says it; an endpoint of one's own reads it from here
-# (`model_monitor.capture`).
-
-
 class DataCaptureConfig:
-    """What of the requests is captured, and where to.
+    """What of the requests is captured, and where to. An endpoint of one's own reads it from here (`model_monitor.capture`).
 
     sampling_percentage: 0 to 100. capture_options: REQUEST, RESPONSE or both. kms_key_id: kept, not used.
     """
@@ -275,11 +268,11 @@ class DataCaptureConfig:
         )
 
 
+@dataclass(eq=False)
 class DataQualityDistributionConstraints:
     """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
 
-    def __init__(self, categorical_drift_method: str | None = None) -> None:
-        self.categorical_drift_method = categorical_drift_method
+    categorical_drift_method: str | None = None
 
     @staticmethod
     def valid_distribution_constraints(distribution_constraints: Any) -> bool:
@@ -294,11 +287,11 @@ class DataQualityDistributionConstraints:
         return not categorical_drift_method or categorical_drift_method in CATEGORICAL_DRIFT_METHODS
 
 
+@dataclass(eq=False)
 class DataQualityMonitoringConfig:
     """What replaces the suggested configuration."""
 
-    def __init__(self, distribution_constraints: DataQualityDistributionConstraints | None = None) -> None:
-        self.distribution_constraints = distribution_constraints
+    distribution_constraints: DataQualityDistributionConstraints | None = None
 
     @staticmethod
     def valid_monitoring_config(monitoring_config: Any) -> bool:

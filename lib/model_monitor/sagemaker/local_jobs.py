@@ -86,9 +86,6 @@ def _with_times(members: dict[str, Any]) -> dict[str, Any]:
     return {**members, **texts}
 
 
-# Our jobs as processes that are started here, and what became of them.
-
-
 ARN = "arn:aws:sagemaker:local:000000000000"  # what the names of schedules and jobs begin with where the API has an ARN
 
 IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"  # `ProcessingJobStatus`

@@ -126,9 +126,6 @@ def _client(session: Any) -> Any:
     return boto3.client("s3")
 
 
-# statistics.json, constraints.json and constraint_violations.json as objects with a `body_dict` and a place.
-
-
 F = TypeVar("F", bound="ModelMonitoringFile")
 
 _SWITCH = {True: "Enabled", False: "Disabled"}

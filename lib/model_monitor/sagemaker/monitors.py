@@ -102,9 +102,6 @@ def _drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
     return config.distribution_constraints.categorical_drift_method
 
 
-# The SDK's `ModelQualityMonitor`: what the model answered beside what turned out to be true.
-
-
 class ModelQualityMonitor(ScheduledMonitor):
     """Watches accuracy, precision, recall, errors: the metrics of a `problem_type`."""
 
@@ -132,7 +129,6 @@ class ModelQualityMonitor(ScheduledMonitor):
         problem_type: BinaryClassification, MulticlassClassification or Regression. The attributes are columns by name or index.
         Raises JobFailed if it was waited for and did not complete.
         """
-        script = post_analytics_processor_script
         threshold = probability_threshold_attribute
         variables = {
             "analysis_type": AnalysisType.MODEL_QUALITY.value,
@@ -143,7 +139,7 @@ class ModelQualityMonitor(ScheduledMonitor):
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": None if script is None else absolute(script),
+            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -235,9 +231,6 @@ class ClarifyMonitor(ScheduledMonitor):
         return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
 
 
-# The SDK's `ModelBiasMonitor`: whether a sensitive group is treated otherwise than in the baseline.
-
-
 class BiasAnalysisConfig:
     """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
 
@@ -299,9 +292,6 @@ def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig
     if predicted and predicted.probability_threshold is not None:
         attributes["ProbabilityThresholdAttribute"] = predicted.probability_threshold  # type: ignore[assignment]
     return attributes
-
-
-# The SDK's `ModelExplainabilityMonitor`: whether other features move the model than did in the baseline.
 
 
 class ExplainabilityAnalysisConfig:

@@ -27,6 +27,8 @@ from model_monitor.sagemaker.monitoring_files import (
 from model_monitor.sagemaker.sdk import beside
 from model_monitor.storage import join
 
+log = logging.getLogger(__name__)
+
 J = TypeVar("J", bound="ProcessingJob")
 E = TypeVar("E", bound="MonitoringExecution")
 
@@ -178,11 +180,6 @@ def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[Processing
     return inputs, outputs
 
 
-# What all monitors of the SDK can be given, and the baselines that they make.
-
-
-log = logging.getLogger(__name__)
-
 BASELINING_JOB = "baseline-suggestion-job"
 
 ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"
@@ -204,8 +201,8 @@ class BaselinedMonitor:
     """
 
     role: str | None = None
-    instance_count: int = 1
-    instance_type: str = "ml.m5.xlarge"
+    instance_count: int | None = 1
+    instance_type: str | None = "ml.m5.xlarge"
     volume_size_in_gb: int = 30
     volume_kms_key: str | None = None
     output_kms_key: str | None = None

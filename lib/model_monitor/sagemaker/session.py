@@ -1,15 +1,221 @@
-"""The SDK's `Session`: a bucket with files, and the calls of boto3's client for SageMaker that local files can answer."""
+"""The SDK's `Session`, a bucket with files, and boto3's client for SageMaker as far as files here can answer it."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from model_monitor.sagemaker.client import Client
+from model_monitor.errors import BadConfiguration
+from model_monitor.sagemaker import local_jobs
+from model_monitor.sagemaker.executions import run_due
+from model_monitor.sagemaker.monitoring_files import capture_prefix
+from model_monitor.sagemaker.monitors import (
+    DefaultModelMonitor,
+    ModelBiasMonitor,
+    ModelExplainabilityMonitor,
+    ModelQualityMonitor,
+)
 from model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from model_monitor.sagemaker.schedules import NO_ROLE
+from model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, described
 from model_monitor.sagemaker.sdk import beside
+
+DEFINITIONS = "definitions"
+MONITORS: dict[str, type[ScheduledMonitor]] = {
+    kind.MONITORING_TYPE: kind
+    for kind in (DefaultModelMonitor, ModelQualityMonitor, ModelBiasMonitor, ModelExplainabilityMonitor)
+}
+MOST_LISTED = 100
+
+_DEFINITION_CALL = re.compile(
+    "(create|describe|delete)_(data_quality|model_quality|model_bias|model_explainability)_job_definition"
+)
+
+
+class Client:
+    """Calls by the names, members and answers of `boto3.client("sagemaker")`: schedules, their job definitions, executions and
+    alerts, and processing jobs. What only an account knows (endpoints, models, training) is refused by a sentence.
+
+    Example: `client().list_monitoring_executions(MonitoringScheduleName="churn-hourly")["MonitoringExecutionSummaries"]`.
+    """
+
+    def create_monitoring_schedule(
+        self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any], **_: Any
+    ) -> dict[str, Any]:
+        """Keep a schedule of a job definition that was created before. Raises BadConfiguration for a name that is taken."""
+        name = MonitoringScheduleName
+        if local_jobs.exists(local_jobs.SCHEDULES, name):
+            raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
+        definition, kind = _definition_of(MonitoringScheduleConfig)
+        return _keep(described(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
+
+    def update_monitoring_schedule(
+        self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Have a schedule run at other times, or another job definition."""
+        before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
+        definition, kind = _definition_of(MonitoringScheduleConfig)
+        after = described(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
+        kept = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
+        return _keep({**after, **kept}, definition, kind)
+
+    def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Run what is due, and describe the schedule."""
+        return _monitor(MonitoringScheduleName).describe_schedule()
+
+    def list_monitoring_schedules(self, **wanted: Any) -> dict[str, Any]:
+        """The schedules, the newest first. Of `wanted` NameContains, StatusEquals, SortOrder and MaxResults count."""
+        found = [
+            local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"] for name in local_jobs.names(local_jobs.SCHEDULES)
+        ]
+        return {"MonitoringScheduleSummaries": _listed(found, "MonitoringScheduleName", wanted)}
+
+    def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Have its runs be due again."""
+        _monitor(MonitoringScheduleName).start_monitoring_schedule()
+        return {}
+
+    def stop_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Have no run be due until it is started again."""
+        _monitor(MonitoringScheduleName).stop_monitoring_schedule()
+        return {}
+
+    def delete_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Forget the schedule; the results of its runs stay."""
+        _monitor(MonitoringScheduleName).delete_monitoring_schedule()
+        return {}
+
+    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **wanted: Any) -> dict[str, Any]:
+        """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
+        names = [MonitoringScheduleName] if MonitoringScheduleName else local_jobs.names(local_jobs.SCHEDULES)
+        found = [each for name in names for each in run_due(name)]
+        return {"MonitoringExecutionSummaries": _listed(found, "MonitoringScheduleName", wanted)}
+
+    def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
+        """The schedule's one alert as it stands."""
+        alerts, _next = _monitor(MonitoringScheduleName).list_monitoring_alerts()
+        return {"MonitoringAlertSummaries": [_members(alert) for alert in alerts]}
+
+    def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
+        """The changes of the schedule's alert, the latest first."""
+        changes, _next = _monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
+        named = {"MonitoringScheduleName": MonitoringScheduleName}
+        return {"MonitoringAlertHistory": [{**named, **_members(change)} for change in changes]}
+
+    def update_monitoring_alert(
+        self, MonitoringScheduleName: str, MonitoringAlertName: str, DatapointsToAlert: int, EvaluationPeriod: int
+    ) -> dict[str, Any]:
+        """Have the alert be n of m."""
+        _monitor(MonitoringScheduleName).update_monitoring_alert(
+            MonitoringAlertName, DatapointsToAlert, EvaluationPeriod
+        )
+        return {"MonitoringAlertName": MonitoringAlertName}
+
+    def describe_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
+        """A job of ours. Raises BadInput if there is none of this name."""
+        return local_jobs.describe(ProcessingJobName)
+
+    def list_processing_jobs(self, **wanted: Any) -> dict[str, Any]:
+        """Our jobs, the latest first."""
+        found = [local_jobs.describe(name) for name in local_jobs.names(local_jobs.JOBS)]
+        return {"ProcessingJobSummaries": _listed(found, "ProcessingJobName", wanted)}
+
+    def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
+        """End a job if it is running."""
+        local_jobs.stop(ProcessingJobName)
+        return {}
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = _DEFINITION_CALL.fullmatch(name)
+
+        def call(**members: Any) -> dict[str, Any]:
+            if found is None:
+                raise BadConfiguration(
+                    f"{name}: only an account can answer it; schedules, executions, alerts and processing jobs are here, the "
+                    'rest is asked of boto3.client("sagemaker")'
+                )
+            return _DEFINITION_CALLS[found[1]](members)
+
+        return call
+
+
+def client() -> Client:
+    """What stands for `boto3.client("sagemaker")`."""
+    return Client()
+
+
+def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The job definition that a schedule's configuration names, and its kind of monitoring."""
+    if "MonitoringJobDefinitionName" not in config:
+        raise BadConfiguration(
+            "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a definition by "
+            "create_data_quality_job_definition or one of its like, and name it"
+        )
+    definition = _describe({"JobDefinitionName": config["MonitoringJobDefinitionName"]})
+    return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
+
+
+def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
+    record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
+    local_jobs.write(local_jobs.SCHEDULES, schedule["MonitoringScheduleName"], record)
+    return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
+
+
+def _create(members: Mapping[str, Any]) -> dict[str, Any]:
+    name = members["JobDefinitionName"]
+    arn = f"{local_jobs.ARN}:job-definition/{name}"
+    local_jobs.write(DEFINITIONS, name, {**members, "JobDefinitionArn": arn, "CreationTime": local_jobs.now()})
+    return {"JobDefinitionArn": arn}
+
+
+def _describe(members: Mapping[str, Any]) -> dict[str, Any]:
+    name = members["JobDefinitionName"]
+    if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
+        definition: dict[str, Any] = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
+        return definition
+    return local_jobs.read(DEFINITIONS, name)
+
+
+def _delete(members: Mapping[str, Any]) -> dict[str, Any]:
+    local_jobs.delete(DEFINITIONS, members["JobDefinitionName"])
+    return {}
+
+
+_DEFINITION_CALLS = {"create": _create, "describe": _describe, "delete": _delete}
+
+
+def _monitor(name: str) -> ScheduledMonitor:
+    kind = local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"]["MonitoringType"]
+    return MONITORS[kind].attach(name)
+
+
+def _listed(found: list[dict[str, Any]], name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is asked for of a listing: by part of a name and by status, the latest first unless it is asked for ascending."""
+    statuses = [value for member, value in wanted.items() if member == "StatusEquals"]
+    kept = [
+        each
+        for each in sorted(found, key=lambda each: each.get("ScheduledTime", each["CreationTime"]))
+        if wanted.get("NameContains", "") in each[name] and (not statuses or statuses[0] in each.values())
+    ]
+    ordered = kept if wanted.get("SortOrder") == "Ascending" else kept[::-1]
+    return ordered[: wanted.get("MaxResults", MOST_LISTED)]
+
+
+def _members(summary: Any) -> dict[str, Any]:
+    """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
+    names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
+    members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}
+    if "Actions" in members:
+        indicator = members["Actions"].model_dashboard_indicator
+        members["Actions"] = {"ModelDashboardIndicator": {"Enabled": indicator.enabled}}
+    return members
+
 
 BUCKET = "model-monitor"
 REGION = "us-east-1"

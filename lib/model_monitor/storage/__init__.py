@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "storage_of",
+    "storage_here",
     "opened_by",
+    "opening_session",
     "opens_here",
     "encrypting",
     "Storage",
@@ -50,24 +52,33 @@ _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
 
 @contextmanager
 def opened_by(spark: SparkSession | None) -> Iterator[None]:
-    """While this is open, `storage_of` without a session takes this one: for commands that read whatever somebody names."""
-    token = _OPENER.set(spark)
+    """While this is open, `storage_of` without a session takes this one: that of a job, or of who calls. None changes nothing."""
+    token = _OPENER.set(spark or _OPENER.get())
     try:
         yield
     finally:
         _OPENER.reset(token)
 
 
+def opening_session() -> SparkSession | None:
+    """The session of `opened_by`; None where paths are opened without."""
+    return _OPENER.get()
+
+
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
-    """The storage that holds `path`.
+    """The storage that holds `path`: by a session, its own or that of `opened_by`, else as `storage_here`.
 
-    Without a session, of its own or of `opened_by`, local paths can be opened (`/data`, `file:/data`), and by boto3 those of S3.
-
-    Raises BadInput for another scheme without a session, or for one that Hadoop has no file system for.
+    Raises BadInput for a scheme that nothing opens.
     """
     spark = spark or _OPENER.get()
-    if spark is not None:
-        return cast("Storage", plugin("spark").storage_of_session(path, spark))
+    return storage_here(path) if spark is None else cast("Storage", plugin("spark").storage_of_session(path, spark))
+
+
+def storage_here(path: str) -> Storage:
+    """The storage of a path that is opened without Spark: local ones (`/data`, `file:/data`), and by boto3 those of S3.
+
+    Raises BadInput for another scheme.
+    """
     storage = opened_without_spark(path)
     if storage is not None:
         return storage

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
@@ -244,84 +244,66 @@ class TemporaryFolder:
         self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class ErrorPattern:
-    """What a failure is known by, and what to tell of it; the sentence may name the pattern's groups."""
+def sentence_about(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
+    """What to tell of a failure, whose text has one of these signs; None if it has none.
 
-    pattern: re.Pattern[str]
-    sentence: str
-
-
-def sentence_about(text: str, patterns: Sequence[ErrorPattern], **otherwise: str) -> str | None:
-    """The sentence of the first of the patterns that is in the text; None if none is.
-
-    Every place of the pattern may fill the sentence's groups, the first one that has a group counts. otherwise: what stands for
-    groups that no place has.
+    signs: regular expressions with their sentences, which may name the expressions' groups; the first that is found counts. Every
+    place of it may fill the groups, the first one that has a group counts. otherwise: what stands for groups that no place has.
     """
-    for each in patterns:
-        places = list(each.pattern.finditer(text))
+    for sign, sentence in signs.items():
+        places = list(re.finditer(sign, text))
         if places:
             groups = {name: value for place in reversed(places) for name, value in place.groupdict().items() if value}
-            return each.sentence.format_map(otherwise | groups)
+            return sentence.format_map(otherwise | groups)
     return None
 
 
 _PLACE = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
 
 
-REFUSALS = (
-    ErrorPattern(
-        re.compile(r"S3AFileSystem not found"),
-        "Spark has nothing here that opens S3; add --packages org.apache.hadoop:hadoop-aws:3.3.4, the version of its Hadoop",
+REFUSALS: Mapping[str, str] = {
+    r"S3AFileSystem not found": (
+        "Spark has nothing here that opens S3; add --packages org.apache.hadoop:hadoop-aws:3.3.4, the version of its Hadoop"
     ),
-    ErrorPattern(
-        re.compile(r"NoAuthWithAWSException|Unable to lo(ad|cate) (AWS )?credentials"),
-        "there are no AWS credentials; start the job where it has a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    r"NoAuthWithAWSException|Unable to lo(ad|cate) (AWS )?credentials": (
+        "there are no AWS credentials; start the job where it has a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     ),
-    ErrorPattern(
-        re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch"),
-        "the access key or its secret is wrong; set both again, or start the job where it has a role",
+    r"InvalidAccessKeyId|SignatureDoesNotMatch": (
+        "the access key or its secret is wrong; set both again, or start the job where it has a role"
     ),
-    ErrorPattern(
-        re.compile(r"ExpiredToken|TokenRefreshRequired"),
-        "the credentials have expired; renew them, or start the job where it has a role",
+    r"ExpiredToken|TokenRefreshRequired": (
+        "the credentials have expired; renew them, or start the job where it has a role"
     ),
-    ErrorPattern(
-        re.compile(
-            r"AuthorizationHeaderMalformed|PermanentRedirect|AWSRedirectException|IllegalLocationConstraint"
-            r"|is wrong; expecting '(?P<region>[a-z0-9-]+)'"
-        ),
+    (
+        r"AuthorizationHeaderMalformed|PermanentRedirect|AWSRedirectException|IllegalLocationConstraint"
+        r"|is wrong; expecting '(?P<region>[a-z0-9-]+)'"
+    ): (
         "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}, without Spark set "
-        "AWS_DEFAULT_REGION={region}",
+        "AWS_DEFAULT_REGION={region}"
     ),
-    ErrorPattern(
-        re.compile(r"Error Code: 400 Bad Request"),  # the answer to a HEAD, which has no room for the code
+    # the answer to a HEAD, which has no room for the code
+    r"Error Code: 400 Bad Request": (
         "the store takes no such request (400), as for a bucket of another region, or with expired credentials; write "
-        "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them",
+        "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them"
     ),
-    ErrorPattern(
-        re.compile(r"NoSuchBucket|UnknownStoreException"),
-        "there is no such bucket; check its name, which follows the scheme of a path",
+    r"NoSuchBucket|UnknownStoreException": (
+        "there is no such bucket; check its name, which follows the scheme of a path"
     ),
-    ErrorPattern(
-        re.compile(r"KMS\.(NotFound|Disabled|KMSInvalidState)Exception|kms:(GenerateDataKey|Decrypt)"),
-        "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it",
+    r"KMS\.(NotFound|Disabled|KMSInvalidState)Exception|kms:(GenerateDataKey|Decrypt)": (
+        "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it"
     ),
-    ErrorPattern(
-        re.compile(r"Status Code: 403|Error Code: AccessDenied|\((403|AccessDenied)\) when calling"),
-        "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects",
+    r"Status Code: 403|Error Code: AccessDenied|\((403|AccessDenied)\) when calling": (
+        "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects"
     ),
-    ErrorPattern(
-        re.compile(r"SlowDown|AWSServiceThrottledException|Status Code: 503|\(503\) when calling"),
+    r"SlowDown|AWSServiceThrottledException|Status Code: 503|\(503\) when calling": (
         "the store asked to slow down (503) for longer than is tried; start again later, or raise "
-        "spark.hadoop.fs.s3a.attempts.maximum",
+        "spark.hadoop.fs.s3a.attempts.maximum"
     ),
-    ErrorPattern(
-        re.compile(r"Unable to execute HTTP request|Could not connect to the endpoint|Connection was closed before"),
+    r"Unable to execute HTTP request|Could not connect to the endpoint|Connection was closed before": (
         "the store does not answer, or breaks connections off; check spark.hadoop.fs.s3a.endpoint, without Spark "
-        "AWS_ENDPOINT_URL, and the network",
+        "AWS_ENDPOINT_URL, and the network"
     ),
-)
+}
 """The first whose sign is found counts."""
 
 

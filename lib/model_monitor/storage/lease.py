@@ -19,6 +19,8 @@ from model_monitor.machine import here
 from model_monitor.stopping import given_back
 from model_monitor.storage.files import Storage, StoredFile, is_draft, join
 
+log = logging.getLogger(__name__)
+
 _NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # in a run's name: its machine and its process
 
 
@@ -73,8 +75,6 @@ def is_of_dead(name: str) -> bool:
 def _mark(machine: str) -> str:
     return sha256(machine.encode()).hexdigest()[:8]
 
-
-log = logging.getLogger(__name__)
 
 PREFIX = "_lease-"
 WAIT = timedelta(minutes=10)

@@ -89,7 +89,7 @@ def test_methods_asked_for_by_flags_judge_the_next_window(spark, tmp_path):
     with read_source(SparkEngine(spark), asked) as data:
         run_baseline(data, monitor_for(asked)).write(asked.output_path)
     compared = config("monitor", "--baseline", asked.output_path)
-    baseline = read_baseline(spark, compared, monitor_for(compared))
+    baseline = read_baseline(compared, monitor_for(compared))
     with read_source(SparkEngine(spark), compared, baseline) as data:
         findings = run_monitoring(data, monitor_for(compared), compared_with(baseline, compared))
 

@@ -13,7 +13,7 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from model_monitor.documents.headline import headline_of, moved, once_in
 from model_monitor.documents.page import Cards, Overlay, PageTable
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.page.html import html_of, part_of
+from model_monitor.reports.page.files import html_of, part_of
 from model_monitor.statistics.states import ColumnType
 
 from .comparisons import number_feature, profile_of, text_feature

@@ -17,7 +17,7 @@ from model_monitor.errors import BadInput, BadState
 from model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
 from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from model_monitor.monitors.explainability.partition import Grid
-from model_monitor.reports.page.html import html_of
+from model_monitor.reports.page.files import html_of
 from model_monitor.statistics.states import Profile
 from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 

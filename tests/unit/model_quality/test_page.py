@@ -16,7 +16,7 @@ from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
 from model_monitor.monitors.model_quality.evidence import evidence_of
 from model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
 from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.reports.page.html import html_of
+from model_monitor.reports.page.files import html_of
 from model_monitor.statistics.states import KllSketch
 
 from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of

@@ -19,8 +19,7 @@ from model_monitor.reports.derivation import Explanation, as_text
 from model_monitor.reports.mails import mail
 from model_monitor.reports.notices import AlertReport, Report, document_bytes, headline, text
 from model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
-from model_monitor.reports.page.files import notebook_of
-from model_monitor.reports.page.html import html_of, part_of
+from model_monitor.reports.page.files import html_of, notebook_of, part_of
 from model_monitor.reports.page.pdf import pdf_of
 from model_monitor.running.runtime.status import PrintableFormatter, failed
 from model_monitor.spark.launch import submission

@@ -8,7 +8,7 @@ import pytest
 
 from model_monitor.documents.page import Link
 from model_monitor.reports.history_page.fleet import MOST_LINES, SeenWindow, State, Watched, causes_of, page_of_all
-from model_monitor.reports.page.html import html_of
+from model_monitor.reports.page.files import html_of
 
 
 def windows(*violations, causes=()):

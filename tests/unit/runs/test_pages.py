@@ -20,7 +20,7 @@ from model_monitor.documents.check_results import Hint
 from model_monitor.documents.page import Mark
 from model_monitor.documents.run_description import BaselineReference, RunContext
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history_page.around import NOTHING_AROUND, around
+from model_monitor.reports.history_page.over_time import NOTHING_AROUND, around
 from model_monitor.reports.notices import AlertReport, Report, document, headline, text
 from model_monitor.reports.outputs.result_tables import SUMMARY
 from model_monitor.running.layout import Layout
@@ -148,8 +148,8 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
         sys.path[:] = [path for path in sys.path if "lib" != path.rpartition("/")[2]]
         sys.path.insert(0, sys.argv[1])
         from model_monitor.documents.page import Page
-        from model_monitor.reports.page import html
-        print(html.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in html.html_of(Page("r", "t", (), ())))
+        from model_monitor.reports.page import files
+        print(files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in files.html_of(Page("r", "t", (), ())))
     """
 
     assert any(name.endswith("blocks.html") for name in zipfile.ZipFile(archive).namelist())

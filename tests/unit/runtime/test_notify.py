@@ -57,7 +57,7 @@ def telling(tmp_path):
         given = config(tmp_path, *flags, hour=hour)
         found = findings(violations, records, hints) if isinstance(violations, int) else violations
         published = publish({"checks.json": str(found.count).encode()}, given.output_path)
-        notify(found, published, given, None, Environment({}, pause=lambda seconds: None, **outside))
+        notify(found, published, given, Environment({}, pause=lambda seconds: None, **outside))
 
     run.folder = tmp_path
     return run
@@ -88,11 +88,11 @@ def test_the_log_names_what_was_violated(telling, caplog):
 def test_an_alarm_that_goes_on_is_known_since_its_first_window(telling):
     for hour, violations in ((10, 0), (11, 1), (12, 2)):
         found = findings(violations)
-        since = violated_since(config(telling.folder, hour=hour), None)
+        since = violated_since(config(telling.folder, hour=hour))
         found.results = in_alarms(found.results, since)
         telling(found, hour=hour)
 
-    later, earlier = (violated_since(config(telling.folder, hour=hour), None) for hour in (13, 11))
+    later, earlier = (violated_since(config(telling.folder, hour=hour)) for hour in (13, 11))
     assert later == {"feature 0": "2026-01-31T11:00:00Z", "feature 1": "2026-01-31T12:00:00Z"}  # when these began
     assert earlier == {}
 

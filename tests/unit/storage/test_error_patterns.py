@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from model_monitor.storage.files import sentence_about
 
-from model_monitor.storage.files import ErrorPattern, sentence_about
-
-SIGNS = (
-    ErrorPattern(re.compile(r"moved(?: to (?P<region>\w+))?"), "write region={region}"),
-    ErrorPattern(re.compile(r"denied"), "allow it"),
-)
+SIGNS = {r"moved(?: to (?P<region>\w+))?": "write region={region}", "denied": "allow it"}
 
 
 def test_the_first_of_the_signs_counts_wherever_it_stands():

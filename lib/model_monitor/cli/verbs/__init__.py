@@ -14,12 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model_monitor.registry import Registry
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 VERBS: Registry[Callable[[Any], int]] = Registry("command")
 
@@ -32,21 +29,11 @@ def job(name: str, arguments: Sequence[str]) -> int:
 
 
 def opened(paths: Sequence[str]) -> AbstractContextManager[None]:
-    """What opens these paths: a session if one of them takes Spark."""
-    session = session_for(paths)
-    if session is None:
-        return nullcontext()
-    from model_monitor.storage import opened_by
-
-    return opened_by(session)
-
-
-def session_for(paths: Sequence[str]) -> SparkSession | None:
-    """A session that opens paths of object stores and clusters; None if all of them are opened without."""
-    from model_monitor.storage import opens_here
+    """What opens these paths: a session if one of them takes Spark, as on object stores and clusters."""
+    from model_monitor.storage import opened_by, opens_here
 
     if all(map(opens_here, paths)):
-        return None
+        return nullcontext()
     from model_monitor.spark.session import local_session
 
-    return local_session()
+    return opened_by(local_session())

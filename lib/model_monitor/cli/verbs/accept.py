@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from model_monitor.cli.verbs import VERBS, session_for
+from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def accept(given: argparse.Namespace) -> int:
     """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
     from model_monitor.reports.history.decisions import accept
 
-    spark = session_for([given.accepted_run])
-    done = accept(given.accepted_run, given.features, by=given.by, why=given.why, spark=spark)
+    with opened([given.accepted_run]):
+        done = accept(given.accepted_run, given.features, by=given.by, why=given.why)
     sys.stdout.write(f"{given.accepted_run}: accepted {len(done.alarms)} of the violations of run {done.run_id}\n")
     return 0

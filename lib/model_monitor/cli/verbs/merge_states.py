@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from model_monitor.cli.verbs import VERBS, opened, session_for
+from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,8 @@ def merge_states(given: argparse.Namespace) -> int:
     if given.history:
         from model_monitor.reports.history.maintenance import rebuild_history
 
-        rebuild_history(given.history, session_for([given.history]))
+        with opened([given.history]):
+            rebuild_history(given.history)
         return 0
     if not given.output:
         raise BadConfiguration("--output is missing; write the folder where the merged documents go")

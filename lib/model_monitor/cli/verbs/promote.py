@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from model_monitor.cli.verbs import VERBS, session_for
+from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def promote(given: argparse.Namespace) -> int:
     from model_monitor.reports.history.decisions import promote
 
     now = datetime.now(timezone.utc)
-    spark = session_for([given.baseline_run, given.to])
-    done = promote(given.baseline_run, given.model_version, given.to, now, replace=given.replace, spark=spark)
+    with opened([given.baseline_run, given.to]):
+        done = promote(given.baseline_run, given.model_version, given.to, now, replace=given.replace)
     sys.stdout.write(f"{given.to}: version {done.model_version} counts, run {done.run_id}\n")
     return 0

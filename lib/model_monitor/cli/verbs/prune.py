@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from model_monitor.cli.verbs import VERBS, session_for
+from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -36,12 +36,12 @@ def prune(given: argparse.Namespace) -> int:
     if (given.pages or given.keep_windows is not None) and not given.reports:
         raise BadConfiguration("--pages and --keep-windows are of runs; name the folder above them by --reports")
     trees = Trees(given.captures, given.merged, given.reports, given.pages, given.keep_windows)
-    spark = session_for([*given.captures, *given.merged, *given.reports])
-    items = prunable(trees, datetime.now(timezone.utc) - age, spark)
-    for item in items if given.dry_run else ():
-        sys.stdout.write(f"{item.path}\n")
-    if not given.dry_run:
-        prune(items, spark, outputs=(*given.merged, *given.reports))
+    with opened([*given.captures, *given.merged, *given.reports]):
+        items = prunable(trees, datetime.now(timezone.utc) - age)
+        for item in items if given.dry_run else ():
+            sys.stdout.write(f"{item.path}\n")
+        if not given.dry_run:
+            prune(items, outputs=(*given.merged, *given.reports))
     for kind, (files, size_bytes) in totals(items).items():
         sys.stdout.write(f"{kind.value}: {files:,} files, {size_bytes:,} bytes\n")
     return 0

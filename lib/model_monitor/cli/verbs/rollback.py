@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from model_monitor.cli.verbs import VERBS, session_for
+from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def rollback(given: argparse.Namespace) -> int:
 
     from model_monitor.reports.history.decisions import roll_back
 
-    done = roll_back(given.baselines, datetime.now(timezone.utc), session_for([given.baselines]))
+    with opened([given.baselines]):
+        done = roll_back(given.baselines, datetime.now(timezone.utc))
     sys.stdout.write(f"{given.baselines}: version {done.model_version} counts again, run {done.run_id}\n")
     return 0

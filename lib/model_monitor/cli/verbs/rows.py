@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from model_monitor.cli.verbs import VERBS, session_for
+from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def rows(given: argparse.Namespace) -> int:
     """Print ids of rows behind a violation, or the rows."""
     from model_monitor.reports.examples import rows_behind
 
-    spark = session_for([given.run_path, given.source or ""])
-    for line in rows_behind(given.run_path, given.feature, given.source, spark):
-        sys.stdout.write(line + "\n")
+    with opened([given.run_path, given.source or ""]):
+        for line in rows_behind(given.run_path, given.feature, given.source):
+            sys.stdout.write(line + "\n")
     return 0

@@ -269,10 +269,6 @@ def _timestamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-# The example's files in one directory: `baseline.csv`, `validation.csv`, `captures/`, `ground-truth/`, `fault.json`
-# and `analysis_config.json`.
-
-
 BASELINE, VALIDATION = "baseline.csv", "validation.csv"
 CAPTURES = "captures"
 GROUND_TRUTH = "ground-truth"

@@ -97,9 +97,6 @@ def _option(target: Target) -> str:
     return "--cluster-id" if target.kind is Kind.EMR else "--application-id"
 
 
-# What came of a job elsewhere: its message on S3 as an exit status of this command.
-
-
 MESSAGE = "message"
 
 

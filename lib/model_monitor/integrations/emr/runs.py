@@ -23,6 +23,8 @@ from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from model_monitor.spark.launch.java import SparkLine, line_of
 from model_monitor.spark.launch.request import Bucket, Kind, SparkOption, Target, settings_of, words_of
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -134,9 +136,6 @@ def jar_for(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
     return provide_jar(environment) if is_had(environment, line) else None
 
 
-# What EMR and EMR Serverless are asked for: a spark-submit of the shipped files.
-
-
 LEFT_OUT = ("--master", "--deploy-mode", "--name", "--properties-file")
 """Options of spark-submit that the target decides, or that name a file of this machine."""
 
@@ -207,11 +206,6 @@ def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOpti
         return {}
     return dict.fromkeys(names, PYTHON)
 
-
-# A step or a job run: started, watched to its end. boto3's clients come from outside.
-
-
-log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 15.0
 

@@ -69,10 +69,6 @@ def _ask(client: Any, method: str, **named: str) -> Mapping[str, Any]:
     return answer
 
 
-# `model-monitor import`: descriptions in, an env file for each job, a schedule entry and a DAG out, and a word on
-# the rest.
-
-
 STOPPED = "Stopped"
 S3_ELSEWHERE = (
     "without EMR, spark_options of the schedule entry have to open that (docs/s3.md), or name another output_path"

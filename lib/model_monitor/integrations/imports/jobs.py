@@ -38,9 +38,6 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-# A job definition as the variables of our jobs, and what of it is not in the description.
-
-
 HOUR_FOLDER = "%Y/%m/%d/%H"
 """Where a run's results go below the schedule's, by the time at which it was scheduled (C1.5)."""
 
@@ -209,10 +206,6 @@ def window_of(schedule: ScheduleDescription, definition: Definition) -> Schedule
 def recurrence_of(schedule: ScheduleDescription) -> Recurrence | None:
     """When it runs; None for once, at once."""
     return _ANY_HOUR if schedule.expression is None else Recurrence.of(schedule.expression)
-
-
-# A schedule that was moved over as a DAG of Airflow, to be read and edited: docs/airflow.md. Pure; Airflow is not
-# needed.
 
 
 OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}

@@ -20,7 +20,7 @@ from model_monitor.errors import BadConfiguration, BadInput, needing
 from model_monitor.monitors.predictors import Model
 from model_monitor.statistics.states.blocks import BlockSums, blocks_of
 from model_monitor.statistics.states.estimated import worth_of_errors
-from model_monitor.storage import storage_of
+from model_monitor.storage import storage_here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,12 +116,12 @@ class ErrorModel:
     def write(self, path: str) -> None:
         """Write it to a file that ends in .skops, wherever runs read from."""
         parts = {"names": list(self.names), "texts": {name: list(each) for name, each in self.texts.items()}}
-        storage_of(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
+        storage_here(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
 
     @classmethod
     def read(cls, path: str) -> ErrorModel:
         """Read what `write` wrote. Raises BadConfiguration if the file is another one."""
-        found = _opened(path, storage_of(path).read(path))
+        found = _opened(path, storage_here(path).read(path))
         if not isinstance(found, dict) or set(found) != {"names", "texts", "model", "worth"}:
             raise BadConfiguration(
                 f"error_model is {path!r}, which is no model of errors; write one by ErrorModel.learnt"

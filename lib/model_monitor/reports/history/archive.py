@@ -65,9 +65,7 @@ def to_parquet(state: State) -> bytes:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
         header = {"version": VERSION, "kind": state.KIND}
     schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
-    return bytes(sink.getvalue().to_pybytes())
+    return parquet_of(pa.Table.from_pylist(rows, schema=schema))
 
 
 def from_parquet(content: bytes, where: str) -> State:
@@ -279,9 +277,6 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
         if table[name].null_count:
             raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")
     return table
-
-
-# The requests behind a run's records: their document, what is published of them, and their sum.
 
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500

@@ -19,7 +19,7 @@ from model_monitor.monitors.protocol import Monitor
 from model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
 from model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, current_run, document_of, file_at, run_before
 from model_monitor.statistics.states import State
-from model_monitor.storage import Storage, join, storage_of
+from model_monitor.storage import Storage, join, opened_by, opening_session, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,100 +71,96 @@ def read_baseline(
     >>> read_baseline("items-baseline").names
     ('items',)
     """
-    return of_run(os.fspath(path), spark, monitor)
+    with opened_by(spark):
+        return of_run(os.fspath(path), monitor)
 
 
-def of_run(path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
+def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     """The baseline that the run published below `path` is; any run is one, a monitoring run as well.
 
     Raises BadInput if no run was published there, BadDocument or BadState if one of its files can't be read.
     """
-    run = current_run(path, spark)
+    run = current_run(path)
     if run is None:
         # a folder that the service, or somebody's copy of its files, left: the documents alone
-        storage, constraints = storage_of(path, spark), join(path, monitor.CONSTRAINTS.FILE_NAME)
+        storage, constraints = storage_of(path), join(path, monitor.CONSTRAINTS.FILE_NAME)
         if not storage.exists(constraints):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
                 "baselining job"
             )
-        return of_files(constraints, _statistics_below(path, storage, monitor), spark, monitor)
-    return _of_published(path, run, spark, monitor, edits=True)
+        return of_files(constraints, _statistics_below(path, storage, monitor), monitor)
+    return _of_published(path, run, monitor, edits=True)
 
 
-def of_files(
-    constraints_path: str,
-    statistics_path: str | None,
-    spark: SparkSession | None = None,
-    monitor: Monitor = DATA_QUALITY,
-) -> Any:
+def of_files(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
     """The baseline of a file of constraints and one of statistics, and of the state beside the latter if there is one.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
-    constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path, spark), constraints_path)
-    run = run_before(constraints_path.rpartition("/")[0] or ".", spark)
-    suggested = document_of(run, monitor.CONSTRAINTS, spark) if run is not None else None
+    constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
+    run = run_before(constraints_path.rpartition("/")[0] or ".")
+    suggested = document_of(run, monitor.CONSTRAINTS) if run is not None else None
     if statistics_path is None or monitor.STATISTICS is None:
         return monitor.known(constraints, None, None, suggested)
-    storage = storage_of(statistics_path, spark)
+    storage = storage_of(statistics_path)
     statistics = _document(monitor.STATISTICS, storage, statistics_path)
     folder = statistics_path.rpartition("/")[0] or "."
     known = monitor.known(constraints, statistics, state_below(folder, storage, monitor), suggested)
-    return _with_parts(known, run, spark) if run is not None else known
+    return _with_parts(known, run) if run is not None else known
 
 
-def previous(output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> Any:
+def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     """The run before the one that will be published below `output_path`; None if there was none.
 
     That is the one published at the same path, or, for a path that ends in yyyy/mm/dd/hh, the one of the latest earlier hour.
     """
-    run = run_before(output_path, spark)
+    run = run_before(output_path)
     if run is not None:
-        return _of_published(output_path, run, spark, monitor, edits=False)
-    earlier = earlier_hour(output_path, spark)
-    return of_run(earlier, spark, monitor) if earlier else None
+        return _of_published(output_path, run, monitor, edits=False)
+    earlier = earlier_hour(output_path)
+    return of_run(earlier, monitor) if earlier else None
 
 
-def _of_published(path: str, run: Run, spark: SparkSession | None, monitor: Monitor, *, edits: bool) -> Any:
+def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
     """edits: whether constraints that were changed at `path` after the run was published count; thresholds are tuned there."""
-    storage, name = storage_of(run.folder, spark), monitor.CONSTRAINTS.FILE_NAME
-    suggested = document_of(run, monitor.CONSTRAINTS, spark)
+    storage, name = storage_of(run.folder), monitor.CONSTRAINTS.FILE_NAME
+    suggested = document_of(run, monitor.CONSTRAINTS)
     if suggested is None:
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
         )
-    edited = edited_file(name, path, run, spark) if edits else None
-    constraints = _document(monitor.CONSTRAINTS, storage_of(edited, spark), edited) if edited else suggested
+    edited = edited_file(name, path, run) if edits else None
+    constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited) if edited else suggested
     known = monitor.known(constraints, None, state_below(run.folder, storage, monitor), suggested)
-    return _with_parts(known.with_source(partial(_rows_of, run, known.names, spark)), run, spark)
+    return _with_parts(known.with_source(partial(_rows_of, run, known.names, opening_session())), run)
 
 
 def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
     """The rows that a run has read. Raises BadInput if they are too many to be read again, or were read in a way of their own."""
     from model_monitor.data.reading.data import read_data
 
-    described = document_of(run, RunDescription, spark)
+    with opened_by(spark):
+        described, path = document_of(run, RunDescription), join(run.folder, LEDGER)
+        files = json.loads(storage_of(path).read(path))["files"]
     read_by = dict((described.read_by if described is not None else None) or {})
-    path = join(run.folder, LEDGER)
-    files = json.loads(storage_of(path, spark).read(path))["files"]
     data_format = read_by.pop("dataset_format", None)
     if read_by or not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
         raise BadInput(f"{path}: its files are not read again")
     return read_data([file["path"] for file in files], data_format, names=names or None, spark=spark)
 
 
-def _with_parts(known: Any, run: Run, spark: SparkSession | None) -> Any:
+def _with_parts(known: Any, run: Run) -> Any:
     """The baseline with how its parts vary, if the run left that."""
     if PARTS not in run.digests or not isinstance(known, QualityBaseline):
         return known
     path = join(run.folder, PARTS)
-    return known.with_parts(parts_of(storage_of(path, spark).read(path), path))
+    return known.with_parts(parts_of(storage_of(path).read(path), path))
 
 
-def edited_file(name: str, path: str, run: Run, spark: SparkSession | None = None) -> str | None:
+def edited_file(name: str, path: str, run: Run) -> str | None:
     """The file at `path` if somebody changed it after the run was published."""
-    storage, copy = storage_of(path, spark), join(path, name)
+    storage, copy = storage_of(path), join(path, name)
     if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
         return None
     log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
@@ -188,18 +184,18 @@ def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None
     return from_parquet(storage.read(path), path) if storage.exists(path) else None
 
 
-def earlier_hour(output_path: str, spark: SparkSession | None) -> str | None:
+def earlier_hour(output_path: str) -> str | None:
     """The latest hour folder before `output_path` in which a run was published, looked for from the latest down."""
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:
         return None
-    storage = storage_of(output_path, spark)
+    storage = storage_of(output_path)
     top = matched["top"]
     now = output_path.rstrip("/")[len(top) :]
     if not storage.exists(top):
         return None
     for hour in hours_from_the_latest(storage, top):
-        if hour < now and run_before(top + hour, spark) is not None:
+        if hour < now and run_before(top + hour) is not None:
             return top + hour
     return None
 
@@ -214,51 +210,41 @@ def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterat
             yield from hours_from_the_latest(storage, top, f"{below}/{name}")
 
 
-# Where a baseline lies, by the same rules by which `baselines` reads it.
-
-
-def to_run(path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
+def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
     """The run published below `path`, or the files there, which are called as `monitor` calls its documents."""
-    run = current_run(path, spark)
+    run = current_run(path)
     if run is None:
         statistics = join(path, monitor.STATISTICS.FILE_NAME) if monitor.STATISTICS else None
-        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics, spark)
-    return BaselineReference(run_id=run.run_id, folder=_resolved(run.folder, spark))
+        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics)
+    return BaselineReference(run_id=run.run_id, folder=_resolved(run.folder))
 
 
-def to_files(
-    constraints_path: str, statistics_path: str | None = None, spark: SparkSession | None = None
-) -> BaselineReference:
+def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
     """The files of constraints and, if there are any, of statistics."""
     statistics = None
-    if statistics_path is not None and storage_of(statistics_path, spark).exists(statistics_path):
-        statistics = _resolved(statistics_path, spark)
-    return BaselineReference(constraints=_resolved(constraints_path, spark), statistics=statistics)
+    if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
+        statistics = _resolved(statistics_path)
+    return BaselineReference(constraints=_resolved(constraints_path), statistics=statistics)
 
 
-def to_previous(
-    output_path: str, spark: SparkSession | None = None, monitor: Monitor = DATA_QUALITY
-) -> BaselineReference | None:
+def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
     """The run before the one that will be published below `output_path`; None if there was none."""
-    if run_before(output_path, spark) is not None:
-        return to_run(output_path, spark, monitor)
-    earlier = earlier_hour(output_path, spark)
-    return to_run(earlier, spark, monitor) if earlier else None
+    if run_before(output_path) is not None:
+        return to_run(output_path, monitor)
+    earlier = earlier_hour(output_path)
+    return to_run(earlier, monitor) if earlier else None
 
 
-def _resolved(path: str, spark: SparkSession | None) -> str:
-    return storage_of(path, spark).resolved(path)
+def _resolved(path: str) -> str:
+    return storage_of(path).resolved(path)
 
 
-# What share each feature has in what moves a model, as an explainability run left it.
-
-
-def shares_at(path: str, spark: SparkSession | None = None) -> Mapping[str, float]:
+def shares_at(path: str) -> Mapping[str, float]:
     """The shares by feature. path: an analysis.json, the output path of a run that has one, or a folder of promoted ones.
 
     Raises BadInput if it can't be read, BadDocument if it holds no attributions.
     """
     from model_monitor.documents.clarify import AttributionReport
 
-    file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME, spark)
-    return AttributionReport.from_json(storage_of(file, spark).read(file), file).shares
+    file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME)
+    return AttributionReport.from_json(storage_of(file).read(file), file).shares

@@ -27,12 +27,11 @@ from model_monitor.reports.outputs.files import (
     publish,
     run_before,
 )
-from model_monitor.storage import holding, join, storage_of
+from model_monitor.storage import holding, join, opened_by, storage_of
 from model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +88,13 @@ def accept(
     >>> [alarm.feature for alarm in accept("reports/2026/03/04/20", by="anna", why="a new market").alarms]
     ['country']
     """
-    run_path, now = os.fspath(run), now or datetime.now(timezone.utc)
-    published = current_run(run_path, spark)
-    checks = document_of(published, CheckResults, spark) if published else None
+    with opened_by(spark):
+        return _accepted(os.fspath(run), features, by, why, now or datetime.now(timezone.utc))
+
+
+def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str | None, now: datetime) -> Decision:
+    published = current_run(run_path)
+    checks = document_of(published, CheckResults) if published else None
     if published is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     violated = [result for result in checks.checks if result.status is CheckStatus.VIOLATED]
@@ -103,21 +106,21 @@ def accept(
         )
     alarms = tuple(each for each in violated if not features or {each.metric, each.feature} & set(features))
     noted: dict[str, Any] = {"features": tuple(features), "time": moment(now), "by": by, "why": why, "alarms": alarms}
-    with holding_alerts(run_path, spark):
-        history = read_history(run_path, spark)
+    with holding_alerts(run_path):
+        history = read_history(run_path)
         window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
         decision = Decision(run_id=published.run_id, window=window, **noted)
         path = join(_folder_of(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
-        storage_of(path, spark).write(path, decision.to_json().encode())
+        storage_of(path).write(path, decision.to_json().encode())
         if window is not None:
-            write_history(history.accepted(window, features), spark)
+            write_history(history.accepted(window, features))
     return decision
 
 
-def read_decisions(output_path: str, spark: SparkSession | None = None) -> list[Decision]:
+def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first; one that can't be read does not count."""
     folder = _folder_of(output_path)
-    storage = storage_of(folder, spark)
+    storage = storage_of(folder)
     files = storage.list_beginning(folder, "") if storage.exists(folder) else ()
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
@@ -132,9 +135,6 @@ def _folder_of(output_path: str) -> str:
     return join(path_of(output_path).rpartition("/")[0] or ".", FOLDER)
 
 
-# The life of a baseline: a folder of versions, one of which counts.
-
-
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
 """What a version may be called: it is a folder's name, on any file system, that Spark does not take for a hidden one."""
 
@@ -142,15 +142,7 @@ TUNED = (CONSTRAINTS, ANALYSIS)
 """Documents that people change where a run published them; what they say there counts."""
 
 
-def promote(
-    run_path: str,
-    model_version: str,
-    baselines: str,
-    now: datetime,
-    *,
-    replace: bool = False,
-    spark: SparkSession | None = None,
-) -> Promotion:
+def promote(run_path: str, model_version: str, baselines: str, now: datetime, *, replace: bool = False) -> Promotion:
     """Keep a run, or a folder with the service's documents, as the baseline of a version, and have it count.
 
     Thresholds that were tuned at `run_path` are taken as they are there. replace: whether a version that is there already may
@@ -162,39 +154,39 @@ def promote(
         raise BadConfiguration(
             f"--model-version is {model_version!r}; it has to be letters, digits, '.' and '-', such as 7 or 2026-01-31"
         )
-    files = _files_of(run_path, spark)
+    files = _files_of(run_path)
     version = join(baselines, model_version)
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-    with holding(storage_of(baselines, spark), baselines):
-        there = run_before(version, spark)
+    with holding(storage_of(baselines), baselines):
+        there = run_before(version)
         if there is not None and dict(there.digests) != digests and not replace:
             raise BadConfiguration(
                 f"{version}: has run {there.run_id} already, which is another baseline; name another --model-version, or "
                 "say --replace"
             )
-        run = publish(files, version, spark)
-        known = read_promotions(baselines, spark)
+        run = publish(files, version)
+        known = read_promotions(baselines)
         promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=moment(now))
         standing = known.standing[-1] if known.standing else None
         if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
             known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
-        _write(known, baselines, spark)  # first: if it goes wrong in between, the same command again does the rest
-        point_to(run, baselines, spark)
+        _write(known, baselines)  # first: if it goes wrong in between, the same command again does the rest
+        point_to(run, baselines)
     return promotion
 
 
-def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) -> Promotion:
+def roll_back(baselines: str, now: datetime) -> Promotion:
     """Take back the version that counts, and have the one before it count again; gives that.
 
     Raises BadConfiguration if there is none before it, BadInput if its files are gone.
     """
-    with holding(storage_of(baselines, spark), baselines):
-        known = read_promotions(baselines, spark)
+    with holding(storage_of(baselines), baselines):
+        known = read_promotions(baselines)
         if len(known.standing) < 2:
             there = known.standing[-1].model_version if known.standing else "none"
             raise BadConfiguration(f"{baselines}: there is no version before the one that counts, which is {there}")
         *_, before, present = known.standing
-        run = current_run(join(baselines, before.model_version), spark)
+        run = current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
             raise BadInput(
                 f"{baselines}: version {before.model_version} is no longer run {before.run_id}; promote the run that shall "
@@ -202,18 +194,18 @@ def roll_back(baselines: str, now: datetime, spark: SparkSession | None = None) 
             )
         taken_back = present.model_copy(update={"taken_back": moment(now)})
         promotions = tuple(taken_back if each is present else each for each in known.promotions)
-        point_to(run, baselines, spark)  # first: until the history has it, the same command again does the rest
-        _write(known.model_copy(update={"promotions": promotions}), baselines, spark)
+        point_to(run, baselines)  # first: until the history has it, the same command again does the rest
+        _write(known.model_copy(update={"promotions": promotions}), baselines)
     return before
 
 
-def read_promotions(baselines: str, spark: SparkSession | None = None) -> Promotions:
+def read_promotions(baselines: str) -> Promotions:
     """What was promoted in this folder; nothing if it is a new one.
 
     Raises BadDocument if the file can't be understood or names what no version is called, BadConfiguration if the folder is the
     output path of a run.
     """
-    storage, path = storage_of(baselines, spark), join(baselines, Promotions.FILE_NAME)
+    storage, path = storage_of(baselines), join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
         known = Promotions.from_json(storage.read(path), path)
         if not all(is_ours(each.model_version, Named.WORD) for each in known.promotions):
@@ -221,19 +213,19 @@ def read_promotions(baselines: str, spark: SparkSession | None = None) -> Promot
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"
             )
         return known
-    run = run_before(baselines, spark)
+    run = run_before(baselines)
     if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # one that was promoted is a version's
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
     return Promotions()
 
 
-def _write(promotions: Promotions, baselines: str, spark: SparkSession | None) -> None:
+def _write(promotions: Promotions, baselines: str) -> None:
     path = join(baselines, Promotions.FILE_NAME)
-    storage_of(path, spark).write(path, promotions.to_json().encode())
+    storage_of(path).write(path, promotions.to_json().encode())
 
 
-def _files_of(path: str, spark: SparkSession | None) -> dict[str, bytes]:
-    storage, run = storage_of(path, spark), current_run(path, spark)
+def _files_of(path: str) -> dict[str, bytes]:
+    storage, run = storage_of(path), current_run(path)
     if run is None:
         names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
         if not set(names) & set(TUNED):

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from model_monitor.documents.check_results import CheckResults
@@ -37,50 +37,46 @@ from model_monitor.reports.outputs.files import (
 from model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
 from model_monitor.storage.lease import PREFIX
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-
 log = logging.getLogger(__name__)
 
 
-def rebuild_history(folder: str, spark: SparkSession | None = None) -> History:
+def rebuild_history(folder: str) -> History:
     """Write the history of the monitoring runs in the hour folders below `folder`, from their states.
 
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if no run is there.
     """
-    storage, history, known = storage_of(folder, spark), new_history(folder), {}
+    storage, history, known = storage_of(folder), new_history(folder), {}
     with holding(storage, folder):
         for hour in reversed([*hours_from_the_latest(storage, folder)]):
             path = join(folder, hour.lstrip("/"))
-            run = run_before(path, spark)
+            run = run_before(path)
             if run is None or PROFILE not in run.digests:
                 continue
             try:
-                reference = document_of(run, BaselineReference, spark)
-                described = document_of(run, RunDescription, spark)
+                reference = document_of(run, BaselineReference)
+                described = document_of(run, RunDescription)
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
                 if (run_id := reference.run_id or reference.constraints) not in known:
-                    known[run_id] = _baseline(reference, spark)
+                    known[run_id] = _baseline(reference)
                 entry = _entry(folder, path, run, described, str(run_id))
-                history = _with_run(history, entry, known[run_id], run, spark)
+                history = _with_run(history, entry, known[run_id], run)
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
-        for decision in read_decisions(folder, spark):
+        for decision in read_decisions(folder):
             history = history.accepted(decision.window or "", decision.features)
-        write_history(history, spark)
+        write_history(history)
     log.info("the history of %s has %d windows", folder, len(history.entries))
     return history
 
 
-def _with_run(history: History, entry: Entry, known: Any, run: Run, spark: SparkSession | None) -> History:
+def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     where = join(run.folder, PROFILE)
-    state = from_parquet(storage_of(where, spark).read(where), where)
-    beside: Any = history.beside(known, entry.time, entry.baseline, spark)
-    checks = document_of(run, CheckResults, spark)
+    state = from_parquet(storage_of(where).read(where), where)
+    beside: Any = history.beside(known, entry.time, entry.baseline)
+    checks = document_of(run, CheckResults)
     violated = None if checks is None else examples_lost(checks.checks)
     return history.with_window(entry, beside.raw_statistics(state, violated))
 
@@ -94,13 +90,10 @@ def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline
     return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
 
 
-def _baseline(reference: BaselineReference, spark: SparkSession | None) -> Any:
+def _baseline(reference: BaselineReference) -> Any:
     if reference.folder is not None:
-        return baselines.of_run(reference.folder, spark)
-    return baselines.of_files(reference.constraints or "", reference.statistics, spark)
-
-
-# What may go after a time: captures, merged records, quarantined records, and ids that wait for labels.
+        return baselines.of_run(reference.folder)
+    return baselines.of_files(reference.constraints or "", reference.statistics)
 
 
 Found = TypeVar("Found")
@@ -152,24 +145,24 @@ class Trees:
     keep_windows: int | None = None
 
 
-def prunable(trees: Trees, before: datetime, spark: SparkSession | None = None) -> list[Prunable]:
+def prunable(trees: Trees, before: datetime) -> list[Prunable]:
     """All that lies there and was over before a time. Without a session paths have to be of this machine.
 
     Raises BadInput for a folder that is not there, BadConfiguration if hours of captures or merged records are those of runs.
     """
     found = [
-        *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path, spark))),
-        *(each for path in trees.merged for each in _of_merge(path, storage_of(path, spark))),
-        *(each for path in trees.reports for each in _quarantines(path, storage_of(path, spark))),
+        *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path))),
+        *(each for path in trees.merged for each in _of_merge(path, storage_of(path))),
+        *(each for path in trees.reports for each in _quarantines(path, storage_of(path))),
     ]
     if trees.pages or trees.keep_windows is not None:
-        found += [each for path in trees.reports for each in _of_runs(trees, path, storage_of(path, spark))]
+        found += [each for path in trees.reports for each in _of_runs(trees, path, storage_of(path))]
     going = [each for each in found if each.time <= before]
     whole = tuple(join(each.path, "") for each in going if each.kind is Kind.WINDOWS)
     return [each for each in going if not each.path.startswith(whole)] if whole else going
 
 
-def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outputs: Sequence[str] = ()) -> None:
+def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
     """Delete them, and the folders of days, months and years that are empty then.
 
     outputs: at and below them nothing is left of a prune that was killed, even if it came as far as to leave nothing to do, nor
@@ -178,31 +171,31 @@ def prune(items: Sequence[Prunable], spark: SparkSession | None = None, *, outpu
     """
     for output, group in groupby(items, attrgetter("output")):
         found = list(group)
-        with holding(storage_of(output, spark), output) if output else nullcontext():
+        with holding(storage_of(output), output) if output else nullcontext():
             for item in found:
-                storage = storage_of(item.path, spark)
+                storage = storage_of(item.path)
                 _delete(storage, item)
                 if item.kind in (Kind.CAPTURES, Kind.MERGED):
                     _delete_empty_above(storage, item.path)
         for item in found:
             if item.kind is Kind.WINDOWS:
-                _delete_if_empty(storage_of(item.path, spark), item.path)
+                _delete_if_empty(storage_of(item.path), item.path)
     for output in outputs:
-        _let_go(output, spark)
+        _let_go(output)
     log.info("deleted %d folders and files", len(items))
 
 
-def _let_go(top: str, spark: SparkSession | None) -> None:
+def _let_go(top: str) -> None:
     """Hold for a moment what somebody holds, which clears it if that is a run that is no more, or has left to the next run there:
     of an hour none may come.
     """
-    storage = storage_of(top, spark)
+    storage = storage_of(top)
     files = storage.walk(top, hidden=True) if storage.exists(top) else ()
     left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
-                forget_unfinished(folder, spark)
+                forget_unfinished(folder)
 
 
 def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:

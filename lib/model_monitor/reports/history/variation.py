@@ -50,8 +50,6 @@ from model_monitor.storage import join, storage_of
 from model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.monitors.data_quality.comparison import QualityBaseline
 
 log = logging.getLogger(__name__)
@@ -198,30 +196,26 @@ class History:
         place = self.table.schema.get_field_index("alarmed")
         return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
 
-    def profiles(self, references: Iterable[str], time: str, spark: SparkSession | None = None) -> dict[str, Profile]:
+    def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
         """What `profile` gives of each reference, but for those whose windows are not there."""
-        found = {name: self.profile(name, time, spark) for name in references}
+        found = {name: self.profile(name, time) for name in references}
         return {name: profile for name, profile in found.items() if profile is not None}
 
-    def beside(
-        self, known: QualityBaseline, time: str, baseline: str, spark: SparkSession | None = None
-    ) -> QualityBaseline:
+    def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What the window that ends at `time` is held against: the baseline with the windows before it, and with references that
         are made of their states.
         """
         before = self.before(time)
-        references = before.profiles(known.wanted_references, time, spark)
+        references = before.profiles(known.wanted_references, time)
         past = {name: before.past(name) for name in references}
-        hours, seasons = before.clock(baseline, time, spark) if known.follows_the_clock else ({}, {})
+        hours, seasons = before.clock(baseline, time) if known.follows_the_clock else ({}, {})
         memory = before.memory(baseline, {name: season.like for name, season in seasons.items() if season.learnt})
         past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
         return known.with_history({**references, **hours}, past, memory, seasons)
 
-    def clock(
-        self, baseline: str, time: str, spark: SparkSession | None = None
-    ) -> tuple[dict[str, Profile], dict[str, Season]]:
+    def clock(self, baseline: str, time: str) -> tuple[dict[str, Profile], dict[str, Season]]:
         """What features that may follow the clock were like at the hour of the window that ends at `time`: sums of their states
         by reference, and what is known of each.
         """
@@ -244,7 +238,7 @@ class History:
             found_of = like_this_hour(beside, ended, entries, odd, weekly=may[name].weekdays_differ)
             wanted |= {(of, name): back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
         backs = {each for found in wanted.values() for each in found}.intersection(entries)
-        read = {back: self._features(entries[back], may, spark) for back in backs}
+        read = {back: self._features(entries[back], may) for back in backs}
         sums: dict[str, list[FeatureProfile]] = {}
         for (reference, name), found in wanted.items():
             parts = [read[back][name] for back in found if name in read.get(back, ())][:MOST_SEASONS]
@@ -273,7 +267,7 @@ class History:
         columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
         return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
-    def profile(self, reference: str, time: str, spark: SparkSession | None = None) -> Profile | None:
+    def profile(self, reference: str, time: str) -> Profile | None:
         """The sum of the states, of those behind distributions, of the windows that a reference names of the window that ends at
         `time`; None if they are not all there. A window in which a feature was an alarm that nobody accepted is no reference of
         that feature: what is mended would be a change from the fault.
@@ -283,7 +277,7 @@ class History:
         parts: dict[str, list[StoredProfile]] = {}
         rows, names = 0, ()  # type: int, tuple[str, ...]
         for entry in wanted:
-            found = self._profile(entry, spark)
+            found = self._profile(entry)
             if found is None:
                 return None
             rows, names = rows + found.item_count, names or found.names
@@ -308,16 +302,16 @@ class History:
             found.setdefault(window, set()).add(feature)
         return found
 
-    def _features(self, entry: Entry, names: Collection[str], spark: SparkSession | None) -> dict[str, FeatureProfile]:
-        found = self._profile(entry, spark)
+    def _features(self, entry: Entry, names: Collection[str]) -> dict[str, FeatureProfile]:
+        found = self._profile(entry)
         return {} if found is None else found.features(names, OF_DISTRIBUTIONS)
 
-    def _profile(self, entry: Entry, spark: SparkSession | None) -> StoredProfile | None:
+    def _profile(self, entry: Entry) -> StoredProfile | None:
         """A window's states; None if there are none any more."""
         path = join(self.folder, entry.folder, PROFILE)
         if not is_ours(entry.folder, Named.BELOW):
             return None
-        storage = storage_of(path, spark)
+        storage = storage_of(path)
         if not storage.exists(path):
             log.warning("%s: is gone, and with it the window %s", path, entry.window)
             return None
@@ -334,11 +328,11 @@ def new_history(folder: str) -> History:
     return History(folder, _HISTORY.empty_table())
 
 
-def read_history(output_path: str, spark: SparkSession | None = None) -> History:
+def read_history(output_path: str) -> History:
     """The history of the runs that `output_path` belongs to; a new one if there is none, or with a warning if it is damaged."""
     folder = path_of(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
-    storage = storage_of(path, spark)
+    storage = storage_of(path)
     if storage.exists(path):
         try:
             return History(folder, _windows_in(storage.read(path), path))
@@ -360,13 +354,13 @@ def _windows_in(content: bytes, path: str) -> pa.Table:
     return table
 
 
-def write_history(history: History, spark: SparkSession | None = None) -> None:
+def write_history(history: History) -> None:
     """Put the history beside the runs.
 
     Raises OutputFailed if it can't be written.
     """
     path = join(history.folder, HISTORY)
-    storage_of(path, spark).write(path, parts_to_parquet(history.table))
+    storage_of(path).write(path, parts_to_parquet(history.table))
 
 
 MOST_SEASONS = 14  # Source: D4.3

@@ -21,7 +21,7 @@ from model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from model_monitor.reports.history_page.history import History, Series, read_history
 from model_monitor.reports.history_page.page import PageContext, page_of
 from model_monitor.reports.history_page.past_run import PastRun, read_run
-from model_monitor.reports.outputs.files import current_run
+from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.page.files import Report
 from model_monitor.storage import holding, join, storage_of
 
@@ -219,11 +219,8 @@ def _outputs(history: History) -> frozenset[str]:
 def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
     """A document of the run that counts in a folder; None where it has none, or an older one."""
     run = current_run(folder)
-    if run is None or kind.FILE_NAME not in run.digests:
-        return None
-    path = join(run.folder, kind.FILE_NAME)
     try:
-        return kind.from_json(storage_of(path).read(path), path)
+        return document_of(run, kind) if run else None
     except (BadDocument, BadInput):
         return None
 

@@ -211,9 +211,6 @@ def _filled(windows: Sequence[Window]) -> list[Window]:
     return [(first + place * rhythm, first + place * rhythm + length) for place in range(round(steps[-1]) + 1)]
 
 
-# All features × all windows as numbers that the page's script draws: packed, and no larger than the page may be.
-
-
 MOST_ROWS = 2_000
 LAST = 24  # windows at the end whose distributions are there of all features
 BINS = 22

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -33,16 +33,19 @@ from model_monitor.documents.check_results import (
     shown_name,
 )
 from model_monitor.documents.clarify import BiasReport
+from model_monitor.documents.document import Document
 from model_monitor.documents.run_description import AnalysisType, RunDescription, time_of
 from model_monitor.documents.statistics import Statistics
 from model_monitor.errors import BadDocument
 from model_monitor.reports.history.archive import read_table
-from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, current_run
+from model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, current_run, document_of
 from model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
 from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import join, storage_of
 
 Numbers = NDArray[np.float64]
+Rows = dict[str, dict[str, float | None]]  # numbers by their column, by the name of a feature or metric
+T = TypeVar("T")
 
 NONE = len(WORST_FIRST)  # the status of what no check looked at
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
@@ -138,16 +141,11 @@ def read_run(folder: str) -> PastRun:
     """
     run = current_run(folder)
     place = run.folder if run else folder
-    if run and {SUMMARY, RunDescription.FILE_NAME} <= run.digests.keys():
-        return _of_tables(folder, place, run.run_id)
+    described = document_of(run, RunDescription) if run and SUMMARY in run.digests else None
+    if run and described:
+        path = join(place, SUMMARY)
+        return of_summary(storage_of(path).read(path), path, folder, described, run.run_id)
     return _of_documents(folder, place, run.run_id if run else None)
-
-
-def _of_tables(folder: str, place: str, run_id: str) -> PastRun:
-    storage, path = storage_of(place), join(place, RunDescription.FILE_NAME)
-    described = RunDescription.from_json(storage.read(path), path)
-    path = join(place, SUMMARY)
-    return of_summary(storage.read(path), path, folder, described, run_id)
 
 
 def of_summary(
@@ -207,14 +205,14 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     """From the files that the service writes as well, and checks.json where it is."""
     storage = storage_of(place)
 
-    def read(document: Any) -> Any:
+    def read(document: type[Document], of: Callable[[bytes, str], T] | None = None) -> T | Any:
         path = join(place, document.FILE_NAME)
-        return document.from_json(storage.read(path), path) if storage.exists(path) else None
+        return (of or document.from_json)(storage.read(path), path) if storage.exists(path) else None
 
-    statistics, analysis, checks, violations = (read(kind) for kind in (_Plain, _Analysis, CheckResults, Violations))
-    rows: dict[str, dict[str, float | None]] = {}
-    for found in (statistics, analysis):
-        rows |= found.rows if found is not None else {}
+    rows, item_count = read(Statistics, _of_statistics) or ({}, None)
+    analysed, explains = read(BiasReport, _of_analysis) or ({}, False)
+    checks, violations = read(CheckResults), read(Violations)
+    rows |= analysed
     results = checks.checks if checks is not None else tuple(_results(violations)) if violations is not None else ()
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
@@ -231,7 +229,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     start, end = _hour(folder)
     return PastRun(
         folder,
-        _analysis_type(rows, analysis),
+        _analysis_type(rows, analysed, explains=explains),
         tuple(rows),
         np.array([row.get("value") is not None for row in rows.values()], bool),
         {name: np.array([_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
@@ -240,32 +238,23 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         sum(map(len, violated.values())),
         start,
         end,
-        statistics.item_count if statistics else None,
+        item_count,
         run_id=run_id,
     )
 
 
-@dataclass(frozen=True)
-class _Plain:
+def _of_statistics(content: bytes, where: str) -> tuple[Rows, int | None]:
     """What the page needs of statistics.json: of a month of runs, with a thousand features each, classes would take minutes."""
-
-    FILE_NAME: ClassVar[str] = Statistics.FILE_NAME
-
-    rows: Mapping[str, dict[str, float | None]]
-    item_count: int | None
-
-    @classmethod
-    def from_json(cls, content: bytes, where: str) -> _Plain:
-        try:
-            found = json.loads(content)
-            rows = _features(found) | _metrics(found)
-            return cls(rows, int(found["dataset"]["item_count"]) if "dataset" in found else None)
-        except MALFORMED as fault:
-            raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
+    try:
+        found = json.loads(content)
+        rows = _features(found) | _metrics(found)
+        return rows, int(found["dataset"]["item_count"]) if "dataset" in found else None
+    except MALFORMED as fault:
+        raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
 
 
-def _features(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
-    found: dict[str, dict[str, float | None]] = {}
+def _features(statistics: Mapping[str, Any]) -> Rows:
+    found: Rows = {}
     for feature in statistics.get("features", ()):
         of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
         common = of_kind.get("common", {})
@@ -277,7 +266,7 @@ def _features(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None
     return found
 
 
-def _metrics(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+def _metrics(statistics: Mapping[str, Any]) -> Rows:
     """The metrics of model quality, of whichever problem type."""
     return {
         metric: {"value": _number(measured["value"])}
@@ -288,28 +277,19 @@ def _metrics(statistics: Mapping[str, Any]) -> dict[str, dict[str, float | None]
     }
 
 
-@dataclass(frozen=True)
-class _Analysis:
-    """What the page needs of Clarify's analysis.json: of bias, of attributions, or of both."""
-
-    FILE_NAME: ClassVar[str] = BiasReport.FILE_NAME
-
-    rows: Mapping[str, dict[str, float | None]]
-    explains: bool
-
-    @classmethod
-    def from_json(cls, content: bytes, where: str) -> _Analysis:
-        try:
-            found = json.loads(content)
-            attributions = found.get("explanations", {}).get("kernel_shap", {})
-            rows = dict(_groups(found)) | {
-                shown_name(feature, label): {"value": _number(value)}
-                for label, values in attributions.items()
-                for feature, value in values["global_shap_values"].items()
-            }
-        except MALFORMED as fault:
-            raise BadDocument(f"{where}: is no analysis.json ({type(fault).__name__})") from fault
-        return cls(rows, bool(attributions))
+def _of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
+    """What the page needs of Clarify's analysis.json: of bias, of attributions, or of both; and whether it has attributions."""
+    try:
+        found = json.loads(content)
+        attributions = found.get("explanations", {}).get("kernel_shap", {})
+        rows: Rows = dict(_groups(found)) | {
+            shown_name(feature, label): {"value": _number(value)}
+            for label, values in attributions.items()
+            for feature, value in values["global_shap_values"].items()
+        }
+    except MALFORMED as fault:
+        raise BadDocument(f"{where}: is no analysis.json ({type(fault).__name__})") from fault
+    return rows, bool(attributions)
 
 
 def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
@@ -322,9 +302,9 @@ def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float 
                     yield name, {"value": _number(metric["value"])}
 
 
-def _analysis_type(rows: Mapping[str, Mapping[str, Any]], analysis: _Analysis | None) -> str:
-    if analysis is not None and analysis.rows:
-        found = AnalysisType.MODEL_EXPLAINABILITY if analysis.explains else AnalysisType.MODEL_BIAS
+def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
+    if analysed:
+        found = AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS
     else:
         has_metrics = any("value" in row for row in rows.values())
         found = AnalysisType.MODEL_QUALITY if has_metrics else AnalysisType.DATA_QUALITY

@@ -16,17 +16,13 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from model_monitor.documents import json_text
 from model_monitor.documents.document import Document
 from model_monitor.errors import BadDocument, BadInput
 from model_monitor.storage import Storage, holding, join, storage_of
 from model_monitor.storage.files import Named, is_ours
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 
 log = logging.getLogger(__name__)
 
@@ -63,24 +59,18 @@ class Run:
     before: Run | None = field(default=None, compare=False)
 
 
-def publish(
-    files: Mapping[str, bytes],
-    output_path: str,
-    spark: SparkSession | None = None,
-    *,
-    shown: Mapping[str, bytes] | None = None,
-) -> Run:
+def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str, bytes] | None = None) -> Run:
     """Put the files of a run below `output_path`; files of the run before that this one lacks are removed.
 
     files: content by name relative to `output_path`. shown: what stands there in the place of some of them, and is no part of the
     run: a page that shows what lies beside it.
     Raises OutputFailed if something can't be written, OutputHeld if another run is at it; readers then still see the run before.
     """
-    storage = storage_of(output_path, spark)
+    storage = storage_of(output_path)
     run = _run(files, output_path)
     with holding(storage, output_path):
-        before = run_before(output_path, spark)
-        notes = _without_folders(unfinished(output_path, spark), (before, run), output_path, storage)
+        before = run_before(output_path)
+        notes = _without_folders(unfinished(output_path), (before, run), output_path, storage)
         if is_new := not storage.exists(run.folder):
             note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
             storage.write(note, _commit(run, output_path))
@@ -93,19 +83,19 @@ def publish(
                 with suppress(Exception):  # room for smaller runs
                     storage.delete(run.folder)
             raise
-        point_to(run, output_path, spark)
+        point_to(run, output_path)
         for note in notes:
             storage.delete(note)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
 
 
-def forget_unfinished(output_path: str, spark: SparkSession | None = None) -> None:
+def forget_unfinished(output_path: str) -> None:
     """Remove what stopped runs have left at an output that is held, where no further run may come; the run that counts is shown
     again.
     """
-    storage, counts = storage_of(output_path, spark), run_before(output_path, spark)
-    notes = _without_folders(unfinished(output_path, spark), (counts,), output_path, storage)
+    storage, counts = storage_of(output_path), run_before(output_path)
+    notes = _without_folders(unfinished(output_path), (counts,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
         copy, known = join(output_path, name), counts.digests.get(name) if counts else None
         if counts is None or known is None:
@@ -146,17 +136,17 @@ def _put_files(
         storage.delete(join(output_path, name))
 
 
-def point_to(run: Run, output_path: str, spark: SparkSession | None = None) -> None:
+def point_to(run: Run, output_path: str) -> None:
     """Make a run whose folder is below `output_path` the one that counts there, which is one file put in place.
 
     Raises OutputFailed if it can't be written; the run before counts then.
     """
-    storage_of(output_path, spark).write(join(output_path, CURRENT), _commit(run, output_path))
+    storage_of(output_path).write(join(output_path, CURRENT), _commit(run, output_path))
 
 
-def unfinished(output_path: str, spark: SparkSession | None = None) -> dict[str, Run | None]:
+def unfinished(output_path: str) -> dict[str, Run | None]:
     """The notes of runs whose publishing was stopped, by their paths, while the output is held; None: says nothing."""
-    storage, runs = storage_of(output_path, spark), join(output_path, RUNS)
+    storage, runs = storage_of(output_path), join(output_path, RUNS)
     files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
@@ -165,12 +155,12 @@ def unfinished(output_path: str, spark: SparkSession | None = None) -> dict[str,
     return notes
 
 
-def current_run(output_path: str, spark: SparkSession | None = None) -> Run | None:
+def current_run(output_path: str) -> Run | None:
     """The run that was published last below `output_path`, or None if there is none.
 
     Raises BadDocument if `_current.json` can't be understood, or names what no run of ours does.
     """
-    storage = storage_of(output_path, spark)
+    storage = storage_of(output_path)
     path = join(output_path, CURRENT)
     if not storage.exists(path):
         return None
@@ -178,26 +168,26 @@ def current_run(output_path: str, spark: SparkSession | None = None) -> Run | No
     return Run(commit.run_id, join(output_path, commit.folder), commit.digests)
 
 
-def run_before(output_path: str, spark: SparkSession | None = None) -> Run | None:
+def run_before(output_path: str) -> Run | None:
     """The same for whoever makes the next run: a `_current.json` that can't be understood is none, with a warning.
 
     Files that it names stay where they are.
     """
     try:
-        return current_run(output_path, spark)
+        return current_run(output_path)
     except BadDocument as error:
         log.warning("%s; it counts as no run", error)
         return None
 
 
-def file_at(output_path: str, name: str, spark: SparkSession | None = None) -> str:
+def file_at(output_path: str, name: str) -> str:
     """Where a file is read from: its copy at the output path, which people may change, else the run that counts there."""
     copy = join(output_path, name)
-    run = None if storage_of(copy, spark).exists(copy) else current_run(output_path, spark)
+    run = None if storage_of(copy).exists(copy) else current_run(output_path)
     return copy if run is None else join(run.folder, name)
 
 
-def document_of(run: Run, kind: type[D], spark: SparkSession | None = None) -> D | None:
+def document_of(run: Run, kind: type[D]) -> D | None:
     """A document of a run; None if the run has none of this kind.
 
     Raises BadDocument if it can't be understood.
@@ -205,7 +195,7 @@ def document_of(run: Run, kind: type[D], spark: SparkSession | None = None) -> D
     if kind.FILE_NAME not in run.digests:
         return None
     path = join(run.folder, kind.FILE_NAME)
-    return kind.from_json(storage_of(path, spark).read(path), path)
+    return kind.from_json(storage_of(path).read(path), path)
 
 
 def read_commit(content: bytes, path: str) -> Run:
@@ -217,22 +207,20 @@ def read_commit(content: bytes, path: str) -> Run:
     members = commit if isinstance(commit, dict) else {}
     run_id, folder, digests = members.get("run_id"), members.get("folder"), members.get("sha256")
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
-        raise BadDocument(_not_a_commit(path, "sha256 is no object of texts"))
-    if not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
-        raise BadDocument(_not_a_commit(path, "run_id or folder is no name that a run has"))
-    if not all(is_ours(name, Named.FILE) for name in digests):
-        raise BadDocument(_not_a_commit(path, "a name in sha256 is no file of a run"))
-    return Run(str(run_id), str(folder), digests)
+        why = "sha256 is no object of texts"
+    elif not is_ours(run_id, Named.WORD) or not is_ours(folder, Named.FOLDER):
+        why = "run_id or folder is no name that a run has"
+    elif not all(is_ours(name, Named.FILE) for name in digests):
+        why = "a name in sha256 is no file of a run"
+    else:
+        return Run(str(run_id), str(folder), digests)
+    raise BadDocument(f"{path}: is not the commit of a run ({why}); delete it and run the job again")
 
 
 def _commit(run: Run, output_path: str) -> bytes:
     folder = run.folder.removeprefix(join(output_path, ""))
     commit = {"run_id": run.run_id, "folder": folder, "sha256": dict(sorted(run.digests.items()))}
     return (json.dumps(commit, indent=2) + "\n").encode()
-
-
-def _not_a_commit(path: str, why: str) -> str:
-    return f"{path}: is not the commit of a run ({why}); delete it and run the job again"
 
 
 def _run(files: Mapping[str, bytes], output_path: str) -> Run:

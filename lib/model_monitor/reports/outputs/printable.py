@@ -42,10 +42,6 @@ def _escape(sign: re.Match[str]) -> str:
     return _SHORT.get(sign[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-# A table in plain text for a terminal: columns as wide as their content, numbers to the right, at most `width`
-# wide.
-
-
 Cell = str | int | float | None  # None or NaN: there is no such value, shown as "-"
 
 GAP = "  "

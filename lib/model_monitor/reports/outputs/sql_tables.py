@@ -12,7 +12,7 @@ from model_monitor.documents.run_description import RunDescription
 from model_monitor.plugins import plugin
 from model_monitor.reports.outputs.files import Run, document_of
 from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
-from model_monitor.storage import join, storage_of
+from model_monitor.storage import join, opening_session, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -34,45 +34,46 @@ def catalog_settings(place: str | None) -> dict[str, str]:
     return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
 
 
-def write_results_table(run: Run, place: str | None, spark: SparkSession | None) -> None:
+def write_results_table(run: Run, place: str | None) -> None:
     """Put the summary and the checks of a published run into the tables, in place of its earlier results of the same window.
 
     place: a folder, or the tables' name in Spark's catalog; None: nowhere. Raises OutputFailed if a folder can't be written.
     """
-    described = document_of(run, RunDescription, spark)
+    described = document_of(run, RunDescription)
     if place is None or described is None:
         return
-    superseded = _superseded(run, described, spark)
+    superseded = _superseded(run, described)
     for file in (SUMMARY, CHECKS):
         if file in run.digests:
-            table = _table(place, file.removesuffix(".parquet"), spark)
-            table.put(run.run_id, rows_of_run(storage_of(run.folder, spark).read(join(run.folder, file)), described))
+            table = _table(place, file.removesuffix(".parquet"))
+            table.put(run.run_id, rows_of_run(storage_of(run.folder).read(join(run.folder, file)), described))
             if superseded is not None:
                 table.drop(superseded)
     log.info("wrote the results of run %s to the tables of %s", run.run_id, place)
 
 
-def _superseded(run: Run, described: RunDescription, spark: SparkSession | None) -> str | None:
+def _superseded(run: Run, described: RunDescription) -> str | None:
     """The run that this one takes the place of: the one before it, if it is of the same window."""
     before = run.before
-    known = document_of(before, RunDescription, spark) if before and before.run_id != run.run_id else None
+    known = document_of(before, RunDescription) if before and before.run_id != run.run_id else None
     if before is None or known is None or described.window is None:
         return None
     same = ("job", "analysis_type", "window", "model", "schedule")
     return before.run_id if all(getattr(known, name) == getattr(described, name) for name in same) else None
 
 
-def _table(place: str, what: str, spark: SparkSession | None) -> _Folder | _Catalog:
+def _table(place: str, what: str) -> _Folder | _Catalog:
+    spark = opening_session()
     if spark is not None and is_of_catalog(place):
         return _Catalog(f"{place}_{what}", spark)
-    return _Folder(join(place, what), f"{what}.parquet", spark)
+    return _Folder(join(place, what), f"{what}.parquet")
 
 
 class _Folder:
     """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each put in place whole."""
 
-    def __init__(self, path: str, file: str, spark: SparkSession | None) -> None:
-        self._storage, self._path, self._file = storage_of(path, spark), path, file
+    def __init__(self, path: str, file: str) -> None:
+        self._storage, self._path, self._file = storage_of(path), path, file
 
     def put(self, run_id: str, rows: pa.Table) -> None:
         self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))

@@ -1,22 +1,122 @@
-"""The files of a report: `<name>.html`, and if asked for a notebook and a PDF; shown in a notebook, saved where it is
-asked for.
+"""A page as files: HTML that asks for nothing else, and if asked for a notebook and a PDF; shown in a notebook, saved anywhere.
+
+Styles and charts stand in the HTML, and nothing of it runs. Every text is escaped by the templates in `assets/`. The content
+security policy in its head makes browsers refuse whatever might get in anyway.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
+import sys
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import cache_from_source
 from typing import Any
 
-from model_monitor.documents.page import Page, PageSection, PointChart
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
+from markupsafe import Markup
+
+from model_monitor.documents.page import (
+    LINES_SHOWN,
+    MOST_CARDS,
+    MOST_LINES,
+    Block,
+    Cards,
+    FeatureMap,
+    Page,
+    PageSection,
+    PageTable,
+    PointChart,
+    Tracks,
+    number_text,
+    percent,
+    short_name,
+)
 from model_monitor.reports.outputs.printable import printable
-from model_monitor.reports.page.html import block_html, html_of, part_of, points_svg
-from model_monitor.reports.page.svg import description_of, legend
+from model_monitor.reports.page import svg
 from model_monitor.storage import storage_of
+
+log = logging.getLogger(__name__)
+
+
+def html_of(page: Page) -> str:
+    """The page's HTML, the same for the same page."""
+    script = _SCRIPT if page.has_script else ""
+    allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
+    return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
+
+
+def part_of(page: Page) -> str:
+    """The same as a part of another page, with its styles, which reach nothing outside of it."""
+    return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
+
+
+def block_html(block: Block) -> Markup:
+    """One block's HTML."""
+    if isinstance(block, PageTable):
+        return Markup(_MACROS.table(block))
+    if isinstance(block, str):
+        return Markup(_MACROS.paragraph(block))
+    if isinstance(block, PointChart):
+        return Markup(_MACROS.chart(block.title, svg.description_of(block), points_svg(block), _MACROS.legend(block)))
+    if isinstance(block, Tracks):
+        return Markup(_MACROS.tracks(block))
+    if isinstance(block, Cards):
+        return Markup(_MACROS.cards(block))
+    if isinstance(block, FeatureMap):
+        island = json.dumps(block.data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+        return Markup(_MACROS.map(block, Markup(island)))
+    return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
+
+
+def points_svg(chart: PointChart) -> Markup:
+    """A chart of points as an SVG element that can stand alone."""
+    return Markup(_MACROS.points(chart))
+
+
+class _Compiled(FileSystemBytecodeCache):
+    """The templates as Python code, beside that of the modules; made again for each process where nothing can be written."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
+
+_TEMPLATES = Environment(
+    bytecode_cache=_Compiled(os.path.dirname(cache_from_source(__file__))),
+    loader=PackageLoader("model_monitor", "reports/page/assets"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=lambda value: printable(value) if type(value) is str else value,  # not what is markup already
+)
+_STYLE, _SCRIPT = (
+    Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
+    for name in ("page.css", "page.js")
+)
+_TEMPLATES.globals |= {
+    "style": _STYLE,
+    "rendered": block_html,
+    "svg": svg,
+    "number_text": number_text,
+    "percent": percent,
+    "short_name": short_name,
+    "most_cards": MOST_CARDS,
+    "most_lines": MOST_LINES,
+    "lines_shown": LINES_SHOWN,
+    "pairs": lambda columns, cells: zip(columns, cells, strict=True),
+}
+_MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 
 
 def notebook_of(page: Page) -> str:
@@ -26,7 +126,7 @@ def notebook_of(page: Page) -> str:
     head = f"# {_escaped(page.title)}\n\n{said}{facts}"
     cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
     for place, cell in enumerate(cells):
-        cell["id"] = hashlib.sha256(f"{place}".encode()).hexdigest()[:8]
+        cell["id"] = sha256(f"{place}".encode()).hexdigest()[:8]
     metadata = {"language_info": {"name": "python"}}
     notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
@@ -36,7 +136,7 @@ def _cells(section: PageSection) -> Iterator[dict[str, Any]]:
     text = [f"{'#' * section.level} {_escaped(section.heading)}"]
     for block in section.blocks:
         if isinstance(block, PointChart):
-            yield _markdown("\n\n".join([*text, _escaped(block.title), _escaped(legend(block))]))
+            yield _markdown("\n\n".join([*text, _escaped(block.title), _escaped(svg.legend(block))]))
             yield _chart(block)
             text = []
         else:
@@ -50,7 +150,7 @@ def _markdown(text: str) -> dict[str, Any]:
 
 
 def _chart(chart: PointChart) -> dict[str, Any]:
-    shown = {"image/svg+xml": points_svg(chart), "text/plain": printable(description_of(chart))}
+    shown = {"image/svg+xml": points_svg(chart), "text/plain": printable(svg.description_of(chart))}
     data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
@@ -61,12 +161,6 @@ def _escaped(text: str) -> str:
     return "".join(
         sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
     )
-
-
-# The files of a report: `<name>.html`, and if asked for `<name>.ipynb` and, with the extra `report`, `<name>.pdf`.
-
-
-log = logging.getLogger(__name__)
 
 
 def report_files(page: Page) -> dict[str, bytes]:
@@ -82,9 +176,6 @@ def report_files(page: Page) -> dict[str, bytes]:
     else:
         log.info("%s.pdf is left out: install its libraries by pip install 'spark-model-monitor[report]'", page.name)
     return files
-
-
-# A page in the hands of somebody at a keyboard: shown in a notebook, saved where it is asked for.
 
 
 @dataclass(frozen=True, repr=False)

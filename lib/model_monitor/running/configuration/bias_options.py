@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from model_monitor.errors import BadDocument, BadInput
 from model_monitor.running.configuration.options import Placeholder, listed, of_text
 from model_monitor.statistics.states.contingency import ValueKind
-from model_monitor.storage import storage_of
+from model_monitor.storage import storage_here
 
 if TYPE_CHECKING:
     from model_monitor.documents.analysis_config import AnalysisConfig
@@ -32,12 +32,12 @@ def read_analysis_config(path: str) -> AnalysisConfig:
     """
     from model_monitor.documents.analysis_config import AnalysisConfig
 
-    return AnalysisConfig.from_json(storage_of(path).read(path), path)
+    return AnalysisConfig.from_json(storage_here(path).read(path), path)
 
 
 def _analysis_config(path: str) -> str:
     try:
-        if not storage_of(path).exists(path):
+        if not storage_here(path).exists(path):
             raise ValueError(f"is {path!r}, where there is no file; write the path of a local file, or of one on S3")
         read_analysis_config(path)
     except BadInput as error:

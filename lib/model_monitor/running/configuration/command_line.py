@@ -25,18 +25,11 @@ def option_names() -> tuple[str, ...]:
     return tuple(found[0] for found in _DECLARED.finditer(declared))
 
 
-# Help, as `python -m tests.help_texts` writes it down from the table of options.
-
-
 HELP_FLAGS = ("--help", "-h", "--help-all")
 PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
 """Where the container's configuration may lie; the second is a slip of the guide that is looked at as well."""
 
-_CHOOSING = (
-    "analysis_type",
-    "env_file",
-    "container_root",
-)  # options that may choose another analysis, and so another help
+_CHOOSING = ("analysis_type", "env_file", "container_root")  # they may choose another analysis, and so another help
 
 
 def help_file(job: str, *, all_flags: bool) -> Path:
@@ -55,9 +48,6 @@ def kept_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]
 
 
 _IN_CONTAINER = tuple(f"/{name}" for name in PROCESSING_JOB_FILES)
-
-
-# Whether the files that a job's flags name are there, looked up before anything is started.
 
 
 DATA, BASELINE, PREVIOUS = "--dataset-source", "--baseline", "previous"

@@ -154,10 +154,6 @@ def _default(name: str, option: Option, job: str) -> str:
     return f"default: {('no', 'yes')[value] if isinstance(value, bool) else value}"
 
 
-# What a shell completes behind `model-monitor`: commands, their flags, and the values of flags that take one of a
-# few.
-
-
 OF_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
 
 OF_BASH = """\

@@ -211,9 +211,6 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
     return {str(name): str(value) for name, value in variables.items()}
 
 
-# What nobody has to say: of an analysis configuration, and of local data.
-
-
 FORMATS = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
 """What `dataset_type` of a configuration, by its name, stands for where `dataset_format` is not given."""
 
@@ -342,9 +339,6 @@ def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
         return {}
     read_by = (description.read_by if description else None) or {}
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
-
-
-# The configuration that the sources add up to.
 
 
 def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:

@@ -24,6 +24,10 @@ from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.inputs.run_inputs import PREVIOUS, metric_name
 from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan, ProblemType
 
+log = logging.getLogger(__name__)
+
+LAST, LAST_BUT_ONE = -1, -2  # where records have label and prediction: behind the features
+
 
 def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
     """The model.
@@ -111,20 +115,12 @@ def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-LAST, LAST_BUT_ONE = -1, -2  # where records have label and prediction: behind the features
-
-
 def bias_measures(config: JobConfig) -> BiasMeasures:
     """The measures of a bias job.
 
     Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
     """
-    if config.analysis_config is None:
-        raise BadConfiguration(
-            "analysis_config is missing; write --analysis-config FILE, the configuration of the analysis"
-        )
-    analysis = read_analysis_config(config.analysis_config)
-    where = PurePosixPath(config.analysis_config).name
+    analysis, where = _analysis_of(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
             raise BadConfiguration(
@@ -152,6 +148,15 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
         segments=() if config.replays_service else config.segments,
         group_column=None if config.replays_service else config.group_column,
     )
+
+
+def _analysis_of(config: JobConfig) -> tuple[AnalysisConfig, str]:
+    """The configuration of the analysis, and its file's name for errors. Raises BadConfiguration if none is named."""
+    if config.analysis_config is None:
+        raise BadConfiguration(
+            "analysis_config is missing; write --analysis-config FILE, the configuration of the analysis"
+        )
+    return read_analysis_config(config.analysis_config), PurePosixPath(config.analysis_config).name
 
 
 def threshold_of(config: JobConfig, analysis: AnalysisConfig) -> float:
@@ -207,20 +212,12 @@ def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tup
     return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
 
 
-log = logging.getLogger(__name__)
-
-
 def attribution_measures(config: JobConfig) -> AttributionMeasures:
     """The measures of an explainability job.
 
     Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
     """
-    if config.analysis_config is None:
-        raise BadConfiguration(
-            "analysis_config is missing; write --analysis-config FILE, the configuration of the analysis"
-        )
-    analysis = read_analysis_config(config.analysis_config)
-    where = PurePosixPath(config.analysis_config).name
+    analysis, where = _analysis_of(config)
     require_in_scope(analysis, where)
     if analysis.segment_config:
         log.warning("segment_config parts the metrics of bias alone; attributions are those of all rows")

@@ -6,47 +6,44 @@ All of it is loaded and planned before any data is read, so that an error in it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
-
-from model_monitor.documents import json_text
-from model_monitor.documents.alerts import Decision
-from model_monitor.documents.run_description import BaselineReference, moment
-from model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.monitors.data_quality.messages import NEWEST_ROW
-from model_monitor.monitors.protocol import Monitor, StoredBaseline
-from model_monitor.reports.alerts import read_alerts
-from model_monitor.reports.history import baselines
-from model_monitor.reports.history.baselines import shares_at
-from model_monitor.reports.history.decisions import read_decisions
-from model_monitor.reports.history.variation import read_history
-from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.storage import storage_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-import sys
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.reading.data import why_spark
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ParquetFormat, SparkFormat, TableFormat
 from model_monitor.data.records.windows import Window, hour_of_path
-from model_monitor.documents.run_description import RunContext
+from model_monitor.documents import json_text
+from model_monitor.documents.alerts import Decision
+from model_monitor.documents.run_description import BaselineReference, RunContext, moment
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from model_monitor.monitors.data_quality.comparison import QualityBaseline
+from model_monitor.monitors.data_quality.messages import NEWEST_ROW
+from model_monitor.monitors.protocol import Monitor, StoredBaseline
 from model_monitor.plugins import cloudpickle
 from model_monitor.registry import function_of
+from model_monitor.reports.alerts import read_alerts
+from model_monitor.reports.history import baselines
+from model_monitor.reports.history.baselines import shares_at
+from model_monitor.reports.history.decisions import read_decisions
+from model_monitor.reports.history.variation import read_history
 from model_monitor.reports.outputs.sql_tables import is_of_catalog
-from model_monitor.storage import join, opens_here
+from model_monitor.running.configuration.contract import JobConfig
+from model_monitor.running.scheduling.schedules import full_hour
+from model_monitor.storage import join, opens_here, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from model_monitor.monitors.user_checks.checks import CheckPlan
+
+
+log = logging.getLogger(__name__)
+
+PREVIOUS = "previous"
 
 
 def window_of(config: JobConfig) -> Window | None:
@@ -55,19 +52,13 @@ def window_of(config: JobConfig) -> Window | None:
     Raises BadConfiguration if only one of the two is, if they are the wrong way round, or if there are two windows.
     """
     if config.scheduled_time is not None:
-        return scheduled_window(config, config.scheduled_time)
+        return _scheduled_window(config, config.scheduled_time)
     if config.start_time is None and config.end_time is None:
         return None
     if config.start_time is None or config.end_time is None:
         missing = "start_time" if config.start_time is None else "end_time"
         raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
     return Window(config.start_time, config.end_time)
-
-
-def has_window_of_table(config: JobConfig) -> bool:
-    """Whether a window is asked of data in which only `--time-column` tells one."""
-    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
-    return is_table and window_of(config) is not None
 
 
 def unused_window(config: JobConfig) -> str | None:
@@ -99,14 +90,14 @@ def context_of(config: JobConfig) -> RunContext:
     return RunContext(start, end, *names, config.report, config.remembered or None)
 
 
-def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
+def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
     """From the scheduled time's full hour, because a run may start some minutes after it, by the two offsets.
 
     Raises BadConfiguration if the window has no length, or if there is another one.
     """
     if config.start_time is not None or config.end_time is not None:
         raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
-    hour = scheduled_hour(scheduled)
+    hour = full_hour(scheduled)
     start, end = hour + config.start_time_offset, hour + config.end_time_offset
     if not start < end:
         raise BadConfiguration(
@@ -114,11 +105,6 @@ def scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
             "the end, such as -PT1H and PT0H, or -P8D and -P1D"
         )
     return Window(start, end)
-
-
-def scheduled_hour(scheduled: datetime) -> datetime:
-    """The full hour that a run is for."""
-    return scheduled.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 
 def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
@@ -157,7 +143,8 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     """
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
-    if config.time_column is not None and has_window_of_table(config):
+    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
+    if config.time_column is not None and is_table and window_of(config) is not None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "--allow-second-scan is a scan of Deequ"
@@ -177,10 +164,6 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     return why_spark(host, read or None, config.dataset_format, window=window_of(config))
 
 
-log = logging.getLogger(__name__)
-PREVIOUS = "previous"
-
-
 def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
     """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
     if baseline is None or not config.exclude_features_attribute:
@@ -192,14 +175,14 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     )
 
 
-def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
     None for `--baseline previous` when there is no earlier run: then this one can only be the first; and for expectations alone.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
-        known = _named(spark, config, monitor)
+        known = _named(config, monitor)
     except BadInput as fault:
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
     if known is None and config.baseline is None:
@@ -208,35 +191,33 @@ def read_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monito
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
     if not isinstance(known, QualityBaseline):
         return known
-    shares = shares_at(config.attributions, spark) if config.attributions else {}
-    return _with_thresholds(known, spark, config).with_budget(config.run_budget).with_attributions(shares)
+    shares = shares_at(config.attributions) if config.attributions else {}
+    return _with_thresholds(known, config).with_budget(config.run_budget).with_attributions(shares)
 
 
-def with_history(
-    known: StoredBaseline | None, spark: SparkSession | None, config: JobConfig, monitor: Monitor
-) -> StoredBaseline | None:
+def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline with what earlier windows say, and with the references that are made of their states."""
     told = window_told(config)
     if told is None or not isinstance(known, QualityBaseline) or config.replays_service:
         return known
     time = moment(told[1])
-    history = read_history(config.output_path, spark).before(time)
-    beside = history.beside(known, time, baseline_id(reference_to_baseline(spark, config, monitor)), spark)
+    history = read_history(config.output_path).before(time)
+    beside = history.beside(known, time, baseline_id(reference_to_baseline(config, monitor)))
     window = window_of(config)
     start = None if window is None else window.start
     return beside.with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
 
 
-def decisions_for(config: JobConfig, spark: SparkSession | None) -> list[Decision]:
+def decisions_for(config: JobConfig) -> list[Decision]:
     """What somebody said of earlier alarms; nothing where the service is replayed."""
-    return [] if config.replays_service else read_decisions(config.output_path, spark)
+    return [] if config.replays_service else read_decisions(config.output_path)
 
 
-def violated_since(config: JobConfig, spark: SparkSession | None) -> Mapping[str, str]:
+def violated_since(config: JobConfig) -> Mapping[str, str]:
     """What was violated in the window before this one, and since when; nothing where the service is replayed."""
     told = window_told(config)
     time = moment(told[1] if told else datetime.now(timezone.utc))
-    return {} if config.replays_service else read_alerts(config.output_path, spark).since_before(time)
+    return {} if config.replays_service else read_alerts(config.output_path).since_before(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:
@@ -244,7 +225,7 @@ def baseline_id(reference: BaselineReference | None) -> str:
     return "" if reference is None else reference.run_id or reference.constraints or ""
 
 
-def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config: JobConfig) -> QualityBaseline:
+def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseline:
     """The baseline with the thresholds of `--thresholds` and, over them, of `--threshold`."""
     constraints, path, where = known.constraints, config.thresholds, "--thresholds"
     if path is None and not config.threshold:
@@ -254,7 +235,7 @@ def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config:
 
     try:
         if path is not None:
-            constraints = with_thresholds(constraints, json_text.load(storage_of(path, spark).read(path), path))
+            constraints = with_thresholds(constraints, json_text.load(storage_of(path).read(path), path))
         where = "--threshold"
         constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
     except (MonitorError, OSError, ValueError) as fault:
@@ -262,25 +243,25 @@ def _with_thresholds(known: QualityBaseline, spark: SparkSession | None, config:
     return replace(known, constraints=constraints)
 
 
-def reference_to_baseline(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> BaselineReference | None:
+def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
     """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
     if config.baseline == PREVIOUS:
-        return baselines.to_previous(config.output_path, spark, monitor)
+        return baselines.to_previous(config.output_path, monitor)
     if config.baseline is not None:
-        return baselines.to_run(config.baseline, spark, monitor)
+        return baselines.to_run(config.baseline, monitor)
     if config.baseline_constraints is not None:
-        return baselines.to_files(config.baseline_constraints, config.baseline_statistics, spark)
+        return baselines.to_files(config.baseline_constraints, config.baseline_statistics)
     return None
 
 
-def _named(spark: SparkSession | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def _named(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     known: StoredBaseline | None
     if config.baseline == PREVIOUS:
-        known = baselines.previous(config.output_path, spark, monitor)
+        known = baselines.previous(config.output_path, monitor)
     elif config.baseline is not None:
-        known = baselines.of_run(config.baseline, spark, monitor)
+        known = baselines.of_run(config.baseline, monitor)
     elif config.baseline_constraints is not None:
-        known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, spark, monitor)
+        known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, monitor)
     elif config.expectations is not None and not config.replays_service:
         return None
     else:

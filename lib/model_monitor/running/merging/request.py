@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.protocol import PublishedMetric
 from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.running.inputs.run_inputs import scheduled_hour, window_of
+from model_monitor.running.inputs.run_inputs import window_of
 from model_monitor.running.merging.choosing import ToLabel
 from model_monitor.running.merging.joining import AbsentLabel
 from model_monitor.running.merging.labels import Period
 from model_monitor.running.merging.ledger import MergeLedger
 from model_monitor.running.merging.sources import HourFolder, Score, hour_of, hours_of, moment_of
 from model_monitor.running.runtime.publishing import write_published
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
+from model_monitor.running.scheduling.schedules import full_hour
 
 MAX_QUARANTINED_SHARE = 0.01
 """Most records of either side, as a share of those read, that may be refused before a merge fails."""
@@ -111,7 +107,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
         first = hour_of(window.start)
         # the service took the folder whole in which the window ends (C6.2c)
         last = hour_of(window.end if config.replays_service else window.end - A_MOMENT)
-        as_of = hour_of(scheduled_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
+        as_of = hour_of(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
     _require_sense(config)
     return MergeRequest(
         config.dataset_source,
@@ -132,7 +128,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     )
 
 
-def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession | None) -> None:
+def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
     """Write the merge's metrics, if `publish_cloudwatch_metrics` is Enabled.
 
     Raises OutputFailed if they can't be written.
@@ -148,7 +144,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig, spark: SparkSession
     ]
     hours = [hour.hour for hour in ledger.captures.hours] if ledger.first is None else [ledger.first]
     time = config.metric_time or (moment_of(min(hours)) if hours else datetime.now(timezone.utc))
-    write_published(metrics, config, spark, time)
+    write_published(metrics, config, time)
 
 
 def _hour_after(end: datetime) -> datetime:

@@ -103,9 +103,6 @@ def _of_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
                 yield Difference(Kind.OTHER_TEXT, each.subject, each.check, each.text)
 
 
-# The result of a replay: every window in three columns, and whether the monitoring goes on as it was.
-
-
 VERSION = 1
 
 _TOPICS = {

@@ -110,9 +110,6 @@ def _files_named(config: JobConfig) -> list[str]:
     return [path for path in paths if path is not None]
 
 
-# As the service did, and as we do, in one Spark application for all windows.
-
-
 PACKAGE = "model_monitor"  # the logger above those of the steps
 EVERY = 24  # windows between two lines of the log
 
@@ -129,11 +126,11 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
         raise BadConfiguration(
             "--baseline is 'previous'; a replay needs the one baseline that the service had: name its path"
         )
-    baseline = read_baseline(spark, config, monitor_for(config))
-    storage = storage_of(config.dataset_source, spark)
+    baseline = read_baseline(config, monitor_for(config))
+    storage = storage_of(config.dataset_source)
     windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
-    folders = reports_of(storage_of(reports, spark), reports) if reports else {}
-    journal = _journal(spark, config)
+    folders = reports_of(storage_of(reports), reports) if reports else {}
+    journal = _journal(config)
     log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
 
     rows, began = [], time.monotonic()
@@ -142,7 +139,7 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
             windows, lambda window: _verdicts(spark, config, baseline, window, journal)
         ):
             folder = folders.pop(window.end, None)
-            report = None if folder is None else read_report(storage_of(folder, spark), folder)
+            report = None if folder is None else read_report(storage_of(folder), folder)
             rows.append(ReplayedWindow(window, service, default, report, folder))
             if len(rows) % EVERY == 0 or len(rows) == len(windows):
                 seconds = time.monotonic() - began
@@ -150,13 +147,13 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     return Certificate(rows, reports is not None, _types(baseline), tuple(folders[hour] for hour in sorted(folders)))
 
 
-def _journal(spark: SparkSession, config: JobConfig) -> Journal:
+def _journal(config: JobConfig) -> Journal:
     def read(path: str) -> bytes | None:
-        storage = storage_of(path, spark)
+        storage = storage_of(path)
         return storage.read(path) if storage.exists(path) else None
 
     folder = join(config.output_path, FOLDER, question_of(config, read))
-    return Journal(storage_of(folder, spark), folder)
+    return Journal(storage_of(folder), folder)
 
 
 @contextmanager
@@ -218,9 +215,6 @@ def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
     if not isinstance(constraints, Constraints):
         return {}
     return {feature.name: feature.inferred_type for feature in constraints.features}
-
-
-# The reports that the service left, by the hour that their runs were scheduled for.
 
 
 REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)

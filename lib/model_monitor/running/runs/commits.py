@@ -18,6 +18,7 @@ from operator import add
 
 import numpy as np
 
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import DELTA, TableFormat
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.data.reading.tables import Commit, commits_of
@@ -75,45 +76,46 @@ class _Window:
     rows: Baseline
 
 
-def monitor_commits(job: Job, monitor: Monitor, now: datetime | None = None) -> tuple[str, int]:
+def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     """Compare each commit of a table since the last run with those before it; the exit message and status.
 
     While few commits are known, the baseline is made anew with those that came; the very first ones are not judged.
     Raises BadConfiguration if the data is no table that keeps versions; NoData if none has rows, or if none has come for long;
     what a scan raises.
     """
-    name = _name_of(job.config)
+    config = job.config
+    name = _name_of(config)
     if not isinstance(monitor, DataQualityMonitor):
         raise BadConfiguration(NO_TABLE)
     commits = commits_of(name)[-MOST_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    above = join(job.config.output_path, "2000/01/01/00")
-    last = max((window.time for window in read_alerts(above, job.spark).windows), default="")
+    engine, above = job.engine, join(config.output_path, "2000/01/01/00")
+    last = max((window.time for window in read_alerts(above).windows), default="")
     found: list[tuple[_Window, Findings]] = []
-    learnt = _learnt(job)
+    learnt = _learnt(config)
     until = learnt.window.end if learnt is not None and learnt.window is not None else ""
-    is_young = len(read_history(above, job.spark).entries) < FEWEST and moment(commits[-1].time) > last
-    if job.config.baseline is None and (last < until or is_young):
+    is_young = len(read_history(above).entries) < FEWEST and moment(commits[-1].time) > last
+    if config.baseline is None and (last < until or is_young):
         first = (
             [each for each in commits if moment(each.time) <= until] if last < until else commits[: _enough(commits)]
         )
-        windows = [*_scanned(first, commits, job, monitor, job.config.exclude_features_attribute)]
+        windows = [*_scanned(first, commits, engine, config, monitor)]
         if not windows:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
-        found += _learn(windows, job, monitor)
+        found += _learn(windows, config, monitor)
         last = moment(first[-1].time)
     known: StoredBaseline | None = None
-    learnt = _learnt(job)
+    learnt = _learnt(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
-    left_out = tuple(filter(None, named.split(","))) or job.config.exclude_features_attribute
+    left_out = tuple(filter(None, named.split(","))) or config.exclude_features_attribute
     new = [each for each in commits if moment(each.time) > last]
-    for window in _scanned(new, commits, job, monitor, left_out):
-        known = known or read_baseline(job.spark, window.config, monitor)
-        found.append((window, _judged(window, with_history(known, job.spark, window.config, monitor), job, monitor)))
+    for window in _scanned(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
+        known = known or read_baseline(window.config, monitor)
+        found.append((window, _judged(window, with_history(known, window.config, monitor), monitor)))
     if not found:
-        _require_fresh(commits, now or datetime.now(timezone.utc))
-    return _in_a_line(found, commits, job.config)
+        _require_fresh(commits, datetime.now(timezone.utc))
+    return _in_a_line(found, commits, config)
 
 
 def _name_of(config: JobConfig) -> str:
@@ -134,77 +136,74 @@ def _baseline_path(config: JobConfig) -> str:
     return config.baseline or join(config.output_path, OWN_BASELINE)
 
 
-def _learnt(job: Job) -> RunDescription | None:
+def _learnt(config: JobConfig) -> RunDescription | None:
     """What the baseline of a table's own commits says of itself; None without one."""
-    run = run_before(_baseline_path(job.config), job.spark) if job.config.baseline is None else None
-    return document_of(run, RunDescription, job.spark) if run is not None else None
+    run = run_before(_baseline_path(config)) if config.baseline is None else None
+    return document_of(run, RunDescription) if run is not None else None
 
 
 def _scanned(
-    some: Sequence[Commit], commits: Sequence[Commit], job: Job, monitor: Monitor, left_out: Sequence[str]
+    some: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
 ) -> Iterator[_Window]:
-    """Those commits that have rows. commits: all of the table. left_out: columns."""
+    """Those commits that have rows. commits: all of the table. config: of the job."""
     began = {after.version: before.time for before, after in pairwise(commits)}
     for commit in some:
         folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
-        config = job.config.model_copy(
+        own = config.model_copy(
             update={
                 "as_of": commit.version,
                 "since": commit.since,
                 "start_time": began.get(commit.version, commit.time - timedelta(hours=1)),
                 "end_time": commit.time,
                 "scheduled_time": None,
-                "baseline": _baseline_path(job.config),
-                "output_path": join(job.config.output_path, folder),
-                LEFT_OUT: left_out,
-                "sink": job.config.sink if commit is commits[-1] else (),  # nobody is notified of what is long over
+                "baseline": _baseline_path(config),
+                "output_path": join(config.output_path, folder),
+                "sink": config.sink if commit is commits[-1] else (),  # nobody is notified of what is long over
             }
         )
         try:
-            with read_source(job.engine, config) as data:
-                share, context = config.max_quarantined_share, context_of(config)
+            with read_source(engine, own) as data:
+                share, context = own.max_quarantined_share, context_of(own)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         except (NoData, NotRecorded) as nothing:
             log.info("version %d: %s", commit.version, nothing)
             continue
-        yield _Window(commit, config, rows)
+        yield _Window(commit, own, rows)
 
 
-def _judged(window: _Window, known: StoredBaseline | None, job: Job, monitor: Monitor) -> Findings:
+def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> Findings:
     """The verdict on a commit, in place and in the history."""
-    config, spark = window.config, job.spark
-    decisions, since = decisions_for(config, spark), violated_since(config, spark)
+    config = window.config
+    decisions, since = decisions_for(config), violated_since(config)
     findings = run_monitoring(window.rows, monitor, known, context=context_of(config), decisions=decisions, since=since)
-    run = put_in_place(findings, config, spark, reference_to_baseline(spark, config, monitor))
-    notify(findings, run, config, spark)
+    run = put_in_place(findings, config, reference_to_baseline(config, monitor))
+    notify(findings, run, config)
     return findings
 
 
-# The first commits: what they have in common is the baseline, and how they differ its variation.
-
-
-def _learn(windows: Sequence[_Window], job: Job, monitor: DataQualityMonitor) -> Iterator[tuple[_Window, Findings]]:
+def _learn(
+    windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
+) -> Iterator[tuple[_Window, Findings]]:
     """Publish the baseline, and the verdict on each of its commits beside the others."""
     smallest = min(window.rows.state.item_count for window in windows)
     monitor = monitor if monitor.window_rows else replace(monitor, window_rows=max(1, smallest))
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _names_of_commits([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        left_out = ",".join([*job.config.exclude_features_attribute, *names])
+        left_out = ",".join([*config.exclude_features_attribute, *names])
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
     together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)
     kept = sum(windows[place].rows.ledger.kept for place in together.commits)
     total = together.total
-    Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context).write(
-        _baseline_path(job.config), job.spark
-    )
+    baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context)
+    baseline.write(_baseline_path(config))
     for place, window in enumerate(windows):
         known, end = together.beside(place) if len(windows) >= LEAST else None, window.config.end_time
         if known is not None and end is not None:
-            earlier = read_history(window.config.output_path, job.spark).before(moment(end)).rows()
+            earlier = read_history(window.config.output_path).before(moment(end)).rows()
             known = known.with_volume(end, earlier, window.config.start_time)
-        yield window, _judged(window, known, job, monitor)
+        yield window, _judged(window, known, monitor)
 
 
 def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
@@ -319,9 +318,6 @@ def _nearer(raw: Raw, aside: int) -> Raw:
     scores = np.abs(np.array([raw[name] for name in STRAYING]))
     furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
     return {name: values[np.sort(furthest)] for name, values in raw.items()}
-
-
-# What is said of it.
 
 
 def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:

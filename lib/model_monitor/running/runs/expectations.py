@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.expectations import Expectations
 from model_monitor.monitors.data_quality.suggestions import candidates, met
 from model_monitor.running.runs.results import Baseline
 from model_monitor.running.runs.run import run_monitoring
 from model_monitor.storage import storage_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 
 def suggested_expectations(data: Dataset, baseline: Baseline) -> Expectations:
@@ -22,6 +17,6 @@ def suggested_expectations(data: Dataset, baseline: Baseline) -> Expectations:
     return met(tried, found.results)
 
 
-def write_expectations(rules: Expectations, path: str, spark: SparkSession | None = None) -> None:
+def write_expectations(rules: Expectations, path: str) -> None:
     """JSON, which YAML's readers take as well."""
-    storage_of(path, spark).write(path, rules.to_json().encode())
+    storage_of(path).write(path, rules.to_json().encode())

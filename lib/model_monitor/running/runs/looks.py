@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.data.records.windows import duration
 from model_monitor.documents import json_text
@@ -46,8 +47,6 @@ from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from model_monitor.statistics.verdicts.volume import Earlier
 
 log = logging.getLogger(__name__)
@@ -85,26 +84,27 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     config, window, until = job.config, window_of(job.config), job.config.look_until
     if window is None or until is None or config.look_every is None or not window.start < until < window.end:
         raise BadConfiguration("look_until has to be a time within a window, and look_every how often it is looked at")
-    known = with_budget(with_history(read_baseline(job.spark, config, monitor), job.spark, config, monitor), config)
+    engine = job.engine
+    known = with_budget(with_history(read_baseline(config, monitor), config, monitor), config)
     if not isinstance(known, QualityBaseline):
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
-    counts = _Counts(config.output_path, moment(window.end), duration(until - window.start), job.spark)
+    counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
     volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
     known = replace(known, volume=volume, memory=None)  # what lasts is judged with whole windows
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
-    since, state, newest = _look_before(folder, window.start, job, monitor)
+    since, state, newest = _look_before(folder, window.start, monitor)
     if since >= moment(until):
         return completed(), ExitStatus.COMPLETED
     rows: Baseline | None = None
     try:
-        rows = _scanned(job, monitor, known, time_of(since) if since else window.start, until)
+        rows = _scanned(engine, config, monitor, known, (time_of(since) if since else window.start, until))
         state = rows.state if state is None else state + rows.state
     except NoData:
         if state is None:
             return completed(), ExitStatus.COMPLETED
     except BadState:  # the columns have changed since
-        rows = _scanned(job, monitor, known, window.start, until)
+        rows = _scanned(engine, config, monitor, known, (window.start, until))
         state = rows.state
     ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
     ledger = replace(ledger, newest=ledger.newest or newest)  # nothing new: how old that is says something
@@ -114,14 +114,14 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         monitor,
         compared_with(known, config),
         context=context,
-        decisions=decisions_for(config, job.spark),
-        since=violated_since(config, job.spark),
+        decisions=decisions_for(config),
+        since=violated_since(config),
     )
-    run = findings.write(folder, job.spark, baseline=reference_to_baseline(job.spark, config, monitor))
-    with holding_alerts(config.output_path, job.spark, config.lease_wait):
+    run = findings.write(folder, baseline=reference_to_baseline(config, monitor))
+    with holding_alerts(config.output_path, config.lease_wait):
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
-        notify(findings, run, config, job.spark)
+        notify(findings, run, config)
     return outcome_of(findings.count, fails=config.fail_on_violations)
 
 
@@ -134,14 +134,13 @@ class _Counts:
     output_path: str
     time: str
     after: str
-    spark: SparkSession | None
 
     @property
     def _path(self) -> str:
         return join(path_of(self.output_path).rpartition("/")[0] or ".", COUNTS)
 
     def _read(self) -> dict[str, dict[str, int]]:
-        storage = storage_of(self._path, self.spark)
+        storage = storage_of(self._path)
         if not storage.exists(self._path):
             return {}
         try:
@@ -167,22 +166,25 @@ class _Counts:
         known = self._read()
         latest = sorted((known.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
         content = json.dumps({**known, self.after: dict(latest)}, sort_keys=True)
-        storage_of(self._path, self.spark).write(self._path, f"{content}\n".encode())
+        storage_of(self._path).write(self._path, f"{content}\n".encode())
 
 
-def _look_before(folder: str, start: datetime, job: Job, monitor: Monitor) -> tuple[str, State | None, datetime | None]:
+def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, State | None, datetime | None]:
     """Until when the last look at the window that starts then was, the states up to then, and when the newest row came."""
-    run = run_before(folder, job.spark)
-    described = document_of(run, RunDescription, job.spark) if run is not None else None
+    run = run_before(folder)
+    described = document_of(run, RunDescription) if run is not None else None
     if run is None or described is None or described.window is None or described.window.start != moment(start):
         return "", None, None
-    storage, path = storage_of(run.folder, job.spark), join(run.folder, LEDGER)
+    storage, path = storage_of(run.folder), join(run.folder, LEDGER)
     newest = json_text.load(storage.read(path), path).get("newest")
     return described.window.end, state_below(run.folder, storage, monitor), newest and time_of(newest)
 
 
-def _scanned(job: Job, monitor: Monitor, known: StoredBaseline, start: datetime, end: datetime) -> Baseline:
-    part = {"start_time": start, "end_time": end, "scheduled_time": None}
-    with read_source(job.engine, job.config.model_copy(update=part), known) as data:
+def _scanned(
+    engine: Engine, config: JobConfig, monitor: Monitor, known: StoredBaseline, part: tuple[datetime, datetime]
+) -> Baseline:
+    start, end = part
+    own = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
+    with read_source(engine, own, known) as data:
         matched = data.matching(known.names, exact=monitor.exact_columns)
-        return run_baseline(matched, monitor, max_quarantined_share=job.config.max_quarantined_share)
+        return run_baseline(matched, monitor, max_quarantined_share=config.max_quarantined_share)

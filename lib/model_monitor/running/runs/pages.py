@@ -1,4 +1,4 @@
-"""A run's page as a whole: what its monitor has to say, whose run it is, and the account of its records.
+"""What people see of a run: its page, with what its monitor says, whose run it is and the account of its records; and its tables.
 
 The text "NaN" in columns of a frame is warned of.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.reading.ledger import Ledger
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
@@ -31,7 +33,12 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.documents.run_description import RunDescription, time_of
+from model_monitor.errors import MissingDependency
 from model_monitor.statistics.states import ColumnType, Profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +64,6 @@ def warn_of_nan_texts(profile: Profile) -> None:
         f"{sum(cells.values()):,}",
     )
 
-
-# A run's page as a whole: what its monitor has to say, whose run it is, and the account of its records.
 
 EARLIER = re.compile(r"as ([\d,]+) earlier windows")
 """Of a check's reason: how many windows or parts of the baseline it was judged beside."""
@@ -201,3 +206,51 @@ def _account(ledger: Ledger) -> PageTable:
     named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
     rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
     return table_of(("records", "number"), rows, numbers=("number",))
+
+
+class AsTables(ABC):
+    """What `to_pandas` gives, for who doesn't use pandas."""
+
+    @abstractmethod
+    def to_pandas(self) -> pd.DataFrame: ...
+
+    def to_arrow(self) -> pa.Table:
+        """The table of `to_pandas` as pyarrow's; the names of its rows are the first column.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        import pyarrow as pa
+
+        table = self.to_pandas()
+        named = table if table.index.name is None else table.reset_index()
+        return pa.Table.from_pylist(_plain(named))
+
+    def to_polars(self) -> Any:
+        """The table of `to_pandas` as a frame of polars.
+
+        Returns
+        -------
+        polars.DataFrame
+
+        Raises
+        ------
+        MissingDependency
+            If polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError as fault:
+            raise MissingDependency("to_polars() needs polars; `pip install polars`, or take to_arrow()") from fault
+        return polars.from_arrow(self.to_arrow())
+
+
+def _plain(table: Any) -> list[dict[str, Any]]:
+    """The rows, in which what is missing is None; of a column that holds texts and numbers all are texts."""
+    values = table.astype(object).where(table.notna(), None)
+    for name in values.columns:
+        kinds = {type(value) for value in values[name] if value is not None}
+        if len(kinds) > 1 and not kinds <= {int, float}:
+            values[name] = [None if value is None else str(value) for value in values[name]]
+    return [{str(name): value for name, value in row.items()} for row in values.to_dict("records")]

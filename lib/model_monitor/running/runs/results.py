@@ -20,13 +20,20 @@ from model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from model_monitor.errors import ViolationsFound
 from model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
-from model_monitor.reports.history.archive import parts_file, path_of, to_parquet
+from model_monitor.reports.history.archive import (
+    parts_file,
+    path_of,
+    published_requests,
+    request_files,
+    request_statistics,
+    to_parquet,
+)
 from model_monitor.reports.outputs.files import Run, publish
 from model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from model_monitor.reports.page.files import Report, report_files
-from model_monitor.running.runs.pages import page_of_run
-from model_monitor.running.runs.tables import AsTables
+from model_monitor.running.runs.pages import AsTables, page_of_run
 from model_monitor.statistics.states import Requests, RowRuns
+from model_monitor.storage import opened_by, opening_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,8 +173,6 @@ class Baseline(AsTables):
         if self.checks is not None:
             files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
         if self.requests is not None:
-            from model_monitor.reports.history.archive import request_files
-
             files |= request_files(self.requests)
         return files
 
@@ -213,7 +218,8 @@ class Baseline(AsTables):
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        return publish(self.files(), os.fspath(output_path), spark or session_at_hand())
+        with opened_by(spark or opening_session() or session_at_hand()):
+            return publish(self.files(), os.fspath(output_path))
 
     def _document(self, kind: type[Document] | None) -> Document:
         """Raises AttributeError if the run has none of this kind."""
@@ -274,8 +280,6 @@ class Findings(AsTables):
         published = current.monitor.published(current.state, current.metrics, self.results, self.constraints)
         if current.requests is None:
             return published
-        from model_monitor.reports.history.archive import published_requests, request_statistics
-
         return published + published_requests(request_statistics(current.requests))
 
     @property
@@ -404,12 +408,12 @@ class Findings(AsTables):
         OutputHeld
             If another run is at the folder for longer than ten minutes.
         """
-        spark, path = spark or session_at_hand(), os.fspath(output_path)
+        path, described = os.fspath(output_path), self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
-        described = self._described(baseline)
-        around = _around(path, described, files[SUMMARY], spark) if self.current.context.report else NOTHING_AROUND
-        shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
-        return publish(files, path, spark, shown=shown)
+        with opened_by(spark or opening_session() or session_at_hand()):
+            around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
+            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            return publish(files, path, shown=shown)
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
@@ -425,9 +429,9 @@ def _member(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
 
 
-def _around(place: str, described: RunDescription, summary: bytes, spark: SparkSession | None) -> Around:
+def _around(place: str, described: RunDescription, summary: bytes) -> Around:
     if described.window is None:
         return NOTHING_AROUND
-    from model_monitor.reports.history_page.around import around
+    from model_monitor.reports.history_page.over_time import around
 
-    return around(place, described, summary, spark)
+    return around(place, described, summary)

@@ -243,7 +243,12 @@ def run_monitoring(
         results: tuple[CheckResult, ...] = ()
         runs, current, beside = current.runs, replace(current, runs=()), known
         if known is not None:
-            _log_matching(current.ledger)
+            if matched_by := current.ledger.matched_by:
+                log.info(
+                    "%s records: columns matched with the baseline's by %s",
+                    f"{current.ledger.kept:,}",
+                    matched_by.value,
+                )
             beside = monitor.grouped(known, current.state, runs)
             results = monitor.check(current.state, current.metrics, beside, _layout(dataset, current.ledger))
         results = (*results, *monitor.answered(current.judged, current.checks)[0])
@@ -261,7 +266,10 @@ def run_monitoring(
 
             began = window.start if window is not None else context.start if context is not None else None
             over = ended(results, since, moment(began) if began is not None else None)
-        return _findings(monitor, current, results, beside, _hinted(monitor, current, dataset, beside, over))
+        hints = _hinted(monitor, current, dataset, beside, over)
+        constraints = current.constraints if beside is None else beside.constraints
+        budget = None if beside is None else monitor.budget(current.state, beside)
+        return Findings(monitor.violations(results), results, current, constraints, hints, budget, beside)
 
     if isinstance(data, Baseline):
         return judged(data, None, None)
@@ -354,7 +362,9 @@ class _Run:
         found, ledger, dataset = self._read(dataset, measures, checks)
         if dataset.is_frame and isinstance(found.state, Profile):
             warn_of_nan_texts(found.state)
-        return _described(self.monitor, found, ledger, self.context or _context(self.window)), dataset
+        window = self.window
+        context = self.context or (NOBODY_SAID if window is None else RunContext(window.start, window.end))
+        return _described(self.monitor, found, ledger, context), dataset
 
     def _read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
@@ -384,9 +394,7 @@ class _Run:
         return found, ledger, dataset
 
 
-def read_expectations(
-    given: str | Mapping[str, Any] | Expectations | None, spark: SparkSession | None = None
-) -> Expectations | None:
+def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
     """The rules that somebody names or wrote. Raises BadConfiguration for a file that can't be read, or rules that are none."""
     if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
         return given
@@ -396,7 +404,7 @@ def read_expectations(
         if isinstance(given, Mapping):
             return Expectations.from_json(json.dumps(given), "expectations")
         path = os.fspath(given)
-        return expectations_of(storage_of(path, spark).read(path), path)
+        return expectations_of(storage_of(path).read(path), path)
     except MissingDependency:
         raise
     except (MonitorError, OSError, TypeError) as fault:
@@ -425,19 +433,10 @@ def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
     return found
 
 
-def _log_matching(ledger: Ledger) -> None:
-    if ledger.matched_by is not None:
-        log.info("%s records: columns matched with the baseline's by %s", f"{ledger.kept:,}", ledger.matched_by.value)
-
-
 def _planned(checks: str, dataset: Dataset) -> CheckPlan:
     from model_monitor.monitors.user_checks.loading import planned_checks
 
     return planned_checks(checks, dataset)
-
-
-def _context(window: Window | None) -> RunContext:
-    return NOBODY_SAID if window is None else RunContext(window.start, window.end)
 
 
 def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
@@ -471,19 +470,6 @@ def _hinted(
     for hint in hints:
         log.warning("%s", hint.description)
     return hints
-
-
-def _findings(
-    monitor: Monitor,
-    current: Baseline,
-    results: tuple[CheckResult, ...],
-    known: StoredBaseline | None,
-    hints: tuple[Hint, ...],
-) -> Findings:
-    """The verdict on a window: which of the results are violations, beside all that belongs to them."""
-    constraints = current.constraints if known is None else known.constraints
-    budget = monitor.budget(current.state, known) if known is not None else None
-    return Findings(monitor.violations(results), results, current, constraints, hints, budget, known)
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_monitor import errors
 from model_monitor.errors import MonitorError
 from model_monitor.running.runtime.status import ExitStatus, OutOfTime
-from model_monitor.storage.files import ErrorPattern, place_in, refusal_in, sentence_about
+from model_monitor.storage.files import place_in, refusal_in, sentence_about
 
 _KILLED = 137
 _HEAP_FULL = 52
@@ -32,60 +32,44 @@ Java hands a program that the system refuses to a shell, which finds faults in i
 """
 
 
-CLUSTER_FAULTS = (
-    ErrorPattern(
-        re.compile(r"exceeding (physical|virtual) memory limits\. (?P<taken>[\d.]+ \w+) of (?P<given>[\d.]+ \w+)"),
+CLUSTER_FAULTS: Mapping[str, str] = {
+    r"exceeding (physical|virtual) memory limits\. (?P<taken>[\d.]+ \w+) of (?P<given>[\d.]+ \w+)": (
         "YARN ended an executor that took {taken} of the {given} it was given; raise spark.executor.memoryOverhead, which "
-        "Python's workers live on (--columns sizes it), or lower --executor-cores",
+        "Python's workers live on (--columns sizes it), or lower --executor-cores"
     ),
-    ErrorPattern(
-        re.compile(rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT}{_HEAP_FULL}\b"),
-        "the heap of an executor is full; raise spark.executor.memory (--executor-memory)",
+    rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT}{_HEAP_FULL}\b": (
+        "the heap of an executor is full; raise spark.executor.memory (--executor-memory)"
     ),
-    ErrorPattern(
-        re.compile(rf"{_EXIT}{_KILLED}\b|OOMKilled|possible container OOM"),
+    rf"{_EXIT}{_KILLED}\b|OOMKilled|possible container OOM": (
         "an executor was killed from outside, as is done where memory runs out; raise spark.executor.memoryOverhead (YARN, "
-        "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)",
+        "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)"
     ),
-    ErrorPattern(
-        re.compile(
-            r"different version:? \(?(?P<major>\d+)(?:, |\.)(?P<minor>\d+)\)? than that in driver:? (?P<driver>\d+\.\d+)"
-        ),
+    r"different version:? \(?(?P<major>\d+)(?:, |\.)(?P<minor>\d+)\)? than that in driver:? (?P<driver>\d+\.\d+)": (
         "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
-        "executors' in PYSPARK_PYTHON, or send one along by --environment",
+        "executors' in PYSPARK_PYTHON, or send one along by --environment"
     ),
-    ErrorPattern(
-        re.compile(_FOREIGN),
+    _FOREIGN: (
         "the executors' Python or a library of it was built for another system than theirs; pack the --environment on a "
-        "machine with the nodes' system and processor",
+        "machine with the nodes' system and processor"
     ),
-    ErrorPattern(
-        re.compile(r"(reading the port number from|Bad data in) \S+(daemon|\.worker)\b"),
-        "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment",
+    r"(reading the port number from|Bad data in) \S+(daemon|\.worker)\b": (
+        "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment"
     ),
-    ErrorPattern(
-        re.compile(r'Cannot run program "(?P<program>[^"]+)".*error=2\b'),
+    r'Cannot run program "(?P<program>[^"]+)".*error=2\b': (
         "the executors have no Python at {program}; name theirs in PYSPARK_PYTHON. If it is that of an --environment: its "
-        "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)",
+        "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)"
     ),
-    ErrorPattern(
-        re.compile(r"No module named '(?P<module>model_monitor|numpy|pyarrow|pandas|sklearn)\b"),
+    r"No module named '(?P<module>model_monitor|numpy|pyarrow|pandas|sklearn)\b": (
         "the executors' Python has no {module}; install it there, or send one along by --environment; before Spark starts, "
-        "PYSPARK_PYTHON names another Python",
+        "PYSPARK_PYTHON names another Python"
     ),
-    ErrorPattern(
-        re.compile(
-            r"All masters are unresponsive|Master removed our application|YARN application has already ended"
-            r"|cancelled because SparkContext was shut down|Cannot call methods on a stopped SparkContext"
-            r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE\.(?:SESSION|OPERATION)_"
-        ),
-        "the cluster went away while the job ran, or ended its application; look at the cluster, then run the job again",
-    ),
-)
+    (
+        r"All masters are unresponsive|Master removed our application|YARN application has already ended"
+        r"|cancelled because SparkContext was shut down|Cannot call methods on a stopped SparkContext"
+        r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE\.(?:SESSION|OPERATION)_"
+    ): "the cluster went away while the job ran, or ended its application; look at the cluster, then run the job again",
+}
 """The first whose sign is found counts."""
-
-
-# The trace of an exception without a word of its texts, which may repeat values of the data.
 
 
 _PYTHON = re.compile(r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)""")
@@ -97,7 +81,7 @@ _CLASS = re.compile(
 
 
 def trace_of(error: BaseException) -> str:
-    """The lines of the trace, the cause first as Python has it."""
+    """The lines of the trace, the cause first as Python has it, without a word of its texts: they may repeat values of data."""
     shown = list(_causes(error, with_suppressed=False))
     return "\n".join(line for cause in reversed(shown) for line in _lines(cause))
 
@@ -122,9 +106,6 @@ def _places_in(text: str) -> Iterator[str]:
             yield found["class"]
 
 
-# What to tell the user about an exception: one sentence and an exit status, whoever raised it.
-
-
 _FROM_WORKER = re.compile(r"^model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
 _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')
 _RAISED = re.compile(r'File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
@@ -132,74 +113,53 @@ _JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Er
 _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
 """Spark's exceptions whose texts name columns, tables, settings and paths, and never a value of the data."""
 
-KNOWN = (
-    ErrorPattern(
-        re.compile(r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)"),
-        "Spark has no reader called {reader}; pass its JAR by --packages or --jars",
+KNOWN: Mapping[str, str] = {
+    r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)": (
+        "Spark has no reader called {reader}; pass its JAR by --packages or --jars"
     ),
-    *CLUSTER_FAULTS,
-    ErrorPattern(
-        re.compile(r"OutOfMemoryError"),
+    **CLUSTER_FAULTS,
+    r"OutOfMemoryError": (
         "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory, or refuse long "
-        "lines with a smaller --max-record-size",
+        "lines with a smaller --max-record-size"
     ),
-    ErrorPattern(
-        re.compile(r"OversizedAllocationException"),
+    r"OversizedAllocationException": (
         "lines that are very much longer than those at the beginning of the first file don't fit into a batch of Arrow; "
-        "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size",
+        "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size"
     ),
-    ErrorPattern(
-        re.compile(r"ChecksumException"),
-        "a file was changed after Hadoop wrote it: its sums, in the .crc beside it, are of what was there before; delete those",
+    r"ChecksumException": (
+        "a file was changed after Hadoop wrote it: its sums, in the .crc beside it, are of what was there before; delete those"
     ),
-    ErrorPattern(
-        re.compile(r"No space left on device"),
-        "the disk is full; free space, or name other directories with --output-path and spark.local.dir",
+    r"No space left on device": (
+        "the disk is full; free space, or name other directories with --output-path and spark.local.dir"
     ),
-    ErrorPattern(
-        re.compile(r"ExecutorLostFailure"),
-        "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead",
+    r"ExecutorLostFailure": "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead",
+    r"exited unexpectedly \(crashed\)": (
+        "a Python worker died, most often for lack of memory; raise the memory of the executors"
     ),
-    ErrorPattern(
-        re.compile(r"exited unexpectedly \(crashed\)"),
-        "a Python worker died, most often for lack of memory; raise the memory of the executors",
+    r"AccessControlException|AccessDeniedException": (
+        "permission was denied; name paths that this user may read and write"
     ),
-    ErrorPattern(
-        re.compile(r"AccessControlException|AccessDeniedException"),
-        "permission was denied; name paths that this user may read and write",
+    r"UnknownHostException": (
+        "a host of the cluster or of the file system is not known here; check --master and the paths"
     ),
-    ErrorPattern(
-        re.compile(r"UnknownHostException"),
-        "a host of the cluster or of the file system is not known here; check --master and the paths",
+    r"Connection refused": "the cluster or the file system does not answer; check --master and the paths",
+    (
+        r"Parquet column cannot be converted in file (?P<file>\S+)\. Column: \[(?P<column>[^\]\n]*)\], "
+        r"Expected: (?P<expected>\w+), Found: (?P<found>\w+)"
+    ): "{file}: column {column} is {found}, and {expected} in the first file; write all files with the same types",
+    r"Class (?P<codec>[\w.]+Codec) was not found": (
+        "Spark has no {codec}, by which a file is compressed; compress it with zstd or snappy, or write --engine local"
     ),
-    ErrorPattern(
-        re.compile(r"Connection refused"),
-        "the cluster or the file system does not answer; check --master and the paths",
+    r"native (zStandard|hadoop) library not available": (
+        "Hadoop has no library here that decompresses .zst; write --engine local, or compress the files with gzip"
     ),
-    ErrorPattern(
-        re.compile(
-            r"Parquet column cannot be converted in file (?P<file>\S+)\. Column: \[(?P<column>[^\]\n]*)\], "
-            r"Expected: (?P<expected>\w+), Found: (?P<found>\w+)"
-        ),
-        "{file}: column {column} is {found}, and {expected} in the first file; write all files with the same types",
+    r"Encountered error while reading file (?P<file>\S+)\. ": (
+        "{file}: is damaged, it can't be read to its end; copy it again"
     ),
-    ErrorPattern(
-        re.compile(r"Class (?P<codec>[\w.]+Codec) was not found"),
-        "Spark has no {codec}, by which a file is compressed; compress it with zstd or snappy, or write --engine local",
+    r"TABLE_OR_VIEW_NOT_FOUND": (
+        "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"
     ),
-    ErrorPattern(
-        re.compile(r"native (zStandard|hadoop) library not available"),
-        "Hadoop has no library here that decompresses .zst; write --engine local, or compress the files with gzip",
-    ),
-    ErrorPattern(
-        re.compile(r"Encountered error while reading file (?P<file>\S+)\. "),
-        "{file}: is damaged, it can't be read to its end; copy it again",
-    ),
-    ErrorPattern(
-        re.compile(r"TABLE_OR_VIEW_NOT_FOUND"),
-        "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME",
-    ),
-)
+}
 """The first whose sign is found counts."""
 
 LONGEST_FOREIGN_TEXT = 300

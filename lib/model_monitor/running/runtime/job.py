@@ -1,7 +1,7 @@
 """A run of a job, from its command line to its exit status.
 
     with started("baseline", argv) as job:
-        frame = read_dataset(job.spark, job.config)
+        frame = read_source(job.engine, job.config)
         …
         job.finish(completed())
     return job.exit_status
@@ -65,7 +65,7 @@ from model_monitor.running.runtime.status import (
     write_message,
 )
 from model_monitor.stopping import ended_by_signals, require_going_on
-from model_monitor.storage import encrypting, holding, is_local, storage_of
+from model_monitor.storage import encrypting, holding, is_local, opened_by, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -119,7 +119,7 @@ class Job:
         self._watch: Any = None
         self._is_alone = False
         self._visit = ExitStack()
-        self._signals = ExitStack()
+        self._around = ExitStack()  # what ends in the thread that began it
         self._time_limit: TimeLimit | None = None
 
     @cached_property
@@ -143,21 +143,16 @@ class Job:
             self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel)
         return config
 
-    @property
-    def spark(self) -> SparkSession | None:
-        """The run's Spark session, None if it needs none. With it opens what is not on this machine."""
-        self.engine  # noqa: B018 -- which starts it
-        return self._session
-
     @cached_property
     def engine(self) -> Engine:
-        """What the run reads by: the engine of this machine, or that of the run's Spark session.
+        """What the run reads by: the engine of this machine, or that of the run's Spark session, which opens paths from then on.
 
         With it the run holds its output, which is tried out by that before hours are spent on what goes there.
         Raises OutputFailed if the output can't be written, OutputHeld if another run
         is at it for longer than `--lease-wait`.
         """
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
+        self._around.enter_context(opened_by(self._session))
         self._forget_message(has_engine=True)
         output = self.config.output_path
         self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
@@ -237,7 +232,7 @@ class Job:
             gc.enable()
         if self._host is None:
             start_logging()
-            self._signals.enter_context(ended_by_signals())
+            self._around.enter_context(ended_by_signals())
         self._forget_message()
         return self
 
@@ -256,7 +251,7 @@ class Job:
             steps(self._leave_message)
         finally:
             steps(self._stop)
-            self._signals.close()
+            self._around.close()
             if self._host is not None and interrupted:
                 plugin("spark").application_of(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))

@@ -2,7 +2,7 @@
 
     require_sinks(job.config)  # before any data is read
     …
-    notify(findings, run, job.config, job.spark)
+    notify(findings, run, job.config)
 
 Any monitor's findings do. A sink that fails is a warning, unless `--sink-required`; the run's files stand in any case. Driver
 only.
@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
 from model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
@@ -61,9 +61,6 @@ from model_monitor.running.runtime.failures import failure_of
 from model_monitor.running.runtime.status import is_container
 from model_monitor.storage import join, storage_of
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -72,35 +69,33 @@ IN_A_CONTAINER = "opt/ml/output/metrics/cloudwatch"
 ELSEWHERE = "metrics"
 
 
-def write_metrics(findings: Findings, config: JobConfig, spark: SparkSession | None) -> None:
+def write_metrics(findings: Findings, config: JobConfig) -> None:
     """Write the metrics, if `publish_cloudwatch_metrics` is Enabled.
 
     Raises OutputFailed if they can't be written.
     """
-    write_published(findings.published, config, spark, _time_of_metrics(config))
+    write_published(findings.published, config, _time_of_metrics(config))
 
 
-def write_published(
-    metrics: Iterable[PublishedMetric], config: JobConfig, spark: SparkSession | None, time: datetime
-) -> None:
+def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime) -> None:
     """The same of single metrics with their time."""
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)
     folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
     found = cloudwatch_metrics(metrics, _context(config, time))
-    storage_of(folder, spark).write(join(folder, METRICS_FILE), metric_lines(found))
+    storage_of(folder).write(join(folder, METRICS_FILE), metric_lines(found))
     log.info("wrote %d metrics to %s", len(found), folder)
 
 
-def write_junit(findings: Findings, config: JobConfig, spark: SparkSession | None) -> None:
+def write_junit(findings: Findings, config: JobConfig) -> None:
     """Write the checks as JUnit XML, if `--junit` names a file.
 
     Raises OutputFailed if it can't be written.
     """
     if config.junit is not None:
         content = junit_xml(findings.results, config.analysis_type.value)
-        storage_of(config.junit, spark).write(config.junit, content)
+        storage_of(config.junit).write(config.junit, content)
 
 
 def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
@@ -117,26 +112,19 @@ def _context(config: JobConfig, time: datetime) -> MetricContext:
     return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
 
 
-# What a monitoring job leaves to those that follow: its files, and how its window varied.
-
-
-def put_in_place(
-    findings: Findings, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
-) -> Run:
+def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
     """Publish the files of a window, and enter it into the history. reference: where its baseline lies.
 
     Raises OutputFailed if they can't be written.
     """
     as_service = config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
     omit_empty = config.omit_empty_violations or as_service
-    run = findings.write(config.output_path, spark, omit_empty=omit_empty, baseline=reference)
-    remember(findings, run, config, spark, reference)
+    run = findings.write(config.output_path, omit_empty=omit_empty, baseline=reference)
+    remember(findings, run, config, reference)
     return run
 
 
-def remember(
-    findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, reference: BaselineReference | None
-) -> None:
+def remember(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
     """Enter the window into the history. An error is a warning: the run's files stand in any case.
 
     reference: where its baseline lies. Without a window nothing is entered, and of monitors that learn from no history.
@@ -151,22 +139,19 @@ def remember(
     if found is None:
         return
     try:
-        with holding_alerts(config.output_path, spark, config.lease_wait):
-            history = read_history(config.output_path, spark)
+        with holding_alerts(config.output_path, config.lease_wait):
+            history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
-            write_history(history.with_window(entry, found), spark)
+            write_history(history.with_window(entry, found))
     except Exception as error:
         log.warning("the history of windows: %s", failure_of(error).reason)
-
-
-# A user's `postprocess_handler`, called once after the files of a run are in place (C8f).
 
 
 HANDLER = "postprocess_handler"
 
 
-def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
+def run_postprocessor(path: str | None) -> None:
     """Run the script's handler; nothing happens without a script.
 
     Raises BadConfiguration if the script can't be read or has no handler, ScriptFailed if it raises. The run's files are in
@@ -175,7 +160,7 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
     if path is None:
         return
     try:
-        source = storage_of(path, spark).read(path).decode("utf-8")
+        source = storage_of(path).read(path).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as error:
         raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
     namespace = {"__name__": "postprocessor", "__file__": path}
@@ -195,9 +180,6 @@ def run_postprocessor(path: str | None, spark: SparkSession | None) -> None:
     log.info("ran %s of %s", HANDLER, path)
 
 
-# Who is notified of a monitoring run: the alert of the last windows, and the sinks of `--sink`.
-
-
 ALARMS_NAMED = 10  # in the log; the rest are counted
 MOST_KEPT = 100  # alarms of a window that the next one is told of
 
@@ -214,9 +196,7 @@ def require_sinks(config: JobConfig, environment: Environment | None = None) -> 
         raise BadConfiguration.gathered(list(dict.fromkeys(errors)))
 
 
-def notify(
-    findings: Findings, run: Run, config: JobConfig, spark: SparkSession | None, environment: Environment | None = None
-) -> None:
+def notify(findings: Findings, run: Run, config: JobConfig, environment: Environment | None = None) -> None:
     """Enter the window into the history of alerts, and send a report to every sink that is due.
 
     `alerts.is_due` says which are due. Whether traffic fell (`--min-traffic`) is a status of its own.
@@ -228,15 +208,13 @@ def notify(
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
     with ExitStack() as alone:  # runs of other hours may keep the same history
-        lease = _tried(
-            lambda: alone.enter_context(holding_alerts(config.output_path, spark, config.lease_wait)), failures
-        )
-        known = _tried(lambda: read_alerts(config.output_path, spark), failures)
+        lease = _tried(lambda: alone.enter_context(holding_alerts(config.output_path, config.lease_wait)), failures)
+        known = _tried(lambda: read_alerts(config.output_path), failures)
         before, is_ours = known or Alerts(), lease is not None and known is not None
         window = monitored_window(findings, run, config, now)
         alerts = with_window(before, window, rule)
         if is_ours:  # else what can't be read now, or what another run adds to it, would be written over
-            _tried(lambda: write_alerts(alerts, config.output_path, spark), failures)
+            _tried(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
             log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
         earlier = [each for each in alerts.windows if each.time < window.time]
@@ -253,13 +231,13 @@ def notify(
                 *_missed_notices(alerts, due, window),
                 *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
             )
-            report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices, spark)
+            report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
             delivery = deliver(report, due, environment or Environment())
             failures += delivery.failures
             missed = [to for to in due if to not in delivery.reached]
             noted = after_delivery(alerts, window, traffic, delivery.reached, missed)
             if is_ours and noted != alerts:
-                _tried(lambda: write_alerts(noted, config.output_path, spark), failures)
+                _tried(lambda: write_alerts(noted, config.output_path), failures)
     _settle(failures, required=config.sink_required)
 
 
@@ -314,7 +292,6 @@ def report_of(
     now: datetime,
     alert: AlertReport,
     notices: tuple[Notice, ...] = (),
-    spark: SparkSession | None = None,
 ) -> Report:
     """What the run has to tell."""
     window = window_of(config)
@@ -332,7 +309,7 @@ def report_of(
         schedule=config.sagemaker_monitoring_schedule_name,
         start=window.start if window else None,
         end=window.end if window else None,
-        paths=_paths(run, config, spark),
+        paths=_paths(run, config),
         alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
         alarm_count=len(alarms),
         metrics=tuple(metrics_of(findings, config)),
@@ -341,7 +318,7 @@ def report_of(
     )
 
 
-def _paths(run: Run, config: JobConfig, spark: SparkSession | None) -> dict[str, str]:
+def _paths(run: Run, config: JobConfig) -> dict[str, str]:
     """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere.
 
     The page in a folder of its hour is the one beside those that it links to.
@@ -351,7 +328,7 @@ def _paths(run: Run, config: JobConfig, spark: SparkSession | None) -> dict[str,
     if "page" in kept and HOUR_FOLDERS.match(config.output_path):
         kept["page"] = join(config.output_path, names["page"])
     places = {"output": config.output_path, **kept}
-    return {what: storage_of(path, spark).resolved(path).removeprefix("file:") for what, path in places.items()}
+    return {what: storage_of(path).resolved(path).removeprefix("file:") for what, path in places.items()}
 
 
 def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:

@@ -46,9 +46,6 @@ def start_logging() -> None:
     warnings.simplefilter("ignore")  # libraries' notes to developers, such as deprecations
 
 
-# The time that a run may take before it publishes: `--max-runtime`. Driver only, in its main thread.
-
-
 SOONEST_SECONDS = 0.001  # 0 would be no alarm at all
 
 
@@ -57,7 +54,7 @@ class OutOfTime(SystemExit):
 
 
 class TimeLimit:
-    """An alarm that goes off `limit` after `began`, a time of `time.monotonic()`.
+    """An alarm that goes off `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
 
     cancel: ends what the driver waits for elsewhere, so that it can be cleared away.
     """
@@ -78,9 +75,6 @@ class TimeLimit:
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._cancel()
         stop(OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published"))
-
-
-# How a job says what came of it: its exit status, and one line in the message file.
 
 
 class ExitStatus(IntEnum):

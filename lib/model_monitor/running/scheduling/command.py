@@ -254,9 +254,6 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
         out.write(as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
 
 
-# A schedule whose runs don't come says so by its sinks.
-
-
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
     """Whether runs are overdue. The sinks that get messages are notified when that changes; the first time only if they are.
 

@@ -252,9 +252,6 @@ def _target_models(top: str) -> list[str]:
     return sorted(found)
 
 
-# What entries are to each other.
-
-
 def _each_once(entries: Sequence[Entry]) -> Iterator[Entry]:
     seen: dict[str, Entry] = {}
     for entry in entries:

@@ -26,7 +26,7 @@ from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.options import flag_of, variable_of
 from model_monitor.running.configuration.reading import Sources, sources_of
 from model_monitor.running.layout import Layout
-from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
+from model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
 from model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from model_monitor.storage.files import Named, is_ours
 
@@ -229,11 +229,6 @@ def _variable(name: str) -> str:
     return variable_of(name, OPTIONS[name]) if name in OPTIONS else name
 
 
-def full_hour(time: datetime) -> datetime:
-    """The beginning of the hour that a time is in."""
-    return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
-
-
 def read_plan(path: Path) -> Plan:
     """The plan of a schedule entry.
 
@@ -245,12 +240,10 @@ def read_plan(path: Path) -> Plan:
 def plan_of(entry: Schedule, path: Path) -> Plan:
     """The plan of an entry that a file says. Raises BadConfiguration with all that is wrong in it."""
     errors: list[str] = []
-    clock = _tried(lambda: _clock(entry, path), errors) or MIDNIGHT
-    runs_once = entry.cron is None and entry.schedule_expression is not None and _is_now(entry)
     plan = Plan(
         entry,
         path.absolute(),
-        None if runs_once else clock,
+        _tried(lambda: _clock(entry, path), errors),
         _offsets(entry, path, errors),
         _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), errors) or timedelta(0),
         _tried(lambda: _time(entry.starts, f"{path}: starts"), errors),
@@ -267,6 +260,7 @@ def plan_of(entry: Schedule, path: Path) -> Plan:
 
 
 def _clock(entry: Schedule, path: Path) -> Clock | None:
+    """When it runs; None for once, at once."""
     if entry.cron is not None:
         clock = Clock.of(entry.cron, f"{path}: cron")
         if not clock.cron.partition(" ")[0].isdigit():
@@ -276,16 +270,9 @@ def _clock(entry: Schedule, path: Path) -> Clock | None:
             )
         return clock
     if entry.schedule_expression is None:
-        return None
+        return MIDNIGHT
     recurrence = Recurrence.of(entry.schedule_expression)
     return Clock(recurrence.cron) if recurrence else None
-
-
-def _is_now(entry: Schedule) -> bool:
-    try:
-        return Recurrence.of(entry.schedule_expression or "") is None
-    except BadConfiguration:
-        return False  # reported already
 
 
 def _offsets(entry: Schedule, path: Path, errors: list[str]) -> tuple[timedelta, timedelta] | None:
@@ -363,9 +350,6 @@ def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
     except BadConfiguration as error:
         errors.append(str(error))
         return None
-
-
-# What the schedules of one folder say about a model: which one a schedule watches, and what moves it.
 
 
 MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics say of which model they are

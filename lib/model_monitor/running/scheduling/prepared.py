@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from model_monitor.documents.page import Page
-from model_monitor.reports.page.html import html_of
+from model_monitor.reports.page.files import html_of
 
 
 def _kinds(of: type[BaseModel]) -> Iterator[type[BaseModel]]:

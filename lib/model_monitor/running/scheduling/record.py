@@ -172,9 +172,6 @@ def _is_alive(execution: Execution) -> bool:
     return not here().has_ended(execution.process_id)
 
 
-# The runs of a schedule for people, and as the service's API lists them for programs.
-
-
 LISTED = 10
 MOST_LISTED = 100  # runs of one listing: by default, and at most. Source: C10d.
 

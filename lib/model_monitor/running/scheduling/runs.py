@@ -135,9 +135,6 @@ def _time(text: str) -> datetime:
     return time
 
 
-# One run: its jobs, one after the other, each a process that does what `model-monitor JOB` does.
-
-
 MESSAGE = "message"
 KILLED = -9
 JOBS_OF_A_PROCESS = 16  # then another is forked off: each leaves 2 MB in memory
@@ -159,7 +156,7 @@ LOADED = (
     "pyarrow.acero",
     "pyarrow.dataset",
     "model_monitor.running.scheduling.prepared",
-    "model_monitor.reports.history_page.around",
+    "model_monitor.reports.history_page.over_time",
 )
 """What is loaded once for the jobs of all times. A job that needs more loads it itself."""
 

@@ -133,6 +133,11 @@ class Recurrence:
         return Clock(self.cron).times(after, until)
 
 
+def full_hour(time: datetime) -> datetime:
+    """The beginning of the hour that a time is in, UTC."""
+    return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+
+
 def read_offset(text: str, where: str) -> timedelta:
     """The time span that an offset of the service means: `-PT1H`, `-PT0H`, `-P8D`.
 

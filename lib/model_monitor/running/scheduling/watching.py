@@ -101,9 +101,6 @@ def _in_a_line(text: str) -> str:
     return " ".join(re.sub(r"^(Error|Completed\w*): ", "", text).split())
 
 
-# The page, and the messages.
-
-
 def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment) -> str:
     """Write the page of all, and notify the fleet's sinks of what is new; what to print about it.
 

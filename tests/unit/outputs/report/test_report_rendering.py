@@ -23,8 +23,7 @@ from model_monitor.documents.page import (
     table_of,
 )
 from model_monitor.reports.page import pdf
-from model_monitor.reports.page.files import report_files
-from model_monitor.reports.page.html import block_html, html_of, points_svg
+from model_monitor.reports.page.files import block_html, html_of, points_svg, report_files
 from model_monitor.reports.page.svg import description_of
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
