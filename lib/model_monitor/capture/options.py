@@ -29,9 +29,6 @@ class Clock:
 SYSTEM_CLOCK = Clock(partial(datetime.now, timezone.utc), time.monotonic)
 
 
-# The account of a `CaptureWriter`: what became of every request that it was shown.
-
-
 @dataclass(frozen=True, slots=True)
 class CaptureCounts:
     """Requests by what became of them.
@@ -76,10 +73,6 @@ class Tally:
         """All counts of one moment."""
         with self._lock:
             return replace(CaptureCounts(), **self._numbers)
-
-
-# Faults of capturing in the log: the first of each kind at once, then at most one a minute, so that an outage is no
-# flood.
 
 
 QUIET_SECONDS = 60.0
@@ -127,9 +120,6 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
         key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=seed.to_bytes(8, "big", signed=True)
     )
     return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
-
-
-# What is captured (`CaptureOptions`), and what that may cost the server (`CaptureLimits`).
 
 
 REQUEST, RESPONSE = "REQUEST", "RESPONSE"
@@ -267,9 +257,6 @@ def _faults_of_content(options: CaptureOptions) -> list[str]:
     if not isinstance(options.max_payload_bytes, int) or not _is_above_0(options.max_payload_bytes):
         faults.append(f"max_payload_bytes is {options.max_payload_bytes!r}; it has to be a whole number above 0")
     return faults
-
-
-# Whether requests are captured now: as the options say, or a file that may change while the server runs.
 
 
 STATES = {"on": True, "off": False}

@@ -113,9 +113,6 @@ class S3Folder:
         file.unlink()
 
 
-# Finished files on their way to a destination: one after the other, again and again until it takes them.
-
-
 class Outbox:
     """Finished files and where they go. `put` and `close` are called by one thread, `run` is another."""
 

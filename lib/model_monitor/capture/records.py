@@ -25,9 +25,6 @@ SERVER_ERROR = 500  # of an application that raised
 CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as proxies log it
 
 
-# One request to a model and its answer: what a server hands over to be captured.
-
-
 @dataclass(frozen=True, slots=True)
 class Payload:
     """A body as it went over the wire. content_type: the header beside it, None if there was none."""
@@ -101,9 +98,6 @@ class Conversation:
             Payload(self.response.content, self.response_type),
             status=self.status if status is None else status,
         )
-
-
-# A captured record as its line of JSON, worded as the service words it.
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -80,9 +80,6 @@ class Buffer:
         return len(lines) - len(kept)
 
 
-# Files that are being written, in a folder of this machine, until they are whole and can be delivered.
-
-
 LOCK = ".lock"
 SUFFIX = ".jsonl"
 READ_BACK_BYTES = 65_536
@@ -216,9 +213,6 @@ def _claimed(path: Path) -> Iterator[Draft]:
         os.close(descriptor)
     else:
         yield Draft(path, descriptor)
-
-
-# From lines in memory to files in their hours: drafts that grow and are finished by age or size.
 
 
 log = logging.getLogger(__name__)
