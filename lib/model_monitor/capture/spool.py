@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote
 
 from model_monitor.capture.options import CaptureLimits, Clock, ErrorLog
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -213,9 +215,6 @@ def _claimed(path: Path) -> Iterator[Draft]:
         os.close(descriptor)
     else:
         yield Draft(path, descriptor)
-
-
-log = logging.getLogger(__name__)
 
 
 class SpoolFull(Exception):
