@@ -1,5 +1,4 @@
 """The contract's files as frozen pydantic models: read leniently, written exactly; an error names its JSON path.
 
-Driver only, pure. `statistics.py` and `constraints.py` hold the documents, `json_text.py` the text they are written in,
-`document.py` and `values.py` what they share, `tables.py` flat rows of them for people.
+Driver only, pure. A document a module; `document.py` has what they share, `json_text.py` the text they are written in.
 """

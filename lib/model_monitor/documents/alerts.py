@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import ClassVar
 
 from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
 from model_monitor.documents.document import Count, Document, Name, Number, Section
@@ -59,11 +58,8 @@ class Notified(Section):
     missed: tuple[Transition, ...] | None = None
 
 
-class Alerts(Document):
+class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
     """_alerts.json. windows: the last ones, in the order of their times. transitions: the oldest first."""
-
-    FILE_NAME: ClassVar[str] = "_alerts.json"
-    MEANT: ClassVar[str] = "_alerts.json of monitoring runs"
 
     version: Number = 0.0
     status: AlertStatus = AlertStatus.OK
@@ -84,9 +80,6 @@ class Alerts(Document):
         return next((told.missed or () for told in self.told if told.sink == sink), ())
 
 
-# _decisions/<time>-<run id>.json: a person looked at a run's alarms and says that they are fine.
-
-
 TWO_SIDED_95 = 1.96
 
 FARTHER = 0.25
@@ -95,13 +88,12 @@ FARTHER = 0.25
 OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
 
 
-class Decision(Document):
-    """One decision. window: the name that the history has for it, None without one. features: those that were named; none of
+class Decision(Document, file="decision.json", meant="a decision of `model-monitor accept`"):
+    """_decisions/<time>-<run id>.json: a person looked at a run's alarms and says that they are fine.
+
+    window: the name that the history has for it, None without one. features: those that were named; none of
     all. alarms: what was violated then. by, why: who decided, and the reason, if they said so.
     """
-
-    FILE_NAME: ClassVar[str] = "decision.json"
-    MEANT: ClassVar[str] = "a decision of `model-monitor accept`"
 
     version: Number = 1.0
     run_id: Name
@@ -167,9 +159,6 @@ def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, flo
     return size - reach, size + reach
 
 
-# _promotions.json: which versions of a baseline counted, from when on, and which were taken back.
-
-
 class Promotion(Section):
     """One version that was made to count.
 
@@ -183,11 +172,8 @@ class Promotion(Section):
     taken_back: Name | None = None
 
 
-class Promotions(Document):
-    """The file. promotions: the oldest first; the last one that was not taken back counts."""
-
-    FILE_NAME: ClassVar[str] = "_promotions.json"
-    MEANT: ClassVar[str] = "_promotions.json of `model-monitor promote`"
+class Promotions(Document, file="_promotions.json", meant="_promotions.json of `model-monitor promote`"):
+    """_promotions.json: which versions of a baseline counted, the oldest first; the last one that was not taken back does."""
 
     version: Number = 1.0
     promotions: tuple[Promotion, ...] = ()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from enum import Enum
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
 
 from model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
 from model_monitor.errors import BadConfiguration
@@ -56,9 +56,6 @@ class NamedColumns:
             return f"did you mean {' or '.join(map(repr, near))}?"
         rest = " …" if len(self._names) > LISTED else ""
         return f"the columns are {', '.join(self._names[:LISTED])}{rest}"
-
-
-# analysis_config.json: what a Clarify job analyses and how, for bias and for explainability.
 
 
 BEYOND_A_DOUBLE = 2**1024
@@ -218,7 +215,7 @@ class PredictorConfig(StrictSection):
     time_series_predictor_config: Mapping[str, Any] | None = None
 
 
-class AnalysisConfig(Document):
+class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analysis_config.json", extra="forbid"):
     """Clarify's analysis_config.json, of a job or a monitor.
 
     Examples
@@ -228,11 +225,6 @@ class AnalysisConfig(Document):
     >>> config.facet[0].name_or_index
     'sex'
     """
-
-    model_config = ConfigDict(extra="forbid")
-
-    FILE_NAME: ClassVar[str] = "analysis_config.json"
-    MEANT: ClassVar[str] = "Clarify analysis_config.json"
 
     version: Annotated[str, Field(pattern=r"^1\.0$"), Expected('"1.0"')] | None = None
     dataset_type: Annotated[DatasetType, BeforeValidator(_lower)] | None = None

@@ -65,7 +65,7 @@ class Segment(Section):
     p: Number
 
 
-class Challenge(Document):
+class Challenge(Document, file="challenge.json", meant="challenge.json of a trial"):
     """challenge.json. reason: of the verdict. rows: of the trial, pairs or those of both sides together. rows_to_tell: with which
     a difference that stays as it is would be told; None if it is told, or nobody knows. disagreement: share of the pairs that
     both answered differently, of a regression the mean distance of their answers; None of a split. segments: where they differ
@@ -73,8 +73,6 @@ class Challenge(Document):
     decides stands first.
     """
 
-    FILE_NAME: ClassVar[str] = "challenge.json"
-    MEANT: ClassVar[str] = "challenge.json of a trial"
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"rows_to_tell", "disagreement"})
 
     version: Number = 0.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any
 
 from model_monitor.documents.document import (
     Count,
@@ -181,22 +181,16 @@ class BudgetLedger(Section):
         return cls(false_alarm_budget=budget, rows="independent", families=(found,))
 
 
-class CheckResults(Document):
+class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
     """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
     budget: None where chance is not allowed for. hints: None if there are none.
     """
 
-    FILE_NAME: ClassVar[str] = "checks.json"
-    MEANT: ClassVar[str] = "checks.json of a monitoring run"
-
     version: Number = 0.0
     budget: BudgetLedger | None = None
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None
-
-
-# constraint_violations.json: what a monitoring run found that breaks the baseline's constraints.
 
 
 class Violation(Section):
@@ -212,17 +206,10 @@ class Violation(Section):
     metric_name: Name | None = None
 
 
-class Violations(Document):
+class Violations(Document, file="constraint_violations.json", meant="constraint_violations.json of a monitoring run"):
     """constraint_violations.json; without violations an empty list (C4.3, C11.7)."""
 
-    FILE_NAME: ClassVar[str] = "constraint_violations.json"
-    MEANT: ClassVar[str] = "constraint_violations.json of a monitoring run"
-
     violations: tuple[Violation, ...] = ()
-
-
-# summary.parquet and checks.parquet as rows: what a run found of every feature or metric, and the result of every
-# check.
 
 
 FACET_VALUE = "facet_value"  # the member of a bias check's result that says whose it is, beside the facet
@@ -289,9 +276,6 @@ def shown_name(name: str, part: str) -> str:
 def part_of(facet: str, value: str) -> str:
     """What a sensitive group is called."""
     return f"{facet}={value}"
-
-
-# One change is one alarm: violations with one cause, in words.
 
 
 COMPLETENESS = "completeness_check"

@@ -18,13 +18,11 @@ from model_monitor.documents.document import Document, Expected, Name, Number, S
 class ClarifyDocument(Document):
     """A file that the service's Clarify container writes."""
 
+    version: Name = "1.0"
+
     def to_json(self) -> str:
         """The file's text, as Python's json module writes it with an indent of 4."""
         return json.dumps(self.plain(), indent=4, allow_nan=False)
-
-
-# analysis.json: the bias metrics of a data set, which is also the constraints file that later windows are held
-# against.
 
 
 OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explanations")
@@ -89,14 +87,11 @@ class BiasPart(Section):
     label_value_or_threshold: Name
 
 
-class BiasReport(ClarifyDocument):
+class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analysis.json"):
     """analysis.json of a bias job or monitor. A part that was not requested is absent."""
 
-    FILE_NAME: ClassVar[str] = "analysis.json"
-    MEANT: ClassVar[str] = "bias job's analysis.json"
     BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
-    version: Name = "1.0"
     post_training_bias_metrics: BiasPart | None = None
     pre_training_bias_metrics: BiasPart | None = None
 
@@ -116,19 +111,14 @@ class BiasViolation(Section):
     description: Name
 
 
-class BiasViolations(ClarifyDocument):
+class BiasViolations(
+    ClarifyDocument, file="constraint_violations.json", meant="bias monitor's constraint_violations.json"
+):
     """constraint_violations.json of the bias monitor; the service leaves it out if there are none."""
 
-    FILE_NAME: ClassVar[str] = "constraint_violations.json"
-    MEANT: ClassVar[str] = "bias monitor's constraint_violations.json"
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
-    version: Name = "1.0"
     violations: tuple[BiasViolation, ...] = ()
-
-
-# analysis.json: the attributions of a model's features, which is also the constraints file that later windows are
-# held against.
 
 
 class OutputAttributions(Section):
@@ -157,14 +147,11 @@ class Explanations(Section):
     pdp: tuple[Dependence, ...] | None = None
 
 
-class AttributionReport(ClarifyDocument):
+class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainability job's analysis.json"):
     """analysis.json of an explainability job or monitor."""
 
-    FILE_NAME: ClassVar[str] = "analysis.json"
-    MEANT: ClassVar[str] = "explainability job's analysis.json"
     BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
-    version: Name = "1.0"
     explanations: Explanations
 
     @property
@@ -193,12 +180,11 @@ class AttributionViolation(Section):
     description: Name
 
 
-class AttributionViolations(ClarifyDocument):
+class AttributionViolations(
+    ClarifyDocument, file="constraint_violations.json", meant="explainability monitor's constraint_violations.json"
+):
     """constraint_violations.json of the explainability monitor; the service leaves it out if there are none."""
 
-    FILE_NAME: ClassVar[str] = "constraint_violations.json"
-    MEANT: ClassVar[str] = "explainability monitor's constraint_violations.json"
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
-    version: Name = "1.0"
     violations: tuple[AttributionViolation, ...] = ()

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, Strict
 
@@ -347,11 +347,8 @@ def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts
         raise BadConfiguration(f"{name} is {given!r}; write one of: {allowed}") from None
 
 
-class Constraints(Document):
+class Constraints(Document, file="constraints.json", meant="constraints.json of a data-quality baseline"):
     """constraints.json of a data-quality job; features in the order of the data's columns. expectations: ours, of all rows."""
-
-    FILE_NAME: ClassVar[str] = "constraints.json"
-    MEANT: ClassVar[str] = "constraints.json of a data-quality baseline"
 
     version: Number = 0.0
     features: tuple[FeatureConstraints, ...]

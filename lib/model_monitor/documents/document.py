@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from pydantic import (
@@ -26,6 +26,9 @@ from pydantic import (
 
 from model_monitor.documents import json_text
 from model_monitor.errors import BadDocument
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,6 @@ Name = Annotated[str, Strict(), AfterValidator(_encodable), Expected("a text")]
 DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text that stood in the monitored data
 
 
-# How a document is read and written, and what its errors say.
-
-
 DocumentType = TypeVar("DocumentType", bound="Document")
 
 MARKS = {
@@ -210,18 +210,18 @@ class Section(BaseModel):
     __hash__ = None  # type: ignore[assignment]  # a document is not a key
 
 
-class StrictSection(Section):
+class StrictSection(Section, extra="forbid"):
     """An object that may have no other members than those declared."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Document(Section):
-    """A whole file of the contract."""
+    """A whole file of the contract.
 
-    FILE_NAME: ClassVar[str]  # the name the service gives the file
+    A class says which: `file`, the name the service gives it, and `meant`, that name with what it belongs to.
+    """
 
-    MEANT: ClassVar[str]  # the file's name with what it belongs to
+    FILE_NAME: ClassVar[str]
+    MEANT: ClassVar[str]
 
     FOREIGN: ClassVar[Mapping[str, str]] = {}
     """Further members than those of `MARKS` that only another document has -> what that document is."""
@@ -230,6 +230,11 @@ class Document(Section):
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
     """Whether the service writes no such file when there is nothing in it (C11.7)."""
+
+    def __init_subclass__(cls, *, file: str = "", meant: str = "", **config: Unpack[ConfigDict]) -> None:
+        super().__init_subclass__(**config)
+        if file:
+            cls.FILE_NAME, cls.MEANT = file, meant
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:

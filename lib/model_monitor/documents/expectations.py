@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, Strict, TypeAdapter, WithJsonSchema, create_model
 
 from model_monitor.documents import json_text
 from model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
@@ -189,13 +189,14 @@ class DataSetExpectations(StrictSection):
     row_rules: tuple[Annotated[RowRule, BeforeValidator(_ruled)], ...] = ()
 
 
-class Expectations(Document):
+class Expectations(
+    Document,
+    file="expectations.json",
+    meant="file of expectations",
+    extra="forbid",
+    title="Expectations of spark-model-monitor",
+):
     """The file of `--expectations`. features: rules by column; a list where some of them are warnings."""
-
-    model_config = ConfigDict(extra="forbid", title="Expectations of spark-model-monitor")
-
-    FILE_NAME: ClassVar[str] = "expectations.json"
-    MEANT: ClassVar[str] = "file of expectations"
 
     rows: _Bounds | None = None
     columns: Columns | None = None

@@ -45,9 +45,6 @@ def scientific(text: str) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
-# JSON text as the service's containers print it, and strict reading of JSON with errors that say where.
-
-
 _MANY = 256  # numbers of a list from which on it is worth asking Arrow for their texts
 
 _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {

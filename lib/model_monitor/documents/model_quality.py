@@ -43,11 +43,9 @@ class ToleranceNote(Section):
     metrics: Count | None = None
 
 
-class ModelQualityConstraints(Document):
+class ModelQualityConstraints(Document, file="constraints.json", meant="constraints.json of a model-quality baseline"):
     """constraints.json of a model-quality job. segments: how rows are cut, ours; None if they are not."""
 
-    FILE_NAME: ClassVar[str] = "constraints.json"
-    MEANT: ClassVar[str] = "constraints.json of a model-quality baseline"
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
 
     version: Number = 0.0
@@ -56,9 +54,6 @@ class ModelQualityConstraints(Document):
     multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
     tolerance: ToleranceNote | None = None
     segments: tuple[Name, ...] | None = None
-
-
-# statistics.json of the model-quality jobs: metrics of predictions beside what really happened.
 
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]
@@ -141,11 +136,9 @@ class MulticlassMetrics(Section):
     weighted_f2_best_constant_classifier: Metric | None = None
 
 
-class ModelQualityStatistics(Document):
+class ModelQualityStatistics(Document, file="statistics.json", meant="statistics.json of a model-quality baseline"):
     """statistics.json of a model-quality job."""
 
-    FILE_NAME: ClassVar[str] = "statistics.json"
-    MEANT: ClassVar[str] = "statistics.json of a model-quality baseline"
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
@@ -171,10 +164,6 @@ class ModelQualityStatistics(Document):
     def classes(self) -> frozenset[str]:
         """The classes of the confusion matrix; none for regression."""
         return frozenset(getattr(self.metrics, "confusion_matrix", None) or ())
-
-
-# metrics.json: every metric of a model-quality run with its uncertainty, those of the contract and ours. Ours as a
-# file.
 
 
 class MeasuredMetric(Section):
@@ -205,11 +194,8 @@ class SegmentQuality(Section):
     metrics: tuple[MeasuredMetric, ...]
 
 
-class Metrics(Document):
+class Metrics(Document, file="metrics.json", meant="metrics.json of a model-quality run"):
     """metrics.json of a model-quality job. confidence: of the intervals, each for itself. segments: None if there are none."""
-
-    FILE_NAME: ClassVar[str] = "metrics.json"
-    MEANT: ClassVar[str] = "metrics.json of a model-quality run"
 
     version: Number = 0.0
     problem_type: Name
@@ -221,9 +207,6 @@ class Metrics(Document):
     def scalars(self) -> dict[str, float]:
         """The metrics that are defined, by name."""
         return {metric.name: metric.value for metric in self.metrics if metric.value is not None}
-
-
-# estimated_quality.json: what the metrics of a window without labels are to be expected to be. Ours.
 
 
 class CalibrationNote(Section):
@@ -241,14 +224,14 @@ class CalibrationNote(Section):
     problem: Name | None = None
 
 
-class EstimatedQuality(Document):
+class EstimatedQuality(
+    Document, file="estimated_quality.json", meant="estimated_quality.json of a run of ESTIMATED_QUALITY"
+):
     """estimated_quality.json. confidence: of the intervals, in which the metric will lie once the labels have come. metrics: as
     in metrics.json. confusion_matrix: rows to be expected, by label, then by prediction; None without an estimate, and of many
     classes. classes: of each of many its rows that are right, its labels and its predictions; None of two.
     """
 
-    FILE_NAME: ClassVar[str] = "estimated_quality.json"
-    MEANT: ClassVar[str] = "estimated_quality.json of a run of ESTIMATED_QUALITY"
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"confusion_matrix"})
 
     version: Number = 0.0

@@ -15,23 +15,16 @@ from model_monitor.documents.constraints import MonitoringConfig
 from model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
 
 
-class BaselineReference(Document):
+class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
     """baseline.json. run_id, folder: of a run, the folder below `_runs/`. constraints, statistics: of a baseline that was read
     from files. Paths are whole ones.
     """
-
-    FILE_NAME: ClassVar[str] = "baseline.json"
-    MEANT: ClassVar[str] = "baseline.json of a monitoring run"
 
     version: Number = 0.0
     run_id: Name | None = None
     folder: Name | None = None
     constraints: Name | None = None
     statistics: Name | None = None
-
-
-# run.json: which run a folder holds: its job, its kind of monitoring, its window, its baseline, and what came of
-# it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ class RunWindow(Section):
     end: Moment
 
 
-class RunDescription(Document):
+class RunDescription(Document, file="run.json", meant="run.json of a run"):
     """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
     the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
     which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised. deequ:
@@ -92,8 +85,6 @@ class RunDescription(Document):
     expectations: what tells the rules from others, their sha256; None without any.
     """
 
-    FILE_NAME: ClassVar[str] = "run.json"
-    MEANT: ClassVar[str] = "run.json of a run"
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
     NULLABLE: ClassVar[frozenset[str]] = frozenset(
         {"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"}

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar
 
-from pydantic import ConfigDict
-
 from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, StrictSection
 
 MOST_CAUGHT_UP = 24
@@ -45,7 +43,12 @@ class ScheduledJob(StrictSection):
     output_folder: Name | None = None
 
 
-class Schedule(Document):
+class Schedule(
+    Document,
+    file="schedule.json",
+    meant="schedule entry (docs/schedules.md), such as `model-monitor import` writes",
+    extra="forbid",
+):
     """One schedule.
 
     schedule_expression: the service's, None if none was given: then it chose an hour of the day. cron: the same as crontab has
@@ -56,10 +59,6 @@ class Schedule(Document):
     searched.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    FILE_NAME: ClassVar[str] = "schedule.json"
-    MEANT: ClassVar[str] = "schedule entry (docs/schedules.md), such as `model-monitor import` writes"
     FOREIGN: ClassVar[Mapping[str, str]] = {"MonitoringScheduleConfig": "a description of the service's API"}
 
     version: Number = 1.0
@@ -78,9 +77,6 @@ class Schedule(Document):
     owner: Name | None = None
     tags: tuple[Name, ...] = ()
     jobs: tuple[ScheduledJob, ...]
-
-
-# NAME.executions.json: the runs of a schedule, what became of each, and who was notified of their absence.
 
 
 class ExecutionStatus(Enum):
@@ -128,15 +124,13 @@ class Execution(Section):
     processing_job: Name | None = None
 
 
-class Executions(Document):
-    """The file. executions: by their scheduled times, the oldest first. since: when the schedule was looked at first.
+class Executions(Document, file="executions.json", meant="NAME.executions.json of `model-monitor run-due`"):
+    """NAME.executions.json. executions: by their scheduled times, the oldest first. since: when the schedule was looked at first.
 
     without_data: the last time whose run found no data, while there was none before it either. overdue: whether the
     sinks were last notified that runs don't come.
     """
 
-    FILE_NAME: ClassVar[str] = "executions.json"
-    MEANT: ClassVar[str] = "NAME.executions.json of `model-monitor run-due`"
     FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}
 
     version: Number = 1.0

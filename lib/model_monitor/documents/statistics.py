@@ -192,11 +192,8 @@ class FeatureStatistics(Section):
         return None if distinct is None else round(distinct)
 
 
-class Statistics(Document):
+class Statistics(Document, file="statistics.json", meant="statistics.json of a data-quality baseline"):
     """statistics.json of a data-quality job; features in the order of the data's columns."""
-
-    FILE_NAME: ClassVar[str] = "statistics.json"
-    MEANT: ClassVar[str] = "statistics.json of a data-quality baseline"
 
     version: Number = 0.0
     dataset: Dataset
@@ -222,9 +219,6 @@ def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
     )
 
 
-# requests.json: how many requests a window had, how they ended and how long they took.
-
-
 class LatencyStatistics(Section):
     """Milliseconds from a request's arrival to the last byte of its answer; None of no request.
 
@@ -239,13 +233,10 @@ class LatencyStatistics(Section):
     rank_error: Number = 0.0
 
 
-class RequestStatistics(Document):
+class RequestStatistics(Document, file="requests.json", meant="requests.json of a run"):
     """requests.json. requests: those captured; estimated_requests: all, by the percentage that was captured. success_share:
     of those captured, the share with a status below 400. client_errors, server_errors: statuses of 4xx, and from 500 on.
     """
-
-    FILE_NAME: ClassVar[str] = "requests.json"
-    MEANT: ClassVar[str] = "requests.json of a run"
 
     version: Number = 0.0
     requests: Count
@@ -255,9 +246,6 @@ class RequestStatistics(Document):
     server_errors: Count
     statuses: dict[str, Count]
     latency_ms: LatencyStatistics
-
-
-# Documents as flat rows, for people: notebooks (`pandas.DataFrame(rows)`), terminals, the README's short table.
 
 
 QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}

@@ -159,7 +159,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
-    from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
+    from model_monitor.spark.engine.spark import set_file_systems
 
     threading.Thread(target=_import_all, args=(IMPORTED_MEANWHILE,), name="imports", daemon=True).start()
     connect_to_jvm()
@@ -174,8 +174,7 @@ def start_session(job: str, *, progress: bool | None = None, settings: Mapping[s
     if progress is not None:
         builder = builder.config("spark.ui.showConsoleProgress", str(progress).lower())
     spark = builder.getOrCreate()
-    open_s3_paths(spark)
-    without_checksum_files(spark)
+    set_file_systems(spark)
     return spark
 
 
@@ -203,12 +202,11 @@ def session_within(host: SparkSession, settings: Mapping[str, str] | None = None
     """
     from pyspark.sql import SparkSession
 
-    from model_monitor.spark.engine.spark import open_s3_paths, without_checksum_files
+    from model_monitor.spark.engine.spark import set_file_systems
 
     _require_started_with(host, settings or {})
     spark = beside(host)
-    open_s3_paths(spark)
-    without_checksum_files(spark)
+    set_file_systems(spark)
     before = SparkSession.getActiveSession()
     application_of(spark).activate()
     try:

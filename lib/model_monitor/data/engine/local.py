@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 from model_monitor.data.engine import local_files, partitions
 from model_monitor.data.engine.casts import double_of
 from model_monitor.data.engine.local_files import Piece
-from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, in_processes
+from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, Part, in_processes
 from model_monitor.data.engine.protocol import (
     LINE_KEY,
     PARTITION,
     Broadcast,
     Engine,
     Function,
+    Given,
     Partitions,
     StateRow,
     States,
@@ -53,8 +54,6 @@ TYPES = {
 }
 
 TABLES = ("parquet", "orc")
-
-Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: gives its batches. Picklable, as tasks are.
 
 
 @dataclass
@@ -218,10 +217,12 @@ class LocalPartitions:
 
     def numbered(self) -> LocalPartitions:
         schema = pa.schema([pa.field(PARTITION, pa.int32()), *self.schema])
-        return LocalPartitions(self.engine, schema, partial(_numbered_parts, self.parts))
+        return LocalPartitions(
+            self.engine, schema, lambda: [partial(_numbered, part, place) for place, part in enumerate(self.parts())]
+        )
 
     def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
-        return LocalPartitions(self.engine, schema, partial(_mapped_parts, self.parts, task))
+        return LocalPartitions(self.engine, schema, lambda: [partial(_mapped, part, task) for part in self.parts()])
 
     def above(self, name: str, threshold: float, called: str) -> LocalPartitions:
         schema = self.schema.append(pa.field(called, pa.int32()))
@@ -234,9 +235,8 @@ class LocalPartitions:
         """Nothing to give back: what is kept is forgotten with whoever has it."""
 
     def beside(self, other: Partitions) -> LocalPartitions:
-        return LocalPartitions(
-            self.engine, self.schema, partial(_both, self.parts, cast("LocalPartitions", other).parts)
-        )
+        others = cast("LocalPartitions", other).parts
+        return LocalPartitions(self.engine, self.schema, lambda: [*self.parts(), *others()])
 
     def together(
         self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None, *, in_turn: bool = False
@@ -253,7 +253,8 @@ class LocalPartitions:
         from model_monitor.data.engine.local_exchange import texts_left
 
         here = self.engine.processes if is_local(folder) else 1  # how S3 is to encrypt it is known to this process
-        in_processes(_mapped_parts(self.parts, partial(texts_left, folder, by, text)), here, WORTH_PROCESSES_OF_TEXTS)
+        written = [partial(_mapped, part, partial(texts_left, folder, by, text)) for part in self.parts()]
+        in_processes(written, here, WORTH_PROCESSES_OF_TEXTS)
 
     def states(self, task: StateTask) -> LocalStates:
         return LocalStates(self, task)
@@ -263,7 +264,7 @@ class LocalPartitions:
 
     @contextmanager
     def sent(self, value: Value) -> Iterator[Broadcast[Value]]:
-        yield _Given(value)
+        yield Given(value)
 
     def _collected(self) -> list[list[pa.RecordBatch]]:
         return in_processes(self.parts(), self.engine.processes)
@@ -284,11 +285,6 @@ class LocalStates:
         parts = [partial(_mapped, part, each.task) for each in (self, *self.others) for part in each.source.parts()]
         rows = chain(*in_processes(parts, self.source.engine.processes))
         return sorted(rows, key=lambda row: (row.feature, row.kind, row.partition))
-
-
-@dataclass(frozen=True)
-class _Given:
-    value: Any
 
 
 def batches_in_order(rows: Partitions) -> Iterator[pa.RecordBatch]:
@@ -321,20 +317,8 @@ def _one_after_the_other(
     return chain.from_iterable(map(read, pieces))
 
 
-def _both(parts: Callable[[], list[Part]], others: Callable[[], list[Part]]) -> list[Part]:
-    return [*parts(), *others()]
-
-
-def _mapped_parts(parts: Callable[[], list[Part]], task: Task) -> list[Part]:
-    return [partial(_mapped, part, task) for part in parts()]
-
-
 def _mapped(part: Part, task: Callable[[Iterable[pa.RecordBatch]], Iterator[Made]]) -> Iterator[Made]:
     return task(iter(part()))
-
-
-def _numbered_parts(parts: Callable[[], list[Part]]) -> list[Part]:
-    return [partial(_numbered, part, number) for number, part in enumerate(parts())]
 
 
 def _numbered(part: Part, number: int) -> Iterator[pa.RecordBatch]:

@@ -146,7 +146,7 @@ def rows_of_lines(row_bytes: int) -> int:
     return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
 
 
-Part = Callable[[], Iterable[pa.RecordBatch]]
+Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: gives its batches. Picklable, as tasks are.
 Made = TypeVar("Made")
 
 WORTH_PROCESSES = 4

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain, groupby
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -59,31 +59,18 @@ StateTask: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[StateRow]]
 
 def encoded(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The states of a partition as they leave the executor."""
-    found: list[StateRow] = []
-    for row in task(batches):
-        found.append(row)
-        if len(found) >= STATES_PER_BATCH:
-            yield batch_of_states(found)
-            found = []
-    if found:
-        yield batch_of_states(found)
+    return _batches_of_states(task(batches))
 
 
-def batch_of_states(rows: list[StateRow]) -> pa.RecordBatch:
-    """Some states as one batch."""
-    columns = [
-        [row.feature for row in rows],
-        [row.kind for row in rows],
-        [row.partition for row in rows],
-        [row.blob for row in rows],
-    ]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)], schema=STATE_SCHEMA
-    )
+def _batches_of_states(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
+    while some := list(islice(rows, STATES_PER_BATCH)):
+        columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in some), strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=STATE_SCHEMA)
 
 
 def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
-    """What `batch_of_states` made batches of."""
+    """What `encoded` made batches of."""
     for batch in batches:
         for row in batch.to_pylist():
             yield StateRow(**row)
@@ -91,13 +78,8 @@ def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
 
 def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), in the order of partitions; rows come sorted by feature, kind and partition."""
-    found: list[StateRow] = []
-    for (feature, kind), rows in groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind)):
-        found.append(StateRow(feature, kind, 0, added(row.state for row in rows)))
-        if len(found) >= STATES_PER_BATCH:
-            yield batch_of_states(found)
-            found = []
-    yield batch_of_states(found)
+    alike = groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind))
+    return _batches_of_states(StateRow(*key, 0, added(row.state for row in rows)) for key, rows in alike)
 
 
 def added(states: Iterable[State | bytes]) -> State:
@@ -125,6 +107,13 @@ class Broadcast(Protocol[Shared]):
 
     @property
     def value(self) -> Shared: ...
+
+
+@dataclass(frozen=True)
+class Given(Generic[Value]):
+    """A value that each task takes along as it is, where nothing is sent ahead (`Partitions.sent`)."""
+
+    value: Value
 
 
 class States(Protocol):
@@ -234,7 +223,7 @@ class Engine(Protocol):
     def way(self, function: Function) -> Function:
         """The engine's own way of doing what a function of ours does, if it has one; else the function.
 
-        Both give the same. Spark's are in `spark/frames/`: what its SQL does sooner, and what it alone can do.
+        Both give the same. Spark's are in `spark/`: what its SQL does sooner, and what it alone can do.
         """
 
     @property

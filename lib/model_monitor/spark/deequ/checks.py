@@ -7,7 +7,7 @@ calls back; a JSON list of checks needs no call back. Driver only.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,9 @@ from model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 if TYPE_CHECKING:
     from model_monitor.statistics.states.profile import Profile
+
+
+log = logging.getLogger(__name__)
 
 
 def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
@@ -58,23 +61,70 @@ HISTOGRAM_BINS = 1000
 
 def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
     """Deequ's Java object for an analyzer of the JSON form."""
-    make = _CONSTRUCTORS.get(analyzer.name, _of_a_column)
-    return make(deequ, deequ[f"analyzers.{analyzer.name}"], analyzer, deequ.option(analyzer.where))
+    make, where, none = deequ[f"analyzers.{analyzer.name}"], deequ.option(analyzer.where), deequ.none
+    match analyzer.name:
+        case "Size":
+            return make(where)
+        case "Compliance":
+            return make(analyzer.instance, analyzer.expression, where, deequ.sequence([]), none)
+        case "Correlation":
+            return make(*analyzer.columns, where)
+        case "CountDistinct":
+            return make(deequ.sequence(analyzer.columns))
+        case "Distinctness" | "MutualInformation":
+            return make(deequ.sequence(analyzer.columns), where)
+        case "Uniqueness" | "UniqueValueRatio":
+            return make(deequ.sequence(analyzer.columns), where, none)
+    [column] = analyzer.columns
+    match analyzer.name:
+        case "Completeness" | "Minimum" | "Maximum" | "MinLength" | "MaxLength":
+            return make(column, where, none)
+        case "ApproxQuantile":
+            return make(column, analyzer.quantile, analyzer.relative_error, where)
+        case "PatternMatch":
+            return make(column, deequ.java("scala.util.matching.Regex")(analyzer.pattern, None), where, none)
+        case "Histogram":
+            return make(column, none, HISTOGRAM_BINS, where, False, getattr(make, "apply$default$6")())
+    return make(column, where)
 
 
 def description_of(java: Any) -> Analyzer:
     """Our description of an analyzer that a user's Check asks for. One that we don't know is `special`."""
     name = str(java.getClass().getSimpleName())
-    describe = _DESCRIPTIONS.get(name)
-    if describe is not None:
-        return describe(name, java)
-    required = FORMS[name].required if name in FORMS else ()
-    if "column" in required:
-        return Analyzer(name, (plain_name(java.column()),), where=_where(java))
-    if "columns" in required:
+    match name:
+        case "Size":
+            return Analyzer(name, where=_where(java))
+        case "Compliance":
+            return Analyzer(name, instance=java.instance(), expression=java.predicate(), where=_where(java))
+        case "Correlation":
+            return Analyzer(name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java))
+        case "KLLSketch":
+            special = None if _is_as_ours(java.kllParameters()) else java.toString()
+            return Analyzer(name, (plain_name(java.column()),), special=special)
+    if name not in FORMS:
+        return Analyzer(name, special=java.toString())
+    if "columns" in FORMS[name].required:
         columns = tuple(plain_name(column) for column in items_of(java.columns()))
         return Analyzer(name, columns, where=None if name == "CountDistinct" else _where(java))
-    return Analyzer(name, special=java.toString())
+    column = (plain_name(java.column()),)
+    match name:
+        case "PatternMatch":
+            return Analyzer(name, column, pattern=java.pattern().toString(), where=_where(java))
+        case "ApproxQuantile":
+            error = java.relativeError()
+            return Analyzer(name, column, quantile=java.quantile(), relative_error=error, where=_where(java))
+        case "Histogram":
+            own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
+            return Analyzer(name, column, where=_where(java), special=java.toString() if own_bins else None)
+    return Analyzer(name, column, where=_where(java))
+
+
+def _is_as_ours(kll_parameters: Any) -> bool:
+    """Whether a sketch of Deequ's is as large as those of a scan."""
+    if not kll_parameters.isDefined():
+        return True
+    given = kll_parameters.get()
+    return bool((given.sketchSize(), given.shrinkingFactor()) == (SKETCH_SIZE, SHRINKING_FACTOR))
 
 
 def plain_name(column: str) -> str:
@@ -87,84 +137,6 @@ def plain_name(column: str) -> str:
 def _where(java: Any) -> str | None:
     found = java.where()
     return None if found.isEmpty() else str(found.get())
-
-
-def _pattern_match(name: str, java: Any) -> Analyzer:
-    return Analyzer(name, (plain_name(java.column()),), pattern=java.pattern().toString(), where=_where(java))
-
-
-def _approx_quantile(name: str, java: Any) -> Analyzer:
-    column = plain_name(java.column())
-    return Analyzer(name, (column,), quantile=java.quantile(), relative_error=java.relativeError(), where=_where(java))
-
-
-def _histogram(name: str, java: Any) -> Analyzer:
-    own_bins = java.binningUdf().isDefined() or java.aggregateFunction().toString() != "Count"
-    return Analyzer(
-        name, (plain_name(java.column()),), where=_where(java), special=java.toString() if own_bins else None
-    )
-
-
-def _kll_sketch(name: str, java: Any) -> Analyzer:
-    parameters = java.kllParameters()
-    other_size = parameters.isDefined() and (
-        (parameters.get().sketchSize(), parameters.get().shrinkingFactor()) != (SKETCH_SIZE, SHRINKING_FACTOR)
-    )
-    return Analyzer(name, (plain_name(java.column()),), special=java.toString() if other_size else None)
-
-
-_DESCRIPTIONS: dict[str, Callable[[str, Any], Analyzer]] = {
-    "Size": lambda name, java: Analyzer(name, where=_where(java)),
-    "Compliance": lambda name, java: Analyzer(
-        name, instance=java.instance(), expression=java.predicate(), where=_where(java)
-    ),
-    "PatternMatch": _pattern_match,
-    "ApproxQuantile": _approx_quantile,
-    "Histogram": _histogram,
-    "KLLSketch": _kll_sketch,
-    "Correlation": lambda name, java: Analyzer(
-        name, (plain_name(java.firstColumn()), plain_name(java.secondColumn())), where=_where(java)
-    ),
-}
-
-
-def _of_a_column(_: Deequ, java_class: Any, analyzer: Analyzer, where: Any) -> Any:
-    return java_class(analyzer.columns[0], where)
-
-
-def _with_options(deequ: Deequ, java_class: Any, analyzer: Analyzer, where: Any) -> Any:
-    return java_class(analyzer.columns[0], where, deequ.none)
-
-
-_CONSTRUCTORS: dict[str, Callable[[Deequ, Any, Analyzer, Any], Any]] = {
-    "Size": lambda deequ, java_class, analyzer, where: java_class(where),
-    **dict.fromkeys(("Completeness", "Minimum", "Maximum", "MinLength", "MaxLength"), _with_options),
-    **dict.fromkeys(
-        ("Distinctness", "MutualInformation"),
-        lambda deequ, java_class, analyzer, where: java_class(deequ.sequence(analyzer.columns), where),
-    ),
-    **dict.fromkeys(
-        ("Uniqueness", "UniqueValueRatio"),
-        lambda deequ, java_class, analyzer, where: java_class(deequ.sequence(analyzer.columns), where, deequ.none),
-    ),
-    "CountDistinct": lambda deequ, java_class, analyzer, where: java_class(deequ.sequence(analyzer.columns)),
-    "Correlation": lambda deequ, java_class, analyzer, where: java_class(*analyzer.columns, where),
-    "ApproxQuantile": lambda deequ, java_class, analyzer, where: java_class(
-        analyzer.columns[0], analyzer.quantile, analyzer.relative_error, where
-    ),
-    "Compliance": lambda deequ, java_class, analyzer, where: java_class(
-        analyzer.instance, analyzer.expression, where, deequ.sequence([]), deequ.none
-    ),
-    "PatternMatch": lambda deequ, java_class, analyzer, where: java_class(
-        analyzer.columns[0], deequ.java("scala.util.matching.Regex")(analyzer.pattern, None), where, deequ.none
-    ),
-    "Histogram": lambda deequ, java_class, analyzer, where: java_class(
-        analyzer.columns[0], deequ.none, HISTOGRAM_BINS, where, False, getattr(java_class, "apply$default$6")()
-    ),
-}
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 
+log = logging.getLogger(__name__)
+
 _SOURCE = """
 package model_monitor;
 
@@ -121,8 +123,6 @@ def _entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
     yield entry(b"<", "d", moments.minimum)
     yield entry(b">", "d", moments.maximum)
 
-
-log = logging.getLogger(__name__)
 
 METRIC_FIELDS = {
     "Completeness": "completeness",

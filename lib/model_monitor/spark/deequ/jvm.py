@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 PARAMETERS = {"Completeness": 3, "Minimum": 3, "Maximum": 3, "NumMatchesAndCount": 3, "MinState": 2, "MaxState": 2}
-"""Deequ's analyzers and states that gained parameters over time -> how many `bulk.py` gives to their constructors."""
+"""Deequ's analyzers and states that gained parameters over time -> how many `evaluation.py` gives to their constructors."""
 
 _PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
 
@@ -94,21 +94,18 @@ class Deequ:
         self.java("java.nio.ByteBuffer").wrap(struct.pack(f">{len(values)}q", *values)).asLongBuffer().get(array)
         return array
 
-    def schema(self, schema: StructType) -> Any:
-        """Spark's StructType as a Java object."""
-        return self._spark._jsparkSession.parseDataType(schema.json())
-
     def aggregated(self, schema: StructType, analyzers: Sequence[Any], states: Any) -> Any:
         """Deequ's AnalyzerContext for `analyzers`, computed from the `states` that were persisted; no scan.
 
         states: an InMemoryStateProvider. Grouping analyzers start a small Spark job over their frequencies.
         """
         runner = self["analyzers.runners.AnalysisRunner"]
+        java_schema = self._spark._jsparkSession.parseDataType(schema.json())
         storage_level = getattr(runner, "runOnAggregatedStates$default$5")()
         analysis = self["analyzers.Analysis"](self.sequence(analyzers))
         providers = self.sequence([states])
         return runner.runOnAggregatedStates(
-            self.schema(schema), analysis, providers, self.none, storage_level, self.none, self.none
+            java_schema, analysis, providers, self.none, storage_level, self.none, self.none
         )
 
 

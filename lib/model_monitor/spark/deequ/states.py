@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from model_monitor.statistics.states.kll import KllSketch
 
+
+log = logging.getLogger(__name__)
 
 COMPRESS_THRESHOLD = 10_000
 """QuantileSummaries.defaultCompressThreshold of Spark 3.5; kept by a digest, used only when values are added."""
@@ -118,23 +120,49 @@ class Evidence:
 
         Raises NeedsSecondScan if values were dropped, or the sketch is less sure than asked for.
         """
+        name, deequ = served.analyzer.name, self.deequ
         if served.source is Source.PREDICATES:
             return self._counted(served)
-        name = served.analyzer.name
         if name == "Size":
-            return self.deequ["analyzers.NumMatches"](self.profile.item_count)
+            return deequ["analyzers.NumMatches"](self.profile.item_count)
         feature = self.profile.feature(served.analyzer.columns[0])
         if served.source is Source.FREQUENCIES:
             return self._frequencies(served, column, feature)
-        if name in _OF_A_FEATURE:
-            return _OF_A_FEATURE[name](self.deequ, feature)
+        match name:
+            case "Completeness":
+                present, rows = present_and_rows(feature)
+                return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none) if rows else None
+            case "ApproxCountDistinct":
+                return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(registers_of(feature).words()))
+            case "DataType":
+                found = types_of(feature)
+                counts = found.missing, found.fractional, found.integral, found.boolean, found.text
+                return deequ["analyzers.DataTypeHistogram"](*counts)
         if feature.moments is None or feature.vectors is not None or not rows_of(feature.moments):
             return None
-        if name == "ApproxQuantile":
-            return self._quantiles(served, feature, feature.moments)
-        if name == "KLLSketch":
-            return self._kll(feature, feature.moments)
-        return _OF_MOMENTS[name](self.deequ, deequ_moments(feature.moments))
+        return self._of_numbers(served, feature, feature.moments)
+
+    def _of_numbers(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
+        deequ, found = self.deequ, deequ_moments(moments)
+        match served.analyzer.name:
+            case "Mean":
+                return deequ["analyzers.MeanState"](found.sum, found.count)
+            case "Sum":
+                return deequ["analyzers.SumState"](found.sum)
+            case "StandardDeviation":
+                return deequ["analyzers.StandardDeviationState"](float(found.count), found.mean, found.m2)
+            case "Minimum":
+                return deequ["analyzers.MinState"](found.minimum, deequ.none)
+            case "Maximum":
+                return deequ["analyzers.MaxState"](found.maximum, deequ.none)
+            case "ApproxQuantile":
+                error = served.analyzer.relative_error or 0.0
+                return quantile_state(deequ, sure_sketch(served, feature), moments, error)
+            case "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
+                if feature.kll is None or not moments.count:
+                    return None
+                return kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
+        raise ValueError(f"no state answers {served.analyzer.name}")
 
     def _counted(self, served: Served) -> Any | None:
         counts = matching_and_counted(served, self.profile, self.matches)
@@ -144,15 +172,6 @@ class Evidence:
             return self.deequ["analyzers.NumMatches"](counts[0])
         return self.deequ["analyzers.NumMatchesAndCount"](*counts, self.deequ.none)
 
-    def _kll(self, feature: FeatureProfile, moments: Moments) -> Any | None:
-        """The sketch of the finite values; Deequ's own can't be computed with others among them."""
-        if feature.kll is None or not moments.count:
-            return None
-        return kll_state(self.deequ, feature.kll, moments.minimum, moments.maximum)
-
-    def _quantiles(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any:
-        return quantile_state(self.deequ, sure_sketch(served, feature), moments, served.analyzer.relative_error or 0.0)
-
     def _frequencies(self, served: Served, column: str, feature: FeatureProfile) -> Any:
         """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver."""
         from pyspark.sql.types import LongType, StringType, StructField, StructType
@@ -161,41 +180,6 @@ class Evidence:
         schema = StructType([StructField(column, StringType()), StructField(COUNT_COLUMN, LongType())])
         frame = self.spark.createDataFrame(list(counts.items()), schema).coalesce(1)
         return self.deequ["analyzers.FrequenciesAndNumRows"](frame._jdf, sum(counts.values()), self.deequ.none)
-
-
-def _completeness(deequ: Deequ, feature: FeatureProfile) -> Any | None:
-    present, rows = present_and_rows(feature)
-    return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none) if rows else None
-
-
-def _approx_count_distinct(deequ: Deequ, feature: FeatureProfile) -> Any:
-    return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(registers_of(feature).words()))
-
-
-def _data_type(deequ: Deequ, feature: FeatureProfile) -> Any:
-    counts = types_of(feature)
-    histogram = deequ["analyzers.DataTypeHistogram"]
-    return histogram(counts.missing, counts.fractional, counts.integral, counts.boolean, counts.text)
-
-
-_OF_A_FEATURE: dict[str, Callable[[Deequ, FeatureProfile], Any | None]] = {
-    "Completeness": _completeness,
-    "ApproxCountDistinct": _approx_count_distinct,
-    "DataType": _data_type,
-}
-
-_OF_MOMENTS: dict[str, Callable[[Deequ, Moments], Any]] = {
-    "Mean": lambda deequ, found: deequ["analyzers.MeanState"](found.sum, found.count),
-    "Sum": lambda deequ, found: deequ["analyzers.SumState"](found.sum),
-    "StandardDeviation": lambda deequ, found: deequ["analyzers.StandardDeviationState"](
-        float(found.count), found.mean, found.m2
-    ),
-    "Minimum": lambda deequ, found: deequ["analyzers.MinState"](found.minimum, deequ.none),
-    "Maximum": lambda deequ, found: deequ["analyzers.MaxState"](found.maximum, deequ.none),
-}
-
-
-log = logging.getLogger(__name__)
 
 
 class CheckMetrics:

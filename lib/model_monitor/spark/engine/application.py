@@ -7,9 +7,8 @@ import re
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 import numpy as np
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-Value = TypeVar("Value")
-
 CASE_SENSITIVE = "spark.sql.caseSensitive"
 
 LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
@@ -41,13 +38,6 @@ RETRIES, RETRY_MS = 9, 10_000
 PySpark's own policy takes ten."""
 
 _WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect, and contexts, whose workers have this package
-
-
-@dataclass(frozen=True)
-class WithTasks(Generic[Value]):
-    """A value that each task takes along; Connect has no broadcast (`protocol.Sent`)."""
-
-    value: Value
 
 
 class ConnectApplication:

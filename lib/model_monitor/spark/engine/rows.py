@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyspark.sql.functions as F
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
@@ -45,8 +46,16 @@ from model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration
 from model_monitor.spark.engine.spark import SparkPartitions
-from model_monitor.spark.engine.tables import catalog_table, frame_of_table, is_on_this_machine, loaded, slices
+from model_monitor.spark.engine.tables import (
+    frame_of_table,
+    in_one_partition,
+    opened_by,
+    rows_of_table,
+    sentence_of,
+    slices,
+)
 from model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
+from model_monitor.spark.storage import is_connect
 from model_monitor.statistics.states import ColumnType
 from model_monitor.statistics.states.vectors import MOST_COMPONENTS
 
@@ -99,14 +108,36 @@ _LITERALS = {
 def rows_of_catalog(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
-    """A table of the session's catalog, as `readers.read_table` gives it."""
-    frame, version = catalog_table(engine.spark, name, as_of, since, in_order=in_order)
-    return replace(Dataset.of(frame), version=version)
+    """A table of the session's catalog, as `readers.read_table` gives it. Raises BadConfiguration for one that is not there."""
+    try:
+        frame, version = rows_of_table(engine.spark, name, as_of, since)
+    except AnalysisException as fault:
+        raise BadConfiguration(
+            f"dataset_format: Spark's catalog has no table {name!r}{sentence_of(fault)}; SHOW TABLES lists what it has, and "
+            "Delta needs its JAR and settings (docs/data.md)"
+        ) from fault
+    return replace(Dataset.of(in_one_partition(frame) if in_order else frame), version=version)
 
 
 def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """What a reader finds without a path. Raises what that reader raises."""
-    return Dataset.of(loaded(engine.spark, reader, options, in_order=in_order))
+    frame = opened_by(engine.spark, reader, options).load()
+    return Dataset.of(in_one_partition(frame) if in_order else frame)
+
+
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+    """The rows on executors of other machines, in how many partitions, and one group of columns; None where a file of them is
+    read here.
+
+    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
+    """
+    spark: Any = engine.spark
+    if by_tasks is None:  # the driver's own executors open the files that it opens
+        by_tasks = is_connect(spark) or not spark.sparkContext._jsc.isLocal()
+    if not by_tasks:
+        return None
+    table = table if isinstance(table, pa.Table) else table.read_all()
+    return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
 
 
 def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
@@ -123,20 +154,6 @@ def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
         raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
     literal = _LITERALS[kind]
     return SparkPartitions(frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
-
-
-def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
-    """The rows on executors of other machines, in how many partitions, and one group of columns; None where a file of them is
-    read here.
-
-    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
-    """
-    if by_tasks is None:
-        by_tasks = not is_on_this_machine(engine.spark)
-    if not by_tasks:
-        return None
-    table = table if isinstance(table, pa.Table) else table.read_all()
-    return SparkPartitions(frame_of_table(engine.spark, table)), len(slices(table)), 1
 
 
 MOST_COLUMNS_OF_THEIR_OWN = 50

@@ -23,6 +23,7 @@ from model_monitor.data.engine.protocol import (
     Broadcast,
     Engine,
     Function,
+    Given,
     Partitions,
     StateRow,
     States,
@@ -32,7 +33,7 @@ from model_monitor.data.engine.protocol import (
     fold,
     rows_of_states,
 )
-from model_monitor.spark.engine.application import LOG_VALUES, WithTasks, send_package
+from model_monitor.spark.engine.application import LOG_VALUES, send_package
 from model_monitor.spark.engine.text_lines import (
     TextLines,
     bounded_lines,
@@ -60,25 +61,18 @@ BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 MANY_FILES = 1000  # from so many on it is worth the time to leave YARN's settings out (`before_many_files`)
 
 
-def open_s3_paths(spark: SparkSession) -> None:
-    """Let S3A open `s3://` paths where the cluster names no file system for them; EMR names its own."""
+def set_file_systems(spark: SparkSession) -> None:
+    """Let S3A open `s3://` paths where the cluster names no file system for them, as EMR does; and have local files read and
+    written as they are: one that somebody edited would fail by the sums that Hadoop keeps beside it.
+    """
     if is_connect(spark):
         return
     context: Any = spark.sparkContext
     configuration = context._jsc.hadoopConfiguration()
     if configuration.get("fs.s3.impl") is None:
         configuration.set("fs.s3.impl", S3A)
-
-
-def without_checksum_files(spark: SparkSession) -> None:
-    """Local files are read and written as they are: one that somebody edited would fail by the sums that Hadoop keeps beside it.
-
-    Of the file system at hand, which spark-submit may have opened before: a setting would come too late.
-    """
-    if is_connect(spark):
-        return
-    context: Any = spark.sparkContext
-    local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(context._jsc.hadoopConfiguration())
+    # of the one at hand, which spark-submit may have opened before: a setting would come too late
+    local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(configuration)
     local.setVerifyChecksum(False)
     local.setWriteChecksum(False)
 
@@ -195,9 +189,8 @@ class SparkEngine:
     ) -> tuple[tuple[str, ...], SparkPartitions]:
         from model_monitor.spark.engine.tables import table_of_files
 
-        kinds = {"by_folders": by_folders, "in_order": in_order}
-        frame = table_of_files(self.spark, places, reader, options, left_out, **kinds)
-        return tuple(frame.columns), SparkPartitions(frame.toDF(*[f"c{place}" for place in range(len(frame.columns))]))
+        frame = table_of_files(self.spark, places, reader, options, left_out, by_folders=by_folders, in_order=in_order)
+        return tuple(frame.columns), by_position(frame)
 
     def is_readable(self, path: str) -> bool:
         if path.endswith(".zst"):  # whether Hadoop has the library is told by what it raised
@@ -224,14 +217,8 @@ class SparkEngine:
         return rows
 
     def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
-        self.batch_by_bytes(line_bytes)
+        self.spark.conf.set(BATCH_ROWS, str(partitions.rows_of_lines(line_bytes)))
         return self.partition_by_size(total_bytes)
-
-    def batch_by_bytes(self, row_bytes: int) -> int:
-        """Make Arrow batches that take about a megabyte; returns their rows. row_bytes: of a long row."""
-        rows = partitions.rows_of_lines(row_bytes)
-        self.spark.conf.set(BATCH_ROWS, str(rows))
-        return rows
 
 
 @dataclass(frozen=True)
@@ -310,7 +297,7 @@ class SparkPartitions:
     @contextmanager
     def sent(self, value: Value) -> Iterator[Broadcast[Value]]:
         if is_connect(self.frame):
-            yield WithTasks(value)
+            yield Given(value)
             return
         sent = self.frame.sparkSession.sparkContext.broadcast(value)
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +35,9 @@ from model_monitor.spark.storage import is_connect, storage_of_session
 
 if TYPE_CHECKING:
     from model_monitor.storage import Storage, StoredFile
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,6 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
         raise BadConfiguration(f"{where}: can't be told what was appended ({said}); {NOT_RECORDED}") from fault
 
 
-log = logging.getLogger(__name__)
-
-
 def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
     """The tables whose names fit, views left out: each with its format and the place of its files, or with what is in the way.
 
@@ -123,13 +123,13 @@ def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, 
     try:
         schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
     except Exception as fault:
-        raise BadInput(f"Spark's catalog can't be listed{_sentence(fault)}") from fault
+        raise BadInput(f"Spark's catalog can't be listed{sentence_of(fault)}") from fault
     for each in fnmatch.filter(schemas, schema):
         name = f"{catalog}.{each}".lstrip(".")
         try:
             rows = spark.sql(f"SHOW TABLES IN {within}`{each}`").collect()
         except Exception as fault:
-            yield name, BadInput(f"its tables can't be listed{_sentence(fault)}")
+            yield name, BadInput(f"its tables can't be listed{sentence_of(fault)}")
             continue
         for row in rows:
             if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
@@ -143,7 +143,7 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
     try:
         rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
     except Exception as fault:
-        return BadInput(f"Spark can't describe it{_sentence(fault)}")
+        return BadInput(f"Spark can't describe it{sentence_of(fault)}")
     said = {row.col_name: row.data_type for row in rows}
     if "VIEW" in said.get("Type", ""):
         return None
@@ -155,20 +155,6 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
     return kept, said["Location"]
 
 
-def catalog_table(
-    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None, *, in_order: bool
-) -> tuple[DataFrame, TableVersion | None]:
-    """A table of the session's catalog, as `rows_of_table` has it. Raises BadConfiguration if there is none of that name."""
-    try:
-        frame, version = rows_of_table(spark, name, as_of, since)
-    except AnalysisException as fault:
-        raise BadConfiguration(
-            f"dataset_format: Spark's catalog has no table {name!r}{_sentence(fault)}; SHOW TABLES lists what it has, and Delta "
-            "needs its JAR and settings (docs/data.md)"
-        ) from fault
-    return _in_one_partition(frame) if in_order else frame, version
-
-
 OF_PARQUET = {
     "mergeSchema": "true",  # else the first file's columns are all, in silence
     "datetimeRebaseMode": "CORRECTED",  # times before 1900 as they are written: Spark 3 refuses them in files that others wrote,
@@ -176,14 +162,8 @@ OF_PARQUET = {
 }
 
 
-def _opened(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+def opened_by(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     return spark.read.format(reader).options(**(OF_PARQUET if reader.lower() == "parquet" else {})).options(**options)
-
-
-def loaded(spark: SparkSession, reader: str, options: Mapping[str, str], *, in_order: bool) -> DataFrame:
-    """What a reader finds without a path. Raises what that reader raises."""
-    frame = _opened(spark, reader, options).load()
-    return _in_one_partition(frame) if in_order else frame
 
 
 LOCAL = re.compile("^file:/(?!/)")  # which Sail 0.7 takes for a folder without files
@@ -200,7 +180,7 @@ def table_of_files(
     in_order: bool,
 ) -> DataFrame:
     """The files at or below the places, as `Engine.table` has it."""
-    opened = _opened(spark, reader, options)
+    opened = opened_by(spark, reader, options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
     paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
@@ -222,10 +202,10 @@ def table_of_files(
                 "or leave it out by --exclude-features-attribute"
             ) from fault
         raise BadInput(
-            f"{places[0]}: can't be read as {reader}{_sentence(fault)}; "
+            f"{places[0]}: can't be read as {reader}{sentence_of(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
-    return _in_one_partition(frame) if in_order else frame
+    return in_one_partition(frame) if in_order else frame
 
 
 def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]) -> DataFrame:
@@ -282,7 +262,7 @@ def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
         return [each.result() for each in of_files]
 
 
-def _in_one_partition(frame: DataFrame) -> DataFrame:
+def in_one_partition(frame: DataFrame) -> DataFrame:
     """The rows in the order of their files; those of which Spark knows no files, a view's for instance, as they come."""
     try:
         ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
@@ -293,7 +273,7 @@ def _in_one_partition(frame: DataFrame) -> DataFrame:
         return frame.coalesce(1)
 
 
-def _sentence(fault: Exception) -> str:
+def sentence_of(fault: Exception) -> str:
     """What Spark says, in brackets; nothing if it says no more than that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
     return "" if isinstance(fault, Py4JError) else f" ({text})"
@@ -304,14 +284,6 @@ SLICE_BYTES = 16 * 2**20
 
 NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
 """What Spark calls text and bytes; a slice is small enough for them."""
-
-
-def is_on_this_machine(spark: SparkSession) -> bool:
-    """Whether executors open the files that the driver opens: there are none but the driver's own."""
-    if is_connect(spark):
-        return False
-    context: Any = spark.sparkContext
-    return bool(context._jsc.isLocal())
 
 
 def slices(table: pa.Table) -> list[pa.Table]:

@@ -61,17 +61,12 @@ class TextLines:
 
 def _column(name: str) -> Column:
     if name == FILE_KEY:
-        return file_key()
+        return F.xxhash64(F.input_file_name())
     if name == BLOCK_START:  # for `_metadata.file_block_start` Spark would make all of `_metadata`
         return F.call_function("input_file_block_start")
     if name == LINE_KEY:
         return F.xxhash64("value")
     return F.col({LINE: "value", FILE: "_metadata.file_path"}[name])
-
-
-def file_key() -> Column:
-    """The `FILE_KEY` of a row that comes straight from Spark's reader."""
-    return F.xxhash64(F.input_file_name())
 
 
 def text_lines(

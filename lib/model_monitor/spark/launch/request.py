@@ -28,22 +28,15 @@ NEEDED = {
     Kind.EMR: ("--cluster-id", "--package-location"),
     Kind.SERVERLESS: ("--application-id", "--execution-role", "--package-location"),
 }
-TARGET_OPTIONS = (
-    "--target",
-    "--cluster-id",
-    "--application-id",
-    "--execution-role",
-    "--package-location",
-    "--environment",
-)
-"""Options of ours, each with a value; they stand before the job."""
-
 EXAMPLES = {
     "--cluster-id": "j-2AXXXXXXGAPLF",
     "--application-id": "00f1r3l2ab0cd901",
     "--execution-role": "arn:aws:iam::123456789012:role/monitoring",
     "--package-location": "s3://bucket/model-monitor",
 }
+
+TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
+"""Options of ours, each with a value; they stand before the job."""
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
     """Whether Python starts the job, which then starts a Spark only if it needs one."""
     if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
         return True
-    engine = engine_asked(request.job_arguments, os.environ)
+    engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
     if engine == "local" or not is_verb:
         return engine == "local"
     return (
@@ -98,13 +98,8 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
     )
 
 
-def engine_asked(job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What `--engine` among a job's flags says, or its variable; nothing if neither does."""
-    return flag_or_variable("engine", job_arguments, environment).lower()
-
-
 def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What a flag of a job says, or else its variable."""
+    """What a flag among a job's says, or else its variable; nothing if neither does."""
     words = iter(job_arguments)
     chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
     for word in words:
