@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.records import MEMBER
-from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, utf_8_flags
+from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, in_one_piece, utf_8_flags
 from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
 from model_monitor.data.records.event_times import microseconds_of
 from model_monitor.data.records.json_lines import alike_lines, table_of_json
@@ -274,8 +274,7 @@ def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 
 def member_of(table: pa.Table, name: str) -> pa.StructArray:
     """A column of `table_of` in one piece."""
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return in_one_piece(table.column(name))
 
 
 def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
