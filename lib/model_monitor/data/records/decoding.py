@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from model_monitor.data.records import INDEX_NAMES, MEMBER
+from model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
 from model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.data.records.decoded_rows import GENERATED, Decoded
@@ -130,7 +130,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
         document = document_of(line)
         halves_of(document, ())
         _require_time_and_sample(document, reading, path, line)
-        if isinstance(document.get(MEMBER), dict):
+        if isinstance(document.get(REQUEST_METADATA), dict):
             _require_data(document, halves_of(document))
     except RecordRefused as refused:
         return refused.reason
@@ -316,7 +316,9 @@ def _utf_8(text: str) -> bytes:
 
 def _require_data(document: Any, halves: Mapping[str, EncodedText]) -> None:
     if not halves:
-        raise RecordRefused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
+        raise RecordRefused(
+            Refusal.WITHOUT_DATA if isinstance(document.get(REQUEST_METADATA), dict) else Refusal.NO_PAYLOAD
+        )
 
 
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
