@@ -42,13 +42,14 @@ class CaptureMiddleware:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))
-        elif scope["type"] == "http" and scope["method"] == "POST" and self._is_captured(scope["path"]):
+        elif (
+            scope["type"] == "http"
+            and scope["method"] == "POST"
+            and (self._paths is None or scope["path"] in self._paths)
+        ):
             await self._captured(scope, receive, send)
         else:
             await self._app(scope, receive, send)
-
-    def _is_captured(self, path: str) -> bool:
-        return self._paths is None or path in self._paths
 
     async def _captured(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         headers = scope["headers"]

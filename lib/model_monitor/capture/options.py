@@ -172,14 +172,6 @@ class CaptureOptions:
         encodings |= {kind.lower(): "CSV" for kind in self.csv_content_types}
         object.__setattr__(self, "encodings", encodings)
 
-    @property
-    def captures_requests(self) -> bool:
-        return REQUEST in self.capture_options
-
-    @property
-    def captures_responses(self) -> bool:
-        return RESPONSE in self.capture_options
-
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureLimits:

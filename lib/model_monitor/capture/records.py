@@ -11,7 +11,7 @@ from email.message import Message
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.capture.options import CaptureOptions
+from model_monitor.capture.options import REQUEST, RESPONSE, CaptureOptions
 
 if TYPE_CHECKING:
     from model_monitor.capture.writer import CaptureWriter
@@ -108,12 +108,7 @@ INPUT, OUTPUT = ("endpointInput", "INPUT"), ("endpointOutput", "OUTPUT")
 """Of a half: its member of captureData, and its mode."""
 
 REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.
-FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on say that the request was not answered
-
-
-def is_failure(status: int) -> bool:
-    """Whether an HTTP status says that there is no answer of the model."""
-    return status >= FIRST_STATUS_OF_FAILURES
+FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on say that there is no answer of the model
 
 
 def captured_halves(
@@ -121,9 +116,9 @@ def captured_halves(
 ) -> dict[str, dict[str, str | None]]:
     """The members of captureData: of both payloads those that are there and that the options ask for."""
     halves = {}
-    if request is not None and options.captures_requests:
+    if request is not None and REQUEST in options.capture_options:
         halves[INPUT[0]] = _half(request, INPUT[1], options.encodings)
-    if response is not None and options.captures_responses:
+    if response is not None and RESPONSE in options.capture_options:
         halves[OUTPUT[0]] = _half(response, OUTPUT[1], options.encodings)
     return halves
 
@@ -135,7 +130,7 @@ def record_line(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping
         event["inferenceId"] = exchange.inference_id
     if exchange.custom_attributes:
         event["customAttributes"] = list(exchange.custom_attributes)
-    event["inferenceTime"] = inference_time(exchange.arrived)
+    event["inferenceTime"] = exchange.arrived.strftime("%Y-%m-%dT%H:%M:%SZ")  # as the service writes it
     record: dict[str, Any] = {"captureData": halves, "eventMetadata": event}
     if metadata is not None:
         record[REQUEST_METADATA] = metadata
@@ -151,11 +146,6 @@ def request_metadata(latency_seconds: float, status: int, sampling_percentage: f
         "status": status,
         "samplingPercentage": sampling_percentage,
     }
-
-
-def inference_time(time: datetime) -> str:
-    """A time of UTC as the service writes it: `2022-04-18T00:21:48Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _half(payload: Payload, mode: str, encodings: Mapping[str, str]) -> dict[str, str | None]:

@@ -217,16 +217,6 @@ def _claimed(path: Path) -> Iterator[Draft]:
         yield Draft(path, descriptor)
 
 
-class SpoolFull(Exception):
-    """There are as many files waiting for delivery as may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Growing:
-    draft: Draft
-    opened_seconds: float
-
-
 class Drafts:
     """The growing files of one process, one for each hour that records are of. folder: of them all, `<endpoint>/<variant>`."""
 
@@ -236,7 +226,7 @@ class Drafts:
         self._limits = limits
         self._seconds = clock.seconds
         self._faults = ErrorLog(log, clock.seconds)
-        self._by_hour: dict[int, _Growing] = {}
+        self._by_hour: dict[int, tuple[Draft, float]] = {}  # each with when it was made
 
     def append(self, lines: Sequence[Line]) -> list[Line]:
         """Write lines to the drafts of their hours; those that could not be written come back."""
@@ -247,42 +237,42 @@ class Drafts:
         for hour, same in by_hour.items():
             try:
                 self._draft_of(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
-            except (OSError, SpoolFull) as error:
+            except OSError as error:
                 self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, error)
                 unwritten += same
         return unwritten
 
     def take_finished(self) -> list[Draft]:
         """The drafts that are old or large enough; others take their place."""
-        due = [hour for hour, growing in self._by_hour.items() if self._is_due(growing)]
-        return [self._by_hour.pop(hour).draft for hour in due]
+        due = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
+        return [self._by_hour.pop(hour)[0] for hour in due]
 
     def take_all(self) -> list[Draft]:
         """All drafts."""
-        drafts = [growing.draft for growing in self._by_hour.values()]
+        drafts = [draft for draft, _ in self._by_hour.values()]
         self._by_hour = {}
         return drafts
 
     def _draft_of(self, hour: int, time: datetime) -> Draft:
-        growing = self._by_hour.get(hour)
-        if growing is None:
+        if hour not in self._by_hour:
             self._require_room()
             # as the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
             name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
             draft = self._spool.create(f"{self._folder}/{name}")
-            growing = self._by_hour[hour] = _Growing(draft, self._seconds())
-        return growing.draft
+            self._by_hour[hour] = draft, self._seconds()
+        return self._by_hour[hour][0]
 
     def _require_room(self) -> None:
+        """Raises OSError if there are as many files waiting for delivery as may be."""
         size_bytes = self._spool.size_bytes()
         if size_bytes >= self._limits.spool_bytes:
-            raise SpoolFull(
+            raise OSError(
                 f"{size_bytes:,} bytes wait there for delivery; spool_bytes allows {self._limits.spool_bytes:,}"
             )
 
-    def _is_due(self, growing: _Growing) -> bool:
-        age_seconds = self._seconds() - growing.opened_seconds
-        return age_seconds >= self._limits.rotate_seconds or growing.draft.size_bytes >= self._limits.rotate_bytes
+    def _is_due(self, draft: Draft, made_seconds: float) -> bool:
+        age_seconds = self._seconds() - made_seconds
+        return age_seconds >= self._limits.rotate_seconds or draft.size_bytes >= self._limits.rotate_bytes
 
 
 def _hour_of(time: datetime) -> int:

@@ -27,7 +27,14 @@ from model_monitor.capture.options import (
     is_sampled,
 )
 from model_monitor.capture.outbox import Destination, Outbox
-from model_monitor.capture.records import Exchange, Payload, captured_halves, is_failure, record_line, request_metadata
+from model_monitor.capture.records import (
+    FIRST_STATUS_OF_FAILURES,
+    Exchange,
+    Payload,
+    captured_halves,
+    record_line,
+    request_metadata,
+)
 from model_monitor.capture.spool import Buffer, Drafts, Line, Spool
 
 log = logging.getLogger(__name__)
@@ -180,7 +187,7 @@ class CaptureWriter:
         options = self.options
         bodies = [payload.body for payload in (request, response) if payload is not None]
         too_large = any(len(body) > options.max_payload_bytes for body in bodies)
-        has_data = not is_failure(status) and not too_large
+        has_data = status < FIRST_STATUS_OF_FAILURES and not too_large
         if not has_data and not options.with_metadata:
             self._tally.add("dropped_too_large" if too_large else "failed_requests")
             return

@@ -74,12 +74,6 @@ def _name_or_index(value: Any) -> Any:
     return value
 
 
-def _whole(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("no whole number")
-    return value
-
-
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -93,7 +87,7 @@ Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar), Expected(
 NameOrIndex = Annotated[
     str | int, BeforeValidator(_name_or_index), Expected("a column's name, its index from 0, or a JMESPath")
 ]
-WholeNumber = Annotated[int, BeforeValidator(_whole), Expected("a whole number above 0")]
+WholeNumber = Annotated[int, Strict(), Field(ge=1), Expected("a whole number above 0")]
 Seed = Annotated[int, Strict(), Expected("a whole number")]
 Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_listed)]
 

@@ -9,14 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from model_monitor.documents.document import (
-    Count,
-    Document,
-    Name,
-    Number,
-    Section,
-    UndefinableNumber,
-)
+from model_monitor.documents.document import Count, Document, Name, Number, Section, UndefinableNumber
 
 
 class CheckStatus(Enum):

@@ -16,9 +16,8 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BeforeValidator, Field, Strict, TypeAdapter, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
 
-from model_monitor.documents import json_text
 from model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
 from model_monitor.documents.row_rules import BadRule, rule_of
 from model_monitor.errors import BadConfiguration, BadDocument, MissingDependency
@@ -105,23 +104,7 @@ class Bounds(StrictSection):
     max: Count | None = None
 
 
-_Bounds = Annotated[
-    Bounds,
-    BeforeValidator(_bounds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {
-                    "type": "object",
-                    "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
-    Expected('a whole number, or {"min": 1, "max": 10}'),
-]
+_Bounds = Annotated[Bounds, BeforeValidator(_bounds), Expected('a whole number, or {"min": 1, "max": 10}')]
 
 _WithDomain: Any = create_model(  # `in` is no name that a class could be written with
     "_WithDomain",
@@ -191,16 +174,13 @@ class DataSetExpectations(StrictSection):
 
 class Expectations(
     Document,
+    DataSetExpectations,
     file="expectations.json",
     meant="file of expectations",
-    extra="forbid",
     title="Expectations of spark-model-monitor",
 ):
     """The file of `--expectations`. features: rules by column; a list where some of them are warnings."""
 
-    rows: _Bounds | None = None
-    columns: Columns | None = None
-    row_rules: tuple[Annotated[RowRule, BeforeValidator(_ruled)], ...] = ()
     features: Mapping[Name, FeatureRules] = {}
 
     @property
@@ -315,20 +295,3 @@ def json_of_yaml(content: bytes | str, where: str) -> str:
         mark = getattr(fault, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise BadDocument(f"{where}: {place}is no YAML; correct it there, or write JSON") from None
-
-
-def schema() -> str:
-    """The JSON Schema of the file, for editors: docs/static/expectations.schema.json."""
-    found: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Expectations.model_json_schema(),
-    }
-    rules, row, not_null = (
-        found["properties"]["features"]["additionalProperties"],
-        found["properties"]["row_rules"],
-        found["$defs"]["FeatureExpectations"]["properties"]["not_null"],
-    )
-    found["properties"]["features"]["additionalProperties"] = {"anyOf": [rules["items"], rules]}
-    row["items"] = {"anyOf": [{"type": "string"}, row["items"]]}
-    not_null["anyOf"].insert(0, {"type": "boolean"})
-    return json_text.dump(found)

@@ -127,7 +127,7 @@ SETTINGS = {
     # True would lose rows without a word: 100,181 of 400,000 of a cut gzip, measured.
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
-    # The number of partitions comes from the data, not from the number of cores (see partitions.py).
+    # The number of partitions comes from the data, not from the number of cores (data/engine/partitions.py).
     "spark.sql.files.minPartitionNum": "1",
     # Above it Spark lists folders by a job of its own: 0.85 s instead of 0.11 s for 72 hours of captures, measured.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
@@ -320,15 +320,6 @@ def _set_as_jobs(spark: SparkSession) -> None:
     of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
     for key, value in {**SETTINGS, **of_sessions}.items():
         spark.conf.set(key, value)
-
-
-def session_at_hand() -> SparkSession | None:
-    """The session that somebody has started in this process; None if there is none."""
-    if "pyspark" not in sys.modules:  # what has not been loaded has started nothing
-        return None
-    from pyspark.sql import SparkSession
-
-    return SparkSession.getActiveSession()
 
 
 @contextmanager

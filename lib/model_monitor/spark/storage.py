@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
-from model_monitor.errors import BadInput, OutputFailed
+from model_monitor.errors import BadInput, MonitorError, OutputFailed
 from model_monitor.storage.files import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
@@ -102,7 +102,7 @@ class HadoopStorage(Storage):
         return self.scheme not in self.OBJECT_STORES
 
     def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
-        try:
+        with _told(path, "listed"):
             top = self._file_system.makeQualified(self._path(path))
             statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
             depth = len(str(top.toString()))
@@ -110,27 +110,21 @@ class HadoopStorage(Storage):
                 file = _stored(statuses.next())  # few questions: each is a call to the JVM, and there may be many files
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
-        except Exception as error:
-            raise BadInput(not_listed(path, error)) from error
 
     def list_folders(self, path: str) -> list[str]:
-        try:
+        with _told(path, "listed"):
             statuses = self._file_system.listStatus(self._path(path))
             names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
-        except Exception as error:
-            raise BadInput(not_listed(path, error)) from error
         return sorted(name for name in names if not is_hidden(name))
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        try:
+        with _told(folder, "listed"):
             begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
             statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
             return [_stored(status) for status in statuses if status.isFile()]
-        except Exception as error:
-            raise BadInput(not_listed(folder, error)) from error
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
-        try:
+        with _told(path, "read"):
             stream = self._file_system.open(self._path(path))
             try:
                 if start:
@@ -143,21 +137,17 @@ class HadoopStorage(Storage):
                 return text.encode("latin-1")
             finally:
                 stream.close()
-        except Exception as error:
-            raise BadInput(f"{path}: can't be read ({reason_of(error)})") from error
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = self._path(path)
-        try:
+        with _told(path, "written", OutputFailed):
             self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
-        except Exception as error:
-            raise OutputFailed(f"{path}: can't be written ({reason_of(error)})") from error
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
         place = self._path(target)
-        try:
+        with _told(target, "written", OutputFailed):
             if self._holds_just(place, sources):
                 return False
             if len(sources) == 1 and self.shows_drafts:
@@ -165,8 +155,6 @@ class HadoopStorage(Storage):
                 self._replace(self._path(sources[0]), place)
             else:
                 self._put_in_place(place, lambda stream: self._copy(sources, stream))
-        except Exception as error:
-            raise OutputFailed(f"{target}: can't be written ({reason_of(error)})") from error
         return True
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
@@ -245,22 +233,26 @@ class HadoopStorage(Storage):
 
     def delete(self, path: str) -> None:
         require_lease(self, path)
-        try:
+        with _told(path, "removed", OutputFailed):
             self._file_system.delete(self._path(path), True)
-        except Exception as error:
-            raise OutputFailed(f"{path}: can't be removed ({reason_of(error)})") from error
 
 
 def _stored(status: Any) -> StoredFile:
     return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
 
 
-def not_listed(path: str, error: Exception) -> str:
-    if is_absent(error):
-        return f"{path}: there is no such file or directory"
-    if NO_FILE_SYSTEM.search(str(error)):
-        return f"{path}: no file system of this Spark opens it ({reason_of(error)})"
-    return f"{path}: can't be listed ({reason_of(error)})"
+@contextmanager
+def _told(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
+    """Turns what Hadoop, or Spark's reader, raises into a sentence: what can't be done with the path."""
+    try:
+        yield
+    except Exception as error:
+        sentence = f"can't be {what} ({reason_of(error)})"
+        if what == "listed" and is_absent(error):
+            sentence = "there is no such file or directory"
+        elif what == "listed" and NO_FILE_SYSTEM.search(str(error)):
+            sentence = f"no file system of this Spark opens it ({reason_of(error)})"
+        raise kind(f"{path}: {sentence}") from error
 
 
 def is_absent(error: Exception) -> bool:
@@ -293,29 +285,26 @@ class ServerStorage(Storage):
         return path
 
     def exists(self, path: str) -> bool:
-        try:
-            return bool(self._rows(path, "path"))
-        except Exception as error:
-            if is_absent(error):
-                return False
-            raise BadInput(not_listed(path, error)) from error
+        with _told(path, "listed"):
+            try:
+                return bool(self._rows(path, "path"))
+            except Exception as error:
+                if not is_absent(error):
+                    raise
+        return False
 
     shows_drafts = False
 
     def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
         """Spark's readers see no hidden files."""
-        try:
+        with _told(path, "listed"):
             rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
-        except Exception as error:
-            raise BadInput(not_listed(path, error)) from error
         return [StoredFile(*row) for row in rows]
 
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
         length = "" if at_most is None else f", {at_most}"
-        try:
+        with _told(path, "read"):
             rows = self._rows(path, f"substring(content, {start + 1}{length})")
-        except Exception as error:
-            raise BadInput(f"{path}: can't be read ({reason_of(error)})") from error
         return b"".join(bytes(content) for (content,) in rows)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:

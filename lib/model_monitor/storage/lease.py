@@ -17,7 +17,7 @@ from uuid import uuid4
 from model_monitor.errors import BadInput, OutputHeld
 from model_monitor.machine import here
 from model_monitor.stopping import given_back
-from model_monitor.storage.files import Storage, StoredFile, is_draft, join
+from model_monitor.storage.files import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class Lease:
     def _others_stay(self) -> bool:
         """Whether others have files there, and not only while they look whether this one is held."""
         for _ in range(OTHERS_LOOKS):
-            found = [_name_of(file) for file in self._storage.list_beginning(self.folder, PREFIX)]
+            found = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
             if set(found) <= {self._name}:
                 return False
             self._rest(1.0)
@@ -199,7 +199,7 @@ class Lease:
         self._renewed = self._now()
         self._storage.write(self._path, self.holder.to_json())
         self._is_there = True
-        files = {_name_of(file): file for file in self._storage.list_beginning(self.folder, "")}
+        files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
         mine = files.pop(self._name, None)
         if mine is None:  # somebody took it for a dead one's
             return self.holder
@@ -258,10 +258,6 @@ class Lease:
             _left.add(self._name)
             if self._is_there:
                 log.warning("%s: could not be removed (%s); others wait for it", self._path, type(error).__name__)
-
-
-def _name_of(file: StoredFile) -> str:
-    return file.path.rpartition("/")[2]
 
 
 def _is_of_lease(name: str) -> bool:

@@ -17,10 +17,8 @@ from model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredF
 from model_monitor.storage.lease import require_lease
 
 ATTEMPTS = 7  # of one request, and of reading one answer
-WHOLE_SECONDS, SLOWEST_BYTES = (
-    60.0,
-    100_000,
-)  # for one of them as a whole, and more for what is long: so many bytes a second
+WHOLE_SECONDS, SLOWEST_BYTES = 60.0, 100_000
+"""For one of them as a whole, and more for what is long: so many bytes a second."""
 
 _ABSENT = ("404", "NoSuchKey")
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.expectations_schema import schema
 
 from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.expectations import Expectations, expectations_of, schema
+from model_monitor.documents.expectations import Expectations, expectations_of
 from model_monitor.documents.row_rules import BadRule, columns_of, rule_of
 from model_monitor.errors import BadDocument
 
@@ -23,7 +24,7 @@ def fault_of(**content) -> str:
 
 
 def test_the_published_schema_is_that_of_the_models():
-    """`python -c "from model_monitor.documents.expectations import schema; print(schema())"` prints it."""
+    """`python -m tests.expectations_schema` prints it."""
     assert SCHEMA.read_text() == schema() + "\n"
 
 

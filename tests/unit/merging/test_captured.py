@@ -10,7 +10,7 @@ from tests.spark.merging.records import FIRST, captured
 from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places_of
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.data.records import MEMBER
+from model_monitor.data.records import REQUEST_METADATA
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
 from model_monitor.running.merging.rows import Role
@@ -53,7 +53,7 @@ def expected(line: bytes) -> tuple[int, str | None]:
     if not isinstance(halves, dict) or not isinstance(metadata, dict):
         return Refusal.NOT_A_CAPTURE, None
     key = metadata.get("inferenceId") or metadata.get("eventId")
-    if key and data == {} and document.get(MEMBER) is not None:
+    if key and data == {} and document.get(REQUEST_METADATA) is not None:
         return Refusal.WITHOUT_DATA, None
     return (0, key) if key else (Refusal.NO_ID, None)
 

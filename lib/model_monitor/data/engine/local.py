@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeAlias, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from model_monitor.data.engine import local_files, partitions
 from model_monitor.data.engine.casts import double_of
-from model_monitor.data.engine.local_files import Piece
+from model_monitor.data.engine.local_files import File, Piece
 from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Made, Part, in_processes
 from model_monitor.data.engine.protocol import (
     LINE_KEY,
@@ -54,6 +54,9 @@ TYPES = {
 }
 
 TABLES = ("parquet", "orc")
+
+Batches: TypeAlias = Iterable[pa.RecordBatch]
+Cut: TypeAlias = Callable[[File, int], list[Piece]]  # the pieces of a file, of so many bytes each
 
 
 @dataclass
@@ -101,26 +104,25 @@ class LocalEngine:
 
         files = local_files.listed(places)
         names, schema = local_tables.table_of_files(files, reader.lower(), left_out)
-        read = partial(self._parts_of_table, files, reader.lower(), in_order)
-        return names, LocalPartitions(self, schema, partial(read, schema), read)
-
-    def _parts_of_table(
-        self, files: tuple[local_files.File, ...], reader: str, in_order: bool, schema: pa.Schema
-    ) -> list[Part]:
-        from model_monitor.data.engine import local_tables
-
-        read = partial(local_tables.batches_of_piece, reader=reader, schema=schema, rows=self.rows)
-        return _parts_of(self.packed(files, local_tables.pieces(reader)), read, in_order)
+        read = partial(local_tables.batches_of_piece, reader=reader.lower())
+        return names, self._of_files(files, local_tables.pieces(reader.lower()), read, schema, in_order=in_order)
 
     def rows_of_table(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
         """The rows of a version of a table, cut as any Parquet files."""
         from model_monitor.data.engine import local_tables
 
-        def parts(schema: pa.Schema) -> list[Part]:
-            read = partial(local_tables.batches_of_table, table=replace(table, files=()), schema=schema, rows=self.rows)
-            return _parts_of(self.packed(table.files, local_tables.pieces("parquet")), read, in_order)
+        read = partial(local_tables.batches_of_table, table=replace(table, files=()))
+        return self._of_files(table.files, local_tables.pieces("parquet"), read, table.stored(), in_order=in_order)
 
-        return LocalPartitions(self, table.stored(), partial(parts, table.stored()), parts)
+    def _of_files(
+        self, files: Sequence[File], cut: Cut, read: Callable[..., Batches], schema: pa.Schema, *, in_order: bool
+    ) -> LocalPartitions:
+        """Rows that are read piece by piece. read: takes a piece, a schema, and how many rows a batch may have."""
+
+        def parts(wanted: pa.Schema) -> list[Part]:
+            return _parts_of(self.packed(files, cut), partial(read, schema=wanted, rows=self.rows), in_order)
+
+        return LocalPartitions(self, schema, lambda: parts(schema), parts)
 
     def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
         """Batches at hand as rows, those of each partition."""
@@ -144,9 +146,7 @@ class LocalEngine:
         self.rows = partitions.rows_of_lines(line_bytes)
         return self.partition_by_size(total_bytes)
 
-    def packed(
-        self, files: Sequence[local_files.File], cut: Callable[[local_files.File, int], list[Piece]]
-    ) -> list[list[Piece]]:
+    def packed(self, files: Sequence[File], cut: Cut) -> list[list[Piece]]:
         """The pieces of the files that each partition has, as what is read next is cut."""
         largest = partitions.largest_piece([file.size_bytes for file in files], self.piece_bytes)
         return partitions.packed([piece for file in files for piece in cut(file, largest)], largest)
@@ -157,7 +157,7 @@ class LocalLines:
     """Lines of text files (`protocol.Lines`)."""
 
     engine: LocalEngine
-    files: tuple[local_files.File, ...]
+    files: tuple[File, ...]
     in_order: bool
     with_blank: bool
     whole_files: bool
@@ -302,22 +302,18 @@ def _refuse(what: str) -> NoReturn:
     raise NeedsSpark(what)
 
 
-def _parts_of(
-    packed: list[list[Piece]], read: Callable[[Piece], Iterable[pa.RecordBatch]], in_order: bool
-) -> list[Part]:
+def _parts_of(packed: list[list[Piece]], read: Callable[[Piece], Batches], in_order: bool) -> list[Part]:
     """The partitions of these pieces; all of them in one, in the order of their files, if that is asked for."""
     if in_order:
         packed = [sorted(chain(*packed), key=lambda piece: (piece.uri.encode(), piece.start))]
     return [partial(_one_after_the_other, read, pieces) for pieces in packed]
 
 
-def _one_after_the_other(
-    read: Callable[[Piece], Iterable[pa.RecordBatch]], pieces: Sequence[Piece]
-) -> Iterator[pa.RecordBatch]:
+def _one_after_the_other(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
     return chain.from_iterable(map(read, pieces))
 
 
-def _mapped(part: Part, task: Callable[[Iterable[pa.RecordBatch]], Iterator[Made]]) -> Iterator[Made]:
+def _mapped(part: Part, task: Callable[[Batches], Iterator[Made]]) -> Iterator[Made]:
     return task(iter(part()))
 
 
@@ -327,16 +323,12 @@ def _numbered(part: Part, number: int) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names=[PARTITION, *batch.schema.names])
 
 
-def _with_above(
-    name: str, threshold: float, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _with_above(name: str, threshold: float, schema: pa.Schema, batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         is_above = pc.greater(double_of(batch.column(name)), threshold).cast(pa.int32())
         yield pa.RecordBatch.from_arrays([*batch.columns, is_above], schema=schema)
 
 
-def _selected(
-    names: tuple[str, ...], called: tuple[str, ...], batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _selected(names: tuple[str, ...], called: tuple[str, ...], batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=list(called))

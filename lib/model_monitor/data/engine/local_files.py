@@ -31,11 +31,7 @@ BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
 
-def _opened_zstd(source: Path | BinaryIO, _: str) -> pa.NativeFile:
-    return pa.input_stream(source, compression="zstd")
-
-
-WHOLE = {".gz": gzip.open, ".bz2": bz2.open, ".zst": _opened_zstd}
+WHOLE = {".gz": gzip.open, ".bz2": bz2.open, ".zst": lambda source, _: pa.input_stream(source, compression="zstd")}
 OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # what Hadoop decompresses by the name as well
 
 
@@ -93,17 +89,19 @@ def pieces(file: File, piece_bytes: int) -> list[Piece]:
     if file.path.endswith(OTHER_CODECS):
         raise NeedsSpark(f"{file.path}: its compression")
     whole = file.path.endswith(tuple(WHOLE))
-    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:
-        raise NeedsSpark(
-            f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes"
-        )  # Hadoop cuts it by its blocks
-    size = file.size_bytes if whole else piece_bytes
-    return [Piece(file.path, start, min(size, file.size_bytes - start)) for start in range(0, file.size_bytes, size)]
+    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:  # Hadoop cuts it by its blocks
+        raise NeedsSpark(f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes")
+    return in_pieces(file, file.size_bytes if whole else piece_bytes)
 
 
 def whole(file: File, _: int) -> list[Piece]:
     """The file as one piece, however large."""
-    return [Piece(file.path, 0, file.size_bytes)]
+    return in_pieces(file, file.size_bytes)
+
+
+def in_pieces(file: File, size: int) -> list[Piece]:
+    """The file cut into pieces of so many bytes."""
+    return [Piece(file.path, start, min(size, file.size_bytes - start)) for start in range(0, file.size_bytes, size)]
 
 
 def is_readable(path: str) -> bool:
@@ -190,9 +188,8 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
         held = b""
         skips_first, first = piece.start > 0, piece.start == 0
         while True:
-            read = file.read(
-                max(READ_BYTES, min(len(held), max_bytes or len(held)))
-            )  # of a long line as much as is held
+            as_much = min(len(held), max_bytes or len(held))  # of a long line as is held
+            read = file.read(max(READ_BYTES, as_much))
             held += read
             if first and held.startswith(BYTE_ORDER_MARK):
                 # its bytes are none of the first line, and count for where others begin

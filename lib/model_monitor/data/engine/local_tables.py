@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.casts import type_of_spark, typed
-from model_monitor.data.engine.local_files import File, Piece, source_of
+from model_monitor.data.engine.local_files import File, Piece, in_pieces, source_of
 from model_monitor.errors import BadInput, NeedsSpark
 
 Table = tuple[tuple[str, ...], pa.Schema]  # what the columns are called, and their types by position
@@ -102,14 +102,9 @@ def pieces(reader: str) -> Callable[[File, int], list[Piece]]:
 
 
 def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
-    if reader == "orc" and file.size_bytes > piece_bytes:
-        raise NeedsSpark(
-            f"{file.path}: an ORC file of more than {piece_bytes:,} bytes"
-        )  # whose stripes Arrow can't place
-    return [
-        Piece(file.path, start, min(piece_bytes, file.size_bytes - start))
-        for start in range(0, file.size_bytes, piece_bytes)
-    ]
+    if reader == "orc" and file.size_bytes > piece_bytes:  # whose stripes Arrow can't place
+        raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
+    return in_pieces(file, piece_bytes)
 
 
 def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:

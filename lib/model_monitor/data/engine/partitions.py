@@ -86,7 +86,7 @@ FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
 """What a file has to have for each group, on average, for opening it again to be worth it."""
 
 MAX_RECORD_SIZE = "spark.modelMonitor.maxRecordSize"
-"""The session's setting for the bytes of the longest line that is taken as a record; usually `places.MAX_RECORD_BYTES`."""
+"""The session's setting for the bytes of the longest line that is taken as a record; usually `locations.MAX_RECORD_BYTES`."""
 
 
 def column_groups(columns: int, file_bytes: Sequence[int]) -> int:

@@ -200,7 +200,7 @@ class Lines(Protocol):
     def engine(self) -> Engine: ...
 
     def partitions(self, *names: str) -> Partitions:
-        """The lines with these columns: of `places.PLACES`, FILE_KEY and LINE_KEY. What nobody asks for is not read."""
+        """The lines with these columns: of `locations.PLACES`, FILE_KEY and LINE_KEY. What nobody asks for is not read."""
 
     def files_by_key(self) -> FilesByKey:
         """The files by their FILE_KEY."""

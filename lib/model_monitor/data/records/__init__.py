@@ -4,6 +4,6 @@ ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
 INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 """What `captureIndexNames` may list: the members of `captureData`."""
 
-MEMBER = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
+REQUEST_METADATA = "requestMetadata"  # ours, beside `captureData`; docs/capture.md
 OUTPUT_INDEXES = INDEX_NAMES[1:]
 """The halves that hold what a model answers."""

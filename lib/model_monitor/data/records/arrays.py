@@ -60,6 +60,11 @@ def _taken(column: Any, places: NDArray[np.int64]) -> Any:
     return column[places] if isinstance(column, np.ndarray) else column.take(pa.array(places))
 
 
+def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """A column of a table as one array."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
 

@@ -23,20 +23,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.records import MEMBER
-from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, utf_8_flags
+from model_monitor.data.records import REQUEST_METADATA
+from model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, in_one_piece, utf_8_flags
 from model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
 from model_monitor.data.records.event_times import microseconds_of
 from model_monitor.data.records.json_lines import alike_lines, table_of_json
 from model_monitor.data.records.refusals import Refusal, parts_of
 from model_monitor.data.records.windows import Window, is_sampled
 
-NAMED = f'"{MEMBER}"'
+NAMED = f'"{REQUEST_METADATA}"'
 
 STATUS, LATENCY, PERCENTAGE = "status", "latencyMs", "samplingPercentage"
 
 TYPES = {STATUS: pa.int64(), LATENCY: pa.float64(), PERCENTAGE: pa.float64()}
-SCHEMA = pa.schema([(MEMBER, pa.struct(list(TYPES.items())))])
+SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct(list(TYPES.items())))])
 
 UNKNOWN_REQUESTS = np.array(
     [
@@ -77,12 +77,12 @@ def _metadata_of(lines: pa.BinaryArray) -> pa.StructArray:
     """The member of each line; Arrow's parser wants every line to be of the schema, and where one is not they go one by one."""
     table = table_of_json(b"\n".join(lines.to_pylist()), SCHEMA)
     if table is None:
-        return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(MEMBER).type)
-    return table.column(MEMBER).combine_chunks() if table.num_rows else _empty()
+        return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
+    return table.column(REQUEST_METADATA).combine_chunks() if table.num_rows else _empty()
 
 
 def _empty() -> pa.StructArray:
-    return pa.array([], SCHEMA.field(MEMBER).type)
+    return pa.array([], SCHEMA.field(REQUEST_METADATA).type)
 
 
 def _member(line: bytes) -> dict[str, int | float] | None:
@@ -92,8 +92,8 @@ def _member(line: bytes) -> dict[str, int | float] | None:
         return None
     except RecursionError:  # whose bound is nearer the deeper this is called
         table = table_of_json(line, SCHEMA)
-        return None if table is None else table.column(MEMBER)[0].as_py()
-    member = record.get(MEMBER) if isinstance(record, dict) else None
+        return None if table is None else table.column(REQUEST_METADATA)[0].as_py()
+    member = record.get(REQUEST_METADATA) if isinstance(record, dict) else None
     if not isinstance(member, Mapping):
         return None
     numbers = {name: member.get(name) for name in TYPES}
@@ -140,13 +140,6 @@ class Payloads:
         if len(halves) == 1:
             return halves[0]
         return cls(pc.coalesce(*(one.data for one in halves)), pc.coalesce(*(one.encoding for one in halves)))
-
-    def where(self, mask: Flags) -> Payloads:
-        """Those of some of the lines."""
-        if mask.all():
-            return self
-        wanted = pa.array(mask)
-        return Payloads(self.data.filter(wanted), self.encoding.filter(wanted))
 
     def are_plain_rows(self) -> Flags:
         """Whether each is CSV of rows without quotes and lists, none of them empty."""
@@ -274,8 +267,7 @@ def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 
 def member_of(table: pa.Table, name: str) -> pa.StructArray:
     """A column of `table_of` in one piece."""
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return in_one_piece(table.column(name))
 
 
 def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:

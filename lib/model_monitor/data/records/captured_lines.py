@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.records import INDEX_NAMES
 from model_monitor.data.records.arrays import CHUNK_BYTES, Flags, buffer_of, chunks, holding, places_of, where
 from model_monitor.data.records.capture_documents import Documents, documents_of
 from model_monitor.data.records.csv_rows import parsed_rows
@@ -227,28 +229,19 @@ class EventMetadata(_Document):
         self.custom_attribute: list[str] = list(document.get("customAttributes") or ())
 
 
-class EventData:
-    """The halves by the names in the file, as scripts of 2019 and 2020 ask for them; None where one was not captured."""
-
-    def __init__(self, halves: Mapping[str, CapturedPart | None]) -> None:
-        self.endpointInput = halves["endpointInput"]
-        self.endpointOutput = halves["endpointOutput"]
-        self.batchTransformOutput = halves["batchTransformOutput"]
-
-
 class InferenceRecord(_Document):
-    """The whole record. Halves are None where they were not captured."""
+    """The whole record. Halves are None where they were not captured. event_data: the halves by the names in the file, as scripts
+    of 2019 and 2020 ask for them.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         captured = document.get("captureData") or {}
-        halves = {
-            name: _half(captured.get(name)) for name in ("endpointInput", "endpointOutput", "batchTransformOutput")
-        }
+        halves = {name: _half(captured.get(name)) for name in INDEX_NAMES}
         super().__init__(document)
         self.event_dict = self._document
         self.event_version: str | None = document.get("eventVersion")
         self.event_metadata = EventMetadata(document.get("eventMetadata") or {})
-        self.event_data = EventData(halves)
+        self.event_data = SimpleNamespace(**halves)
         self.endpoint_input = halves["endpointInput"]
         self.endpoint_output = halves["endpointOutput"]
         self.batch_transform_output = halves["batchTransformOutput"]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from model_monitor.data.records.arrays import buffer_of, bytes_of, holding, places_of, starts_of
+from model_monitor.data.records.arrays import buffer_of, bytes_of, holding, in_one_piece, places_of, starts_of
 
 Row: TypeAlias = tuple["str | None", ...]
 
@@ -192,7 +192,7 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
             quoted_strings_can_be_null=True,
         ),
     )
-    cells = tuple(_one_array(column) for column in table.columns)
+    cells = tuple(map(in_one_piece, table.columns))
     widths[np.diff(starts_of(lines)) == 1] = 1  # of an empty row Arrow makes as many missing cells as there are columns
     if others:
         numbers = np.array([row.number - 1 for row in others])
@@ -235,7 +235,3 @@ def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]
     bad = (counts & 1).astype(np.bool_)
     bad[np.repeat(np.arange(len(lines)), counts)[~fine]] = True
     return np.flatnonzero(bad)
-
-
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

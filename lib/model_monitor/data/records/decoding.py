@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from model_monitor.data.records import INDEX_NAMES, MEMBER
+from model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
 from model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from model_monitor.data.records.decoded_rows import GENERATED, Decoded
-from model_monitor.data.records.json_lines import json_value
+from model_monitor.data.records.json_lines import JsonObject, json_value
 from model_monitor.data.records.locations import FILE_KEY, LINE
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.data.records.windows import Window, hour_of_path, is_sampled, parse_time
@@ -130,7 +130,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
         document = document_of(line)
         halves_of(document, ())
         _require_time_and_sample(document, reading, path, line)
-        if isinstance(document.get(MEMBER), dict):
+        if isinstance(document.get(REQUEST_METADATA), dict):
             _require_data(document, halves_of(document))
     except RecordRefused as refused:
         return refused.reason
@@ -225,11 +225,7 @@ def csv_rows(data: str) -> list[str]:
     return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
 
 
-class _Object(list[tuple[str, Any]]):
-    """A JSON object's members in order, those written twice included."""
-
-
-def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[_Object]:
+def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
     """The rows of a JSON payload: an object, an array of objects, or one object a line.
 
     with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one. opens_members: an object
@@ -239,14 +235,14 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
     is_array = LEADING_BRACKET.match(data) is not None
     text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
-        objects = json.loads(text, object_pairs_hook=_Object)
+        objects = json.loads(text, object_pairs_hook=JsonObject)
     except (ValueError, RecursionError):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-    if with_arrays and is_array and objects and not any(isinstance(item, _Object) for item in objects):
+    if with_arrays and is_array and objects and not any(isinstance(item, JsonObject) for item in objects):
         objects = _nameless(objects)
     if opens_members and type(objects) is list:
         objects = [row for item in objects for row in _opened_rows(item)]
-    if type(objects) is not list or not all(isinstance(item, _Object) for item in objects):
+    if type(objects) is not list or not all(isinstance(item, JsonObject) for item in objects):
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
     return objects
 
@@ -254,15 +250,15 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
 def _opened_rows(item: Any) -> list[Any]:
     """The rows that a row stands for whose one member is an array of values, of arrays or of objects, or whose members are
     columns; else itself."""
-    if not isinstance(item, _Object) or not item or not all(type(value) is list and value for _, value in item):
+    if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
     if len(item) > 1:
         columns = [value for _, value in item]
         if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for values in columns for cell in values):
             return [item]
-        return [_Object(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
+        return [JsonObject(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
     [(_, values)] = item
-    if all(isinstance(value, _Object) for value in values):
+    if all(isinstance(value, JsonObject) for value in values):
         return [row for value in values for row in _opened_rows(value)]
     return _nameless(values)
 
@@ -270,16 +266,16 @@ def _opened_rows(item: Any) -> list[Any]:
 def _nameless(values: list[Any]) -> list[Any]:
     """An array of arrays as a row each, any other as one row."""
     rows = values if all(type(value) is list for value in values) else [values]
-    return [_Object(("", value) for value in row) for row in rows]
+    return [JsonObject(("", value) for value in row) for row in rows]
 
 
 LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
 BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
 
-def _flat(item: _Object, outer: str = "") -> Iterator[tuple[str, str | None]]:
+def _flat(item: JsonObject, outer: str = "") -> Iterator[tuple[str, str | None]]:
     for key, value in item:
-        if isinstance(value, _Object):
+        if isinstance(value, JsonObject):
             yield from _flat(value, f"{outer}{key}.")
         else:
             yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
@@ -287,7 +283,7 @@ def _flat(item: _Object, outer: str = "") -> Iterator[tuple[str, str | None]]:
 
 def _plain(value: Any) -> Any:
     """A JSON value with its objects as dicts again."""
-    if isinstance(value, _Object):
+    if isinstance(value, JsonObject):
         return {key: _plain(inner) for key, inner in value}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
@@ -320,7 +316,9 @@ def _utf_8(text: str) -> bytes:
 
 def _require_data(document: Any, halves: Mapping[str, EncodedText]) -> None:
     if not halves:
-        raise RecordRefused(Refusal.WITHOUT_DATA if isinstance(document.get(MEMBER), dict) else Refusal.NO_PAYLOAD)
+        raise RecordRefused(
+            Refusal.WITHOUT_DATA if isinstance(document.get(REQUEST_METADATA), dict) else Refusal.NO_PAYLOAD
+        )
 
 
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:

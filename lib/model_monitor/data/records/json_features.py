@@ -7,7 +7,6 @@ Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +21,7 @@ import pyarrow.compute as pc
 
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from model_monitor.data.records.json_blocks import columns_of
-from model_monitor.data.records.json_lines import nested_object
+from model_monitor.data.records.json_lines import columns_of, json_value, nested_object
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.json_text import java_double
 from model_monitor.errors import BadInput
@@ -213,7 +211,7 @@ def features_of(
     fitting = [
         seen
         for layout, seen in layouts.items()
-        if all(_has_shape(kinds[name], is_object) for name, is_object in layout)
+        if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout)
     ]
     members = reduce(Seen.__add__, fitting, Seen()).members
     counts = {name: seen.plain + seen.arrays + seen.objects for name, seen in members.items()}
@@ -231,10 +229,6 @@ def features_of(
         columns.setdefault(".".join(path), (path, kind))  # a member `a.b` beside a member b of a is the same feature
     rare_names = tuple(name for name, (path, _) in columns.items() if path[0] in rare)
     return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
-
-
-def _has_shape(kind: Kind, is_object: bool) -> bool:
-    return isinstance(kind, dict if is_object else tuple)
 
 
 def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
@@ -280,9 +274,8 @@ def rows_of(
             reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
         left_out = frozenset(features.left_out)
         for place, each in enumerate(objects if left_out else ()):
-            if any(
-                each[name] is not None for name in left_out.intersection(each)
-            ):  # not `&`: it asks for each of those left out
+            beside = left_out.intersection(each)  # not `&`: it asks for each of those left out
+            if any(each[name] is not None for name in beside):
                 reasons[place] = Refusal.ANOTHER_SHAPE
         places = () if whole_files else batch.columns
         yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
@@ -372,7 +365,7 @@ def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[st
 def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
     try:
         text = line.decode()
-        *values, _ = _parsed(f"[{text},null]")
+        *values, _ = json_value(f"[{text},null]", too_long=float)
     except UnicodeDecodeError:
         return {}, Refusal.NOT_UTF_8
     except (ValueError, RecursionError):
@@ -385,7 +378,7 @@ def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
 def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], int]]:
     try:
         text = content.decode("utf-8-sig")
-        value = _parsed(text)
+        value = json_value(text, too_long=float)
     except (ValueError, RecursionError):
         raise BadInput(
             f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
@@ -404,22 +397,6 @@ def _of_value(value: Any, text: str) -> tuple[dict[str, Any], int]:
     if "\\u" in text and not all(map(is_writable, _names_in(value))):
         return {}, Refusal.NOT_UTF_8
     return value, 0
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # Python reads whole numbers of up to 4,300 digits (sys.get_int_max_str_digits)
-        return json.loads(text, parse_int=_whole)
-
-
-def _whole(digits: str) -> float:
-    try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -1,14 +1,15 @@
-"""Lines of JSON as Python and as Arrow read them: whole numbers of any length, keys that stand twice, Python's literals, and
-templated records, which one program wrote: the same text in all of them but for what stands between some quotes. Executors
-import this module.
+"""Lines of JSON as Python and as Arrow read them: whole numbers of any length, keys that stand twice, Python's literals, flat
+objects as columns, and templated records, which one program wrote: the same text in all of them but for what stands between
+some quotes. Executors import this module.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -30,9 +31,6 @@ from model_monitor.data.records.arrays import (
     utf_8_flags,
 )
 
-_DECODER = json.JSONDecoder()
-BLANKS = " \t\r\n"
-
 
 def nested_object(name: str, where: str) -> str:
     """Why a feature that is an object can't be read."""
@@ -42,8 +40,8 @@ def nested_object(name: str, where: str) -> str:
     )
 
 
-def json_value(text: str, **options: Any) -> Any:
-    """The value that a text of JSON is. A whole number that is too long for Python is the text of its digits.
+def json_value(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Any:
+    """The value that a text of JSON is. A whole number that is too long for Python is what `too_long` makes of its digits.
 
     Arrow, which parses most lines, reads such a number as well, so that nothing else depends on who parses a line.
     options: of `json.loads`. Raises ValueError or RecursionError for a text that is no JSON, or nested too deep.
@@ -53,28 +51,89 @@ def json_value(text: str, **options: Any) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError:  # Python reads up to 4,300 digits (sys.get_int_max_str_digits)
-        return json.loads(text, **options, parse_int=_whole)
+
+        def whole(digits: str) -> str | float:
+            try:
+                return int(digits)
+            except ValueError:
+                return too_long(digits)
+
+        return json.loads(text, **options, parse_int=whole)
 
 
-def _whole(digits: str) -> int | str:
-    try:
-        return int(digits)
-    except ValueError:
-        return digits
+def table_of_json(content: bytes | pa.Buffer, schema: pa.Schema | None, others: str = "ignore") -> pa.Table | None:
+    """What the schema names of the objects in a text, a row for each, by Arrow's parser; None where it refuses one.
 
-
-def table_of_json(content: bytes | pa.Buffer, schema: pa.Schema) -> pa.Table | None:
-    """What the schema names of the objects in a text, a row for each, by Arrow's parser; None where it refuses one."""
-    if not len(content):
+    others: what becomes of members that the schema does not name, as Arrow calls it.
+    """
+    if schema is not None and not len(content):
         return schema.empty_table()
     try:
         return pyarrow.json.read_json(
             pa.BufferReader(content),
             pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-            pyarrow.json.ParseOptions(schema, unexpected_field_behavior="ignore"),
+            pyarrow.json.ParseOptions(schema, unexpected_field_behavior=others),
         )
-    except pa.ArrowException:
+    except (pa.ArrowException, UnicodeDecodeError):
         return None
+
+
+OPENING, CLOSING = b"{}"
+OPENING_LIST = ord("[")
+MOST_OPENED = 100
+"""Objects and lists of a line: Arrow's parser goes down into each, until its stack ends and the process with it."""
+
+READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that JSON has not
+ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # a whole number has none
+
+NAME = re.compile(rb'"([^"\\]*)"\s*:')
+MOST_CELLS, MEMBER_BYTES = 20_000_000, len('"a":1')
+"""Of a table, with those of members that a line has not: lines of a batch whose members are mostly there have fewer."""
+LONGEST_LINES, LINES_OF_ALL = 16, 256
+
+
+def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
+    """The members of all objects, or those in a schema and no others; None where it is left to `json_features`.
+
+    lines: without line ends. Those that begin and end as an object does can't go on in the next one: if there are as many objects
+    as lines, each is one.
+    """
+    ends = starts_of(lines)
+    letters = bytes_of(lines)
+    if not len(lines) or (np.diff(ends) < len("{}")).any():
+        return None
+    if (letters[ends[:-1]] != OPENING).any() or (letters[ends[1:] - 1] != CLOSING).any():
+        return None
+    texts, content = lines.view(pa.string()), letters.tobytes()
+    if content.count(b"{") + content.count(b"[") > len(lines):
+        opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
+        if np.diff(np.searchsorted(opened, ends)).max() > MOST_OPENED:
+            return None
+    if any(each in content for each in READ_ANOTHER_WAY) or utf_8_flags(texts) is not None:
+        return None
+    if b"-0" in content and ZERO_WITH_SIGN.search(content):
+        return None
+    if schema is None and _is_sparse(lines, ends):
+        return None
+    document = buffer_of(pc.binary_join_element_wise(texts, "", "\n"))
+    table = table_of_json(document, schema, "error" if schema else "infer")
+    return table if table is not None and len(table) == len(lines) else None
+
+
+def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
+    """Whether the lines have so many names, each in a few of them, that a table would be too large: its longest lines, and some
+    from all over.
+    """
+    if len(lines) * int(ends[-1] - ends[0]) < MOST_CELLS * MEMBER_BYTES:
+        return False
+    longest = np.argsort(np.diff(ends))[-LONGEST_LINES:]
+    places = np.union1d(longest, np.linspace(0, len(lines) - 1, LINES_OF_ALL).astype(np.int64))
+    some = lines.take(pa.array(places)).cast(pa.binary()).to_pylist()
+    return len({name for line in some for name in NAME.findall(line)}) * len(lines) > MOST_CELLS
+
+
+class JsonObject(list[tuple[str, Any]]):
+    """The members of a JSON object in order, those written twice included."""
 
 
 def python_literal(text: str) -> Any:
@@ -155,7 +214,7 @@ def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
     # every text becomes the number of the quote that opens it, so that the parser says what each of them is
     numbered = b'"'.join(b"%d" % (at - 1) if at % 2 else piece for at, piece in enumerate(pieces))
     try:
-        document = json.loads(numbered, object_pairs_hook=_Object, parse_constant=_refuse)
+        document = json.loads(numbered, object_pairs_hook=JsonObject, parse_constant=_refuse)
         found = dict(_members(document, (), {at - 1: pieces[at].decode() for at in range(1, len(pieces), 2)}))
         members = {
             path: what if isinstance(what, Member) or differs[what + 1] else json.loads(b'"%s"' % pieces[what + 1])
@@ -310,13 +369,9 @@ def _column(
     return _cut(lines, *values[found]) if isinstance(found, int) else pa.nulls(rows, field.type)
 
 
-class _Object(list[tuple[str, Any]]):
-    """The members of a JSON object, in order."""
-
-
 def _members(value: Any, path: Path, texts: Mapping[int, str]) -> Iterator[tuple[Path, int | Member]]:
     """Every member of a document in which numbers stand for the texts. Raises ValueError if one is there twice."""
-    if isinstance(value, _Object):
+    if isinstance(value, JsonObject):
         names = [texts[int(number)] for number, _ in value]
         if len(set(names)) < len(names) or any("\\" in name for name in names):
             raise ValueError("a member is there twice, or its name has to be read")

@@ -96,18 +96,13 @@ def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | Non
     """
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
     if not reading.with_label and rows is None:
-        at = (_of_documents([document], address, reading, 0) for address in (reading.prediction, reading.probability))
-        return _unlabelled(Predicted(*at), reading)
+        return _unlabelled(_predicted_in([document], reading, 0), reading)
     if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
     labels = [None] * (rows or 0) if found is None else [text_or_none(value) for value in _flat([found])]
     if not labels and rows is None:  # a record without a row would be neither kept nor refused
         raise RecordRefused(Refusal.NO_LABEL)
-    predicted = Predicted(
-        _of_documents([document], reading.prediction, reading, len(labels)),
-        _of_documents([document], reading.probability, reading, len(labels)),
-    )
-    return _side_by_side(labels, predicted, reading, rows)
+    return _side_by_side(labels, _predicted_in([document], reading, len(labels)), reading, rows)
 
 
 def _side_by_side(
@@ -151,11 +146,7 @@ def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> 
             # as the built-in XGBoost answers: a score for each row, all in one
             cells = [(cell,) for cell in cells[0]]
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
-    documents = documents_in(output.data)
-    return Predicted(
-        _of_documents(documents, reading.prediction, reading, rows),
-        _of_documents(documents, reading.probability, reading, rows),
-    )
+    return _predicted_in(documents_in(output.data), reading, rows)
 
 
 def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[str | None, str | None]:
@@ -240,6 +231,13 @@ def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, readin
     index = index_of(address)
     values = [None if index is None else _cell(row, index) for row in cells]
     return values if reading.numeric else [list_in(value) for value in values]
+
+
+def _predicted_in(documents: Sequence[Any], reading: OutcomeReading, rows: int) -> Predicted:
+    labels, probabilities = (
+        _of_documents(documents, address, reading, rows) for address in (reading.prediction, reading.probability)
+    )
+    return Predicted(labels, probabilities)
 
 
 def _of_documents(

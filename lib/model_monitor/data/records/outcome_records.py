@@ -100,8 +100,7 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
         plain = plain & (reading.features.path is None)
     for payloads in asked:
         plain = plain & payloads.are_plain_rows()
-    everything = plain.all()
-    halves = [(one if everything else one.where(plain)).chomped() for one in asked]
+    halves = [where(one, plain).chomped() for one in asked]
     del documents, asked  # a long line is not held a second time
     of_plain, misfits, fits = [], [], np.zeros(len(plain), dtype=np.bool_)
     for sides, sources in rows_of_halves(halves, np.flatnonzero(plain)):

@@ -82,7 +82,8 @@ class Refusal(IntEnum):
     def of(cls, error: Exception) -> Refusal:
         """Why a record is refused on which our own code raised what nobody foresaw: by the class of the exception, never by
         its text, which may hold values."""
-        return next((UNFORESEEN[kind] for kind in type(error).__mro__ if kind in UNFORESEEN), cls.UNREADABLE)
+        names = (kind.__name__ for kind in type(error).__mro__)
+        return next((UNFORESEEN[name] for name in names if name in UNFORESEEN), cls.UNREADABLE)
 
     @property
     def is_fault(self) -> bool:
@@ -92,18 +93,12 @@ class Refusal(IntEnum):
 
 LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA})
 
-UNFORESEEN: dict[type, Refusal] = {
-    AttributeError: Refusal.UNREADABLE_ATTRIBUTE_ERROR,
-    IndexError: Refusal.UNREADABLE_INDEX_ERROR,
-    KeyError: Refusal.UNREADABLE_KEY_ERROR,
-    MemoryError: Refusal.UNREADABLE_MEMORY_ERROR,
-    OverflowError: Refusal.UNREADABLE_OVERFLOW_ERROR,
-    RecursionError: Refusal.UNREADABLE_RECURSION_ERROR,
-    TypeError: Refusal.UNREADABLE_TYPE_ERROR,
-    UnicodeError: Refusal.UNREADABLE_UNICODE_ERROR,
-    ValueError: Refusal.UNREADABLE_VALUE_ERROR,
+_UNREADABLE = "unreadable ("
+
+UNFORESEEN = {
+    reason.text.removeprefix(_UNREADABLE)[:-1]: reason for reason in Refusal if reason.text.startswith(_UNREADABLE)
 }
-"""By the classes that have a number of their own; the nearest of an exception's classes counts."""
+"""By the names of exceptions that have a number of their own; the nearest of an exception's classes counts."""
 
 
 Part = TypeVar("Part")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from model_monitor.data.reading.headers import first_line, head_of
-from model_monitor.data.records import MEMBER
+from model_monitor.data.records import REQUEST_METADATA
 from model_monitor.data.records.arrays import is_writable, utf_8_flags
 from model_monitor.data.records.capture_documents import member_of, table_of
 from model_monitor.data.records.decoding import CSV, text_or_none
@@ -224,7 +224,7 @@ def captured_record(line: bytes) -> CapturedRecord:
         return CapturedRecord(Refusal.NO_ID)
     if not is_writable(key) or not is_writable(own or ""):
         return CapturedRecord(Refusal.NOT_UTF_8)
-    if not captured and document.get(MEMBER) is not None:
+    if not captured and document.get(REQUEST_METADATA) is not None:
         return CapturedRecord(Refusal.WITHOUT_DATA)
     others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
     time, data, encoding = (

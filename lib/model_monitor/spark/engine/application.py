@@ -41,7 +41,7 @@ _WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect, and contexts, wh
 
 
 class ConnectApplication:
-    """What a session has of the application behind it (`application.Application`)."""
+    """What a session has of the application behind it (`Application`)."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark: Any = spark

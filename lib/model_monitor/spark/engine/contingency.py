@@ -218,16 +218,13 @@ class ContingencyColumns:
             for part in parts
         ]
 
-    def value(self, name: str) -> Column:
-        return F.col(f"c{self._places[name]}")
-
     def _typed(self, name: str) -> TypedColumn:
         field = self._frame.schema.fields[self._places[name]]
         # one text that is no number is a category, whatever the column holds
         asked = [column for column in self.plan.valued if column.name == name]
         may_be_integers = any(not column.values or column.threshold is not None for column in asked)
         return typed_column(
-            self.value(name),
+            F.col(f"c{self._places[name]}"),
             field.dataType,
             untyped_texts=self.plan.untyped_texts,
             may_be_integers=may_be_integers,

@@ -157,7 +157,7 @@ def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
 
 
 MOST_COLUMNS_OF_THEIR_OWN = 50
-"""Columns of one type up to which each is handed over as a column; more of them go into one list (block.py). Few columns do
+"""Columns of one type up to which each is handed over as a column; more of them go into one list (`ColumnPlan.listed`). Few do
 better on their own: Spark interprets what cuts the texts of a list, which takes 0.1 µs a cell longer."""
 
 LISTED = (T.StringType, T.DoubleType, T.FloatType, T.LongType, T.IntegerType)
@@ -290,7 +290,7 @@ def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequenc
 
 
 def key_of(text: str) -> str:
-    """What `keys.keys_of` makes of a text, an expression in SQL; huge cells never reach Arrow (P7)."""
+    """What `plan.keys_of` makes of a text, an expression in SQL; huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 

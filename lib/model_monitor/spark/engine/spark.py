@@ -107,27 +107,18 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 
 WAYS = {
-    "typed_columns": "engine.rows:typed_columns",
-    "count_kinds": "engine.contingency:count_kinds",
-    "first_kinds": "engine.contingency:first_kinds",
-    "distinct_values": "engine.contingency:distinct_values",
-    "flip_rows": "engine.contingency:flip_rows",
-    "refused_lines": "engine.rows:refused_lines",
-    "rows_between": "engine.rows:rows_between",
-    "rows_in_memory": "engine.rows:rows_in_memory",
-    "rows_of_catalog": "engine.rows:rows_of_catalog",
-    "rows_of_reader": "engine.rows:rows_of_reader",
-    "numbers": "engine.spark:numbers",
-    "before_many_files": "engine.spark:before_many_files",
-    "with_conditions": "engine.rows:with_conditions",
-    "newest_in_utc": "engine.rows:newest_in_utc",
-    "checks_of_function": "deequ.checks:checks_of_function",
-    "require_answerable": "deequ.checks:require_answerable",
+    "engine.rows": (
+        *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
+        *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader"),
+    ),
+    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "flip_rows"),
+    "engine.spark": ("numbers", "before_many_files"),
+    "deequ.checks": ("checks_of_function", "require_answerable"),
 }
-"""Functions of the floors above, by their names, and what is done on Spark in their place: `Engine.way`."""
+"""Functions of the floors above that Spark does in a way of its own, by the modules here that have one of the same name."""
 
-DEEQU_WAYS = {"evaluated": "deequ.evaluation:evaluated", "checked": "deequ.checks:checked"}
-"""The same, where a Deequ is that fits: elsewhere the functions themselves, whose results are the same, stand in for it."""
+DEEQU_WAYS = {"evaluated": "deequ.evaluation", "checked": "deequ.checks"}
+"""Those that Deequ does where there is one that fits: elsewhere the functions themselves, whose results are the same."""
 
 Value = TypeVar("Value")
 
@@ -154,14 +145,14 @@ class SparkEngine:
         return None
 
     def way(self, function: Function) -> Function:
-        ways = WAYS
-        if function.__name__ in DEEQU_WAYS:
+        name = function.__name__
+        module = next((module for module, names in WAYS.items() if name in names), None)
+        if name in DEEQU_WAYS:
             from model_monitor.spark.deequ.jvm import fitting_deequ
 
-            ways = DEEQU_WAYS if isinstance(fitting_deequ(self.spark), str) else {}
-        if function.__name__ not in ways:
+            module = DEEQU_WAYS[name] if isinstance(fitting_deequ(self.spark), str) else None
+        if module is None:
             return function
-        module, _, name = ways[function.__name__].partition(":")
         own: Function = getattr(import_module(f"model_monitor.spark.{module}"), name)
         return own
 

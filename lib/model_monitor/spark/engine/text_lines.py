@@ -114,11 +114,9 @@ def bounded_lines(spark: SparkSession) -> dict[str, str]:
     return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
 
 
-def read_lines(
-    spark: SparkSession, path: str | Sequence[str], *, in_order: bool = False, with_blank: bool = False
-) -> DataFrame:
+def read_lines(spark: SparkSession, path: str | Sequence[str], *, with_blank: bool = False) -> DataFrame:
     """The same with their places. Starts no Spark job."""
-    return text_lines(spark, path, in_order=in_order, with_blank=with_blank).of(*PLACES)
+    return text_lines(spark, path, with_blank=with_blank).of(*PLACES)
 
 
 def with_places(frame: DataFrame) -> DataFrame:

