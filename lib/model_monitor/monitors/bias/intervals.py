@@ -185,7 +185,7 @@ def _cautious(counts: FacetCounts) -> FacetCounts:
 
 
 def intervals_of(
-    counts: FacetCounts, likeness: Mapping[str, float], *, level: float = LEVEL, resamples: int = RESAMPLES
+    counts: FacetCounts, likeness: Mapping[str, float], *, resamples: int = RESAMPLES
 ) -> Mapping[str, Interval | None]:
     """The percentile interval of each metric; its ends may be infinite. None where it is undefined in too many resamples.
     likeness: by metric how many rows count as one.
@@ -195,7 +195,7 @@ def intervals_of(
         for resampled in _resamples(fewer, resamples):
             for name in of_these:
                 found[name].append(_values(_metric(name), resampled))
-    return {name: _interval(np.concatenate(parts), level) for name, parts in found.items()}
+    return {name: _interval(np.concatenate(parts)) for name, parts in found.items()}
 
 
 def _metric(name: str) -> Entry[Metric]:
@@ -237,11 +237,11 @@ def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
     return undefined
 
 
-def _interval(values: NDArray[np.float64], level: float) -> Interval | None:
+def _interval(values: NDArray[np.float64]) -> Interval | None:
     defined = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values) or not len(values):
         return None
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     # no value between two others: infinities can't be interpolated
     low = np.quantile(defined, tail, method="lower")
     high = np.quantile(defined, 1 - tail, method="higher")
