@@ -48,14 +48,14 @@ ROOTS = frozenset({"JS", "KL"})
 Interval = tuple[float, float]
 
 
-def even(name: str, value: float) -> float:
+def on_even_scale(name: str, value: float) -> float:
     """The value on the scale on which chance takes it as far up as down."""
     if name in ROOTS:
         return math.sqrt(max(value, 0.0))
     return float(np.log(value)) if name in RATIOS else value
 
 
-def back(name: str, value: float) -> float:
+def from_even_scale(name: str, value: float) -> float:
     """The value that lies there on the even scale."""
     with np.errstate(over="ignore"):
         return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
@@ -85,7 +85,7 @@ def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[st
             value = float(_values(_metric(name), of_one)[0])
             if interval is not None and np.isfinite(value):
                 with np.errstate(divide="ignore"):
-                    low, middle, high = (even(name, each) for each in (interval[0], value, interval[1]))
+                    low, middle, high = (on_even_scale(name, each) for each in (interval[0], value, interval[1]))
                 found[name] = Spread(value, middle - low, high - middle)
     return found
 
