@@ -1,4 +1,4 @@
-"""What is judged: data quality, model quality, bias and attributions, a check or metric a file.
+"""What is judged: data quality, model quality, bias and attributions, a check or metric a function.
 
 `protocol.py` is what a run asks of a monitor. In each package `monitor.py` goes from states to documents and verdicts, and
 `page.py` says what people see. `data_quality/suggestion.py`: what is asked of later data. `data_quality/checks/`: what a

@@ -25,9 +25,7 @@ IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 OVERLAPS = "the interval of the metric reaches across the allowed range's ends"
 OVERLAPS_RANGE = "the interval of the metric reaches across the range's ends"
 
-BiasCheck = Callable[[MetricComparison], Finding | None]
-
-CHECKS: Registry[BiasCheck] = Registry("bias check")
+CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias check")
 
 
 @CHECKS.register("bias_drift_check")
@@ -89,7 +87,7 @@ def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | No
     if metric.current.value is None:
         return Finding.not_judged(threshold, metric.current.error)
     least = metric.tolerances.min_rows
-    if metric.fewest_rows < least:
+    if min(metric.rows) < least:
         found = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
         return Finding(CheckStatus.CANNOT_TELL, threshold, reason=f"{found}; at least {least:,} of each are asked for")
     return None

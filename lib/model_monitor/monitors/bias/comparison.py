@@ -19,11 +19,11 @@ from model_monitor.monitors.bias.intervals import (
     ROOTS,
     Interval,
     Spread,
-    back,
-    even,
     fewest_groups,
+    from_even_scale,
     intervals_of,
     likeness_of,
+    on_even_scale,
     spreads_of,
 )
 from model_monitor.monitors.protocol import StoredBaseline
@@ -34,6 +34,7 @@ from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Segment = tuple[str, str]  # how the rows are cut, and what the segment is called
 
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # of the spreads' ends, in standard errors
 _ENDS = re.compile(r"\((.+), (.+)\]")
 
 
@@ -54,7 +55,6 @@ class BiasBaseline(StoredBaseline):
         return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> BiasBaseline:
-        """The same without some of its facets."""
         kept = {
             f"{stage}_bias_metrics": part.model_copy(
                 update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
@@ -193,11 +193,11 @@ class MetricComparison:
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
         highest, lowest = self.neutral + allowed, self.neutral - allowed
         ends = 0.0 if name in RATIOS else -math.inf  # of what can be told on the even scale
-        far = [(even(name, value) - even(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        here = on_even_scale(name, value)
+        far = [(here - on_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
-            far.append((even(name, lowest) - even(name, value)) / max(above, LEAST))
-        normal = NormalDist().inv_cdf((1 + LEVEL) / 2)
-        return min(1.0, 2 * student_above(max(far) * normal, self.freedom))
+            far.append((on_even_scale(name, lowest) - here) / max(above, LEAST))
+        return min(1.0, 2 * student_above(max(far) * NORMAL, self.freedom))
 
     @property
     def beyond_noise(self) -> Interval | None:
@@ -211,21 +211,16 @@ class MetricComparison:
         if math.isinf(value):  # how large it might be else, nobody knows
             return -math.inf, math.inf
         level = self.tolerances.false_alarm_budget / self.tests / 2
-        wider = -student_quantile(self.freedom, level) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+        wider = -student_quantile(self.freedom, level) / NORMAL
         below, above = (wider * side for side in self.errors)
         name = self.current.name
-        value = value or self.spread.value if name in RATIOS else value
-        return back(name, even(name, value) - below), back(name, even(name, value) + above)
-
-    @property
-    def fewest_rows(self) -> int:
-        """Rows of the smaller side."""
-        return min(self.rows)
+        here = on_even_scale(name, value or self.spread.value if name in RATIOS else value)
+        return from_even_scale(name, here - below), from_even_scale(name, here + above)
 
     @property
     def freedom(self) -> int:
         """Degrees of freedom of Student's t: rows of the smaller side, as they count, or groups if they are fewer, less one."""
-        return int(max(min(self.fewest_rows / self.likeness, self.groups) - 1, 1))
+        return int(max(min(min(self.rows) / self.likeness, self.groups) - 1, 1))
 
 
 _Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows

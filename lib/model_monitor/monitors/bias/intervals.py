@@ -48,14 +48,14 @@ ROOTS = frozenset({"JS", "KL"})
 Interval = tuple[float, float]
 
 
-def even(name: str, value: float) -> float:
+def on_even_scale(name: str, value: float) -> float:
     """The value on the scale on which chance takes it as far up as down."""
     if name in ROOTS:
         return math.sqrt(max(value, 0.0))
     return float(np.log(value)) if name in RATIOS else value
 
 
-def back(name: str, value: float) -> float:
+def from_even_scale(name: str, value: float) -> float:
     """The value that lies there on the even scale."""
     with np.errstate(over="ignore"):
         return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
@@ -85,7 +85,7 @@ def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[st
             value = float(_values(_metric(name), of_one)[0])
             if interval is not None and np.isfinite(value):
                 with np.errstate(divide="ignore"):
-                    low, middle, high = (even(name, each) for each in (interval[0], value, interval[1]))
+                    low, middle, high = (on_even_scale(name, each) for each in (interval[0], value, interval[1]))
                 found[name] = Spread(value, middle - low, high - middle)
     return found
 
@@ -185,7 +185,7 @@ def _cautious(counts: FacetCounts) -> FacetCounts:
 
 
 def intervals_of(
-    counts: FacetCounts, likeness: Mapping[str, float], *, level: float = LEVEL, resamples: int = RESAMPLES
+    counts: FacetCounts, likeness: Mapping[str, float], *, resamples: int = RESAMPLES
 ) -> Mapping[str, Interval | None]:
     """The percentile interval of each metric; its ends may be infinite. None where it is undefined in too many resamples.
     likeness: by metric how many rows count as one.
@@ -195,7 +195,7 @@ def intervals_of(
         for resampled in _resamples(fewer, resamples):
             for name in of_these:
                 found[name].append(_values(_metric(name), resampled))
-    return {name: _interval(np.concatenate(parts), level) for name, parts in found.items()}
+    return {name: _interval(np.concatenate(parts)) for name, parts in found.items()}
 
 
 def _metric(name: str) -> Entry[Metric]:
@@ -237,11 +237,11 @@ def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
     return undefined
 
 
-def _interval(values: NDArray[np.float64], level: float) -> Interval | None:
+def _interval(values: NDArray[np.float64]) -> Interval | None:
     defined = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values) or not len(values):
         return None
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     # no value between two others: infinities can't be interpolated
     low = np.quantile(defined, tail, method="lower")
     high = np.quantile(defined, 1 - tail, method="higher")

@@ -153,7 +153,6 @@ class AttributionBaseline(StoredBaseline):
     likeness: Numbers | None = None
 
     def without(self, excluded: Collection[str]) -> AttributionBaseline:
-        """The same without some of its features."""
         kept = {
             output: attributions.model_copy(
                 update={

@@ -13,9 +13,7 @@ from model_monitor.monitors.explainability.analysis import OutputComparison
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Registry
 
-AttributionCheck = Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]
-
-CHECKS: Registry[AttributionCheck] = Registry("attribution check")
+CHECKS: Registry[Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]] = Registry("attribution check")
 
 DRIFT = "Feature attribution drift {ndcg} exceeds threshold {threshold}"
 """The service says "exceeds" of a score that is below its threshold. Source: E6.1; G25."""

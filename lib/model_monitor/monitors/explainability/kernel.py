@@ -56,17 +56,12 @@ def samples_of(asked: int | None, features: int) -> int:
     return max(0, min(everything, asked or 2 * features + DEFAULT_SAMPLES))
 
 
-def takes_all(players: int, samples: int) -> bool:
-    """Whether all coalitions are among so many."""
-    return players < 2 or 2**players - 2 <= samples
-
-
 def design_of(players: int, samples: int, seed: int) -> Design:
     """The design for some players, of at most so many coalitions; the same one wherever it is made.
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
-    is_exact = takes_all(players, samples)
+    is_exact = players < 2 or 2**players - 2 <= samples
     masks, weights = _everything(players) if is_exact else _outside_in(players, samples, seed)
     return _projected(masks, weights, is_exact=is_exact)
 
@@ -232,14 +227,14 @@ class Kernel:
             size += piece.size(self.baseline)
         self._play(rows, waiting, values)
         players = differs.sum(axis=1)
+        exact = int((players == 0).sum())
         for count in np.unique(players[players > 0]):
-            of_all = self.designs.of(int(count)).of_all
-            alike = np.flatnonzero(players == count)
+            design, alike = self.designs.of(int(count)), np.flatnonzero(players == count)
             places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
-            shares = totals[alike][:, :, None] * of_all
+            shares = totals[alike][:, :, None] * design.of_all
             values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
-        counts = zip(*np.unique(players, return_counts=True), strict=True)
-        return Attributed(values, sum(int(rows) for count, rows in counts if takes_all(int(count), self.samples)))
+            exact += len(alike) * design.is_exact
+        return Attributed(values, exact)
 
     @property
     def _room(self) -> int:

@@ -106,7 +106,6 @@ class ModelBaseline(StoredBaseline):
         return replace(self, source=source)
 
     def without(self, excluded: Collection[str]) -> ModelBaseline:
-        """The baseline without the constraints of some metrics."""
         kept = {
             member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
             for member in MEMBERS.values()

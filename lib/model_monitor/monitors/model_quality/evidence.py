@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,7 @@ ENOUGH_TO_TELL = 30  # rows in which labels and predictions have something in co
 _MOST_SHOWN, _LONGEST_SHOWN = 10, 40
 
 
-@dataclass(frozen=True, slots=True)
-class ClassTable:
+class ClassTable(NamedTuple):
     """The confusion matrix of some classes: the negative one before the positive one, or many in sort order."""
 
     classes: tuple[str, ...]

@@ -197,7 +197,11 @@ def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
             raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
-        log.info("model: %s, %s", *_where(model))
+        place, how = model.name, f"imported from {getattr(model.function, '__module__', 'nowhere')}"
+        if model.flavour == "http":
+            parts = urlsplit(model.name)
+            place, how = f"{parts.scheme}://{parts.hostname}{parts.path}", "asked over HTTP"
+        log.info("model: %s, %s", place, how)
         return model.content
     content = model.content or storage(model.name).read(model.name)
     digest = sha256(content).hexdigest()
@@ -208,13 +212,6 @@ def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
         )
     log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
     return content
-
-
-def _where(model: Model) -> tuple[str, str]:
-    if model.flavour == "http":
-        parts = urlsplit(model.name)
-        return f"{parts.scheme}://{parts.hostname}{parts.path}", "asked over HTTP"
-    return model.name, f"imported from {getattr(model.function, '__module__', 'nowhere')}"
 
 
 def shipped(model: Model) -> Model:

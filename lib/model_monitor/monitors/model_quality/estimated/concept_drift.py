@@ -113,7 +113,7 @@ def drift_of(
     calibration, truth = (
         Calibration.of(known),
         Calibration.of(known, prior=0.5),
-    )  # a score without a miss is not surely right
+    )  # without a miss it is not surely right
     few = cells.pooled()
     rows, likely = few.rows.sum(axis=0), truth(few.scores)
     rows_known, of_known = known.negatives + known.positives, truth(known.scores)
@@ -169,27 +169,20 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     drift = worst_of(sides, level, groups)
     if drift is None:
         rows = max((min(uncertain_rows(known, side) for side in (known, here)) for known, here in sides), default=0.0)
-        return _finding(
-            CheckStatus.CANNOT_TELL, before, now, reason=TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN)
-        )
+        reason = TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN)
+        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=reason)
     metric, real, told, apart = _headline(before, now)
     words: dict[str, Any] = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
     words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
     is_moved = any(_moved(*side) for side in sides)
-    numbers = {
-        "observed": real - told,
-        "interval": apart,
-        "p": drift.p,
-        "effect": drift.effect,
-        "smallest_change": drift.smallest,
-    }
+    numbers = {"observed": real - told, "interval": apart, "p": drift.p, "effect": drift.effect}
+    numbers["smallest_change"] = drift.smallest
     if drift.p <= level and drift.effect >= LEAST_EFFECT:
         said = (EITHER if is_moved else THE_WORLD).format(**words)
-        return _finding(
-            CheckStatus.VIOLATED, before, now, reason=said, description=said, change=CHANGED.format(**words), **numbers
-        )
+        texts = {"reason": said, "description": said, "change": CHANGED.format(**words)}
+        return _finding(CheckStatus.VIOLATED, before, now, **texts, **numbers)
     lost = values_of(before)[metric] - told
     half = (apart[1] - apart[0]) / 2
     said = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
@@ -225,7 +218,7 @@ def _headline(before: Scored, now: Scored) -> tuple[str, float, float, tuple[flo
         metric, believed = "macro_auc", of_many((), np.zeros(len(cells), np.int64))
     expected = expected_of(cells, reference, believed)
     told, real = (values_of(each)[metric] for each in (expected, now))
-    drawn = differences(cells, reference, believed, {metric: told}, None, SEED)[metric]
+    drawn = differences(cells, reference, believed, {metric: told})[metric]
     drawn = drawn[np.isfinite(drawn)]
     middle, reach = real - told - float(drawn.mean()), 1.96 * float(drawn.std())
     return metric, real, told, (middle - reach, middle + reach)

@@ -92,7 +92,6 @@ def estimated(
     reference: ScoreCounts,
     classes: tuple[str, ...] = ("0", "1"),
     costs: Mapping[str, float] | None = None,
-    seed: int = SEED,
 ) -> Estimation:
     """Every metric of a window without labels, with the error that its labels will have.
 
@@ -102,7 +101,7 @@ def estimated(
     Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
     is that of repeated draws: of the baseline's labels, which its calibration is made anew of, and of the window's.
     """
-    return _estimated([Cells.of(predictions)], [reference], of_two(classes), costs, seed)
+    return _estimated([Cells.of(predictions)], [reference], of_two(classes), costs)
 
 
 def estimated_of_classes(
@@ -110,7 +109,6 @@ def estimated_of_classes(
     reference: Sequence[ScoreCounts],
     classes: tuple[str, ...],
     rows: NDArray[np.int64],
-    seed: int = SEED,
 ) -> Estimation:
     """The same of many classes, each against the rest. rows: how often each class is predicted.
 
@@ -118,7 +116,7 @@ def estimated_of_classes(
     -1/(c - 1), and scores, so that errors correlate by its square, and the variance of a mean of all is c/(c - 1) times as large.
     """
     together = math.sqrt(len(classes) / max(1, len(classes) - 1))
-    return _estimated([*map(Cells.of, predictions)], reference, of_many(classes, rows), None, seed, together)
+    return _estimated([*map(Cells.of, predictions)], reference, of_many(classes, rows), None, together)
 
 
 def of_two(classes: tuple[str, ...] = ("0", "1")) -> Believed:
@@ -147,13 +145,12 @@ def _estimated(
     reference: Sequence[ScoreCounts],
     believed: Believed,
     costs: Mapping[str, float] | None,
-    seed: int,
     together: float = 1.0,
 ) -> Estimation:
     """together: by how much the errors of a mean of classes are larger than draws of one by one say."""
     expected = expected_of(cells, reference, believed)
     values = values_of(expected, costs)
-    apart = differences(cells, reference, believed, values, costs, seed)
+    apart = differences(cells, reference, believed, values, costs)
     names = [name for name, value in values.items() if math.isfinite(value)]
     wider = {name: together if name in OF_ALL_ALIKE else 1.0 for name in names}
     known = {name: _estimate(name, values[name], wider[name] * apart[name], expected) for name in names}
@@ -174,11 +171,10 @@ def differences(
     reference: Sequence[ScoreCounts],
     believed: Believed,
     names: Mapping[str, float],
-    costs: Mapping[str, float] | None,
-    seed: int,
+    costs: Mapping[str, float] | None = None,
 ) -> dict[str, Numbers]:
     """Realised less estimated value of each metric in each draw, if only chance parts them; NaN where one is not defined."""
-    random, few, known = np.random.default_rng(seed), [each.pooled() for each in cells], [*map(compact, reference)]
+    random, few, known = np.random.default_rng(SEED), [each.pooled() for each in cells], [*map(compact, reference)]
     truths = [*map(Calibration.of, known)]
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
