@@ -10,12 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from model_monitor.errors import BadConfiguration, MonitorError, needing
-from model_monitor.integrations.emr.runs import (
-    ENDED_WELL,
-    Run,
-    RunFailed,
-    State,
-)
+from model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
 from model_monitor.spark.launch.request import Bucket, Kind, Target
 
