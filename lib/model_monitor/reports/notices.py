@@ -152,7 +152,9 @@ def headline(report: Report) -> str:
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
     many = "1 violation" if report.violations == 1 else f"{report.violations:,} violations"
-    line = f"{report.alert.status.value}: {_whose(report)}, {many}{_window(report)}"
+    line = f"{report.alert.status.value}: {_whose(report)}, {many}"
+    if report.start and report.end:
+        line += f" from {moment(report.start)} to {moment(report.end)}"
     if report.said is not None:
         line += f": {report.said.text}"
     return printable(f"{line}; {noted}" if noted else line)
@@ -215,7 +217,3 @@ def document_bytes(report: Report) -> bytes:
 def _whose(report: Report) -> str:
     names = " / ".join(name for name in (report.endpoint, report.schedule) if name)
     return f"{report.analysis_type} of {names}" if names else report.analysis_type
-
-
-def _window(report: Report) -> str:
-    return f" from {moment(report.start)} to {moment(report.end)}" if report.start and report.end else ""

@@ -24,13 +24,7 @@ from model_monitor.integrations.emr.endings import (
     refuse_secrets,
     without_message,
 )
-from model_monitor.integrations.emr.runs import (
-    Run,
-    Shipment,
-    jar_for,
-    line_on,
-    request_of,
-)
+from model_monitor.integrations.emr.runs import Run, Shipment, jar_for, line_on, request_of
 from model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from model_monitor.running.configuration.contract import JobConfig
 from model_monitor.running.configuration.encryption import upload_arguments

@@ -10,12 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from model_monitor.errors import BadConfiguration, MonitorError, needing
-from model_monitor.integrations.emr.runs import (
-    ENDED_WELL,
-    Run,
-    RunFailed,
-    State,
-)
+from model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
 from model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
 from model_monitor.spark.launch.request import Bucket, Kind, Target
 
@@ -82,19 +77,14 @@ def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorE
             f"there is no {_noun(target)} in this region and account; look at the identifier and region"
         )
     if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
-        return AwsRefused(
-            f"the {_noun(target)} takes no job now ({said or code}); start it, or name another by {_option(target)}"
-        )
+        flag = "--cluster-id" if target.kind is Kind.EMR else "--application-id"
+        return AwsRefused(f"the {_noun(target)} takes no job now ({said or code}); start it, or name another by {flag}")
     return AwsRefused(f"{operation} on {where} failed ({code}: {said})")
 
 
 def _noun(target: Target) -> str:
     kind = "EMR cluster" if target.kind is Kind.EMR else "EMR Serverless application"
     return f"{kind} {target.identifier}"
-
-
-def _option(target: Target) -> str:
-    return "--cluster-id" if target.kind is Kind.EMR else "--application-id"
 
 
 MESSAGE = "message"

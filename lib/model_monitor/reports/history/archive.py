@@ -59,7 +59,7 @@ def to_parquet(state: State) -> bytes:
     if isinstance(state, Profile):
         rows = _rows_of_profile(state)
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
-        if lacking := _lacking(state):
+        if lacking := {str(place): sorted(each.lacking) for place, each in enumerate(state.features) if each.lacking}:
             header[LACKING] = lacking
     else:
         rows = [{"kind": state.KIND, "state": state.to_bytes()}]
@@ -178,11 +178,6 @@ def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
         for position, feature in enumerate(profile.features)
         for state in feature.states.values()
     ]
-
-
-def _lacking(profile: Profile) -> dict[str, list[str]]:
-    """The kinds that features lack, by position; only of those that lack some."""
-    return {str(place): sorted(feature.lacking) for place, feature in enumerate(profile.features) if feature.lacking}
 
 
 def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:

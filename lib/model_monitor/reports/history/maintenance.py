@@ -276,7 +276,8 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
     schedules: dict[str, list[tuple[datetime, str]]] = {}
     for folder, hour in _hour_folders(storage, top):
         if storage.exists(join(folder, CURRENT)):
-            schedules.setdefault(_schedule_of(folder), []).append((hour, folder))
+            schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
+            schedules.setdefault(schedule, []).append((hour, folder))
     for runs in schedules.values():
         latest_first = sorted(runs, reverse=True)
         kept = len(runs) if trees.keep_windows is None else trees.keep_windows
@@ -297,10 +298,6 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
 def _files_of(folder: str, storage: Storage) -> list[StoredFile]:
     """All of a run, of which half lies in a hidden folder, the commit last."""
     return sorted(storage.walk(folder, hidden=True), key=lambda file: (file.name == CURRENT, file.path))
-
-
-def _schedule_of(hour_folder: str) -> str:
-    return hour_folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
 
 
 def _delete(storage: Storage, item: Prunable) -> None:

@@ -124,7 +124,10 @@ class Compared:
             "before": self.before.path,
             "after": self.after.path,
             "rows": [self.before.item_count, self.after.item_count],
-            "changes": [_plain(change) for change in self.changes],
+            "changes": [
+                {name: value for name, value in asdict(change).items() if name != "impact" or value is not None}
+                for change in self.changes
+            ],
         }
 
 
@@ -281,10 +284,6 @@ def _distance(before: FeatureDistribution | None, after: FeatureDistribution | N
     if before.categories and after.categories:
         return compare_categorical(before.categories, after.categories, method="l_infinity_categorical").distance
     return None
-
-
-def _plain(change: Change) -> dict[str, Any]:
-    return {name: value for name, value in asdict(change).items() if name != "impact" or value is not None}
 
 
 def _rank(change: Change) -> tuple[int, float, float, str]:

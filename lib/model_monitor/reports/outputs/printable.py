@@ -63,7 +63,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: 
     cells.insert(1, ["-" * column_width for column_width in widths])
     lines = [
         GAP.join(
-            cell.rjust(column_width) if to_the_right else _shortened(cell, column_width).ljust(column_width)
+            cell.rjust(column_width) if to_the_right else shortened(cell, column_width).ljust(column_width)
             for cell, column_width, to_the_right in zip(line, widths, numeric, strict=True)
         ).rstrip()
         for line in cells
@@ -86,5 +86,6 @@ def _shown(cell: Cell) -> str:
     return f"{cell:.4g}"
 
 
-def _shortened(text: str, width: int) -> str:
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` characters."""
     return text if len(text) <= width else text[: width - 1] + "…"

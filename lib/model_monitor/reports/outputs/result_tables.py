@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,8 +19,6 @@ import pyarrow.parquet as pq
 
 from model_monitor.documents.check_results import WORST_FIRST, Bins, CheckResult, CheckStatus, Summary, whose
 from model_monitor.documents.run_description import RunDescription, time_of
-
-log = logging.getLogger(__name__)
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
 VERSION = "1"

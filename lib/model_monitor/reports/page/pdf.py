@@ -103,8 +103,8 @@ def _drawing(chart: PointChart) -> Any:
     def line(x: float, y: float, to: float, end: float, colour: str, width: float = 1) -> None:
         drawing.add(Line(x, y, to, end, strokeColor=HexColor(colour), strokeWidth=width))
 
-    def text(x: float, y: float, words: str, anchor: str, colour: str = "#1f2933") -> None:
-        look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor(colour)}
+    def text(x: float, y: float, words: str, anchor: str) -> None:
+        look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
         drawing.add(String(x, y - 4, printable(words), **look))
 
     neutral = svg.place(chart.neutral, chart)

@@ -1,4 +1,4 @@
-"""The kinds of values that the options of a bias job hold, and encryption at rest on S3 as settings and arguments."""
+"""The kinds of values that the options of a bias job hold."""
 
 from __future__ import annotations
 

@@ -107,12 +107,9 @@ def _faults(config: JobConfig) -> list[str]:
     if threshold is not None and not 0 <= threshold <= 1:
         faults.append(f"probability_threshold_attribute is {threshold}; it has to be a number from 0 to 1")
     names = [metric_name(reference) for reference in config.metrics]
-    faults += [f"metrics: {name!r} is there twice; rename one of the functions" for name in _repeated(names)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    faults += [f"metrics: {name!r} is there twice; rename one of the functions" for name in repeated]
     return faults
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
 
 
 def bias_measures(config: JobConfig) -> BiasMeasures:

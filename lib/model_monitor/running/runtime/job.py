@@ -148,8 +148,7 @@ class Job:
         """What the run reads by: the engine of this machine, or that of the run's Spark session, which opens paths from then on.
 
         With it the run holds its output, which is tried out by that before hours are spent on what goes there.
-        Raises OutputFailed if the output can't be written, OutputHeld if another run
-        is at it for longer than `--lease-wait`.
+        Raises OutputFailed if the output can't be written, OutputHeld if another run is at it for longer than `--lease-wait`.
         """
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
         self._around.enter_context(opened_by(self._session))

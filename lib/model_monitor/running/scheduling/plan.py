@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
@@ -133,7 +133,8 @@ class Plan:
         """What entry and env file of a job say, which are read once."""
         if id(job) not in self.read:
             path = self.env_file(job)
-            said = {_variable(name): text for name, text in (job.variables or {}).items()}
+            variables = (job.variables or {}).items()
+            said = {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in variables}
             self.read[id(job)] = sources_of([] if path is None else ["--env-file", str(path)], said)
         return self.read[id(job)]
 
@@ -222,11 +223,6 @@ class Plan:
 @cache
 def _times_in_a_month(clock: Clock) -> int:
     return sum(1 for _ in clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
-
-
-def _variable(name: str) -> str:
-    """The variable of an option that an entry calls by its own name."""
-    return variable_of(name, OPTIONS[name]) if name in OPTIONS else name
 
 
 def read_plan(path: Path) -> Plan:
@@ -328,7 +324,8 @@ def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
         known = {name for pair in OPTIONS.items() for name in (pair[0], variable_of(*pair))}
         for name in sorted(set(job.variables or {}) - known):
             near = get_close_matches(name, sorted(known), n=1)
-            errors.append(f"{path}: jobs[{place}].variables: {name!r} is no option; {_meant(near)}")
+            hint = f"did you mean {near[0]}?" if near else "docs/jobs.md lists them"
+            errors.append(f"{path}: jobs[{place}].variables: {name!r} is no option; {hint}")
         env_file = plan.env_file(job)
         if env_file is None and not job.variables:
             errors.append(f"{path}: jobs[{place}].env_file is missing; name the file of the job's variables")
@@ -338,10 +335,6 @@ def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
                 "from the folder of the schedule entry"
             )
     return errors
-
-
-def _meant(near: Sequence[str]) -> str:
-    return f"did you mean {near[0]}?" if near else "docs/jobs.md lists them"
 
 
 def _tried(step: Callable[[], T], errors: list[str]) -> T | None:

@@ -18,7 +18,7 @@ from model_monitor.documents.run_description import moment
 from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
 from model_monitor.errors import BadDocument, OutputFailed
 from model_monitor.machine import here
-from model_monitor.reports.outputs.printable import text_table
+from model_monitor.reports.outputs.printable import shortened, text_table
 from model_monitor.storage import LocalStorage
 
 log = logging.getLogger(__name__)
@@ -182,7 +182,11 @@ def as_table(name: str, latest_first: Sequence[Execution], without_data: str | N
     """A table, the latest run first. without_data: the time until which there was no data."""
     if not latest_first:
         return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
-    rows = [[each.scheduled_time, each.status.value, _window(each), _shortened(each)] for each in latest_first]
+    rows = []
+    for each in latest_first:
+        window = f"{each.start_time[:16]}/{each.end_time[:16]}"
+        message = shortened(" ".join((each.exit_message or "").split()), LONGEST_MESSAGE)
+        rows.append([each.scheduled_time, each.status.value, window, message])
     return f"{name}\n{text_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
 
 
@@ -208,12 +212,3 @@ def _summary(name: str, monitoring_type: str, execution: Execution) -> dict[str,
         "ExitMessage": execution.exit_message,
         "Attempts": execution.attempts,
     }
-
-
-def _window(execution: Execution) -> str:
-    return f"{execution.start_time[:16]}/{execution.end_time[:16]}"
-
-
-def _shortened(execution: Execution) -> str:
-    message = " ".join((execution.exit_message or "").split())
-    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
