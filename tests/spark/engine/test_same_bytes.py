@@ -624,6 +624,7 @@ TODAY = {
     "a dictionary": pa.array(["a", "b", None] * 20).dictionary_encode(),
     "of numbers": pa.array([1, 2, None] * 20).dictionary_encode(),
     "decimals": pa.array([Decimal("1.25"), None] * 30, pa.decimal128(9, 2)),
+    "decimals of 38 digits": pa.array([Decimal(f"{10**35 + place}.5") for place in range(60)], pa.decimal128(38, 2)),
     "lists": pa.array([[1, 2], [], None] * 20),
     "large lists": pa.array([["a"], [], None] * 20, pa.large_list(pa.string())),
     "unsigned": pa.array([2**64 - 1, None] * 30, pa.uint64()),
