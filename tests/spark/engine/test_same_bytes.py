@@ -374,6 +374,27 @@ def test_of_model_quality(spark, tmp_path, problem, kind):
     require_same(*both)
 
 
+@pytest.mark.parametrize("whole", [pa.decimal128(9, 0), pa.uint64()], ids=str)
+def test_labels_and_facets_of_whole_decimals_are_those_of_integers(spark, whole):
+    """As warehouses and Spark store integers that have no type of theirs: without values for it a facet ended the job."""
+    random = np.random.default_rng(5)
+    integers = pa.table({name: random.integers(0, 3 if name == "facet" else 2, 300) for name in ("y", "p", "facet")})
+    data = pa.table({name: integers[name].cast(pa.decimal128(19, 0)).cast(whole) for name in integers.column_names})
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    label = {"label": "y", "label_values_or_threshold": [1], "predicted_label": "p"}
+    config = AnalysisConfig.from_json(json.dumps({**label, "facet": [{"name_or_index": "facet"}]}))
+    found = []
+    for rows, engine in ((integers, "local"), (data, "local"), (data, "spark")):
+        where = {"spark": spark} if engine == "spark" else {}
+        with outcomes(rows, plan, label="y", prediction="p", engine=engine, **where) as read:
+            quality = run_baseline(read, ModelQualityMonitor(plan)).files()["statistics.json"]
+        bias = run_baseline(rows, BiasMonitor(BiasMeasures.of(config)), engine=engine, **where).files()
+        found.append({"statistics.json": quality, "analysis.json": bias["analysis.json"]})
+
+    require_same(*found[:2])
+    require_same(*found[1:])
+
+
 def test_of_segments_of_merged_records(spark, tmp_path):
     lines = []
     for row in people("csv").itertuples():
@@ -624,6 +645,7 @@ TODAY = {
     "a dictionary": pa.array(["a", "b", None] * 20).dictionary_encode(),
     "of numbers": pa.array([1, 2, None] * 20).dictionary_encode(),
     "decimals": pa.array([Decimal("1.25"), None] * 30, pa.decimal128(9, 2)),
+    "decimals of 38 digits": pa.array([Decimal(f"{10**35 + place}.5") for place in range(60)], pa.decimal128(38, 2)),
     "lists": pa.array([[1, 2], [], None] * 20),
     "large lists": pa.array([["a"], [], None] * 20, pa.large_list(pa.string())),
     "unsigned": pa.array([2**64 - 1, None] * 30, pa.uint64()),

@@ -50,6 +50,8 @@ def test_a_float_has_the_digits_of_32_bits(value, text):
     [
         (pa.array([True, False, None]), ["true", "false", None]),
         (pa.array([7, -1], pa.int16()), ["7", "-1"]),
+        (pa.array([Decimal(7), None], pa.decimal128(20, 0)), ["7", None]),
+        (pa.array([Decimal("1.5")], pa.decimal128(9, 2)), ["1.50"]),
         (pa.array([date(2026, 3, 4)]), ["2026-03-04"]),
         (pa.array([datetime(2026, 3, 4, 5, 6, 7, 500_000)]), ["2026-03-04 05:06:07.5"]),
         (pa.array([datetime(2026, 3, 4, 5, 6, 10)], pa.timestamp("us")), ["2026-03-04 05:06:10"]),

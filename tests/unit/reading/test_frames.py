@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import duckdb
 import numpy as np
@@ -69,6 +70,13 @@ def test_sparse_columns_as_one_hot_encoders_give_them_are_their_values():
     plain, sparse = (pd.get_dummies(kinds, sparse=is_sparse, dtype=float) for is_sparse in (False, True))
 
     assert run_baseline(sparse, DataQualityMonitor()).files() == run_baseline(plain, DataQualityMonitor()).files()
+
+
+def test_numbers_of_38_digits_differ_by_their_last_one():
+    ids = pa.array([Decimal(10**37 + place) for place in range(1000)], pa.decimal128(38, 0))
+    [feature] = run_baseline(pa.table({"id": ids}), DataQualityMonitor()).statistics.features
+
+    assert feature.numerical_statistics.approximate_num_distinct_values == pytest.approx(1000, rel=0.15)
 
 
 @pytest.mark.parametrize("values", [np.ones(4, np.longdouble), [2**70, 1, 2, 3], [True, 2, 3, 4]])

@@ -20,7 +20,7 @@ def is_number(data_type: pa.DataType) -> bool:
 
 
 def text_of(cells: pa.Array) -> pa.StringArray:
-    """Cells as texts: times in UTC, doubles as Java writes them."""
+    """Cells as texts: times in UTC, doubles as Java writes them, decimals with all digits of their type."""
     types = pa.types
     if types.is_floating(cells.type):
         return _of_floats(cells)
@@ -29,7 +29,7 @@ def text_of(cells: pa.Array) -> pa.StringArray:
         return _with_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
     if types.is_date(cells.type):
         return _with_sign(pc.cast(cells, pa.string()))
-    if types.is_string(cells.type) or types.is_integer(cells.type) or types.is_boolean(cells.type):
+    if is_number(cells.type) or types.is_string(cells.type) or types.is_boolean(cells.type):
         return pc.cast(cells, pa.string())
     raise NeedsSpark(f"a column of {cells.type}, whose texts are wanted,")
 

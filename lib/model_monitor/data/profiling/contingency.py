@@ -178,7 +178,8 @@ def typed_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool 
         decimal = pa.types.is_decimal(values.type)
         integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
         numbers = number_of(without_nan(values))
-        return _of_numbers(numbers, numbers, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
+        source = values if integral else numbers  # a whole decimal is written 7, the double of it 7.0
+        return _of_numbers(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
     if pa.types.is_boolean(values.type):
         return _of_numbers(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
     if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from decimal import Context
 from itertools import chain
 from typing import TypeAlias
 
@@ -328,8 +329,8 @@ def _hashes(present: pa.Array) -> Hashes:
     if not pa.types.is_decimal(present.type):
         return xxhash64_of(present)
     encoded = present.dictionary_encode()
-    scale = present.type.scale
-    unscaled = [int(value.scaleb(scale)) for value in encoded.dictionary.to_pylist()]
+    scale, exactly = present.type.scale, Context(prec=present.type.precision)  # Python's own rounds to 28 digits
+    unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
     if present.type.precision <= DIGITS_OF_LONG:
         hashes = xxhash64_of(np.array(unscaled, np.int64))
     else:  # the bytes of Java's BigInteger

@@ -74,9 +74,13 @@ class Binned:
         return self.of(rows.column(f"c{self.position}"))
 
     def of(self, cells: pa.Array) -> NDArray[np.int16]:
-        """The bin of each cell."""
+        """The bin of each cell. Cells of a type that has none of these, as of lists where numbers were, are others."""
+        types = pa.types
+        kinds = (types.is_nested, types.is_binary, types.is_large_binary, *((types.is_temporal,) if self.cuts else ()))
+        if any(is_kind(cells.type) for is_kind in kinds):
+            return np.where(np.asarray(cells.is_null()), np.int16(MISSING), np.int16(1))
         if self.cuts:
-            is_text = pa.types.is_string(cells.type)
+            is_text = types.is_string(cells.type)
             doubles = (
                 parse_numbers(cells) if is_text else number_of(cells).cast(pa.float64(), safe=False).fill_null(np.nan)
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -86,7 +86,8 @@ def typed_column(
         return _of_numbers(F.when(~F.isnan(value), value), CellKind.FRACTIONAL)
     if isinstance(data_type, T.DecimalType):
         kind = CellKind.INTEGRAL if data_type.scale == 0 else CellKind.FRACTIONAL
-        return _of_numbers(value.cast("double"), kind)
+        found = _of_numbers(value.cast("double"), kind)
+        return found if data_type.scale else replace(found, text=value.cast("string"))
     if isinstance(data_type, T.BooleanType):
         text = F.when(value, "True").when(~value, "False")
         return TypedColumn(_kind(value, F.lit(int(CellKind.BOOLEAN))), value.cast("int"), text, CellKind.BOOLEAN)
