@@ -20,6 +20,9 @@ from model_monitor.statistics.drift.special_functions import (
     student_densities,
 )
 
+TOO_MUCH = (
+    2.0  # times as large as that of scores the variance of logarithms is not theirs: few groups have none at times
+)
 _NODES = np.linspace(-25.0, 9.0, 341)
 
 
@@ -33,7 +36,10 @@ def chance_of_many(now: Mapping[str, float], past: Mapping[str, Values], factor:
         return 0.0
     own = (1 - before) / (before * now["effective"])  # the variance of rows
     of_scores = -8 * math.log(max(1 - (factor - 1) * own / 8, 1e-9))
-    varies = min(of_scores, float(np.log((nulls + 0.5) / rows).var()))
+    of_logs = float(np.log((nulls + 0.5) / rows).var())
+    if of_logs - float((1 / (nulls + 0.5)).mean()) > TOO_MUCH * of_scores:
+        return 0.0
+    varies = min(of_scores, of_logs)
     rise = math.log(share / before) + varies / 2  # from the median
     of_rows = own * before / share  # at its share; where they are most of it the p-value of scores is the larger one
     return 2 * student_above(rise / math.sqrt(varies + of_rows), freedom)

@@ -260,7 +260,7 @@ def _as_past_ones(
     of_all = _largest_squared(now["cells"]) if name == "cell" else 1.0
     of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # of so many cells as differ like that
     tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
-    freedom, wider = spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
+    whole, (freedom, wider) = factor, spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
     factor *= of_all / of_moving / wider
     own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # what few say is more the reference's own error
     p = _two_sided(component, now, factor, freedom, tests, own)
@@ -268,7 +268,7 @@ def _as_past_ones(
         return p
     from model_monitor.statistics.verdicts.missing import chance_of_many
 
-    return max(p, chance_of_many(now, past, factor, spread.windows))
+    return max(p, chance_of_many(now, past, whole, spread.windows))
 
 
 def _two_sided(
