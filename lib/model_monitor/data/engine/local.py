@@ -234,14 +234,11 @@ class LocalPartitions:
         """Nothing to give back: what is kept is forgotten with whoever has it."""
 
     def beside(self, other: Partitions) -> LocalPartitions:
-        return LocalPartitions(
-            self.engine, self.schema, partial(_both, self.parts, cast("LocalPartitions", other).parts)
-        )
+        parts = partial(_both, self.parts, cast("LocalPartitions", other).parts)
+        return LocalPartitions(self.engine, self.schema, parts)
 
-    def together(
-        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None, *, in_turn: bool = False
-    ) -> LocalPartitions:
-        order = () if in_turn and fewest == 1 else order
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
+        order = () if fewest == 1 else order
         return LocalPartitions(self.engine, self.schema, partial(self._together, by, order, fewest or partitions))
 
     def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:
