@@ -238,10 +238,8 @@ class LocalPartitions:
         others = cast("LocalPartitions", other).parts
         return LocalPartitions(self.engine, self.schema, lambda: [*self.parts(), *others()])
 
-    def together(
-        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None, *, in_turn: bool = False
-    ) -> LocalPartitions:
-        order = () if in_turn and fewest == 1 else order
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> LocalPartitions:
+        order = () if fewest == 1 else order
         return LocalPartitions(self.engine, self.schema, partial(self._together, by, order, fewest or partitions))
 
     def _together(self, by: str, order: Sequence[str], count: int) -> list[Part]:

@@ -26,7 +26,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.storage import is_local
 from model_monitor.storage.files import Storage, in_folders, opened_without_spark
 
-READ_BYTES = 2**20
+READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
 FEED, RETURN = 10, 13
 
@@ -135,8 +135,8 @@ def lines_of_piece(
     for lines in texts:
         if not with_blank:
             lines = _not_blank(lines)
-        if max_bytes is not None:
-            lines = lines.filter(pc.less_equal(pc.binary_length(lines), max_bytes))
+        if max_bytes is not None and (pc.max(lengths := pc.binary_length(lines)).as_py() or 0) > max_bytes:
+            lines = lines.filter(pc.less_equal(lengths, max_bytes))
         for start in range(0, len(lines), rows):
             some = lines.slice(start, rows)
             yield pa.RecordBatch.from_arrays([_column(name, some, piece) for name in names], names=list(names))

@@ -169,14 +169,12 @@ class Partitions(Protocol):
     def beside(self, other: Partitions) -> Partitions:
         """These rows and others with the same columns."""
 
-    def together(
-        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None, *, in_turn: bool = False
-    ) -> Partitions:
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
         """The same rows in so many partitions: all rows with a value of `by`, a text or an integer, are in one of them, and its
         rows are sorted by `order`, nulls first, texts by their bytes.
 
-        fewest: how many are enough for what a task holds of each. Where `order` is a column of int8, its rows come in the batches
-        that they lie in. in_turn: whether one that has all may have them as they stand `beside` each other, in no other order.
+        fewest: how many are enough for what a task holds of each; of a single one it takes the rows as they stand `beside` each
+        other, too. Where `order` is a column of int8, the rows come in the batches that they lie in.
         """
 
     def write_texts(self, folder: str, by: str, text: str) -> None:

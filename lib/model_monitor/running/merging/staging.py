@@ -106,7 +106,7 @@ def stage(
         return StagedHours(folder, parts=join.parts)
     captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they pass by what is known
     rows = reduce(lambda some, others: some.beside(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
-    lines = rows.together(KEY, [ROLE], partitions, fewest, in_turn=True).mapped(join, LINES)
+    lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
     return _staged(engine.storage(folder), folder, join.parts)
 

@@ -271,9 +271,7 @@ class SparkPartitions:
     def beside(self, other: Partitions) -> SparkPartitions:
         return SparkPartitions(self.frame.unionAll(other.frame))
 
-    def together(
-        self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None, *, in_turn: bool = False
-    ) -> SparkPartitions:
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> SparkPartitions:
         return SparkPartitions(self.frame.repartition(partitions, by).sortWithinPartitions(*order))
 
     def write_texts(self, folder: str, by: str, text: str) -> None:
