@@ -59,8 +59,8 @@ MUTANTS = (
     ),
     Mutant(
         "statistics/drift/distributions.py",
-        "float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())",
-        "float((self.before / self.before[-1] - self.after / self.after[-1]).max())",
+        "apart = np.abs(ranks[0] / ranks[0][ends][of_column] - ranks[1] / ranks[1][ends][of_column])",
+        "apart = ranks[0] / ranks[0][ends][of_column] - ranks[1] / ranks[1][ends][of_column]",
         "drift to one side only is seen",
     ),
     Mutant(

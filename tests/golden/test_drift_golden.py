@@ -24,7 +24,8 @@ from model_monitor.statistics.drift.distances import (
     l_infinity_numeric_robust,
     wasserstein,
 )
-from model_monitor.statistics.drift.distributions import category_cells, decile_cells, decile_edges
+from model_monitor.statistics.drift.distributions import category_cells
+from model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges
 from model_monitor.statistics.states import KllBuilder, KllSketch
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "drift-vectors.json"
@@ -134,7 +135,7 @@ def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key,
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in vectors("numeric")])
 def test_histograms_and_deciles_are_those_of_the_vectors(case):
     sides, expected = sides_of(case), case["intermediate"]
-    histograms = [side.histogram() for side in sides]
+    histograms = [*map(Histogram.of_numbers, sides)]
     baseline, current = (side.step_cdf() for side in sides)
 
     for histogram, name in zip(histograms, ("hist10_baseline", "hist10_window"), strict=True):

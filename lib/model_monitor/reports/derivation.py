@@ -23,7 +23,8 @@ from model_monitor.reports.outputs.files import Run, current_run, document_of
 from model_monitor.reports.outputs.printable import printable, text_table
 from model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from model_monitor.statistics.drift.distances import CRITICAL_VALUE, tie_losing_cdf
-from model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf, decile_edges
+from model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf
+from model_monitor.statistics.drift.histograms import decile_edges
 from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of
 

@@ -7,14 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from model_monitor.statistics.drift.distributions import (
-    Histogram,
-    NumericDistribution,
-    category_cells,
-    decile_cells,
-    decile_edges,
-    histogram_cells,
-)
+from model_monitor.statistics.drift.distributions import NumericDistribution, category_cells
+from model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges, histogram_cells
 from model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -86,7 +80,7 @@ def test_a_distribution_of_states_without_finite_values_knows_no_range():
 
 
 def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_infinity():
-    histogram = NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8).histogram()
+    histogram = Histogram.of_numbers(NumericDistribution([[0.0, 5.0, 10.0]], negative_infinite=7, positive_infinite=8))
 
     assert histogram.counts.tolist() == [7, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 8]
     assert histogram.lower.tolist() == [-math.inf, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, math.inf]
@@ -94,7 +88,7 @@ def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_inf
 
 
 def test_a_histogram_spans_the_known_range_where_the_sketch_lost_the_ends():
-    histogram = NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0).histogram()
+    histogram = Histogram.of_numbers(NumericDistribution([[2.0, 8.0]], minimum=0.0, maximum=10.0))
 
     assert (histogram.lower[0], histogram.upper[-1]) == (0, 10)
     assert histogram.counts.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0]

@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import Pooled
 from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.verdicts import components
 from model_monitor.statistics.verdicts.components import Component
@@ -41,11 +40,8 @@ LEVEL = 1 / 720
 
 def raw(reference, windows):
     """The raw statistics of windows beside one reference."""
-    values, places = np.unique(np.concatenate([reference, *windows]), return_inverse=True)
-    ends = np.cumsum([len(reference), *map(len, windows)])
-    counts = [np.bincount(part, minlength=len(values)).astype(float) for part in np.split(places, ends[:-1])]
-    before, *after = (each.cumsum() for each in counts)
-    found = [raw_of_numbers(Pooled(values, before, window)) for window in after]
+    before, *after = (NumericDistribution((np.sort(side),)).step_cdf() for side in (reference, *windows))
+    found = [raw_of_numbers(window.beside(before)) for window in after]
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 

@@ -6,15 +6,18 @@ Loaded where there are more than a few.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.data.engine import partitions
 from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP
 from model_monitor.data.profiling.partition import columns_of, rows_of_block
+from model_monitor.data.profiling.plan import ColumnPlan
 from model_monitor.data.profiling.scan import positions_of_groups
 from model_monitor.data.reading.frames import Rows
 from model_monitor.errors import OutputFailed
@@ -44,27 +47,50 @@ def column_groups_of(table: pa.Table) -> int | None:
         largest = min(int(most), size + step - 1)
         if partitions.partition_bytes(largest, groups) < largest:
             return None
-    if len(possible) == 1 or _is_one_block(table, 1):
+    if len(possible) == 1:
         return 1
-    several = [groups for groups in possible if not _is_one_block(table, groups)]
+    types = pa.schema([(f"c{place}", each) for place, each in enumerate(table.schema.types)])
+    plans = columns_of(types, table.column_names, frozenset(), range(columns))
+    several = [groups for groups in possible if not _is_one_block(plans, groups, table.num_rows)]
+    if not several:
+        return 1
     enough = max(several) + 1
     if enough > max(possible):
         return None
     return partitions.column_groups(columns, [_file_bytes_at_least(table, enough * step)])
 
 
-def _is_one_block(table: pa.Table, groups: int) -> bool:
+def _is_one_block(columns: Sequence[ColumnPlan], groups: int, rows: int) -> bool:
     """Whether all rows are one block for the gatherers of each group of columns, so that states don't depend on the groups."""
-    types = pa.schema([(f"c{place}", each) for place, each in enumerate(table.schema.types)])
-    columns = columns_of(types, table.column_names, frozenset(), range(table.num_columns))
     cuts = positions_of_groups(len(columns), groups)
-    return all(table.num_rows <= rows_of_block(columns[cut.start : cut.stop]) for cut in cuts)
+    return all(rows <= rows_of_block(columns[cut.start : cut.stop]) for cut in cuts)
 
 
 def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
-    """The bytes of a Parquet file with these rows, of which no more than enough are made."""
+    """The bytes of a Parquet file with these rows, of which no more than enough are made.
+
+    A file without statistics is smaller, and one without dictionaries of numbers that all differ, which hold each of them beside
+    its place; it is made in half of the time.
+    """
+    columns = zip(table.column_names, table.columns, strict=True)
+    repeating = [name for name, column in columns if not _all_differ(column)]
+    if len(repeating) < table.num_columns:
+        found = _written(table, enough, use_dictionary=repeating, write_statistics=False)
+        if found >= enough:
+            return found
+    return _written(table, enough)
+
+
+def _all_differ(column: pa.ChunkedArray) -> bool:
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        return False
+    ordered = np.sort(column.drop_null().to_numpy())
+    return bool((ordered[1:] > ordered[:-1]).all())
+
+
+def _written(table: pa.Table, enough: int, **options: Any) -> int:
     with pa.BufferOutputStream() as sink:
-        with pq.ParquetWriter(sink, table.schema, store_schema=False) as file:
+        with pq.ParquetWriter(sink, table.schema, store_schema=False, **options) as file:
             group = _rows_of_group(table)
             for start in range(0, table.num_rows, group):
                 if sink.tell() >= enough:

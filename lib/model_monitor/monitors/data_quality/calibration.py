@@ -18,7 +18,7 @@ from model_monitor.monitors.data_quality.distributions import FeatureDistributio
 from model_monitor.monitors.data_quality.documents import DRIFT
 from model_monitor.monitors.protocol import Finding
 from model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from model_monitor.statistics.drift.distributions import category_cells
+from model_monitor.statistics.drift.distributions import StepCdf, category_cells, pool
 from model_monitor.statistics.verdicts.components import (
     Component,
     Lacking,
@@ -143,9 +143,18 @@ class ColumnRequest:
         before, after = self.baseline, self.current
         return (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
 
+    @property
+    def cdfs(self) -> tuple[StepCdf, StepCdf] | None:
+        """Both sides, if they are numbers that are known."""
+        before, after = self.baseline, self.current
+        if before.reason or after.reason or before.numbers is None or after.numbers is None:
+            return None
+        return (before.numbers.step_cdf(), after.numbers.step_cdf()) if before.present and after.present else None
+
 
 def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     """The column of each; None if a side is not known, or one is numbers and the other texts."""
+    pool([sides for asked in all_asked if (sides := asked.cdfs) is not None])
     columns = [_untested(asked) for asked in all_asked]
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
     wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]
@@ -179,9 +188,9 @@ def _untested(asked: ColumnRequest) -> Column | None:
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present)
-    if baseline.numbers is not None and current.numbers is not None:
+    if (sides := asked.cdfs) is not None and baseline.numbers is not None and current.numbers is not None:
         column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
-        before, after = baseline.numbers.step_cdf(), current.numbers.step_cdf()
+        before, after = sides
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
             column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)

@@ -24,7 +24,6 @@ from model_monitor.documents.constraints import (
     Switch,
 )
 from model_monitor.documents.statistics import (
-    Bucket,
     Categorical,
     CategoryBucket,
     Common,
@@ -182,14 +181,14 @@ def _kll(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None
     if feature.kll is None or feature.moments is None or not feature.kll.count:
         return None
     found = feature.kll.buckets(feature.moments.minimum, feature.moments.maximum)
-    buckets = tuple(
-        Bucket(lower_bound=bucket.lower_bound, upper_bound=bucket.upper_bound, count=bucket.count) for bucket in found
-    )
-    if not with_sketches:
-        return Distribution(kll=Kll(buckets=buckets))
-    parameters = SketchParameters(c=feature.kll.c, k=float(feature.kll.k))
-    sketch = Sketch(parameters=parameters, data=tuple(tuple(level.tolist()) for level in feature.kll.levels))
-    return Distribution(kll=Kll(buckets=buckets, sketch=sketch))
+    buckets = [
+        {"lower_bound": each.lower_bound, "upper_bound": each.upper_bound, "count": each.count} for each in found
+    ]
+    kll: dict[str, Any] = {"buckets": buckets}  # whose sections take a third of the time than each by itself
+    if with_sketches:
+        parameters = SketchParameters(c=feature.kll.c, k=float(feature.kll.k))
+        kll["sketch"] = Sketch(parameters=parameters, data=tuple(tuple(level.tolist()) for level in feature.kll.levels))
+    return Distribution(kll=Kll.model_validate(kll))
 
 
 def _categorical(domain: Mapping[str, int]) -> Categorical:

@@ -35,7 +35,7 @@ def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> lis
     """
     if before.numbers is not None and after.numbers is not None:
         both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
-        (b, w), values = both.counts, both.values
+        (b, w), values = both.steps.counts, both.values
         fillers, names = values == 0.0, values.tolist()
         low, high = before.numbers.ends
         errors = np.where((values < low) | (values > high), 0.0, before.numbers.error) + after.numbers.error

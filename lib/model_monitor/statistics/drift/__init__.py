@@ -1,7 +1,8 @@
 """How far apart two distributions of one feature are, and whether that is drift. Pure: numpy, driver only.
 
-distributions.py: what is compared. distances.py: the distances, and the service's way of counting. comparison.py: the methods
-that constraints.json names, and a distance against a threshold. special_functions.py: tails and quantiles.
+distributions.py: what is compared; histograms.py: over which cells. distances.py: the distances, and the service's way of
+counting. comparison.py: the methods that constraints.json names, and a distance against a threshold. special_functions.py: tails
+and quantiles.
 """
 
 from __future__ import annotations

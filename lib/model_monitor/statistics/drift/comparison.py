@@ -18,8 +18,6 @@ from model_monitor.statistics.drift.distributions import (
     EmptyDistribution,
     NumericDistribution,
     category_cells,
-    decile_cells,
-    histogram_cells,
 )
 
 
@@ -151,10 +149,22 @@ def distance(
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
+def _decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+    from model_monitor.statistics.drift.histograms import decile_cells
+
+    return decile_cells(baseline.step_cdf(), current.step_cdf())
+
+
+def _histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+    from model_monitor.statistics.drift.histograms import Histogram, histogram_cells
+
+    return histogram_cells(*map(Histogram.of_numbers, (baseline, current)))
+
+
 _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], tuple[Any, Any]]] = {
     "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
-    "deciles": lambda baseline, current: decile_cells(baseline.step_cdf(), current.step_cdf()),
-    "histogram": lambda baseline, current: histogram_cells(baseline.histogram(), current.histogram()),
+    "deciles": _decile_cells,
+    "histogram": _histogram_cells,
 }
 
 

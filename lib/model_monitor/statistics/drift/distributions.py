@@ -1,7 +1,7 @@
 """What a comparison sees of one feature, never rows: a numeric distribution as its sketch has it, or counts by category.
 
 A distance takes one of three forms, and both sides in the same one: `StepCdf` (the sketch itself), or counts over the
-same cells, which come from `category_cells`, `decile_cells` or `histogram_cells`. Pure numpy, driver only.
+same cells, which come from `category_cells`, or of `histograms`. Pure numpy, driver only.
 """
 
 from __future__ import annotations
@@ -10,24 +10,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.errors import MonitorError
-from model_monitor.statistics.states import Bucket, KllSketch, Moments
-from model_monitor.statistics.states.kll import last_of_equals
+from model_monitor.statistics.states import KllSketch, Moments
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), how many values lie below or at a value
 Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
 Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one of level h stands for 2^h values
 CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
-
-DECILES = range(1, 10)
-
-_LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
 
 class EmptyDistribution(MonitorError):
@@ -39,50 +34,105 @@ CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)),
 
 _CUTS = np.array(CUTS)
 
+VALUES_TOGETHER = 2**15  # of columns that are looked at together
+
+
+class Steps(NamedTuple):
+    """What tests ask of two samples on the values of both. counts: how often each sample has each value; weights: both. shares:
+    how much more of the second sample each value is than of the first. scores: of the middle ranks in both together. cells:
+    counts of each sample between the quantiles of both together; each quantile is a cell of its own.
+    """
+
+    counts: Counts
+    weights: Counts
+    shares: Values
+    scores: Mapping[str, Values]
+    cells: Counts
+
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """Two samples on the values of both. values: distinct, ascending. before, after: how many of each lie at or below them."""
+    """Two samples on the values of both, neither of them empty. values: distinct, ascending. before, after: how many of each lie
+    at or below them. gap: the largest one between the two cumulative distributions.
+    """
 
     values: Values
     before: Ranks
     after: Ranks
+    gap: float
 
     @cached_property
-    def gap(self) -> float:
-        """The largest gap between the two cumulative distributions, if neither is empty."""
-        return float(np.abs(self.before / self.before[-1] - self.after / self.after[-1]).max())
+    def steps(self) -> Steps:
+        return look_into([self])[0]
 
-    @cached_property
-    def counts(self) -> tuple[Counts, Counts]:
-        """How often each sample has each value."""
-        return steps_of(self.before).astype(float), steps_of(self.after).astype(float)
-
-    @cached_property
-    def together(self) -> Ranks:
-        return self.before + self.after
+    @property
+    def total(self) -> int:
+        return int(self.before[-1] + self.after[-1])
 
     def upto(self, value: float, side: Literal["left", "right"]) -> float:
         """How many of the second sample's values lie below this one, or also at it."""
         place = self.values.searchsorted(value, side=side)
         return float(self.after[place - 1]) if place else 0.0
 
-    @cached_property
-    def weights(self) -> Counts:
-        """How often both have each value."""
-        return self.counts[0] + self.counts[1]
 
-    @cached_property
-    def scores(self) -> dict[str, Values]:
-        """Of the middle ranks in both together."""
-        return scores_of((self.together - self.weights / 2) / self.together[-1])
+def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
+    """`after.beside(before)` of each before and after: what is done for all values at once is cheaper."""
+    both = [np.concatenate((before.values, after.values)) for before, after in sides]
+    orders = [each.argsort(kind="stable") for each in both]  # which merges two that are in order
+    sizes, of_before = np.array([*map(len, both)]), np.array([len(before.values) for before, _ in sides])
+    firsts, order = sizes.cumsum() - sizes, np.concatenate(orders)
+    values = np.concatenate(both)[order + np.repeat(firsts, sizes)]
+    are_last = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=are_last[:-1])
+    are_last[firsts[1:] - 1] = True
+    last, many = are_last.nonzero()[0], np.add.reduceat(are_last, firsts, dtype=np.int64)
+    of_column = np.repeat(np.arange(len(sides)), many)
+    upto = (order < np.repeat(of_before, sizes)).cumsum()[last]  # of those before, and of all columns that come first
+    before, after = (np.concatenate([side.ranks_upto() for side in each]) for each in zip(*sides, strict=True))
+    ranks = before[upto + of_column], after[last + 1 - upto + of_column]
+    values, ends = values[last], many.cumsum() - 1
+    apart = np.abs(ranks[0] / ranks[0][ends][of_column] - ranks[1] / ranks[1][ends][of_column])
+    gaps = np.maximum.reduceat(apart, ends + 1 - many).tolist()
+    parts = zip(slices_of(many), gaps, strict=True)
+    found = [Pooled(values[own], ranks[0][own], ranks[1][own], gap) for own, gap in parts]
+    for (one, other), pooled in zip(sides, found, strict=True):
+        other._beside.append((one, pooled))
+    return found
 
-    @cached_property
-    def cells(self) -> tuple[Counts, Counts]:
-        """Counts of each sample between the quantiles of both together; each quantile is a cell of its own."""
-        counts = cut(np.stack((self.before, self.after)), places_of_cuts(self.together, self.together[-1]))
-        before, after = counts[:, counts.any(axis=0)].astype(np.float64)
-        return before, after
+
+def pool(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
+    """Find what each later one is beside the one before, with all that tests ask, before somebody asks for one of them."""
+    each = max(1, VALUES_TOGETHER // max((len(one.values) + len(other.values) for one, other in sides), default=1))
+    for first in range(0, len(sides), each):
+        pooled = merge(sides[first : first + each])
+        for one, steps in zip(pooled, look_into(pooled), strict=True):
+            one.__dict__["steps"] = steps
+
+
+def look_into(several: Sequence[Pooled]) -> list[Steps]:
+    """What tests ask of each, none of whose samples is empty, likewise."""
+    sizes = np.array([len(each.values) for each in several])
+    firsts, of_value = sizes.cumsum() - sizes, np.repeat(np.arange(len(sizes)), sizes)
+    before, after = zip(*((each.before, each.after) for each in several), strict=True)
+    upto = np.array([np.concatenate(before), np.concatenate(after)])
+    counts = np.diff(upto, prepend=0).astype(float)
+    counts[:, firsts] = upto[:, firsts]
+    sums, weights = upto[:, sizes.cumsum() - 1], counts[0] + counts[1]
+    together, total = upto[0] + upto[1], sums[0] + sums[1]
+    shares = counts[1] / sums[1][of_value] - counts[0] / sums[0][of_value]
+    scores = scores_of((together - weights / 2) / total[of_value])
+    begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all columns that come first
+    at_cut = np.ceil(_CUTS * total[:, None]).astype(np.int64) + others[:, None]
+    at = (together + others[of_value]).searchsorted(at_cut.ravel())
+    begins[firsts] = begins[at] = begins[at + 1] = True
+    of_cell, many = begins[:-1].cumsum() - 1, np.add.reduceat(begins[:-1], firsts, dtype=np.int64)
+    cells = np.array([np.bincount(of_cell, each) for each in counts])
+    return [
+        Steps(
+            counts[:, own], weights[own], shares[own], {name: each[own] for name, each in scores.items()}, cells[:, of]
+        )
+        for own, of in zip(slices_of(sizes), slices_of(many), strict=True)
+    ]
 
 
 def scores_of(ranks: Values) -> dict[str, Values]:
@@ -138,14 +188,7 @@ class StepCdf:
         for other, found in self._beside:
             if other is before:
                 return found
-        values = np.concatenate((before.values, self.values))
-        order = values.argsort(kind="stable")  # which merges two that are in order
-        values = values[order]
-        last = last_of_equals(values)
-        upto = (order < len(before.values)).cumsum()[last]
-        ranks = before.ranks_upto()[upto], self.ranks_upto()[last + 1 - upto]
-        self._beside.append((before, Pooled(values[last], *ranks)))
-        return self._beside[-1][1]
+        return merge([(before, self)])[0]
 
     def ranks_upto(self) -> Ranks:
         """Number of values among none of the smallest distinct ones, the smallest one, the two smallest …"""
@@ -197,7 +240,7 @@ class NumericDistribution:
     @property
     def error(self) -> float:
         """By how much the sketch's shares may be wrong; see `KllSketch.error`."""
-        return self._sketch().error
+        return self.sketch().error
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -221,7 +264,7 @@ class NumericDistribution:
         """The sketch with the weights of equal items added up, infinities at its ends."""
         if self._cdf:
             return self._cdf[0]
-        values, cumulative = self._sketch().step_cdf()
+        values, cumulative = self.sketch().step_cdf()
         if self.negative_infinite or self.positive_infinite:
             weights = np.diff(cumulative, prepend=0)
             counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
@@ -230,45 +273,11 @@ class NumericDistribution:
         self._cdf.append(StepCdf(values, cumulative, self.deviation))
         return self._cdf[0]
 
-    def histogram(self) -> Histogram:
-        """The ten buckets of statistics.json, and a point for each infinity that occurs."""
-        sketch = self._sketch()
-        buckets: list[Bucket] = []
-        if sketch.count:
-            low = sketch.quantile(0.0) if self.minimum is None else self.minimum
-            high = sketch.quantile(1.0) if self.maximum is None else self.maximum
-            buckets = sketch.buckets(low, high)
-        if self.negative_infinite:
-            buckets = [Bucket(-math.inf, -math.inf, self.negative_infinite), *buckets]
-        if self.positive_infinite:
-            buckets = [*buckets, Bucket(math.inf, math.inf, self.positive_infinite)]
-        return Histogram.of(buckets)
-
-    def _sketch(self) -> KllSketch:
+    def sketch(self) -> KllSketch:
         if self.known is not None:
             return self.known
         levels = tuple(np.asarray(level, dtype=np.float64) for level in self.levels)
         return KllSketch(levels=levels) if levels else KllSketch()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
-    """Counts of ranges of values, ascending. A range of no width is a point, which may be an infinity.
-
-    nan: values that are NaN, for those who count them (`NumericDistribution` takes them for null).
-    """
-
-    lower: Values
-    upper: Values
-    counts: Counts
-    nan: float = 0.0
-
-    @classmethod
-    def of(cls, buckets: Sequence[Bucket], *, nan: int = 0) -> Histogram:
-        """The histogram of these buckets, for example those of statistics.json."""
-        numbers = np.array([(b.lower_bound, b.upper_bound, b.count) for b in buckets], dtype=np.float64).reshape(-1, 3)
-        lower, upper, counts = numbers.T
-        return cls(lower, upper, counts, float(nan))
 
 
 def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:
@@ -278,30 +287,26 @@ def require_values(baseline_total: float, current_total: float, kind: str = "val
             raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
 
 
-def steps_of(ranks: NDArray[Any]) -> NDArray[Any]:
-    """What each of these ranks, along the last axis, is more than the one before it, the first more than 0."""
-    found = ranks.copy()
-    found[..., 1:] -= ranks[..., :-1]
-    return found
+def slices_of(sizes: NDArray[np.int64]) -> list[slice]:
+    """Where each of some that stand one behind the other is."""
+    ends = sizes.cumsum()
+    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
 
 
-def places_of_cuts(ranks: NDArray[Any], total: float) -> NDArray[np.int64]:
-    """At which of the values the `CUTS` are first reached, each once. ranks: of both samples together."""
-    places = ranks.searchsorted(_CUTS * total)
-    return places[steps_of(places + 1) > 0]
+_ENDS = np.arange(2, 11, 2)
 
 
-def cut(upto: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
-    """Counts between the values at these places; each of these is a cell of its own. upto: up to each value, of each sample."""
-    edges = np.empty((len(upto), 2 * len(places) + 1), upto.dtype)
-    edges[:, 1:-1:2], edges[:, 0:-1:2] = upto[:, places], np.where(places, upto[:, places - 1], 0)
-    edges[:, -1] = upto[:, -1]
-    return steps_of(edges)
-
-
-def tails(cells: NDArray[Any]) -> NDArray[Any]:
-    """Counts up to and from each of the five cuts at either end. cells: of numbers, along the last axis."""
-    return np.concatenate([side.cumsum(axis=-1)[..., 1:10:2] for side in (cells, cells[..., ::-1])], axis=-1)
+def tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Counts up to and from each of the five cuts at either end of so many cells each, and how many there are. cells: of
+    columns of numbers, along the last axis.
+    """
+    upto, ends = np.zeros((len(cells), cells.shape[1] + 1)), many.cumsum()
+    np.cumsum(cells, axis=1, out=upto[:, 1:])
+    low, high = (ends - many)[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
+    begin = np.hstack((low, np.maximum(high - _ENDS, 0)))
+    end = np.hstack((np.minimum(low + _ENDS, len(upto[0]) - 1), high))
+    there = np.tile(_ENDS, 2) <= many[:, None]
+    return upto[:, end[there]] - upto[:, begin[there]], there.sum(axis=1)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
@@ -310,84 +315,5 @@ def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[C
     return _counts_of(names, baseline), _counts_of(names, current)
 
 
-def decile_edges(cdf: StepCdf) -> Values:
-    """The distinct values at which 1/10, 2/10, … 9/10 of the finite values are first reached.
-
-    Source: D3.5.
-    """
-    finite = cdf.finite()
-    # In integers: C(v) ≥ n·j/10 is 10·C(v) ≥ n·j.
-    places = np.searchsorted(10 * finite.cumulative, [finite.total * decile for decile in DECILES], side="left")
-    return finite.values[np.unique(places)] if finite.total else finite.values
-
-
-def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
-    """Counts of each side between the deciles of the baseline: up to the first, …, above the last.
-
-    If there are infinities on a side, -inf has a cell of its own before all others and inf one after them.
-    Source: D3.5 and section 2.
-    """
-    edges = decile_edges(baseline)
-    ends = [cdf.values[[0, -1]] for cdf in (baseline, current) if cdf.total]
-    if any(first == -math.inf for first, _ in ends):
-        edges = np.concatenate(([-math.inf], edges))
-    if any(last == math.inf for _, last in ends):
-        edges = np.unique(np.concatenate((edges, [_LARGEST_DOUBLE])))
-    return _counts_between(edges, baseline), _counts_between(edges, current)
-
-
-def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Counts]:
-    """Counts of each side over the edges of both, the values of a bucket spread evenly over its width.
-
-    Points are cells of their own, matched by value. What a side has in ranges that reach to infinity, or as NaN, is a
-    cell that the other side does not have: nobody knows where in such a range the values lie. Of infinities that were
-    counted it is known, so they are points.
-    Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
-    """
-    sides = (baseline, current)
-    edges = np.unique(np.concatenate([edges[_wide(side)] for side in sides for edges in (side.lower, side.upper)]))
-    points = np.unique(np.concatenate([side.lower[_point(side)] for side in sides]))
-    unmatched = [(float(side.counts[_open(side)].sum()), side.nan) for side in sides]
-    cells = [np.concatenate((_spread(side, edges), _at_points(side, points))) for side in sides]
-    return np.concatenate((cells[0], unmatched[0], (0.0, 0.0))), np.concatenate((cells[1], (0.0, 0.0), unmatched[1]))
-
-
 def _counts_of(names: Sequence[str], counts: CategoryCounts) -> Counts:
     return np.array([counts.get(name, 0) for name in names], dtype=np.float64)
-
-
-def _counts_between(edges: Values, cdf: StepCdf) -> Counts:
-    return np.diff(cdf.ranks_at(edges), prepend=0, append=cdf.total).astype(np.float64)
-
-
-def _wide(histogram: Histogram) -> NDArray[np.bool_]:
-    """Buckets whose half width is a number above 0; halves, because the width of the widest is no double."""
-    finite = np.isfinite(histogram.lower) & np.isfinite(histogram.upper)
-    wide: NDArray[np.bool_] = finite & (histogram.upper / 2 > histogram.lower / 2)
-    return wide
-
-
-def _open(histogram: Histogram) -> NDArray[np.bool_]:
-    """Buckets that reach to infinity."""
-    infinite: NDArray[np.bool_] = np.isinf(histogram.lower) | np.isinf(histogram.upper)
-    reaching: NDArray[np.bool_] = infinite & (histogram.lower != histogram.upper)
-    return reaching
-
-
-def _point(histogram: Histogram) -> NDArray[np.bool_]:
-    return ~_wide(histogram) & ~_open(histogram)
-
-
-def _spread(histogram: Histogram, edges: Values) -> Counts:
-    """Counts between neighbouring `edges`, which include all edges of the histogram's wide buckets."""
-    wide = _wide(histogram)
-    lower, upper = histogram.lower[wide, None] / 2, histogram.upper[wide, None] / 2
-    covered = np.minimum(upper, edges[1:] / 2) - np.maximum(lower, edges[:-1] / 2)
-    counts: Counts = (histogram.counts[wide, None] * (np.maximum(covered, 0) / (upper - lower))).sum(axis=0)
-    return counts
-
-
-def _at_points(histogram: Histogram, points: Values) -> Counts:
-    point = _point(histogram)
-    places = np.searchsorted(points, histogram.lower[point])
-    return np.bincount(places, histogram.counts[point], minlength=len(points)).astype(np.float64)

@@ -53,6 +53,11 @@ def normal_above(value: float) -> float:
     return math.erfc(value * _ROOT) / 2
 
 
+def normals_above(values: Values) -> Values:
+    """The same of each."""
+    return of_each(math.erfc, values * _ROOT) / 2
+
+
 def log_gamma(values: Values) -> Values:
     """The logarithm of the gamma function of each, which is above 0; any shape.
 

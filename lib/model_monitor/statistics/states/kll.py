@@ -117,7 +117,7 @@ class KllSketch(State):
         values, cumulative = self.step_cdf()
         if not len(values):
             return math.nan
-        place = int(np.searchsorted(cumulative, share * cumulative[-1], side="left"))
+        place = int(cumulative.searchsorted(share * cumulative[-1]))
         return float(values[min(place, len(values) - 1)])
 
     def buckets(self, minimum: float, maximum: float) -> list[Bucket]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -207,17 +207,18 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
 def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
     """The tests of columns of texts: of each the counts by category of baseline and window, neither of them empty."""
     counts = [category_cells(before, after) for before, after in sides]
-    cells = _Cells(counts, [Samples(int(before.sum()), int(after.sum())) for before, after in counts])
+    samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
+    cells = _Cells(np.concatenate(counts, axis=1), np.array([len(before) for before, _ in counts]), samples)
     return [*zip(cells.chi_square(), cells.rarest(), strict=True)]
 
 
 def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
     """The tests of columns of numbers: of each the distributions of baseline and window, neither of them empty."""
     pooled = [_Pooled(before, after) for before, after in sides]
-    samples, counts = [each.samples for each in pooled], [each.both.cells for each in pooled]
-    cells = _Cells(counts, samples)
-    ends = _Cells([(tails(before), tails(after)) for before, after in counts], samples)
-    means = [[each.mean_of(*scores) for scores in each.both.scores.items()] for each in pooled]
+    samples, counts = [each.samples for each in pooled], np.concatenate([each.steps.cells for each in pooled], axis=1)
+    many = np.array([len(each.steps.cells[0]) for each in pooled])
+    cells, ends = _Cells(counts, many, samples), _Cells(*tails(counts, many), samples)
+    means = [[each.mean_of(*scores) for scores in each.steps.scores.items()] for each in pooled]
     of_cells = zip(pooled, means, cells.chi_square(), cells.rarest(), ends.rarest(), strict=True)
     return [(each.kolmogorov(), *of_scores, each.range(), *others) for each, of_scores, *others in of_cells]
 
@@ -225,13 +226,11 @@ def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Com
 class _Cells:
     """Counts of some columns in both samples over the same cells, none of which is empty on both sides, column after column."""
 
-    def __init__(self, sides: Iterable[tuple[Counts, Counts]], samples: Sequence[Samples]) -> None:
-        before, after = zip(*sides, strict=True)
-        self.samples, sizes = samples, np.array([*map(len, before)])
-        self.filled = sizes.nonzero()[0]
+    def __init__(self, counts: Counts, sizes: Places, samples: Sequence[Samples]) -> None:
+        self.samples, self.filled = samples, sizes.nonzero()[0]
         self.starts = (np.cumsum(sizes) - sizes)[self.filled]
         self.columns = np.repeat(np.arange(len(sizes)), sizes)
-        self.baseline, self.current = np.concatenate(before), np.concatenate(after)
+        self.baseline, self.current = counts
         self.totals = self.baseline + self.current
         of_samples = np.array([(each.n, each.m, each.error, each.share, each.effective) for each in samples])
         self.n, self.m, self.error, self.share, self.effective = of_samples[self.columns].T
@@ -313,11 +312,10 @@ class _Pooled:
 
     def __init__(self, baseline: NumericDistribution, current: NumericDistribution) -> None:
         before, after = baseline.step_cdf(), current.step_cdf()
-        self.both = both = after.beside(before)
+        self.both = after.beside(before)
+        self.steps = self.both.steps
         self.samples = Samples(before.total, after.total, baseline.error + current.error)
         self.window_error = current.error
-        self.weights, self.together = both.weights, both.together
-        self.gaps = both.counts[1] / self.samples.m - both.counts[0] / self.samples.n
         self.ends = baseline.ends, current.ends
 
     def kolmogorov(self) -> Component:
@@ -334,17 +332,17 @@ class _Pooled:
         Errors of ranks are of either sign along the values: of a mean a quarter of the scores' range times the bound is a
         standard deviation.
         """
-        n, m, total = self.samples.n, self.samples.m, self.together[-1]
-        difference = float(scores @ self.gaps)
+        n, m, weights = self.samples.n, self.samples.m, self.steps.weights
+        difference, total = float(scores @ self.steps.shares), n + m
         effect = abs(difference) * OF_SCORES[name]
-        deviations = scores - float(scores @ self.weights) / total
+        deviations = scores - float(scores @ weights) / total
         squares = deviations * deviations
-        variance = float(self.weights @ squares) / (total - 1)  # of a score in all permutations
+        variance = float(weights @ squares) / (total - 1)  # of a score in all permutations
         of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2 if self.samples.error else 0.0
         deviation = math.sqrt(variance * (1 / n + 1 / m) + of_sketches)
         if effect + deviation * OF_SCORES[name] < LEAST_EFFECT:
             return Component(name, 1.0, effect)
-        skewness = float(self.weights @ (squares * deviations)) / total / variance**1.5
+        skewness = float(weights @ (squares * deviations)) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
         guard = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))
         return Component(name, min(1.0, 2 * _guarded(abs(difference) / deviation, guard)), effect)

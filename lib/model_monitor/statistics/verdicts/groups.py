@@ -43,8 +43,8 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     if groups < FEWEST_GROUPS:
         return max(1.0, rows / max(groups, 1))
     in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
-    ranks, cells, answers, _ = likeness_scores([(values[in_order], are_numbers)])
-    scores = np.concatenate((ranks, cells))
+    ranks, cells, answers = likeness_scores([values[in_order]], are_numbers=are_numbers)
+    scores = np.concatenate((ranks, cells))[:, 1:]
     apart = scores - scores.mean(axis=1, keepdims=True)
     of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
     expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Values
-from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from model_monitor.statistics.drift.distributions import VALUES_TOGETHER, Values, slices_of
+from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, of_each
 from model_monitor.statistics.states.distinct import told_apart
-from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED, sums_of
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
 CELLS = 8  # in which neighbouring rows are or are not alike
@@ -25,55 +25,88 @@ FEWEST_NEIGHBOURS = 16  # of which anything is told
 
 
 def rows_as_one(
-    ranks: Values, sizes: NDArray[np.int64], cells: NDArray[np.int8] | None = None, answers: Sequence[int] = (0,)
+    ranks: Values, sizes: NDArray[np.int64], answers: Sequence[int] = (0,)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How many rows count as one where neighbours are alike, about 1 of rows by themselves; and in how many standard deviations
     that is more than by chance. Of each answer.
 
-    ranks: scores of each value of some runs, run after run, shape (scores, values). sizes: of the runs. cells: further scores,
-    each 0 or 1. answers: the first score of each; those up to the next one make it together. Blocks of neighbours are held
-    against the next ones of their run: what differs from run to run, and the largest step within one, is a change and no group.
+    ranks: scores of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score
+    of each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what
+    differs from run to run, and the largest step within one, is a change and no group.
     Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
     difference to the variance".
     """
-    of_scores = ranks.var(axis=1)
-    if cells is not None:
-        of_scores = np.concatenate((of_scores, cells.astype(float).var(axis=1)))
-    variance = np.add.reduceat(of_scores, answers)
-    squared = np.add.reduceat(of_scores**2, answers)
+    behind = np.insert(ranks[:, : sizes.sum()], 0, 0.0, axis=1)
+    found, certain = _of_columns(behind, np.empty((0, behind.shape[1]), bool), answers, [sizes])
+    return found[:, 0], certain[:, 0]
+
+
+def _of_columns(
+    ranks: Values, cells: NDArray[np.bool_], answers: Sequence[int], runs: Sequence[NDArray[np.int64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`rows_as_one` of columns, each behind a zero, of shape (answers, columns). cells: further scores. runs: the sizes of each
+    column's.
+    """
+    sizes, of_run = np.concatenate(runs), np.repeat(np.arange(len(runs)), [*map(len, runs)])
+    rows = np.array([each.sum() for each in runs])
+    zeros = (rows + 1).cumsum() - rows - 1
+    of_scores = np.concatenate([_variances(each, zeros, rows) for each in (ranks, cells.astype(float))]).T.copy()
+    variance = np.add.reduceat(of_scores, answers, axis=1).T
+    squared = np.add.reduceat(of_scores**2, answers, axis=1).T
     # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
-    kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(len(answers)), where=squared > 0) - 1, 1)
+    kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(variance.shape), where=squared > 0) - 1, 1)
     known = variance > 0
-    upto = np.zeros((len(of_scores), ranks.shape[1] + 1))
-    np.cumsum(ranks, axis=1, out=upto[: len(ranks), 1:])
-    if cells is not None:  # whole numbers add up eight times as fast
-        upto[len(ranks) :, 1:] = cells.cumsum(axis=1, dtype=np.int32)
-    starts = np.cumsum(sizes) - sizes
-    found, certain = np.zeros(len(answers)), np.zeros(len(answers))
+    starts = np.cumsum(sizes) - sizes + of_run
+    upto = np.empty((len(ranks) + len(cells), ranks.shape[1]))
+    for own in slices_of(rows + 1):
+        np.cumsum(ranks[:, own], axis=1, out=upto[: len(ranks), own])
+    # whole numbers add up eight times as fast, and to the same wherever they begin
+    upto[len(ranks) :] = cells.cumsum(axis=1, dtype=np.int32)
+    found, certain = np.zeros(variance.shape), np.zeros(variance.shape)
     for block in BLOCKS:
         blocks = sizes // block
-        starts, sizes, blocks = starts[blocks > 1], sizes[blocks > 1], blocks[blocks > 1]
-        freedom = int((blocks - 1).sum())
-        if freedom < 3:
+        freedoms = np.bincount(of_run, np.maximum(blocks - 1, 0), len(runs)).astype(np.int64)
+        at, enough = (freedoms >= 3).nonzero()[0], (blocks > 1) & (freedoms[of_run] >= 3)
+        if not len(at):
             break
+        starts, sizes, blocks, of_run = (each[enough] for each in (starts, sizes, blocks, of_run))
         ends = np.cumsum(blocks + 1)
         edges = np.repeat(starts - (ends - blocks - 1) * block, blocks + 1) + block * np.arange(ends[-1])
         steps = np.diff(upto.take(edges, axis=1), 2, axis=1)
         squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
-        if len(ends) > 1:  # steps from a run to the next one are none
-            within = np.ones(ends[-1] - 2, bool)
-            within[ends[:-1] - 1] = within[ends[:-1] - 2] = False
-            squares = squares.take(within.nonzero()[0], axis=1)
-        total = squares.sum(axis=1) - squares.max(axis=1)  # the largest may be a change that begins there
-        largest = _cubed(kinds, normal_quantile((freedom - 0.375) / (freedom + 0.25)))  # of squares of normal variables
-        apart = np.divide(total, 2 * (freedom - largest) * block * variance, out=np.zeros(len(answers)), where=known)
-        found = np.maximum(found, apart)
-        few = 1 / (3 * (freedom - 1) * kinds)  # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
-        certain = np.maximum(certain, (np.cbrt(apart) - 1 + few) / np.sqrt(few))
+        within = np.ones(ends[-1], bool)  # steps from a run to the next one are none
+        within[ends - 1] = within[ends - 2] = False
+        squares, freedom = squares.take(within.nonzero()[0], axis=1), freedoms[at]
+        may_be_a_change = np.maximum.reduceat(squares, freedom.cumsum() - freedom, axis=1)  # that begins there
+        total = sums_of(squares, freedom) - may_be_a_change
+        normal = of_each(normal_quantile, (freedom - 0.375) / (freedom + 0.25))
+        largest = _cubed(kinds[:, at], normal)  # of squares of normal variables
+        expected = 2 * (freedom - largest) * block * variance[:, at]
+        apart = np.divide(total, expected, out=np.zeros(total.shape), where=known[:, at])
+        found[:, at] = np.maximum(found[:, at], apart)
+        few = 1 / (
+            3 * (freedom - 1) * kinds[:, at]
+        )  # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
+        certain[:, at] = np.maximum(certain[:, at], (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
 
 
-def _cubed(kinds: Values, normal: float) -> Values:
+def _variances(scores: Values, zeros: NDArray[np.int64], rows: NDArray[np.int64]) -> Values:
+    """Of each score within each column."""
+    apart = scores - np.repeat(_sums(scores, zeros) / rows, rows + 1, axis=1)
+    apart[:, zeros] = 0.0
+    found: Values = _sums(np.square(apart, out=apart), zeros) / rows
+    return found
+
+
+def _sums(scores: Values, zeros: NDArray[np.int64]) -> Values:
+    """Of each column behind its zero, as numpy adds one that is alone."""
+    of_one = len(zeros) == 1
+    found: Values = scores[:, 1:].sum(axis=1, keepdims=True) if of_one else np.add.reduceat(scores, zeros, axis=1)
+    return found
+
+
+def _cubed(kinds: Values, normal: Values) -> Values:
     """The mean of squares of so many normal variables that lies where a normal variable is. Source: Wilson and Hilferty 1931."""
     found: Values = (1 - 2 / (9 * kinds) + normal * np.sqrt(2 / (9 * kinds))) ** 3
     return found
@@ -90,19 +123,18 @@ def belong_together(certain: Sequence[float], rows: int) -> bool:
 
 
 def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> list[tuple[float, float]]:
-    """`likeness` of columns: their values, the sizes of their runs, and whether they are numbers. Those with runs of equal sizes
-    are looked at together.
-    """
-    alike: dict[bytes, list[int]] = {}
-    for place, (_, sizes, _) in enumerate(columns):
-        alike.setdefault(sizes.tobytes(), []).append(place)
+    """`likeness` of columns: their values, the sizes of their runs, and whether they are numbers."""
     known = [(0.0, 0.0)] * len(columns)
-    for places in alike.values():
-        ranks, cells, answers, whose = likeness_scores([(columns[place][0], columns[place][2]) for place in places])
-        found, certain = rows_as_one(ranks, columns[places[0]][1], cells, answers)
-        for mine, place in enumerate(places):
-            rows, sure = found[whose == mine], certain[whose == mine]
-            known[place] = float(rows.max()), float(sure[rows > MOST_DISPERSED].max(initial=0.0))
+    for are_numbers in (True, False):
+        alike = [(place, each, own) for place, (each, own, numeric) in enumerate(columns) if numeric == are_numbers]
+        longest = max((len(values) for _, values, _ in alike), default=1)
+        each = VALUES_TOGETHER // longest if longest <= np.getbufsize() else 1  # more are added in parts
+        for first in range(0, len(alike), each):
+            places, values, runs = zip(*alike[first : first + each], strict=True)
+            found, certain = _of_columns(*likeness_scores(values, are_numbers=are_numbers), runs)
+            sure = np.where(found > MOST_DISPERSED, certain, 0.0).max(axis=0, initial=0.0)
+            for place, *both in zip(places, found.max(axis=0).tolist(), sure.tolist(), strict=True):
+                known[place] = both[0], both[1]
     return known
 
 
@@ -121,30 +153,31 @@ def are_sorted(values: NDArray[Any]) -> bool:
     return 1 + np.count_nonzero(values[1:] != values[:-1]) == len(told_apart(values)[0]) > 1
 
 
-def likeness_scores(columns: Sequence[tuple[NDArray[Any], bool]]) -> tuple[Values, NDArray[np.int8], list[int], Any]:
-    """What `rows_as_one` takes of columns of equal length, their values and whether they are numbers: ranks and their squares,
-    the cells, the first score of each answer, and whose answer it is.
+def likeness_scores(
+    columns: Sequence[NDArray[Any]], *, are_numbers: bool
+) -> tuple[Values, NDArray[np.bool_], list[int]]:
+    """What `rows_as_one` takes of the values of columns, each behind a zero: ranks of numbers and their squares, whether a value
+    is in each of the cells, and the first score of each answer.
     """
-    found = [_likeness_cells(values, are_numbers=are_numbers) for values, are_numbers in columns]
-    ranked = [place for place, (_, _, own) in enumerate(found) if own is not None]
-    ranks = np.empty((2 * len(ranked), len(columns[0][0])))
-    for row, place in enumerate(ranked):
-        ranks[2 * row] = found[place][2]
-    np.square(ranks[::2], out=ranks[1::2])
-    starts = np.cumsum([0, *(many for _, many, _ in found)]).tolist()
-    cells = np.empty((starts[-1], ranks.shape[1]), np.int8)
-    for (own, many, _), first in zip(found, starts, strict=False):
-        np.equal(own, np.arange(many, dtype=np.int8)[:, None], out=cells[first : first + many].view(bool))
-    answers = [*range(len(ranks)), *(len(ranks) + first for first in starts[:-1])]
-    return ranks, cells, answers, np.array([*np.repeat(ranked, 2), *range(len(columns))], np.int64)
+    found = [_likeness_cells(values, are_numbers=are_numbers) for values in columns]
+    cells = np.concatenate([own for own, _ in found]) == np.arange(CELLS, dtype=np.int8)[:, None]
+    if not are_numbers:
+        return np.empty((0, cells.shape[1])), cells, [0]
+    ranks = np.concatenate([own for _, own in found])
+    return np.stack((ranks, np.square(ranks))), cells, [0, 1, 2]
 
 
-def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int8], int, Values | None]:
-    """Of a column in which cell each value is, how many cells there are, and of numbers the rank of each."""
+def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int8], Values]:
+    """Of a column, behind a zero, in which cell each value is, and of numbers the rank of each."""
     _, places = told_apart(values)
     totals = np.bincount(places)
+    cells, ranks = np.empty(len(values) + 1, np.int8), np.zeros(len(values) + 1 if are_numbers else 0)
+    cells[0] = CELLS  # none
     if not are_numbers:
-        cells = np.minimum(np.argsort(np.argsort(-totals, kind="stable"), kind="stable"), CELLS - 1)
-        return cells.astype(np.int8)[places], min(CELLS, len(totals)), None
-    ranks = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
-    return ((ranks + 0.5) * CELLS).astype(np.int8)[places], CELLS, ranks[places]
+        by_frequency = np.argsort(np.argsort(-totals, kind="stable"), kind="stable")
+        cells[1:] = np.minimum(by_frequency, CELLS - 1).astype(np.int8)[places]
+        return cells, ranks
+    of_each = (np.cumsum(totals) - totals / 2) / len(values) - 0.5
+    cells[1:] = ((of_each + 0.5) * CELLS).astype(np.int8)[places]
+    ranks[1:] = of_each[places]
+    return cells, ranks

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of
+from model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of, slices_of
 from model_monitor.statistics.drift.special_functions import of_each
 from model_monitor.statistics.verdicts.variation import (
     Windows,
     ks_score,
     of_cells,
     scores_of_counts,
-    slices_of,
     sums_of,
 )
 
@@ -56,10 +55,10 @@ class Parts:
         self.of_value: Places = np.repeat(np.arange(self.columns), self.each_has)
 
     def _thin_out(self) -> None:
-        many, upto = self.each_has > MOST_VALUES, np.bincount(self.places).cumsum()
+        many, of_rank = self.each_has > MOST_VALUES, np.repeat(np.arange(len(self.values)), np.bincount(self.places))
         inner = np.maximum(np.ceil(np.linspace(0, self.total[many], MOST_VALUES)), 1).astype(np.int64)
         kept = ~many[self.of_value]
-        kept[upto.searchsorted(inner + self.before[many])] = True
+        kept[of_rank[inner + self.before[many] - 1]] = True
         at = np.arange(len(self.values)) - self.firsts[self.of_value]
         kept |= (at < ENDS) | (at >= (self.each_has - ENDS)[self.of_value])
         self.values, self.places = self.values[kept], (kept.cumsum() - kept)[self.places]

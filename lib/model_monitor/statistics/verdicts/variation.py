@@ -12,13 +12,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of
+from model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of, slices_of
 from model_monitor.statistics.drift.special_functions import (
     chi_square_above,
     kolmogorov_above,
     log_gamma,
     normal_above,
     normal_quantile,
+    normals_above,
     of_each,
     student_above,
     student_densities,
@@ -77,7 +78,8 @@ class PastWindows(dict[str, Values]):
         super().__init__(raw)
         self._effective = math.nan
         self._alike: PastWindows | None = None
-        self._dispersions: dict[str, tuple[float, ...]] = {}
+        self._others: Others | None = None
+        self._spreads: dict[str, _Spread] = {}
 
     @cached_property
     def group_size(self) -> float:
@@ -94,16 +96,19 @@ class PastWindows(dict[str, Values]):
             self._alike = PastWindows({name: each[near] for name, each in self.items()}) if many else self
         return self._alike
 
-    def dispersion(self, name: str, effective: float) -> tuple[float, ...]:
-        """`_dispersion` beside a window of this size."""
+    def spread(self, name: str, effective: float, others: Others | None) -> _Spread:
+        """`_dispersion` beside a window of this size, as other columns moderate it."""
         self._beside(effective)
-        if name not in self._dispersions:
-            self._dispersions[name] = tuple(map(float, _dispersion(name, {"effective": effective}, self)))
-        return self._dispersions[name]
+        if others is not self._others:
+            self._others, self._spreads = others, {}
+        if name not in self._spreads:
+            own = [*map(float, _dispersion(name, {"effective": effective}, self))]
+            self._spreads[name] = _moderated(own, others.of(name) if others is not None else (0.0, 1.0, 0.0))
+        return self._spreads[name]
 
     def _beside(self, effective: float) -> None:
         if effective != self._effective:
-            self._effective, self._alike, self._dispersions = effective, None, {}
+            self._effective, self._alike, self._spreads = effective, None, {}
 
 
 def _kept(past: Raw) -> PastWindows:
@@ -136,13 +141,13 @@ class OnDemand(Mapping[str, Any]):
 
 def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
     """Of a window beside its reference, neither of them empty. together: where others' cells are."""
-    before, after = both.counts
-    counted = (together or CellsTogether(are_numbers=True)).of(lambda: both.cells)
-    totals, windows = both.weights, after[None, :]
-    sizes, others, effective = sides = _sides(float(both.together[-1]), np.array([[float(both.after[-1])]]))
+    before, after = both.steps.counts
+    counted = (together or CellsTogether(are_numbers=True)).of(lambda: [*both.steps.cells])
+    totals, windows, scores = both.steps.weights, after[None, :], both.steps.scores
+    sizes, others, effective = sides = _sides(float(both.total), np.array([[float(both.after[-1])]]))
 
     def ks() -> Raw:
-        gaps = np.abs(both.after * (1 / sizes + 1 / others) - both.together / others).max(axis=1)
+        gaps = np.abs(both.after * (1 / sizes + 1 / others) - (both.before + both.after) / others).max(axis=1)
         root = np.sqrt(effective)
         return {"ks": of_each(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
@@ -157,8 +162,8 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
 
     def zero() -> Raw:
         at = both.values == 0.0
-        scores = scores_of_counts(totals[at], windows[:, at], sizes, float(both.together[-1]))
-        return {"zero": scores.sum(axis=1)}  # of one value or none
+        of_zero = scores_of_counts(totals[at], windows[:, at], sizes, float(both.total))
+        return {"zero": of_zero.sum(axis=1)}  # of one value or none
 
     return OnDemand(
         {
@@ -166,8 +171,8 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
             "effective": lambda: {"effective": effective},
             "zero": zero,
             "ks": ks,
-            "location": lambda: {"location": _mean_score(both.scores["location"], totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score(both.scores["spread"], totals, windows, sides)},
+            "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
+            "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
             **dict.fromkeys(("beyond", "far"), outside),
             **dict.fromkeys(OF_CELLS, counted),
         }
@@ -329,7 +334,7 @@ def _variance(
     """`phi`, and how many windows say so. A variance that belongs to windows grows with their rows, one that belongs to groups of
     rows does not: what groups of the window's rows explain is theirs.
     """
-    spread = _moderated(name, now, past, others)
+    spread = _spread(name, now, past, others)
     excess = max(0.0, spread.dispersion - 1)
     of_groups = min(excess, groups - 1)
     return 1 + of_groups + (excess - of_groups) * spread.scale, spread
@@ -420,15 +425,18 @@ class _Spread:
         return 1 / (1 / self.windows + 1 / thick), thick / (thick - 2)
 
 
-def _moderated(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> _Spread:
-    """The dispersion as other columns moderate it, the windows, and the scale. A column that varies more than they do, by more
-    than chance one in 20, is left as it is (Wilson and Hilferty 1931).
+def _spread(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> _Spread:
+    return _kept(past).spread(name, now["effective"], others)
+
+
+def _moderated(found: Sequence[float], others: tuple[float, float, float]) -> _Spread:
+    """A column's `_dispersion` as others moderate it. A column that varies more than they do, by more than chance one in 20, is
+    left as it is (Wilson and Hilferty 1931).
     """
-    dispersion, windows, each, scale, apart = _kept(past).dispersion(name, now["effective"])
+    (dispersion, windows, each, scale, apart), (more, usual, theirs_thick) = found, others
     thick = max(apart * float(_by_chance(each, windows + 1)), 1e-9)
     even = min(each, 2 / thick)
     each = min(each, max(even, 1.0))
-    more, usual, theirs_thick = others.of(name) if others is not None else (0.0, 1.0, 0.0)
     if more:
         ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
         if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
@@ -444,7 +452,7 @@ def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others:
     others_are_thin = others is not None and 0 < others.of("location")[2] <= 2
     if others_are_thin or "location" not in past or np.isnan(past["location"]).any():
         return spread.tail
-    return min(spread.tail, _moderated("location", now, past, others).tail, key=itemgetter(0))
+    return min(spread.tail, _spread("location", now, past, others).tail, key=itemgetter(0))
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -561,10 +569,10 @@ class CellsTogether:
     """Cells of some columns in a window and its reference, of which raw statistics are found together once somebody asks."""
 
     def __init__(self, *, are_numbers: bool) -> None:
-        self._are_numbers, self._sides = are_numbers, list[Callable[[], tuple[Counts, Counts]]]()
+        self._are_numbers, self._sides = are_numbers, list[Callable[[], Sequence[Counts]]]()
         self._found: dict[str, Values] = {}
 
-    def of(self, sides: Callable[[], tuple[Counts, Counts]]) -> Callable[[], Raw]:
+    def of(self, sides: Callable[[], Sequence[Counts]]) -> Callable[[], Raw]:
         """What finds the statistics of one more column. sides: gives its counts in the reference and in the window."""
         self._sides.append(sides)
         return partial(self._of, len(self._sides) - 1)
@@ -623,12 +631,6 @@ def _largest_of_ends(
     scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, of_end], total[of_end, 0]))
     largest: Values = scores.reshape(len(windows), len(firsts), -1).max(axis=2).T
     return largest
-
-
-def slices_of(sizes: Places) -> list[slice]:
-    """Where each of some that stand one behind the other is."""
-    ends = sizes.cumsum()
-    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
 
 
 def sums_of(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
@@ -696,7 +698,7 @@ def lomax_above(value: float, past: Values, least: float) -> float:
 
 def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
-    freedom, spread = now["freedom"], _moderated("chi2", now, past, others)
+    freedom, spread = now["freedom"], _spread("chi2", now, past, others)
     by_groups = 2 / max(freedom, 1.0)  # the variance of what they multiply, beside its square
     lone = max(0.0, (min(2 / spread.even, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
     of_rows = min(group_size(past), groups, spread.dispersion * (1 - math.sqrt(lone)))
@@ -709,7 +711,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
     weights = 2 * student_densities(_NODES, windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
-    tails = of_each(normal_above, (np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
+    tails = normals_above((np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
     return min(1.0, max(of_groups, float(weights @ tails)))
 
 
