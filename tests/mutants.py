@@ -59,8 +59,8 @@ MUTANTS = (
     ),
     Mutant(
         "statistics/drift/distributions.py",
-        "apart = np.abs(ranks[0] / ranks[0][ends][of_column] - ranks[1] / ranks[1][ends][of_column])",
-        "apart = ranks[0] / ranks[0][ends][of_column] - ranks[1] / ranks[1][ends][of_column]",
+        "apart = np.abs(ranks[0] / np.repeat(ranks[0][ends], many) - ranks[1] / np.repeat(ranks[1][ends], many))",
+        "apart = ranks[0] / np.repeat(ranks[0][ends], many) - ranks[1] / np.repeat(ranks[1][ends], many)",
         "drift to one side only is seen",
     ),
     Mutant(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -81,7 +81,7 @@ def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
     orders = [each.argsort(kind="stable") for each in both]  # which merges two that are in order
     sizes, of_before = np.array([*map(len, both)]), np.array([len(before.values) for before, _ in sides])
     firsts, order = sizes.cumsum() - sizes, np.concatenate(orders)
-    values = np.concatenate(both)[order + np.repeat(firsts, sizes)]
+    values = np.concatenate(both).take(order + np.repeat(firsts, sizes))
     are_last = np.ones(len(values), bool)
     np.not_equal(values[1:], values[:-1], out=are_last[:-1])
     are_last[firsts[1:] - 1] = True
@@ -89,9 +89,9 @@ def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
     of_column = np.repeat(np.arange(len(sides)), many)
     upto = (order < np.repeat(of_before, sizes)).cumsum()[last]  # of those before, and of all columns that come first
     before, after = (np.concatenate([side.ranks_upto() for side in each]) for each in zip(*sides, strict=True))
-    ranks = before[upto + of_column], after[last + 1 - upto + of_column]
+    ranks = before.take(upto + of_column), after.take(last + 1 - upto + of_column)
     values, ends = values[last], many.cumsum() - 1
-    apart = np.abs(ranks[0] / ranks[0][ends][of_column] - ranks[1] / ranks[1][ends][of_column])
+    apart = np.abs(ranks[0] / np.repeat(ranks[0][ends], many) - ranks[1] / np.repeat(ranks[1][ends], many))
     gaps = np.maximum.reduceat(apart, ends + 1 - many).tolist()
     parts = zip(slices_of(many), gaps, strict=True)
     found = [Pooled(values[own], ranks[0][own], ranks[1][own], gap) for own, gap in parts]
@@ -112,18 +112,18 @@ def pool(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
 def look_into(several: Sequence[Pooled]) -> list[Steps]:
     """What tests ask of each, none of whose samples is empty, likewise."""
     sizes = np.array([len(each.values) for each in several])
-    firsts, of_value = sizes.cumsum() - sizes, np.repeat(np.arange(len(sizes)), sizes)
+    firsts, of_each = sizes.cumsum() - sizes, partial(np.repeat, repeats=sizes)
     before, after = zip(*((each.before, each.after) for each in several), strict=True)
     upto = np.array([np.concatenate(before), np.concatenate(after)])
     counts = np.diff(upto, prepend=0).astype(float)
     counts[:, firsts] = upto[:, firsts]
     sums, weights = upto[:, sizes.cumsum() - 1], counts[0] + counts[1]
     together, total = upto[0] + upto[1], sums[0] + sums[1]
-    shares = counts[1] / sums[1][of_value] - counts[0] / sums[0][of_value]
-    scores = scores_of((together - weights / 2) / total[of_value])
+    shares = counts[1] / of_each(sums[1]) - counts[0] / of_each(sums[0])
+    scores = scores_of((together - weights / 2) / of_each(total))
     begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all columns that come first
     at_cut = np.ceil(_CUTS * total[:, None]).astype(np.int64) + others[:, None]
-    at = (together + others[of_value]).searchsorted(at_cut.ravel())
+    at = (together + of_each(others)).searchsorted(at_cut.ravel())
     begins[firsts] = begins[at] = begins[at + 1] = True
     of_cell, many = begins[:-1].cumsum() - 1, np.add.reduceat(begins[:-1], firsts, dtype=np.int64)
     cells = np.array([np.bincount(of_cell, each) for each in counts])
