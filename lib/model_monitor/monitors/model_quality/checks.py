@@ -40,6 +40,7 @@ from model_monitor.monitors.segments import told_in, with_segments
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"
@@ -89,7 +90,8 @@ class ModelBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
     segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's;
-    named: which share of them has a name. source: opens its rows again; None if nobody knows how.
+    named: which share of them has a name; rows_a_name: how many have the same. source: opens its rows again; None if nobody
+    knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -102,6 +104,7 @@ class ModelBaseline(StoredBaseline):
     group_column: str | None = None
     likeness: Likeness = field(default_factory=Likeness)
     named: float = 0.0
+    rows_a_name: float = 1.0
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
@@ -116,9 +119,14 @@ class ModelBaseline(StoredBaseline):
         }
         return replace(self, constraints=self.constraints.model_copy(update=kept))
 
-    def misses_names(self, outcomes: Outcomes) -> bool:
+    def has_fewer_names(self, outcomes: Outcomes) -> bool:
         """Whether of these rows fewer than half as many as of the baseline's have the name of a group, or a tenth of all less."""
         return outcomes.share_named < max(self.named / 2, self.named - 0.1)
+
+    def misses_names(self, outcomes: Outcomes) -> bool:
+        """The same, or that each row has a name of its own, and the baseline's have not."""
+        each_has_one = outcomes.rows_a_name <= min(MOST_DISPERSED, self.rows_a_name / 2)
+        return self.has_fewer_names(outcomes) or (each_has_one and self.group_column is not None)
 
     def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
         """The baseline's own estimates of the metrics whose threshold still is the suggested one."""
@@ -171,7 +179,8 @@ class ModelBaseline(StoredBaseline):
             known = cls.made_of(constraints, statistics, plain, suggested)
             likeness = Likeness() if known.evidence is None else Likeness.of(known.evidence)
             group, named = outcomes.plan.group_column, outcomes.share_named
-            return replace(known, group_column=group, likeness=likeness, named=named)
+            known = replace(known, group_column=group, likeness=likeness, named=named)
+            return replace(known, rows_a_name=outcomes.rows_a_name)
         evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
         if statistics is not None:
             rows = statistics.dataset.item_count if statistics.dataset else None
