@@ -546,8 +546,9 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     """
     windows, tries = (720, 60) if full else (60, 20)
     most = within(windows, BUDGET)
-    named, uneven, scattered, neighbours = (
+    named, own, uneven, scattered, neighbours = (
         ", named",
+        ", named, each row of a window by itself",
         ", named, sizes by a Pareto law of that mean",
         ", scattered, not named",
         "",
@@ -563,9 +564,10 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     ]
     cases += [(kind, 1, 2_000, named) for kind in (numbers, two, many)]
     cases += [(two, 10, rows, uneven) for rows in (500, 2_000)]
+    cases += [(kind, 10, rows, own) for kind in (numbers, two, many) for rows in (500, 2_000)]
     for kind, size, rows, how in cases:
         random = np.random.default_rng(SEED)
-        group = "user" if how in (named, uneven) else None
+        group = "user" if how in (named, uneven, own) else None
         monitor = ModelQualityMonitor(OutcomePlan(kind, with_scores=kind is two, group_column=group), find_causes=False)
 
         def table(count: int, worse: float = 0.0) -> pd.DataFrame:
@@ -578,9 +580,10 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
         for _ in range(windows // 20):
             baseline = run_baseline(table(20_000 // size), monitor, engine="local")
             for by, count in ((0.0, 20), (worse, tries * 20 // windows)):
-                found = [
-                    run_monitoring(table(rows // size, by), monitor, baseline, engine="local") for _ in range(count)
-                ]
+                drawn = [table(rows // size, by) for _ in range(count)]
+                if how == own:
+                    drawn = [each.assign(user=np.arange(len(each))) for each in drawn]
+                found = [run_monitoring(each, monitor, baseline, engine="local") for each in drawn]
                 alarms[by] += sum(bool(each.violations.violations) for each in found)
         healthy, seen = alarms[0.0], alarms[worse]
         what = f"outcomes, {kind.value}, in groups of {size}, {rows:,} rows{how}"

@@ -9,6 +9,7 @@ from tests.running_jobs import JobsHere
 
 from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
 from model_monitor.errors import BadConfiguration, BadState
+from model_monitor.monitors.protocol import TOLD
 from model_monitor.statistics.states.outcomes import Outcomes
 
 
@@ -199,6 +200,30 @@ def test_rows_that_lose_their_names_count_as_in_the_baseline(law, share):
     assert not any(each.violations.violations for each in healthy)
     assert found(400, worse=0.5).violations.violations
     assert all([hint.hint for hint in each.hints] == ["group_column"] for each in healthy)
+
+
+@pytest.mark.parametrize("law", ["scores", "classes", "numbers"])
+def test_a_name_of_its_own_for_each_row_names_no_groups(law):
+    """As of a row's id in place of its user's."""
+    (rows_of, plan), random = LAWS[law], np.random.default_rng(11)
+    monitor = ModelQualityMonitor(OutcomePlan(**plan, group_column="user"), find_causes=False)
+    baseline = run_baseline(of_users(rows_of, random, 1000, 20), monitor, engine="local")
+
+    def found(users, **more):
+        rows = of_users(rows_of, random, users, 20, **more)
+        return run_monitoring(rows.assign(user=np.arange(len(rows))), monitor, baseline, engine="local")
+
+    healthy = [found(60) for _ in range(3)]
+    assert not any(each.violations.violations for each in healthy)
+    assert found(400, worse=0.5).violations.violations
+    [hint] = healthy[0].hints
+    assert hint.description == (
+        "'user' names no groups: nearly each row has a name of its own, and counts as in the baseline, where it did"
+    )
+    own = of_users(rows_of, random, 1000, 20).assign(user=np.arange(20_000))
+    [hint] = monitor.hints(run_baseline(own, monitor, engine="local").state, TOLD, None)
+    assert hint.description == "'user' names no groups: nearly each row has a name of its own, and counts as one"
+    assert monitor.hints(baseline.state, TOLD, None) == ()
 
 
 def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_path, capsys):

@@ -38,6 +38,7 @@ from model_monitor.monitors.segments import told_in, with_segments
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"
@@ -87,7 +88,8 @@ class ModelBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
     segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's;
-    named: which share of them has a name. source: opens its rows again; None if nobody knows how.
+    named: which share of them has a name; rows_a_name: how many have the same. source: opens its rows again; None if nobody
+    knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -100,6 +102,7 @@ class ModelBaseline(StoredBaseline):
     group_column: str | None = None
     likeness: Likeness = field(default_factory=Likeness)
     named: float = 0.0
+    rows_a_name: float = 1.0
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
@@ -113,9 +116,14 @@ class ModelBaseline(StoredBaseline):
         }
         return replace(self, constraints=self.constraints.model_copy(update=kept))
 
-    def misses_names(self, outcomes: Outcomes) -> bool:
+    def has_fewer_names(self, outcomes: Outcomes) -> bool:
         """Whether of these rows fewer than half as many as of the baseline's have the name of a group, or a tenth of all less."""
         return outcomes.share_named < max(self.named / 2, self.named - 0.1)
+
+    def misses_names(self, outcomes: Outcomes) -> bool:
+        """The same, or that each row has a name of its own, and the baseline's have not."""
+        each_has_one = outcomes.rows_a_name <= min(MOST_DISPERSED, self.rows_a_name / 2)
+        return self.has_fewer_names(outcomes) or (each_has_one and self.group_column is not None)
 
     def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
         """The baseline's own estimates of the metrics whose threshold still is the suggested one."""
@@ -174,7 +182,8 @@ class ModelBaseline(StoredBaseline):
             return known
         if (group := outcomes.plan.group_column) is not None:
             likeness = Likeness() if evidence is None else Likeness.of(evidence)
-            known = replace(known, group_column=group, likeness=likeness, named=outcomes.share_named)
+            known = replace(known, group_column=group, likeness=likeness)
+            known = replace(known, named=outcomes.share_named, rows_a_name=outcomes.rows_a_name)
         return replace(known, segments=measured_by_segment(outcomes)) if constraints.segments else known
 
 

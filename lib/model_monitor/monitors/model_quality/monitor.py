@@ -63,6 +63,7 @@ from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.scores import UNLIMITED
 from model_monitor.statistics.verdicts.likeness import likeness_of_neighbours
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -75,6 +76,7 @@ PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the baseline's RMSE, be
 MISSES_NAMES = (
     "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
 )
+OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +234,16 @@ class ModelQualityMonitor(Monitor):
     def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
         found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
         if known is None:
-            return tuple(hints_of_segments(None, found))
+            each_has_one = outcomes.plan.group_column is not None and outcomes.rows_a_name <= MOST_DISPERSED
+            told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
+            return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
         hints = tuple(hints_of_segments(before, found))
-        if known.misses_names(outcomes):
+        if known.has_fewer_names(outcomes):
             now, of_known = map(percent, (outcomes.share_named, known.named))
-            told = MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)
-            hints += (Hint(hint="group_column", features=(), description=told),)
+            hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)
+        elif known.misses_names(outcomes):
+            hints += (_of_groups(OWN_NAMES.format(name=known.group_column, how="as in the baseline, where it did")),)
         return hints
 
     def pinned_down(
@@ -291,3 +296,7 @@ class ModelQualityMonitor(Monitor):
 
     def table(self, documents: Documents) -> Table:
         return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")
+
+
+def _of_groups(description: str) -> Hint:
+    return Hint(hint="group_column", features=(), description=description)

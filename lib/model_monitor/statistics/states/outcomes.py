@@ -239,6 +239,13 @@ class Outcomes(State):
         return self.named / max(self.item_count, 1)
 
     @property
+    def rows_a_name(self) -> float:
+        """How many rows have the same name, on average of rows, as uneven blocks tell; about 1 of rows by themselves."""
+        rows = np.array([each.total for each in self.confusions] or self.regression.rows, float)
+        usual = max(rows.mean(), 1e-9)
+        return float(((rows - usual) ** 2).sum() / usual / (len(rows) - 1))
+
+    @property
     def has_residuals(self) -> bool:
         """Whether the residuals are those of all rows."""
         return self.residuals.count == int(self.regression.rows.sum())
