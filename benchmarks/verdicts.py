@@ -1691,7 +1691,7 @@ class Remembered(History):
 
     profiles_of: ClassVar[dict[str, Profile]] = {}
 
-    def _profile(self, entry: Entry, spark: object) -> Kept:
+    def _profile(self, entry: Entry) -> Kept:
         return Kept(self.profiles_of[entry.folder])
 
 
