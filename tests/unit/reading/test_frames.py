@@ -135,6 +135,9 @@ def test_types_that_views_and_lists_of_them_are_kept_in():
     ]
 
 
+VIEW = pa.list_view(pa.float64())
+
+
 @pytest.mark.parametrize("kind", [pa.list_view, pa.large_list_view])
 def test_views_of_lists_are_their_lists(kind):
     cells = [[1.0, 2.0], None, [], [3.0, None]]
@@ -144,6 +147,25 @@ def test_views_of_lists_are_their_lists(kind):
     kept.validate(full=True)
     assert kept.to_pylist() == cells * 2
     assert len(stored(pa.table({"x": views[:0]}), 0)) == 0
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(pa.list_view(VIEW), id="in a view"),
+        pytest.param(pa.list_(VIEW), id="in a list"),
+        pytest.param(pa.list_(VIEW, 2), id="in a list of a size"),
+        pytest.param(pa.struct([("v", VIEW), ("w", VIEW)]), id="in a struct"),
+    ],
+)
+def test_views_of_lists_within_others_are_their_lists(kind):
+    rows = [[[1.0], [2.0, 3.0]], [None, []], None, [[4.0], [5.0]]]
+    rows = [row and {"v": row[0], "w": row[1]} for row in rows] if pa.types.is_struct(kind) else rows
+    views = pa.chunked_array([pa.array(rows, kind), pa.array(rows, kind)[1:]])
+
+    kept = stored(pa.table({"x": views}), 0).column(0)
+    kept.validate(full=True)
+    assert kept.to_pylist() == [*rows, *rows[1:]]
 
 
 def test_one_column_is_no_frame():

@@ -105,7 +105,7 @@ NO_TYPE_OF_SPARK = {
 """Types without a column of Spark, by how their names begin, and what to write in their place."""
 
 
-VIEWS = "list_view", "large_list_view"
+VIEW = "list_view"  # in the name of a type that is a view of lists, or has one
 
 
 def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
@@ -117,7 +117,7 @@ def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         made = pa.list_ if pa.types.is_list(data_type) else pa.large_list
         return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
-    if pa.types.is_fixed_size_list(data_type) or str(data_type).startswith(VIEWS):
+    if pa.types.is_fixed_size_list(data_type) or str(data_type).partition("<")[0].endswith(VIEW):
         return pa.large_list(stored_type(name, data_type.value_type))
     if pa.types.is_struct(data_type):
         return pa.struct([field.with_type(stored_type(name, field.type)) for field in data_type])
@@ -158,16 +158,25 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         if pa.types.is_dictionary(column.type):  # a cast of one knows no views
             plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
             column = pa.chunked_array(plain, field.type)
-        if str(column.type).startswith(VIEWS):  # Arrow 25 casts them to lists whose offsets lead nowhere
-            column = pa.chunked_array(map(_lists_of, column.chunks), pa.large_list(column.type.value_type))
+        if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists whose offsets lead nowhere
+            column = pa.chunked_array(map(_lists_of, column.chunks))
         if column.type != field.type:  # digits of a time below microseconds are cut off
             column = column.cast(field.type, safe="timestamp" not in str(field.type))
         columns.append(column)
     return pa.table(columns, schema=schema)
 
 
-def _lists_of(views: pa.Array) -> pa.LargeListArray:
-    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(views), 0).cast(pa.int64()))
-    starts = pa.concat_arrays([pa.array([0]), ends])[: len(views)]
-    offsets = pa.concat_arrays([pc.if_else(views.is_valid(), starts, None), pa.array([len(views.flatten())])])
-    return pa.LargeListArray.from_arrays(offsets, views.flatten())
+def _lists_of(cells: pa.Array) -> pa.Array:
+    """Lists of whatever kind as large ones, also those within others and within structs."""
+    types = pa.types
+    if types.is_struct(cells.type):
+        parts = [_lists_of(part) for part in cells.flatten()]
+        fields = [field.with_type(part.type) for field, part in zip(cells.type, parts, strict=True)]
+        return pa.StructArray.from_arrays(parts, fields=fields, mask=cells.is_null())
+    if not types.is_nested(cells.type) or types.is_map(cells.type):
+        return cells
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(cells), 0).cast(pa.int64()))
+    starts = pa.concat_arrays([pa.array([0]), ends])[: len(cells)]
+    values = _lists_of(cells.flatten())
+    offsets = pa.concat_arrays([pc.if_else(cells.is_valid(), starts, None), pa.array([len(values)])])
+    return pa.LargeListArray.from_arrays(offsets, values)
