@@ -232,6 +232,6 @@ def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path
     ],
 )
 def test_refused_records_are_told_with_what_to_write_instead(dataset_format, content, words, tmp_path):
-    (tmp_path / "x").write_text(content)
+    (tmp_path / "a file").write_text(content)
     with pytest.raises(BadInput, match=words):
-        run_baseline(str(tmp_path / "x"), DataQualityMonitor(), dataset_format=dataset_format, engine="local")
+        run_baseline(str(tmp_path / "a file"), DataQualityMonitor(), dataset_format=dataset_format, engine="local")

@@ -20,7 +20,7 @@ from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableV
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import MOST_COLUMNS, Decoder, Decoding, Matching, can_be_told, matching_of
 from model_monitor.data.records.event_times import moment_of
-from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES
+from model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES, uri_of
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from model_monitor.errors import BadInput, NeedsSpark
 from model_monitor.plugins import plugin
@@ -272,7 +272,8 @@ class Dataset:
             raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
         if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
             file, first = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE), self.files[0].path
-            what = "a line has the cells of its first line" if file == first else "its header line has the columns"
+            is_first = file == uri_of(first)
+            what = "a line has the cells of its first line" if is_first else "its header line has the columns"
             raise BadInput(
                 f"{file or 'a file'}: {what} in another order than {first}; write all files with the same order of columns, "
                 "or --dataset-format csv-without-header if they have no header line"
