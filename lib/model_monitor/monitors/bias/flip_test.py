@@ -158,7 +158,7 @@ def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
     return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(group.features)], rows.positive)
 
 
-# The rows of a flip test, prepared of typed Arrow batches; as `spark/frames/contingency.py` says them in SQL.
+# The rows of a flip test, prepared of typed Arrow batches; as `spark/engine/contingency.py` says them in SQL.
 
 
 SCHEMA = pa.schema(

@@ -49,7 +49,7 @@ from model_monitor.spark.engine.spark import SparkPartitions
 from model_monitor.spark.engine.tables import (
     frame_of_table,
     in_one_partition,
-    opened_by,
+    reader_of,
     rows_of_table,
     sentence_of,
     slices,
@@ -121,7 +121,7 @@ def rows_of_catalog(
 
 def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """What a reader finds without a path. Raises what that reader raises."""
-    frame = opened_by(engine.spark, reader, options).load()
+    frame = reader_of(engine.spark, reader, options).load()
     return Dataset.of(in_one_partition(frame) if in_order else frame)
 
 

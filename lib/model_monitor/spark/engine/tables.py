@@ -162,7 +162,8 @@ OF_PARQUET = {
 }
 
 
-def opened_by(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+    """Spark's reader of this name with these options, over those that Parquet is read with."""
     return spark.read.format(reader).options(**(OF_PARQUET if reader.lower() == "parquet" else {})).options(**options)
 
 
@@ -180,7 +181,7 @@ def table_of_files(
     in_order: bool,
 ) -> DataFrame:
     """The files at or below the places, as `Engine.table` has it."""
-    opened = opened_by(spark, reader, options)
+    opened = reader_of(spark, reader, options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
     paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
