@@ -133,6 +133,10 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # Times before 1900 as they are written: Spark 3 refuses them in files that others wrote, and knows by the files which ones a
+    # Spark 2 wrote.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
 
 WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}

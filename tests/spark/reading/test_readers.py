@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import re
+from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -34,6 +35,7 @@ from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.runs.run import run_baseline
 from model_monitor.running.runtime.failures import failure_of
 from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
+from model_monitor.spark.session import beside
 
 CSV = CsvFormat(header=True)
 
@@ -455,6 +457,18 @@ def test_a_table_of_the_catalog(spark):
     assert profile.feature("age").moments.sum == 1
     with pytest.raises(BadConfiguration, match="has no table 'nobody'"):
         read_table(SparkEngine(spark), TableFormat("nobody"))
+
+
+def test_a_table_of_files_that_no_spark_wrote_has_times_before_1900(spark, tmp_path):
+    said = [datetime(1, 1, 1), datetime(9999, 12, 31)]
+    pq.write_table(pa.table({"time": pa.array(said, pa.timestamp("us", "UTC"))}), tmp_path / "a.parquet")
+    spark.catalog.createTable("old_times_of_a_test", str(tmp_path), "parquet")
+    try:
+        profile, _ = account(read_table(SparkEngine(beside(spark)), TableFormat("old_times_of_a_test")))
+    finally:
+        spark.sql("DROP TABLE old_times_of_a_test")
+
+    assert [*profile.feature("time").frequencies.counts] == [str(each) for each in said]
 
 
 def test_a_table_of_files_is_in_their_order_and_a_view_in_one_partition_as_the_service_reads(spark, tmp_path):

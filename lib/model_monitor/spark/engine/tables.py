@@ -155,16 +155,12 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
     return kept, said["Location"]
 
 
-OF_PARQUET = {
-    "mergeSchema": "true",  # else the first file's columns are all, in silence
-    "datetimeRebaseMode": "CORRECTED",  # times before 1900 as they are written: Spark 3 refuses them in files that others wrote,
-    "int96RebaseMode": "CORRECTED",  # and knows by the files which ones a Spark 2 wrote
-}
-
-
 def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
-    """Spark's reader of this name with these options, over those that Parquet is read with."""
-    return spark.read.format(reader).options(**(OF_PARQUET if reader.lower() == "parquet" else {})).options(**options)
+    """Spark's reader of this name with these options."""
+    ours = (
+        {"mergeSchema": "true"} if reader.lower() == "parquet" else {}
+    )  # else the first file's columns are all, in silence
+    return spark.read.format(reader).options(**ours).options(**options)
 
 
 LOCAL = re.compile("^file:/(?!/)")  # which Sail 0.7 takes for a folder without files
