@@ -135,7 +135,7 @@ class NetworkConfig:
 class EndpointInput:
     """The captures of an endpoint.
 
-    endpoint_name: its name below the capture prefix (`locations.capture_prefix`), or a path that holds its captures.
+    endpoint_name: its name below the capture prefix (`monitoring_files.capture_prefix`), or a path that holds its captures.
     destination, s3_input_mode, s3_data_distribution_type: accepted, and used by no job of ours.
     """
 

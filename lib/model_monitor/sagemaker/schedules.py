@@ -1,6 +1,6 @@
 """What all monitors of the SDK have in common: a schedule, its runs with their files, its alert.
 
-A schedule is kept as the API would describe it (`records.py`), and goes to the jobs by the way that `model-monitor import`
+A schedule is kept as the API would describe it (`described`), and goes to the jobs by the way that `model-monitor import`
 takes: what runs here runs from an imported schedule, too.
 """
 

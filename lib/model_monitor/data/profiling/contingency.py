@@ -148,7 +148,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cells:
-    """A column's cells, as `contingency_columns.TypedColumn` has them.
+    """A column's cells, as `TypedColumn` has them of Spark's.
 
     kind: a `CellKind` each. number: None where there are none; has_number: where there is one. source: what the texts are of.
     """
@@ -231,7 +231,7 @@ class CountTask:
     cells: str | None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """One batch for each of the partition's, whose columns are those of `contingency_tables`."""
+        """One batch for each of the partition's, with how many rows there are of each kind (`summed`)."""
         for batch in batches:
             if batch.num_rows:
                 yield from summed(self.keys(batch)).to_batches()

@@ -249,7 +249,7 @@ DIGITS_OF_LONG = 18  # of a decimal that Spark hashes as a number of 64 bits. So
 
 
 def column_type(data_type: pa.DataType) -> ColumnType:
-    """The kind of column that a type is to us, as `columns.column_type` has it of Spark's."""
+    """The kind of column that a type is to us, as `rows.column_type` has it of Spark's."""
     types = pa.types
     if types.is_string(data_type) or types.is_large_string(data_type):
         return ColumnType.TEXT
@@ -271,7 +271,7 @@ def column_type(data_type: pa.DataType) -> ColumnType:
 def columns_of(
     schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions; as `columns.columns_of` has them."""
+    """The plans of the columns at some positions; as `rows.columns_of` has them of Spark's."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
@@ -289,7 +289,7 @@ def data_type_is_hashed(data_type: pa.DataType) -> bool:
 def prepared(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a partition with what gatherers want of the plan's columns; as `columns.prepared`."""
+    """The batches of a partition with what gatherers want of the plan's columns; as `rows.prepared` of Spark's."""
     for batch in batches:
         columns = {PARTITION: batch.column(PARTITION)}
         if reason:

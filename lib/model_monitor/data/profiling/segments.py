@@ -1,6 +1,6 @@
 """Columns by segment: which segment each row of a block is in, and what is gathered of a column there. Runs on executors.
 
-`segments_of` reads how somebody wrote to cut the rows: `plan` by value, `age:30:50` by range, `plan*has_roaming` by both.
+`cuts_of` reads how somebody wrote to cut the rows: `plan` by value, `age:30:50` by range, `plan*has_roaming` by both.
 """
 
 from __future__ import annotations

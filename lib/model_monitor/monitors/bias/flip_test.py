@@ -53,7 +53,7 @@ DRAWS = 2**31  # resolution of the numbers that rows are sampled by
 
 @dataclass(frozen=True)
 class RowsOfKeys:
-    """Rows whose key in a column is one of these (`contingency_columns.key_of`)."""
+    """Rows whose key in a column is one of these (`contingency.key_of`)."""
 
     column: ValuedColumn
     keys: tuple[Key, ...]

@@ -1,7 +1,7 @@
 """A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
 
 A check runs on states only if its analyzers have them (P14), so each analyzer is given one of four sources,
-and what the scan has to gather for it is known before the scan starts; `check_suites.py` judges the checks after it. Pure
+and what the scan has to gather for it is known before the scan starts; `suite.py` judges the checks after it. Pure
 Python, driver only.
 """
 

@@ -157,9 +157,8 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
 
 def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     """Spark's reader of this name with these options."""
-    ours = (
-        {"mergeSchema": "true"} if reader.lower() == "parquet" else {}
-    )  # else the first file's columns are all, in silence
+    # without merging, the first file's columns are all, in silence
+    ours = {"mergeSchema": "true"} if reader.lower() == "parquet" else {}
     return spark.read.format(reader).options(**ours).options(**options)
 
 
