@@ -1,8 +1,8 @@
 """A run of a job, from its command line to its exit status.
 
     with started("baseline", argv) as job:
-        frame = read_source(job.engine, job.config)
-        …
+        with read_source(job.engine, job.config) as data:
+            …
         job.finish(completed())
     return job.exit_status
 
