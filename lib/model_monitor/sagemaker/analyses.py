@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from model_monitor.errors import BadConfiguration
@@ -166,9 +166,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
-        others = {
-            name: value for name, value in vars(self).items() if "instance_" not in name and name != "endpoint_name"
-        }
+        named = (each.name for each in fields(ModelConfig))  # a class made of this one may have others
+        others = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
         count = {"initial_instance_count": self.instance_count}
         first = {
             "endpoint_name": self.endpoint_name,
@@ -186,7 +185,7 @@ class ExplainabilityConfig:
     """What is explained, and how: one of the two below."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # a baseline is rows of the data
 class SHAPConfig(ExplainabilityConfig):
     """Attributions. text_config, image_config: refused, since texts and images are not explained by this package.
 
@@ -211,7 +210,8 @@ class SHAPConfig(ExplainabilityConfig):
         if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
         first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
-        self.shap_config: dict[str, Any] = given(**(first | vars(self)))
+        all_given = {each.name: getattr(self, each.name) for each in fields(SHAPConfig)}
+        self.shap_config: dict[str, Any] = given(**(first | all_given))
 
     def get_explainability_config(self) -> dict[str, Any]:
         """The member of `methods`."""

@@ -36,6 +36,22 @@ def test_members_are_those_of_the_sdk():
     }
 
 
+def test_a_class_made_of_one_of_the_sdk_gives_no_members_of_its_own():
+    class Named(ModelConfig):
+        def __init__(self, owner, **given):
+            self.owner = owner
+            super().__init__(**given)
+
+    class Seeded(SHAPConfig):
+        def __init__(self, owner, **given):
+            self.owner = owner
+            super().__init__(**given)
+
+    assert Named("anna", model_name="churn").get_predictor_config() == {"model_name": "churn"}
+    assert "owner" not in Seeded("anna", baseline=[["a row"]]).get_explainability_config()["shap"]
+    assert "a row" not in repr(SHAPConfig(baseline=[["a row"]]))
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"), [([], "at least one"), ([PDPConfig(), PDPConfig()], "Duplicate")], ids=("none", "twice")
 )
