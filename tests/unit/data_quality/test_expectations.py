@@ -291,6 +291,7 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     random = np.random.default_rng(4)
     frame = people().assign(id=[f"k{row}" for row in range(ROWS)], low=random.random(ROWS), twice="x")
     frame["high"] = frame["low"] + random.random(ROWS) * 0.1
+    frame["visits"] = random.integers(0, 9, ROWS)
     frame.loc[0, "twice"] = None
     with read_data(frame, engine="local") as data:
         baseline = run_baseline(data, DataQualityMonitor())
@@ -299,6 +300,7 @@ def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
     by_name = {name: each[0].plain() for name, each in rules.features.items()}
     assert by_name["id"] == {"not_null": 1.0, "unique": True}
     assert by_name["low"] == {"min": 0.0, "max": 1.0, "not_null": 1.0}
+    assert by_name["visits"] == {"min": 0.0, "not_null": 1.0, "type": "Integral"}
     assert sorted(by_name["plan"]["in"]) == ["a", "b"]
     assert "not_null" not in by_name["twice"]
     assert [each.rule for each in rules.row_rules] == ["low <= high"]

@@ -39,7 +39,7 @@ def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
     for name, listed in tried.features.items():
         for each in listed:
             if next(passed):
-                features.setdefault(name, {}).update(each.model_dump(exclude_unset=True))
+                features.setdefault(name, {}).update(each.model_dump(mode="json", exclude_unset=True))
     row_rules = [each.rule for each in tried.row_rules if next(passed)]
     return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
 
