@@ -582,7 +582,7 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
             for by, count in ((0.0, 20), (worse, tries * 20 // windows)):
                 drawn = [table(rows // size, by) for _ in range(count)]
                 if how == own:
-                    drawn = [each.assign(user=np.arange(len(each))) for each in drawn]
+                    drawn = [each.assign(user=random.integers(0, 2**40, len(each))) for each in drawn]
                 found = [run_monitoring(each, monitor, baseline, engine="local") for each in drawn]
                 alarms[by] += sum(bool(each.violations.violations) for each in found)
         healthy, seen = alarms[0.0], alarms[worse]

@@ -70,11 +70,11 @@ class CheckResult(Section):
 
     Where chance is allowed for: p: of the check's own test; adjusted_p: for the columns that were tested with it. component: the
     test of a column that is least likely by chance; effect: how large what it saw is, as a share. direction: whether the mean
-    of numbers went `up` or `down`. distance: the largest gap
-    between both distributions; distance_low, distance_high: of the interval that has the true one. smallest_change: what is
-    found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares; smallest_lasting: of one
-    that stays for a day, where earlier windows tell. fewest: of a share that
-    the guard looks at the fewest values of the window that would be a violation; None if not even all would.
+    of numbers went `up` or `down`, or where one value stands for missing ones, on which side of the baseline's mean that is.
+    distance: the largest gap between both distributions; distance_low, distance_high: of the interval that has the true one.
+    smallest_change: what is found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares;
+    smallest_lasting: of one that stays for a day, where earlier windows tell. fewest: of a share that the guard looks at the
+    fewest values of the window that would be a violation; None if not even all would.
     same_as: of a metric that is another one in other units, the name of that.
 
     Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what

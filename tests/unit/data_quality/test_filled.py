@@ -12,6 +12,7 @@ from scipy import stats
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.documents.alerts import Decision
 from model_monitor.documents.check_results import CheckStatus
+from model_monitor.monitors.data_quality.distributions import from_profile
 
 MONITOR = DataQualityMonitor(find_causes=False)
 PLANS = np.array(["basic", "plus", "pro"])
@@ -84,14 +85,16 @@ def test_the_reason_has_both_chances(baseline):
     assert 0 < float(more) < 1e-6
 
 
-def test_one_decision_is_enough_for_a_value_beside_the_mean(baseline):
+@pytest.mark.parametrize("is_the_mean", [False, True], ids=["beside it", "itself"])
+def test_one_decision_is_enough_for_a_value_near_the_mean(baseline, is_the_mean):
     """The mean of a window goes up or down by chance; the value is above the baseline's or below it."""
+    mean = from_profile(baseline.state)["minutes"].mean
 
     def filled(seed, value):
         window = rows(seed, 2_000)
         return drift_of(baseline, window.fillna({"minutes": value}), "minutes")
 
-    found = [filled(seed, 60.123) for seed in range(100, 108)]
+    found = [filled(seed, mean if is_the_mean else 60.123) for seed in range(100, 108)]
     means = {float(rows(seed, 2_000)["minutes"].mean()) > rows(1, 8_000)["minutes"].mean() for seed in range(100, 108)}
     decision = Decision(run_id="r", time="2026-03-05T09:30:00Z", alarms=(found[0],))
 

@@ -226,6 +226,27 @@ def test_a_name_of_its_own_for_each_row_names_no_groups(law):
     assert monitor.hints(baseline.state, TOLD, None) == ()
 
 
+def test_users_who_are_there_once_in_a_window_and_come_again_are_rows_by_themselves():
+    """As in hours of a baseline of a month: that each row has a name of its own then says nothing."""
+    random = np.random.default_rng(13)
+    users = classified(random, 2_000, 1, worse=0.0)
+    monitor = ModelQualityMonitor(
+        OutcomePlan(ProblemType.BINARY_CLASSIFICATION, group_column="user"), find_causes=False
+    )
+
+    def drawn(count, worse=0.0):
+        user = random.integers(0, len(users), count)
+        label = users["label"].to_numpy()[user]
+        return users.iloc[user].assign(user=user, label=np.where(random.random(count) < worse, 1 - label, label))
+
+    baseline = run_baseline(drawn(20_000), monitor, engine="local")
+    found = [run_monitoring(drawn(400), monitor, baseline, engine="local") for _ in range(20)]
+    assert sum(bool(each.hints) for each in found) <= 2
+    assert sum(bool(each.violations.violations) for each in found) <= 1
+    worse = [run_monitoring(drawn(400, 0.3), monitor, baseline, engine="local") for _ in range(5)]
+    assert all(each.violations.violations for each in worse)
+
+
 def test_a_window_of_the_command_counts_by_the_column_of_its_baseline_alone(tmp_path, capsys):
     jobs, random = JobsHere(tmp_path), np.random.default_rng(12)
     for name in ("baseline", "window"):

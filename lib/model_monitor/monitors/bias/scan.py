@@ -116,12 +116,11 @@ def _analysed(
     held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
 ) -> BiasAnalysis:
     """The analysis of counted rows, with the flip test. No Spark job, or two. held: what the rows rest on, let go then."""
-    chosen = chosen_of(state, plan)
-    _log_choices(plan, chosen)
     with held:
-        tests = (
-            _flip_tests(dataset, plan, state, chosen) if plan.with_flip_test and tests_flips(methods, chosen) else None
-        )
+        chosen = chosen_of(state, plan)
+        _log_choices(plan, chosen)
+        asked = plan.with_flip_test and tests_flips(methods, chosen)
+        tests = _flip_tests(dataset, plan, state, chosen) if asked else None
     flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
     return analysis_of(state, plan, methods, flips, chosen=chosen)
 

@@ -22,11 +22,16 @@ def component_of(before: FeatureDistribution, after: FeatureDistribution, known:
     """The test of the value that is least likely to have risen by chance; None where none did. known: what `filled` takes."""
     values = risen_values(before, after)
     found = [
-        replace(each, direction=direction_of(before.mean, name) if isinstance(name, float) else None)
+        replace(each, direction=_side(before.mean, name) if isinstance(name, float) else None)
         for value, name in values
         if (each := filled(value, *known, is_zero=name == 0.0)) is not None
     ]
     return min(found, key=attrgetter("p"), default=None)
+
+
+def _side(mean: float | None, value: float) -> str:
+    """On which side of the mean a value is; one of them, too, where it is the mean, with which missing ones are often filled."""
+    return direction_of(mean, value) or "up"
 
 
 def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> list[tuple[Risen, float | str]]:

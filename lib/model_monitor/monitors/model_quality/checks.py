@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from model_monitor.documents.headline import IN_SEGMENT
@@ -36,9 +39,10 @@ from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.protocol import Finding, StoredBaseline
 from model_monitor.monitors.segments import told_in, with_segments
 from model_monitor.statistics.states import State
+from model_monitor.statistics.states.blocks import BLOCKS
 from model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
+from model_monitor.statistics.verdicts.groups import each_has_a_name
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
-from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"
@@ -88,8 +92,8 @@ class ModelBaseline(StoredBaseline):
     suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
     chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
     segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's;
-    named: which share of them has a name; rows_a_name: how many have the same. source: opens its rows again; None if nobody
-    knows how.
+    named: which share of them has a name; rows_by_block: how many have one of the names of each block. source: opens its rows
+    again; None if nobody knows how.
     """
 
     constraints: ModelQualityConstraints
@@ -102,7 +106,7 @@ class ModelBaseline(StoredBaseline):
     group_column: str | None = None
     likeness: Likeness = field(default_factory=Likeness)
     named: float = 0.0
-    rows_a_name: float = 1.0
+    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
 
     def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
@@ -121,9 +125,10 @@ class ModelBaseline(StoredBaseline):
         return outcomes.share_named < max(self.named / 2, self.named - 0.1)
 
     def misses_names(self, outcomes: Outcomes) -> bool:
-        """The same, or that each row has a name of its own, and the baseline's have not."""
-        each_has_one = outcomes.rows_a_name <= min(MOST_DISPERSED, self.rows_a_name / 2)
-        return self.has_fewer_names(outcomes) or (each_has_one and self.group_column is not None)
+        """The same, or that each row has a name of its own, which the baseline's have not."""
+        if self.group_column is None:
+            return False
+        return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
 
     def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
         """The baseline's own estimates of the metrics whose threshold still is the suggested one."""
@@ -183,7 +188,7 @@ class ModelBaseline(StoredBaseline):
         if (group := outcomes.plan.group_column) is not None:
             likeness = Likeness() if evidence is None else Likeness.of(evidence)
             known = replace(known, group_column=group, likeness=likeness)
-            known = replace(known, named=outcomes.share_named, rows_a_name=outcomes.rows_a_name)
+            known = replace(known, named=outcomes.share_named, rows_by_block=outcomes.rows_by_block)
         return replace(known, segments=measured_by_segment(outcomes)) if constraints.segments else known
 
 

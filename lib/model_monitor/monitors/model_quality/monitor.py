@@ -61,6 +61,7 @@ from model_monitor.statistics.states import RowRuns, State
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from model_monitor.statistics.states.rows import values_of
 from model_monitor.statistics.states.scores import UNLIMITED
+from model_monitor.statistics.verdicts.groups import rows_a_name
 from model_monitor.statistics.verdicts.likeness import likeness_of_neighbours
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
@@ -234,7 +235,8 @@ class ModelQualityMonitor(Monitor):
     def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
         found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
         if known is None:
-            each_has_one = outcomes.plan.group_column is not None and outcomes.rows_a_name <= MOST_DISPERSED
+            of_names = outcomes.plan.group_column is not None
+            each_has_one = of_names and rows_a_name(outcomes.rows_by_block) <= MOST_DISPERSED
             told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}

@@ -239,11 +239,9 @@ class Outcomes(State):
         return self.named / max(self.item_count, 1)
 
     @property
-    def rows_a_name(self) -> float:
-        """How many rows have the same name, on average of rows, as uneven blocks tell; about 1 of rows by themselves."""
-        rows = np.array([each.total for each in self.confusions] or self.regression.rows, float)
-        usual = max(rows.mean(), 1e-9)
-        return float(((rows - usual) ** 2).sum() / usual / (len(rows) - 1))
+    def rows_by_block(self) -> NDArray[np.float64]:
+        """How many rows are in each block, where a column names groups."""
+        return np.array([each.total for each in self.confusions] or self.regression.rows, float)
 
     @property
     def has_residuals(self) -> bool:

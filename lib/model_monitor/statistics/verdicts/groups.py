@@ -12,6 +12,8 @@ from model_monitor.statistics.verdicts.likeness import likeness_scores
 from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
+MOST_UNEVEN = 1.65  # once in a thousand windows 64 blocks of rows by themselves are as uneven as of so many rows a name
+LIKELIER = 1.0  # in logarithms: by so much, at least, other names are than the same ones
 
 
 def likeness_in_blocks(
@@ -51,3 +53,20 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
     of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
     found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
     return 1.0 if found <= MOST_DISPERSED else found
+
+
+def rows_a_name(by_block: Values) -> float:
+    """How many rows have the same name, on average of rows, as uneven blocks of names tell; about 1 of rows by themselves."""
+    usual = max(by_block.mean(), 1e-9)
+    return float(((by_block - usual) ** 2).sum() / usual / (len(by_block) - 1))
+
+
+def each_has_a_name(by_block: Values, before: Values) -> bool:
+    """Whether each row of a window has a name of its own, where names of the baseline had several, and they are other names.
+    Those that come again, of users who are there once in a window, are as frequent in the blocks as they were. Source: D4.21.
+    """
+    of_before = rows_a_name(before)
+    if rows_a_name(by_block) > min(MOST_UNEVEN, of_before / 2):
+        return False
+    as_before = 1 + (1 - 1 / of_before) * (before / before.mean() - 1)  # times as many as in each block alike
+    return float(by_block @ np.log(as_before)) < -LIKELIER
