@@ -49,5 +49,6 @@ def test_without_windows_that_differ_or_that_say_so_nothing_changes():
     bare = Component("missing", 1e-9, 0.05)
     assert allowed_for(bare, window_of(0.03, past), past).p < 1e-7
     assert chance_of_many(window_of(0.005, past), past, 2.0, 100) == 0.0  # fewer of them
+    assert chance_of_many(window_of(0.5, past), past, 2.0, 100) == 0.0  # ten times the most there ever were
     untold = {**past, "nulls": np.full(WINDOWS, np.nan)}
     assert chance_of_many(window_of(0.03, past), untold, 2.0, 100) == 0.0

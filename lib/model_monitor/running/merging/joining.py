@@ -6,10 +6,12 @@ A capture that got no label in time may have one by default: no click is a label
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from hashlib import blake2b
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +23,9 @@ from model_monitor.running.merging.captured import MICROSECONDS
 from model_monitor.running.merging.labels import Period
 from model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, json_texts
 from model_monitor.running.merging.sources import PART, SECONDS, Kind, Parts
-from model_monitor.statistics.states.hashing import SEED, Hashes, xxhash64_of_texts
+from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+
+Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,7 @@ class Labels:
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
         self._ids, self._texts = _array(rows, KEY), _array(rows, TEXT)
-        self._seed, self._of_ids, self._examples, numbers = _numbered(self._ids)
+        self._hashed, self._of_ids, self._examples, numbers = _numbered(self._ids)
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         numbers, hashes = numbers[order], xxhash64_of_texts(self._texts).view(np.int64)[order]
         hours, has_no_hour = _column(rows, "hour", -1)[order], _is_null(rows, "hour")[order]
@@ -234,7 +238,7 @@ class Labels:
         """The numbers of ids; -1 for one without a label."""
         if not len(self):
             return np.full(len(ids), -1)
-        hashes = xxhash64_of_texts(ids, self._seed)
+        hashes = self._hashed(ids)
         by_hash = np.argsort(hashes)  # neighbours are looked up in one place of memory
         numbers: Numbers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._of_ids, hashes[by_hash]).clip(max=len(self) - 1)
@@ -296,19 +300,26 @@ class Before:
             self.seen |= np.asarray(pc.is_in(self._keys, _composed(captures)))
 
 
-def _numbered(texts: pa.StringArray, seed: int = SEED) -> tuple[int, Hashes, Numbers, Numbers]:
-    """The numbers of texts: the seed of hashes that tell them apart, the different ones in order, where one of each stands, and
-    the numbers of all, which are places among those."""
-    hashes = xxhash64_of_texts(texts, seed)
+def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
+    """The numbers of texts: the hashes that tell them apart, the different ones in order, where one of each stands, and the
+    numbers of all, which are places among those."""
+    hashed = hashed or xxhash64_of_texts
+    hashes = hashed(texts)
     by_hash = np.argsort(hashes)
     hashes = hashes[by_hash]
     is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
     again = np.flatnonzero(~is_another)
     if not np.asarray(pc.equal(*(texts.take(pa.array(by_hash[places])) for places in (again, again - 1)))).all():
-        return _numbered(texts, seed + 1)
+        return _numbered(texts, partial(_hashed_by, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
     numbers[by_hash] = np.cumsum(is_another) - 1
-    return seed, hashes[is_another], by_hash[is_another], numbers
+    return hashed, hashes[is_another], by_hash[is_another], numbers
+
+
+def _hashed_by(key: bytes, texts: pa.StringArray) -> Hashes:
+    """Hashes that nobody can foresee: clients choose ids, and can choose such as xxHash takes for one."""
+    digests = (blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts.to_pylist())
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:

@@ -20,9 +20,12 @@ from model_monitor.statistics.drift.special_functions import (
     student_densities,
 )
 
-TOO_MUCH = (
-    2.0  # times as large as that of scores the variance of logarithms is not theirs: few groups have none at times
-)
+TOO_MUCH = 2.0
+"""So many times as large as that of scores the variance of logarithms is not theirs: few groups have none at times."""
+
+NO_STORM = 10.0
+"""More than so many times as many as ever were is no rare day of those that were."""
+
 _NODES = np.linspace(-25.0, 9.0, 341)
 
 
@@ -34,9 +37,12 @@ def chance_of_many(now: Mapping[str, float], past: Mapping[str, Values], factor:
     before, share = nulls.sum() / max(rows.sum(), 1.0), now["nulls"] / now["of"]
     if not 0 < before < share:
         return 0.0
+    shares = (nulls + 0.5) / rows
+    if share > NO_STORM * shares.max():
+        return 0.0
     own = (1 - before) / (before * now["effective"])  # the variance of rows
     of_scores = -8 * math.log(max(1 - (factor - 1) * own / 8, 1e-9))
-    of_logs = float(np.log((nulls + 0.5) / rows).var())
+    of_logs = float(np.log(shares).var())
     if of_logs - float((1 / (nulls + 0.5)).mean()) > TOO_MUCH * of_scores:
         return 0.0
     varies = min(of_scores, of_logs)
