@@ -115,8 +115,7 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """The data set that a frame at hand is: every column is a feature. Raises as `require_columns`."""
-        require_columns(frame.columns)
+        """The data set that a frame at hand is: every column is a feature."""
         rows: Partitions = plugin("spark").by_position(frame)
         return cls(rows, tuple(frame.columns))
 
@@ -338,7 +337,7 @@ class Dataset:
 
 
 def require_columns(names: Sequence[str]) -> None:
-    """Raises BadInput where a frame has no columns, or several of one name, which files of a run could not tell apart."""
+    """Raises BadInput where there are no columns, or several of one name, which no baseline could tell apart."""
     if not names:
         raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
     first: dict[str, int] = {}

@@ -24,7 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.data.reading.data import Data, EngineName, read_data
-from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.dataset import Dataset, require_columns
 from model_monitor.data.reading.formats import DatasetFormat
 from model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
@@ -139,6 +139,7 @@ def run_baseline(
     source = None if isinstance(data, Iterator) else _Source(data, read)
 
     def profiled(dataset: Dataset) -> Baseline:
+        require_columns(dataset.names)  # of a window one too many is a violation
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
