@@ -96,7 +96,7 @@ def ours(spark: SparkSession, records: int) -> None:
     """The steps of `jobs/merge.py`."""
 
     def run(output: str) -> None:
-        merge(SparkEngine(spark), MergeRequest(str(captures(records)), str(labels(records)), output), spark)
+        merge(SparkEngine(spark), MergeRequest(str(captures(records)), str(labels(records)), output))
 
     _into_a_folder(run)
 

@@ -18,13 +18,11 @@ def engine(request):
 
 @pytest.fixture
 def merge(engine, tmp_path):
-    session = engine.spark if isinstance(engine, SparkEngine) else None
-
     def merging(first=None, last=None, *, output="merged", captures="captures", labels="labels", **options):
         hours = {} if first is None else {"first": FIRST + first, "last": FIRST + (first if last is None else last)}
         if "as_of" in options:
             options["as_of"] += FIRST
         paths = (str(tmp_path / captures), str(tmp_path / labels), str(tmp_path / output))
-        return merge_them(engine, MergeRequest(*paths, **hours, **options), session)
+        return merge_them(engine, MergeRequest(*paths, **hours, **options))
 
     return merging

@@ -193,7 +193,7 @@ def test_a_merge_refuses_long_captures_and_long_labels(session, tmp_path):
     write_captures(tmp_path, 0, captures)
     write_labels(tmp_path, 0, labels)
     paths = (str(tmp_path / name) for name in ("captures", "labels", "merged"))
-    merge(SparkEngine(session), MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5), session)
+    merge(SparkEngine(session), MergeRequest(*paths, first=FIRST, last=FIRST, max_quarantined_share=0.5))
     ledger = ledger_of(tmp_path / "merged")
 
     assert sorted(truths(tmp_path / "merged")) == ["event-0", "event-3"]

@@ -321,7 +321,7 @@ LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --ro
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
 
-VALUES_TOGETHER = 2**16  # of columns that are looked into together
+VALUES_LOOKED_INTO = 2**16  # of columns together
 SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that say how many values are new
@@ -368,7 +368,7 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     past: dict[str, Raw] = {}
     unfit: dict[str, str] = {}
     for (is_numeric, _), cuts in alike.items():
-        each = max(1, VALUES_TOGETHER // max(len(cut.apart[1]) for cut in cuts))
+        each = max(1, VALUES_LOOKED_INTO // max(len(cut.apart[1]) for cut in cuts))
         for first in range(0, len(cuts), each):
             _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
     names = [feature.name for feature in profile.features]

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
@@ -57,10 +56,7 @@ from model_monitor.running.merging.sources import (
     text_of,
 )
 from model_monitor.running.merging.staging import Side, StagedHours, parts_of, place_hours, stage
-from model_monitor.storage import Storage, holding, join, opened_by
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from model_monitor.storage import Storage, holding, join
 
 log = logging.getLogger(__name__)
 
@@ -79,18 +75,17 @@ class Merged:
 def merge(
     engine: Engine,
     request: MergeRequest,
-    spark: SparkSession | None = None,
     *,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> Merged:
     """Join the captures of the window with their labels and put the merged hours in place, whole.
 
-    spark: the engine's session, if it is one. before_publishing: called before the first file is put in place.
+    before_publishing: called before the first file is put in place.
     Raises OutputHeld if another run is at the output; NoData without captures or, unless late labels are waited for, without
     labels; BadInput if no label meets a capture, or if too many records of a side had to be refused.
     """
     storage = engine.storage(request.output_path)
-    with opened_by(spark), holding(storage, request.output_path) as lease:
+    with holding(storage, request.output_path) as lease:
         captures = _list_captures(engine, request, request.hours)
         request = request.of_hours(captures.hours)
         pending = None if request.late_hours is None else Pending(engine, request.output_path)

@@ -84,9 +84,8 @@ def _of_columns(
         expected = 2 * (freedom - largest) * block * variance[:, at]
         apart = np.divide(total, expected, out=np.zeros(total.shape), where=known[:, at])
         found[:, at] = np.maximum(found[:, at], apart)
-        few = 1 / (
-            3 * (freedom - 1) * kinds[:, at]
-        )  # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
+        # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
+        few = 1 / (3 * (freedom - 1) * kinds[:, at])
         certain[:, at] = np.maximum(certain[:, at], (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
 

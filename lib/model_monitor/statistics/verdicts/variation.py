@@ -35,9 +35,8 @@ FEWEST_WINDOWS = 8  # so many earlier windows say how much a column varies. Sour
 MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 """So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
 
-ENOUGH_WINDOWS = (
-    16  # from so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2.
-)
+ENOUGH_WINDOWS = 16
+"""From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
 
 LATER = ("nulls", "of", "zero")  # what files of earlier releases lack
 
