@@ -19,9 +19,8 @@ def merged(request, tmp_path):
 
     def merging(captures, labels):
         output = tmp_path / "merged"
-        session = request.getfixturevalue("spark") if request.param == "spark" else None
-        engine = SparkEngine(session) if session else LocalEngine()
-        merge(engine, MergeRequest(str(captures), str(labels), str(output)), session)
+        engine = SparkEngine(request.getfixturevalue("spark")) if request.param == "spark" else LocalEngine()
+        merge(engine, MergeRequest(str(captures), str(labels), str(output)))
         paths = sorted(output.rglob("part-*.jsonl"))
         records = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
         return records, [path.parent.relative_to(output).as_posix() for path in paths]
