@@ -1,5 +1,5 @@
 """The `model-monitor` command: thin, each verb one call. Jobs start a JVM if they need Spark, the others for paths that are
-not of this machine. `verbs/` has a file for each.
+not of this machine. `verbs/` has a file for each heading of --help.
 """
 
 from __future__ import annotations
@@ -69,13 +69,10 @@ class Parser(argparse.ArgumentParser):
             return super().format_help()
         lines = ["usage: model-monitor COMMAND …    (COMMAND --help says more)", "", str(self.description)]
         for heading in HEADINGS:
-            verbs = sorted(
-                (verb for verb in VERBS.values() if verb.facts["group"] == heading), key=lambda verb: verb.facts["rank"]
-            )
-            meant = (
-                (verb.name, (inspect.getdoc(verb.function) or "").partition(": ")[0].split(". ")[0]) for verb in verbs
-            )
-            entries = (f"  {name:13} {' '.join(text.split()).rstrip('.')}" for name, text in meant)
+            verbs = (verb for verb in VERBS.values() if verb.facts["group"] == heading)
+            meant = ((verb.name, inspect.getdoc(verb.function) or "") for verb in verbs)
+            firsts = ((name, text.partition(": ")[0].split(". ")[0]) for name, text in meant)
+            entries = (f"  {name:13} {' '.join(text.split()).rstrip('.')}" for name, text in firsts)
             wrapped = (textwrap.wrap(entry, 80, subsequent_indent=" " * 16) for entry in entries)
             lines += ["", f"{heading}:", *(line for each in wrapped for line in each)]
         return "\n".join([*lines, ""])

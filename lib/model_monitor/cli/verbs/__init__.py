@@ -1,8 +1,8 @@
-"""The commands of `model-monitor`, one file each. A new file here is found by being there.
+"""The commands of `model-monitor`, a file for each heading of `--help`, in the order of that. A new file is found by being there.
 
-A file registers one function under its command's name, with these facts:
+A function is registered under its command's name, with these facts:
 
-group: the heading of `--help` that it stands under (`cli.HEADINGS`). rank: its place there.
+group: the heading that it stands under (`cli.HEADINGS`).
 flags: what adds its flags to an `argparse.ArgumentParser`; the function then takes the parsed `argparse.Namespace`. Without it
 the function takes the words behind the command, as jobs do, whose flags stand in any order.
 

@@ -1,14 +1,15 @@
-"""`model-monitor import`."""
+"""Commands that bring schedules, notebooks and old windows of the service here."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from model_monitor.cli.verbs import VERBS
 
 
-def _flags(parser: argparse.ArgumentParser) -> None:
+def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="*",
@@ -28,7 +29,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
 
 
-@VERBS.register("import", group="move over", rank=1, flags=_flags)
+@VERBS.register("import", group="move over", flags=_import_schedules_flags)
 def import_schedules(given: argparse.Namespace) -> int:
     """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
     from pathlib import Path
@@ -47,4 +48,29 @@ def import_schedules(given: argparse.Namespace) -> int:
         replace=given.replace,
         dags_for=sys.executable if given.airflow else None,
     )
+    return 0
+
+
+@VERBS.register("replay", group="move over")
+def replay(arguments: Sequence[str]) -> int:
+    """Run old windows beside the reports that the service left, and say where they differ."""
+    from model_monitor.running.replay import command
+
+    return command.main(arguments)
+
+
+def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", metavar="FILE", help="a notebook of the SageMaker SDK, version 2 or 3")
+    parser.add_argument(
+        "--output", metavar="FILE", help="where the notebook goes with its imports changed (default: nowhere)"
+    )
+
+
+@VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
+def import_notebook(given: argparse.Namespace) -> int:
+    """Print the import lines of a notebook of the SDK as they read here, and what can't be changed."""
+    import model_monitor.sagemaker as ours
+    from model_monitor.integrations.imports.notebook import import_notebook
+
+    import_notebook(given.notebook, given.output, frozenset(ours.__all__), sys.stdout)
     return 0

@@ -1,18 +1,27 @@
-"""`model-monitor completion`."""
+"""Commands to begin with."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from model_monitor.cli.verbs import VERBS
 
 
-def _flags(parser: argparse.ArgumentParser) -> None:
+@VERBS.register("demo", group="begin")
+def demo(arguments: Sequence[str]) -> int:
+    """Make an example data set, baseline it, monitor an hour of it, and say what is wrong."""
+    from model_monitor.integrations.demo import run
+
+    return run.main(arguments)
+
+
+def _completion_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=("bash", "zsh"), help="the shell that you use")
 
 
-@VERBS.register("completion", group="begin", rank=2, flags=_flags)
+@VERBS.register("completion", group="begin", flags=_completion_flags)
 def completion(given: argparse.Namespace) -> int:
     """Print what bash or zsh need to complete commands and flags: eval "$(model-monitor completion bash)"."""
     from model_monitor.cli import parser

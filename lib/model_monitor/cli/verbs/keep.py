@@ -1,4 +1,4 @@
-"""`model-monitor prune`."""
+"""Commands that keep what runs leave, or let it go."""
 
 from __future__ import annotations
 
@@ -8,7 +8,39 @@ import sys
 from model_monitor.cli.verbs import VERBS, opened
 
 
-def _flags(parser: argparse.ArgumentParser) -> None:
+def _merge_states_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
+    parser.add_argument("--output", metavar="DIRECTORY", help="where the merged documents go")
+    parser.add_argument(
+        "--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is made again"
+    )
+
+
+@VERBS.register("merge-states", group="keep", flags=_merge_states_flags)
+def merge_states(given: argparse.Namespace) -> int:
+    """Merge the states of several runs into one run's documents, or make the history of monitored windows again of their states;
+    without the data.
+    """
+    from model_monitor.errors import BadConfiguration
+
+    if bool(given.history) == bool(given.runs or given.output):
+        raise BadConfiguration("merge-states takes either runs and --output, or --history")
+    if given.history:
+        from model_monitor.reports.history.maintenance import rebuild_history
+
+        with opened([given.history]):
+            rebuild_history(given.history)
+        return 0
+    if not given.output:
+        raise BadConfiguration("--output is missing; write the folder where the merged documents go")
+    from model_monitor.running.runs.merging import merge_runs
+
+    with opened([*given.runs, given.output]):
+        merge_runs(given.runs, given.output)
+    return 0
+
+
+def _prune_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
     for name, meant in (("captures", "captures"), ("merged", "output paths of merges"), ("reports", "reports of runs")):
         parser.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {meant}")
@@ -18,7 +50,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would go")
 
 
-@VERBS.register("prune", group="keep", rank=2, flags=_flags)
+@VERBS.register("prune", group="keep", flags=_prune_flags)
 def prune(given: argparse.Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
     --keep-windows says how many runs do."""

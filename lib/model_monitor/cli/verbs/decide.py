@@ -1,11 +1,68 @@
-"""`model-monitor challenge`."""
+"""Commands by which a person decides: about alarms, baselines, and which of two models answers."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from model_monitor.cli.verbs import VERBS
+from model_monitor.cli.verbs import VERBS, opened
+
+
+def _accept_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("accepted_run", metavar="RUN", help="output path of the monitoring run")
+    parser.add_argument("features", nargs="*", metavar="FEATURE", help="features or metrics (default: all)")
+    parser.add_argument("--by", metavar="NAME", help="who says so")
+    parser.add_argument("--why", metavar="TEXT", help="the reason")
+
+
+@VERBS.register("accept", group="decide", flags=_accept_flags)
+def accept(given: argparse.Namespace) -> int:
+    """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
+    from model_monitor.reports.history.decisions import accept
+
+    with opened([given.accepted_run]):
+        done = accept(given.accepted_run, given.features, by=given.by, why=given.why)
+    sys.stdout.write(f"{given.accepted_run}: accepted {len(done.alarms)} of the violations of run {done.run_id}\n")
+    return 0
+
+
+def _promote_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("baseline_run", metavar="RUN", help="output path of the run")
+    parser.add_argument("--model-version", required=True, metavar="VERSION", help="what it is called")
+    parser.add_argument("--to", required=True, metavar="DIRECTORY", help="where the versions are")
+    parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+
+
+@VERBS.register("promote", group="decide", flags=_promote_flags)
+def promote(given: argparse.Namespace) -> int:
+    """Keep a run as the baseline of a version of the model: monitors compare with it from now on."""
+    from datetime import datetime, timezone
+
+    from model_monitor.reports.history.decisions import promote
+
+    now = datetime.now(timezone.utc)
+    with opened([given.baseline_run, given.to]):
+        done = promote(given.baseline_run, given.model_version, given.to, now, replace=given.replace)
+    sys.stdout.write(f"{given.to}: version {done.model_version} counts, run {done.run_id}\n")
+    return 0
+
+
+def _rollback_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("baselines", metavar="DIRECTORY", help="where the versions are")
+
+
+@VERBS.register("rollback", group="decide", flags=_rollback_flags)
+def rollback(given: argparse.Namespace) -> int:
+    """Take back the version that was promoted last: the one before it counts again."""
+    from datetime import datetime, timezone
+
+    from model_monitor.reports.history.decisions import roll_back
+
+    with opened([given.baselines]):
+        done = roll_back(given.baselines, datetime.now(timezone.utc))
+    sys.stdout.write(f"{given.baselines}: version {done.model_version} counts again, run {done.run_id}\n")
+    return 0
+
 
 STATUSES = {"promote": 0, "keep": 4, "cannot tell": 5}  # with --gate
 PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
@@ -22,7 +79,7 @@ OPTIONS = {
 }
 
 
-def _flags(parser: argparse.ArgumentParser) -> None:
+def _challenge_flags(parser: argparse.ArgumentParser) -> None:
     for name in ("champion", "challenger"):
         parser.add_argument(name, metavar=name.upper(), help="a variant's captures, merged captures, or a table")
     parser.add_argument("--problem-type", required=True, choices=PROBLEMS, help="what the models predict")
@@ -39,7 +96,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gate", action="store_true", help="end with 0 for promote, 4 for keep, 5 for cannot tell")
 
 
-@VERBS.register("challenge", group="decide", rank=4, flags=_flags)
+@VERBS.register("challenge", group="decide", flags=_challenge_flags)
 def challenge(given: argparse.Namespace) -> int:
     """Say whether a challenger answers better than the champion: promote, keep, or cannot tell and how many rows would. Look as
     often as you like.

@@ -1,0 +1,97 @@
+"""Commands that show what runs found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from model_monitor.cli.verbs import VERBS, opened
+
+
+def _report_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above, ours or the service's"
+    )
+    parser.add_argument("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
+    parser.add_argument("--until", metavar="TIME", help="windows that start before this time")
+    parser.add_argument("--last", type=int, metavar="N", help="the last N windows")
+    parser.add_argument(
+        "--features", action="append", metavar="PATTERN,…", help="only names that match, such as 'age*'"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="what the page is called (default: the model)")
+    parser.add_argument("--max-size", default="5MB", metavar="SIZE", help="of the page (default: 5MB)")
+    parser.add_argument("--output", metavar="FILE", help="the page (default: history.html in the first DIR)")
+    parser.add_argument("--open", action="store_true", help="open it in a browser")
+
+
+@VERBS.register("report", group="look", flags=_report_flags)
+def report(given: argparse.Namespace) -> int:
+    """Write the page of many runs: what is wrong and since when, over time, feature by window. One file that asks for nothing."""
+    from model_monitor.reports.history_page import command
+
+    names = tuple(name for each in given.features or () for name in each.split(","))
+    request = command.Request(given.folders, given.since, given.until, given.last, names, given.title, given.max_size)
+    with opened([*given.folders, given.output or ""]):
+        return command.main(request, given.output, sys.stdout, shown=given.open)
+
+
+def _compare_flags(parser: argparse.ArgumentParser) -> None:
+    for name in ("before", "after"):
+        parser.add_argument(
+            name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json"
+        )
+    parser.add_argument("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    parser.add_argument("--output", metavar="FILE", help="write it as a page, too")
+    parser.add_argument(
+        "--attributions", metavar="PATH", help="analysis.json of the model: what moves it more stands first"
+    )
+
+
+@VERBS.register("compare", group="look", flags=_compare_flags)
+def compare(given: argparse.Namespace) -> int:
+    """Say what changed between two runs, baselines or statistics.json files, the largest change first. No data, no JVM."""
+    from model_monitor.reports.history_page.compare import main
+
+    told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}
+    with opened([given.before, given.after, given.output or "", given.attributions or ""]):
+        return main(given.before, given.after, sys.stdout, **told)
+
+
+def _explain_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")
+    parser.add_argument("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
+    parser.add_argument(
+        "--baseline", metavar="DIRECTORY", help="the baseline's output path, if not the one that the run names"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+@VERBS.register("explain", group="look", flags=_explain_flags)
+def explain(given: argparse.Namespace) -> int:
+    """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
+    from model_monitor.reports.derivation import as_text, explain
+
+    with opened([given.run_path, given.baseline or ""]):
+        explanation = explain(given.feature, given.run_path, given.baseline)
+    plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n" if given.json else None
+    sys.stdout.write(plain or as_text(explanation))
+    return 0
+
+
+def _rows_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_path", metavar="RUN", help="the run's output path")
+    parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
+    parser.add_argument("--source", metavar="PATH", help="the data that the run has read: print the rows as well")
+
+
+@VERBS.register("rows", group="look", flags=_rows_flags)
+def rows(given: argparse.Namespace) -> int:
+    """Print ids of rows behind a violation, or the rows."""
+    from model_monitor.reports.examples import rows_behind
+
+    with opened([given.run_path, given.source or ""]):
+        for line in rows_behind(given.run_path, given.feature, given.source):
+            sys.stdout.write(line + "\n")
+    return 0

@@ -1,0 +1,155 @@
+"""Commands that run jobs, and what is due."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from model_monitor.cli.verbs import VERBS, job, opened
+
+
+@VERBS.register("baseline", group="run")
+def baseline(arguments: Sequence[str]) -> int:
+    """Profile a data set and suggest what later data should be like: model-monitor baseline FILE."""
+    return job("baseline", arguments)
+
+
+@VERBS.register("monitor", group="run")
+def monitor(arguments: Sequence[str]) -> int:
+    """Say what is wrong with later data: model-monitor monitor FILE --baseline DIRECTORY."""
+    return job("monitor", arguments)
+
+
+@VERBS.register("backfill", group="run")
+def backfill(arguments: Sequence[str]) -> int:
+    """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    from model_monitor.reports.history_page import command as history
+    from model_monitor.running.configuration.encryption import upload_arguments
+    from model_monitor.running.replay import command
+    from model_monitor.storage import encrypting
+
+    request = command.read_backfill(arguments)
+    config = request.config
+    with opened([config.dataset_source, config.output_path]):
+        status, has_runs = command.backfill(request, sys.stdout)
+        if has_runs:
+            with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
+                history.main(history.Request([config.output_path]), None, sys.stdout)
+    return status
+
+
+@VERBS.register("merge", group="run")
+def merge(arguments: Sequence[str]) -> int:
+    """Join captures with their labels: model-monitor merge CAPTURES --ground-truth-source LABELS."""
+    return job("merge", arguments)
+
+
+@VERBS.register("submit", group="run")
+def submit(arguments: Sequence[str]) -> int:
+    """Start a job by spark-submit: model-monitor submit baseline FLAGS."""
+    from model_monitor.spark.launch import submission
+
+    return submission.main(arguments, program="model-monitor submit")
+
+
+def _run_due_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)"
+    )
+    parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    looking = parser.add_mutually_exclusive_group()
+    looking.add_argument("--list", action="store_true", help="run nothing, list the runs")
+    looking.add_argument(
+        "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
+    )
+    looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
+    parser.add_argument("--history", action="store_true", help="after a run, write history.html above the runs, too")
+    parser.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
+    parser.add_argument(
+        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FILE says)"
+    )
+    parser.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+
+
+@VERBS.register("run-due", group="run", flags=_run_due_flags)
+def run_due(given: argparse.Namespace) -> int:
+    """Run the jobs that schedules are due to run, and list their runs, the latest first."""
+    from pathlib import Path
+
+    from model_monitor.running.scheduling import command
+
+    request = command.Request(
+        tuple(map(Path, given.schedule)),
+        state=Path(given.state) if given.state else None,
+        does=command.Doing.LIST if given.list else command.Doing.CHECK if given.check else command.Doing.RUN,
+        retry_failed=given.retry_failed,
+        history=given.history,
+        as_json=given.json,
+        most=given.max_results,
+        alarms_per_month=given.alarms_per_month,
+    )
+    return command.main(request, sys.stdout)
+
+
+def _watch_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)"
+    )
+    parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    parser.add_argument("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
+    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
+    parser.add_argument(
+        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
+    )
+    parser.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
+    parser.add_argument("--history", action="store_true", help="write history.html above the runs of each model, too")
+
+
+@VERBS.register("watch", group="run", flags=_watch_flags)
+def watch(given: argparse.Namespace) -> int:
+    """Run what is due of many models side by side, and write one page of all, the worst first."""
+    from pathlib import Path
+
+    from model_monitor.running.scheduling import command
+    from model_monitor.running.scheduling.side_by_side import usual_at_once
+
+    request = command.Request(
+        tuple(map(Path, given.fleet)),
+        state=Path(given.state) if given.state else None,
+        retry_failed=given.retry_failed,
+        history=given.history,
+        at_once=usual_at_once() if given.at_once is None else given.at_once,
+        page=Path(given.page),
+        alarms_per_month=given.alarms_per_month,
+    )
+    return command.main(request, sys.stdout)
+
+
+def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tables", metavar="TABLES", help="'sales.*' of a warehouse, 'CATALOG.sales.*' of a catalog")
+    parser.add_argument("--warehouse", metavar="DIRECTORY", help="the folder above the schemas' folders")
+    parser.add_argument(
+        "--catalog", choices=("spark",), help="the tables of Spark's catalog, as its own settings have it"
+    )
+    parser.add_argument("--output", default="tables", metavar="DIRECTORY", help="where results go (default: tables)")
+    parser.add_argument("--sink", metavar="SINKS", help="who gets one message for each cause (docs/alerts.md)")
+    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="tables side by side (default: two a core)")
+
+
+@VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
+def watch_tables(given: argparse.Namespace) -> int:
+    """Watch every table of a schema, by the commits that it remembers."""
+    from pathlib import Path
+
+    from model_monitor.running.scheduling import command
+
+    return command.watch_tables(
+        given.tables,
+        given.warehouse,
+        Path(given.output),
+        sys.stdout,
+        sinks=given.sink or "",
+        at_once=given.at_once,
+        of_spark=given.catalog is not None,
+    )
