@@ -141,11 +141,7 @@ def record_line(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping
 
 def request_metadata(latency_seconds: float, status: int, sampling_percentage: float) -> dict[str, float]:
     """What is known of a request beside its data: latency in milliseconds, HTTP status, percentage of the sample it is from."""
-    return {
-        "latencyMs": round(latency_seconds * 1000, 3),
-        "status": status,
-        "samplingPercentage": sampling_percentage,
-    }
+    return {"latencyMs": round(latency_seconds * 1000, 3), "status": status, "samplingPercentage": sampling_percentage}
 
 
 def _half(payload: Payload, mode: str, encodings: Mapping[str, str]) -> dict[str, str | None]:

@@ -163,11 +163,7 @@ WatchDay = Callable[[Path, Path, Path, Traffic], Path]  # as `watch_day`
 
 
 def main(
-    argv: Sequence[str],
-    *,
-    out: TextIO | None = None,
-    start_job: StartJob | None = None,
-    watch: WatchDay = watch_day,
+    argv: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None, watch: WatchDay = watch_day
 ) -> int:
     """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
 

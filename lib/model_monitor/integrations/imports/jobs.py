@@ -115,10 +115,7 @@ def jobs_of(
     of_captures = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
     if not definition.ground_truth:
         of_captures["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
-    return (
-        JobVariables("merge", _given(merging), of_captures),
-        _job("monitor", monitoring, missing, definition),
-    )
+    return (JobVariables("merge", _given(merging), of_captures), _job("monitor", monitoring, missing, definition))
 
 
 def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:

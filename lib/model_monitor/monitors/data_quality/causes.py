@@ -249,8 +249,5 @@ def _before(known: QualityBaseline, names: Sequence[str], columns: Sequence[Binn
             own = [replace(column, position=at) for column, at in zip(columns, positions, strict=True)]
             return sample_of(dataset, own, known.profile.item_count if known.profile is not None else 0)
     except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
-        log.info(
-            "the baseline's rows can't be read again (%s); no segment is looked for",
-            type(fault).__name__,
-        )
+        log.info("the baseline's rows can't be read again (%s); no segment is looked for", type(fault).__name__)
         return None

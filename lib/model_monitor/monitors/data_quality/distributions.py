@@ -482,9 +482,7 @@ def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mappin
     return of_windows([(before, after)])[0]
 
 
-def of_windows(
-    sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]],
-) -> list[Mapping[str, float] | None]:
+def of_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
     """The same of each column, those of cells found of all of them together."""
     numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
     return [_beside(before, after, numbers, texts) for before, after in sides]

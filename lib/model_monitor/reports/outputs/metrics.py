@@ -37,11 +37,7 @@ def metric_lines(metrics: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
-    dimensions = (
-        ("Endpoint", context.endpoint),
-        ("MonitoringSchedule", context.schedule),
-        *metric.dimensions.items(),
-    )
+    dimensions = (("Endpoint", context.endpoint), ("MonitoringSchedule", context.schedule), *metric.dimensions.items())
     return {
         "MetricName": metric.name,
         "Timestamp": context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),

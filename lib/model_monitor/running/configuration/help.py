@@ -177,11 +177,7 @@ def script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     """What a shell's start file evaluates. commands: the flags of each, those of jobs among them or not."""
     flags = {job: [flag_of(name) for name in _names(job)] for job in JOBS}
     values = {flag_of(name): found for name in OPTIONS if (found := _values(name))}
-    bash = OF_BASH.format(
-        commands=" ".join(commands),
-        values=_cases(values),
-        flags=_cases({**commands, **flags}),
-    )
+    bash = OF_BASH.format(commands=" ".join(commands), values=_cases(values), flags=_cases({**commands, **flags}))
     return (OF_ZSH if shell == "zsh" else "") + bash
 
 

@@ -182,12 +182,7 @@ def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
 
 
 def windows_of(
-    storage: Storage,
-    path: str,
-    recurrence: Recurrence,
-    *,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    storage: Storage, path: str, recurrence: Recurrence, *, start: datetime | None = None, end: datetime | None = None
 ) -> list[Window]:
     """The windows of the schedule in which at least one captured hour lies, in their order.
 
