@@ -43,7 +43,7 @@ from model_monitor.reports.derivation import Explanation
 from model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
 from model_monitor.running import layout
 from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.help import help_text
+from model_monitor.running.configuration.help import help_of, help_text
 from model_monitor.running.configuration.options import Option, flag_of, variable_of
 from model_monitor.running.configuration.reading import config_of, sources_of
 from model_monitor.running.runtime.status import ExitStatus
@@ -369,7 +369,7 @@ def option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> str:
         if jobs and (analysis is AnalysisType.DATA_QUALITY or not jobs_of(option)):
             whose = "both" if len(jobs) == len(JOBS) else jobs[0]
             default = _default(name, option, jobs[0])
-            cells = (_flags(name, option), f"`{variable_of(name, option)}`", whose, default, option.help)
+            cells = (_flags(name, option), f"`{variable_of(name, option)}`", whose, default, help_of(name))
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
@@ -409,7 +409,7 @@ def merge_option_table() -> str:
     for name, option in OPTIONS.items():
         if option.is_used_by("merge", AnalysisType.DATA_QUALITY):
             default = _default(name, option, "merge")
-            cells = (_flags(name, option), f"`{variable_of(name, option)}`", default, option.help)
+            cells = (_flags(name, option), f"`{variable_of(name, option)}`", default, help_of(name))
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 

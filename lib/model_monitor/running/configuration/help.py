@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import get_args
+from functools import cache
+from itertools import pairwise
 
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.running.configuration.contract import OPTIONS, JobConfig
+from model_monitor.running.configuration.contract import OPTIONS, JobConfig, enum_of
 from model_monitor.running.configuration.options import JOBS, Option, flag_of, variable_of
 
 WIDTH = 110
@@ -85,8 +88,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
         job=job,
         needed=" --baseline DIRECTORY" if job == "monitor" else "",
         first="\n".join(
-            _wrapped(f"  {flag_of(name)} {used[name].placeholder}\n      {_meaning(used[name])}", 6)
-            for name in FIRST[job]
+            _wrapped(f"  {flag_of(name)} {used[name].placeholder}\n      {_meaning(name)}", 6) for name in FIRST[job]
         ),
         scope="" if job == "merge" else f" of {analysis.value}",
         others="" if job == "merge" else "--analysis-type TYPE --help lists those of another analysis\n",
@@ -97,8 +99,27 @@ def short_help(job: str, analysis: AnalysisType) -> str:
     )
 
 
-def _meaning(option: Option) -> str:
-    return f"{option.help} Default: {option.default}." if option.default else option.help
+@cache
+def _sentences() -> Mapping[str, str]:
+    """What stands below each option in `contract.py`. Whoever wants no help does without reading that."""
+    [config] = ast.parse(inspect.getsource(JobConfig)).body
+    assert isinstance(config, ast.ClassDef)
+    found = (
+        (ast.unparse(field.target), ast.literal_eval(text.value))
+        for field, text in pairwise(config.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    )
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def help_of(name: str) -> str:
+    """One or two sentences on an option."""
+    return _sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_values(name)))
+
+
+def _meaning(name: str) -> str:
+    default = OPTIONS[name].default
+    return f"{help_of(name)} Default: {default}." if default else help_of(name)
 
 
 def _wrapped(text: str, indent: int) -> str:
@@ -132,7 +153,7 @@ def _block(name: str, option: Option, job: str) -> str:
 
 
 def _lines(name: str, option: Option, job: str) -> Iterator[str]:
-    yield from textwrap.wrap(option.help, WIDTH - 6)
+    yield from textwrap.wrap(help_of(name), WIDTH - 6)
     analyses = option.analyses_of(job)
     scope = "" if len(analyses) == len(AnalysisType) else f" Only for {', '.join(analyses)}."
     yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option, job)}.{scope}", WIDTH - 6)
@@ -192,6 +213,4 @@ def _names(job: str) -> list[str]:
 
 def _values(name: str) -> list[str]:
     """The values that an option takes; none if there is no list of them."""
-    annotation = JobConfig.model_fields[name].annotation
-    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, Enum)]
-    return [str(member.value) for kind in kinds for member in kind]
+    return [str(member.value) for member in enum_of(JobConfig.model_fields[name]) or ()]

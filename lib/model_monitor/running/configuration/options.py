@@ -45,8 +45,8 @@ class Compatibility(str, Enum):
 class Option:
     """What is declared with an option beside its type and default.
 
-    help: one or two sentences for --help. placeholder: its value in --help ("DIRECTORY"), empty for a switch; the type's own
-    if none is given.
+    placeholder: its value in --help ("DIRECTORY"), empty for a switch; the type's own if none is given. choices: the texts that
+    its sentence in --help lists.
     ours: its variable is MODEL_MONITOR_<FLAG>; of the service's contract it has the option's own name.
     jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
     opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
@@ -56,8 +56,8 @@ class Option:
     not be said again of the data that is compared with that.
     """
 
-    help: str
     placeholder: str = ""
+    choices: str = ""
     ours: bool = True
     jobs: tuple[str, ...] = JOBS
     analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
