@@ -6,8 +6,9 @@ anything else that is raised is a defect of ours and exits 255 with a trace in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import ClassVar
 
@@ -27,6 +28,14 @@ class BadConfiguration(MonitorError):
     def gathered(cls, faults: Sequence[str]) -> BadConfiguration:
         """One error for all faults of a configuration, one line each."""
         return cls("\n".join(faults))
+
+
+def did_you_mean(
+    name: str, names: Iterable[str], otherwise: str, *, most: int = 1, shown: Callable[[str], str] = repr
+) -> str:
+    """The question that names what is nearest to an unknown name; what else to say where nothing is near."""
+    near = get_close_matches(name, list(names), n=most)
+    return f"did you mean {' or '.join(map(shown, near))}?" if near else otherwise
 
 
 def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from model_monitor.data.records.windows import Window, duration
-from model_monitor.errors import BadConfiguration, MissingDependency, needing
+from model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
 from model_monitor.running.configuration.command_line import option_names
 from model_monitor.running.layout import Layout, cache_directory
 from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
@@ -108,10 +107,8 @@ def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
         elif name in taken:
             errors.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
         elif name not in option_names():
-            near = [f"did you mean {each!r}?" for each in difflib.get_close_matches(name, option_names(), n=1)]
-            errors.append(
-                f"flags has {name!r}, which is no option of the jobs; {(*near, 'docs/jobs.md lists them')[0]}"
-            )
+            hint = did_you_mean(name, option_names(), "docs/jobs.md lists them")
+            errors.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
     if errors:
         raise BadConfiguration.gathered(errors)
 

@@ -5,7 +5,6 @@ not of this machine. `verbs/` has a file for each heading of --help.
 from __future__ import annotations
 
 import argparse
-import difflib
 import inspect
 import os
 import re
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from model_monitor import __version__
 from model_monitor.cli import verbs
 from model_monitor.cli.verbs import VERBS
+from model_monitor.errors import did_you_mean
 from model_monitor.progress import progress_shown
 from model_monitor.registry import import_all
 from model_monitor.stopping import Stopped, ended_by_signals
@@ -90,8 +90,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word.partition("=")[0], list(known), n=1)
-    return f"did you mean {near[0]}?" if near else "--help lists what there is"
+    return did_you_mean(word.partition("=")[0], known, "--help lists what there is", shown=str)
 
 
 def parser() -> Parser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Annotated, Any, TypeAlias
@@ -10,9 +9,8 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
 
 from model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, did_you_mean
 
-NEAREST = 3
 LISTED = 20
 
 
@@ -51,11 +49,8 @@ class NamedColumns:
             raise BadConfiguration.gathered(faults)
 
     def _near(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._names, n=NEAREST)
-        if near:
-            return f"did you mean {' or '.join(map(repr, near))}?"
         rest = " …" if len(self._names) > LISTED else ""
-        return f"the columns are {', '.join(self._names[:LISTED])}{rest}"
+        return did_you_mean(name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{rest}", most=3)
 
 
 BEYOND_A_DOUBLE = 2**1024

@@ -4,7 +4,6 @@ and what its errors say.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from model_monitor.documents import json_text
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadDocument, did_you_mean
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -343,9 +342,8 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
     path, hint = _followed(document, place)
     expected = _expected(hint)
     wanted = f"it has to be {expected.text}"
-    near = difflib.get_close_matches(found, expected.choices, n=1) if isinstance(found, str) else []
-    if near:
-        wanted += f"; did you mean {json.dumps(near[0])}?"
+    if isinstance(found, str) and (hint := did_you_mean(found, expected.choices, "", shown=json.dumps)):
+        wanted += f"; {hint}"
     return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
 
 
@@ -353,9 +351,8 @@ def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
     """A member of a section that takes no others than those it declares."""
     path, hint = _followed(document, place[:-1])
     name, members = str(place[-1]), list(_section(hint).model_fields)
-    near = difflib.get_close_matches(name, members, n=1)
-    wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(members)}"
-    return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
+    wanted = did_you_mean(name, members, f"it may have {', '.join(members)}", shown=str)
+    return f"{path}{path and '.'}{name} is unknown; {wanted}"
 
 
 def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:

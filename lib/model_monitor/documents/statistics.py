@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +18,7 @@ from model_monitor.documents.document import (
     SketchLevel,
     UndefinableNumber,
 )
-from model_monitor.errors import BadDocument
+from model_monitor.errors import BadDocument, did_you_mean
 from model_monitor.statistics.drift import NumericDistribution
 
 
@@ -212,11 +211,8 @@ def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
     found = next((feature for feature in features if feature.name == name), None)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, [feature.name for feature in features], n=3)
-    raise BadDocument(
-        f"{file} has no feature {name!r} among its {len(features)}"
-        + (f"; did you mean {' or '.join(map(repr, near))}?" if near else "; name one that it has")
-    )
+    hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", most=3)
+    raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
 
 
 class LatencyStatistics(Section):

@@ -5,7 +5,6 @@ Two distributions side by side, the largest gap, the formula, and the verdict; a
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +14,7 @@ import numpy as np
 
 from model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults
 from model_monitor.documents.run_description import BaselineReference
-from model_monitor.errors import BadInput
+from model_monitor.errors import BadInput, did_you_mean
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
 from model_monitor.reports.history import baselines
 from model_monitor.reports.history.archive import StoredProfile, path_of
@@ -350,8 +349,7 @@ def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[Che
     found = tuple(check for check in checks if name in (check.feature, check.metric))
     if not found:
         names = list(dict.fromkeys(known for check in checks if (known := check.feature or check.metric)))
-        near = difflib.get_close_matches(name, names, n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(names[:20]) or 'none'}"
+        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", most=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
     return found

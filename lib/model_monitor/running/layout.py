@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,19 +117,14 @@ class Layout:
         for candidate in (working_directory / name, self.root / name, self.jobs / f"{name}.py"):
             if candidate.is_file():
                 return candidate.resolve()
-        near = self._near(name)
-        raise BadConfiguration(
-            f"{name!r} is neither a file nor a job; "
-            + (f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}")
-        )
+        names = self.job_names()
+        near = difflib.get_close_matches(Path(name).stem, names, n=3) or names
+        hint = f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}"
+        raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
 
     def needs_deequ(self, driver: Path) -> bool:
         """Whether a driver may ask Deequ for something; one that is not of this package may."""
         return driver.parent != self.jobs.resolve() or driver.stem not in WITHOUT_DEEQU
-
-    def _near(self, name: str) -> Sequence[str]:
-        names = self.job_names()
-        return difflib.get_close_matches(Path(name).stem, names, n=3) or names
 
 
 WITHOUT_DEEQU = frozenset({"merge"})

@@ -5,7 +5,6 @@ No statistics are needed, and none of the budget of false alarms: a rule is met,
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus, Hint
 from model_monitor.documents.expectations import Columns, Expectations, FeatureExpectations, Severity, time_span, whole
 from model_monitor.documents.row_rules import columns_of, rule_of
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, did_you_mean
 from model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
 from model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding, Judged
 from model_monitor.statistics.states import ColumnType
@@ -104,8 +103,7 @@ def planned(
         if name in known:
             lacking.setdefault(name, level)
         else:
-            near = difflib.get_close_matches(name, dataset.names, n=1)
-            instead = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(dataset.names[:20])}"
+            instead = did_you_mean(name, dataset.names, f"the columns are {', '.join(dataset.names[:20])}")
             faults.append(f"expectations: {where}: there is no column {name!r}; {instead}")
         return False
 

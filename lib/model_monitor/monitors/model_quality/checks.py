@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -20,7 +19,7 @@ from model_monitor.documents.model_quality import (
     ModelQualityConstraints,
     ModelQualityStatistics,
 )
-from model_monitor.errors import BadDocument, BadState
+from model_monitor.errors import BadDocument, BadState, did_you_mean
 from model_monitor.monitors import protocol
 from model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
 from model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
@@ -354,8 +353,8 @@ class _Judge:
         self, name: str, measured: Measured | None, constraint: MetricConstraint, p: float | None
     ) -> tuple[CheckStatus, str | None]:
         if measured is None:
-            near = difflib.get_close_matches(name, self.measurement.metrics, n=1)
-            return CheckStatus.NOT_JUDGED, f"{NO_SUCH_METRIC}; did you mean {near[0]!r}?" if near else NO_SUCH_METRIC
+            hint = did_you_mean(name, self.measurement.metrics, "")
+            return CheckStatus.NOT_JUDGED, f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
         if constraint.threshold is None:
             return CheckStatus.NOT_JUDGED, NO_THRESHOLD
         if measured.value is None:

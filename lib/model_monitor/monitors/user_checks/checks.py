@@ -7,13 +7,12 @@ Python, driver only.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, did_you_mean
 
 SECOND_SCAN_FLAG = "--allow-second-scan"
 
@@ -213,7 +212,6 @@ def _missing_columns(analyzers: Sequence[Analyzer], columns: Sequence[str]) -> l
     for analyzer in analyzers:
         for column in analyzer.columns:
             if column not in known:
-                near = difflib.get_close_matches(column, columns, n=1)
-                instead = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(columns[:20])}"
+                instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
                 faults.append(f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}")
     return faults

@@ -8,7 +8,6 @@ function of Python has to be called from the JVM. Pure Python, driver only.
 
 from __future__ import annotations
 
-import difflib
 import json
 import operator
 import re
@@ -19,7 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from model_monitor.data.engine.local import LocalEngine
-from model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
+from model_monitor.errors import BadConfiguration, BadInput, NeedsSpark, did_you_mean
 from model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Checks, beyond_states, plan
 
 if TYPE_CHECKING:
@@ -248,8 +247,7 @@ def _check_of(entry: Mapping[str, Any]) -> JsonCheck:
 
 
 def _nearest(name: object, known: list[str]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"write one of: {', '.join(known)}"
+    return did_you_mean(str(name), known, f"write one of: {', '.join(known)}")
 
 
 # What `--checks` names.

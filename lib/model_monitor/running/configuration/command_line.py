@@ -5,15 +5,14 @@ Standard library only. Of a word behind a switch the job itself says whether it 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, did_you_mean
 
 _DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opposite=\")\w+", re.MULTILINE)
 
@@ -91,9 +90,8 @@ def _errors(flag: str, text: str) -> Iterator[str]:
         above, name = os.path.split(path.rstrip("/"))
         there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
         there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
-        near = difflib.get_close_matches(name, there, n=1)
-        hint = f"; did you mean {os.path.join(above, near[0])}?" if near else ""
-        yield f"{flag} is {text!r}, where there is no file or directory{hint}"
+        hint = did_you_mean(name, there, "", shown=partial(os.path.join, above))
+        yield f"{flag} is {text!r}, where there is no file or directory{hint and f'; {hint}'}"
     elif flag == BASELINE and not _is_baseline(path):
         yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
 

@@ -6,7 +6,6 @@ each attribute of `contract.JobConfig`; the help text and the reading of sources
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat
 from model_monitor.data.reading.ledger import Version
 from model_monitor.data.records.windows import parse_time
 from model_monitor.documents.run_description import AnalysisType
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, did_you_mean
 from model_monitor.registry import Registry
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.sql_tables import is_of_catalog
@@ -345,9 +344,8 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
     text = str(value).strip().lower()
     if text in names:
         return meant[names[text]]
-    near = difflib.get_close_matches(text, names, n=1)
-    hint = f"did you mean {names[near[0]]}? " if near else ""
-    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
+    hint = did_you_mean(text, names, "", shown=names.__getitem__)
+    raise ValueError(f"is {value!r}; {hint and f'{hint} '}it is one of: {', '.join(meant)}")
 
 
 def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +18,7 @@ from model_monitor.data.records.windows import Window, duration, parse_time
 from model_monitor.documents.clarify import AttributionReport
 from model_monitor.documents.run_description import AnalysisType, RunDescription, moment
 from model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
-from model_monitor.errors import BadConfiguration, MonitorError
+from model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
 from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import document_of, file_at, run_before
 from model_monitor.running.configuration.contract import OPTIONS
@@ -323,8 +322,7 @@ def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
             errors.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
         known = {name for pair in OPTIONS.items() for name in (pair[0], variable_of(*pair))}
         for name in sorted(set(job.variables or {}) - known):
-            near = get_close_matches(name, sorted(known), n=1)
-            hint = f"did you mean {near[0]}?" if near else "docs/jobs.md lists them"
+            hint = did_you_mean(name, sorted(known), "docs/jobs.md lists them", shown=str)
             errors.append(f"{path}: jobs[{place}].variables: {name!r} is no option; {hint}")
         env_file = plan.env_file(job)
         if env_file is None and not job.variables:
