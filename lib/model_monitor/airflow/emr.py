@@ -189,10 +189,7 @@ def _s3_client(aws_conn_id: str | None) -> Any:
 
 
 def _encryption(call: JobCall) -> dict[str, str]:
-    """The package is encrypted as the results are.
-
-    Raises BadConfiguration for a kind of encryption that there is not.
-    """
+    """The package is encrypted as the results are. Raises BadConfiguration for a kind of encryption that there is not."""
     wanted = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}
     if wanted is not None and wanted.lower() not in kinds:

@@ -34,10 +34,7 @@ class StoredFiles(Protocol):
 
 
 def files_of(path: str, aws_conn_id: str | None) -> StoredFiles:
-    """The file system that holds `path`.
-
-    Raises BadConfiguration if Airflow has none for it, or for a relative path.
-    """
+    """The file system that holds `path`. Raises BadConfiguration if Airflow has none for it, or for a relative path."""
     scheme = urlsplit(path).scheme
     if scheme == "" and not path.startswith("/"):
         raise BadConfiguration(

@@ -219,10 +219,7 @@ class LocalProcess:
     """A process whose lines go to the log; what it started ends with it."""
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: str | None = None) -> None:
-        """Start it.
-
-        Raises MissingDependency if there is no such program.
-        """
+        """Start it. Raises MissingDependency if there is no such program."""
         try:
             self._process = subprocess.Popen(
                 command,

@@ -58,10 +58,7 @@ def moment(time: datetime) -> str:
 
 @lru_cache(1024)
 def time_of(text: str) -> datetime:
-    """The time that `moment` wrote.
-
-    Raises ValueError for any other text.
-    """
+    """The time that `moment` wrote. Raises ValueError for any other text."""
     return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
 
 

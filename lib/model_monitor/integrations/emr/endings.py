@@ -138,10 +138,7 @@ _WITH_SECRET_PATH = ("webhook:",)
 
 
 def refuse_secrets(arguments: Sequence[str]) -> None:
-    """Let arguments pass that hold no secret.
-
-    Raises BadConfiguration naming the argument, never its value.
-    """
+    """Let arguments pass that hold no secret. Raises BadConfiguration naming the argument, never its value."""
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")

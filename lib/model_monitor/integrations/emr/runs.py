@@ -36,10 +36,7 @@ class Parcel:
 
     @classmethod
     def of(cls, path: Path, bucket: Bucket) -> Parcel:
-        """The parcel of a file below `bucket`.
-
-        Raises BadConfiguration if it can't be read.
-        """
+        """The parcel of a file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
             name = f"{sha256_of(path)[:16]}/{path.name}"
         except OSError as error:

@@ -118,10 +118,7 @@ def import_schedules(
 
 
 def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The content of JSON files, each with its path.
-
-    Raises BadInput if a file can't be read, BadDocument if it is no JSON.
-    """
+    """The content of JSON files, each with its path. Raises BadInput if a file can't be read, BadDocument if it is no JSON."""
     for path in paths:
         content = LocalStorage().read(path)
         try:

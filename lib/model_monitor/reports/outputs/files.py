@@ -188,10 +188,7 @@ def file_at(output_path: str, name: str) -> str:
 
 
 def document_of(run: Run, kind: type[D]) -> D | None:
-    """A document of a run; None if the run has none of this kind.
-
-    Raises BadDocument if it can't be understood.
-    """
+    """A document of a run; None if the run has none of this kind. Raises BadDocument if it can't be understood."""
     if kind.FILE_NAME not in run.digests:
         return None
     path = join(run.folder, kind.FILE_NAME)

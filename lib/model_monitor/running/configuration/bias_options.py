@@ -26,10 +26,7 @@ class IntervalMethod(str, Enum):
 
 
 def read_analysis_config(path: str) -> AnalysisConfig:
-    """The configuration in a local file, or in one on S3.
-
-    Raises BadDocument if it is none, BadInput if there is no such file.
-    """
+    """The configuration in a local file, or in one on S3. Raises BadDocument if it is none, BadInput if there is no such file."""
     from model_monitor.documents.analysis_config import AnalysisConfig
 
     return AnalysisConfig.from_json(storage_here(path).read(path), path)

@@ -83,10 +83,7 @@ _of_called = partial(_of_analysis, analyses=_WITH_FEATURES)
 
 
 class JobConfig(BaseModel):
-    """What one run was told, all of it valid.
-
-    Source: C1.1, C1.2, C2, C11.
-    """
+    """What one run was told, all of it valid. Source: C1.1, C1.2, C2, C11."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 

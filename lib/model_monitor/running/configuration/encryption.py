@@ -47,10 +47,7 @@ def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) ->
 
 
 def upload_arguments(encryption: S3Encryption | None, kms_key: str | None) -> dict[str, str]:
-    """The same for an upload by boto3, as its `ExtraArgs`.
-
-    Source: boto3 1.44, S3Transfer.ALLOWED_UPLOAD_ARGS.
-    """
+    """The same for an upload by boto3, as its `ExtraArgs`. Source: boto3 1.44, S3Transfer.ALLOWED_UPLOAD_ARGS."""
     if encryption is None:
         return {}
     by_kms = {"ServerSideEncryption": "aws:kms", **({"SSEKMSKeyId": kms_key} if kms_key else {})}

@@ -30,10 +30,7 @@ LAST, LAST_BUT_ONE = -1, -2  # where records have label and prediction: behind t
 
 
 def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
-    """The model.
-
-    Raises BadConfiguration if none is named, or it can't be told what it is or what it is asked.
-    """
+    """The model. Raises BadConfiguration if none is named, or it can't be told what it is or what it is asked."""
     if config.model is None:
         named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
         raise BadConfiguration(
@@ -113,10 +110,7 @@ def _faults(config: JobConfig) -> list[str]:
 
 
 def bias_measures(config: JobConfig) -> BiasMeasures:
-    """The measures of a bias job.
-
-    Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
-    """
+    """The measures of a bias job. Raises BadConfiguration with all that its configuration lacks, or asks for in vain."""
     analysis, where = _analysis_of(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):

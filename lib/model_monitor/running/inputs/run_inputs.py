@@ -137,10 +137,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
 
 
 def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
-    """Why a job runs on Spark; None if it needs none.
-
-    host: the session of the Spark that it is a guest of.
-    """
+    """Why a job runs on Spark; None if it needs none. host: the session of the Spark that it is a guest of."""
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
     is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))

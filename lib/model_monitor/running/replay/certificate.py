@@ -54,10 +54,7 @@ class Verdict:
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> Verdict:
-        """The verdict that `plain` gave.
-
-        Raises KeyError or TypeError if it is none.
-        """
+        """The verdict that `plain` gave. Raises KeyError or TypeError if it is none."""
         if "failure" in content:
             return cls(failure=str(content["failure"]))
         violations = [Reported(**each) for each in content["violations"]]

@@ -240,10 +240,7 @@ def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
 
 
 def read_report(storage: Storage, folder: str) -> Verdict:
-    """What a report says; one without a file of violations has none.
-
-    Source: C11.7.
-    """
+    """What a report says; one without a file of violations has none. Source: C11.7."""
     path = join(folder, VIOLATIONS)
     if not storage.exists(path):
         return Verdict()

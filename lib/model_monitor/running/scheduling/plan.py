@@ -198,10 +198,7 @@ class Plan:
         return replace(command, words=(*command.words, f"{flag_of('look_until')}={moment(until)}"))
 
     def folder_of_runs(self) -> str:
-        """The folder above the outputs of the last job, the one that monitors.
-
-        Raises BadConfiguration as `command` does.
-        """
+        """The folder above the outputs of the last job, the one that monitors. Raises BadConfiguration as `command` does."""
         path = self._given(self.entry.jobs[-1])["output_path"]
         return path if urlparse(path).scheme else str(self.folder / path)
 

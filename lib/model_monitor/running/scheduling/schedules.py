@@ -98,10 +98,7 @@ class Recurrence:
 
     @classmethod
     def of(cls, expression: str) -> Recurrence | None:
-        """The recurrence that an expression of the service means; None for `NOW`.
-
-        Raises BadConfiguration for any other text.
-        """
+        """The recurrence that an expression of the service means; None for `NOW`. Raises BadConfiguration for any other text."""
         text = expression.strip()
         if text.upper() == NOW:
             return None

@@ -49,10 +49,7 @@ class Artifact:
 
     @property
     def path(self) -> str:
-        """Where a repository has it, below its root.
-
-        Source: Maven, "Repository Layout - Final".
-        """
+        """Where a repository has it, below its root. Source: Maven, "Repository Layout - Final"."""
         return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
 
 

@@ -69,10 +69,7 @@ LINES = (
 
 
 def line_of(version: str) -> SparkLine:
-    """The line of a release, "4.0.2".
-
-    Raises MissingDependency for one that jobs don't run on.
-    """
+    """The line of a release, "4.0.2". Raises MissingDependency for one that jobs don't run on."""
     for line in LINES:
         if version == line.name or version.startswith(f"{line.name}."):
             return line
