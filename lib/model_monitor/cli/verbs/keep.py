@@ -9,11 +9,10 @@ from model_monitor.cli.verbs import VERBS, opened
 
 
 def _merge_states_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
-    parser.add_argument("--output", metavar="DIRECTORY", help="where the merged documents go")
-    parser.add_argument(
-        "--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is made again"
-    )
+    add = parser.add_argument
+    add("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
+    add("--output", metavar="DIRECTORY", help="where the merged documents go")
+    add("--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is made again")
 
 
 @VERBS.register("merge-states", group="keep", flags=_merge_states_flags)

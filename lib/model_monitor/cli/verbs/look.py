@@ -10,19 +10,16 @@ from model_monitor.cli.verbs import VERBS, opened
 
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above, ours or the service's"
-    )
-    parser.add_argument("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
-    parser.add_argument("--until", metavar="TIME", help="windows that start before this time")
-    parser.add_argument("--last", type=int, metavar="N", help="the last N windows")
-    parser.add_argument(
-        "--features", action="append", metavar="PATTERN,…", help="only names that match, such as 'age*'"
-    )
-    parser.add_argument("--title", metavar="TEXT", help="what the page is called (default: the model)")
-    parser.add_argument("--max-size", default="5MB", metavar="SIZE", help="of the page (default: 5MB)")
-    parser.add_argument("--output", metavar="FILE", help="the page (default: history.html in the first DIR)")
-    parser.add_argument("--open", action="store_true", help="open it in a browser")
+    add = parser.add_argument
+    add("folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above, ours or the service's")
+    add("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
+    add("--until", metavar="TIME", help="windows that start before this time")
+    add("--last", type=int, metavar="N", help="the last N windows")
+    add("--features", action="append", metavar="PATTERN,…", help="only names that match, such as 'age*'")
+    add("--title", metavar="TEXT", help="what the page is called (default: the model)")
+    add("--max-size", default="5MB", metavar="SIZE", help="of the page (default: 5MB)")
+    add("--output", metavar="FILE", help="the page (default: history.html in the first DIR)")
+    add("--open", action="store_true", help="open it in a browser")
 
 
 @VERBS.register("report", group="look", flags=_report_flags)
@@ -37,16 +34,13 @@ def report(given: argparse.Namespace) -> int:
 
 
 def _compare_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     for name in ("before", "after"):
-        parser.add_argument(
-            name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json"
-        )
-    parser.add_argument("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
-    parser.add_argument("--json", action="store_true", help="print a JSON object")
-    parser.add_argument("--output", metavar="FILE", help="write it as a page, too")
-    parser.add_argument(
-        "--attributions", metavar="PATH", help="analysis.json of the model: what moves it more stands first"
-    )
+        add(name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json")
+    add("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
+    add("--json", action="store_true", help="print a JSON object")
+    add("--output", metavar="FILE", help="write it as a page, too")
+    add("--attributions", metavar="PATH", help="analysis.json of the model: what moves it more stands first")
 
 
 @VERBS.register("compare", group="look", flags=_compare_flags)
@@ -60,12 +54,11 @@ def compare(given: argparse.Namespace) -> int:
 
 
 def _explain_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")
-    parser.add_argument("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
-    parser.add_argument(
-        "--baseline", metavar="DIRECTORY", help="the baseline's output path, if not the one that the run names"
-    )
-    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    add = parser.add_argument
+    add("feature", metavar="FEATURE", help="a feature or metric that the run checked")
+    add("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
+    add("--baseline", metavar="DIRECTORY", help="the baseline's output path, if not the one that the run names")
+    add("--json", action="store_true", help="print a JSON object")
 
 
 @VERBS.register("explain", group="look", flags=_explain_flags)

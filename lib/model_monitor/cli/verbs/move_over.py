@@ -10,23 +10,20 @@ from model_monitor.cli.verbs import VERBS
 
 
 def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "files",
         nargs="*",
         metavar="FILE",
         help="JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition "
         "and describe-endpoint, in any order",
     )
-    parser.add_argument(
-        "--schedule", metavar="NAME", help="ask the account for this schedule and all it names, by boto3"
-    )
-    parser.add_argument(
-        "--region", metavar="REGION", help="the region of --schedule, by default that of your AWS settings"
-    )
-    parser.add_argument("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
-    parser.add_argument("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
-    parser.add_argument("--replace", action="store_true", help="write over files that are there already")
-    parser.add_argument("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
+    add("--schedule", metavar="NAME", help="ask the account for this schedule and all it names, by boto3")
+    add("--region", metavar="REGION", help="the region of --schedule, by default that of your AWS settings")
+    add("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
+    add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
+    add("--replace", action="store_true", help="write over files that are there already")
+    add("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
 
 
 @VERBS.register("import", group="move over", flags=_import_schedules_flags)
@@ -60,10 +57,9 @@ def replay(arguments: Sequence[str]) -> int:
 
 
 def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebook", metavar="FILE", help="a notebook of the SageMaker SDK, version 2 or 3")
-    parser.add_argument(
-        "--output", metavar="FILE", help="where the notebook goes with its imports changed (default: nowhere)"
-    )
+    add = parser.add_argument
+    add("notebook", metavar="FILE", help="a notebook of the SageMaker SDK, version 2 or 3")
+    add("--output", metavar="FILE", help="where the notebook goes with its imports changed (default: nowhere)")
 
 
 @VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)

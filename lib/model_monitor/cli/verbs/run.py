@@ -54,22 +54,19 @@ def submit(arguments: Sequence[str]) -> int:
 
 
 def _run_due_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)"
-    )
-    parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add = parser.add_argument
+    add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
     looking = parser.add_mutually_exclusive_group()
     looking.add_argument("--list", action="store_true", help="run nothing, list the runs")
     looking.add_argument(
         "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
     )
     looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
-    parser.add_argument("--history", action="store_true", help="after a run, write history.html above the runs, too")
-    parser.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
-    parser.add_argument(
-        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FILE says)"
-    )
-    parser.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+    add("--history", action="store_true", help="after a run, write history.html above the runs, too")
+    add("--json", action="store_true", help="list as JSON, as the service's API does")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FILE says)")
+    add("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
 
 
 @VERBS.register("run-due", group="run", flags=_run_due_flags)
@@ -93,17 +90,16 @@ def run_due(given: argparse.Namespace) -> int:
 
 
 def _watch_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)"
-    )
-    parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
-    parser.add_argument("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
-    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
+    add("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
+    add(
         "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
     )
-    parser.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
-    parser.add_argument("--history", action="store_true", help="write history.html above the runs of each model, too")
+    add("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
+    add("--history", action="store_true", help="write history.html above the runs of each model, too")
 
 
 @VERBS.register("watch", group="run", flags=_watch_flags)
@@ -127,14 +123,13 @@ def watch(given: argparse.Namespace) -> int:
 
 
 def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tables", metavar="TABLES", help="'sales.*' of a warehouse, 'CATALOG.sales.*' of a catalog")
-    parser.add_argument("--warehouse", metavar="DIRECTORY", help="the folder above the schemas' folders")
-    parser.add_argument(
-        "--catalog", choices=("spark",), help="the tables of Spark's catalog, as its own settings have it"
-    )
-    parser.add_argument("--output", default="tables", metavar="DIRECTORY", help="where results go (default: tables)")
-    parser.add_argument("--sink", metavar="SINKS", help="who gets one message for each cause (docs/alerts.md)")
-    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="tables side by side (default: two a core)")
+    add = parser.add_argument
+    add("tables", metavar="TABLES", help="'sales.*' of a warehouse, 'CATALOG.sales.*' of a catalog")
+    add("--warehouse", metavar="DIRECTORY", help="the folder above the schemas' folders")
+    add("--catalog", choices=("spark",), help="the tables of Spark's catalog, as its own settings have it")
+    add("--output", default="tables", metavar="DIRECTORY", help="where results go (default: tables)")
+    add("--sink", metavar="SINKS", help="who gets one message for each cause (docs/alerts.md)")
+    add("--at-once", type=int, metavar="NUMBER", help="tables side by side (default: two a core)")
 
 
 @VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
