@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,15 +76,7 @@ class _OnEmr(Location):
             shipment = Shipment.of(target, driver, package, jar)
             for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
                 log.info("put %s to %s", parcel.path.name, parcel.uri)
-            request = request_of(
-                target,
-                shipment,
-                name=call.name,
-                token=str(uuid.uuid4()),
-                settings=settings,
-                options=options,
-                arguments=call.words,
-            )
+            request = request_of(target, shipment, settings, options, call.words, name=call.name)
             run = Run.started(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
         return self._following(run, client)
@@ -112,12 +103,8 @@ class EmrCluster(_OnEmr):
     cluster_id: str
 
     def _target(self) -> Target:
-        return Target(
-            Kind.EMR,
-            self.cluster_id,
-            Bucket.of(self.package_location, "package_location"),
-            environment=self.environment,
-        )
+        package = Bucket.of(self.package_location, "package_location")
+        return Target(Kind.EMR, self.cluster_id, package, environment=self.environment)
 
     def _client(self) -> Any:
         from airflow.providers.amazon.aws.hooks.emr import EmrHook
@@ -141,13 +128,8 @@ class EmrServerless(_OnEmr):
     execution_role: str
 
     def _target(self) -> Target:
-        return Target(
-            Kind.SERVERLESS,
-            self.application_id,
-            Bucket.of(self.package_location, "package_location"),
-            self.execution_role,
-            self.environment,
-        )
+        package = Bucket.of(self.package_location, "package_location")
+        return Target(Kind.SERVERLESS, self.application_id, package, self.execution_role, self.environment)
 
     def _client(self) -> Any:
         from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook

@@ -295,24 +295,20 @@ class SparkConnection(Location):
         remarks: list[str] = []
         settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
         python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python} if self.python else {}
-        submitting = SparkSubmitHook(
-            **{
-                "conn_id": self.conn_id,
-                "name": call.name,
-                "conf": settings,
-                "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
-                "jars": str(provide_jar(os.environ))
-                if layout.needs_deequ(driver) and is_had(os.environ, line)
-                else None,
-                "application_args": words_of(plain),
-                "env_vars": {**python, **secret},
-                "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
-                **self.hook,
-            }
-        )
+        has_jar = layout.needs_deequ(driver) and is_had(os.environ, line)
+        arguments = {
+            "conn_id": self.conn_id,
+            "name": call.name,
+            "conf": settings,
+            "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
+            "jars": str(provide_jar(os.environ)) if has_jar else None,
+            "application_args": words_of(plain),
+            "env_vars": {**python, **secret},
+            "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
+        }
         for remark in remarks:
             log.info("%s", remark)
-        return ConnectionRun(submitting, str(driver))
+        return ConnectionRun(SparkSubmitHook(**{**arguments, **self.hook}), str(driver))
 
 
 class ConnectionRun:

@@ -7,8 +7,9 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
@@ -28,7 +29,7 @@ MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "en
 """Model quality looks at the model's answers, bias at the features as well. Source: C2."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MonitorTask:
     """One monitor of the group.
 
@@ -39,10 +40,14 @@ class MonitorTask:
     task_id: str
     analysis_type: str
     baseline: str | None
+    _: KW_ONLY
     reads_merged: bool = False
     dataset_format: Any = "capture"
     flags: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_of_merged = partial(MonitorTask, reads_merged=True)
 
 
 def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None, **options: Any) -> MonitorTask:
@@ -54,35 +59,19 @@ def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None
         raise BadConfiguration(
             "hourly_monitoring reads captures; write a MonitorOperator for data of another dataset_format"
         )
-    return MonitorTask(
-        task_id="data_quality", analysis_type="DATA_QUALITY", baseline=baseline, flags=flags or {}, options=options
-    )
+    return MonitorTask("data_quality", "DATA_QUALITY", baseline, flags=flags or {}, options=options)
 
 
 def model_quality(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
     """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md)."""
-    return MonitorTask(
-        task_id="model_quality",
-        analysis_type="MODEL_QUALITY",
-        baseline=baseline,
-        reads_merged=True,
-        dataset_format=MERGED_OUTPUT,
-        flags=flags,
-        options=options,
+    return _of_merged(
+        "model_quality", "MODEL_QUALITY", baseline, dataset_format=MERGED_OUTPUT, flags=flags, options=options
     )
 
 
 def bias(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
     """Bias of merged records. flags: analysis_config and the rest of docs/bias.md."""
-    return MonitorTask(
-        task_id="bias",
-        analysis_type="MODEL_BIAS",
-        baseline=baseline,
-        reads_merged=True,
-        dataset_format=MERGED_BOTH,
-        flags=flags,
-        options=options,
-    )
+    return _of_merged("bias", "MODEL_BIAS", baseline, dataset_format=MERGED_BOTH, flags=flags, options=options)
 
 
 def hourly_monitoring(
@@ -267,9 +256,8 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         found = {name: document[name] for name in CHALLENGED}
         if found["verdict"] != "promote":
             log.info("nothing is promoted: %s, %s", found["verdict"], found["reason"])
-            context["ti"].xcom_push(
-                key="return_value", value=found
-            )  # a skip leaves by an exception, which takes none along
+            # a skip leaves by an exception, which takes none along
+            context["ti"].xcom_push(key="return_value", value=found)
             skip_behind(self, context)
         return found
 

@@ -42,18 +42,11 @@ class CaptureMiddleware:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._closing(send))
-        elif (
-            scope["type"] == "http"
-            and scope["method"] == "POST"
-            and (self._paths is None or scope["path"] in self._paths)
-        ):
-            await self._captured(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    async def _captured(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        headers = scope["headers"]
-        exchange = self._writer.begin(_first(headers, INFERENCE_ID), _all(headers, CUSTOM_ATTRIBUTES))
+            return
+        exchange, headers = None, scope.get("headers", ())
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if is_post and (self._paths is None or scope["path"] in self._paths):
+            exchange = self._writer.begin(_first(headers, INFERENCE_ID), _all(headers, CUSTOM_ATTRIBUTES))
         if exchange is None:
             await self._app(scope, receive, send)
             return

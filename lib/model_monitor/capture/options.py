@@ -116,9 +116,8 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
     """
     if percentage >= ALL:
         return True
-    digest = blake2b(
-        key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=seed.to_bytes(8, "big", signed=True)
-    )
+    salt = seed.to_bytes(8, "big", signed=True)
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=salt)
     return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
 
 
@@ -165,8 +164,7 @@ class CaptureOptions:
     """CSV or JSON by content type, in lower case."""
 
     def __post_init__(self) -> None:
-        faults = [*_faults_of_names(self), *_faults_of_sampling(self), *_faults_of_content(self)]
-        if faults:
+        if faults := [*_faults_of_names(self), *_faults_of_sampling(self), *_faults_of_content(self)]:
             raise ValueError("\n".join(faults))
         encodings = {kind.lower(): "JSON" for kind in self.json_content_types}
         encodings |= {kind.lower(): "CSV" for kind in self.csv_content_types}
@@ -193,11 +191,8 @@ class CaptureLimits:
     retry_seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        given = {limit.name: getattr(self, limit.name) for limit in fields(self)}
-        faults = [
-            f"{name} is {value!r}; it has to be above 0" for name, value in given.items() if not _is_above_0(value)
-        ]
-        if faults:
+        given = ((limit.name, getattr(self, limit.name)) for limit in fields(self))
+        if faults := [f"{name} is {value!r}; it has to be above 0" for name, value in given if not _is_above_0(value)]:
             raise ValueError("\n".join(faults))
 
 
@@ -240,12 +235,9 @@ def _faults_of_content(options: CaptureOptions) -> list[str]:
                 f"{name} is {kinds!r}; write a list of content types without parameters, such as ['text/csv']"
             )
     if not faults:
-        both = {kind.lower() for kind in lists["csv_content_types"]} & {
-            kind.lower() for kind in lists["json_content_types"]
-        }
-        faults += [
-            f"{kind!r} is in csv_content_types and in json_content_types; leave it in one" for kind in sorted(both)
-        ]
+        csv, json = ({kind.lower() for kind in kinds} for kinds in lists.values())
+        twice = "{!r} is in csv_content_types and in json_content_types; leave it in one"
+        faults += map(twice.format, sorted(csv & json))
     if not isinstance(options.max_payload_bytes, int) or not _is_above_0(options.max_payload_bytes):
         faults.append(f"max_payload_bytes is {options.max_payload_bytes!r}; it has to be a whole number above 0")
     return faults

@@ -155,9 +155,8 @@ class Spool:
         """A new draft of this process. Raises OSError if it can't be made."""
         path = self.folder / quote(key, safe="")
         with self._locked():
-            descriptor = os.open(
-                path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, READABLE_BY_GROUP
-            )
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            descriptor = os.open(path, flags, READABLE_BY_GROUP)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return Draft(path, descriptor)
 
@@ -266,9 +265,8 @@ class Drafts:
         """Raises OSError if there are as many files waiting for delivery as may be."""
         size_bytes = self._spool.size_bytes()
         if size_bytes >= self._limits.spool_bytes:
-            raise OSError(
-                f"{size_bytes:,} bytes wait there for delivery; spool_bytes allows {self._limits.spool_bytes:,}"
-            )
+            allowed = f"spool_bytes allows {self._limits.spool_bytes:,}"
+            raise OSError(f"{size_bytes:,} bytes wait there for delivery; {allowed}")
 
     def _is_due(self, draft: Draft, made_seconds: float) -> bool:
         age_seconds = self._seconds() - made_seconds

@@ -153,15 +153,12 @@ class CaptureWriter:
         """What every process has for itself."""
         self._tally = Tally()
         self._faults = ErrorLog(log, self._clock.seconds)
-        options, seconds_between = self.options, self._limits.flush_seconds
-        self._switch = Switch(
-            options.enable_capture, options.switch, self._clock.seconds, self._faults, seconds_between
-        )
+        options, seconds = self.options, self._clock.seconds
+        self._switch = Switch(options.enable_capture, options.switch, seconds, self._faults, self._limits.flush_seconds)
         self._wake = Event()
         self._buffer = Buffer(self._limits.buffer_bytes, half_full=self._wake.set)
         self._spool = Spool(self._destination.spool)
-        folder = f"{self.options.endpoint}/{self.options.variant}"
-        self._drafts = Drafts(self._spool, folder, self._limits, self._clock)
+        self._drafts = Drafts(self._spool, f"{options.endpoint}/{options.variant}", self._limits, self._clock)
         self._outbox = Outbox(self._destination, self._limits, self._tally, self._clock)
         self._starting = Lock()
         self._threads = ()

@@ -108,9 +108,8 @@ def estimate_hour(output: Path, window: Window) -> None:
     """How good the model is in an hour without labels, below `output`, beside the baseline of the validation set."""
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
     known = str(output / QUALITY)
-    run_baseline(
-        outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local"), ModelQualityMonitor(plan)
-    ).write(known)
+    labelled = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
+    run_baseline(labelled, ModelQualityMonitor(plan)).write(known)
     flags = {
         "--analysis-type": "ESTIMATED_QUALITY",
         "--problem-type": plan.problem_type.value,
@@ -263,9 +262,8 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
     said = headline_of(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
-    moving = moved(
-        *(_read(output / folder, AttributionReport) for folder in (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}"))
-    )
+    folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
+    moving = moved(*(_read(output / folder, AttributionReport) for folder in folders))
     estimate = expected(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
     out.write(f"\n{_found(before)}\n{_places(output)}\n{day_page}\n{estimate}\n{said}\n{moving}\n")

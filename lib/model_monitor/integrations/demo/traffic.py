@@ -184,9 +184,8 @@ def _requests(traffic: Traffic) -> Iterator[_Hour]:
         rng = np.random.default_rng([traffic.seed, 1, number])
         customers = churn.draw_customers(traffic.per_hour, rng, missing_share=MISSING_IN_TRAFFIC)
         labels = churn.draw_labels(customers, rng)
-        clients = np.random.default_rng([traffic.seed, 3, number]).choice(
-            list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values())
-        )
+        choice = np.random.default_rng([traffic.seed, 3, number]).choice
+        clients = choice(list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values()))
         sent = customers
         if traffic.fault is not None and number >= traffic.fault.first_hour:
             sent = _with_fault(customers, clients == traffic.fault.client, traffic.fault)

@@ -9,7 +9,6 @@ import json
 import logging
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -68,15 +67,8 @@ def run(
     remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
     jar = _jar(request, target, environment, remarks) if layout.needs_deequ(driver) else None
     shipment = Shipment.of(target, driver, package, jar)
-    asked = request_of(
-        target,
-        shipment,
-        name=f"model-monitor {driver.stem}",
-        token=str(uuid.uuid4()),
-        settings=_settings(layout, request, remarks),
-        options=request.options,
-        arguments=request.job_arguments,
-    )
+    settings, name = _settings(layout, request, remarks), f"model-monitor {driver.stem}"
+    asked = request_of(target, shipment, settings, request.options, request.job_arguments, name=name)
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
     if request.dry_run:
@@ -132,8 +124,7 @@ def _examined(request: Request) -> JobConfig:
     """What the job's flags say, looked at here, before a cluster is asked."""
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
     sources = sources_of(request.job_arguments, {})
-    name = Path(request.job).stem
-    config = config_of(name, sources, in_container=False)
+    config = config_of(Path(request.job).stem, sources, in_container=False)
     window_of(config)  # which may be half a one
     if sources.text("env_file"):
         raise BadConfiguration(

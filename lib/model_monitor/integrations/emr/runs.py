@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,30 +143,25 @@ DRIVER_VARIABLES = {Kind.EMR: "spark.yarn.appMasterEnv", Kind.SERVERLESS: "spark
 def request_of(
     target: Target,
     shipment: Shipment,
-    *,
-    name: str,
-    token: str,
     settings: Mapping[str, str],
     options: Sequence[SparkOption],
     arguments: Sequence[str],
+    *,
+    name: str,
 ) -> dict[str, Any]:
-    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
+    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`, which takes a repeated one for the same.
 
-    name: the step's. token: makes a repeated request the same one (serverless only). settings: of Spark, below those of
-    `options`. arguments: the job's.
+    settings: of Spark, below those of `options`. arguments: the job's. name: the step's.
     """
     spark = _spark_words(target, shipment, settings, options)
     if target.kind is Kind.EMR:
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, shipment.driver.uri, *arguments]
-        step = {
-            "Name": name,
-            "ActionOnFailure": "CONTINUE",
-            "HadoopJarStep": {"Jar": "command-runner.jar", "Args": words},
-        }
+        run = {"Jar": "command-runner.jar", "Args": words}
+        step = {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": run}
         return {"JobFlowId": target.identifier, "Steps": [step]}
     return {
         "applicationId": target.identifier,
-        "clientToken": token,
+        "clientToken": str(uuid.uuid4()),
         "executionRoleArn": target.role,
         "name": name,
         "jobDriver": {
@@ -240,11 +236,8 @@ class Run:
         if self.kind is Kind.EMR:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
-            said = (
-                failure.get("Reason"),
-                failure.get("Message"),
-                (status.get("StateChangeReason") or {}).get("Message"),
-            )
+            change = status.get("StateChangeReason") or {}
+            said = failure.get("Reason"), failure.get("Message"), change.get("Message")
             return State(status["State"], "; ".join(filter(None, said)))
         run = client.get_job_run(applicationId=self.of, jobRunId=self.identifier)["jobRun"]
         return State(run["state"], run.get("stateDetails") or "")

@@ -133,22 +133,16 @@ def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str
     Raises BadConfiguration if a schedule's job definition is not among them.
     """
     schedules = [schedule_of(each.content) for each in answers if each.operation == "DescribeMonitoringSchedule"]
-    definitions = {
-        definition.name: definition
-        for each in answers
-        if each.operation.endswith("JobDefinition")
-        for definition in [definition_of(each.content)]
-    }
+    defined = (definition_of(each.content) for each in answers if each.operation.endswith("JobDefinition"))
+    definitions = {definition.name: definition for definition in defined}
     prefixes = dict(capture_prefix_of(each.content) for each in answers if each.operation == "DescribeEndpoint")
     unknown = [f"not known to botocore, left out: {path}" for each in answers for path in each.unknown]
     moved = []
-    for schedule in schedules:
-        definition = schedule.inline or _named(definitions, schedule)
+    pairs = [(schedule.inline or _named(definitions, schedule), schedule) for schedule in schedules]
+    alone = definitions.keys() - {schedule.definition_name for schedule in schedules}
+    for definition, schedule in (*pairs, *((definitions[name], None) for name in alone)):
         prefix = captures or prefixes.get(definition.source.endpoint or "")
         moved.append(_moved(definition, schedule, prefix, dags_for))
-    for name in definitions.keys() - {schedule.definition_name for schedule in schedules}:
-        definition = definitions[name]
-        moved.append(_moved(definition, None, captures or prefixes.get(definition.source.endpoint or "")))
     if not moved:
         raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
     first = moved[0]
@@ -171,12 +165,10 @@ def _moved(
     name = schedule.name if schedule else definition.name
     jobs = jobs_of(definition, name, captures, window_of(schedule, definition) if schedule else None)
     env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
-    files = {
-        env_files[job.job]: env_text(
-            f"{name}: {definition.monitoring_type}, the job {job.job}", job.variables, job.missing
-        )
-        for job in jobs
-    }
+    files = {}
+    for job in jobs:
+        title = f"{name}: {definition.monitoring_type}, the job {job.job}"
+        files[env_files[job.job]] = env_text(title, job.variables, job.missing)
     if schedule:
         entry = entry_of(schedule, definition, jobs, env_files)
         files[f"{name}.schedule.json"] = entry.to_json() + "\n"

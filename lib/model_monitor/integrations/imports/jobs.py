@@ -24,12 +24,8 @@ def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str
     lines = [f"# {title}", *(f"{name}={_quoted(value)}" for name, value in variables.items())]
     for name, where in missing.items():
         lines += ["", f"# To fill in; {where}", f"# {name}="]
-    lines += [
-        "",
-        "# Alarms as the service had them, to the digit; remove the # for as long as you want that.",
-        f"# {_COMPAT}=service",
-    ]
-    return "\n".join(lines) + "\n"
+    alike = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
+    return "\n".join([*lines, "", alike, f"# {_COMPAT}=service", ""])
 
 
 def _quoted(value: str) -> str:
@@ -85,8 +81,10 @@ def jobs_of(
     if source.transform_prefix:
         read, dataset_format = f"{source.transform_prefix.rstrip('/')}/output", json.dumps(source.transform_format)
     else:
-        read, dataset_format = _below(captures, source.endpoint), json.dumps({"sagemakerCaptureJson": {}})
-        if not read:
+        read, dataset_format = "", json.dumps({"sagemakerCaptureJson": {}})
+        if captures and source.endpoint:
+            read = f"{captures.rstrip('/')}/{source.endpoint}"
+        else:
             missing["dataset_source"] = (
                 f"the captures of the endpoint {source.endpoint}: give the output of aws sagemaker describe-endpoint "
                 "as well, or --captures PREFIX"
@@ -154,10 +152,6 @@ def _of_definition(definition: Definition, schedule: str) -> dict[str, str]:
     }
 
 
-def _below(prefix: str | None, endpoint: str | None) -> str:
-    return f"{prefix.rstrip('/')}/{endpoint}" if prefix and endpoint else ""
-
-
 AT_ITS_END = "PT0S"
 _ANY_HOUR = Recurrence(0, DAY_HOURS)
 """For a schedule without an expression: the service then runs it daily, at a time that it picks (C10a)."""
@@ -179,9 +173,7 @@ def entry_of(
         cron=recurrence.cron if recurrence else None,
         window=window_of(schedule, definition),
         max_runtime_seconds=definition.max_runtime_seconds,
-        jobs=tuple(
-            ScheduledJob(job=job.job, env_file=env_files[job.job], output_folder=job.output_folder) for job in jobs
-        ),
+        jobs=tuple(ScheduledJob(job=j.job, env_file=env_files[j.job], output_folder=j.output_folder) for j in jobs),
     )
 
 

@@ -40,26 +40,19 @@ def fleet_of_tables(
     if warehouse and of_spark:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
     listed = dict(_below(warehouse, pattern) if warehouse else (_of_spark if of_spark else _of_catalog)(pattern))
-    gone = {
-        path.name.removesuffix(EXECUTIONS): BadInput(
-            "the table is not there any more; restore it, or remove its record"
-        )
-        for path in sorted((output / STATE).glob(f"*{EXECUTIONS}"))
-    }
-    found = {name: fault for name, fault in gone.items() if fnmatchcase(name, pattern)} | listed
+    gone = BadInput("the table is not there any more; restore it, or remove its record")
+    known = (path.name.removesuffix(EXECUTIONS) for path in sorted((output / STATE).glob(f"*{EXECUTIONS}")))
+    found = {name: gone for name in known if fnmatchcase(name, pattern)} | listed
     if not found:
         where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
-        raise BadConfiguration(
-            f"{pattern!r} fits no table of {where}; write SCHEMA.TABLE, with * for any, such as 'sales.*'"
-        )
-    entries = (
-        Entry(name, fault=told) if isinstance(told, MonitorError) else _entry(name, told, output, now)
-        for name, told in sorted(found.items())
-    )
-    return Fleet(pattern, tuple(entries), sinks)
+        write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
+        raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
+    return Fleet(pattern, tuple(_entry(name, told, output, now) for name, told in sorted(found.items())), sinks)
 
 
-def _entry(name: str, table: str, output: Path, now: datetime) -> Entry:
+def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
+    if isinstance(table, MonitorError):
+        return Entry(name, fault=table)
     variables = {
         "dataset_format": f"table:{table}",
         "output_path": str((output / name).absolute()),
@@ -115,10 +108,8 @@ def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
     session = running or edge.local_session()
     try:
         for name, told in edge.tables_of_catalog(session, pattern):
-            yield (
-                name,
-                told if isinstance(told, MonitorError) else f"{told[0]}.`{storage_of(told[1]).resolved(told[1])}`",
-            )
+            is_there = not isinstance(told, MonitorError)
+            yield name, f"{told[0]}.`{storage_of(told[1]).resolved(told[1])}`" if is_there else told
     finally:
         if running is None:
             edge.stop_session(session)

@@ -22,19 +22,11 @@ from model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice,
 from model_monitor.reports.sinks import Environment
 from model_monitor.running.runtime.failures import failure_of, trace_of
 from model_monitor.running.runtime.status import ExitStatus, start_logging
+from model_monitor.running.scheduling import record as records
 from model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
 from model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from model_monitor.running.scheduling.plan import Plan, model_of
-from model_monitor.running.scheduling.record import (
-    LISTED,
-    MOST_LISTED,
-    Now,
-    Record,
-    as_summaries,
-    as_table,
-    held,
-    utc_now,
-)
+from model_monitor.running.scheduling.record import Now, Record, held, utc_now
 from model_monitor.running.scheduling.runs import (
     PERIODS_UNTIL_OVERDUE,
     Launch,
@@ -80,14 +72,14 @@ class Request:
     retry_failed: bool = False
     history: bool = False
     as_json: bool = False
-    most: int = LISTED
+    most: int = records.LISTED
     at_once: int = 1
     page: Path | None = None
     alarms_per_month: float | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.most <= MOST_LISTED:
-            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {MOST_LISTED}")
+        if not 1 <= self.most <= records.MOST_LISTED:
+            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {records.MOST_LISTED}")
         if self.at_once < 1:
             raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
         if self.alarms_per_month is not None:
@@ -247,11 +239,12 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
     if request.as_json:
         summaries: list[dict[str, Any]] = []
         for plan, record in listed:
-            summaries += as_summaries(plan.name, plan.entry.monitoring_type, record.latest_first[: request.most])
+            latest = record.latest_first[: request.most]
+            summaries += records.as_summaries(plan.name, plan.entry.monitoring_type, latest)
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in listed:
-        out.write(as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
+        out.write(records.as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
@@ -259,29 +252,19 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
 
     One that can't be reached is a warning, and all are notified again by the next call.
     """
-    since = overdue_since(plan, record.executions, now)
-    is_overdue = since is not None
-    notice = _notice(since)
-    if is_overdue:
+    notice = Notice(ON_TIME, "runs come again")
+    if is_overdue := (since := overdue_since(plan, record.executions, now)) is not None:
+        ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
+        notice = Notice(OVERDUE, f"no run has completed since that of {moment(since)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
     if is_overdue is not record.executions.overdue:
-        delivery = deliver(
-            _report(plan, record, notice, now), [to for to in plan.destinations if not to.every_run], environment
-        )
+        told = [to for to in plan.destinations if not to.every_run]
+        delivery = deliver(_report(plan, record, notice, now), told, environment)
         for failure in delivery.failures:
             log.warning("%s", failure)
         if not delivery.failures:
             record.note_overdue(is_overdue)
     return is_overdue
-
-
-def _notice(since: datetime | None) -> Notice:
-    if since is None:
-        return Notice(ON_TIME, "runs come again")
-    return Notice(
-        OVERDUE,
-        f"no run has completed since that of {moment(since)}, which is more than {PERIODS_UNTIL_OVERDUE} periods ago",
-    )
 
 
 def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:

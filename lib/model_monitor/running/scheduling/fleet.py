@@ -136,9 +136,8 @@ def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...], float | 
         raise BadConfiguration(f"{path}: sinks {fault}") from fault
     numbers = next((sink.name for sink in sinks if sink.every_run), None)
     if numbers:
-        raise BadConfiguration(
-            f"{path}: sinks has {numbers}, which takes the numbers of one run; write it as defaults.variables.sink"
-        )
+        of_a_run = f"{numbers}, which takes the numbers of one run"
+        raise BadConfiguration(f"{path}: sinks has {of_a_run}; write it as defaults.variables.sink")
     most = said.get("alarms_per_month")
     if most is not None:
         require_alarms(most, f"{path}: alarms_per_month")
@@ -196,10 +195,8 @@ def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str
     """The variables of a variant's job, whose captures and results lie in folders of its own; those of the usual one are the
     endpoint's, whoever comes beside it. own: what its entry is called, `{entry}`.
     """
-    texts = {
-        key: text.replace("{entry}", own).replace("{variant}", variant or USUAL_VARIANT)
-        for key, text in variables.items()
-    }
+    named = variant or USUAL_VARIANT
+    texts = {key: text.replace("{entry}", own).replace("{variant}", named) for key, text in variables.items()}
     if variant:
         texts["dataset_source"] = join(texts["dataset_source"], variant)
     if variant not in ("", USUAL_VARIANT):

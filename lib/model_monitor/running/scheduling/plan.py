@@ -177,8 +177,7 @@ class Plan:
         """The share of a run, unless somebody gave one; of one that was run before the share that it had then."""
         if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or given.get(BUDGET_OF_A_RUN):
             return {}
-        path = given["output_path"]
-        path = path if urlparse(path).scheme else str(self.folder / path)
+        path = self.path(given["output_path"])
         before = run_before(path) if opens_here(path) else None
         described = None if before is None else document_of(before, RunDescription)
         return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
@@ -199,8 +198,11 @@ class Plan:
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, the one that monitors. Raises BadConfiguration as `command` does."""
-        path = self._given(self.entry.jobs[-1])["output_path"]
-        return path if urlparse(path).scheme else str(self.folder / path)
+        return self.path(self._given(self.entry.jobs[-1])["output_path"])
+
+    def path(self, text: str) -> str:
+        """A path that the entry or an env file says."""
+        return text if urlparse(text).scheme else str(self.folder / text)
 
     def _given(self, job: ScheduledJob) -> dict[str, str]:
         """What the env file of a job and the entry say."""
@@ -210,9 +212,8 @@ class Plan:
         own = (f"{path}: ", "variable ")
         given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
         if "output_path" not in given:
-            raise BadConfiguration(
-                f"{path or f'{self.file}: variables'}: output_path is missing; write output_path=DIRECTORY"
-            )
+            where = path or f"{self.file}: variables"
+            raise BadConfiguration(f"{where}: output_path is missing; write output_path=DIRECTORY")
         return given
 
 
@@ -243,9 +244,8 @@ def plan_of(entry: Schedule, path: Path) -> Plan:
     )
     errors += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
     if plan.delay < timedelta(0):
-        errors.append(
-            f"{path}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
-        )
+        later = "a run can't begin before its time, write PT10M for ten minutes later"
+        errors.append(f"{path}: delay is {entry.delay!r}; {later}")
     if errors:
         raise BadConfiguration.gathered(errors)
     return plan
@@ -358,9 +358,8 @@ def attributions_of(plan: Plan) -> str | None:
     model = model_of(plan)
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
-    baselines = {
-        path: other.name for other in _beside(plan) if model_of(other) == model for path in _texts_of(other, "baseline")
-    }
+    alike = (other for other in _beside(plan) if model_of(other) == model)
+    baselines = {path: other.name for other in alike for path in _texts_of(other, "baseline")}
     there = {path: name for path, name in baselines.items() if _is_there(path, plan)}
     if len(there) > 1:
         log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(there.values()), model)
@@ -397,8 +396,7 @@ def _texts_of(plan: Plan, option: str) -> Iterator[str]:
 
 
 def _is_there(path: str, plan: Plan) -> bool:
-    place = path if urlparse(path).scheme else str(plan.folder / path)
     try:
-        return storage_of(place).exists(file_at(place, AttributionReport.FILE_NAME))
+        return storage_of(plan.path(path)).exists(file_at(plan.path(path), AttributionReport.FILE_NAME))
     except MonitorError:
         return False

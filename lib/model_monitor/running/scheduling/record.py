@@ -112,8 +112,7 @@ class Record:
         """Enter what is known of a run now in the place of what was known before, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
         ordered = sorted([*self._others(execution), changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
-        self.executions = self.executions.model_copy(update={"executions": tuple(ordered)})
-        self.write()
+        self._change(executions=tuple(ordered))
         return changed
 
     def _others(self, execution: Execution) -> list[Execution]:
@@ -121,19 +120,18 @@ class Record:
 
     def withdraw(self, execution: Execution) -> None:
         """Note of the first run only that there was no data for it yet."""
-        self.executions = self.executions.model_copy(
-            update={"executions": (), "without_data": execution.scheduled_time}
-        )
-        self.write()
+        self._change(executions=(), without_data=execution.scheduled_time)
 
     def forget(self, execution: Execution) -> None:
         """Take a run out, as if it had never been begun."""
-        self.executions = self.executions.model_copy(update={"executions": tuple(self._others(execution))})
-        self.write()
+        self._change(executions=tuple(self._others(execution)))
 
     def note_overdue(self, overdue: bool) -> None:
         """Note what the sinks were notified of."""
-        self.executions = self.executions.model_copy(update={"overdue": overdue})
+        self._change(overdue=overdue)
+
+    def _change(self, **members: object) -> None:
+        self.executions = self.executions.model_copy(update=members)
         self.write()
 
 

@@ -32,7 +32,7 @@ from model_monitor.running.configuration.options import flag_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.runtime.status import ExitStatus, failed, write_message
 from model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
-from model_monitor.running.scheduling.record import Record
+from model_monitor.running.scheduling.record import Now, Record
 from model_monitor.running.scheduling.schedules import Clock
 from model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from model_monitor.stopping import run_to_its_end
@@ -62,27 +62,21 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     """
     if not plan.is_running:
         return Due()
-    again = {
-        _time(execution.scheduled_time)
-        for execution in past.executions
-        if _is_due_again(execution, retry_failed=retry_failed)
-    }
+    statuses = {ExecutionStatus.PENDING, *((ExecutionStatus.FAILED, ExecutionStatus.STOPPED) if retry_failed else ())}
+    again = times_of([each for each in past.executions if each.status in statuses])
     missed = list(_not_begun(plan, past, now))
     kept = missed[-plan.entry.catch_up :] if plan.entry.catch_up else []
     going_on = times_of([each for each in past.executions if each.status in GOING_ON])
-    times = [time for time in sorted(again | set(kept)) if not going_on or time < min(going_on)]
+    times = [time for time in sorted({*again, *kept}) if not going_on or time < min(going_on)]
     return Due(tuple(times), len(missed) - len(kept))
 
 
-def due_times(
-    plan: Plan, record: Record, now: Callable[[], datetime], *, retry_failed: bool = False
-) -> Iterator[datetime]:
+def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
     """What is due, the oldest first, and what becomes due while that is run; retry_failed: also what failed or was stopped."""
     due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
     if due.given_up:
-        log.warning(
-            "%s: %d runs of the past are given up; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up
-        )
+        told = plan.name, due.given_up, plan.entry.catch_up
+        log.warning("%s: %d runs of the past are given up; catch_up is %d", *told)
     while due.times:
         yield from due.times
         due = due_runs(plan, record.executions, now())
@@ -115,12 +109,6 @@ def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime
 
 def _beginning(plan: Plan, clock: Clock, past: Executions) -> datetime:
     return plan.starts or clock.latest(_time(past.since) - plan.delay)
-
-
-def _is_due_again(execution: Execution, *, retry_failed: bool) -> bool:
-    if execution.status is ExecutionStatus.PENDING:
-        return True
-    return retry_failed and execution.status in (ExecutionStatus.FAILED, ExecutionStatus.STOPPED)
 
 
 def times_of(executions: Sequence[Execution]) -> list[datetime]:

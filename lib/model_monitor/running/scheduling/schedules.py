@@ -107,9 +107,8 @@ class Recurrence:
         if found is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
             raise BadConfiguration(f"the schedule expression is {expression!r}; the service has {_EXPRESSIONS}")
         if step is not None and not 1 <= int(step) <= DAY_HOURS:
-            raise BadConfiguration(
-                f"the schedule expression {expression!r} runs every {step} hours; write 1 to {DAY_HOURS}"
-            )
+            hours = f"{step} hours; write 1 to {DAY_HOURS}"
+            raise BadConfiguration(f"the schedule expression {expression!r} runs every {hours}")
         return cls(0, 1) if hour == "*" else cls(int(hour), int(step or DAY_HOURS))
 
     @property
@@ -191,14 +190,11 @@ def windows_of(
         raise NoData(
             f"{path} has no hour folders (…/yyyy/mm/dd/hh), so it holds no windows; name the prefix of the captures"
         )
-    windows = [
-        Window(time - recurrence.period, time)
-        for time in recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
-    ]
+    times = recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
+    windows = (Window(time - recurrence.period, time) for time in times)
     held = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
-    bounded = [
-        window for window in held if (start is None or start <= window.start) and (end is None or window.end <= end)
-    ]
+    held = [window for window in held if start is None or start <= window.start]
+    bounded = [window for window in held if end is None or window.end <= end]
     if not bounded:
         raise NoData(
             f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, and no window of them lies "

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -48,9 +49,8 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
     if record is None:
         return replace(known, fault=fault)
     alerts, fault = _alerts(plan)
-    windows = tuple(
-        SeenWindow(window.time, window.violations, tuple(window.since or {})) for window in alerts.windows[-WINDOWS:]
-    )
+    seen = alerts.windows[-WINDOWS:]
+    windows = tuple(SeenWindow(each.time, each.violations, tuple(each.since or {})) for each in seen)
     last = next(iter(record.latest_first), None)
     failure, failed_since = _failure(plan, record, now)
     is_alert = alerts.status is AlertStatus.IN_ALERT
@@ -117,11 +117,8 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
     for failure in failures:
         log.warning("%s", failure)
     lines = [f"{each.state.value[2:]}: {each.name}: {each.said}" for each in watched if each.said][:WINDOWS]
-    counts = ", ".join(
-        f"{sum(each.state is state for each in watched):,} {state.value[2:]}"
-        for state in State
-        if state is not State.OK
-    )
+    bad = (state for state in State if state is not State.OK)
+    counts = ", ".join(f"{sum(each.state is state for each in watched):,} {state.value[2:]}" for state in bad)
     return "".join(f"{line}\n" for line in (*lines, f"{page}: {len(watched):,} monitors, {counts}"))
 
 
@@ -140,9 +137,8 @@ def _tell(
     """
     path = page.with_name(f"{page.stem}.{TOLD}")
     told = _told(path)
-    standing = {
-        each.name: f"{each.state.name} {each.since}" for each in watched if each.state.rank < State.WAITING.rank
-    }
+    bad = (each for each in watched if each.state.rank < State.WAITING.rank)
+    standing = {each.name: f"{each.state.name} {each.since}" for each in bad}
     news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
     over = sorted(set(told) - set(standing))
     notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
@@ -151,12 +147,8 @@ def _tell(
         notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
     for kinds, notice in notices:
-        report = Report(
-            *(kinds, "", now, AlertReport(AlertStatus.OK)),
-            schedule=fleet.name,
-            notices=(notice,),
-            paths={"page": str(page)},
-        )
+        named = partial(Report, kinds, "", now, AlertReport(AlertStatus.OK), schedule=fleet.name)
+        report = named(notices=(notice,), paths={"page": str(page)})
         failures += deliver(report, fleet.sinks, environment).failures
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
 
 from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import appearing_whole, cache_directory
@@ -66,9 +67,8 @@ class ClassArchive:
             scratch, archive = Path(name), made / self.path.name
             classes = scratch / "classes.txt"
             _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
-            _start_job(
-                scratch, ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"], environment
-            )
+            dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
+            _start_job(scratch, dumping, environment)
             if not archive.is_file():
                 raise MissingDependency("Java wrote no archive of Spark's classes")
             made_for = {"java": str(self.java), "spark_home": str(self.spark_home)}
@@ -90,9 +90,7 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
     job = ["baseline", "--master", "local[1]", *words]
     submission = [sys.executable, "-m", "model_monitor.spark.launch.submission", *job]
     variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET])}
-    ended = subprocess.run(
-        submission, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    ended = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     if ended.returncode:
         last = (ended.stdout.strip().splitlines() or ["it said nothing"])[-1]
         raise MissingDependency(f"a job with {options[0]} ended with exit status {ended.returncode}: {last}")

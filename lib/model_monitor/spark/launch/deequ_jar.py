@@ -86,22 +86,17 @@ def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str)
     if urlsplit(url).scheme not in ("http", "https", "file"):
         raise MissingDependency(f"{MIRROR} is {mirror!r}; write a URL that begins with https://, http:// or file:///")
     try:
-        with (
-            urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer,
-            (directory / artifact.file_name).open("wb") as file,
-        ):
+        path = directory / artifact.file_name
+        with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer, path.open("wb") as file:
             shutil.copyfileobj(answer, file, CHUNK_BYTES)
     except HTTPError as error:
         reason = f"{name} answers {error.code} {error.reason} for {artifact.path}"
         raise _not_fetched(artifact, reason, remedy) from error
     except (OSError, ValueError) as error:
         cause = error.reason if isinstance(error, URLError) else error
-        untrusted = isinstance(cause, ssl.SSLCertVerificationError)
-        reason = (
-            "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
-            if untrusted
-            else f"{cause}"
-        )
+        reason = str(cause)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = "its certificate is not trusted here; name its authority's file in SSL_CERT_FILE"
         raise _not_fetched(artifact, f"{name} can't be read ({reason})", remedy) from error
 
 

@@ -61,10 +61,7 @@ PINNED = SparkLine(
 LINES = (
     PINNED,
     SparkLine("4.0", scala="2.13", javas=(21, 17), deequ="2.0.15-spark-4.0", sha256=None, pydeequ="4.1"),
-    *(
-        SparkLine(name, scala="2.13", javas=(21, 17), deequ=None, sha256=None, pydeequ="4.1")
-        for name in ("4.1", "4.2", "4.3")
-    ),
+    *(SparkLine(name, "2.13", (21, 17), deequ=None, sha256=None, pydeequ="4.1") for name in ("4.1", "4.2", "4.3")),
 )
 
 
@@ -179,9 +176,7 @@ def major_version(home: Path) -> int | None:
 
 def _asked(home: Path) -> re.Match[str] | None:
     try:
-        answer = subprocess.run(
-            [str(home / "bin" / "java"), "-version"], capture_output=True, text=True, timeout=30, check=False
-        )
+        answer = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return _VERSION.search(answer.stderr + answer.stdout)

@@ -89,13 +89,11 @@ class Target:
         Raises BadConfiguration with one line for each option that is missing or of the other kind.
         """
         if "--target" not in options:
-            stray = [
-                name for name in TARGET_OPTIONS if name in options and name != "--environment"
-            ]  # clusters take it, too
-            if stray:
-                raise BadConfiguration(
-                    f"{stray[0]} belongs to a --target; write --target emr or --target emr-serverless"
-                )
+            for name in TARGET_OPTIONS:
+                if name in options and name != "--environment":  # clusters take it, too
+                    raise BadConfiguration(
+                        f"{name} belongs to a --target; write --target emr or --target emr-serverless"
+                    )
             return None
         try:
             kind = Kind(options["--target"])
@@ -122,35 +120,19 @@ class Target:
 
 
 WITH_VALUE = frozenset(
-    [
-        "--archives",
-        "--class",
-        "--conf",
-        "--deploy-mode",
-        "--driver-class-path",
-        "--driver-cores",
-        "--driver-java-options",
-        "--driver-library-path",
-        "--driver-memory",
-        "--exclude-packages",
-        "--executor-cores",
-        "--executor-memory",
-        "--files",
-        "--jars",
-        "--keytab",
-        "--master",
-        "--name",
-        "--num-executors",
-        "--packages",
-        "--principal",
-        "--properties-file",
-        "--proxy-user",
-        "--py-files",
-        "--queue",
-        "--repositories",
+    (
+        *("--archives", "--class", "--conf", "--deploy-mode", "--driver-class-path", "--driver-cores", "-c"),
+        *(
+            "--driver-java-options",
+            "--driver-library-path",
+            "--driver-memory",
+            "--exclude-packages",
+            "--executor-cores",
+        ),
+        *("--executor-memory", "--files", "--jars", "--keytab", "--master", "--name", "--num-executors", "--packages"),
+        *("--principal", "--properties-file", "--proxy-user", "--py-files", "--queue", "--repositories"),
         "--total-executor-cores",
-        "-c",
-    ]
+    )
 )
 WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
 """Options of Spark 3.5, but for --kill, --status and --remote, which start no job of ours. Source: Spark's own --help."""

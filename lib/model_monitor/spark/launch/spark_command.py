@@ -206,14 +206,8 @@ def _variables(
 ) -> dict[str, str]:
     java = find_java(environment, line_at(spark_home))
     variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
-    options = jvm_options(
-        ClassArchive.of(java, spark_home, environment),
-        (layout.conf / "log4j2.properties").absolute(),
-        settings,
-        environment,
-        local=is_local(settings["spark.master"]),
-    )
-    if options:
+    archive, logging = ClassArchive.of(java, spark_home, environment), (layout.conf / "log4j2.properties").absolute()
+    if options := jvm_options(archive, logging, settings, environment, local=is_local(settings["spark.master"])):
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
         # PySpark imports distutils; setuptools' own, which comes first otherwise, loads all of setuptools in every process.

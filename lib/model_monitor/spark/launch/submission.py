@@ -93,9 +93,8 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
     engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
     if engine == "local" or not is_verb:
         return engine == "local"
-    return (
-        request.job in LOCALLY and engine != "spark" and not (request.options or request.target or request.environment)
-    )
+    is_for_spark = engine == "spark" or request.options or request.target or request.environment
+    return request.job in LOCALLY and not is_for_spark
 
 
 def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
