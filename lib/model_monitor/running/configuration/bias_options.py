@@ -66,9 +66,8 @@ def _ranges(text: str) -> dict[str, tuple[float, float]]:
         try:
             found[name.strip()] = float(low), float(high)
         except ValueError:
-            raise ValueError(
-                f"has {pair!r}; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
-            ) from None
+            written = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
+            raise ValueError(f"has {pair!r}; write {written}") from None
         if name.strip() not in known:
             raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(known)}")
         low_end, high_end = found[name.strip()]

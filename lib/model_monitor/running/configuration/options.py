@@ -180,9 +180,8 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
     """An evaluation period, which is not below the datapoints that it is to hold."""
     needed = info.data.get("datapoints_to_alert", 1)
     if period < needed:
-        raise ValueError(
-            f"is {period}, and datapoints_to_alert {needed}: there could be no alert; write {needed} or more"
-        )
+        never = f"datapoints_to_alert {needed}: there could be no alert"
+        raise ValueError(f"is {period}, and {never}; write {needed} or more")
     return period
 
 
@@ -230,18 +229,14 @@ def _duration(text: str) -> timedelta:
         raise ValueError(f"is {text!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
 
 
-def _period(text: str) -> timedelta:
-    return _at_least(_duration(text), timedelta.resolution, text, "longer than nothing, such as PT24H or P7D")
-
-
-def _wait(text: str) -> timedelta:
-    return _at_least(_duration(text), timedelta(0), text, "a time to wait, such as PT10M, or PT0S for none")
-
-
-def _at_least(span: timedelta, least: timedelta, text: str, wanted: str) -> timedelta:
-    if span < least:
+def _span(least: timedelta, wanted: str, text: str) -> timedelta:
+    if (span := _duration(text)) < least:
         raise ValueError(f"is {text!r}; it has to be {wanted}")
     return span
+
+
+_period = partial(_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
+_wait = partial(_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
 
 
 def _thresholds(text: str) -> dict[str, float]:

@@ -74,8 +74,7 @@ def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sour
     --env-file and --container-root name further sources, and are read from those above these.
     """
     errors: dict[str, str | None] = {}
-    layers = [_of_variables(environment, "variable {}")]
-    layers.insert(0, _of_flags(arguments, errors))
+    layers = [_of_flags(arguments, errors), _of_variables(environment, "variable {}")]
     doubtful = _doubtful(environment, "variable {}", only_prefixed=True)
 
     env_file = _highest(layers).get("env_file")
@@ -144,10 +143,8 @@ def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Given]:
 @cache
 def _known_variables() -> Mapping[str, tuple[str, bool]]:
     """The option of each variable, and whether it says yes to it or is its opposite."""
-    ways = [
-        (name, option, key, key == name) for name, option in OPTIONS.items() for key in (name, option.opposite) if key
-    ]
-    return {variable_of(key, option): (name, positive) for name, option, key, positive in ways}
+    ways = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
+    return {variable_of(key, option): (name, key == name) for name, option, key in ways}
 
 
 def _of_switch(text: str, positive: bool) -> str:
@@ -178,9 +175,8 @@ def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str
             return dict(_bindings(given.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        errors[f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"] = (
-            None
-        )
+        fault = f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"
+        errors[fault] = None
         return {}
 
 
@@ -234,9 +230,8 @@ def with_default_output(job: str, sources: Sources) -> Sources:
         return sources
     output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
     if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
-        error = (
-            f"{output} is there already; write --output-path {output} to replace that baseline, or another directory"
-        )
+        write = f"write --output-path {output} to replace that baseline, or another directory"
+        error = f"{output} is there already; {write}"
         return replace(sources, errors={**sources.errors, error: "output_path"})
     return _chosen(sources, "output_path", output, f"output: {output}")
 
@@ -368,14 +363,9 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
         if name in texts and not option.is_used_by(job, config.analysis_type)
     ]
     publish = config.publish_cloudwatch_metrics
-    return config.model_copy(
-        update={
-            "ignored": tuple(ignored),
-            "doubtful": sources.doubtful,
-            "remembered": dict(_remembered(config, texts)),
-            "publish_cloudwatch_metrics": in_container if publish is None else publish,
-        }
-    )
+    members: dict[str, object] = {"publish_cloudwatch_metrics": in_container if publish is None else publish}
+    members |= {"ignored": tuple(ignored), "doubtful": sources.doubtful, "remembered": dict(_remembered(config, texts))}
+    return config.model_copy(update=members)
 
 
 def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -387,9 +377,7 @@ def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[s
 
 
 def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
-    if name not in values:
-        return _missing(name)
-    return f"{values[name].place} {message}"
+    return f"{values[name].place} {message}" if name in values else _missing(name)
 
 
 def _missing(name: str) -> str:

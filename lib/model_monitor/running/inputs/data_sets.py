@@ -30,7 +30,6 @@ from model_monitor.data.records.outcome_records import DocumentDecoder, LineDeco
 from model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
 from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.bias.measures import BESIDE
 from model_monitor.monitors.explainability.analysis import AttributionBaseline
 from model_monitor.monitors.predictors.errors import MOST_ROWS as ERROR_ROWS
 from model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, ErrorModel
@@ -97,9 +96,8 @@ def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | 
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
         if name not in table.names:
-            raise BadConfiguration(
-                f"{option} is {name!r}; errors are learnt from columns, here {', '.join(table.names)}"
-            )
+            columns = ", ".join(table.names)
+            raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
     known = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
     for name in (prediction, label):  # such a row is refused by the baseline, which says how many are too many
         known = known[np.isfinite(pd.to_numeric(known[name], errors="coerce"))]
@@ -132,9 +130,8 @@ def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_labe
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
         halves = tuple(half for half in OUTPUTS if half in data_format.index_names)
         if not halves:
-            raise BadConfiguration(
-                f"dataset_format: captureIndexNames names none of {', '.join(OUTPUTS)}, which hold the predictions"
-            )
+            missing = f"none of {', '.join(OUTPUTS)}, which hold the predictions"
+            raise BadConfiguration(f"dataset_format: captureIndexNames names {missing}")
         source, reading = _captures(engine, config), records_of(halves, options_of(config))
         names = columns_of_inputs(engine, source, reading) if plan.reads_features else ()
         has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
@@ -143,13 +140,8 @@ def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_labe
         beside = FeatureReading(columns=len(names), names=names)
         decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=beside))
         return _of_lines(engine, config, source, decoder, cut_by=plan)
-    if (
-        errors is None
-        and isinstance(data_format, JsonFormat)
-        and data_format.lines
-        and not plan.reads_features
-        and not config.record_preprocessor_script
-    ):
+    is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
+    if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
         listing = list_dataset(engine, config.dataset_source)
         return _of_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
@@ -218,21 +210,17 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
 def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
     """CSV files with the columns of facets, and a last one of predictions, that lie in data sets of their own (`joined.py`)."""
     dataset = read_headed_csv(engine, config, csv_format, analysis)
-    headers = {
-        "facet_dataset_uri": analysis.facet_headers,
-        "predicted_label_dataset_uri": analysis.predicted_label_headers,
-    }
 
-    def beside(member: str) -> Dataset | None:
-        if (uri := getattr(analysis, member)) is None:
+    def beside(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
+        if uri is None:
             return None
         there = config.model_copy(update={"dataset_source": uri})
-        return read_headed_csv(engine, there, csv_format, analysis.model_copy(update={"headers": headers[member]}))
+        return read_headed_csv(engine, there, csv_format, analysis.model_copy(update={"headers": headers}))
 
-    facets, predictions = (beside(member) for member in BESIDE)
-    if facets is None and predictions is None:
-        return dataset
-    return joined(dataset, facets, predictions, analysis)
+    facets = beside(analysis.facet_dataset_uri, analysis.facet_headers)
+    predictions = beside(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
+    has_none = facets is None and predictions is None
+    return dataset if has_none else joined(dataset, facets, predictions, analysis)
 
 
 def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
@@ -373,6 +361,5 @@ def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseli
 
 def _features_of(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
     """The features of the baseline's columns, in their order."""
-    if not isinstance(baseline, AttributionBaseline):
-        return None
-    return next((tuple(values) for values in baseline.constraints.values.values()), None)
+    by_output = baseline.constraints.values if isinstance(baseline, AttributionBaseline) else {}
+    return next(map(tuple, by_output.values()), None)

@@ -73,9 +73,8 @@ def _rows_of(dataset: Dataset, what: str) -> pa.Table:
         rows = rows.take(pc.sort_indices(rows, [(FILE, "ascending"), (BLOCK_START, "ascending")]))  # a stable order
         rows = rows.filter(pc.not_equal(rows[REASON], int(Refusal.REPEATED_HEADER)))
         if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
-            raise BadInput(
-                f"{what}: {bad:,} of its lines can't be read, and joined rows need all of them; mend or drop these"
-            )
+            mend = "joined rows need all of them; mend or drop these"
+            raise BadInput(f"{what}: {bad:,} of its lines can't be read, and {mend}")
     return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
 
 

@@ -88,16 +88,11 @@ def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None =
 
 def _faults(config: JobConfig) -> list[str]:
     faults = []
-    if config.problem_type is None:
-        choices = ", ".join(problem.value for problem in ProblemType)
-        faults.append(f"problem_type is missing; write one of: {choices}")
-    if config.inference_attribute is None and config.problem_type in (
-        ProblemType.REGRESSION,
-        ProblemType.MULTICLASS_CLASSIFICATION,
-    ):
-        faults.append(
-            f"inference_attribute is missing; {config.problem_type.value} needs the column, index or JSON path of the prediction"
-        )
+    if (problem := config.problem_type) is None:
+        faults.append(f"problem_type is missing; write one of: {', '.join(each.value for each in ProblemType)}")
+    if config.inference_attribute is None and problem not in (None, ProblemType.BINARY_CLASSIFICATION):
+        needs = f"{problem.value} needs the column, index or JSON path of the prediction"
+        faults.append(f"inference_attribute is missing; {needs}")
     elif config.inference_attribute is None and config.probability_attribute is None:
         faults.append("inference_attribute and probability_attribute are both missing; name where the predictions are")
     threshold = config.probability_threshold_attribute
@@ -114,9 +109,8 @@ def bias_measures(config: JobConfig) -> BiasMeasures:
     analysis, where = _analysis_of(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
-            raise BadConfiguration(
-                f"{where}: {member} is read beside CSV alone; write the data set as CSV, or join them first"
-            )
+            beside = f"{member} is read beside CSV alone; write the data set as CSV, or join them first"
+            raise BadConfiguration(f"{where}: {beside}")
     predicted = has_predictions(config, analysis)
     asks = config.model is not None and not predicted
     methods = methods_of(analysis, has_predictions=predicted or asks, where=where)

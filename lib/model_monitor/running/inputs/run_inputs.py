@@ -165,11 +165,10 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
-    names = baseline.names
-    indices = {str(position): name for position, name in enumerate(names)}
-    return baseline.without(
-        {given if given in names else indices.get(given, given) for given in config.exclude_features_attribute}
-    )
+    names = {str(position): name for position, name in enumerate(baseline.names)} | {
+        name: name for name in baseline.names
+    }
+    return baseline.without({names.get(given, given) for given in config.exclude_features_attribute})
 
 
 def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
@@ -252,16 +251,14 @@ def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineRefere
 
 
 def _named(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
-    known: StoredBaseline | None
+    known: StoredBaseline | None = None
     if config.baseline == PREVIOUS:
         known = baselines.previous(config.output_path, monitor)
     elif config.baseline is not None:
         known = baselines.of_run(config.baseline, monitor)
     elif config.baseline_constraints is not None:
         known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, monitor)
-    elif config.expectations is not None and not config.replays_service:
-        return None
-    else:
+    elif config.expectations is None or config.replays_service:
         raise BadConfiguration(
             "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "
             "--baseline-constraints FILE with --baseline-statistics FILE"

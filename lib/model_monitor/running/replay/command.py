@@ -77,9 +77,8 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
         monitoring += ["--dataset-source", given.windows]
     sources = sources_of(monitoring, environment)
     if sources.text("dataset_source") is None:
-        raise BadConfiguration(
-            "--windows is missing; write --windows CAPTURES, the folder above the captures' hour folders"
-        )
+        folder = "the folder above the captures' hour folders"
+        raise BadConfiguration(f"--windows is missing; write --windows CAPTURES, {folder}")
     if sources.text("dataset_format") is None:
         monitoring += [flag_of("dataset_format"), "capture"]
     return Request(given.reports, recurrence_of(given.schedule or HOURLY), output_path, monitoring)
@@ -212,9 +211,8 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
             statuses.append(status)
-            print(
-                f"{moment(window.start)}/{moment(window.end)}  {_message(output(window), status)}", file=out, flush=True
-            )
+            told = f"{moment(window.start)}/{moment(window.end)}  {_message(output(window), status)}"
+            print(told, file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)
     whole = (ExitStatus.COMPLETED, ExitStatus.VIOLATIONS)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from model_monitor import __version__
@@ -123,9 +124,8 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
     Raises NoData if there is no window, BadConfiguration if the baseline or the reports can't be used.
     """
     if config.baseline == PREVIOUS:
-        raise BadConfiguration(
-            "--baseline is 'previous'; a replay needs the one baseline that the service had: name its path"
-        )
+        needed = "a replay needs the one baseline that the service had: name its path"
+        raise BadConfiguration(f"--baseline is 'previous'; {needed}")
     baseline = read_baseline(config, monitor_for(config))
     storage = storage_of(config.dataset_source)
     windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
@@ -135,9 +135,8 @@ def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, repor
 
     rows, began = [], time.monotonic()
     with _quiet_steps():
-        for window, (service, default) in run_windows(
-            windows, lambda window: _verdicts(spark, config, baseline, window, journal)
-        ):
+        verdicts = partial(_verdicts, spark, config, baseline, journal)
+        for window, (service, default) in run_windows(windows, verdicts):
             folder = folders.pop(window.end, None)
             report = None if folder is None else read_report(storage_of(folder), folder)
             rows.append(ReplayedWindow(window, service, default, report, folder))
@@ -169,13 +168,12 @@ def _quiet_steps() -> Iterator[None]:
 
 
 def _verdicts(
-    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, window: Window, journal: Journal
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, journal: Journal, window: Window
 ) -> tuple[Verdict, Verdict]:
     """The verdicts on one window with `--compat service` and by default; a failed one is tried again by the next replay."""
     try:
-        files = list_captures(
-            plugin("spark").SparkEngine(spark), config.dataset_source, window, lenient_window=config.lenient_window
-        ).files
+        engine, is_lenient = plugin("spark").SparkEngine(spark), config.lenient_window
+        files = list_captures(engine, config.dataset_source, window, lenient_window=is_lenient).files
     except NoData as error:
         return Verdict(failure=str(error)), Verdict(failure=str(error))
     inputs = inputs_of(files)
@@ -198,12 +196,8 @@ def _verdict(
     """What one monitoring run says, and its tables; the sentence of its error if it fails."""
     try:
         with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
-            findings = run_monitoring(
-                data,
-                monitor_for(config),
-                compared_with(baseline, config),
-                max_quarantined_share=config.max_quarantined_share,
-            )
+            known, most = compared_with(baseline, config), config.max_quarantined_share
+            findings = run_monitoring(data, monitor_for(config), known, max_quarantined_share=most)
     except MonitorError as error:
         return Verdict(failure=str(error)), {}
     return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
