@@ -194,12 +194,8 @@ def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str |
         if each.status is not CheckStatus.NOT_JUDGED and since:
             is_over = each.status is not CheckStatus.VIOLATED and each.since is None
             judged[cause(each)] = judged.get(cause(each), True) and is_over
+    back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
+    over = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(
-        Hint(
-            hint="alarm_ended",
-            features=(name,),
-            description=f"{name}: back {f'since {began}' if began else 'in this window'}, it was an alarm since {start}",
-        )
-        for name, start in since.items()
-        if judged.get(name, False)
+        Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}") for name, start in over
     )

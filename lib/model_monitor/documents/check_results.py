@@ -296,8 +296,8 @@ class Alarm:
         alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
         also = {each.metric or check_in_words(each): _values(each) if with_values else "" for each in others}
         also.pop(first.metric or check_in_words(first), None)
-        said += f"; the same of {_some(alike)}" if alike else ""
-        said += f"; also {_some([name + values for name, values in also.items()])}" if also else ""
+        said += f"; the same of {some_of(alike)}" if alike else ""
+        said += f"; also {some_of([name + values for name, values in also.items()])}" if also else ""
         return said + (f"; since {self.since}" if self.since else "")
 
 
@@ -411,6 +411,6 @@ def _values(result: CheckResult) -> str:
     return f" ({', '.join(map(repr, result.values))})" if result.values else ""
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def some_of(names: Sequence[str], most: int = NAMED) -> str:
+    """The first of some names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

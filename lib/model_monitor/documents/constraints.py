@@ -306,9 +306,8 @@ class MonitoringSettings:
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
             object.__setattr__(self, name, _word(name, words, getattr(self, name)))
         if not 0 < self.false_alarm_budget < 1:
-            raise BadConfiguration(
-                f"false_alarm_budget is {self.false_alarm_budget!r}; write a share above 0 and below 1"
-            )
+            budget = self.false_alarm_budget
+            raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
         for kind in _KINDS:
             written = getattr(self, kind.method)
             method = kind.methods.get(OTHER_NAMES.get(written, written))
@@ -323,11 +322,8 @@ class MonitoringSettings:
             absent |= {"verdicts", "false_alarm_budget", "rows"}
         if not self.segments:
             absent |= {"segments"}
-        written: dict[str, Any] = {
-            name: Switch.of(value) if isinstance(value, bool) else value
-            for name, value in vars(self).items()
-            if name not in absent
-        }
+        said = ((name, value) for name, value in vars(self).items() if name not in absent)
+        written: dict[str, Any] = {name: Switch.of(value) if isinstance(value, bool) else value for name, value in said}
         drift, own = ({name: written[name] for name in names if name in written} for names in _MEMBERS.values())
         return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **own)
 
@@ -391,9 +387,8 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
         """`monitoring_of` of every feature, without looking for each among all."""
         whole = self.monitoring
-        configs = {
-            feature.name: [*feature.overrides.values()] for feature in reversed(self.features)
-        }  # the first counts
+        # the first of a name counts
+        configs = {feature.name: [*feature.overrides.values()] for feature in reversed(self.features)}
         return {name: _settings([self.monitoring_config, *own]) if own else whole for name, own in configs.items()}
 
     def contradictions(self) -> Iterator[str]:
@@ -464,17 +459,11 @@ _NO_DRIFT = DistributionConstraints()
 def _set_in(config: MonitoringConfig) -> dict[str, Any]:
     """The settings that `config` sets, by their names in MonitoringSettings; today's name wins over an old one."""
     drift = config.distribution_constraints or _NO_DRIFT
-    settings: dict[str, Any] = {
-        "domain_content_threshold": drift.min_domain_mass,
-        "perform_comparison": drift.enable_comparisons,
-        "left_out": drift.reason,
-    }
+    old = {"domain_content_threshold": drift.min_domain_mass, "perform_comparison": drift.enable_comparisons}
+    settings: dict[str, Any] = old | {"left_out": drift.reason}
     for section in (drift, config):
         members = section.__dict__
         settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}
     settings |= {kind.method: method for kind, method in _methods_in(drift).items()}
-    return {
-        name: value.is_on if isinstance(value, Switch) else value
-        for name, value in settings.items()
-        if value is not None
-    }
+    known = {name: value for name, value in settings.items() if value is not None}
+    return {name: value.is_on if isinstance(value, Switch) else value for name, value in known.items()}

@@ -92,11 +92,8 @@ def _count(value: Any) -> int:
 
 Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data=True)]
 
-UndefinableNumber = Annotated[
-    float | None,
-    BeforeValidator(_number_or_undefined),
-    Expected("a number, or null if it is not defined", of_data=True),
-]
+_UNDEFINABLE = Expected("a number, or null if it is not defined", of_data=True)
+UndefinableNumber = Annotated[float | None, BeforeValidator(_number_or_undefined), _UNDEFINABLE]
 """None means not computable. NaN, infinities and their texts are read as None (C11e), and written as they stood."""
 
 SketchLevel = Annotated[
@@ -107,9 +104,8 @@ SketchLevel = Annotated[
 
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")]
 
-Chance = Annotated[
-    float, BeforeValidator(_number), Field(gt=0, lt=1), Expected("a number above 0 and below 1 (1 in 720 is 0.0014)")
-]
+_CHANCE = Expected("a number above 0 and below 1 (1 in 720 is 0.0014)")
+Chance = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1), _CHANCE]
 
 Threshold = Annotated[float, BeforeValidator(_number), Field(ge=0), Expected("a number, 0 or more")]
 
@@ -181,9 +177,8 @@ class Section(BaseModel):
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
             members |= {name: stood for name, stood in as_read.nulls.items() if members[name] is None}
             members |= {name: stood for name, stood in as_read.integers.items() if members[name] == stood}
-        return {
-            name: _plain(value) for name, value in members.items() if value is not None or self._is_null(name, as_read)
-        }
+        written = ((name, each) for name, each in members.items() if each is not None or self._is_null(name, as_read))
+        return {name: _plain(value) for name, value in written}
 
     def _members(self) -> dict[str, Any]:
         members = self.__dict__ | (self.model_extra or {})
@@ -191,9 +186,8 @@ class Section(BaseModel):
         return members
 
     def _is_null(self, name: str, as_read: _AsRead | None) -> bool:
-        return (as_read is not None and name in as_read.nulls) or (
-            name in self.NULLABLE and name in self.model_fields_set
-        )
+        stood = as_read is not None and name in as_read.nulls
+        return stood or (name in self.NULLABLE and name in self.model_fields_set)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Section) and self.plain() == other.plain()
@@ -329,10 +323,8 @@ def _repeated_names(features: Any) -> Iterator[str]:
         if not isinstance(name, str):
             continue
         if name in first:
-            yield (
-                f"features[{index}].name is {_found(name, shown=True)}, as is features[{first[name]}].name; "
-                "it has to be another name, or one of the two entries has to go"
-            )
+            twice = f"features[{index}].name is {_found(name, shown=True)}, as is features[{first[name]}].name"
+            yield f"{twice}; it has to be another name, or one of the two entries has to go"
         first.setdefault(name, index)
 
 

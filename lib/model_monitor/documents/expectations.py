@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
 
 from model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
 from model_monitor.documents.row_rules import BadRule, rule_of
-from model_monitor.errors import BadConfiguration, BadDocument, MissingDependency
+from model_monitor.errors import BadConfiguration, BadDocument, needing
 
 
 class Severity(Enum):
@@ -265,12 +265,9 @@ def expectations_of(content: bytes | str, where: str) -> Expectations:
 
 def json_of_yaml(content: bytes | str, where: str) -> str:
     """The same as JSON, each member once. Raises BadDocument, MissingDependency without PyYAML."""
-    try:
+    how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
+    with needing(f"{where}: to read YAML PyYAML is needed; {how}"):
         import yaml
-    except ImportError:
-        raise MissingDependency(
-            f"{where}: to read YAML PyYAML is needed; pip install 'spark-model-monitor[yaml]', or write it as JSON"
-        ) from None
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Takes no name twice, which YAML's own loader passes over."""
@@ -280,10 +277,8 @@ def json_of_yaml(content: bytes | str, where: str) -> str:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise BadDocument(f"{where}: the member {json.dumps(str(twice))} stands twice; keep one of them")
-        return {
-            str(name): loader.construct_object(value, deep=True)
-            for name, (_, value) in zip(names, node.value, strict=True)
-        }
+        values = [loader.construct_object(value, deep=True) for _, value in node.value]
+        return dict(zip(map(str, names), values, strict=True))
 
     Loader.add_constructor("tag:yaml.org,2002:map", members)
     try:

@@ -18,9 +18,10 @@ from model_monitor.documents.check_results import (
     by_cause,
     cause,
     plain_words,
+    some_of,
     whose,
 )
-from model_monitor.documents.page import Headline, Mark, number_text, percent, short_name
+from model_monitor.documents.page import Headline, Mark, counted, number_text, percent, short_name
 from model_monitor.documents.run_description import RunWindow, time_of
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
@@ -30,7 +31,6 @@ ONE_SEGMENT = "one segment of "  # and the cut: the segment has its own name whe
 IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins of a result that is a segment's own
 ONE_VALUE = "one value"  # in the words of a change: the value has its own name where values may be named
 
-NAMED = 3
 MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
@@ -79,7 +79,7 @@ def headline_of(
     began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
     name, change = _subject(began), change_of(began, with_values=with_values)
-    whole = f"{len(bad):,} of {_counted(compared, unit)}"
+    whole = f"{len(bad):,} of {counted(compared, unit)}"
     whole += " changed" if unit != "metric" else " is violated" if len(bad) == 1 else " are violated"
     if unit == "attribution":
         text = f"{_capital(OF_OUTPUTS)} changed{since and f', since {since}'}: {name} {change}."
@@ -99,10 +99,10 @@ def headline_of(
         moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
-        detail.append(f"Also: {_listed(others)}.")
+        detail.append(f"Also: {some_of(others)}.")
     if calm:
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
-        detail.append(f"The other {_counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
+        detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
     detail += _said_of(fewer, not_compared(results, bad))
     return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
 
@@ -124,25 +124,20 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
-    count = _counted(compared, unit)
+    count = counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
         told = [*_said_of(fewer), could_be_seen(results), *_said_of((), not_compared(results))]
         return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
-        most = (
-            f"None of {_counted(compared, 'feature')} moves them by over {number_text(max(ends), 2)} more or less than it did."
-            if ends
-            else ""
-        )
-        return Headline(f"No change seen in {OF_OUTPUTS}.", most, Mark.GOOD)
+        most = number_text(max(ends, default=None), 2)
+        calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
+        return Headline(f"No change seen in {OF_OUTPUTS}.", calm if ends else "", Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
     few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
-    near = [
-        each for each in judged if unit == "metric" and None not in (each.observed, each.threshold) and not each.where
-    ]
-    if near:
+    limited = (each for each in judged if None not in (each.observed, each.threshold) and not each.where)
+    if near := [*limited] if unit == "metric" else []:
         each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
         asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
         few.append(f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for.")
@@ -170,14 +165,9 @@ def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], h
 
 
 def _said_of(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
-    told = [f"Fewer values are missing in {_listed(fewer)}."] if fewer else []
+    told = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
     are = "is" if len(left_out) == 1 else "are"
-    return [*told, f"{_listed([*map(_subject, left_out)])} {are} not compared."] if left_out else told
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+    return [*told, f"{some_of([*map(_subject, left_out)])} {are} not compared."] if left_out else told
 
 
 def kind_of_change(results: Iterable[CheckResult]) -> str | None:
@@ -234,11 +224,9 @@ def place_of(result: CheckResult, *, with_values: bool = True) -> str:
     named = f"{before}{result.segment}{told and f': {told}'}"
     where = named if with_values and after and result.segment else where
     first = result.cause[0] if result.cause else None
-    value = first.value if first is not None and with_values else None
     said = "" if first is None else first.words
-    said = (
-        said if value is None or first is None else said.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {value}")
-    )
+    if first is not None and first.value is not None and with_values:
+        said = said.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
     return "; ".join(filter(None, (where, said)))
 
 
@@ -297,10 +285,8 @@ def moved(before: float, now: float, deviation: float | None = None) -> tuple[st
     if ratio <= 0.5:
         return f"is about 1/{_rough(1 / ratio)} of what it was", f"÷ {_rough(1 / ratio)}"
     by = f"{abs(ratio - 1):.0%}".replace("%", " %") if abs(ratio - 1) >= 0.01 else f"{100 * abs(ratio - 1):.2g} %"
-    return (
-        f"is {by} {'higher' if abs(now) > abs(before) else 'lower'}",
-        f"{'+' if abs(now) > abs(before) else '−'} {by}",
-    )
+    side, sign = ("higher", "+") if abs(now) > abs(before) else ("lower", "−")
+    return f"is {by} {side}", f"{sign} {by}"
 
 
 def evidence_of(result: CheckResult) -> str:
@@ -362,10 +348,6 @@ def _unit(results: Sequence[CheckResult]) -> str:
     if any(each.metric for each in results):
         return "bias metric" if any(each.feature for each in results) else "metric"
     return "feature"
-
-
-def _counted(count: int, unit: str) -> str:
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
 def _capital(text: str) -> str:

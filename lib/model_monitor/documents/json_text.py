@@ -47,9 +47,8 @@ def scientific(text: str) -> str:
 
 _MANY = 256  # numbers of a list from which on it is worth asking Arrow for their texts
 
-_ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
-    ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
-}
+_SHORT = zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
+_ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {ord(sign): f"\\{letter}" for sign, letter in _SHORT}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
@@ -197,6 +196,5 @@ def _syntax_fault(text: str, fault: json.JSONDecodeError) -> str:
         return f"the text ends within the JSON value that is open at {_place(text, fault.pos)}; is the file cut off?"
     if fault.msg == "Extra data":
         return f"{_place(text, fault.pos)}: text follows the end of the JSON value; keep one value in the file"
-    return (
-        f"{_place(text, fault.pos)} is not JSON ({fault.msg}); look for a comma, bracket or quote missing or too many"
-    )
+    look = "look for a comma, bracket or quote missing or too many"
+    return f"{_place(text, fault.pos)} is not JSON ({fault.msg}); {look}"

@@ -115,11 +115,8 @@ class PageTable:
 
     def without_empty(self) -> PageTable:
         """The same without columns in which there is nothing."""
-        kept = [
-            place
-            for place in range(len(self.columns))
-            if any(line.cells[place] not in ("", "–") for line in self.lines)
-        ]
+        places = range(len(self.columns))
+        kept = [place for place in places if any(line.cells[place] not in ("", "–") for line in self.lines)]
         lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
         return replace(self, columns=tuple(self.columns[place] for place in kept), lines=lines)
 
@@ -296,10 +293,8 @@ class Page:
     def has_script(self) -> bool:
         """Whether there is something on it that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
-        tables = (block for block in blocks if isinstance(block, PageTable))
-        return any(isinstance(block, FeatureMap) for block in blocks) or any(
-            len(table.lines) > MOST_LINES or table.of_all for table in tables
-        )
+        long = (each.of_all or len(each.lines) > MOST_LINES for each in blocks if isinstance(each, PageTable))
+        return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
 MOST_CARDS = 12  # cards that are open; the rest fold
@@ -329,6 +324,11 @@ def number_text(value: float | None, digits: int = 4) -> str:
 def count_text(count: float) -> str:
     """A count for people: `1,203,441`."""
     return f"{int(count):,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: `1 feature`, `1,203 features`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(share: float) -> str:

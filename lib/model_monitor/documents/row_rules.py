@@ -108,10 +108,8 @@ def _tree(node: ast.AST, names: list[str]) -> Tree:
         return (_OPERATIONS[type(node.op)], *(_logic(value, names) for value in node.values))
     if isinstance(node, ast.Compare):
         sides = [node.left, *node.comparators]
-        compared = [
-            _compared(operator, left, right, names)
-            for operator, left, right in zip(node.ops, sides, sides[1:], strict=False)
-        ]
+        each = zip(node.ops, sides, sides[1:], strict=False)
+        compared = [_compared(operator, left, right, names) for operator, left, right in each]
         return compared[0] if len(compared) == 1 else ("and", *compared)
     raise BadRule(f"it has {_called(node)}; {_TAKES}")
 

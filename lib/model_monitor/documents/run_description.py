@@ -62,9 +62,8 @@ def time_of(text: str) -> datetime:
     return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
 
 
-Moment = Annotated[
-    str, Strict(), AfterValidator(lambda text: time_of(text) and text), Expected("a time such as 2026-03-04T20:00:00Z")
-]
+_MOMENT = Expected("a time such as 2026-03-04T20:00:00Z")
+Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and text), _MOMENT]
 
 
 class RunWindow(Section):

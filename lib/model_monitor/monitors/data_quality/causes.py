@@ -98,12 +98,11 @@ class Examples:
             rows = ids_of(dataset, list(looked_at.values()), bins, self.most, position)
         found = [(names[place], text, file) for place, text, file in rows if text is not None]
         if len(found) < len(rows):
-            log.warning(
-                "%d rows behind violations have no id; name its column with --id-column", len(rows) - len(found)
-            )
-        columns = zip(("feature", "id", "file"), zip(*found, strict=True) if found else ((), (), ()), strict=True)
+            without = len(rows) - len(found)
+            log.warning("%d rows behind violations have no id; name its column with --id-column", without)
+        schema = pa.schema([(name, pa.string()) for name in ("feature", "id", "file")], {"id_column": own or ""})
         table = pa.table(
-            {name: pa.array(column, pa.string()) for name, column in columns}, metadata={"id_column": own or ""}
+            [list(column) for column in zip(*found, strict=True)] if found else [[], [], []], schema=schema
         )
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
@@ -135,10 +134,7 @@ def pinned_down(
         looked_at = dict(itertools.islice(looked_at.items(), MOST_FEATURES))
         if looked_at:
             changes, of_columns, origins = _read(looked_at, alarms, profile, known, dataset, time)
-            level, tests = (
-                known.constraints.monitoring.false_alarm_budget,
-                len(changes) * (len(of_columns) + len(origins)),
-            )
+            level, tests = known.monitoring.false_alarm_budget, len(changes) * (len(of_columns) + len(origins))
             for name, change in changes.items():
                 found[name] = members_of(*(clear_ones(change, keys, tests, level) for keys in (of_columns, origins)))
             log.info("looked for where changed rows are from, %.1f s", monotonic() - began)
@@ -200,21 +196,15 @@ def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | Non
     now = from_feature_profile(feature)
     if before.numbers is not None:
         sides = [side.numbers.step_cdf().finite() for side in (before, now) if side.numbers is not None]
-        cuts = {
-            float(value)
-            for side in sides
-            if side.total
-            for value in side.quantiles(np.linspace(0, 1, BINS + 1).tolist())
-        }
-        least = [math.nextafter(float(side.values[0]), -math.inf) for side in sides if side.total]
+        sides = [side for side in sides if side.total]
+        cuts = {float(value) for side in sides for value in side.quantiles(np.linspace(0, 1, BINS + 1).tolist())}
+        least = [math.nextafter(float(side.values[0]), -math.inf) for side in sides]
         return Binned(position, tuple(sorted({*cuts, *least}))) if cuts else None
     if before.categories is None:
         return Binned(position, values=(NO_VALUE,)) if before.present < before.rows else None
-    totals = [sum(side.values()) or 1 for side in (before.categories, now.categories or {})]
-    apart = {
-        value: abs(before.categories.get(value, 0) / totals[0] - (now.categories or {}).get(value, 0) / totals[1])
-        for value in {*before.categories, *(now.categories or {})}
-    }
+    was, found = before.categories, now.categories or {}
+    n, m = (sum(side.values()) or 1 for side in (was, found))
+    apart = {value: abs(was.get(value, 0) / n - found.get(value, 0) / m) for value in {*was, *found}}
     return Binned(position, values=tuple(sorted(sorted(apart, key=lambda value: (-apart[value], value))[:MOST_VALUES])))
 
 

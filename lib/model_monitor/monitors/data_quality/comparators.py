@@ -109,11 +109,9 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
     finding = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)
     if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
         return finding
+    told = _TFDV[distance][1], finding.observed, threshold
     value = None if takes_numbers else _most_different(distance, baseline, current)
-    text = messages.comparator_high(
-        _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
-    )
-    return finding.but(description=text)
+    return finding.but(description=messages.comparator_high(*told, value, reference=comparator.against))
 
 
 def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
@@ -144,9 +142,8 @@ def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
     if not isinstance(given, dict) or not all(isinstance(checks, dict) for checks in given.values()):
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')
     edited = {name: _edited(constraints, constraints.feature(name), checks) for name, checks in given.items()}
-    return constraints.model_copy(
-        update={"features": tuple(edited.get(feature.name, feature) for feature in constraints.features)}
-    )
+    features = tuple(edited.get(feature.name, feature) for feature in constraints.features)
+    return constraints.model_copy(update={"features": features})
 
 
 def _edited(constraints: Constraints, feature: FeatureConstraints, given: Mapping[str, Any]) -> FeatureConstraints:
@@ -161,10 +158,8 @@ def _edited(constraints: Constraints, feature: FeatureConstraints, given: Mappin
             )
     drift: dict[str, Any] = {}
     if comparators is not None:
-        limits = [given.get(check_of(each.distance), given.get(DRIFT, each.threshold)) for each in comparators]
-        drift["comparators"] = tuple(
-            each.model_copy(update={"threshold": limit}) for each, limit in zip(comparators, limits, strict=True)
-        )
+        limits = ((each, given.get(check_of(each.distance), given.get(DRIFT, each.threshold))) for each in comparators)
+        drift["comparators"] = tuple(each.model_copy(update={"threshold": limit}) for each, limit in limits)
     elif DRIFT in given:
         drift = dict.fromkeys(("comparison_threshold", "categorical_comparison_threshold"), given[DRIFT])
     config = feature.monitoring_config_overrides or MonitoringConfig()

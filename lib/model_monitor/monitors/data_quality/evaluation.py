@@ -39,7 +39,9 @@ import_all(hints)
 
 def all_hints(seen: Seen) -> tuple[Hint, ...]:
     """What every rule has to say, by the rules' names."""
-    return tuple(hint for rule in sorted(HINTS.values(), key=lambda rule: rule.name) for hint in rule(seen))
+    rules = sorted(HINTS.values(), key=attrgetter("name"))
+    found = ((rule.name, *hint) for rule in rules for hint in rule(seen))
+    return tuple(Hint(hint=name, features=tuple(columns), description=said) for name, columns, said in found)
 
 
 # All checks over one comparison, and the violations among their results.

@@ -123,12 +123,9 @@ def planned(
             asked += found
     if faults:
         raise BadConfiguration.gathered(list(dict.fromkeys(faults)))
-    of_rules = {
-        *expectations.features,
-        *(name for each in asked if each.things == "rows" for name in each.rule.operand[1]),
-    }
-    closed = expectations.columns is Columns.CLOSED
-    extra = tuple(name for name in dataset.names if name not in of_rules) if closed else ()
+    of_rows = (name for each in asked if each.things == "rows" for name in each.rule.operand[1])
+    of_rules, closed = {*expectations.features, *of_rows}, expectations.columns is Columns.CLOSED
+    extra = tuple(name for name in dataset.names if closed and name not in of_rules)
     return Plan(expectations, tuple(asked), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
 
 
@@ -165,9 +162,8 @@ def _of_column(
         within = wanted if len(bounds) == 1 else f"from {low:g} to {high:g}"
         yield asks("range", (low, high), ", ".join(bounds), f"not {within}")
     if rules.domain is not None:
-        yield asks(
-            "in", _compared(rules.domain), f"in {len(rules.domain)}", f"not among the {len(rules.domain)} allowed"
-        )
+        size = len(rules.domain)
+        yield asks("in", _compared(rules.domain), f"in {size}", f"not among the {size} allowed")
     if rules.matches is not None:
         yield asks("matches", whole(rules.matches), f"matches {rules.matches}", "unlike the pattern")
     if rules.type is not None:
@@ -181,13 +177,8 @@ def _of_column(
     if rules.unique:
         yield asks(UNIQUE, None, UNIQUE, "there more than once")
     for value, share in (rules.max_share_of or {}).items():
-        yield asks(
-            "max_share_of",
-            _compared([value]),
-            f"max_share_of {value}",
-            f"equal to {value!r}, at most {share:g} of them are expected",
-            share,
-        )
+        fault = f"equal to {value!r}, at most {share:g} of them are expected"
+        yield asks("max_share_of", _compared([value]), f"max_share_of {value}", fault, share)
     if rules.newer_than is not None:
         since = _moment(rules.newer_than, end)
         if since is None:
@@ -213,9 +204,8 @@ def _moment(text: str, end: datetime | None) -> datetime | None:
 
 def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Values as texts, and those that are numbers, or texts of numbers, as numbers."""
-    texts = tuple(
-        str(value).lower() if isinstance(value, bool) else value for value in values if isinstance(value, str | bool)
-    )
+    words = (value for value in values if isinstance(value, str | bool))
+    texts = tuple(str(value).lower() if isinstance(value, bool) else value for value in words)
     written = parse_numbers(pa.array(texts, pa.string())).tolist()
     numbers = [float(value) for value in values if not isinstance(value, str | bool)]
     return texts, (*numbers, *(number for number in written if not math.isnan(number)))
@@ -253,15 +243,11 @@ def judged(
 def _found(asked: Requested, offending: int, total: int) -> Finding:
     if not total:
         return Finding(CheckStatus.NOT_JUDGED, asked.allowed, component=asked.label, reason=NO_VALUES)
-    share = offending / total
-    finding = Finding(
-        *(CheckStatus.PASSED, asked.allowed, share), m=total, formula="offending / judged", component=asked.label
-    )
-    return (
-        _violated(finding, f"{offending:,} of {total:,} {asked.things} {asked.fault}")
-        if share > asked.allowed
-        else finding
-    )
+    finding = Finding(CheckStatus.PASSED, asked.allowed, offending / total, m=total, component=asked.label)
+    finding = finding.but(formula="offending / judged")
+    if offending / total > asked.allowed:
+        return _violated(finding, f"{offending:,} of {total:,} {asked.things} {asked.fault}")
+    return finding
 
 
 def _violated(finding: Finding, reason: str) -> Finding:
@@ -286,9 +272,8 @@ def _of_data_set(plan: Plan, rows: int) -> Iterator[CheckResult]:
         yield finding.result(EXPECTATION, feature=NUMBER_OF_ROWS)
     for name, level in plan.lacking:
         if level is Severity.ERROR:
-            yield _violated(Finding(CheckStatus.PASSED, None, component="column"), "not in the data").result(
-                EXPECTATION, feature=name
-            )
+            finding = Finding(CheckStatus.PASSED, None, component="column")
+            yield _violated(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
         more = f" and {len(plan.extra) - NAMED} more" if len(plan.extra) > NAMED else ""
         named = ", ".join(map(repr, plan.extra[:NAMED])) + more

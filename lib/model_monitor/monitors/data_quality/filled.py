@@ -20,18 +20,13 @@ EMPTY = "(empty)"  # what a text without characters is called
 
 def component_of(before: FeatureDistribution, after: FeatureDistribution, known: tuple[Any, ...]) -> Component | None:
     """The test of the value that is least likely to have risen by chance; None where none did. known: what `filled` takes."""
-    values = risen_values(before, after)
-    found = [
-        replace(each, direction=_side(before.mean, name) if isinstance(name, float) else None)
-        for value, name in values
-        if (each := filled(value, *known, is_zero=name == 0.0)) is not None
-    ]
+    found = []
+    for value, name in risen_values(before, after):
+        if (each := filled(value, *known, is_zero=name == 0.0)) is not None:
+            # up, too, where the value is the mean, with which missing ones are often filled
+            side = direction_of(before.mean, name) or "up" if isinstance(name, float) else None
+            found.append(replace(each, direction=side))
     return min(found, key=attrgetter("p"), default=None)
-
-
-def _side(mean: float | None, value: float) -> str:
-    """On which side of the mean a value is; one of them, too, where it is the mean, with which missing ones are often filled."""
-    return direction_of(mean, value) or "up"
 
 
 def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> list[tuple[Risen, float | str]]:

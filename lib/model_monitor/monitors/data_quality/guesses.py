@@ -14,6 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -47,6 +48,9 @@ FEWEST = 20  # rows of a side
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
 
 
+Sides: TypeAlias = tuple[StepCdf, StepCdf]
+
+
 @dataclass(frozen=True)
 class Suspect:
     """A violated feature on both sides. others: the other violated ones, by name. texts: what a column of texts has now. ages: of
@@ -62,7 +66,7 @@ class Suspect:
     ages: tuple[Ages, Ages] | None = None
 
     @property
-    def numbers(self) -> tuple[StepCdf, StepCdf] | None:
+    def numbers(self) -> Sides | None:
         """The finite numbers of both sides, if each has some."""
         return _numbers(self.before, self.now)
 
@@ -78,15 +82,19 @@ class Suspect:
         return was - found
 
 
-GUESSES: Registry[Callable[[Suspect], str | None]] = Registry("guess")
-"""In the order in which they are asked; a sentence, or None."""
+GUESSES: Registry[Callable[..., str | None]] = Registry("guess")
+"""In the order in which they are asked; a sentence, or None. of: members of a suspect that a rule takes, too, if there are."""
 
 
 def guess_of(suspect: Suspect) -> tuple[str, str] | None:
     """The first rule that holds, and its sentence."""
     if min(suspect.before.rows, suspect.now.rows) < FEWEST:
         return None
-    return next(((rule.name, told) for rule in GUESSES.values() if (told := rule(suspect))), None)
+    for rule in GUESSES.values():
+        members = [getattr(suspect, name) for name in rule.facts.get("of", ())]
+        if None not in members and (told := rule(suspect, *members)):
+            return rule.name, told
+    return None
 
 
 def suspects_of(
@@ -128,10 +136,8 @@ def decimal_comma(suspect: Suspect) -> str | None:
 def swapped(suspect: Suspect) -> str | None:
     """Another violated feature looks like this one did, and this one like that."""
     for other, (was, found) in suspect.others.items():
-        crossed, own = (
-            (_numbers(was, suspect.now), _numbers(suspect.before, found)),
-            (suspect.numbers, _numbers(was, found)),
-        )
+        crossed = _numbers(was, suspect.now), _numbers(suspect.before, found)
+        own = suspect.numbers, _numbers(was, found)
         pairs = [[side for side in pair if side is not None] for pair in (crossed, own)]
         if all(len(pair) == 2 for pair in pairs):
             across, apart = (sum(_gap(side[0].values, side) for side in pair) for pair in pairs)
@@ -145,12 +151,9 @@ def swapped(suspect: Suspect) -> str | None:
     return None
 
 
-@GUESSES.register("rounded")
-def rounded(suspect: Suspect) -> str | None:
+@GUESSES.register("rounded", of=("numbers",))
+def rounded(suspect: Suspect, sides: Sides) -> str | None:
     """Numbers are rounded, to whole ones or to so many digits, where they were not."""
-    sides = suspect.numbers
-    if sides is None:
-        return None
     for step in STEPS:
         scaled = [side.values / step for side in sides]
         whole = [float((np.abs(each - np.rint(each)) < 1e-6 * np.maximum(1, np.abs(each))).mean()) for each in scaled]
@@ -226,50 +229,41 @@ def _hours_older(before: Ages, now: Ages) -> int | None:
     return hours if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)) else None
 
 
-@GUESSES.register("sign")
-def sign(suspect: Suspect) -> str | None:
+@GUESSES.register("sign", of=("numbers",))
+def sign(suspect: Suspect, sides: Sides) -> str | None:
     """All numbers have the other sign."""
-    sides = suspect.numbers
-    fits = sides is not None and _explains(-sides[0].values, sides, SWAPPED)
-    return "all of them have the other sign?" if fits else None
+    return "all of them have the other sign?" if _explains(-sides[0].values, sides, SWAPPED) else None
 
 
-@GUESSES.register("factor")
-def factor(suspect: Suspect) -> str | None:
+@GUESSES.register("factor", of=("numbers",))
+def factor(suspect: Suspect, sides: Sides) -> str | None:
     """All numbers are so many times what they were, as in another unit."""
-    sides = suspect.numbers
-    found = unit_of(*sides) if sides is not None else None
-    if found is None:
+    if (found := unit_of(*sides)) is None:
         return None
     usual = f"{number_text(found, 4)} times" if found > 1 else f"1/{number_text(1 / found, 4)} of"
     return f"all of them are about {usual} a usual one: another unit?"
 
 
-@GUESSES.register("clipped")
-def clipped(suspect: Suspect) -> str | None:
+@GUESSES.register("clipped", of=("numbers",))
+def clipped(suspect: Suspect, sides: Sides) -> str | None:
     """No number is beyond an end any more, and as many as were there lie at the end."""
-    sides = suspect.numbers
-    if sides is None or len(sides[1].values) <= 2:
-        return None
     before, now = sides
+    if len(now.values) <= 2:
+        return None
     low, high = float(now.values[0]), float(now.values[-1])
     at_ends = [_share_of(now, end) - _share_of(before, end) for end in (low, high)]
     inside = [low > before.values[0], high < before.values[-1]]
     if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
         return None
-    found = np.clip(
-        before.values,
-        low if at_ends[0] >= LEAST_EFFECT / 2 else -np.inf,
-        high if at_ends[1] >= LEAST_EFFECT / 2 else np.inf,
-    )
+    cuts = [share >= LEAST_EFFECT / 2 for share in at_ends]
+    found = np.clip(before.values, low if cuts[0] else -np.inf, high if cuts[1] else np.inf)
     return "numbers beyond an end lie at the end: clipped?" if _looks(found, sides) else None
 
 
-@GUESSES.register("held")
-def held(suspect: Suspect) -> str | None:
+@GUESSES.register("held", of=("numbers",))
+def held(suspect: Suspect, sides: Sides) -> str | None:
     """One value among the others has many more rows than it had: a sensor that stopped, or values of yesterday."""
-    sides = suspect.numbers
-    if sides is None or not sides[0].total > len(sides[1].values) > 2:
+    if not sides[0].total > len(sides[1].values) > 2:
         return None
     place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
     value = float(sides[1].values[place])
@@ -281,27 +275,20 @@ def held(suspect: Suspect) -> str | None:
     return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
 
 
-@GUESSES.register("spelling")
-def spelling(suspect: Suspect) -> str | None:
+@GUESSES.register("spelling", of=("categories",))
+def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from those of the baseline in case, white space or Unicode form alone."""
-    if suspect.categories is None:
-        return None
-    before, now = suspect.categories
+    before, now = sides
     new, plain = _new(before, now), {_plain(text) for text in before}
     known = sum(count for text, count in new.items() if _plain(text) in plain)
-    return (
-        "new values differ from known ones in case, spaces or form of letters alone"
-        if new and known > 0.9 * new.total()
-        else None
-    )
+    told = "new values differ from known ones in case, spaces or form of letters alone"
+    return told if new and known > 0.9 * new.total() else None
 
 
-@GUESSES.register("truncated")
-def truncated(suspect: Suspect) -> str | None:
+@GUESSES.register("truncated", of=("categories",))
+def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
     """Texts are the beginnings of those of the baseline, none of them longer than the others."""
-    if suspect.categories is None:
-        return None
-    before, now = suspect.categories
+    before, now = sides
     longest = max(map(len, now))
     if longest >= max(map(len, before)) or not longest:
         return None
@@ -312,12 +299,10 @@ def truncated(suspect: Suspect) -> str | None:
     return f"texts end after {longest} characters: cut off?" if fits else None
 
 
-@GUESSES.register("renamed")
-def renamed(suspect: Suspect) -> str | None:
+@GUESSES.register("renamed", of=("categories",))
+def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
     """Values that are gone were as frequent as the new ones are, one by one."""
-    if suspect.categories is None:
-        return None
-    before, now = suspect.categories
+    before, now = sides
     n, m = before.total(), now.total()
     gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
     new = _new(before, now)
@@ -352,7 +337,7 @@ def unit_of(before: StepCdf, now: StepCdf) -> float | None:
     return unit if _explains(sides[0].values * unit, sides) else None
 
 
-def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> tuple[StepCdf, StepCdf] | None:
+def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
     if before.numbers is None or now.numbers is None:
         return None
     sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
@@ -360,7 +345,7 @@ def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> tuple[Ste
     return sides if usable else None
 
 
-def _gap(values: Values, sides: tuple[StepCdf, StepCdf]) -> float:
+def _gap(values: Values, sides: Sides) -> float:
     """The largest gap between the window and the baseline with other values in the place of its own."""
     before, now = sides
     order = np.argsort(values, kind="stable")
@@ -375,12 +360,12 @@ def _noise(n: float, m: float) -> float:
     return CHANCE * math.sqrt(1 / n + 1 / m)
 
 
-def _looks(values: Values, sides: tuple[StepCdf, StepCdf]) -> bool:
+def _looks(values: Values, sides: Sides) -> bool:
     """Whether the window looks like the baseline with these values."""
     return _gap(values, sides) <= _noise(sides[0].total, sides[1].total) + LEAST_EFFECT / 2
 
 
-def _explains(values: Values, sides: tuple[StepCdf, StepCdf], most: float = EXPLAINED) -> bool:
+def _explains(values: Values, sides: Sides, most: float = EXPLAINED) -> bool:
     """… and far more so than like the baseline itself."""
     return _looks(values, sides) and _gap(values, sides) <= most * _gap(sides[0].values, sides)
 

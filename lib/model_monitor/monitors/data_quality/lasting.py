@@ -19,9 +19,8 @@ AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, 
 
 def lasting(comparison: Comparison, memory: Memory, level: float) -> Mapping[str, Lasting]:
     """What the windows before and this one say together, of the features whose drift is calibrated. level: of each."""
-    features = {
-        each.constraints.name: each for each in comparison.features if each.is_drift_calibrated and not each.growth
-    }
+    judged = (each for each in comparison.features if each.is_drift_calibrated and not each.growth)
+    features = {each.constraints.name: each for each in judged}
     found = {name: of_window(_before(each), each.now) for name, each in features.items()}
     now = {name: raw for name, raw in found.items() if raw is not None}
     limits = {name: each.settings.comparison_threshold for name, each in features.items()}
@@ -46,10 +45,8 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
     if finding.change is not None and math.isfinite(found.smallest):
         column = calibration.columns.get((finding.against or BASELINE, feature.constraints.name))
         share = None if column is None else column.share
-        size = found.smallest * (
-            1.0 if share is None else math.sqrt(share * (1 - share))
-        )  # the deviation of a share's rows
-        finding = finding.but(smallest_lasting=size)
+        deviation = 1.0 if share is None else math.sqrt(share * (1 - share))  # of a share's rows
+        finding = finding.but(smallest_lasting=found.smallest * deviation)
     if found.since == THIS_WINDOW:
         return finding
     level, tests = calibration.share_of(LASTING)

@@ -23,6 +23,7 @@ from model_monitor.documents.page import (
     PageSection,
     PageTable,
     count_text,
+    counted,
     number_text,
     percent,
 )
@@ -84,7 +85,7 @@ def page_of(
             _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), known) for name in calm
         )
         left_out = [each for each in not_compared(results) if each.feature in calm]
-        note = f"{len(lines) - len(left_out):,} feature{'' if len(lines) - len(left_out) == 1 else 's'}"
+        note = counted(len(lines) - len(left_out), "feature")
         note += f", {len(left_out):,} not compared" if left_out else ""
         note += f", the {LINES_SHOWN} with the largest differences first" if len(lines) > MOST_LINES else ""
         table = PageTable(_CALM, lines)
@@ -119,38 +120,25 @@ def _card(
     short += f": {values}" if values and first.check == DOMAIN else ""
     also = [check_in_words(each) for each in violated(results) if each.check != first.check]
     where = place_of(first, with_values=most_named > 0)
-    hints = [
-        *([where] if where else []),
-        *(
-            [first.guess]
-            if first.guess
-            else ["a new category, or another spelling of one?"]
-            if first.check == DOMAIN
-            else []
-        ),
-        *([f"also: {', '.join(dict.fromkeys(also))}"] if also else []),
-    ]
-    if name in known.outputs:
-        hints.insert(0, "a model output: it follows its inputs")
+    guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
+    others = f"also: {', '.join(dict.fromkeys(also))}" if also else ""
+    output = "a model output: it follows its inputs" if name in known.outputs else ""
+    hints = filter(None, (output, where, guess, others))
     picture = overlay_of(before, now, most_named) if before else overlay_of(now, None, most_named) if now else None
+    shown = (each for each in results if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED)
     rows = (
         (
             check_in_words(each),
             VERDICTS[each.status][1],
-            number_text(each.observed),
-            number_text(each.threshold),
+            *map(number_text, (each.observed, each.threshold)),
             each.formula or "",
         )
-        for each in results
-        if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED
+        for each in shown
     )
     columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
     evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
-    more: tuple[Block, ...] = (
-        PageTable(columns, tuple(map(Line, rows))),
-        *_tables(first),
-        EXPLAIN.format(name=quote(name)),
-    )
+    checks = PageTable(columns, tuple(map(Line, rows)))
+    more: tuple[Block, ...] = (checks, *_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
 
 
@@ -161,13 +149,9 @@ def _tables(result: CheckResult) -> Iterable[PageTable]:
 
 
 _CALM = (
-    *(
-        Column("feature", is_name=True),
-        Column("type"),
-        Column("baseline and this run"),
-        Column("before", is_number=True),
-    ),
-    *(Column("now", is_number=True), Column("no change larger than"), Column("missing", is_number=True)),
+    *(Column("feature", is_name=True), Column("type"), Column("baseline and this run")),
+    *(Column("before", is_number=True), Column("now", is_number=True)),
+    *(Column("no change larger than"), Column("missing", is_number=True)),
 )
 
 
@@ -204,20 +188,11 @@ def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, Fea
         Column("what is odd, or not compared"),
     )
     odd = {name: _odd(features[name], each) for name, each in found.items()}
-    lines = tuple(
-        Line(
-            (
-                name,
-                each.type_name,
-                overlay_of(each, None) or "–",
-                _usual(each),
-                _median(each),
-                _lacking(each),
-                odd[name],
-            )
-        )
+    cells = (
+        (name, each.type_name, overlay_of(each, None) or "–", _usual(each), _median(each), _lacking(each), odd[name])
         for name, each in found.items()
     )
+    lines = tuple(map(Line, cells))
     strange = [name for name in found if odd[name]]
     rows = max((each.rows for each in found.values()), default=0)
     text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."

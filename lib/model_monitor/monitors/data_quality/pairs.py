@@ -38,9 +38,8 @@ FEWEST_ROWS = 200  # of the sample, and of those that a relation is about
 WEAKEST = 0.15  # association that is kept
 LEAST_CHANGE = 0.1  # of an association that is worth a word
 CUTS, TOP = (0.25, 0.5, 0.75), 4  # of numbers, and texts that have a cell of their own
-LEAST_SHARE = (
-    0.02  # of a text that has a cell, and of rows that break an order where columns have nothing to do with each other
-)
+LEAST_SHARE = 0.02
+"""Of a text that has a cell, and of rows that break an order where columns have nothing to do with each other."""
 MOST_KEYS, FEWEST_OF_KEY = 64, 5
 MOST_ALIKE = 0.95  # rows with the same value, beyond which a key tells nothing
 TRIED = 12  # rows that tell most sums and products apart
@@ -109,9 +108,8 @@ def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], N
 def _values(runs: Sequence[Run], feature: FeatureProfile) -> Values | None:
     numeric = feature.is_numeric
     present = np.concatenate([run.rows_present() for run in runs])
-    cells = np.frombuffer(
-        b"".join(run.numbers if numeric else run.hashes for run in runs), np.float64 if numeric else np.uint64
-    )
+    kept = b"".join(run.numbers if numeric else run.hashes for run in runs)
+    cells = np.frombuffer(kept, np.float64 if numeric else np.uint64)
     if len(cells) != np.count_nonzero(present):
         return None
     values = np.full(len(present), np.nan) if numeric else np.zeros(len(present), np.uint64)
@@ -135,12 +133,8 @@ def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
     for mine, theirs in itertools.combinations(few, 2):
         there, back = _told(mine, theirs), _told(theirs, mine)
         if there:
-            yield {
-                "kind": "key",
-                "columns": [mine[0].name, theirs[0].name],
-                "known": there,
-                **({"back": 1} if back else {}),
-            }
+            key = {"kind": "key", "columns": [mine[0].name, theirs[0].name], "known": there}
+            yield key | ({"back": 1} if back else {})
         elif back:
             yield {"kind": "key", "columns": [theirs[0].name, mine[0].name], "known": back}
 
@@ -231,15 +225,13 @@ def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Itera
     together = (hot.T @ hot).astype(float)  # of all tables at once
     totals = np.diagonal(together)
     margins = np.outer(totals, totals)
-    apart = np.divide(
-        (together - margins / len(hot)) ** 2, margins, out=np.zeros_like(margins), where=margins > 0
-    )  # chi-square
+    # chi-square
+    apart = np.divide((together - margins / len(hot)) ** 2, margins, out=np.zeros_like(margins), where=margins > 0)
     squares = np.add.reduceat(np.add.reduceat(apart, starts, axis=0), starts, axis=1)
     free = np.add.reduceat(totals > 0, starts) - 1
     least = np.maximum(np.minimum.outer(free, free), 1)
-    strengths = np.sqrt(
-        np.maximum(squares - 4 * np.outer(free, free) / len(hot), 0.0) / least
-    )  # Cramér's V, less what noise has
+    # Cramér's V, less what noise has
+    strengths = np.sqrt(np.maximum(squares - 4 * np.outer(free, free) / len(hot), 0.0) / least)
     used = np.zeros(len(cells), int)
     of_run = np.repeat(np.arange(len(sizes)), sizes)
     places = np.argwhere(np.triu(strengths, 1) >= WEAKEST)
@@ -348,15 +340,8 @@ def judged(comparison: Comparison, calibration: Calibration, violated: frozenset
             finding = _association(what, before, now, calibration)
             why = next((unfit[name] for name in what["columns"] if name in unfit), None)
             finding = finding.unjudged(why) if why is not None else finding
-        found.append(
-            (
-                what["kind"] in ("association", "order"),
-                math.inf if finding.p is None else finding.p,
-                check,
-                what["columns"],
-                finding,
-            )
-        )
+        order = what["kind"] in ("association", "order"), math.inf if finding.p is None else finding.p
+        found.append((*order, check, what["columns"], finding))
     linked: dict[str, set[str]] = {}
     for names in (names for is_loose, *_, names, _ in found if not is_loose):
         for name in names:
@@ -390,9 +375,8 @@ def _association(
     table, window = (np.array(counts, float).reshape(shape) for counts in (before, now))
     found, expected, variance = (float(each) for each in _change(table, window))
     n, m = int(table.sum()), int(window.sum())
-    finding = Finding(
-        CheckStatus.PASSED, expected, found, n=n, m=m, formula="how strongly both go together, from 0 to 1"
-    )
+    formula = "how strongly both go together, from 0 to 1"
+    finding = Finding(CheckStatus.PASSED, expected, found, n=n, m=m, formula=formula)
     phi = 1.0 if calibration.rows_are_independent else 1 + max(0.0, what["phi"] - 1) * max(1.0, m / what["rows"])
     if not calibration.rows_are_independent and (what["runs"] < FEWEST_WINDOWS or not what["phi"]):
         return finding.unjudged(NO_HISTORY)

@@ -79,9 +79,8 @@ def overlay_of(
         kept = [*range(min(len(bins.names), BINS)), *([BINS] if len(bins.names) > BINS else []), BINS + 1]
         named = len(bins.names) <= most_named
         names = [name if named else f"value {place}" for place, name in enumerate(bins.names[:BINS], start=1)]
-        return overlay(
-            [each[kept] for each in shares], words, names=(*names, *(["others"] * (len(bins.names) > BINS)), "new")
-        )
+        names += [*(["others"] * (len(bins.names) > BINS)), "new"]
+        return overlay([each[kept] for each in shares], words, names=names)
     low, high = bins.ends
     medians = [number_text(side.numbers.step_cdf().quantiles((0.5,))[0]) for side in sides if side.numbers is not None]
     words = f"median {medians[0]}" if len(sides) == 1 else f"median {medians[0]} in the baseline, {medians[1]} now"

@@ -46,9 +46,8 @@ def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: boo
     sign = 1.0 if whole[1] >= whole[0] else -1.0
     found: list[SegmentPart] = []
     for cut, segments in sides_of(before, now).items():
-        counted = np.array(
-            [[measure(side) for side in pair] for pair in segments.values()]
-        )  # segment, side, two numbers
+        # segment, side, two numbers
+        counted = np.array([[measure(side) for side in pair] for pair in segments.values()])
         totals = counted[:, :, 1].sum(axis=0)
         if not totals.all() or not np.isfinite(counted).all():
             continue
@@ -165,19 +164,14 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
 
     said: the feature's own violation, if it has one.
     """
-    found = {}
+    results = {}
     for cut, label in ((cut, label) for cut, segments in feature.segments.items() for label in segments):
         part = feature.in_segment(cut, label)
         finding = baseline_drift(part, threshold_of(part) or 0.0)
-        if (
-            finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None
-        ):  # without history only the whole is judged
+        if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:  # the whole alone is judged then
             finding = finding.unjudged(NO_HISTORY)
-        found[cut, label] = finding.but(change=None)
-    results = {
-        of: finding.result(SEGMENT_DRIFT, feature=feature.constraints.name, segment=of[1])
-        for of, finding in found.items()
-    }
+        named = {"feature": feature.constraints.name, "segment": label}
+        results[cut, label] = finding.but(change=None).result(SEGMENT_DRIFT, **named)
     yield from told_once(results, said)
 
 
@@ -205,15 +199,10 @@ MOST_SEGMENTS_SHOWN = 12
 
 
 def tables_of(result: CheckResult) -> Iterator[PageTable]:
-    """What each segment adds to a change, and what is the same about its rows."""
-    yield from _parts_table(result)
-    yield from causes_table(result)
-
-
-def _parts_table(result: CheckResult) -> Iterator[PageTable]:
-    """What each segment adds to the change, those with the most first."""
+    """What each segment adds to a change, those with the most first, and what is the same about its rows."""
     if result.parts and result.parts[0].segment != HIDDEN:
         titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]
         numbers = ((each.segment, percent(each.rows), *map(number_text, (each.within, each.mix))) for each in parts)
         yield PageTable(titles, tuple(map(Line, numbers)), PARTS)
+    yield from causes_table(result)

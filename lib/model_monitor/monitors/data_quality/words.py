@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
@@ -64,8 +64,8 @@ def with_words(
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
 
-    names = dict.fromkeys(result.feature or "" for result in results if _may_be_guessed(result, features))
-    bad = {name: features[name] for name in names}
+    violated = (each for each in results if each.status is CheckStatus.VIOLATED and each.check != SEGMENT_DRIFT)
+    bad = {each.feature: features[each.feature] for each in violated if each.feature in features}
     guesses: dict[str, str] = {}
     if bad:
         from model_monitor.monitors.data_quality.guesses import guess_of, suspects_of
@@ -79,11 +79,8 @@ def with_words(
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
         shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
-        members: dict[str, Any] = {
-            "words": found.words,
-            "values": None if hide_values else shown or None,
-            "change": found.change,
-        }
+        values = None if hide_values else shown or None
+        members: dict[str, Any] = {"words": found.words, "values": values, "change": found.change}
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
         if result.check != SEGMENT_DRIFT:
@@ -91,9 +88,8 @@ def with_words(
         else:
             from model_monitor.monitors.data_quality.segments import cut_of
 
-            members["where"] = (
-                f"only in {ONE_SEGMENT}{cut_of(features.get(result.feature or ''), result.segment or '')}"
-            )
+            cut = cut_of(features.get(result.feature or ""), result.segment or "")
+            members["where"] = f"only in {ONE_SEGMENT}{cut}"
         return result.model_copy(update=members)
 
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
@@ -102,10 +98,6 @@ def with_words(
     from model_monitor.monitors.data_quality.segments import without_segments
 
     return tuple(map(without_segments, found))
-
-
-def _may_be_guessed(result: CheckResult, features: Mapping[str, FeatureProfile]) -> bool:
-    return result.status is CheckStatus.VIOLATED and result.feature in features and result.check != SEGMENT_DRIFT
 
 
 def sides(
@@ -226,11 +218,8 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
             named = [number_text(float(values[place]))] if len(values) <= MOST_NAMED_NUMBERS else []
             return _of_one(float(was[place]), float(found[place]), named)
     told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
-    apart = [
-        (abs(c - b), what, b, c)
-        for what, (b, c) in told.items()
-        if b is not None and c is not None and f"{b:,.4g}" != f"{c:,.4g}"
-    ]
+    known = ((what, b, c) for what, (b, c) in told.items() if b is not None and c is not None)
+    apart = [(abs(c - b), what, b, c) for what, b, c in known if f"{b:,.4g}" != f"{c:,.4g}"]
     if not apart:
         return Said("")
     _, what, was_, is_ = max(apart, key=itemgetter(0))

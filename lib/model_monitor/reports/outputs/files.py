@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -75,9 +75,15 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
             note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
             storage.write(note, _commit(run, output_path))
             notes[note] = run
+        # names that are no run's any more
         stale = {name for each in (before, *notes.values()) if each for name in each.digests} - files.keys()
         try:
-            _put_files(files, {**files, **(shown or {})}, stale, run, output_path, storage)
+            for name, content in files.items():
+                storage.write(join(run.folder, name), content)
+            for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+                storage.write(join(output_path, name), (shown or {}).get(name, files[name]))
+            for name in sorted(stale):
+                storage.delete(join(output_path, name))
         except BaseException:
             if is_new:
                 with suppress(Exception):  # room for smaller runs
@@ -115,25 +121,6 @@ def _without_folders(
     for run_id in {run.run_id for run in notes.values() if run} - {run.run_id for run in kept if run}:
         storage.delete(join(output_path, RUNS, run_id))
     return notes
-
-
-def _put_files(
-    files: Mapping[str, bytes],
-    shown: Mapping[str, bytes],
-    stale: Set[str],
-    run: Run,
-    output_path: str,
-    storage: Storage,
-) -> None:
-    """Write the files to the folder of the run and then, as they are shown, under their names; stale: names that are no run's any
-    more.
-    """
-    for name, content in files.items():
-        storage.write(join(run.folder, name), content)
-    for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-        storage.write(join(output_path, name), shown[name])
-    for name in sorted(stale):
-        storage.delete(join(output_path, name))
 
 
 def point_to(run: Run, output_path: str) -> None:

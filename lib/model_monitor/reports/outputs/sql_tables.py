@@ -91,9 +91,8 @@ class _Catalog:
     def put(self, run_id: str, rows: pa.Table) -> None:
         frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
         columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
-        self._spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self._name} ({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
-        )
+        layout = f"({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
+        self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
         frame.createOrReplaceTempView(_VIEW)
         self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT * FROM {_VIEW}")
         self._spark.catalog.dropTempView(_VIEW)

@@ -51,9 +51,8 @@ def aws_client(service: str, region: str | None = None) -> Any:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
-    settings = Config(
-        retries={"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}, connect_timeout=10, read_timeout=20
-    )
+    retries = {"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}
+    settings = Config(retries=retries, connect_timeout=10, read_timeout=20)
     try:
         # a session of its own: boto3's shared one would keep the credentials that it saw first
         return boto3.session.Session().client(service, region_name=region, config=settings)
@@ -75,9 +74,8 @@ def refused_by_aws(service: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "an unknown error")
         raise SinkFailed(f"{service} refused it ({code}); check the job's permissions and the target") from error
     except BotoCoreError as error:
-        raise SinkFailed(
-            f"{service} could not be asked ({type(error).__name__}); check credentials, region and network"
-        ) from error
+        why = f"({type(error).__name__}); check credentials, region and network"
+        raise SinkFailed(f"{service} could not be asked {why}") from error
 
 
 TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each answer

@@ -27,11 +27,8 @@ LAST_RUN = "last_run_timestamp_seconds"  # when the last run ended, as Prometheu
 def _examined(namespace: str) -> str:
     if namespace.startswith("AWS/"):
         raise ValueError("is a namespace of AWS's own; write another, or cloudwatch alone")
-    if (
-        len(namespace) > LONGEST_NAME
-        or namespace.startswith(":")
-        or not (namespace.isprintable() and namespace.isascii())
-    ):
+    is_plain = namespace.isprintable() and namespace.isascii()
+    if len(namespace) > LONGEST_NAME or namespace.startswith(":") or not is_plain:
         raise ValueError(f"is no namespace; write at most {LONGEST_NAME} ASCII characters, or cloudwatch alone")
     return namespace
 
@@ -107,10 +104,9 @@ def _of_run(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[
 
 def _is_accepted(metric: Mapping[str, Any]) -> bool:
     """One refused metric has the whole request refused, so names are looked at before."""
-    values = [dimension["Value"] for dimension in metric["Dimensions"]]
-    return len(metric["MetricName"]) <= LONGEST_NAME and all(
-        value.isascii() and value.isprintable() and value.strip() for value in values
-    )
+    values = (dimension["Value"] for dimension in metric["Dimensions"])
+    are_plain = all(value.isascii() and value.isprintable() and value.strip() for value in values)
+    return are_plain and len(metric["MetricName"]) <= LONGEST_NAME
 
 
 def _size_bytes(metric: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.headline import DRIFT
+from model_monitor.documents.page import counted
 from model_monitor.documents.statistics import InferredType
 from model_monitor.reports.outputs.printable import text_table
 
@@ -161,8 +162,8 @@ class Certificate:
             by_default = self._line([self.default_differences_of(each) for each in self.windows])
             lines.append(f"our default beside the reports: {by_default}")
             without = sum(each.report is None for each in self.windows)
-            lines += [f"{_counted(without, 'window')} without a report"] if without else []
-            lines += [f"{_counted(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
+            lines += [f"{counted(without, 'window')} without a report"] if without else []
+            lines += [f"{counted(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
         else:
             lines.append("no reports were given: --compat service was held against our default")
         return "\n".join(lines)
@@ -216,7 +217,7 @@ class Certificate:
     def _line(self, of_windows: Iterable[tuple[Difference, ...] | None]) -> str:
         compared = [found for found in of_windows if found is not None]
         differing = [found for found in compared if found]
-        equal = f"{len(compared) - len(differing):,} of {_counted(len(compared), 'window')} equal"
+        equal = f"{len(compared) - len(differing):,} of {counted(len(compared), 'window')} equal"
         if not differing:
             return equal
         topics = Counter(topic for found in differing for topic in {self._topic(each) for each in found})
@@ -242,10 +243,6 @@ def _sentence(found: Sequence[Difference]) -> str:
 
 def _cell(verdict: Verdict) -> str:
     return "failed" if verdict.failure is not None else f"{len(verdict.violations):,}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _plain_differences(found: Sequence[Difference] | None) -> list[dict[str, str]]:

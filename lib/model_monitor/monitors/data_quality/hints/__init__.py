@@ -1,6 +1,6 @@
 """What looks wrong with a data set and breaks no constraint: each a registered function in the file named after it. Pure.
 
-A rule takes what was `Seen` and yields a `Hint` only if it is nearly certain. It names columns and counts, never a value.
+A rule takes what was `Seen` and yields columns and a sentence only if it is nearly certain: of counts, never of a value.
 `evaluation.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there
 are none.
 
@@ -9,10 +9,10 @@ Source: M16.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from model_monitor.documents.check_results import Hint
+from model_monitor.documents.check_results import some_of
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.comparison import Comparison
 from model_monitor.monitors.protocol import Layout
@@ -50,13 +50,12 @@ class Seen:
         return {feature.name: feature.inferred_type for feature in features}
 
 
-Rule = Callable[[Seen], Iterator[Hint]]
+Said = Iterator[tuple[Iterable[str], str]]  # columns that a hint is about, and its sentence
+Rule = Callable[[Seen], Said]
 
 HINTS: Registry[Rule] = Registry("hint")
 
 
 def listed(found: Mapping[str, tuple[int, int]]) -> str:
     """Columns, each with how many of its values are concerned: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
-    columns = [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()]
-    more = f" and {len(columns) - NAMED:,} more" if len(columns) > NAMED else ""
-    return f"{', '.join(columns[:NAMED])}{more}"
+    return some_of([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()], NAMED)

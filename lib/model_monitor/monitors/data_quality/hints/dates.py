@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from model_monitor.documents.check_results import Hint
 from model_monitor.monitors.data_quality.distributions import DATE
-from model_monitor.monitors.data_quality.hints import HINTS, Seen, listed
+from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen, listed
 
 
 @HINTS.register("dates_as_texts")
-def dates_as_texts(seen: Seen) -> Iterator[Hint]:
+def dates_as_texts(seen: Seen) -> Said:
     """All values of a text column are dates.
 
     Source: M16.
@@ -21,9 +18,5 @@ def dates_as_texts(seen: Seen) -> Iterator[Hint]:
         if all(map(DATE.fullmatch, counts))
     }
     if found:
-        yield Hint(
-            hint="dates_as_texts",
-            features=tuple(found),
-            description=f"dates are texts here, and later ones will be new values: {listed(found)}; write "
-            "numbers, such as the weekday, to have them watched",
-        )
+        instead = "write numbers, such as the weekday, to have them watched"
+        yield found, f"dates are texts here, and later ones will be new values: {listed(found)}; {instead}"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from model_monitor.documents.check_results import Hint
-from model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Seen, listed
+from model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Said, Seen, listed
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # what may be a whole number whose thousands are set apart
 
 
 @HINTS.register("decimal_commas")
-def decimal_commas(seen: Seen) -> Iterator[Hint]:
+def decimal_commas(seen: Seen) -> Said:
     """All values of a text column are numbers with a comma, and not thousands set apart.
 
     Source: M16.
@@ -25,9 +23,5 @@ def decimal_commas(seen: Seen) -> Iterator[Hint]:
         if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
             found[feature.name] = feature.data_types.text, feature.num_present
     if found:
-        yield Hint(
-            hint="decimal_commas",
-            features=tuple(found),
-            description=f"decimal commas make texts of numbers: {listed(found)}; write 1.5 for 1,5 "
-            "(pandas: read_csv with decimal=',', then to_csv)",
-        )
+        instead = "write 1.5 for 1,5 (pandas: read_csv with decimal=',', then to_csv)"
+        yield found, f"decimal commas make texts of numbers: {listed(found)}; {instead}"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from model_monitor.documents.check_results import Hint
 from model_monitor.documents.headline import FEWER_MISSING
 from model_monitor.monitors.data_quality.comparison import chance_of_more
-from model_monitor.monitors.data_quality.hints import HINTS, Seen, listed
+from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen, listed
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 NEARLY_CERTAIN = 1e-6  # chance of so few missing values, if nothing had changed
 
 
 @HINTS.register(FEWER_MISSING)
-def fewer_missing(seen: Seen) -> Iterator[Hint]:
+def fewer_missing(seen: Seen) -> Said:
     """A smaller share of a feature's values is missing than in the baseline, by more than chance.
 
     Source: D4.1.
@@ -26,8 +23,5 @@ def fewer_missing(seen: Seen) -> Iterator[Hint]:
         if n and m and there[2] / m - there[0] / n >= LEAST_EFFECT and chance_of_more(*there) <= NEARLY_CERTAIN:
             found[feature.constraints.name] = (m - there[2], m)
     if found:
-        yield Hint(
-            hint=FEWER_MISSING,
-            features=tuple(found),
-            description=f"fewer values are missing than in the baseline: {listed(found)}; is there a default in their place?",
-        )
+        asked = "is there a default in their place?"
+        yield found, f"fewer values are missing than in the baseline: {listed(found)}; {asked}"

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from model_monitor.documents.check_results import Hint
+from model_monitor.documents.check_results import some_of
 from model_monitor.monitors.data_quality.comparison import FeatureComparison
-from model_monitor.monitors.data_quality.hints import HINTS, NAMED, Seen
+from model_monitor.monitors.data_quality.hints import HINTS, NAMED, Said, Seen
 from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 
 
 @HINTS.register("follows_the_clock")
-def follows_the_clock(seen: Seen) -> Iterator[Hint]:
+def follows_the_clock(seen: Seen) -> Said:
     """Features whose hours have differed for a week, so that they are held against this hour of earlier days.
 
     Source: D4.18.
     """
-    found = [each for each in (seen.compared.features if seen.compared is not None else ()) if _follows(each)]
+    features = seen.compared.features if seen.compared is not None else ()
+    found = [each for each in features if each.season and each.season.learnt and each.season.stands_out]
     names = tuple(each.constraints.name for each in found)
     if not names:
         return
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    said = f"held against this hour of earlier days, which the baseline is unlike: {', '.join(map(repr, names[:NAMED]))}{more}"
+    shown = some_of([*map(repr, names)], NAMED)
+    said = f"held against this hour of earlier days, which the baseline is unlike: {shown}"
     moved = [each.constraints.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
     if moved:
         said += f"; {', '.join(map(repr, moved[:NAMED]))} at another hour than before: clocks were put forward or back, it seems"
     alone = [each.constraints.name for each in found if _has_one_value(each)]
     if alone:
         said += f"; {', '.join(map(repr, alone[:NAMED]))} has one value at each hour: leave it out, it says nothing but the time"
-    yield Hint(hint="follows_the_clock", features=names, description=said)
-
-
-def _follows(feature: FeatureComparison) -> bool:
-    return feature.season is not None and feature.season.learnt and feature.season.stands_out
+    yield names, said
 
 
 def _has_one_value(feature: FeatureComparison) -> bool:

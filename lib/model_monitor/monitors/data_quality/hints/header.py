@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from model_monitor.documents.check_results import Hint
-from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 from model_monitor.statistics.states import FeatureProfile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
@@ -19,7 +18,7 @@ ROWS_FOR_EACH = 5
 
 
 @HINTS.register("header_is_data")
-def header_is_data(seen: Seen) -> Iterator[Hint]:
+def header_is_data(seen: Seen) -> Said:
     """Every cell of the header looks like its column's values, and some can't well be names.
 
     Those are a text that is a value of its own column, beside another one or a fraction; or numbers in no order, as levels and
@@ -33,11 +32,10 @@ def header_is_data(seen: Seen) -> Iterator[Hint]:
     values = sum(cell in (feature.exact_domain or {}) for cell, feature in pairs if not feature.is_numeric)
     numbers = [cell for cell, feature in pairs if feature.is_numeric and NUMBER.fullmatch(cell)]
     if values + _certainty(numbers) >= 2:
-        yield Hint(
-            hint="header_is_data",
-            features=(),
-            description=f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns; "
-            "write --dataset-format csv-without-header, or a header line",
+        instead = "write --dataset-format csv-without-header, or a header line"
+        yield (
+            (),
+            f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns; {instead}",
         )
 
 

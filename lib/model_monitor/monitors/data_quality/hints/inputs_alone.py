@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from model_monitor.documents.check_results import Hint
-from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 
 
 @HINTS.register("inputs_alone")
-def inputs_alone(seen: Seen) -> Iterator[Hint]:
+def inputs_alone(seen: Seen) -> Said:
     """Records have more columns than the baseline, which has as many as their inputs.
 
     Source: M16.
@@ -18,10 +15,6 @@ def inputs_alone(seen: Seen) -> Iterator[Hint]:
     if not seen.layout.inputs_fit or compared is None or compared.is_matched:
         return
     if compared.num_current_columns > compared.num_baseline_columns:
-        yield Hint(
-            hint="inputs_alone",
-            features=(),
-            description=f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the "
-            "outputs stand before these; to compare inputs write --dataset-format "
-            '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\'',
-        )
+        said = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
+        inputs = '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\''
+        yield (), f"{said} stand before these; to compare inputs write --dataset-format {inputs}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from model_monitor.documents.check_results import Hint
-from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 from model_monitor.statistics.states import Profile
 
 
 @HINTS.register("segments")
-def segments(seen: Seen) -> Iterator[Hint]:
+def segments(seen: Seen) -> Said:
     """Rows can't be cut as the baseline's were, or most of them are in none of its segments; of a baseline, some are in none.
 
     Source: D4.13.
@@ -20,7 +19,8 @@ def segments(seen: Seen) -> Iterator[Hint]:
     if first is not None and first.features and "segments" in first.features[0].states:
         from model_monitor.monitors.segments import hints_of_segments
 
-        yield from hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
+        found = hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
+        yield from ((hint.features, hint.description) for hint in found)
 
 
 def _rows_in(profile: Profile) -> Mapping[str, Mapping[str, int]]:

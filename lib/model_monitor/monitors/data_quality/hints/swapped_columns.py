@@ -12,10 +12,9 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.documents.check_results import Hint
 from model_monitor.documents.statistics import InferredType
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution
-from model_monitor.monitors.data_quality.hints import HINTS, Seen
+from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 from model_monitor.statistics.drift.distances import l_infinity_numeric
 from model_monitor.statistics.drift.distributions import StepCdf
 from model_monitor.statistics.states import DataTypeCounts
@@ -72,7 +71,7 @@ class Column:
 
 
 @HINTS.register("swapped_columns")
-def swapped_columns(seen: Seen) -> Iterator[Hint]:
+def swapped_columns(seen: Seen) -> Said:
     """Two columns, matched by position, are both far from their own baseline and near to the other's.
 
     How far: for numbers the largest gap between the cumulative distributions; for texts, and for numbers of few distinct
@@ -80,7 +79,7 @@ def swapped_columns(seen: Seen) -> Iterator[Hint]:
     are known by being texts; then the other of the two has to be numbers that fit.
     Source: M15.
     """
-    misfits = [column for column in _columns(seen) if _is_far(distance(column.baseline, column.current))]
+    misfits = [each for each in _columns(seen) if (distance(each.baseline, each.current) or 0.0) >= MISFIT]
     if len(misfits) > MOST_MISFITS:
         return
     pairs = [(gap, one, other) for one, other in combinations(misfits, 2) if (gap := _gap(one, other)) is not None]
@@ -88,12 +87,9 @@ def swapped_columns(seen: Seen) -> Iterator[Hint]:
     for _, one, other in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
         if not taken & {one.number, other.number}:
             taken |= {one.number, other.number}
-            yield Hint(
-                hint="swapped_columns",
-                features=(one.name, other.name),
-                description=f"columns {one.number} ({one.name!r}) and {other.number} ({other.name!r}) look swapped: the "
-                "values of each fit the baseline of the other and not their own; write the columns in the baseline's order",
-            )
+            both = f"columns {one.number} ({one.name!r}) and {other.number} ({other.name!r}) look swapped"
+            why = "the values of each fit the baseline of the other and not their own"
+            yield (one.name, other.name), f"{both}: {why}; write the columns in the baseline's order"
 
 
 def distance(baseline: Values, current: Values) -> float | None:
@@ -120,10 +116,6 @@ def _columns(seen: Seen) -> Iterator[Column]:
             sides = Values.of(feature.baseline), Values.of(feature.now)
             if sides[0] is not None and sides[1] is not None:
                 yield Column(number, feature.constraints.name, sides[0], sides[1])
-
-
-def _is_far(found: float | None) -> bool:
-    return found is not None and found >= MISFIT
 
 
 def _gap(one: Column, other: Column) -> float | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from model_monitor.documents.check_results import Hint
 from model_monitor.documents.statistics import InferredType
-from model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Seen, listed
+from model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Said, Seen, listed
 from model_monitor.statistics.states import FeatureProfile
 
 
 @HINTS.register("whole_fractions")
-def whole_fractions(seen: Seen) -> Iterator[Hint]:
+def whole_fractions(seen: Seen) -> Said:
     """A feature is Integral in the baseline, and Fractional now with none but whole numbers.
 
     A column of many numbers is judged by the thousands of them that its sketch keeps.
@@ -29,12 +26,8 @@ def whole_fractions(seen: Seen) -> Iterator[Hint]:
         and _are_whole(feature)
     }
     if found:
-        yield Hint(
-            hint="whole_fractions",
-            features=tuple(found),
-            description=f"whole numbers are written as fractions, where the baseline has integers: {listed(found)}; write 81 for "
-            "81.0 (pandas: astype('Int64'))",
-        )
+        said = f"whole numbers are written as fractions, where the baseline has integers: {listed(found)}"
+        yield found, f"{said}; write 81 for 81.0 (pandas: astype('Int64'))"
 
 
 def _are_whole(feature: FeatureProfile) -> bool:
