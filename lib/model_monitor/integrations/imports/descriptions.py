@@ -41,7 +41,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A job definition: what is read, what it is compared with, where the results go."""
+    """A job definition: what is read, what it is compared with, where the results go. settings: of its application, by our
+    options' names; "" for what it does not say.
+    """
 
     name: str
     monitoring_type: str
@@ -51,10 +53,7 @@ class Definition:
     statistics: str | None = None
     baselining_job: str | None = None
     ground_truth: str | None = None
-    problem_type: str | None = None
-    analysis_config: str | None = None
-    preprocessor: str | None = None
-    postprocessor: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     kms_key: str | None = None
     max_runtime_seconds: int | None = None
@@ -133,10 +132,7 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], wh
         statistics=baseline.get("StatisticsResource", {}).get("S3Uri"),
         baselining_job=baseline.get("BaseliningJobName"),
         ground_truth=job_input.get("GroundTruthS3Input", {}).get("S3Uri"),
-        problem_type=application.get("ProblemType"),
-        analysis_config=application.get("ConfigUri"),
-        preprocessor=application.get("RecordPreprocessorSourceUri"),
-        postprocessor=application.get("PostAnalyticsProcessorSourceUri"),
+        settings={ours: application.get(name, "") for name, ours in SETTINGS.items()},
         environment=dict(application.get("Environment", {})),
         kms_key=output.get("KmsKeyId"),
         max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
@@ -144,6 +140,12 @@ def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], wh
     )
 
 
+SETTINGS = {
+    "RecordPreprocessorSourceUri": "record_preprocessor_script",
+    "PostAnalyticsProcessorSourceUri": "post_analytics_processor_script",
+    "ProblemType": "problem_type",
+    "ConfigUri": "analysis_config",
+}
 ATTRIBUTES = {
     "FeaturesAttribute": "features_attribute",
     "InferenceAttribute": "inference_attribute",
@@ -166,9 +168,7 @@ def _source(job_input: Mapping[str, Any]) -> Source:
     )
 
 
-# What a description of the service's API has to look like: botocore's own model of it decides. Needs botocore, no
-# network.
-
+# What a description of the service's API has to look like: botocore's own model of it decides. Needs no network.
 
 OPERATIONS = {
     "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
@@ -196,9 +196,8 @@ def described(content: object, where: str) -> Described:
     botocore.
     """
     if not isinstance(content, Mapping):
-        raise BadDocument(
-            f"{where} is {type(content).__name__}; it has to be a JSON object, as `aws sagemaker describe-…` prints it"
-        )
+        found = type(content).__name__
+        raise BadDocument(f"{where} is {found}; it has to be a JSON object, as `aws sagemaker describe-…` prints it")
     operation = next((name for member, name in OPERATIONS.items() if member in content), None)
     if operation is None:
         raise BadDocument(

@@ -96,7 +96,10 @@ def jobs_of(
         "output_path": f"{definition.output_uri}/{place}",
         **common,
         **_of_baseline(definition, missing),
-        **_of_definition(definition, schedule),
+        **definition.settings,
+        "sagemaker_endpoint_name": source.endpoint or "",
+        "sagemaker_monitoring_schedule_name": schedule,
+        **source.attributes,
     }
     if definition.monitoring_type == "ModelExplainability" and MODEL not in definition.environment:
         missing[MODEL] = "the model that is explained: its file, its address or module:function"
@@ -119,7 +122,7 @@ def jobs_of(
 def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
     known = {variable_of(option, OPTIONS[option]) for option in OPTIONS}
     passed = {key: text for key, text in definition.environment.items() if key not in texts}
-    unused = tuple(sorted(key for key in passed if key not in known))
+    unused = tuple(sorted(passed.keys() - known))
     return JobVariables(name, _given({**texts, **passed}), missing, unused, HOUR_FOLDER)
 
 
@@ -138,18 +141,6 @@ def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, s
         )
         return {}
     return {"baseline_constraints": definition.constraints, "baseline_statistics": definition.statistics or ""}
-
-
-def _of_definition(definition: Definition, schedule: str) -> dict[str, str]:
-    return {
-        "record_preprocessor_script": definition.preprocessor or "",
-        "post_analytics_processor_script": definition.postprocessor or "",
-        "problem_type": definition.problem_type or "",
-        "analysis_config": definition.analysis_config or "",
-        "sagemaker_endpoint_name": definition.source.endpoint or "",
-        "sagemaker_monitoring_schedule_name": schedule,
-        **definition.source.attributes,
-    }
 
 
 AT_ITS_END = "PT0S"

@@ -1,4 +1,4 @@
-"""What looks wrong with a data set and breaks no constraint: each a registered function in the file named after it. Pure.
+"""What looks wrong with a data set and breaks no constraint: each a registered function. Pure.
 
 A rule takes what was `Seen` and yields columns and a sentence only if it is nearly certain: of counts, never of a value.
 `evaluation.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there

@@ -1,12 +1,12 @@
-"""header_is_data: the first row of a CSV that is read with a header is a record."""
+"""How data is laid out: a header that is a record, columns before those of the baseline, rows in none of its segments."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
-from model_monitor.statistics.states import FeatureProfile
+from model_monitor.statistics.states import FeatureProfile, Profile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 NO_COUNTER = re.compile(r"-.*|.*[.eE].*")  # a negative number or a fraction; others number columns, or are years
@@ -32,11 +32,8 @@ def header_is_data(seen: Seen) -> Said:
     values = sum(cell in (feature.exact_domain or {}) for cell, feature in pairs if not feature.is_numeric)
     numbers = [cell for cell, feature in pairs if feature.is_numeric and NUMBER.fullmatch(cell)]
     if values + _certainty(numbers) >= 2:
-        instead = "write --dataset-format csv-without-header, or a header line"
-        yield (
-            (),
-            f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns; {instead}",
-        )
+        said = f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns"
+        yield (), f"{said}; write --dataset-format csv-without-header, or a header line"
 
 
 def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
@@ -61,3 +58,41 @@ def _certainty(numbers: Sequence[str]) -> int:
     in_order = sorted(map(float, numbers))
     is_sorted = [float(number) for number in numbers] in (in_order, in_order[::-1])
     return 1 if is_sorted or len(numbers) < FEWEST_NUMBERS else 2
+
+
+@HINTS.register("inputs_alone")
+def inputs_alone(seen: Seen) -> Said:
+    """Records have more columns than the baseline, which has as many as their inputs.
+
+    Source: M16.
+    """
+    compared = seen.compared
+    if not seen.layout.inputs_fit or compared is None or compared.is_matched:
+        return
+    if compared.num_current_columns > compared.num_baseline_columns:
+        said = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
+        inputs = '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\''
+        yield (), f"{said} stand before these; to compare inputs write --dataset-format {inputs}"
+
+
+@HINTS.register("segments")
+def segments(seen: Seen) -> Said:
+    """Rows can't be cut as the baseline's were, or most of them are in none of its segments; of a baseline, some are in none.
+
+    Source: D4.13.
+    """
+    compared = seen.compared
+    first = compared.before if compared is not None else seen.profile
+    if first is not None and first.features and "segments" in first.features[0].states:
+        from model_monitor.monitors.segments import hints_of_segments
+
+        found = hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
+        yield from ((hint.features, hint.description) for hint in found)
+
+
+def _rows_in(profile: Profile) -> Mapping[str, Mapping[str, int]]:
+    found = profile.features[0].states.get("segments") if profile.features else None
+    return {
+        cut: {label: each.data_types.total for label, each in segments.items()}
+        for cut, segments in getattr(found, "cuts", {}).items()
+    }
