@@ -12,7 +12,7 @@ from model_monitor.monitors.data_quality import checks, hints, messages
 from model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
 from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from model_monitor.monitors.data_quality.checks.baseline_drift import against, why_not_compared
-from model_monitor.monitors.data_quality.checks.guard.repeats import repeated_rows
+from model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
 from model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
 from model_monitor.monitors.data_quality.documents import (

@@ -25,6 +25,8 @@ from model_monitor.statistics.verdicts.components import chance_of_more
 
 FEWEST_WORDS = 10  # different ones
 EMPTY_ALIEN = 0.01
+SAME = ("categorical_values_check", "code_length_check", "text_length_check")
+"""Checks that see what a free text is made of as well as guards of its letters and words do."""
 
 
 @GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check"))
@@ -50,11 +52,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return of_means(what, _length(old), _length(new))
 
 
-@GUARDS.register(
-    "text_letters_check",
-    needs=TextShapes,
-    same_as=("categorical_values_check", "code_length_check", "text_length_check"),
-)
+@GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
 def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean share of letters in a free text is the baseline's, and that of digits.
 
@@ -69,11 +67,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
     return found and replace(found, p=2 * found.p, grouped_p=2 * found.grouped_p)
 
 
-@GUARDS.register(
-    "text_words_check",
-    needs=TextShapes,
-    same_as=("categorical_values_check", "code_length_check", "text_length_check", "text_letters_check"),
-)
+@GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
 def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The mean number of words, which blanks part, is the baseline's; of free texts that have some with more than one word.
 
@@ -86,11 +80,7 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     return of_means("mean number of words", *means)
 
 
-@GUARDS.register(
-    "text_new_words_check",
-    needs=Words,
-    same_as=("categorical_values_check", "code_length_check", "text_length_check", "text_letters_check"),
-)
+@GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
 def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of words that the baseline never had is not above what chance has of rare ones; words of a text belong together.
 

@@ -20,10 +20,8 @@ from model_monitor.statistics.states.vectors import VectorMoments
 NEARLY_ALL = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
 SLACK, PART = HOUR / 4, 0.25  # by which an age has to change, and as a part of it, to be worth a word
-FAR, FAR_ALIEN = (
-    HOUR / 2,
-    0.2,
-)  # beyond all ages of the baseline and that part of them; the share of a window that no group is
+FAR, FAR_ALIEN = HOUR / 2, 0.2
+"""Beyond all ages of the baseline and that part of them; the share of a window that no group is."""
 WIDER = 4.0  # units are 1,000 apart: up to so many times beyond the usual years is still a time
 
 
