@@ -1,4 +1,4 @@
-"""The data-quality checks: each a registered function in the file named after it. Pure.
+"""The data-quality checks: each a registered function. Pure.
 
 Registered under its `constraint_check_type`. A check of features takes one feature and the threshold that its fact `threshold`
 gives for it: a function of the feature that is None where nothing was asked of it. A check of the data set takes the whole

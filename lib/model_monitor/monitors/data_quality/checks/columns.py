@@ -41,12 +41,8 @@ def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
 def _findings(
     comparison: Comparison, violated: Sequence[str], description: str, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
-    passed = Finding(
-        CheckStatus.PASSED,
-        threshold=float(comparison.num_baseline_columns),
-        observed=float(comparison.num_current_columns),
-        formula=FORMULA,
-    )
+    threshold, observed = float(comparison.num_baseline_columns), float(comparison.num_current_columns)
+    passed = Finding(CheckStatus.PASSED, threshold, observed, formula=FORMULA)
     for name in violated:
         yield name, replace(passed, status=CheckStatus.VIOLATED, description=description)
     if not violated:
