@@ -52,6 +52,7 @@ from model_monitor.statistics.states import (
     KllSketch,
     Moments,
     Profile,
+    VectorCounts,
 )
 from model_monitor.statistics.states.columns import numbers_of
 from model_monitor.statistics.states.profile import FeatureMetrics
@@ -115,10 +116,8 @@ def domain_of(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int
 
     A column of dates has none: no later day would be among them. Texts that look like dates are texts (G9).
     """
-    if feature.inferred_type != InferredType.STRING.value or feature.column_type in (
-        ColumnType.DATE,
-        ColumnType.TIMESTAMP,
-    ):
+    is_date = feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP)
+    if feature.inferred_type != InferredType.STRING.value or is_date:
         return None
     domain = feature.exact_domain
     if not domain or len(domain) > max_domain_size:
@@ -139,23 +138,18 @@ def _feature(
             column_metrics=numbers_of(feature) or None,
         )
     if feature.vectors is not None:
-        vectors = _vector(feature, common)
+        vectors = _vector(feature, feature.vectors, common)
         return FeatureStatistics(name=feature.name, inferred_type=inferred_type, vector_statistics=vectors)
     if inferred_type is InferredType.UNKNOWN:
         texts = StringStatistics(common=common)
     else:
-        domain = domain_of(feature, max_domain_size)
-        texts = StringStatistics(
-            common=common,
-            distinct_count=_distinct_count(feature, metrics),
-            completeness=feature.completeness,
-            distribution=Distribution(categorical=_categorical(domain)) if domain else None,
-        )
+        distinct = None if DistinctRegisters.KIND in feature.lacking else float(metrics.approx_count_distinct or 0)
+        domain = (domain_of(feature, max_domain_size) or {}).items()
+        buckets = tuple(CategoryBucket(value=value, count=count) for value, count in domain)
+        found = Distribution(categorical=Categorical(buckets=buckets)) if buckets else None
+        complete = feature.completeness
+        texts = StringStatistics(common=common, distinct_count=distinct, completeness=complete, distribution=found)
     return FeatureStatistics(name=feature.name, inferred_type=inferred_type, string_statistics=texts)
-
-
-def _distinct_count(feature: FeatureProfile, metrics: FeatureMetrics) -> float | None:
-    return None if DistinctRegisters.KIND in feature.lacking else float(metrics.approx_count_distinct or 0)
 
 
 def _numerical(
@@ -191,13 +185,7 @@ def _kll(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None
     return Distribution(kll=Kll.model_validate(kll))
 
 
-def _categorical(domain: Mapping[str, int]) -> Categorical:
-    return Categorical(buckets=tuple(CategoryBucket(value=value, count=count) for value, count in domain.items()))
-
-
-def _vector(feature: FeatureProfile, common: Common) -> VectorStatistics:
-    vectors = feature.vectors
-    assert vectors is not None
+def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> VectorStatistics:
     return VectorStatistics(
         common=common,
         completeness=feature.completeness,
@@ -238,17 +226,13 @@ def with_margin(
     window_rows: int | None = None,
 ) -> tuple[FeatureConstraints, ...]:
     """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here."""
-    pairs = [
-        (
-            *_by_nature(constraints, GROUPS if profile.name == settings.group_column else why_always_new(profile)),
-            profile,
-        )
-        for constraints, profile in features
-    ]
+    pairs, made = [], []
+    for constraints, profile in features:
+        new = GROUPS if profile.name == settings.group_column else why_always_new(profile)
+        pairs.append((*_by_nature(constraints, new), profile))
     levels = shared(settings.false_alarm_budget, families_of((each for each, _, _ in pairs), settings))
     contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
     for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
-    made = []
     for constraints, overrides, profile in pairs:
         update: dict[str, Any] = {}
         rows = profile.data_types.total
