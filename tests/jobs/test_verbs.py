@@ -32,7 +32,7 @@ def command(tmp_path):
 
 def test_a_file_becomes_a_baseline_and_the_next_one_is_held_against_it(command, tmp_path):
     first = command("baseline", "march.csv")
-    assert (first.returncode, "format: csv, by what march.csv looks like" in first.stderr) == (0, True), first.stderr
+    assert (first.returncode, "format: csv, detected from march.csv" in first.stderr) == (0, True), first.stderr
     assert "Completed: Job completed successfully. (exit status 0" in first.stderr  # nothing was looked for
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "march-baseline").rglob("*")}
 

@@ -57,7 +57,7 @@ def test_a_job_names_who_holds_its_output_and_leaves_its_files(s3, runner):
 
     assert runner.job("baseline", *flags) == 255
     assert re.search(
-        r"s3a://team/held: another run is at it: run 20260131T220000000000-0a1b2c3d, process 4711 on host web-3, since "
+        r"s3a://team/held: another run is writing there: run 20260131T220000000000-0a1b2c3d, process 4711 on host web-3, since "
         r"2026-01-31T22:00:00Z; start this one again when that has ended, or have it wait longer than 0:00:00 by --lease-wait",
         runner.last_words,
     )

@@ -83,7 +83,7 @@ def require_same_results(s3, runner, local_job, job, output, *flags):
     of_spark = results(s3, output)
     status, said = local_job(job, *flags)
     assert status == 0, said
-    assert "engine: local, all of it is opened here" in said
+    assert "engine: local, all of the data is read here" in said
     local = results(s3, output)
     assert local.keys() == of_spark.keys()
     assert "statistics.json" in local

@@ -37,7 +37,7 @@ from model_monitor.storage.lease import LIFE_SECONDS, PREFIX
 
 SEEDS_OF_A_MONTH = 25  # so many seeds share a plan, and with it the quiet month
 
-UNEXPLAINED = "where changed rows are from is not known"
+UNEXPLAINED = "the origin of the changed rows is unknown"
 """What is logged of a run whose window alarms and can't be read again; it counts, and another one after it stays beside it."""
 
 ACCOUNT = ("kept", "dropped_by_script", "outside_window", "sampled_out", "without_data", "quarantined")

@@ -208,7 +208,7 @@ def read_outcome(
     """
     said = files.read(message_path(output_path))
     if said is None:
-        reason = "the job left no message, so it never began or was killed; its log says more"
+        reason = "the job left no message, so it never started or was killed; see its log"
         return Failure(reason, exit_status or ExitStatus.FAILED)
     message = said.decode("utf-8", "replace").strip()
     counted = _COUNT.fullmatch(message)

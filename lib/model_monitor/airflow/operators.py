@@ -268,7 +268,7 @@ class MonitorOperator(WindowedOperator):
     SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
         **WindowedOperator.SAID_OTHERWISE,
         "fail_on_violations": "on_violations=",
-        "omit_empty_violations": "on_violations=, whose outcome has the number",
+        "omit_empty_violations": "on_violations=, whose result has the number",
     }
     template_fields = (*WindowedOperator.template_fields, "dataset_format", "baseline")
     operator_extra_links = (VIOLATIONS, CHECKS, STATISTICS, REPORT)

@@ -138,7 +138,7 @@ def _compared(operator: ast.cmpop, left: ast.AST, right: ast.AST, names: list[st
 def _values(nodes: list[Any], names: list[str]) -> list[Tree]:
     trees = [_tree(node, names) for node in nodes]
     if any(map(is_logic, trees)):
-        raise BadRule("it reckons with something that is true or false; join conditions by and, or, not")
+        raise BadRule("it calculates with something that is true or false; join conditions by and, or, not")
     return trees
 
 

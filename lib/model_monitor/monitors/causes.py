@@ -432,9 +432,9 @@ def with_causes(
             with ExitStack() as held:
                 found[what] = _behind(*opened(held), level / len(behind))
         except NoData as fault:  # nobody keeps them any more
-            log.info("where a loss is from is not known: %s", fault)
+            log.info("the origin of a loss is unknown: %s", fault)
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
-            log.warning("where a loss is from is not known: the rows can't be read again (%s)", type(fault).__name__)
+            log.warning("the origin of a loss is unknown: the rows can't be read again (%s)", type(fault).__name__)
 
     def told(result: CheckResult) -> CheckResult:
         members = dict(next((found[what] for what in about(result) if found.get(what)), {}))

@@ -131,8 +131,8 @@ class Lease:
         while (other := self._other()) is not None:
             if self._now() >= until:
                 raise OutputHeld(
-                    f"{self.folder}: another run is at it: {other}; start this one again when that has ended, or have it wait "
-                    f"longer than {wait} by --lease-wait"
+                    f"{self.folder}: another run is writing there: {other}; start this one again when that has ended, or "
+                    f"have it wait longer than {wait} by --lease-wait"
                 )
             if not notified:
                 log.warning("%s: waiting for another run to end: %s", self.folder, other)
@@ -212,7 +212,7 @@ class Lease:
             elif name.startswith(PREFIX):
                 other = self._read(name)
                 if is_old or name in _left or other.is_dead:
-                    log.warning("%s: takes over from a run that is no more: %s", self.folder, other)
+                    log.warning("%s: takes over from a run that has died: %s", self.folder, other)
                     self._storage.delete(join(self.folder, name))
                     self._takes_over = True
                 else:

@@ -105,7 +105,7 @@ def test_one_run_at_a_time_holds_a_folder_and_who_lost_it_changes_nothing(storag
             pass
 
     with holding(storage, out) as lease, ThreadPoolExecutor(1) as threads:
-        with pytest.raises(OutputHeld, match=f"another run is at it: run {lease.run}"):
+        with pytest.raises(OutputHeld, match=f"another run is writing there: run {lease.run}"):
             threads.submit(hold).result()
         os.unlink(f"{out}/_lease-{lease.run}")
         for change in (

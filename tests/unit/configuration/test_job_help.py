@@ -55,7 +55,7 @@ def test_the_short_help_fits_a_screen_and_names_no_flag_of_another_analysis(job,
     assert used - named <= {flag_of(name) for name in RARE}
 
 
-@pytest.mark.parametrize(("path", "text"), help_texts(), ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("path", "text"), list(help_texts()), ids=lambda value: getattr(value, "name", ""))
 def test_the_help_that_a_command_prints_is_that_of_the_options(path, text):
     """After a change of the options: python -m tests.help_texts"""
     assert path.read_text(encoding="utf-8") == text

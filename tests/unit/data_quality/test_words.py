@@ -70,7 +70,7 @@ def test_new_categories_are_named_the_most_frequent_first():
     found = told(profile_of(text_feature("c", ["DE", "FR"] * 200)), profile_of(text_feature("c", after)))
     domain = found["c", "categorical_values_check"]
 
-    assert domain.words == "c: 20 % are values that the baseline has not"
+    assert domain.words == "c: 20 % are values that are not in the baseline"
     assert domain.values == ("ES", "IT")
 
 
@@ -97,7 +97,7 @@ def test_missing_values_columns_and_types_say_what_was():
     assert found["n", "completeness_check"].words == "n: 50 % are missing, 0 % were"
     assert found["t", "data_type_check"].words == "t: 100 % are not Integral any more"
     assert found["gone", "missing_column_check"].words == "gone is not in the data any more"
-    assert found["new", "extra_column_check"].words == "new is in the data, and was not in the baseline"
+    assert found["new", "extra_column_check"].words == "new is in the data but not in the baseline"
 
 
 @pytest.mark.parametrize(("columns", "called"), [(("n",), "Missing columns"), (("n", "t", "u"), "Extra columns")])

@@ -61,7 +61,7 @@ def test_jobs_start_no_java(tmp_path):
             check=False,
         )
         assert ended.returncode == 0, ended.stderr
-    assert "engine: local, it was asked for" in ended.stderr
+    assert "engine: local, as requested" in ended.stderr
     assert json.loads((tmp_path / "baseline" / "statistics.json").read_text())["dataset"]["item_count"] == 8
 
 
@@ -359,7 +359,7 @@ def test_a_frame_is_monitored_from_memory(caplog):
 
     assert baseline.statistics.feature("age").numerical_statistics.mean == 36.5
     assert {violation.feature_name for violation in findings.violations.violations} == {"city"}
-    assert "engine: local, it was asked for" in caplog.text
+    assert "engine: local, as requested" in caplog.text
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with the mark of UTF-8"])

@@ -155,5 +155,5 @@ def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):
 
     assert bad
     assert not any(each.where for each in bad)
-    assert "where a loss is from is not known: nobody keeps the frame that the baseline was made of" in caplog.text
+    assert "the origin of a loss is unknown: the frame that the baseline was made from is not stored" in caplog.text
     assert not [each for each in caplog.records if each.levelname == "WARNING"]

@@ -187,7 +187,7 @@ def test_a_run_without_a_window_beside_others_is_named(day):
     for file in (day / "once").rglob("_current.json"):
         file.write_text(file.read_text().replace(str(left_out), str(day / "once")))
 
-    assert "is left out: the run names no window" in words(report_of(Request([str(day)])).html)
+    assert "is left out: the run has no window" in words(report_of(Request([str(day)])).html)
 
 
 def test_daily_runs_of_an_hour_are_a_column_a_day_and_a_day_without_one_is_empty(tmp_path):

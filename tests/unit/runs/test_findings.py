@@ -34,7 +34,7 @@ def test_a_gate_stops_with_a_line_for_each_alarm():
 
     first, *lines = str(caught.value).splitlines()
     assert first == f"60 records, {findings.count} violation{'s' * (findings.count > 1)}:"
-    assert lines == ["  country: 33.3 % are values that the baseline has not ('ES')"]
+    assert lines == ["  country: 33.3 % are values that are not in the baseline ('ES')"]
     assert caught.value.exit_status == 4
 
 

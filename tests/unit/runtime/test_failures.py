@@ -71,7 +71,7 @@ def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
         ),
         ("java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found", "for s3a: paths"),
         ("[DATA_SOURCE_NOT_FOUND] Failed to find the data source: delta. Please find", "no reader called delta; pass"),
-        ("org.apache.hadoop.fs.ChecksumException: Checksum error: file:/data/a.csv at 0", "in the .crc beside it"),
+        ("org.apache.hadoop.fs.ChecksumException: Checksum error: file:/data/a.csv at 0", "the .crc file beside it"),
         ("java.io.IOException: No space left on device", "the disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", "--driver-memory"),
         ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "decompress compressed files"),

@@ -106,7 +106,7 @@ def test_more_missed_runs_than_are_made_up_for_are_given_up_with_a_word(schedule
     schedule.run(at(5, 1, 5))
 
     assert [time[11:13] for time in schedule.jobs.times] == ["20", "00", "01"]
-    assert "churn-hourly: 3 runs of the past are given up; catch_up is 2" in caplog.text
+    assert "churn-hourly: 3 past runs are skipped; catch_up is 2" in caplog.text
 
 
 def test_a_schedule_with_a_start_begins_there(schedule):

@@ -99,7 +99,7 @@ def test_who_waits_too_long_is_told_who_holds_it_and_leaves_no_file(lease, out, 
         second.take(timedelta(seconds=30))
 
     assert str(told.value).startswith(
-        f"{out}: another run is at it: run {first.run}, process {os.getpid()} on host {os.uname().nodename}, "
+        f"{out}: another run is writing there: run {first.run}, process {os.getpid()} on host {os.uname().nodename}, "
         f"since {first.holder.since}; "
     )
     assert "wait longer than 0:00:30 by --lease-wait" in str(told.value)
@@ -139,7 +139,7 @@ def test_a_lease_that_is_not_renewed_lives_two_minutes_by_the_stores_times(lease
             second.take(NOT_AT_ALL)
     else:
         second.take(NOT_AT_ALL)
-        assert f"takes over from a run that is no more: run {first.run}" in caplog.text
+        assert f"takes over from a run that has died: run {first.run}" in caplog.text
     assert files_in(out) == [f"{PREFIX}{(first if is_alive else second).run}"]
 
 
@@ -186,7 +186,7 @@ def test_a_process_that_nobody_can_ask_for_is_alive(lease, out, members):
     first.take()
     rewritten(out, first, **{"process": ended_process(), **members})
 
-    with pytest.raises(OutputHeld, match=f"another run is at it: run {first.run}"):
+    with pytest.raises(OutputHeld, match=f"another run is writing there: run {first.run}"):
         second.take(NOT_AT_ALL)
 
 
@@ -196,7 +196,7 @@ def test_a_file_that_says_nothing_holds_as_long_as_it_is_young(lease, out, conte
     with open(f"{out}/{PREFIX}x", "wb") as file:
         file.write(content)
     first = lease()
-    with pytest.raises(OutputHeld, match="another run is at it: run x, process 0 on host unknown"):
+    with pytest.raises(OutputHeld, match="another run is writing there: run x, process 0 on host unknown"):
         first.take(NOT_AT_ALL)
     first.release()
     os.utime(f"{out}/{PREFIX}x", (0, 0))
@@ -211,7 +211,7 @@ def test_who_sleeps_through_his_lease_goes_on_if_nobody_came_for_it(lease, out, 
 
     first.require_held()
     assert first.renew()
-    with pytest.raises(OutputHeld, match=f"another run is at it: run {first.run}"):
+    with pytest.raises(OutputHeld, match=f"another run is writing there: run {first.run}"):
         lease().take(NOT_AT_ALL)
 
 

@@ -279,9 +279,9 @@ def engine_for(
     """
     asked = engine_named(name)
     was_asked = asked is EngineName.SPARK
-    reason = "it was asked for" if was_asked else why_spark(spark, path, dataset_format, size_bytes, window)
+    reason = "as requested" if was_asked else why_spark(spark, path, dataset_format, size_bytes, window)
     if asked is EngineName.LOCAL or (asked is EngineName.AUTO and reason is None):
-        log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "the data is opened here")
+        log.info("engine: local, %s", "as requested" if asked is EngineName.LOCAL else "the data is read here")
         return LocalEngine()
     log.info("engine: Spark, %s", reason)
     edge = plugin("spark")

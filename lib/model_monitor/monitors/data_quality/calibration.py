@@ -248,8 +248,8 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
 # Three verdicts on one column's drift: violated, passed, or "cannot tell" with what could have been seen.
 
 
-NO_HISTORY = "no earlier windows: how much this column varies from window to window is not known"
-GROUPED = "its rows come in groups, so that the window says less than so many rows by themselves would"
+NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
+GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
 INDEPENDENT = "rows assumed independent"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 CHANCES = "; by chance so few are missing in {:.2g} of the windows, and so many more rows have one value in {:.2g}"

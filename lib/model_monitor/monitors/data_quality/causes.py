@@ -137,11 +137,13 @@ def pinned_down(
             level, tests = known.monitoring.false_alarm_budget, len(changes) * (len(of_columns) + len(origins))
             for name, change in changes.items():
                 found[name] = members_of(*(clear_ones(change, keys, tests, level) for keys in (of_columns, origins)))
-            log.info("looked for where changed rows are from, %.1f s", monotonic() - began)
+            log.info("searched for the origin of the changed rows, %.1f s", monotonic() - began)
         if examples is not None and examples.most:
             examples.write(looked_at, changes, dataset)
     except (MonitorError, OSError, pa.ArrowException) as fault:
-        log.warning("where changed rows are from is not known: the data can't be read again (%s)", type(fault).__name__)
+        log.warning(
+            "the origin of the changed rows is unknown: the data can't be read again (%s)", type(fault).__name__
+        )
 
     def told(result: CheckResult) -> CheckResult:
         members = dict(found.get(result.feature or "", {}))

@@ -38,7 +38,7 @@ from model_monitor.statistics.states import FeatureProfile, Profile
 CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
-    "for all beyond. Of texts they are the most frequent values, the others, and those that the baseline has not.",
+    "for all beyond. Of texts they are the most frequent values, the others, and those that are not in the baseline.",
     "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window in "
     "which nothing changed looks like this one.",
     "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "

@@ -33,7 +33,7 @@ MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named
 DOMAIN = "categorical_values_check"
 _PLAIN = {
     "missing_column_check": "{name} is not in the data any more",
-    "extra_column_check": "{name} is in the data, and was not in the baseline",
+    "extra_column_check": "{name} is in the data but not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
     "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
     "repeated_rows_check": "{observed:.2%} of the rows are there more than once, {threshold:.2%} were",
@@ -139,7 +139,7 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
         new = [value for value in domain_of(current, max_domain_size) or () if value not in listed]
         share = percent(1 - result.observed)
         change = f"has {share} of values that were not there before"
-        return Said(f"{name}: {share} are values that the baseline has not", new, change, f"new values: {share}")
+        return Said(f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}")
     if result.check == "data_type_check":
         what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
         return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
@@ -225,7 +225,7 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
     _, what, was_, is_ = max(apart, key=itemgetter(0))
     change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
     change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
-    change = change if what == "mean" else f"spreads otherwise: its {what} {change}"
+    change = change if what == "mean" else f"has another spread: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
     return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
 

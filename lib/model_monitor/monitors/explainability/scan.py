@@ -237,7 +237,9 @@ def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]
     may repeat what the model says of them; others are made of the data."""
     found = rows.tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
     if not found["is_deterministic"]:
-        log.warning("the model answered the same rows otherwise when it was asked again; attributions will not repeat")
+        log.warning(
+            "the model gave other answers for the same rows when it was asked again; attributions will not repeat"
+        )
     if not found["exact"]:
         log.warning(
             "num_samples %d is few for %d features, which can't all be told apart; take %d or more",

@@ -263,7 +263,7 @@ class ModelQualityMonitor(Monitor):
 
         def marked(side: OutcomeDataset, rows: int) -> Marked:
             if (where := side.source) is None:
-                raise BadInput("outcomes that somebody prepared are not read again")
+                raise BadInput("prepared outcomes are not read again")
             mark = OutcomeMark(side.decoder, self.plan, where.columns, side.raw.schema, cuts)
             names = where.dataset.names
             return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))

@@ -167,7 +167,7 @@ def read_history(
         timed = {(*_made_up(place), run.analysis_type, run.model): run for place, run in enumerate(runs)}
     else:
         unread += [
-            Unread(run.folder, "is left out: the run names no window") for run in runs if not (run.start and run.end)
+            Unread(run.folder, "is left out: the run has no window") for run in runs if not (run.start and run.end)
         ]
     windows = _filled(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
     places = {window: place for place, window in enumerate(windows)}

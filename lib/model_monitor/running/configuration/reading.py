@@ -251,7 +251,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     remembered = _read_by_baseline(sources).get("dataset_format") if job == "monitor" else None
     if remembered is not None and _is_kind_of(remembered, word):
         return _chosen(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
-    return _chosen(sources, "dataset_format", word, f"format: {word}, by what {path} looks like")
+    return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}")
 
 
 def _is_kind_of(text: str, word: str) -> bool:

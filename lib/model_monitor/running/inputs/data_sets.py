@@ -333,7 +333,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
         if dataset.rare:
-            log.warning("%d features that hardly a record has are not explained", len(dataset.rare))
+            log.warning("%d features that almost no record has are not explained", len(dataset.rare))
             dataset = dataset.of_features([name for name in dataset.names if name not in dataset.rare])
     return without(dataset, config.exclude_features_attribute)
 

@@ -282,7 +282,7 @@ def _merged_again(
     had = again.hours_counted("remembered")
     gone = {hour for hour in news if hour not in again.hours or again.hours[hour].captures < had[hour]}
     for hour in sorted(gone):
-        log.warning("%s stays as it is: captures of it that were merged before are gone", hour.path)
+        log.warning("%s is left unchanged: captures that were merged into it are gone", hour.path)
     return again.of(news - gone)
 
 

@@ -451,7 +451,7 @@ def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) 
     try:
         asked = _asked(data, trial)
     except MonitorError as error:
-        log.info("where both disagree is not told: %s", error)
+        log.info("where both disagree is unknown: %s", error)
         return ()
     return disagreeing(asked.reindex(side.frame["id"]), gaps)
 

@@ -168,7 +168,7 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     kept = type(suggested).from_json(json.dumps(_with_edits(suggested.plain(), before, after)), edited)
     where = join(output_path, name)
     storage_of(where).write(where, kept.to_json().encode())
-    log.info("%s: has the edits of %s", where, edited)
+    log.info("%s: keeps the edits of %s", where, edited)
 
 
 def _with_edits(new: Any, before: Any, after: Any) -> Any:

@@ -298,7 +298,7 @@ class _Source:
     def __call__(self) -> Dataset:
         data = self._data()
         if data is None:
-            raise NoData("nobody keeps the frame that the baseline was made of")
+            raise NoData("the frame that the baseline was made from is not stored")
         return self._read(data)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -387,7 +387,7 @@ class _Run:
         dataset.require_one_layout(found.rows)
         fewer = self.monitor.refusing(found, dataset, self.known) if scans > 1 else None
         if fewer is not None:
-            log.warning("some records have values that are of no use to this monitor; scanning again without them")
+            log.warning("some records have values that this monitor can't use; scanning again without them")
             return self._read(fewer, measures, checks, scans - 1)
         ledger = dataset.ledger(found.rows)
         quarantine = _put_aside(dataset, ledger, self.output_path) if self.output_path else None

@@ -123,11 +123,11 @@ KNOWN: Mapping[str, str] = {
         "lines with a smaller --max-record-size"
     ),
     r"OversizedAllocationException": (
-        "lines that are very much longer than those at the beginning of the first file don't fit into a batch of Arrow; "
+        "lines much longer than those at the beginning of the first file don't fit into an Arrow batch; "
         "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size"
     ),
     r"ChecksumException": (
-        "a file was changed after Hadoop wrote it: its sums, in the .crc beside it, are of what was there before; delete those"
+        "a file was changed after Hadoop wrote it: the .crc file beside it has the checksums of the old content; delete it"
     ),
     r"No space left on device": (
         "the disk is full; free space, or name other directories with --output-path and spark.local.dir"

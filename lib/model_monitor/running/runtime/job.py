@@ -161,9 +161,9 @@ class Job:
         """The engine of this machine, if it is the one; the log says which is, and why."""
         asked, why = self.config.engine, why_spark_runs(self.config, self._host)
         if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
-            log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "it was asked for")
+            log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "as requested")
             return None
-        log.info("engine: local, %s", "it was asked for" if asked is EngineName.LOCAL else "all of it is opened here")
+        log.info("engine: local, %s", "as requested" if asked is EngineName.LOCAL else "all of the data is read here")
         self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
         if self._is_alone and self.config.runs_our_code_alone:
             hide_pandas_from_arrow()
@@ -315,7 +315,7 @@ class Job:
             if self._host is None:
                 plugin("spark").stop_session(self._session, self._tag)
         except Exception as error:  # the JVM may be gone already, which is what was wanted
-            log.info("Spark was gone already (%s)", type(error).__name__)
+            log.info("Spark had already ended (%s)", type(error).__name__)
 
 
 def _here(step: Callable[[], None]) -> None:

@@ -194,7 +194,7 @@ def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record |
         return *_looked_at(plan, folder, request, now, environment), True
     with held(folder, plan.name) as is_ours:
         if not is_ours:
-            log.info("%s: another run-due is at it", plan.name)
+            log.info("%s: another run-due is working on it", plan.name)
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now), request.as_json
         try:
             record = Record.read(folder, plan.name, now)

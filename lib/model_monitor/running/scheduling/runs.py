@@ -75,8 +75,7 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
     """What is due, the oldest first, and what becomes due while that is run; retry_failed: also what failed or was stopped."""
     due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
     if due.given_up:
-        told = plan.name, due.given_up, plan.entry.catch_up
-        log.warning("%s: %d runs of the past are given up; catch_up is %d", *told)
+        log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
     while due.times:
         yield from due.times
         due = due_runs(plan, record.executions, now())

@@ -79,4 +79,4 @@ class Ages(State):
 
     def contradiction(self) -> str | None:
         sound = len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())
-        return None if sound else "it counts what nobody can"
+        return None if sound else "its counts are impossible"

@@ -56,7 +56,7 @@ class Pairs(State):
             sound = all(is_sound(json.loads(what), len(of)) for what, of in self.counts.items())
         except (ValueError, RecursionError):
             sound = False
-        return None if sound else "it counts what nobody can"
+        return None if sound else "its counts are impossible"
 
 
 def is_sound(what: Any, numbers: int) -> bool:

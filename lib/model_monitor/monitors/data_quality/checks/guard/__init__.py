@@ -77,8 +77,8 @@ LEAST_SHIFT = 0.5  # the smallest change of a mean that is worth a word, in stan
 FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is about normal
 
 GROUPS = (
-    f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows nobody knows how "
-    "large they are"
+    f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows their "
+    "size is unknown"
 )
 
 
