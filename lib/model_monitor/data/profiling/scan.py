@@ -256,7 +256,6 @@ def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) ->
 def _states_of_typed(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[StateRow]:
-
     return states_of_partition(plan, None, prepared(plan, reason, cells, batches))
 
 

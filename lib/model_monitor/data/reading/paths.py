@@ -33,12 +33,7 @@ from model_monitor.data.reading.formats import (
     TableFormat,
     format_named,
 )
-from model_monitor.data.reading.headers import (
-    first_cells,
-    first_with_a_line,
-    format_word_of,
-    longest_line,
-)
+from model_monitor.data.reading.headers import first_cells, first_with_a_line, format_word_of, longest_line
 from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from model_monitor.data.records.decoded_rows import can_be_told, matching_of
@@ -54,10 +49,7 @@ if TYPE_CHECKING:
 
 
 def read_files(
-    engine: Engine,
-    path: Places,
-    dataset_format: DatasetFormat | None,
-    options: ReadOptions = DEFAULT_OPTIONS,
+    engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
     """The data set at `path`, as its width is best read. dataset_format: None for what the files look like.
 

@@ -179,8 +179,12 @@ class DistinctBuilder:
             self._waiting.append(hashes)
             self._room -= len(hashes)
         if self._room <= 0:
-            self._raise_registers()
-            self._look_at_lowest()
+            _raise(self._registers, np.concatenate(self._waiting), 0)
+            self._waiting, self._room = [], WAITING
+            # Hashes with fewer leading zeros than the lowest register has can't raise any, and are left out from now on: of many
+            # values nearly all. With the lowest register at 8 one hash in 256 is left.
+            lowest = int(self._registers.min())
+            self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
     def state(self) -> DistinctRegisters:
         """The registers of all values so far; later updates do not change it."""
@@ -194,19 +198,6 @@ class DistinctBuilder:
         firsts = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
         _raise(registers.reshape(-1), np.concatenate(hashes), firsts)
         return [*map(DistinctRegisters, registers)]
-
-    def _raise_registers(self) -> None:
-        """Let the hashes that wait raise their registers, as far as they do."""
-        _raise(self._registers, np.concatenate(self._waiting), 0)
-        self._waiting, self._room = [], WAITING
-
-    def _look_at_lowest(self) -> None:
-        """From now on leave out hashes with fewer leading zeros than the lowest register has: they can't raise any.
-
-        Of many values that is nearly all: with the lowest register at 8 one hash in 256 is left.
-        """
-        lowest = int(self._registers.min())
-        self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
 
 def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64]) -> None:

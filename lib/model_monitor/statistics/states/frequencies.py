@@ -72,10 +72,7 @@ class Frequencies(State):
         Raises BadState if the limits differ.
         """
         require_equal(self.KIND, "limit", self.limit, other.limit)
-        counts = dict(self.counts)
-        for key, count in other.counts.items():
-            counts[key] = counts.get(key, 0) + count
-        cut = 0
+        counts, cut = self.sum_of_counts(self.counts, other.counts), 0
         if len(counts) > self.limit:
             cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest that has no place any more
             counts = {key: count - cut for key, count in counts.items() if count > cut}

@@ -47,10 +47,6 @@ class Bucket:
     count: int
 
 
-def _one_empty_level() -> tuple[Values, ...]:
-    return (np.empty(0),)
-
-
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class KllSketch(State):
@@ -64,7 +60,7 @@ class KllSketch(State):
     KIND: ClassVar[str] = "kll"
     VERSION: ClassVar[int] = 1
 
-    levels: tuple[Values, ...] = field(default_factory=_one_empty_level)
+    levels: tuple[Values, ...] = field(default_factory=lambda: (np.empty(0),))
     compactions: tuple[int, ...] = (0,)
     offsets: tuple[int, ...] = (0,)
     k: int = SKETCH_SIZE
@@ -156,13 +152,9 @@ class KllSketch(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Per level its length, compactions and offset, then all items as doubles."""
-        heads = (
-            _LEVEL.pack(len(level), compactions, offset)
-            for level, compactions, offset in zip(self.levels, self.compactions, self.offsets, strict=True)
-        )
+        heads = map(_LEVEL.pack, map(len, self.levels), self.compactions, self.offsets)
         items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
-        payload = b"".join((bytes([len(self.levels)]), *heads, *items))
-        return {"k": self.k, "c": self.c}, payload
+        return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
@@ -176,20 +168,14 @@ class KllSketch(State):
         if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
         heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
-        lengths = [head[0] for head in heads]
+        lengths, compactions, offsets = zip(*heads, strict=True)
         if len(payload) != items_at + 8 * sum(lengths):
             raise BadState(
                 f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
             )
         items = np.frombuffer(payload, dtype="<f8", offset=items_at).astype(np.float64, copy=False)
-        ends = list(itertools.accumulate(lengths))
-        return cls(
-            levels=tuple(items[end - length : end] for end, length in zip(ends, lengths, strict=True)),
-            compactions=tuple(head[1] for head in heads),
-            offsets=tuple(head[2] for head in heads),
-            k=k,
-            c=c,
-        )
+        ends = itertools.accumulate(lengths, initial=0)
+        return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
     def contradiction(self) -> str | None:
         if self.count > MOST or set(self.offsets) - {0, 1}:
@@ -248,13 +234,9 @@ class KllBuilder:
 
     def state(self) -> KllSketch:
         """The sketch of all values so far; later updates do not change it."""
-        return KllSketch(
-            levels=tuple(level.items().copy() for level in self._levels),
-            compactions=tuple(level.compactions for level in self._levels),
-            offsets=tuple(level.offset for level in self._levels),
-            k=self._k,
-            c=self._c,
-        )
+        levels = tuple(level.items().copy() for level in self._levels)
+        compactions = tuple(level.compactions for level in self._levels)
+        return KllSketch(levels, compactions, tuple(level.offset for level in self._levels), self._k, self._c)
 
     def _condense(self) -> None:
         """Compact the lowest full level, and only that one."""

@@ -226,7 +226,7 @@ class Outcomes(State):
             self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
             self.class_scores + other.class_scores,
             {
-                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, _as_it_is)
+                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, lambda each, _: each)
                 for cut in sorted(self.segments.keys() | other.segments.keys())
             },
             _by_block(self.confusions, other.confusions),
@@ -319,10 +319,6 @@ def _by_block(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Ad
 
 def _rows_of(outcomes: Outcomes) -> int:
     return outcomes.item_count
-
-
-def _as_it_is(outcomes: Outcomes, _: str) -> Outcomes:
-    return outcomes
 
 
 def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:

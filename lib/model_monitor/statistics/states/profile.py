@@ -56,8 +56,6 @@ class Measures:
 
 
 S = TypeVar("S", bound=State)
-
-
 Found = TypeVar("Found")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
@@ -73,9 +72,8 @@ class ConfusionCounts(State):
         require_equal(self.KIND, "limit", self.limit, other.limit)
         if self.overflowed or other.overflowed:
             return ConfusionCounts({}, self.total + other.total, self.limit, overflowed=True)
-        counts = Counter(dict(self.counts))
-        counts.update(dict(other.counts))
-        return self._limited(dict(counts), self.total + other.total, self.limit)
+        counts = self.sum_of_counts(self.counts, other.counts)
+        return self._limited(counts, self.total + other.total, self.limit)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
