@@ -131,7 +131,7 @@ class Segments:
         self.size = max(FEWEST_ITEMS, min(SKETCH_SIZE, fitting))
         run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
         self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
-        self._places: dict[tuple[int, int], RunStarts] = {}
+        self.places: dict[tuple[int, int], RunStarts] = {}  # of the runs of each segment that are kept
         self._runs: tuple[Block | None, RunsOfBlock] = (None, ([], [], []))
 
     def labels(self, cut: int) -> list[str]:
@@ -155,18 +155,14 @@ class Segments:
                 ends = np.cumsum(np.bincount(codes)).tolist()
                 for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
                     if end > start:
-                        if (cut, number) not in self._places:
-                            self._places[cut, number] = self._new_places()
-                        lots, places = self._places[cut, number].among(end - start)
+                        if (cut, number) not in self.places:
+                            self.places[cut, number] = self._new_places()
+                        lots, places = self.places[cut, number].among(end - start)
                         found[0].extend([(cut, number)] * len(lots))
                         found[1].extend(lots)
                         found[2].extend(order[start:end][each] for each in places)
             self._runs = block, found
         return self._runs[1]
-
-    def most_runs(self, cut: int, number: int) -> int:
-        """Of a segment that are kept."""
-        return self._places[cut, number].most
 
     def _numbered(self, number: int, block: Block) -> Codes:
         cut, known = self.cuts[number], self._numbers[number]
@@ -304,7 +300,7 @@ class SegmentsGatherer:
     def _further(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
         """The runs of rows in a segment, and its counts by value. counts: of its cells by DataType."""
         if runs := self._runs.get((cut, number)):
-            yield ranked(kept_of(runs, self._segments.most_runs(cut, number)))
+            yield ranked(kept_of(runs, self._segments.places[cut, number].most))
         if self._column.is_text:
             found = FrequenciesBuilder(MOST_VALUES)
             if self._values is None:

@@ -66,10 +66,7 @@ class Coverage:
 
 
 def read_coverage(content: bytes, where: str) -> Coverage:
-    """What such a file says. where: its path.
-
-    Raises BadDocument if it says something else.
-    """
+    """What such a file says. where: its path. Raises BadDocument if it says something else."""
     try:
         document = json.loads(content)
         return Coverage(int(document["captures"]), int(document["labelled"]), int(document["labelled_as_absent"]))

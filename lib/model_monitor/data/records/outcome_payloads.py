@@ -89,10 +89,7 @@ def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
 
 
 def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
-    """The outcomes of a JSON document that holds labels and predictions.
-
-    Raises RecordRefused as `outcomes_of` does.
-    """
+    """The outcomes of a JSON document that holds labels and predictions. Raises RecordRefused as `outcomes_of` does."""
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
     if not reading.with_label and rows is None:
         return _unlabelled(_predicted_in([document], reading, 0), reading)

@@ -31,7 +31,6 @@ class Attributions(State):
     """
 
     KIND: ClassVar[str] = "attributions"
-    VERSION: ClassVar[int] = 1
 
     features: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()

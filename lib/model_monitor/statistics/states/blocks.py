@@ -52,7 +52,6 @@ class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
 
     KIND: ClassVar[str] = "block_sums"
-    VERSION: ClassVar[int] = 1
 
     names: tuple[str, ...] = ()
     sums: Numbers = field(default_factory=lambda: np.zeros((0, BLOCKS)))
@@ -124,7 +123,6 @@ class RegressionSums(State):
     """
 
     KIND: ClassVar[str] = "regression"
-    VERSION: ClassVar[int] = 1
 
     rows: Numbers = field(default_factory=_no_sums)
     absolute: Numbers = field(default_factory=_no_sums)

@@ -265,7 +265,6 @@ class Contingency(State):
     """
 
     KIND: ClassVar[str] = "contingency"
-    VERSION: ClassVar[int] = 1
 
     tables: tuple[Mapping[Cell, int], ...] = ()
     facts: tuple[ColumnMetadata, ...] = ()

@@ -54,7 +54,6 @@ class DataTypeCounts(State):
     """Cells of a column by what they look like. unknown: present, but not looked into (arrays, maps)."""
 
     KIND: ClassVar[str] = "data_types"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<6q")
 
     missing: int = 0
@@ -244,7 +243,6 @@ class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
 
     KIND: ClassVar[str] = "vectors"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<7q")
 
     vectors: int = 0

@@ -39,7 +39,7 @@ class State(ABC):
     __slots__ = ()
 
     KIND: ClassVar[str]
-    VERSION: ClassVar[int]  # of the payload's layout; older ones are read by way of `UPGRADES`
+    VERSION: ClassVar[int] = 1  # of the payload's layout; older ones are read by way of `UPGRADES`
     NUMBERS: ClassVar[struct.Struct]  # the members in their order, where all are numbers
 
     @abstractmethod

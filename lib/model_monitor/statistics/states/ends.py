@@ -33,7 +33,6 @@ class Ends(State):
     """The `KEPT` smallest finite numbers and as many of the largest, equal ones each for itself; both ascending."""
 
     KIND: ClassVar[str] = "ends"
-    VERSION: ClassVar[int] = 1
 
     smallest: Values = field(default_factory=lambda: np.empty(0))
     largest: Values = field(default_factory=lambda: np.empty(0))
@@ -82,7 +81,6 @@ class TextLengths(State):
     """How many texts have each length in characters; 61 of those that are longer, too."""
 
     KIND: ClassVar[str] = "text_lengths"
-    VERSION: ClassVar[int] = 1
 
     counts: Mapping[int, int] = field(default_factory=dict)
 
@@ -126,7 +124,6 @@ class TextShapes(State):
     """
 
     KIND: ClassVar[str] = "text_shapes"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<10q")
 
     texts: int = 0

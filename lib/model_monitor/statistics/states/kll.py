@@ -58,7 +58,6 @@ class KllSketch(State):
     """
 
     KIND: ClassVar[str] = "kll"
-    VERSION: ClassVar[int] = 1
 
     levels: tuple[Values, ...] = field(default_factory=lambda: (np.empty(0),))
     compactions: tuple[int, ...] = (0,)
@@ -74,10 +73,7 @@ class KllSketch(State):
 
     @property
     def error(self) -> float:
-        """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted.
-
-        Source: D1b.
-        """
+        """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted. Source: D1b."""
         if len(self.levels) == 1:
             return 0.0
         doublings = math.log2(self.count * self.k / (4096 * 2048))
@@ -94,7 +90,8 @@ class KllSketch(State):
         """
         if not self._cdf:
             items = self.levels[0] if len(self.levels) == 1 else np.concatenate(self.levels)
-            kind = sort_of_equals(items)
+            # so that zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual sort is faster
+            kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:
                 items = np.sort(items, kind=kind)
                 last = last_of_equals(items)
@@ -133,10 +130,7 @@ class KllSketch(State):
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
     def __add__(self, other: KllSketch) -> KllSketch:
-        """Deequ's merge, which depends on the order; an empty sketch is neutral.
-
-        Raises BadState if k or c differ.
-        """
+        """Deequ's merge, which depends on the order; an empty sketch is neutral. Raises BadState if k or c differ."""
         return self.plus([other])
 
     def plus(self, others: Iterable[KllSketch]) -> KllSketch:
@@ -146,7 +140,9 @@ class KllSketch(State):
         """
         builder = None
         for other in others:
-            builder = builder or KllBuilder.resumed(self)
+            if builder is None:
+                builder = KllBuilder(self.k, self.c)
+                builder.merge(self)
             builder.merge(other)
         return builder.state() if builder else self
 
@@ -195,13 +191,6 @@ class KllBuilder:
         self._negative_zeros = False
         self._grow_to(1)
 
-    @classmethod
-    def resumed(cls, sketch: KllSketch) -> KllBuilder:
-        """A builder that goes on where `sketch` ended."""
-        builder = cls(sketch.k, sketch.c)
-        builder._resume(sketch)
-        return builder
-
     def update(self, values: Values) -> None:
         """Take finite values in arrival order."""
         self._look_for_negative_zeros(values)
@@ -224,11 +213,17 @@ class KllBuilder:
         require_equal(KllSketch.KIND, "c", self._c, sketch.c)
         if not sketch.count:
             return
-        if not self._size:
+        was_empty = not self._size
+        self._grow_to(len(sketch.levels))
+        self._look_for_negative_zeros(np.concatenate(sketch.levels))
+        for level, items in zip(self._levels, sketch.levels, strict=False):
+            level.append(items)
+            self._size += len(items)
+        if was_empty:
             # Deequ would keep the empty sketch's counters; taking the other's makes the empty sketch neutral.
-            self._resume(sketch)
+            for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
+                level.compactions, level.offset = compactions, offset
             return
-        self._append(sketch.levels)
         while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
             self._condense()
 
@@ -260,18 +255,6 @@ class KllBuilder:
         for new in range(len(self._levels), height):
             self._levels.append(_Level(_capacity(new, self._k, self._c)))
             self._limit += self._levels[new].capacity
-
-    def _append(self, levels: Sequence[Values]) -> None:
-        self._grow_to(len(levels))
-        self._look_for_negative_zeros(np.concatenate(levels))
-        for level, items in zip(self._levels, levels, strict=False):
-            level.append(items)
-            self._size += len(items)
-
-    def _resume(self, sketch: KllSketch) -> None:
-        self._append(sketch.levels)
-        for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
-            level.compactions, level.offset = compactions, offset
 
 
 class _Level:
@@ -321,13 +304,6 @@ def last_of_equals(items: Values) -> NDArray[np.int64]:
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])
     return are_last.nonzero()[0]
-
-
-def sort_of_equals(items: Values) -> Literal["stable"] | None:
-    """The sort after which zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual, faster
-    one if there is no -0.0.
-    """
-    return "stable" if _count_negative_zeros(items) else None
 
 
 def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:

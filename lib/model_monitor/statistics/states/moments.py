@@ -37,7 +37,6 @@ class Moments(State):
     """
 
     KIND: ClassVar[str] = "moments"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<5q5d")
 
     count: int = 0

@@ -21,7 +21,6 @@ class Offences(State):
     """Of each rule the rows that offend, the rows that were judged, and the ids of the first offending ones, if rows have ids."""
 
     KIND: ClassVar[str] = "offences"
-    VERSION: ClassVar[int] = 1
 
     offending: tuple[int, ...] = ()
     judged: tuple[int, ...] = ()

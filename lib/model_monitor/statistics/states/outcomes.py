@@ -209,10 +209,7 @@ class Outcomes(State):
         )
 
     def __add__(self, other: Outcomes) -> Outcomes:
-        """State by state.
-
-        Raises BadState if they were made by unequal plans.
-        """
+        """State by state. Raises BadState if they were made by unequal plans."""
         if self.plan != other.plan:
             require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
         return Outcomes(

@@ -93,7 +93,6 @@ class Requests(State):
     """
 
     KIND: ClassVar[str] = "requests"
-    VERSION: ClassVar[int] = 1
 
     statuses: Mapping[int, int] = field(default_factory=dict)
     estimated: float = 0.0
@@ -248,7 +247,6 @@ class RowRuns(State):
     """The runs of a column, by their lots."""
 
     KIND: ClassVar[str] = "row_runs"
-    VERSION: ClassVar[int] = 1
 
     runs: tuple[Run, ...] = ()
 

@@ -34,7 +34,6 @@ class ConfusionCounts(State):
     """
 
     KIND: ClassVar[str] = "confusion"
-    VERSION: ClassVar[int] = 1
 
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     total: int = 0
@@ -133,7 +132,6 @@ class ScoreCounts(State):
     """
 
     KIND: ClassVar[str] = "scores"
-    VERSION: ClassVar[int] = 1
 
     scores: Scores = field(default_factory=lambda: np.zeros(0))
     negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -273,7 +271,6 @@ class ClassScores(State):
     """
 
     KIND: ClassVar[str] = "class_scores"
-    VERSION: ClassVar[int] = 1
 
     of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
     overflowed: bool = False

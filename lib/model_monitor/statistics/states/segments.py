@@ -25,7 +25,6 @@ class Segmented(State):
     """
 
     KIND: ClassVar[str] = "segments"
-    VERSION: ClassVar[int] = 1
 
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
