@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
 from model_monitor.errors import NeedsSpark
@@ -23,7 +24,9 @@ def text_of(cells: pa.Array) -> pa.StringArray:
     """Cells as texts: times in UTC, doubles as Java writes them, decimals with all digits of their type."""
     types = pa.types
     if types.is_floating(cells.type):
-        return _of_floats(cells)
+        encoded = cells.dictionary_encode()
+        texts = pa.array(map(_of_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
+        return texts.take(encoded.indices)
     if types.is_timestamp(cells.type):
         texts = pc.cast(pc.cast(cells, pa.timestamp("us")), pa.string())
         return _with_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
@@ -37,6 +40,12 @@ def text_of(cells: pa.Array) -> pa.StringArray:
 def number_of(cells: pa.Array) -> pa.Array:
     """Numbers as they are, decimals as doubles, rounded correctly as Java does."""
     return pc.cast(pc.cast(cells, pa.string()), pa.float64()) if pa.types.is_decimal(cells.type) else cells
+
+
+def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
+    """Numbers as doubles, NaN where one is missing; of a whole one above 2^53 the nearest."""
+    doubles = cells.cast(pa.float64(), safe=False)
+    return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
 def double_of(cells: pa.Array) -> pa.Array:
@@ -68,20 +77,12 @@ def _with_sign(texts: pa.StringArray) -> pa.StringArray:
     return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
 
 
-def _of_floats(cells: pa.Array) -> pa.StringArray:
-    encoded = cells.dictionary_encode()
-    texts = pa.array(map(_of_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
-    return texts.take(encoded.indices)
-
-
 def _of_float(value: np.floating[Any]) -> str:
     """value: of 32 or 64 bits, which have digits of their own."""
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    text, magnitude = str(value), abs(float(value))
-    if value == 0 or PLAIN_FROM <= magnitude < PLAIN_BELOW:
-        return text
-    return scientific(text)
+    is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
+    return str(value) if is_plain else scientific(str(value))
 
 
 SAME = {
@@ -90,35 +91,37 @@ SAME = {
 }
 """Types that Spark has, by their names; decimals and nested types beside them."""
 
-CAST = {
-    "null": pa.int32(),  # as a Parquet file has a column that is null everywhere
+WIDER = {
     "halffloat": pa.float32(),
-    "string_view": pa.string(),
-    "binary_view": pa.binary(),
     "uint8": pa.int16(),
     "uint16": pa.int32(),
     "uint32": pa.int64(),
     "uint64": pa.decimal128(20, 0),
-    "large_string": pa.string(),
-    "large_binary": pa.binary(),
     "date64[ms]": pa.date32(),
+}
+"""What holds each value of a type that Spark lacks."""
+
+CAST = {
+    **WIDER,
+    "null": pa.int32(),  # as a Parquet file has a column that is null everywhere
+    **dict.fromkeys(("string_view", "large_string"), pa.string()),
+    **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
 }
 
 
 def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
     """The type in which Spark holds what Arrow reads in this one."""
-    if pa.types.is_dictionary(data_type):
+    types = pa.types
+    if types.is_dictionary(data_type):
         return type_of_spark(data_type.value_type, where)
-    if str(data_type) in SAME or pa.types.is_decimal128(data_type):
+    if str(data_type) in SAME or any(of(data_type) for of in (types.is_decimal128, types.is_map, types.is_struct)):
         return data_type
     if str(data_type) in CAST:
         return CAST[str(data_type)]
-    if pa.types.is_timestamp(data_type):
+    if types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)
-    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type) or pa.types.is_fixed_size_list(data_type):
+    if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
         return pa.list_(type_of_spark(data_type.value_type, where))
-    if pa.types.is_map(data_type) or pa.types.is_struct(data_type):
-        return data_type
     raise NeedsSpark(f"{where}: a column of {data_type}")
 
 

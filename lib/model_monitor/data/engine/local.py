@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -45,13 +45,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-TYPES = {
-    LINE: pa.string(),
-    FILE: pa.string(),
-    BLOCK_START: pa.int64(),
-    FILE_KEY: pa.int64(),
-    LINE_KEY: pa.int64(),
-}
+TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY: pa.int64(), LINE_KEY: pa.int64()}
 
 TABLES = ("parquet", "orc")
 
@@ -75,7 +69,7 @@ class LocalEngine:
 
     @property
     def spark(self) -> SparkSession:
-        _refuse("what was asked for")
+        raise NeedsSpark("what was asked for")
 
     def storage(self, path: str) -> Storage:
         return storage_of(path)
@@ -99,20 +93,20 @@ class LocalEngine:
         left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], LocalPartitions]:
         if reader.lower() not in TABLES or options or by_folders:
-            _refuse(f"{places[0]}: the reader {reader!r}{' of folders like day=1' if by_folders else ''}")
+            raise NeedsSpark(f"{places[0]}: the reader {reader!r}{' of folders like day=1' if by_folders else ''}")
         from model_monitor.data.engine import local_tables
 
         files = local_files.listed(places)
         names, schema = local_tables.table_of_files(files, reader.lower(), left_out)
-        read = partial(local_tables.batches_of_piece, reader=reader.lower())
-        return names, self._of_files(files, local_tables.pieces(reader.lower()), read, schema, in_order=in_order)
+        read, cut = partial(local_tables.batches_of_piece, reader.lower()), partial(local_tables.pieces, reader.lower())
+        return names, self._of_files(files, cut, read, schema, in_order=in_order)
 
     def rows_of_table(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
         """The rows of a version of a table, cut as any Parquet files."""
         from model_monitor.data.engine import local_tables
 
         read = partial(local_tables.batches_of_table, table=replace(table, files=()))
-        return self._of_files(table.files, local_tables.pieces("parquet"), read, table.stored(), in_order=in_order)
+        return self._of_files(table.files, local_files.in_pieces, read, table.stored(), in_order=in_order)
 
     def _of_files(
         self, files: Sequence[File], cut: Cut, read: Callable[..., Batches], schema: pa.Schema, *, in_order: bool
@@ -201,7 +195,7 @@ class LocalPartitions:
 
     @property
     def frame(self) -> DataFrame:
-        _refuse("what was asked for")
+        raise NeedsSpark("what was asked for")
 
     def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
         schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
@@ -294,10 +288,6 @@ def numbers(engine: Engine, count: int) -> Partitions:
     """So many partitions of one row, its number, in the column `id`: tasks for what is no row of the data."""
     batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
     return cast("LocalEngine", engine).of_batches(pa.schema([("id", pa.int64())]), batches)
-
-
-def _refuse(what: str) -> NoReturn:
-    raise NeedsSpark(what)
 
 
 def _parts_of(packed: list[list[Piece]], read: Callable[[Piece], Batches], in_order: bool) -> list[Part]:

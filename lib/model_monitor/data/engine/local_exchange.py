@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, in_processes, processes_for
+from model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, gathered, in_processes, processes_for
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
 from model_monitor.storage import is_local, storage_of
 from model_monitor.storage.files import TemporaryFolder, join
@@ -90,7 +91,8 @@ def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tup
     if count == 1:
         yield from ((0, batch) for batch in batches if batch.num_rows)
         return
-    for rows in _blocks(batches):
+    for block in gathered(filter(len, batches), HELD_BYTES, attrgetter("nbytes")):
+        rows = pa.Table.from_batches(block)
         numbers = (_hashes_of(rows.column(by).combine_chunks()) % np.uint64(count)).astype(np.int64)
         bounds = _bounds_of_runs(numbers)
         if len(bounds) > count + 1 + len(numbers) // ROWS_OF_A_RUN:
@@ -99,19 +101,6 @@ def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tup
             bounds = _bounds_of_runs(numbers)
         for start, end in pairwise(bounds):
             yield from ((int(numbers[start]), some) for some in rows.slice(start, end - start).to_batches())
-
-
-def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in filter(len, batches):
-        held.append(batch)
-        size += batch.nbytes
-        if size >= HELD_BYTES:
-            yield pa.Table.from_batches(held)
-            held, size = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
 
 
 def _bounds_of_runs(numbers: NDArray[np.int64]) -> list[int]:

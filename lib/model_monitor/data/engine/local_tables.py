@@ -5,10 +5,9 @@ Arrow's readers of both are loaded where one is wanted: a process that works on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -69,45 +68,36 @@ CHANGE = "_change_type"  # in Delta's files of changes
 def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece of a table's file in the table's columns; one that the file lacks, or that is null there, is empty."""
     with _damage_told(piece):
-        yield from _batches_of_table(piece, table, schema, rows)
-
-
-def _batches_of_table(piece: Piece, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    file = _parquet(piece.path)
-    groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
-    known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
-    named = {each.name: each.name for each in file.schema_arrow}
-    asked = [None if pa.types.is_null(to) else each for each, to in zip(table.schema, schema.types, strict=True)]
-    wanted = [each and (known.get(_id_of(each)) if known else named.get(each.name)) for each in asked]
-    constants = table.constants.get(piece.path, {})
-    read = [*filter(None, wanted), *([CHANGE] if CHANGE in named else [])]
-    for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
-        if CHANGE in named:
-            batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
-        columns = [
-            pa.repeat(pa.scalar(constants.get(whole.name)), batch.num_rows) if name is None else batch.column(name)
-            for name, whole in zip(wanted, table.schema, strict=True)
-        ]
-        found = pa.RecordBatch.from_arrays(columns, names=schema.names)
-        yield typed(found, schema)
+        file = _parquet(piece.path)
+        groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+        known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
+        named = {each.name: each.name for each in file.schema_arrow}
+        asked = [None if pa.types.is_null(to) else each for each, to in zip(table.schema, schema.types, strict=True)]
+        wanted = [each and (known.get(_id_of(each)) if known else named.get(each.name)) for each in asked]
+        constants = table.constants.get(piece.path, {})
+        read = [*filter(None, wanted), *([CHANGE] if CHANGE in named else [])]
+        for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
+            if CHANGE in named:
+                batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
+            columns = [
+                pa.repeat(pa.scalar(constants.get(whole.name)), batch.num_rows) if name is None else batch.column(name)
+                for name, whole in zip(wanted, table.schema, strict=True)
+            ]
+            yield typed(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
 
 
 def _id_of(column: pa.Field) -> bytes | None:
     return (column.metadata or {}).get(FIELD_ID)
 
 
-def pieces(reader: str) -> Callable[[File, int], list[Piece]]:
-    """How files of a reader are cut."""
-    return partial(_pieces, reader)
-
-
-def _pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
+def pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
+    """How a file of a reader is cut."""
     if reader == "orc" and file.size_bytes > piece_bytes:  # whose stripes Arrow can't place
         raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
     return in_pieces(file, piece_bytes)
 
 
-def batches_of_piece(piece: Piece, *, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+def batches_of_piece(reader: str, piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece, in batches of at most `rows`. A column that is null in the schema is not read of Parquet."""
     with _damage_told(piece):
         for batch in _batches_of_piece(piece, reader, schema, rows):

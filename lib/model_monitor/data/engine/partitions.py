@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
@@ -144,6 +144,22 @@ def parquet_rows(columns: int) -> int:
 def rows_of_lines(row_bytes: int) -> int:
     """The rows of an Arrow batch that takes about `LINES_BYTES`. row_bytes: of a long row."""
     return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
+
+
+Item = TypeVar("Item")
+
+
+def gathered(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items in lists, each of which ends with the item that fills it; the last one may have less."""
+    held, room = list[Item](), most_bytes
+    for item in items:
+        held.append(item)
+        room -= size(item)
+        if room <= 0:
+            yield held
+            held, room = [], most_bytes
+    if held:
+        yield held
 
 
 Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: gives its batches. Picklable, as tasks are.

@@ -163,8 +163,7 @@ def _send(pipe: Any, message: bytes) -> None:
 def _received(pipe: Any) -> bytes:
     head = pipe.read(LENGTH_BYTES)
     size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
-    message: bytes = pipe.read(size) if size else b""
-    return message
+    return pipe.read(size) if size else b""
 
 
 def hide_pandas_from_arrow() -> None:

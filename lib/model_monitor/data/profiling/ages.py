@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from model_monitor.data.records.windows import parse_time
 from model_monitor.statistics.states import State
@@ -38,7 +39,7 @@ def seconds_of(cells: pa.Array) -> Seconds | None:
 
 def _seconds(cells: pa.Array) -> Seconds:
     if not pa.types.is_string(cells.type):
-        return _of_numbers(np.asarray(cells.cast(pa.float64(), safe=False).fill_null(np.nan)))
+        return _of_numbers(numbers_of(cells))
     for zone in ("UTC", None):
         with suppress(pa.ArrowInvalid):
             micros = cells.cast(pa.timestamp("us", zone)).cast(pa.int64()).cast(pa.float64(), safe=False)

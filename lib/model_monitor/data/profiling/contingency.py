@@ -70,9 +70,8 @@ def row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
         refused[row[REFUSED]] += row[ROWS]
         if row[WIDTH] > 0:
             widths[row[WIDTH]] += row[ROWS]
-    return RowCounts(
-        refused[0], tuple(refused[reason] for reason in range(1, reasons + 1)), (), tuple(sorted(widths.items()))
-    )
+    kept, *others = (refused[reason] for reason in range(reasons + 1))
+    return RowCounts(kept, tuple(others), (), tuple(sorted(widths.items())))
 
 
 def contingency_of(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
@@ -129,13 +128,9 @@ class _FactsOfColumn:
         numbers = [int(number) if whole else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
         counted = None if self._column.values else len(self._texts)
-        return ColumnMetadata(
-            dict(self._kinds),
-            min(numbers, default=None),
-            max(numbers, default=None),
-            min(present, 1) if counted is None else counted,
-            counted,
-        )
+        at_least = min(present, 1) if counted is None else counted
+        ends = (min(numbers, default=None), max(numbers, default=None))
+        return ColumnMetadata(dict(self._kinds), *ends, at_least, counted)
 
 
 BLANK = r"[ \t\n\x0b\f\r]*"
@@ -237,7 +232,7 @@ class CountTask:
                 yield from summed(self.keys(batch)).to_batches()
 
     def keys(self, batch: pa.RecordBatch) -> pa.Table:
-        plan, found = self.plan, self.cells_of(batch)
+        plan, found = self.plan, {name: self.typed(batch, name) for name in self.plan.columns}
         refused = batch.column(self.reason) if self.reason else pa.array(np.zeros(batch.num_rows, np.int32))
         kept = pc.equal(refused, 0)
         codes = [
@@ -269,9 +264,6 @@ class CountTask:
         columns[WIDTH] = batch.column(self.cells) if self.cells else pa.array(np.zeros(batch.num_rows, np.int32))
         columns[ROWS] = pa.array(np.ones(batch.num_rows, np.int64))
         return pa.table(columns)
-
-    def cells_of(self, batch: pa.RecordBatch) -> dict[str, Cells]:
-        return {name: self.typed(batch, name) for name in self.plan.columns}
 
     def typed(self, batch: pa.RecordBatch, name: str) -> Cells:
         asked = [column for column in self.plan.valued if column.name == name]
@@ -421,8 +413,7 @@ def _is_within(cells: Cells, item: Scalar | Interval) -> Flags:
             return np.zeros(len(cells), bool)
         above = cells.number >= item.low if item.with_low else cells.number > item.low
         below = cells.number <= item.high if item.with_high else cells.number < item.high
-        within: Flags = above & below & cells.has_number
-        return within
+        return above & below & cells.has_number
     same = _among(cells.text, [str(item)])
     number = number_of_value(item)
     if number is not None and cells.number is not None:
@@ -509,11 +500,7 @@ def first_kinds(
 
 
 def count_distinct(
-    rows: Partitions,
-    names: Sequence[str],
-    plan: ContingencyPlan,
-    wanted: Sequence[int],
-    reason: str | None = None,
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None = None
 ) -> Mapping[int, int]:
     """How many distinct values some of `plan.valued` have, by their places. On Spark one job."""
     return rows.engine.way(distinct_values)(rows, names, plan, wanted, reason)
@@ -525,9 +512,7 @@ def distinct_values(
     """What `count_distinct` gives, on any engine."""
     task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(wanted))
     parts = rows.mapped(task, pa.schema([])).batches()
-    values = {
-        (place, text) for part in parts for place, text in zip(*map(pa.Array.to_pylist, part.columns), strict=True)
-    }
+    values = {(row["place"], row["text"]) for part in parts for row in part.to_pylist()}
     return {place: sum(of == place for of, _ in values) for place in wanted}
 
 

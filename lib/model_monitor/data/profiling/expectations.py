@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from model_monitor.data.records.event_times import microseconds_of
 from model_monitor.registry import Registry
@@ -92,8 +93,7 @@ class Cells:
         """Of each row, NaN where there is none."""
         if self.is_text:
             return self.of_each(self.different_numbers, np.nan)
-        numbers = self._cells.cast(pa.float64(), safe=False)  # above 2^53 the nearest double
-        return np.asarray((numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False))
+        return numbers_of(self._cells)
 
     @cached_property
     def strings(self) -> pa.Array:
@@ -143,8 +143,7 @@ def _range(cells: Cells, bounds: tuple[float, float]) -> Flags | None:
         numbers = cells.different_numbers
         return cells.unlike((numbers >= low) & (numbers <= high))
     numbers = cells.numbers
-    offending: Flags = ~((numbers >= low) & (numbers <= high)) & ~cells.missing
-    return offending
+    return ~((numbers >= low) & (numbers <= high)) & ~cells.missing
 
 
 @RULES.register("in")
@@ -154,16 +153,14 @@ def _in(cells: Cells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Fla
     if cells.is_text:
         meets = pc.is_in(cells.texts, pa.array(texts, pa.string())).to_numpy(zero_copy_only=False)
         return cells.unlike(meets | np.isin(cells.different_numbers, numbers) if numbers else meets)
-    offending: Flags = ~np.isin(cells.numbers, numbers) & ~cells.missing
-    return offending
+    return ~np.isin(cells.numbers, numbers) & ~cells.missing
 
 
 @RULES.register("max_share_of")
 def _one_value(cells: Cells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
     """Rows with one value, whose share is bounded."""
     others = _in(cells, value)
-    having: Flags = ~cells.missing if others is None else ~(others | cells.missing)
-    return having
+    return ~cells.missing if others is None else ~(others | cells.missing)
 
 
 @RULES.register("matches")
@@ -231,12 +228,7 @@ class _Value:
     strings: pa.Array | None = None
 
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-}
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 _COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
     "<": (np.less, pc.less),
     "<=": (np.less_equal, pc.less_equal),
@@ -345,6 +337,5 @@ class OffencesGatherer:
                 self._ids[place] += [str(each) for each in found.to_pylist() if each is not None]
 
     def states(self) -> Iterator[Offences]:
-        yield Offences(
-            tuple(self._offending.tolist()), tuple(self._judged.tolist()), tuple(tuple(ids) for ids in self._ids)
-        )
+        offending, judged = (tuple(counts.tolist()) for counts in (self._offending, self._judged))
+        yield Offences(offending, judged, tuple(map(tuple, self._ids)))

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.plan import (
     NORM,
     TEXT_TYPES,
@@ -347,15 +348,9 @@ class RowRepeatsGatherer:
     def _of_cells(self, block: Block, column: ColumnPlan) -> Hashes:
         """What tells a column's cells apart; of vectors their norms."""
         cells = block.counts(NORM, column) if column.column_type is ColumnType.VECTOR else block.cells(column)
-        found: Hashes
         if not column.is_text:
-            numbers = cells.cast(pa.float64(), safe=False)
-            numbers = (numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False)
-            found = (numbers + 0.0).view(np.uint64)
-            return found
-        texts = block.found[column.position]
-        assert texts.hashes is not None  # the gatherer's are
-        present = texts.hashes if texts.codes is None else texts.hashes[texts.codes]
+            return (numbers_of(cells) + 0.0).view(np.uint64)
+        present = block.found[column.position].hashes_of_cells
         if not cells.null_count:
             return present
         found = np.full(block.rows, PRIME_2, np.uint64)

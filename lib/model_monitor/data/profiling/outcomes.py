@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,43 +19,13 @@ from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, blocks
 from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from model_monitor.data.profiling.segments import Cut, Segments
 from model_monitor.errors import ScriptFailed
-from model_monitor.statistics.states import ColumnType, RowCounts, RowRuns, State
+from model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
 from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
 
-
-class Rows(Protocol):
-    """Outcomes of a block, and its refused records (`reading.outcome_values.OutcomeRows`)."""
-
-    @property
-    def labels(self) -> Any: ...
-
-    @property
-    def predictions(self) -> Any: ...
-
-    @property
-    def scores(self) -> Any: ...
-
-    @property
-    def features(self) -> tuple[pa.Array, ...]: ...
-
-    @property
-    def of_classes(self) -> Any: ...
-
-    @property
-    def sources(self) -> NDArray[np.int64]: ...
-
-    @property
-    def reasons(self) -> NDArray[np.int32]: ...
-
-    @property
-    def kept(self) -> NDArray[np.bool_]: ...
-
-    @property
-    def is_first(self) -> NDArray[np.bool_]: ...
-
-    def where(self, mask: NDArray[np.bool_]) -> Rows: ...
+if TYPE_CHECKING:
+    from model_monitor.data.records.outcome_values import OutcomeRows
 
 
 OutcomeMetric = Callable[[Any], Any]
@@ -69,7 +39,7 @@ class OutcomeTask:
     as a scan of features calls them. group: such a column, which names groups of rows."""
 
     plan: OutcomePlan
-    decoder: Callable[[pa.RecordBatch], Rows]
+    decoder: Callable[[pa.RecordBatch], OutcomeRows]
     reasons: int
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
     cuts: tuple[Cut, ...] = ()
@@ -117,7 +87,7 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
         yield StateRow(0, RowRuns.KIND, partition, first_runs_of(first[0], partition))
 
 
-def _cells_of(kept: Rows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:
+def _cells_of(kept: OutcomeRows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:
     """The columns that rows are cut by: of a table's block, or the features of records, by their places."""
     if not kept.features:
         return block.select(named).take(pa.array(kept.sources))
@@ -127,34 +97,31 @@ def _cells_of(kept: Rows, block: pa.RecordBatch, named: Sequence[str]) -> pa.Rec
 def _plan_of(cuts: tuple[Cut, ...]) -> ScanPlan:
     """Of the columns that rows are cut by, which are texts."""
     positions = sorted({part.position for cut in cuts for part in cut.parts})
-    return ScanPlan(
-        tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions), 0, cuts=cuts
-    )
+    columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
+    return ScanPlan(columns, 0, cuts=cuts)
 
 
-def _kinds_of(rows: Rows, plan: OutcomePlan) -> NDArray[np.float64]:
+def _kinds_of(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
     """Of some first outcomes what neighbours may have in common: the error, or which label and prediction they have."""
-    most = ROWS_OF_A_WINDOW * MOST_RUNS
-    labels = rows.labels[:most]
+    some: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
+    labels, predictions = some.labels, some.predictions
     if plan.is_regression:
         with np.errstate(over="ignore"):
-            return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(rows.predictions[:most], np.float64))
-    if plan.with_predictions:
-        predictions = rows.predictions[:most]
-    else:
-        predictions = pa.array((np.asarray(rows.scores[:most]) > plan.threshold).astype(str))
+            return np.nan_to_num(np.asarray(labels, np.float64) - np.asarray(predictions, np.float64))
+    if not plan.with_predictions:
+        predictions = pa.array((np.asarray(some.scores) > plan.threshold).astype(str))
     label, prediction = (xxhash64_of_texts(side.cast(pa.string())) for side in (labels, predictions))
     return (label % 1024 * 1024 + prediction % 1024).astype(np.float64)
 
 
-def _counts(rows: Rows, reasons: int) -> RowCounts:
+def _counts(rows: OutcomeRows, reasons: int) -> RowCounts:
     counts = np.bincount(rows.reasons, minlength=reasons + 1)
     records = int((rows.kept & rows.is_first).sum())
     refused = tuple(int(count) for count in counts[1:])
     return RowCounts(kept=int(counts[0]), refused=refused, widths=((1, records),) if records else ())
 
 
-def _take(builder: OutcomeBuilder, rows: Rows, block: pa.RecordBatch, task: OutcomeTask) -> None:
+def _take(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBatch, task: OutcomeTask) -> None:
     if not len(rows.sources):
         return
     keys = None
@@ -172,19 +139,14 @@ def _take(builder: OutcomeBuilder, rows: Rows, block: pa.RecordBatch, task: Outc
     )
 
 
-def _values(rows: Rows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
+def _values(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
     """Shape (outcomes, metrics); what is no number counts as no value."""
     import pandas as pd
 
     members = {"label": rows.labels, "prediction": rows.predictions, "probability": rows.scores}
-    frame = pd.DataFrame(
-        {
-            name: values if values is None or isinstance(values, np.ndarray) else values.to_pandas()
-            for name, values in members.items()
-        },
-        index=range(len(rows.sources)),
-    )
-    columns = []
+    columns = {name: cells.to_pandas() if isinstance(cells, pa.Array) else cells for name, cells in members.items()}
+    frame = pd.DataFrame(columns, index=range(len(rows.sources)))
+    found = []
     for name, metric in metrics:
         try:
             column = np.asarray(metric(frame), dtype=np.float64)
@@ -194,8 +156,8 @@ def _values(rows: Rows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArr
             raise ScriptFailed(
                 f"metric {name!r} gave {column.shape} values for {len(frame)} outcomes; it has to give one for each"
             )
-        columns.append(np.where(np.isfinite(column), column, np.nan))
-    return np.column_stack(columns)
+        found.append(np.where(np.isfinite(column), column, np.nan))
+    return np.column_stack(found)
 
 
 log = logging.getLogger(__name__)
@@ -222,7 +184,8 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     started = time.monotonic()
     few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(states_of_outcomes, task))
-    states = _sums(partials.rows(adders=0 if few else 1))
+    found = groupby(partials.rows(adders=0 if few else 1), key=lambda row: row.kind)
+    states = {kind: added(row.state for row in same) for kind, same in found}  # small: two of each partition
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     assert isinstance(outcomes, Outcomes)  # what the executors send under this kind
@@ -231,8 +194,3 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     assert isinstance(runs, RowRuns)
     log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
     return OutcomeScan(outcomes, rows, runs)
-
-
-def _sums(partials: Iterable[StateRow]) -> dict[str, State]:
-    """The state of each kind; small by construction, two of each partition."""
-    return {kind: added(row.state for row in same) for kind, same in groupby(partials, key=lambda row: row.kind)}

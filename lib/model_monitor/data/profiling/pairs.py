@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.data_types import parse_numbers
@@ -109,16 +109,11 @@ class PairedColumns:
     def _values(self, block: Block, column: ColumnPlan, numeric: bool) -> Values:
         cells = block.cells(column)
         if not column.is_text:
-            numbers = cells.cast(pa.float64(), safe=False)
-            whole: Values = (numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(
-                zero_copy_only=False
-            )
-            return whole if numeric else hashes_of_values(whole)
+            return numbers_of(cells) if numeric else hashes_of_values(numbers_of(cells))
         found = block.found[column.position]
-        assert found.hashes is not None  # the gatherer's are
         present: Values | None
         if not numeric:
-            present = found.hashes if found.codes is None else found.hashes[found.codes]
+            present = found.hashes_of_cells
         elif column.hashed_by_spark:
             present = parse_numbers(cells.drop_null(), accept_exponents=self._accept_exponents)
         else:

@@ -17,17 +17,11 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import number_of, text_of
 from model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from model_monitor.data.engine.protocol import PARTITION, StateRow
-from model_monitor.data.profiling.gathering import (
-    RowRepeatsGatherer,
-    RowRunsGatherer,
-    RunStarts,
-    gatherers_of,
-)
+from model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, gatherers_of
 from model_monitor.data.profiling.plan import (
     CELLS,
     ELEMENTS,
@@ -47,6 +41,7 @@ from model_monitor.data.profiling.plan import (
     ScanPlan,
     keys_of,
 )
+from model_monitor.data.records.arrays import are_missing
 from model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
 
@@ -231,7 +226,8 @@ def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.Rec
         refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
         if any(refused):
             kept = piece.filter(pa.array(reasons == 0))
-    matches = tuple(_matches(kept.column(f"{PREDICATE}{index}")) for index in range(plan.predicates))
+    predicates = (kept.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
+    matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
     widths = _widths(piece.column(CELLS)) if plan.counts_cells else ()
     return kept, RowCounts(kept=kept.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
@@ -239,10 +235,6 @@ def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.Rec
 def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
     numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
     return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
-
-
-def _matches(predicate: pa.Array) -> int:
-    return pc.sum(predicate, min_count=0).as_py() or 0
 
 
 DIGITS_OF_LONG = 18  # of a decimal that Spark hashes as a number of 64 bits. Source: HashExpression of Spark 3.5.
@@ -275,15 +267,13 @@ def columns_of(
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
-        hashed = data_type_is_hashed(data_type)
+        hashed = any(is_kind(data_type) for is_kind in WITH_HASHES)
         plans.append(ColumnPlan(position, column_type(data_type), hashed, names[position] in counted))
     return tuple(plans)
 
 
-def data_type_is_hashed(data_type: pa.DataType) -> bool:
-    """Whether hashes come along: numbers of fixed width and texts are hashed where they are gathered."""
-    kinds = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
-    return any(is_kind(data_type) for is_kind in kinds)
+WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
+"""Kinds of cells whose hashes come along; numbers of fixed width and texts are hashed where they are gathered."""
 
 
 def prepared(
@@ -320,8 +310,8 @@ def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
         prepared[f"{VALUE}{at}"] = keys_of(prepared[f"{VALUE}{at}"])
     if plan.hashed_by_spark:
         hashes = np.zeros(len(cells), np.int64)
-        hashes[~_missing(cells)] = _hashes(cells.drop_null()).view(np.int64)
-        prepared[f"{HASH}{at}"] = pa.array(hashes, mask=_missing(cells))
+        hashes[~are_missing(cells)] = _hashes(cells.drop_null()).view(np.int64)
+        prepared[f"{HASH}{at}"] = pa.array(hashes, mask=are_missing(cells))
     return prepared
 
 
@@ -334,14 +324,8 @@ def _hashes(present: pa.Array) -> Hashes:
     if present.type.precision <= DIGITS_OF_LONG:
         hashes = xxhash64_of(np.array(unscaled, np.int64))
     else:  # the bytes of Java's BigInteger
-        as_bytes = [
-            number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True) for number in unscaled
-        ]
+        sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
+        as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
         hashes = xxhash64_of_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
     of_each: Hashes = hashes[encoded.indices.to_numpy()]
     return of_each
-
-
-def _missing(cells: pa.Array) -> NDArray[np.bool_]:
-    missing: NDArray[np.bool_] = cells.is_null().to_numpy(zero_copy_only=False)
-    return missing

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import ColumnType
 from model_monitor.statistics.states.data_types import classify, parse_numbers
-from model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from model_monitor.statistics.states.hashing import Hashes, buffers_of, xxhash64_of_texts
 
 REASON = "reason"
 CELLS = "cells"
@@ -196,10 +196,7 @@ def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
 
 def _longest(texts: pa.StringArray) -> int:
     """Bytes of the longest text."""
-    if not len(texts):
-        return 0
-    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
-    return int(np.diff(offsets).max())
+    return int(np.diff(buffers_of(texts)[0]).max(initial=0))
 
 
 Cell = TypeVar("Cell", bound=np.generic)
@@ -226,6 +223,12 @@ class Texts:
     @property
     def numbers_of_cells(self) -> NDArray[np.float64] | None:
         return self.numbers if self.numbers is None or self.codes is None else self.numbers[self.codes]
+
+    @property
+    def hashes_of_cells(self) -> Hashes:
+        """As the column's gatherer has asked for them."""
+        assert self.hashes is not None
+        return self.hashes if self.codes is None else self.hashes[self.codes]
 
     def at(self, places: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
         """Numbers and hashes of the present cells at some places. hashed: whether the hashes that are there are of texts; Spark's

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model_monitor.data.engine.casts import number_of, text_of
+from model_monitor.data.engine.casts import number_of, numbers_of, text_of
 from model_monitor.data.engine.protocol import PARTITION
 from model_monitor.data.profiling.plan import keys_of
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
@@ -81,10 +81,7 @@ class Binned:
             return np.where(np.asarray(cells.is_null()), np.int16(MISSING), np.int16(1))
         if self.cuts:
             is_text = types.is_string(cells.type)
-            doubles = (
-                parse_numbers(cells) if is_text else number_of(cells).cast(pa.float64(), safe=False).fill_null(np.nan)
-            )
-            numbers = np.asarray(doubles)
+            numbers = parse_numbers(cells) if is_text else numbers_of(number_of(cells))
             absent = np.asarray(cells.is_null()) if is_text else np.isnan(numbers)
             found = np.searchsorted(np.array(self.cuts), numbers, side="left") + 2
             return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, found)), np.int16)
@@ -315,10 +312,6 @@ def _with_ids(
             own = pa.array([_said(line).get("id") for line in lines], pa.string())
         wanted = pc.is_in(own, pa.array(sorted(ids), pa.string()))
         found = kept.filter(wanted)
-        cells = [_as_text(found.column(name)) for name in schema.names[2:]]
+        shown = (found.column(name).to_pylist() for name in schema.names[2:])
+        cells = [pa.array([cell if cell is None else str(cell) for cell in column], pa.string()) for column in shown]
         yield pa.RecordBatch.from_arrays([found.column(PARTITION), own.filter(wanted), *cells], schema=schema)
-
-
-def _as_text(cells: pa.Array) -> pa.Array:
-    """Cells to be shown."""
-    return pa.array([None if cell is None else str(cell) for cell in cells.to_pylist()], pa.string())

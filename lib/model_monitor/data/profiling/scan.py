@@ -111,19 +111,14 @@ def scan(
     cells: an integer column whose values above 0 are counted (`RowCounts.widths`).
     predicates: boolean columns to count, by name; none where lines are decoded.
     counted: numeric features whose values are counted one by one, too.
-    accept_exponents: whether `1e-5` is a number.
     partitions_at_most: an upper bound of the partitions, if it is known; without it executors add the states.
     column_groups: in how many groups the columns are read, each by tasks of its own. The source is read as often, so it should
         be files that have their data column by column.
     decode: makes the features, `reason` and `cells` of lines on the executors; None if they are columns.
-    metadata: how to tell the requests behind captured lines, whose cells are counted.
-    column_metrics: names of the metrics of numeric columns to gather beside what is always gathered.
-    run_rows: of the shortest run of neighbouring rows that is kept; 0: none are.
     time_column: the column by which rows are neighbours; None for the order in which they stand.
     group_column: the column that names the groups of rows, of which some are kept in place of runs.
-    newest, times_of: the latest time of texts, and the times that lines say, as in `ScanPlan`.
-    rules: a person's own, over any columns, which are read in one group then.
-    cuts: ways to cut the rows into segments; likewise. pairs: what is counted of several columns; likewise.
+    rules, cuts, pairs: as in `ScanPlan`; with one of them, as they are over any columns, these are read in one group.
+    accept_exponents, metadata, column_metrics, run_rows, newest, times_of: as in `ScanPlan`.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -256,7 +251,6 @@ def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) ->
 def _states_of_typed(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[StateRow]:
-
     return states_of_partition(plan, None, prepared(plan, reason, cells, batches))
 
 

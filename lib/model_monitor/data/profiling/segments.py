@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.gathering import RunStarts, kept_of, ranked, runs_of
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, Texts
 from model_monitor.errors import BadConfiguration
@@ -126,10 +127,11 @@ class Segments:
         ]
         self._codes: tuple[Block | None, list[Codes]] = (None, [])
         many = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
-        self.size = sketch_size(plan.all_columns, many)
+        fitting = ITEMS_OF_ALL // max(1, 3 * plan.all_columns * many)
+        self.size = max(FEWEST_ITEMS, min(SKETCH_SIZE, fitting))
         run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
         self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
-        self._places: dict[tuple[int, int], RunStarts] = {}
+        self.places: dict[tuple[int, int], RunStarts] = {}  # of the runs of each segment that are kept
         self._runs: tuple[Block | None, RunsOfBlock] = (None, ([], [], []))
 
     def labels(self, cut: int) -> list[str]:
@@ -153,18 +155,14 @@ class Segments:
                 ends = np.cumsum(np.bincount(codes)).tolist()
                 for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
                     if end > start:
-                        if (cut, number) not in self._places:
-                            self._places[cut, number] = self._new_places()
-                        lots, places = self._places[cut, number].among(end - start)
+                        if (cut, number) not in self.places:
+                            self.places[cut, number] = self._new_places()
+                        lots, places = self.places[cut, number].among(end - start)
                         found[0].extend([(cut, number)] * len(lots))
                         found[1].extend(lots)
                         found[2].extend(order[start:end][each] for each in places)
             self._runs = block, found
         return self._runs[1]
-
-    def most_runs(self, cut: int, number: int) -> int:
-        """Of a segment that are kept."""
-        return self._places[cut, number].most
 
     def _numbered(self, number: int, block: Block) -> Codes:
         cut, known = self.cuts[number], self._numbers[number]
@@ -179,8 +177,7 @@ class Segments:
             if label not in known and not cut.labels and len(known) < MOST_SEGMENTS and label != cut.rest:
                 known[label] = len(known) + 1
             table[place] = known.get(label, 0)
-        found: Codes = table[codes]
-        return found
+        return table[codes]
 
     def _of_part(self, part: Part, block: Block) -> tuple[list[str], NDArray[np.int64]]:
         """What the values, or ranges, of a column are called, and which of them each row has."""
@@ -201,9 +198,8 @@ class Segments:
             return [*(f"{part.name}={text}" for text in texts_of(dictionary)), missing], codes
         encoded = (cells if column.is_text else cells.cast(pa.string())).dictionary_encode()
         values = [f"{part.name}={text}" for text in texts_of(encoded.dictionary)]
-        return [*values, missing], encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(
-            np.int64
-        )
+        codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+        return [*values, missing], codes.astype(np.int64)
 
 
 _Labelled = tuple[list[str], NDArray[np.int64]]
@@ -217,15 +213,7 @@ def _combined(some: _Labelled, others: _Labelled) -> _Labelled:
 
 def _numbers(cells: pa.Array, column: ColumnPlan) -> NDArray[np.float64]:
     """Of each row, NaN where there is none."""
-    if column.is_text:
-        return parse_numbers(cells)
-    numbers = cells.cast(pa.float64(), safe=False)
-    return np.asarray((numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False))
-
-
-def sketch_size(columns: int, segments: int) -> int:
-    """Of each of so many columns in each of so many segments."""
-    return max(FEWEST_ITEMS, min(SKETCH_SIZE, ITEMS_OF_ALL // max(1, 3 * columns * segments)))
+    return parse_numbers(cells) if column.is_text else numbers_of(cells)
 
 
 class SegmentsGatherer:
@@ -301,22 +289,18 @@ class SegmentsGatherer:
             labels = self._segments.labels(number)
             of_each = [*zip(found, counts.tolist(), strict=True)]
             of_each += [(_InSegment(self._segments.size), [0] * len(DataType))] * (len(labels) - len(of_each))
-            kept = {
-                label: FeatureProfile.of(
-                    label,
-                    self._column.column_type,
-                    [*self._further(number, place, row), *segment.states(self._column, row)],
-                )
-                for place, (label, (segment, row)) in enumerate(zip(labels, of_each, strict=True))
-                if any(row) or label in cut.labels
-            }
+            kept: dict[str, FeatureProfile] = {}
+            for place, (label, (segment, row)) in enumerate(zip(labels, of_each, strict=True)):
+                if any(row) or label in cut.labels:
+                    states = [*self._further(number, place, row), *segment.states(self._column, row)]
+                    kept[label] = FeatureProfile.of(label, self._column.column_type, states)
             by_cut[cut.name] = dict(sorted(kept.items()))
         yield Segmented(dict(sorted(by_cut.items())))
 
     def _further(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
         """The runs of rows in a segment, and its counts by value. counts: of its cells by DataType."""
         if runs := self._runs.get((cut, number)):
-            yield ranked(kept_of(runs, self._segments.most_runs(cut, number)))
+            yield ranked(kept_of(runs, self._segments.places[cut, number].most))
         if self._column.is_text:
             found = FrequenciesBuilder(MOST_VALUES)
             if self._values is None:
@@ -410,9 +394,8 @@ class _InSegment:
         """Give the sketch what is held."""
         if not self.holds:
             return
-        levels = tuple(
-            np.concatenate([np.empty(0), *self.held.get(height, ())]) for height in range(max(self.held) + 1)
-        )
+        heights = range(max(self.held) + 1)
+        levels = tuple(np.concatenate([np.empty(0), *self.held.get(height, ())]) for height in heights)
         self.held, self.holds = {0: []}, 0
         self.sketch.merge(KllSketch(levels, (0,) * len(levels), (0,) * len(levels), self.size))
 

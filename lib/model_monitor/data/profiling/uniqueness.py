@@ -39,10 +39,8 @@ def repeated_rows(
     table = dataset.table.selected(names, names)
     found = dict.fromkeys(positions, 0)
     for part in range(parts):
-        batches = table.mapped(
-            partial(keys_of_partition, tuple(positions), dataset.reason, parts, part), SCHEMA
-        ).batches()
-        keys = pa.Table.from_batches(batches, SCHEMA)
+        task = partial(keys_of_partition, tuple(positions), dataset.reason, parts, part)
+        keys = pa.Table.from_batches(table.mapped(task, SCHEMA).batches(), SCHEMA)
         for position in positions:
             own = keys.filter(pc.equal(keys["column"], position))
             found[position] += _repeated(own["first"].to_numpy(), own["second"].to_numpy())
@@ -58,10 +56,9 @@ def keys_of_partition(
         for position in positions:
             first, second = _keys(kept.column(f"c{position}"))
             own = first % np.uint64(parts) == part
-            column = pa.array(np.full(int(own.sum()), position, np.int32))
-            yield pa.RecordBatch.from_arrays(
-                [column, *(pa.array(keys[own].view(np.int64)) for keys in (first, second))], schema=SCHEMA
-            )
+            column = np.full(int(own.sum()), position, np.int32)
+            arrays = map(pa.array, (column, first[own].view(np.int64), second[own].view(np.int64)))
+            yield pa.RecordBatch.from_arrays([*arrays], schema=SCHEMA)
 
 
 def _keys(cells: pa.Array) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

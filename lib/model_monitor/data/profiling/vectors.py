@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.plan import ELEMENTS, NAN_ELEMENTS, NORM, NULL_ELEMENTS, Block, ColumnPlan, ScanPlan
+from model_monitor.data.records.arrays import are_missing
 from model_monitor.statistics.states import DataTypeCounts, MomentsBuilder, State, VectorCounts
 from model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
@@ -44,7 +45,7 @@ class VectorGatherer:
 
 def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
     """Length, missing elements, NaN among them, Euclidean length and elements of each vector; null where it is missing."""
-    present, missing = cells.drop_null(), _missing(cells)
+    present, missing = cells.drop_null(), are_missing(cells)
     elements = present.flatten()
     lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
     first = np.concatenate([[0], np.cumsum(lengths)])
@@ -55,7 +56,7 @@ def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
         numbers = pc.fill_null(pc.cast(elements, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
         nan = np.isnan(numbers) if pa.types.is_floating(elements.type) else nan
         norms = np.sqrt(_sums(numbers * numbers, first[:-1], lengths))
-    counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (_missing(elements), nan)]
+    counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(elements), nan)]
     of_each = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
     columns = [_spread(values.astype(np.int32), missing) for values in of_each]
     doubles = pa.list_(pa.float64())
@@ -71,11 +72,6 @@ def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDAr
         longer = np.flatnonzero(lengths > place)
         sums[longer] += numbers[starts[longer] + place]
     return sums
-
-
-def _missing(cells: pa.Array) -> NDArray[np.bool_]:
-    missing: NDArray[np.bool_] = cells.is_null().to_numpy(zero_copy_only=False)
-    return missing
 
 
 def _spread(values: NDArray[np.generic], missing: NDArray[np.bool_]) -> pa.Array:

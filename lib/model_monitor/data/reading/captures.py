@@ -21,7 +21,7 @@ from model_monitor.data.reading.ledger import coverage_of
 from model_monitor.data.reading.lines import long_lines_of
 from model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
 from model_monitor.data.reading.scripts import Script, processed, run_capture_handler
-from model_monitor.data.records import ENDPOINT_INDEXES
+from model_monitor.data.records import INPUT
 from model_monitor.data.records.capture_documents import carries_metadata, request_metadata
 from model_monitor.data.records.captured_lines import CapturedLines
 from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -49,12 +49,8 @@ OF_ROWS = frozenset(
 )
 """Reasons that are found when halves and their encoding are as they should be."""
 
-CaptureSource = Listing  # where captured records lie: the files, and the folders below the path that hold them
 
-
-def list_captures(
-    engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False
-) -> CaptureSource:
+def list_captures(engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False) -> Listing:
     """The files with captured records at or below `path`; with a window those of its hours and of the hour after it.
 
     lenient_window: the window's own hour folders only, whose records are all taken (C11.16).
@@ -69,13 +65,8 @@ def list_captures(
     if not files:
         hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
         raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
-    resolved = tuple(storage.resolved(folder) for folder in folders)
-    return Listing(
-        storage.resolved(path),
-        tuple(files),
-        resolved,
-        coverage_of(storage, files, _of_own_hours(folders, path, window)),
-    )
+    coverage = coverage_of(storage, files, _of_own_hours(folders, path, window))
+    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
 
 
 def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
@@ -99,7 +90,7 @@ def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
 
 def read_captures(
     engine: Engine,
-    source: CaptureSource,
+    source: Listing,
     capture_format: CaptureFormat | MergedFormat,
     options: ReadOptions = DEFAULT_OPTIONS,
     partition_bytes: int | None = None,
@@ -112,9 +103,7 @@ def read_captures(
     """
     names, script, as_service = options.names, options.script, options.as_service
     reading = replace(
-        records_of(capture_format.index_names, options),
-        names=tuple(names or ()),
-        flatten_json=options.flatten_json,
+        records_of(capture_format.index_names, options), names=tuple(names or ()), flatten_json=options.flatten_json
     )
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
@@ -127,16 +116,15 @@ def read_captures(
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
     encoding, first = found or (CSV, Decoded(cells=1))
     reading = replace(
-        reading,
-        names=reading.names or first.keys,
-        encoding=None if options.allow_mixed_encodings else encoding,
+        reading, names=reading.names or first.keys, encoding=None if options.allow_mixed_encodings else encoding
     )
     matched_by = _matching(names, reading.encoding) if names else None
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     carries, tells_times = _carries_metadata(storage, source), reading.window is not None and not as_service
     return replace(
         dataset,
-        inputs_fit=0 < len(reading.names) < first.cells and _inputs_fit(storage, source, reading),
+        inputs_fit=0 < (width := len(reading.names)) < first.cells
+        and len(columns_of_inputs(engine, source, reading)) == width,
         partitions_at_most=at_most,
         metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
         tells_times=tells_times,
@@ -150,12 +138,7 @@ def _matching(names: Sequence[str], encoding: str | None) -> Matching:
 
 
 def _dataset(
-    engine: Engine,
-    source: CaptureSource,
-    reading: Reading,
-    as_service: bool,
-    matched_by: Matching | None,
-    columns: int,
+    engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
     files = NO_FILES if reading.window is None else lines.files_by_key()
@@ -173,12 +156,7 @@ def _dataset(
 
 
 def _reread(
-    engine: Engine,
-    source: CaptureSource,
-    reading: Reading,
-    as_service: bool,
-    matched_by: Matching | None,
-    columns: int,
+    engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     """The captures as records of so many columns: behind the features those that an object of so many has beside them."""
     first = _first_record(engine.storage(source.path), source, reading, columns)
@@ -189,7 +167,7 @@ def _reread(
 
 
 def _dataset_of_script(
-    engine: Engine, source: CaptureSource, reading: Reading, script: Script, *, as_service: bool
+    engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
     runner = partial(run_capture_handler, script, reading)
@@ -232,7 +210,7 @@ def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
 
 
 def _first_record(
-    storage: Storage, source: CaptureSource, reading: Reading, columns: int | None = None
+    storage: Storage, source: Listing, reading: Reading, columns: int | None = None
 ) -> tuple[str, Decoded] | None:
     """Encoding and content of the first record that can be read, whatever its time, and has the encoding and width that most of
     the first ones have; of so many columns, if that is given. Without one, of the first whose rows are at fault: its encoding is
@@ -259,21 +237,15 @@ def _first_record(
     return at_fault
 
 
-def columns_of_inputs(engine: Engine, source: CaptureSource, reading: Reading) -> tuple[str, ...]:
+def columns_of_inputs(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
     """What the columns of the model's input are called in captured or merged records: the keys of JSON, or `_c0`, `_c1`, …; none
     if no input can be read.
     """
-    found = _first_record(engine.storage(source.path), source, replace(reading, halves=ENDPOINT_INDEXES[:1]))
+    found = _first_record(engine.storage(source.path), source, replace(reading, halves=(INPUT,)))
     return () if found is None else names_of_columns(found[1].keys, found[1].cells)
 
 
-def _inputs_fit(storage: Storage, source: CaptureSource, reading: Reading) -> bool:
-    """Whether the input of the first record has as many cells as there are names."""
-    found = _first_record(storage, source, replace(reading, halves=ENDPOINT_INDEXES[:1]))
-    return found is not None and found[1].cells == len(reading.names)
-
-
-def _carries_metadata(storage: Storage, source: CaptureSource) -> bool:
+def _carries_metadata(storage: Storage, source: Listing) -> bool:
     """Whether the first or the last file begins with a record that says how its request ended."""
     ends = {source.files[0], source.files[-1]}
     return any(carries_metadata(head_of(storage, file, refuse_nul=False).partition(b"\n")[0]) for file in ends)

@@ -342,8 +342,7 @@ def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
 
 def session_at_hand() -> SparkSession | None:
     """The session that runs in this process already; what has not been loaded has started nothing."""
-    running: SparkSession | None = plugin("spark").running_session() if "pyspark" in sys.modules else None
-    return running
+    return plugin("spark").running_session() if "pyspark" in sys.modules else None
 
 
 def _listing(path: Places, window: Window | None) -> Listing | None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions
-from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
+from model_monitor.data.reading.ledger import Ledger, LongLine, TableVersion
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import MOST_COLUMNS, Decoder, Decoding, Matching, can_be_told, matching_of
 from model_monitor.data.records.event_times import moment_of
@@ -146,11 +146,6 @@ class Dataset:
         return self.listing.files
 
     @property
-    def coverage(self) -> Coverage | None:
-        """Of merged records, how many of their captures have a label."""
-        return self.listing.coverage
-
-    @property
     def reason(self) -> str | None:
         """The column with the reasons for refusing a row, for `profiling.scan`."""
         return REASON if self.refusable else None
@@ -240,14 +235,11 @@ class Dataset:
         fewer = [name for name in names if name not in own]
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):
             return
+        unchecked = "" if by_name else ", so no other check is made"
         log.warning(
             "%d columns, and %d in the baseline%s; not in the baseline: %s; not in the data: %s; "
             "leave out what the baseline left out, by --exclude-features-attribute",
-            len(self.names),
-            len(names),
-            "" if by_name else ", so no other check is made",
-            _listed(more),
-            _listed(fewer),
+            *(len(self.names), len(names), unchecked, _listed(more), _listed(fewer)),
         )
 
     def named_frame(self) -> DataFrame | None:
@@ -286,17 +278,14 @@ class Dataset:
 
     def ledger(self, rows: RowCounts) -> Ledger:
         """The account of all records, from the counts that the scan brought back. Reads nothing."""
-        return replace(self._ledger(rows), newest=moment_of(rows.newest) if rows.newest else None)
-
-    def _ledger(self, rows: RowCounts) -> Ledger:
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
         if self.long_lines:
             refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
             # a refused record is one row, whatever it holds; a kept one is counted by its first row
             kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
-            account = self._account(kept + sum(refused.values()) + self.dropped_by_script, kept, refused)
-            return replace(account, rows=rows.kept)
+            read = kept + sum(refused.values()) + self.dropped_by_script
+            return replace(self._account(rows, read, kept, refused), rows=rows.kept)
         # the first header line of each file is no record; more of them are repeated
         headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
         if headers:
@@ -304,13 +293,12 @@ class Dataset:
         if headers < self.header_lines:
             log.warning(
                 "%d of %d files do not begin with the header line; all of their lines were read as data",
-                self.header_lines - headers,
-                self.header_lines,
+                *(self.header_lines - headers, self.header_lines),
             )
         read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
-        return self._account(read, rows.kept, refused)
+        return self._account(rows, read, rows.kept, refused)
 
-    def _account(self, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
+    def _account(self, rows: RowCounts, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
         return Ledger(
             self.files,
             read,
@@ -320,9 +308,10 @@ class Dataset:
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
-            coverage=self.coverage,
+            coverage=self.listing.coverage,
             matched_by=self.matched_by,
             table=self.version,
+            newest=moment_of(rows.newest) if rows.newest else None,
         )
 
     def __enter__(self) -> Dataset:
@@ -416,7 +405,5 @@ class DecodedLines:
 
     def of_features(self, positions: Sequence[int]) -> DecodedLines:
         """The same lines with some of the features."""
-        kept = self.decoding.kept
-        return DecodedLines(
-            self.lines, Decoding(self.decoding.decoder, tuple(kept[position] for position in positions))
-        )
+        kept = tuple(self.decoding.kept[position] for position in positions)
+        return DecodedLines(self.lines, Decoding(self.decoding.decoder, kept))

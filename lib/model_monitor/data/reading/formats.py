@@ -226,7 +226,10 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     """
     word = text.strip()
     if word.lower().startswith("table:"):
-        return _table(word[len("table:") :].strip())
+        name = word[len("table:") :].strip()
+        if not name:
+            raise BadConfiguration("is 'table:' without a name; write table:NAME, such as table:sales.orders")
+        return TableFormat(name)
     try:
         document = json.loads(SHORT_WORDS.get(word.lower(), word))
     except (ValueError, RecursionError) as error:
@@ -284,12 +287,6 @@ def _spark(members: Mapping[str, Any]) -> DatasetFormat:
     # true for True, as Spark's readers take it
     texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
     return SparkFormat(reader, texts)
-
-
-def _table(name: str) -> DatasetFormat:
-    if not name:
-        raise BadConfiguration("is 'table:' without a name; write table:NAME, such as table:sales.orders")
-    return TableFormat(name)
 
 
 _INDEXES = ("captureindexnames",)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.data.engine.casts import WIDER
 from model_monitor.errors import BadInput
 
 
@@ -53,17 +54,13 @@ def _lazy_frame(frame: Any) -> pa.RecordBatchReader:
     return _reader(chain([frame.head(0).collect()], batches))
 
 
-def _data_set(data: Any) -> pa.RecordBatchReader:
-    """A Dataset of Hugging Face, of files in memory or streamed; what was selected or filtered of it."""
-    return _reader(data.with_format("arrow").iter(ROWS))
-
-
 STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
     ("polars", "collect_batches", _lazy_frame),
     # A relation's own stream would make all rows first.
     *((name, "fetch_record_batch", lambda data: data.fetch_record_batch(ROWS)) for name in ("duckdb", "_duckdb")),
     ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
-    ("datasets", "with_format", _data_set),
+    # Of Hugging Face, in memory or streamed; what was selected or filtered of it.
+    ("datasets", "with_format", lambda data: _reader(data.with_format("arrow").iter(ROWS))),
 )
 """The library, the method by which its lazy frame is known, and how that is read as it comes."""
 
@@ -73,19 +70,13 @@ def _reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
     first = next(tables, None)
     if first is None:
         raise BadInput("the data set has no rows, and so nothing says its columns")
-    return pa.RecordBatchReader.from_batches(
-        first.schema, (batch for table in chain([first], tables) for batch in table.to_batches())
-    )
+    batches = (batch for table in chain([first], tables) for batch in table.to_batches())
+    return pa.RecordBatchReader.from_batches(first.schema, batches)
 
 
 CAST: Mapping[str, pa.DataType] = {
+    **WIDER,
     "null": pa.string(),
-    "halffloat": pa.float32(),
-    "uint8": pa.int16(),
-    "uint16": pa.int32(),
-    "uint32": pa.int64(),
-    "uint64": pa.decimal128(20, 0),
-    "date64[ms]": pa.date32(),
     "string_view": pa.large_string(),
     "binary_view": pa.large_binary(),
 }

@@ -116,14 +116,11 @@ def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str
     try:
         text = head.decode()
     except UnicodeDecodeError as fault:
-        if fault.start < len(head) - 4 or len(head) < HEAD_BYTES:  # else the head just ends within a character
-            text = head[: fault.start].decode()
-            if "\n" not in text:
-                raise BadInput(
-                    f"{file.path}: line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
-                ) from fault
-        else:
-            text = head[: fault.start].decode()
+        text = head[: fault.start].decode()
+        just_ends_there = fault.start >= len(head) - 4 and len(head) >= HEAD_BYTES  # within a character
+        if "\n" not in text and not just_ends_there:
+            problem = f"line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
+            raise BadInput(f"{file.path}: {problem}") from fault
     line = first_line(text)
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")
@@ -206,12 +203,11 @@ def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
     names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
     places: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
-        if name in places:
+        if places.setdefault(name, position) < position:
             raise BadInput(
                 f"{where}: columns {places[name]} and {position} are both called {name!r}; rename one, "
                 "or write --dataset-format csv-without-header if this is no header line"
             )
-        places[name] = position
     return names
 
 

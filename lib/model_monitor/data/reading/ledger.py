@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from model_monitor.data.engine.partitions import gathered
 from model_monitor.data.engine.protocol import Engine, Partitions
 from model_monitor.data.records.decoded_rows import Matching
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
@@ -65,10 +66,7 @@ class Coverage:
 
 
 def read_coverage(content: bytes, where: str) -> Coverage:
-    """What such a file says. where: its path.
-
-    Raises BadDocument if it says something else.
-    """
+    """What such a file says. where: its path. Raises BadDocument if it says something else."""
     try:
         document = json.loads(content)
         return Coverage(int(document["captures"]), int(document["labelled"]), int(document["labelled_as_absent"]))
@@ -262,18 +260,15 @@ def write_quarantine(
     storage.delete(folder)
     refused = refused or dataset.engine.way(refused_lines)
     found = _as_dicts(() if only_long_lines else refused(dataset), dataset.long_lines)
-    for index, chunk in enumerate(_chunks(map(_as_line, found))):
-        storage.write(join(folder, f"{index:05d}.jsonl"), chunk, private=True)
+    lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in found)
+    for index, some in enumerate(gathered(lines, CHUNK_BYTES, len)):
+        storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(some), private=True)
     return folder
 
 
 def clear_quarantine(engine: Engine, output_path: str) -> None:
     """Remove what an earlier run left there, when this one refused nothing."""
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
-
-
-def _as_line(record: Mapping[str, object]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
 
 
 def _as_dicts(rows: Iterable[Mapping[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
@@ -320,19 +315,6 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"],
         **content,
     }
-
-
-def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    size = 0
-    for line in lines:
-        held.append(line)
-        size += len(line)
-        if size >= CHUNK_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
 
 
 @dataclass(frozen=True, slots=True, order=True)

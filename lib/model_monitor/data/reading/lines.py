@@ -73,10 +73,9 @@ class CsvLines:
 
     def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
-        if (
-            self.escape == RFC_4180_ESCAPE
-        ):  # a cell with a line break in it: its first half would be taken for a whole cell
-            for number, line in _chosen(lines, cells.odd):
+        if self.escape == RFC_4180_ESCAPE:
+            # a cell with a line break in it: its first half would be taken for a whole cell
+            for number, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
                 if line.count('"') % 2:
                     reasons[number] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:
@@ -111,10 +110,6 @@ class CsvLines:
     def _written_names(self) -> list[str]:
         """The names as the header line has them: a column without one is called by its position (`headers.names_of`)."""
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
-
-
-def _chosen(lines: pa.StringArray, numbers: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
-    return zip(numbers.tolist(), lines.take(pa.array(numbers)).to_pylist(), strict=True)
 
 
 PIECE_BYTES = 8 * 2**20
@@ -188,7 +183,7 @@ def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, i
             if offset + end - begun > most:
                 yield number, begun, offset + end - begun
             number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
-            begun = offset + _last_end(piece) + 1
+            begun = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
         after_return = piece.endswith(b"\r")
         offset += len(piece)
     if offset - begun > most:
@@ -200,10 +195,6 @@ def _first_end(piece: bytes, start: int = 0) -> int:
     feed = piece.find(b"\n", start)
     carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
     return feed if carriage < 0 else carriage
-
-
-def _last_end(piece: bytes) -> int:
-    return max(piece.rfind(b"\n"), piece.rfind(b"\r"))
 
 
 def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:

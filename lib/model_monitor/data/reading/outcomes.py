@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import double_of, is_number, text_of, without_nan
 from model_monitor.data.engine.protocol import LINE_KEY, Engine, Partitions
+from model_monitor.data.profiling.outcomes import OutcomeMetric
 from model_monitor.data.profiling.plan import CUT_NO_ROWS, NO_GROUPS, VALUE
 from model_monitor.data.profiling.segments import Cut, cuts_of
 from model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_LOOKED_AT
@@ -158,9 +159,6 @@ FIELDS = (
 )
 """Of outcomes row by row: label, prediction, probability, and the account of their records."""
 
-OutcomeMetric: TypeAlias = Callable[[Any], Any]
-"""A user's metric: from a pandas frame of outcomes to one number for each."""
-
 
 @dataclass(frozen=True)
 class OutcomeSource:
@@ -201,9 +199,8 @@ class OutcomeMark:
             code = np.searchsorted(self.cuts, off, side="left")
         else:
             answers = kept.predictions if self.plan.with_predictions else predicted(kept, self.plan.threshold)
-            code = np.asarray(
-                pc.not_equal(*(each.cast(pa.string()) for each in (kept.labels, answers) if each is not None))
-            )
+            sides = (each.cast(pa.string()) for each in (kept.labels, answers) if each is not None)
+            code = np.asarray(pc.not_equal(*sides))
         found = np.zeros(rows.num_rows, np.int16)
         found[kept.sources] = code + 2
         return found
@@ -445,11 +442,7 @@ def read_line_outcomes(
 
 
 def _dataset(
-    dataset: Dataset,
-    raw: Partitions,
-    placed: Partitions,
-    decoder: Decoder,
-    metrics: Mapping[str, OutcomeMetric] | None,
+    dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
 ) -> OutcomeDataset:
     """raw: for the scan. placed: the same rows with their places, as far as they have any, for the outcomes row by row."""
     places = [place for place in PLACE_FIELDS if place.name in placed.columns]
@@ -467,12 +460,9 @@ def _position(dataset: Dataset, option: str, address: str) -> int:
     if index is not None and index < len(dataset.names):
         return index
     near = difflib.get_close_matches(address, dataset.names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else _names_listed(dataset.names)
+    listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {listed}"
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
-
-
-def _names_listed(names: tuple[str, ...]) -> str:
-    return f"the columns are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}"
 
 
 def prepared_outcomes(

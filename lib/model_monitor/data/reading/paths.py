@@ -33,12 +33,7 @@ from model_monitor.data.reading.formats import (
     TableFormat,
     format_named,
 )
-from model_monitor.data.reading.headers import (
-    first_cells,
-    first_with_a_line,
-    format_word_of,
-    longest_line,
-)
+from model_monitor.data.reading.headers import first_cells, first_with_a_line, format_word_of, longest_line
 from model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
 from model_monitor.data.reading.readers import read_dataset, read_source, read_table
 from model_monitor.data.records.decoded_rows import can_be_told, matching_of
@@ -54,10 +49,7 @@ if TYPE_CHECKING:
 
 
 def read_files(
-    engine: Engine,
-    path: Places,
-    dataset_format: DatasetFormat | None,
-    options: ReadOptions = DEFAULT_OPTIONS,
+    engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
     """The data set at `path`, as its width is best read. dataset_format: None for what the files look like.
 
@@ -246,17 +238,14 @@ def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatc
     for batch in batches:
         texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
         of_file = {file: hour_of_path(file) for file in set(files)}
-        times = [
-            of_file[file] if text is None else parse_time(text.strip(" "))
-            for text, file in zip(texts, files, strict=True)
-        ]
-        reasons = [
-            reason or (Refusal.UNREADABLE_TIME if time is None else 0 if time in window else Refusal.OUTSIDE_WINDOW)
-            for reason, time in zip(batch.column(REASON).to_pylist(), times, strict=True)
-        ]
+        reasons = batch.column(REASON).to_pylist()
+        for row, (text, file) in enumerate(zip(texts, files, strict=True)):
+            time = of_file[file] if text is None else parse_time(text.strip(" "))
+            if not reasons[row] and (time is None or time not in window):
+                reasons[row] = int(Refusal.UNREADABLE_TIME if time is None else Refusal.OUTSIDE_WINDOW)
         position = batch.schema.get_field_index(REASON)
         columns = [*batch.columns]
-        columns[position] = pa.array(map(int, reasons), batch.schema.field(position).type)
+        columns[position] = pa.array(reasons, batch.schema.field(position).type)
         yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 

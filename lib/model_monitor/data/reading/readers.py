@@ -159,12 +159,7 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
 
 
 def _read_with_script(
-    engine: Engine,
-    listing: Listing,
-    dataset_format: DatasetFormat,
-    script: Script,
-    *,
-    as_service: bool,
+    engine: Engine, listing: Listing, dataset_format: DatasetFormat, script: Script, *, as_service: bool
 ) -> Dataset:
     if not (isinstance(dataset_format, CsvFormat) or (isinstance(dataset_format, JsonFormat) and dataset_format.lines)):
         raise BadConfiguration(

@@ -6,7 +6,8 @@ Loaded where there are more than a few.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_monitor.data.engine import partitions
-from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP
+from model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, gathered
 from model_monitor.data.profiling.partition import columns_of, rows_of_block
 from model_monitor.data.profiling.plan import ColumnPlan
 from model_monitor.data.profiling.scan import positions_of_groups
@@ -122,7 +123,8 @@ def write(rows: Rows, path: Path) -> None:
     """A file of the rows. Raises OutputFailed if there is no room."""
     is_table = isinstance(rows, pa.Table)
     group = _rows_of_group(rows) if is_table else None
-    tables = [rows] if is_table else _groups_of(rows, ROW_GROUP_BYTES)
+    groups = gathered(rows, ROW_GROUP_BYTES, attrgetter("nbytes"))
+    tables = [rows] if is_table else map(pa.Table.from_batches, groups)
     try:
         with pq.ParquetWriter(path, rows.schema, store_schema=False) as file:
             for table in tables:
@@ -132,15 +134,3 @@ def write(rows: Rows, path: Path) -> None:
             f"{path.parent}: the table can't be kept there while it is read ({fault.strerror or 'no room'}); "
             "set TMPDIR to a folder with room"
         ) from fault
-
-
-def _groups_of(batches: Iterable[pa.RecordBatch], group_bytes: int) -> Iterator[pa.Table]:
-    """The batches in tables of about so many bytes."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(each.nbytes for each in held) >= group_bytes:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)

@@ -79,13 +79,9 @@ def handler_of(script: Script) -> Callable[[Any], Any]:
 
 def takes_logger(handler: Callable[..., Any]) -> bool:
     """Whether a handler has a second positional parameter without a default: then the logger is passed (C8a)."""
-    positional = [
-        parameter
-        for parameter in inspect.signature(handler).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and parameter.default is parameter.empty
-    ]
-    return len(positional) > 1
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(handler).parameters.values()
+    return sum(each.kind in kinds and each.default is each.empty for each in parameters) > 1
 
 
 def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:

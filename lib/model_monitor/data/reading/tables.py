@@ -181,15 +181,9 @@ class _Delta:
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
         added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-        beginning = "partition."
-        return self._files(
-            table,
-            {each["path"]: each["size_bytes"] for each in added},
-            {
-                each["path"]: {key.removeprefix(beginning): each[key] for key in each if key.startswith(beginning)}
-                for each in added
-            },
-        )
+        of = "partition."
+        values = {one["path"]: {key.removeprefix(of): one[key] for key in one if key.startswith(of)} for one in added}
+        return self._files(table, {each["path"]: each["size_bytes"] for each in added}, values)
 
     def appended(self, start: int, version: int) -> TableFiles:
         table = self._at(version)
@@ -240,9 +234,8 @@ class _Delta:
         try:
             return DeltaTable(path, version=version)
         except (DeltaError, OSError, ValueError) as fault:
-            raise BadConfiguration(
-                f"dataset_format: {self.name} is no table of Delta that can be opened ({fault})"
-            ) from fault
+            problem = f"{self.name} is no table of Delta that can be opened ({fault})"
+            raise BadConfiguration(f"dataset_format: {problem}") from fault
 
 
 @dataclass(frozen=True)
@@ -300,9 +293,8 @@ class _Iceberg:
 
         if other := next((file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None):
             raise NeedsSpark(f"{self.name}: a table of {other.value} files")
-        if (
-            "schema.name-mapping.default" in self.table.properties
-        ):  # their partitions' columns may be in folders' names alone
+        # of such files columns of partitions may be in folders' names alone
+        if "schema.name-mapping.default" in self.table.properties:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
         return TableFiles(tuple(File(_resolved(file.file_path), file.file_size_in_bytes) for file in files), schema)

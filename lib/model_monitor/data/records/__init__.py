@@ -1,6 +1,7 @@
 """One captured or merged line, or JSON document, as features, label, prediction and probability, as far as it is asked. Pure."""
 
-ENDPOINT_INDEXES = ("endpointInput", "endpointOutput")
+INPUT = "endpointInput"  # the half that holds what a model is asked
+ENDPOINT_INDEXES = (INPUT, "endpointOutput")
 INDEX_NAMES = (*ENDPOINT_INDEXES, "batchTransformOutput")
 """What `captureIndexNames` may list: the members of `captureData`."""
 

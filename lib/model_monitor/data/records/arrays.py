@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model_monitor.statistics.states.hashing import buffers_of
+
 Rows = TypeVar("Rows")
 
 MANY = 8  # more parts than this are those of a long line
@@ -58,6 +60,11 @@ def _taken(column: Any, places: NDArray[np.int64]) -> Any:
     if column is None:
         return None
     return column[places] if isinstance(column, np.ndarray) else column.take(pa.array(places))
+
+
+def are_missing(cells: pa.Array) -> Flags:
+    """Which cells are null."""
+    return np.asarray(cells.is_null().to_numpy(zero_copy_only=False))
 
 
 def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
@@ -109,14 +116,12 @@ def is_writable(text: str) -> bool:
 
 def holding(texts: pa.StringArray, letters: bytes) -> Flags:
     """Which texts hold one of the ASCII letters; a null does not."""
-    flags: Flags = counts_of(texts, letters) > 0
-    return flags
+    return counts_of(texts, letters) > 0
 
 
 def counts_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
     """How many of these ASCII letters each text holds."""
-    counts: NDArray[np.int64] = np.diff(np.searchsorted(places_of(texts, letters), starts_of(texts)))
-    return counts
+    return np.diff(np.searchsorted(places_of(texts, letters), starts_of(texts)))
 
 
 def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
@@ -145,7 +150,7 @@ def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]
 
 def buffer_of(texts: pa.StringArray) -> pa.Buffer:
     """The bytes of all texts, one behind the other."""
-    first, last = _offsets(texts)[[0, -1]].tolist()
+    first, last = buffers_of(texts)[0][[0, -1]].tolist()
     return texts.buffers()[2].slice(first, last - first) if last > first else pa.py_buffer(b"")
 
 
@@ -156,12 +161,6 @@ def bytes_of(texts: pa.StringArray) -> Bytes:
 
 def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
     """Where each text begins in `bytes_of`, and where the last one ends, shape (texts + 1,)."""
-    offsets: NDArray[np.int64] = _offsets(texts).astype(np.int64)
+    offsets = buffers_of(texts)[0].astype(np.int64)
     offsets -= offsets[0]
     return offsets
-
-
-def _offsets(texts: pa.StringArray) -> NDArray[np.int32]:
-    if not len(texts):
-        return np.zeros(1, dtype=np.int32)  # Arrow may leave out the one offset that an empty array has
-    return np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)

@@ -150,8 +150,10 @@ class Payloads:
 
     def chomped(self) -> pa.StringArray:
         """The data without the line ends after its last row."""
-        if buffer_of(self.data).size > LONG_DATA * len(self.data) and not _ends_in_line_end(self.data):
-            return self.data
+        if buffer_of(self.data).size > LONG_DATA * len(self.data):
+            in_line_end = pc.or_(pc.ends_with(self.data, "\n"), pc.ends_with(self.data, "\r"))
+            if not pc.any(in_line_end, min_count=0).as_py():
+                return self.data
         return pc.utf8_rtrim(self.data, characters="\r\n")
 
 
@@ -179,8 +181,7 @@ class Documents:
             has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
             captured |= has_data
             all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
-        both: Flags = captured & all_of_it
-        return both
+        return captured & all_of_it
 
     def judged_by_their_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
         """Which are known, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` of those that are left out on purpose, else 0.
@@ -220,11 +221,6 @@ def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = 
     )
 
 
-def _ends_in_line_end(texts: pa.StringArray) -> bool:
-    ends = pc.or_(pc.ends_with(texts, "\n"), pc.ends_with(texts, "\r"))
-    return bool(pc.any(ends, min_count=0).as_py())
-
-
 def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     data, encoding = pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"])
     are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
@@ -260,8 +256,7 @@ def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
     table = pa.concat_tables(stretches).combine_chunks()
     if len(good) < len(lines):
-        places = pa.array(np.cumsum(looks_good) - 1, mask=~looks_good)
-        table = table.take(places)
+        return table.take(pa.array(np.cumsum(looks_good) - 1, mask=~looks_good))
     return table
 
 

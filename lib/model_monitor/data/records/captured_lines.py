@@ -164,11 +164,8 @@ class CapturedLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each line: one for each row of a payload, one for a refused record."""
         lines, paths = batch.column(LINE), self.files.behind(batch)
-        return DecodedRows.by_parts(
-            chunks(lines, self.chunk_bytes),
-            lambda part: _rows(lines[part], paths[part], self.reading),
-            self.features,
-        )
+        parts = chunks(lines, self.chunk_bytes)
+        return DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
 
 
 def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:

@@ -20,10 +20,7 @@ NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # what nobody calls a column, unless
 
 
 class Matching(Enum):
-    """How the columns were matched, as the ledger says it.
-
-    Source: M11, M14.
-    """
+    """How the columns were matched, as the ledger says it. Source: M11, M14."""
 
     NAME = "name"
     POSITION = "position"

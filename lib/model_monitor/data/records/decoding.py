@@ -302,31 +302,24 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
         if time not in reading.window:
             raise RecordRefused(Refusal.OUTSIDE_WINDOW)
     if reading.sample is not None:
-        event_id = metadata.get("eventId")
-        if not is_sampled(line if event_id is None else _utf_8(json_text(event_id)), reading.sample):
+        event_id = text_or_none(metadata.get("eventId"))
+        if event_id is not None and not is_writable(event_id):
+            raise RecordRefused(Refusal.NOT_UTF_8)
+        if not is_sampled(line if event_id is None else event_id.encode(), reading.sample):
             raise RecordRefused(Refusal.SAMPLED_OUT)
-
-
-def _utf_8(text: str) -> bytes:
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise RecordRefused(Refusal.NOT_UTF_8) from None
 
 
 def _require_data(document: Any, halves: Mapping[str, EncodedText]) -> None:
     if not halves:
-        raise RecordRefused(
-            Refusal.WITHOUT_DATA if isinstance(document.get(REQUEST_METADATA), dict) else Refusal.NO_PAYLOAD
-        )
+        has_metadata = isinstance(document.get(REQUEST_METADATA), dict)
+        raise RecordRefused(Refusal.WITHOUT_DATA if has_metadata else Refusal.NO_PAYLOAD)
 
 
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
     encodings = [half.encoding for half in present]
     if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
-    bad = [half for half in present if half.encoding == BASE64 and not is_base64(half.data)]
-    if bad:
+    if any(half.encoding == BASE64 and not is_base64(half.data) for half in present):
         raise RecordRefused(Refusal.BAD_BASE64)
     are_mixed = reading.encoding is not None and len(set(encodings)) > 1
     if BASE64 in encodings and (reading.opens_base64 or not are_mixed):

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from model_monitor.data.records.json_lines import columns_of, json_value, nested_object
+from model_monitor.data.records.json_lines import columns_of, json_value
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.documents.json_text import java_double
 from model_monitor.errors import BadInput
@@ -200,7 +200,10 @@ def features_of(
     root = reduce(Seen.__add__, layouts.values(), Seen())
     for name, seen in sorted(root.members.items()):
         if not flatten and name not in opened and 2 * seen.objects > root.objects:
-            raise BadInput(nested_object(name, where))
+            raise BadInput(
+                f"{where}: feature {name!r} is a nested object; write --flatten-json to make a feature of each of its "
+                f"members ({name}.…), or use a preprocessor script"
+            )
 
     def kinds_of(members: Mapping[str, Seen]) -> dict[str, Kind]:
         ways = {name: flatten or name in opened for name in members}

@@ -32,14 +32,6 @@ from model_monitor.data.records.arrays import (
 )
 
 
-def nested_object(name: str, where: str) -> str:
-    """Why a feature that is an object can't be read."""
-    return (
-        f"{where}: feature {name!r} is a nested object; write --flatten-json to make a feature of each of its "
-        f"members ({name}.…), or use a preprocessor script"
-    )
-
-
 def json_value(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Any:
     """The value that a text of JSON is. A whole number that is too long for Python is what `too_long` makes of its digits.
 

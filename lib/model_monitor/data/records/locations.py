@@ -26,9 +26,7 @@ MAX_RECORD_BYTES = 256 * 2**20
 FILE_KEY = "__file_key"  # a number for the file (`files_by_key`)
 
 PLACES = (LINE, FILE, BLOCK_START)
-PLACE_FIELDS = tuple(
-    pa.field(name, data_type) for name, data_type in zip(PLACES, (pa.string(), pa.string(), pa.int64()), strict=True)
-)
+PLACE_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
 
 FOLDERS_KEPT = 6
 """Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""

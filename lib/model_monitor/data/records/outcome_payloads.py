@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from model_monitor.data.records import INDEX_NAMES, OUTPUT_INDEXES
 from model_monitor.data.records.csv_rows import Row, cells_of
 from model_monitor.data.records.decoding import (
     BASE64,
@@ -90,10 +89,7 @@ def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
 
 
 def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
-    """The outcomes of a JSON document that holds labels and predictions.
-
-    Raises RecordRefused as `outcomes_of` does.
-    """
+    """The outcomes of a JSON document that holds labels and predictions. Raises RecordRefused as `outcomes_of` does."""
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
     if not reading.with_label and rows is None:
         return _unlabelled(_predicted_in([document], reading, 0), reading)
@@ -234,10 +230,8 @@ def _of_cells(cells: Sequence[Sequence[str | None]], address: str | None, readin
 
 
 def _predicted_in(documents: Sequence[Any], reading: OutcomeReading, rows: int) -> Predicted:
-    labels, probabilities = (
-        _of_documents(documents, address, reading, rows) for address in (reading.prediction, reading.probability)
-    )
-    return Predicted(labels, probabilities)
+    addresses = (reading.prediction, reading.probability)
+    return Predicted(*(_of_documents(documents, address, reading, rows) for address in addresses))
 
 
 def _of_documents(
@@ -267,9 +261,7 @@ def documents_in(data: str) -> list[Any]:
 
 
 def encoding_of(half: EncodedText) -> str:
-    """How a half is written.
-
-    Raises RecordRefused unless it is CSV or JSON."""
+    """How a half is written. Raises RecordRefused unless it is CSV or JSON."""
     if half.encoding == BASE64:
         raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT if is_base64(half.data) else Refusal.BAD_BASE64)
     if half.encoding not in (CSV, JSON):
@@ -311,9 +303,6 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
     raise RecordRefused(Refusal.NO_PROBABILITY)
 
 
-INPUT, OUTPUTS = INDEX_NAMES[0], OUTPUT_INDEXES
-
-
 def features_of(
     request: EncodedText | None, output: EncodedText | None, reading: FeatureReading, escape: str
 ) -> list[Row]:
@@ -338,18 +327,14 @@ def features_in(document: Any, reading: FeatureReading) -> list[Row]:
     Raises RecordRefused if there are none, or of another number.
     """
     found = document if reading.path is None else found_at(reading.path, document)
-    rows = found if isinstance(found, list) and _are_rows(found) else [found]
+    are_rows = isinstance(found, list) and any(all(isinstance(row, kind) for row in found) for kind in (list, Mapping))
+    rows = found if are_rows else [found]
     if not all(isinstance(row, (list, Mapping)) for row in rows):
-        raise RecordRefused(
-            Refusal.PAYLOAD_NOT_JSON if found is not None or reading.path is None else Refusal.NO_PAYLOAD
-        )
+        is_absent = found is None and reading.path is not None
+        raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
     if not all(rows):
         raise RecordRefused(Refusal.NO_PAYLOAD)
     return _of_so_many([_cells(row, reading.names) for row in rows], reading)
-
-
-def _are_rows(found: list[Any]) -> bool:
-    return all(isinstance(item, list) for item in found) or all(isinstance(item, Mapping) for item in found)
 
 
 def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from model_monitor.data.records.arrays import CHUNK_BYTES, Flags, chunks, is_writable, where
 from model_monitor.data.records.capture_documents import Payloads, documents_of
 from model_monitor.data.records.captured_lines import rows_of_halves
@@ -20,8 +21,6 @@ from model_monitor.data.records.decoded_rows import Decoded, DecodedRows
 from model_monitor.data.records.decoding import GROUND_TRUTH, RecordRefused, asked_of, found_in, half_in
 from model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from model_monitor.data.records.outcome_payloads import (
-    INPUT,
-    OUTPUTS,
     Outcome,
     chosen,
     features_in,
@@ -73,7 +72,7 @@ def record_of(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
 def _of_record(document: Mapping[str, Any], reading: OutcomeReading) -> Decoded:
     half_named = partial(half_in, opens_base64=reading.records.opens_base64)
     halves = {name: half_named(document["captureData"], name) for name in reading.records.halves}
-    output = next((halves[name] for name in OUTPUTS if halves.get(name) is not None), None)
+    output = next((halves[name] for name in OUTPUT_INDEXES if halves.get(name) is not None), None)
     features = None
     if reading.features is not None:
         features = features_of(halves.get(INPUT), output, reading.features, reading.records.escape)
@@ -94,7 +93,7 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
     plain, left_out = documents.judged_by_their_events(reading.records)
     asked = [documents.truth] * reading.with_label
     if reading.with_prediction:
-        asked.append(Payloads.first_of([documents.halves[name] for name in OUTPUTS if name in documents.halves]))
+        asked.append(Payloads.first_of([documents.halves[name] for name in OUTPUT_INDEXES if name in documents.halves]))
     if reading.features is not None:
         asked.append(documents.halves[INPUT])
         plain = plain & (reading.features.path is None)
@@ -219,11 +218,8 @@ class LineDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines, files = block.column(LINE), self.files.behind(block)
-        return _by_parts(
-            chunks(lines, self.chunk_bytes),
-            lambda part: outcomes_of_lines(lines[part], files[part], self.reading),
-            self.reading,
-        )
+        parts = chunks(lines, self.chunk_bytes)
+        return _by_parts(parts, lambda part: outcomes_of_lines(lines[part], files[part], self.reading), self.reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +232,8 @@ class DocumentDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        return _by_parts(
-            chunks(lines, self.chunk_bytes),
-            lambda part: outcomes_of_documents(lines[part], self.reading),
-            self.reading,
-        )
+        parts = chunks(lines, self.chunk_bytes)
+        return _by_parts(parts, lambda part: outcomes_of_documents(lines[part], self.reading), self.reading)
 
 
 @dataclass(frozen=True, slots=True)

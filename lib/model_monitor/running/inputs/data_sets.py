@@ -24,8 +24,8 @@ from model_monitor.data.reading.outcomes import (
     read_line_outcomes,
     reading_of,
 )
+from model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
 from model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
 from model_monitor.documents.analysis_config import AnalysisConfig
@@ -128,10 +128,11 @@ def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_labe
         errors = ErrorModel.read(config.error_model)
     where = partial(_where, config, with_label=with_label)
     if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
-        halves = tuple(half for half in OUTPUTS if half in data_format.index_names)
+        halves = tuple(half for half in OUTPUT_INDEXES if half in data_format.index_names)
         if not halves:
-            missing = f"none of {', '.join(OUTPUTS)}, which hold the predictions"
-            raise BadConfiguration(f"dataset_format: captureIndexNames names {missing}")
+            raise BadConfiguration(
+                f"dataset_format: captureIndexNames names none of {', '.join(OUTPUT_INDEXES)}, which hold the predictions"
+            )
         source, reading = _captures(engine, config), records_of(halves, options_of(config))
         names = columns_of_inputs(engine, source, reading) if plan.reads_features else ()
         has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
@@ -199,7 +200,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = read_records(engine, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUTS))
+        dataset = read_records(engine, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUT_INDEXES))
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
     else:

@@ -31,12 +31,11 @@ from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from model_monitor.data.reading.headers import format_word_of
 from model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
-from model_monitor.data.reading.remedies import remedy
+from model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.outcome_payloads import INPUT, OUTPUTS
 from model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from model_monitor.data.records.outcome_values import OF_CLASSES
-from model_monitor.data.records.refusals import LEFT_OUT, Refusal
+from model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
 from model_monitor.data.records.windows import Window, parse_time
 from model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
 from model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
@@ -350,7 +349,7 @@ def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
 
 
 def _captured(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
-    engine, records = LocalEngine(), records_of(OUTPUTS, ReadOptions(window=trial.window))
+    engine, records = LocalEngine(), records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
     addresses = trial.label, trial.prediction, trial.probability
     decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
     return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)

@@ -28,7 +28,7 @@ from model_monitor.data.reading.dataset import Dataset, require_columns
 from model_monitor.data.reading.formats import DatasetFormat
 from model_monitor.data.reading.ledger import Ledger, clear_quarantine, write_quarantine
 from model_monitor.data.reading.listing import faulty_files_named, require_unchanged
-from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.refusals import Refusal, remedy
 from model_monitor.data.records.windows import Window
 from model_monitor.documents.check_results import CheckResult, Hint, in_alarms
 from model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
@@ -486,8 +486,6 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
     where = f"; they are in {quarantine}" if quarantine else ""
     if ledger.quarantined_share > max_quarantined_share:
-        from model_monitor.data.reading.remedies import remedy
-
         sentence = (
             f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
             f"{max_quarantined_share}{where}; {remedy(ledger.refused)}, or allow more with --max-quarantined-share"

@@ -29,7 +29,6 @@ class Ages(State):
     """How many values are how old. counts: of each bin between `EDGES`, the first and the last without an end."""
 
     KIND: ClassVar[str] = "ages"
-    VERSION: ClassVar[int] = 1
 
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
 

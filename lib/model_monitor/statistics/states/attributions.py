@@ -6,7 +6,6 @@ Runs on executors; pure numpy.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -18,10 +17,6 @@ from model_monitor.statistics.states.encoding import Parameters, State, joined, 
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 
 SIGNED, ABSOLUTE, SQUARED = range(3)  # what is added up of a value: itself, its amount, its square
-
-
-def _none() -> Numbers:
-    return np.zeros(0)
 
 
 @registered
@@ -36,13 +31,12 @@ class Attributions(State):
     """
 
     KIND: ClassVar[str] = "attributions"
-    VERSION: ClassVar[int] = 1
 
     features: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     aggregation: str = ""
     baseline: str = ""
-    expected: Numbers = field(default_factory=_none)
+    expected: Numbers = field(default_factory=lambda: np.zeros(0))
     rows: Numbers = field(default_factory=lambda: np.zeros(BLOCKS))
     sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
     sketches: tuple[KllSketch, ...] = ()
@@ -80,7 +74,7 @@ class Attributions(State):
         named, packed, *sketches = split(cls.KIND, payload)
         features, outputs, aggregation, baseline = json.loads(named)
         shape = (3, len(outputs), len(features), BLOCKS)
-        numbers = doubles(cls.KIND, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
+        numbers = doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
         expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
         return cls(
             *(tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape)),
@@ -118,7 +112,7 @@ class AttributionsBuilder:
         """Take the local values of some rows, shape (rows, outputs, features), whose keys say in which block each is."""
         blocks = blocks_of(keys)
         self._rows += summed(blocks)
-        for place, column in enumerate(_columns(values)):
+        for place, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
             sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: what is added to it is added to all
             for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
                 sums[kind] += summed(blocks, taken)
@@ -129,7 +123,3 @@ class AttributionsBuilder:
         """The attributions of all rows so far."""
         sketches = tuple(sketch.state() for sketch in self._sketches)
         return replace(self._nothing, rows=self._rows, sums=self._sums, sketches=sketches, exact=self._exact)
-
-
-def _columns(values: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    return iter(np.ascontiguousarray(values.reshape(len(values), -1).T))

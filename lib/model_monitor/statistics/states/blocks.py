@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model_monitor.errors import BadState
 from model_monitor.statistics.states.encoding import MOST, Parameters, State, registered, require_equal
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 
@@ -53,7 +52,6 @@ class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
 
     KIND: ClassVar[str] = "block_sums"
-    VERSION: ClassVar[int] = 1
 
     names: tuple[str, ...] = ()
     sums: Numbers = field(default_factory=lambda: np.zeros((0, BLOCKS)))
@@ -85,7 +83,7 @@ class BlockSums(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> BlockSums:
         names = tuple(json.loads(parameters.get("names", "[]")))
-        return cls(names, doubles(cls.KIND, payload, (len(names), BLOCKS)))
+        return cls(names, doubles(cls, payload, (len(names), BLOCKS)))
 
     def contradiction(self) -> str | None:
         if not all(isinstance(name, str) for name in self.names):
@@ -99,14 +97,9 @@ def are_counts(sums: Numbers) -> bool:
     return bool(((sums >= 0) & (sums <= MOST) & (sums == np.rint(sums))).all())
 
 
-def doubles(kind: str, payload: bytes, shape: tuple[int, ...]) -> Numbers:
-    """The doubles of a payload in an array of this shape.
-
-    Raises BadState if there are more or fewer.
-    """
-    size = 8 * int(np.prod(shape))
-    if len(payload) != size:
-        raise BadState(f"state bytes: the payload of {kind!r} has {len(payload)} bytes; it has to have {size}")
+def doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbers:
+    """The doubles of a payload in an array of this shape. Raises BadState if there are more or fewer."""
+    state.require_size(payload, 8 * int(np.prod(shape)))
     return np.frombuffer(payload, "<f8").reshape(shape).astype(np.float64)
 
 
@@ -130,7 +123,6 @@ class RegressionSums(State):
     """
 
     KIND: ClassVar[str] = "regression"
-    VERSION: ClassVar[int] = 1
 
     rows: Numbers = field(default_factory=_no_sums)
     absolute: Numbers = field(default_factory=_no_sums)
@@ -188,7 +180,7 @@ class RegressionSums(State):
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
-        return cls(*doubles(cls.KIND, payload, (8, BLOCKS)))
+        return cls(*doubles(cls, payload, (8, BLOCKS)))
 
     def contradiction(self) -> str | None:
         return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"

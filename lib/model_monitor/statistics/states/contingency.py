@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, IntEnum, IntFlag
+from operator import add
 from typing import Any, ClassVar, TypeAlias
 
 from model_monitor.errors import BadState
@@ -131,10 +131,7 @@ class ContingencyPlan:
 
     @classmethod
     def from_text(cls, text: str) -> ContingencyPlan:
-        """The plan whose text it is, without a flip test.
-
-        Raises BadState if it is none's.
-        """
+        """The plan whose text it is, without a flip test. Raises BadState if it is none's."""
         try:
             plan = json.loads(text)
             prediction = plan.pop("prediction")
@@ -146,9 +143,8 @@ class ContingencyPlan:
                 **plan,
             )
         except MALFORMED as error:
-            raise BadState(
-                f"contingency: the plan can't be read ({type(error).__name__}); scan the data again"
-            ) from error
+            problem = f"the plan can't be read ({type(error).__name__}); scan the data again"
+            raise BadState(f"contingency: {problem}") from error
 
 
 def number_of(value: Scalar) -> float | None:
@@ -250,10 +246,8 @@ class ColumnMetadata:
         lows = [facts.minimum for facts in (self, other) if facts.minimum is not None]
         highs = [facts.maximum for facts in (self, other) if facts.maximum is not None]
         bounded = self.at_most is not None and other.at_most is not None
-        kinds = Counter(self.kinds)
-        kinds.update(other.kinds)
         return ColumnMetadata(
-            dict(kinds),
+            State.sum_of_counts(self.kinds, other.kinds),
             min(lows, default=None),
             max(highs, default=None),
             max(self.at_least, other.at_least),
@@ -271,7 +265,6 @@ class Contingency(State):
     """
 
     KIND: ClassVar[str] = "contingency"
-    VERSION: ClassVar[int] = 1
 
     tables: tuple[Mapping[Cell, int], ...] = ()
     facts: tuple[ColumnMetadata, ...] = ()
@@ -283,14 +276,12 @@ class Contingency(State):
 
     def __add__(self, other: Contingency) -> Contingency:
         """Raises BadState if the two were counted by different plans."""
-        if not other.tables:
-            return self
-        if not self.tables:
-            return other
+        if not self.tables or not other.tables:
+            return self if self.tables else other
         require_equal(self.KIND, "the plan", self.plan, other.plan)
         return Contingency(
-            tuple(_added(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
-            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
+            tuple(map(self.sum_of_counts, self.tables, other.tables)),
+            tuple(map(add, self.facts, other.facts)),
             self.plan,
         )
 
@@ -333,17 +324,10 @@ class Contingency(State):
         """Raises BadState if they were not counted by a plan like this one."""
         sizes, in_blocks = (len(plan.facets), len(plan.valued)), plan.group_column is not None
         places = {len(cell) for table in self.tables for cell in table}
-        fits = (len(self.tables), len(self.facts)) == sizes and places <= {
-            SEGMENTS + len(plan.segmentations) + in_blocks
-        }
+        wanted = {SEGMENTS + len(plan.segmentations) + in_blocks}
+        fits = (len(self.tables), len(self.facts)) == sizes and places <= wanted
         blocks = {cell[-1] for table in self.tables for cell in table} if fits and in_blocks else set()
         if not fits or not blocks <= {None, *range(BLOCKS)}:
             raise BadState(
                 f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
             )
-
-
-def _added(mine: Mapping[Cell, int], theirs: Mapping[Cell, int]) -> dict[Cell, int]:
-    total = Counter(mine)
-    total.update(theirs)
-    return dict(total)

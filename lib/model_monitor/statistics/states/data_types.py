@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.statistics.states.encoding import State, registered
+from model_monitor.statistics.states.hashing import buffers_of
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
@@ -53,7 +54,6 @@ class DataTypeCounts(State):
     """Cells of a column by what they look like. unknown: present, but not looked into (arrays, maps)."""
 
     KIND: ClassVar[str] = "data_types"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<6q")
 
     missing: int = 0
@@ -155,9 +155,8 @@ def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
     """The places of texts that are like a number at their ends and at some places between, or as short as a boolean: few words,
     names and ids are, and they cost no pattern then.
     """
-    _, bounds, data = texts.buffers()
-    offsets = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
-    letters = np.frombuffer(data or b"", np.uint8)
+    bounds, letters = buffers_of(texts)
+    offsets = bounds.astype(np.int64)
     if not len(letters):
         return offsets[:0]
     starts, lengths = offsets[:-1], np.diff(offsets)
@@ -193,9 +192,8 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     """Whether all texts, none of them null, are like `12.5`: one look at their bytes settles most columns of fractions."""
     if texts.null_count or not len(texts):
         return False
-    _, bounds, data = texts.buffers()
-    offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
-    characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    offsets, data = buffers_of(texts)
+    characters = data[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
     first = characters[: ends[1]]  # which settles it for most others
     for some, dots in ((first, 1), (characters, len(texts))):
@@ -211,9 +209,8 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     texts: without null. Unless each of them has exactly one dot, none is said to match: the pattern is asked about
     whatever is left.
     """
-    _, bounds, data = texts.buffers()
-    offsets: NDArray[np.int32] = np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset)
-    characters = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]].copy()
+    offsets, data = buffers_of(texts)
+    characters = data[offsets[0] : offsets[-1]].copy()
     starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     dots = np.flatnonzero(characters == ord("."))
     if len(dots) != len(texts) or not ((starts <= dots) & (dots < ends)).all():
@@ -246,7 +243,6 @@ class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
 
     KIND: ClassVar[str] = "vectors"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<7q")
 
     vectors: int = 0
@@ -286,7 +282,5 @@ class VectorCounts(State):
         )
 
     def contradiction(self) -> str | None:
-        undefined = self.null_elements + self.nan_elements
-        return (
-            None if undefined <= self.elements and self.shortest <= self.longest else "its counts contradict each other"
-        )
+        fit = self.null_elements + self.nan_elements <= self.elements and self.shortest <= self.longest
+        return None if fit else "its counts contradict each other"

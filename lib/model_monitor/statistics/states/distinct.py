@@ -15,6 +15,12 @@ from model_monitor.statistics.states.encoding import Parameters, State, register
 
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
+Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
+Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
+
+PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that choose its register
+REGISTERS = 2**PRECISION
+
 # fmt: off
 RAW_ESTIMATES: NDArray[np.float64] = np.array(
     [
@@ -40,47 +46,13 @@ RAW_ESTIMATES: NDArray[np.float64] = np.array(
         2497.4526, 2513.6586, 2527.19, 2540.7028, 2553.768,
     ]
 )
-
-BIASES: NDArray[np.float64] = np.array(
-    [
-        368.0, 361.8294, 355.2452, 348.6698, 342.1464, 336.2024, 329.8782, 323.6598, 317.462, 311.2826, 305.7102,
-        299.7416, 293.9366, 288.1046, 282.285, 277.0668, 271.306, 265.8448, 260.301, 254.9886, 250.2422, 244.8138,
-        239.7074, 234.7428, 229.8402, 225.1664, 220.3534, 215.594, 210.6886, 205.7876, 201.65, 197.228, 192.8036,
-        188.1666, 184.0818, 180.0824, 176.2574, 172.302, 168.1644, 164.0056, 160.3802, 156.7192, 152.5234, 149.2084,
-        145.831, 142.485, 139.1112, 135.4764, 131.76, 129.3368, 126.5538, 122.5058, 119.2646, 116.5902, 113.3818,
-        110.8998, 107.9532, 105.2062, 102.2798, 99.4728, 96.9582, 94.3292, 92.171, 89.7809999999999, 87.5716, 84.7048,
-        82.5322, 79.875, 78.3972, 75.3464, 73.7274, 71.2834, 70.1444, 68.4263999999999, 66.0166, 64.018,
-        62.0437999999999, 60.3399999999999, 58.6856, 57.9836, 55.0311999999999, 54.6769999999999, 52.3188, 51.4846,
-        49.4423999999999, 47.739, 46.1487999999999, 44.9202, 43.4059999999999, 42.5342000000001, 41.2834,
-        38.8954000000001, 38.3286000000001, 36.2146, 36.6684, 35.9946, 33.123, 33.4338, 31.7378000000001, 29.076,
-        28.9692, 27.4964, 27.0998, 25.9864, 26.7754, 24.3208, 23.4838, 22.7388000000001, 24.0758000000001,
-        21.9097999999999, 20.9728, 19.9228000000001, 19.9292, 16.617, 17.05, 18.2996000000001, 15.6128000000001,
-        15.7392, 14.5174, 13.6322, 12.2583999999999, 13.3766000000001, 11.423, 13.1232, 9.51639999999998,
-        10.5938000000001, 9.59719999999993, 8.12220000000002, 9.76739999999995, 7.50440000000003, 7.56999999999994,
-        6.70440000000008, 6.41419999999994, 6.71019999999999, 5.60940000000005, 4.65219999999999, 6.84099999999989,
-        3.4072000000001, 3.97859999999991, 3.32760000000007, 5.52160000000003, 3.31860000000006, 2.06940000000009,
-        4.35400000000004, 1.57500000000005, 0.280799999999999, 2.12879999999996, -0.214799999999968,
-        -0.0378000000000611, -0.658200000000079, 0.654800000000023, -0.0697999999999865, 0.858400000000074,
-        -2.52700000000004, -2.1751999999999, -3.35539999999992, -1.04019999999991, -0.651000000000067,
-        -2.14439999999991, -1.96659999999997, -3.97939999999994, -0.604400000000169, -3.08260000000018,
-        -3.39159999999993, -5.29640000000018, -5.38920000000007, -5.08759999999984, -4.69900000000007,
-        -5.23720000000003, -3.15779999999995, -4.97879999999986, -4.89899999999989, -7.48880000000008,
-        -5.94799999999987, -5.68060000000014, -6.67180000000008, -4.70499999999993, -7.27779999999984,
-        -4.6579999999999, -4.4362000000001, -4.32139999999981, -5.18859999999995, -6.66879999999992,
-        -6.48399999999992, -5.1260000000002, -4.4032000000002, -6.13500000000022, -5.80819999999994,
-        -4.16719999999987, -4.15039999999999, -7.45600000000013, -7.24080000000004, -9.83179999999993,
-        -5.80420000000004, -8.6561999999999, -6.99940000000015, -10.5473999999999, -7.34139999999979,
-        -6.80999999999995, -6.29719999999998, -6.23199999999997,
-    ]
-)
 # fmt: on
+"""The mean raw estimates of 201 counts, evenly from one value to five for each register. Source: HyperLogLogPlusPlusHelper of
+Spark 3.5."""
 
-
-Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
-Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
-
-PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that choose its register
-REGISTERS = 2**PRECISION
+_COUNTS = np.floor(np.linspace(1, 5 * REGISTERS, len(RAW_ESTIMATES))).tolist()
+BIASES = np.array([float(f"{raw - count:.15g}") for raw, count in zip(RAW_ESTIMATES.tolist(), _COUNTS, strict=True)])
+"""By how much each is above its count; with 15 digits, as Spark's table has them."""
 
 WAITING = 4096
 """Hashes that wait until there are so many, since most blocks of a long partition leave but a few that may raise a register."""
@@ -112,7 +84,6 @@ class DistinctRegisters(State):
     """
 
     KIND: ClassVar[str] = "distinct"
-    VERSION: ClassVar[int] = 1
 
     registers: Registers = field(default_factory=_zeros)
 
@@ -179,8 +150,12 @@ class DistinctBuilder:
             self._waiting.append(hashes)
             self._room -= len(hashes)
         if self._room <= 0:
-            self._raise_registers()
-            self._look_at_lowest()
+            _raise(self._registers, np.concatenate(self._waiting), 0)
+            self._waiting, self._room = [], WAITING
+            # Hashes with fewer leading zeros than the lowest register has can't raise any, and are left out from now on: of many
+            # values nearly all. With the lowest register at 8 one hash in 256 is left.
+            lowest = int(self._registers.min())
+            self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
     def state(self) -> DistinctRegisters:
         """The registers of all values so far; later updates do not change it."""
@@ -194,19 +169,6 @@ class DistinctBuilder:
         firsts = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
         _raise(registers.reshape(-1), np.concatenate(hashes), firsts)
         return [*map(DistinctRegisters, registers)]
-
-    def _raise_registers(self) -> None:
-        """Let the hashes that wait raise their registers, as far as they do."""
-        _raise(self._registers, np.concatenate(self._waiting), 0)
-        self._waiting, self._room = [], WAITING
-
-    def _look_at_lowest(self) -> None:
-        """From now on leave out hashes with fewer leading zeros than the lowest register has: they can't raise any.
-
-        Of many values that is nearly all: with the lowest register at 8 one hash in 256 is left.
-        """
-        lowest = int(self._registers.min())
-        self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
 
 def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64]) -> None:

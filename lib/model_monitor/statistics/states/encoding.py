@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from importlib import import_module
@@ -23,6 +24,7 @@ from model_monitor.errors import BadState
 
 Parameters: TypeAlias = Mapping[str, Any]  # of JSON: whole numbers, doubles, texts
 
+K = TypeVar("K")
 S = TypeVar("S", bound="State")
 
 
@@ -37,7 +39,7 @@ class State(ABC):
     __slots__ = ()
 
     KIND: ClassVar[str]
-    VERSION: ClassVar[int]  # of the payload's layout; older ones are read by way of `UPGRADES`
+    VERSION: ClassVar[int] = 1  # of the payload's layout; older ones are read by way of `UPGRADES`
     NUMBERS: ClassVar[struct.Struct]  # the members in their order, where all are numbers
 
     @abstractmethod
@@ -74,7 +76,21 @@ class State(ABC):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
         """The state that has this payload, of the present version. What it raises for crafted bytes becomes a BadState."""
-        return cls(*numbers_in(cls.KIND, cls.NUMBERS, payload))
+        cls.require_size(payload, cls.NUMBERS.size)
+        return cls(*cls.NUMBERS.unpack(payload))
+
+    @classmethod
+    def require_size(cls, payload: bytes, size: int) -> None:
+        """Raises BadState if a payload has another size."""
+        if len(payload) != size:
+            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
+
+    @staticmethod
+    def sum_of_counts(mine: Mapping[K, int], theirs: Mapping[K, int]) -> dict[K, int]:
+        """The counts of two sides by key."""
+        total = Counter(dict(mine))
+        total.update(theirs)
+        return dict(total)
 
     def contradiction(self) -> str | None:
         """Why members of the right types are no state; None if they are one."""
@@ -275,11 +291,6 @@ def kind_and_version(blob: bytes) -> tuple[str, int]:
     return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
 
 
-def require_intact(blob: bytes) -> None:
-    """Raises BadState if the bytes are no state's, or were changed or cut."""
-    _require_checksum(blob, _places(blob)[0])
-
-
 def require_equal(kind: str, parameter: str, left: object, right: object) -> None:
     """Refuse to add two states that were made with unequal parameters.
 
@@ -289,16 +300,6 @@ def require_equal(kind: str, parameter: str, left: object, right: object) -> Non
         raise BadState(
             f"{kind}: {parameter} is {left!r} here and {right!r} there; only states with the same one add up"
         )
-
-
-def numbers_in(kind: str, numbers: struct.Struct, payload: bytes) -> tuple[Any, ...]:
-    """The numbers of a payload of fixed size.
-
-    Raises BadState if the payload has another size.
-    """
-    if len(payload) != numbers.size:
-        raise BadState(f"state bytes: the payload of {kind!r} has {len(payload)} bytes; it has to have {numbers.size}")
-    return numbers.unpack(payload)
 
 
 @functools.lru_cache(maxsize=64)
@@ -414,9 +415,7 @@ def decode(blob: bytes) -> State:
     kind, _ = kind_and_version(blob)
     state = state_type(kind)
     if state is None:
-        raise BadState(
-            f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(sorted({*STATES, *LATER}))}"
-        )
+        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(kinds())}")
     return state.from_bytes(blob)
 
 
@@ -429,5 +428,5 @@ def decode_if_known(blob: bytes) -> State | None:
     state = state_type(kind)
     if state is not None and version <= state.VERSION:
         return state.from_bytes(blob)
-    require_intact(blob)
+    _require_checksum(blob, _places(blob)[0])
     return None

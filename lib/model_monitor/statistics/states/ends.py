@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.statistics.states.encoding import Parameters, State, registered
+from model_monitor.statistics.states.hashing import buffers_of
 from model_monitor.statistics.states.moments import Values
 
 KEPT = 64
@@ -32,7 +33,6 @@ class Ends(State):
     """The `KEPT` smallest finite numbers and as many of the largest, equal ones each for itself; both ascending."""
 
     KIND: ClassVar[str] = "ends"
-    VERSION: ClassVar[int] = 1
 
     smallest: Values = field(default_factory=lambda: np.empty(0))
     largest: Values = field(default_factory=lambda: np.empty(0))
@@ -81,18 +81,14 @@ class TextLengths(State):
     """How many texts have each length in characters; 61 of those that are longer, too."""
 
     KIND: ClassVar[str] = "text_lengths"
-    VERSION: ClassVar[int] = 1
 
     counts: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
-        _, bounds, data = texts.buffers()
-        offsets = (
-            np.frombuffer(bounds, np.int32, len(texts) + 1, 4 * texts.offset) if len(texts) else np.zeros(1, np.int32)
-        )
-        are_ascii = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]].max(initial=0) < 0x80
+        offsets, data = buffers_of(texts)
+        are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
         lengths = np.diff(offsets) if are_ascii else pc.utf8_length(texts).to_numpy()
         found = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
         return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
@@ -128,7 +124,6 @@ class TextShapes(State):
     """
 
     KIND: ClassVar[str] = "text_shapes"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<10q")
 
     texts: int = 0
@@ -156,12 +151,11 @@ class TextShapes(State):
 
 def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     """Of each text its characters and words, and its letters and digits in thousandths of its bytes."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
-    first, data = int(offsets[0]) if len(texts) else 0, texts.buffers()[2]
-    content = np.frombuffer(data or b"", np.uint8)[first : int(offsets[-1])]
+    offsets, data = buffers_of(texts)
+    content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
     some = lengths > 0
-    starts = (offsets[:-1] - first)[some]
+    starts = (offsets[:-1] - offsets[0])[some]
     narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
 
     def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -185,5 +179,4 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
 
 def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
     """Which bytes are one of these letters."""
-    found: NDArray[np.bool_] = content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around
-    return found
+    return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around

@@ -49,7 +49,6 @@ class Frequencies(State):
     """
 
     KIND: ClassVar[str] = "frequencies"
-    VERSION: ClassVar[int] = 1
 
     counts: Mapping[str, int] = field(default_factory=dict)
     total: int = 0
@@ -72,10 +71,7 @@ class Frequencies(State):
         Raises BadState if the limits differ.
         """
         require_equal(self.KIND, "limit", self.limit, other.limit)
-        counts = dict(self.counts)
-        for key, count in other.counts.items():
-            counts[key] = counts.get(key, 0) + count
-        cut = 0
+        counts, cut = self.sum_of_counts(self.counts, other.counts), 0
         if len(counts) > self.limit:
             cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest that has no place any more
             counts = {key: count - cut for key, count in counts.items() if count > cut}
@@ -117,19 +113,10 @@ class FrequenciesBuilder:
         self._pending_keys = 0
         self._total = 0
         self._bound = 0
-        self._given_up = False
-        self._overflown = False
-
-    @property
-    def exact(self) -> bool:
-        """False as soon as it is known that something has to be dropped. The last few calls may not have been looked at
-        together yet."""
-        return not self._overflown
-
-    @property
-    def given_up(self) -> bool:
-        """Whether values are only numbered, not counted apart, from now on."""
-        return self._given_up
+        self.given_up = False  # whether values are only numbered, not counted apart, from now on
+        self.exact = (
+            True  # until it is known that something has to be dropped; a few calls may not have been looked at yet
+        )
 
     def update(
         self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None
@@ -138,25 +125,25 @@ class FrequenciesBuilder:
         and then a value may be there several times. hashes: of the values, equal ones of equal values,
         if they are known: it is faster with them."""
         occurrences = len(keys) if counts is None else int(counts.sum())
-        if self._given_up:
+        if self.given_up:
             self.skip(occurrences)
             return
         texts = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
         if counts is None:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
-            self._overflown |= len(texts) > self._limit
+            self.exact &= len(texts) <= self._limit
         self._pending.append(_Counted(_cut(texts), counts, hashes))
         self._pending_keys += len(texts)
         self._total += occurrences
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
             self._kept, self._bound = self._folded()
-            self._overflown |= self._bound > 0
+            self.exact &= self._bound == 0
             self._pending, self._pending_keys = [], 0
 
     def give_up(self) -> None:
         """Forget all counts: for a column whose counts turn out to be of no use. The bound becomes the total."""
-        self._given_up = True
+        self.given_up = True
         self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
         self._pending, self._pending_keys = [], 0
         self._bound = self._total

@@ -175,20 +175,30 @@ def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
         hashes[long] = _hashes_of_stripes(content, starts[long], stripes[long], seed)
     hashes += lengths.view(np.uint64)
     words, counts = _stripes_at(content, starts + (stripes << 5)), (lengths & 31) >> 3
-    _take_words(hashes, words, counts)
+    for step in range(int(counts.max(initial=0))):  # three at most
+        _go_on(hashes, counts > step, _lane_after(None, words[:, step]), 27, PRIME_1, PRIME_4)
     _take_rest(hashes, words.ravel()[np.arange(0, words.size, len(_LANE_SEEDS)) + counts], lengths & 7)
     return mixed(hashes)
 
 
+def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
+    """Where each text begins and the last one ends, shape (texts + 1,), in bytes that may hold other texts as well."""
+    if not len(texts):
+        return np.zeros(1, np.int32), np.empty(
+            0, np.uint8
+        )  # Arrow may leave out the one offset that an empty array has
+    _, offsets, data = texts.buffers()
+    return np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset), np.frombuffer(data or b"", np.uint8)
+
+
 def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     """Where each text begins, its length in bytes, and the bytes of all, with a stripe to spare behind them."""
-    _, places, data = texts.buffers()
-    offsets = np.frombuffer(places, np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
+    places, data = buffers_of(texts)
+    offsets = places.astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
     content = np.empty(last - first + STRIPE_BYTES, np.uint8)
     content[last - first :] = 0
-    if last > first:
-        content[: last - first] = np.frombuffer(data, np.uint8, last - first, first)
+    content[: last - first] = data[first:last]
     return offsets[:-1] - first, np.diff(offsets), content
 
 
@@ -197,12 +207,6 @@ def _stripes_at(content: Bytes, places: Places) -> Words:
     shape = (len(content) - STRIPE_BYTES + 1,)
     stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
     return stripes[places].view("<u8").reshape(-1, len(_LANE_SEEDS))
-
-
-def _take_words(hashes: Hashes, words: Words, counts: Places) -> None:
-    """Go on with `counts` words of each text, three at most."""
-    for step in range(int(counts.max(initial=0))):
-        _go_on(hashes, counts > step, _lane_after(None, words[:, step]), 27, PRIME_1, PRIME_4)
 
 
 def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
@@ -257,9 +261,8 @@ def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int
         active = active[counts[active] > step]
     for text in active.tolist():
         begin, end = int(starts[text]) + STRIPE_BYTES * step, int(starts[text] + STRIPE_BYTES * counts[text])
-        for lane, own in zip(
-            lanes, _lanes_of_one(content[begin:end], [int(lane[text]) for lane in lanes]), strict=True
-        ):
+        after = _lanes_of_one(content[begin:end], [int(lane[text]) for lane in lanes])
+        for lane, own in zip(lanes, after, strict=True):
             lane[text] = own
     hashes = np.zeros(len(starts), dtype=np.uint64)
     for lane, bits in zip(lanes, _LANE_ROTATIONS, strict=True):

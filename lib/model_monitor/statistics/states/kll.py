@@ -47,10 +47,6 @@ class Bucket:
     count: int
 
 
-def _one_empty_level() -> tuple[Values, ...]:
-    return (np.empty(0),)
-
-
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class KllSketch(State):
@@ -62,9 +58,8 @@ class KllSketch(State):
     """
 
     KIND: ClassVar[str] = "kll"
-    VERSION: ClassVar[int] = 1
 
-    levels: tuple[Values, ...] = field(default_factory=_one_empty_level)
+    levels: tuple[Values, ...] = field(default_factory=lambda: (np.empty(0),))
     compactions: tuple[int, ...] = (0,)
     offsets: tuple[int, ...] = (0,)
     k: int = SKETCH_SIZE
@@ -78,10 +73,7 @@ class KllSketch(State):
 
     @property
     def error(self) -> float:
-        """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted.
-
-        Source: D1b.
-        """
+        """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted. Source: D1b."""
         if len(self.levels) == 1:
             return 0.0
         doublings = math.log2(self.count * self.k / (4096 * 2048))
@@ -98,7 +90,8 @@ class KllSketch(State):
         """
         if not self._cdf:
             items = self.levels[0] if len(self.levels) == 1 else np.concatenate(self.levels)
-            kind = sort_of_equals(items)
+            # so that zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual sort is faster
+            kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:
                 items = np.sort(items, kind=kind)
                 last = last_of_equals(items)
@@ -137,10 +130,7 @@ class KllSketch(State):
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
     def __add__(self, other: KllSketch) -> KllSketch:
-        """Deequ's merge, which depends on the order; an empty sketch is neutral.
-
-        Raises BadState if k or c differ.
-        """
+        """Deequ's merge, which depends on the order; an empty sketch is neutral. Raises BadState if k or c differ."""
         return self.plus([other])
 
     def plus(self, others: Iterable[KllSketch]) -> KllSketch:
@@ -150,19 +140,17 @@ class KllSketch(State):
         """
         builder = None
         for other in others:
-            builder = builder or KllBuilder.resumed(self)
+            if builder is None:
+                builder = KllBuilder(self.k, self.c)
+                builder.merge(self)
             builder.merge(other)
         return builder.state() if builder else self
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Per level its length, compactions and offset, then all items as doubles."""
-        heads = (
-            _LEVEL.pack(len(level), compactions, offset)
-            for level, compactions, offset in zip(self.levels, self.compactions, self.offsets, strict=True)
-        )
+        heads = map(_LEVEL.pack, map(len, self.levels), self.compactions, self.offsets)
         items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
-        payload = b"".join((bytes([len(self.levels)]), *heads, *items))
-        return {"k": self.k, "c": self.c}, payload
+        return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
@@ -176,20 +164,14 @@ class KllSketch(State):
         if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
         heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
-        lengths = [head[0] for head in heads]
+        lengths, compactions, offsets = zip(*heads, strict=True)
         if len(payload) != items_at + 8 * sum(lengths):
             raise BadState(
                 f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
             )
         items = np.frombuffer(payload, dtype="<f8", offset=items_at).astype(np.float64, copy=False)
-        ends = list(itertools.accumulate(lengths))
-        return cls(
-            levels=tuple(items[end - length : end] for end, length in zip(ends, lengths, strict=True)),
-            compactions=tuple(head[1] for head in heads),
-            offsets=tuple(head[2] for head in heads),
-            k=k,
-            c=c,
-        )
+        ends = itertools.accumulate(lengths, initial=0)
+        return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
     def contradiction(self) -> str | None:
         if self.count > MOST or set(self.offsets) - {0, 1}:
@@ -208,13 +190,6 @@ class KllBuilder:
         self._limit = 0
         self._negative_zeros = False
         self._grow_to(1)
-
-    @classmethod
-    def resumed(cls, sketch: KllSketch) -> KllBuilder:
-        """A builder that goes on where `sketch` ended."""
-        builder = cls(sketch.k, sketch.c)
-        builder._resume(sketch)
-        return builder
 
     def update(self, values: Values) -> None:
         """Take finite values in arrival order."""
@@ -238,23 +213,25 @@ class KllBuilder:
         require_equal(KllSketch.KIND, "c", self._c, sketch.c)
         if not sketch.count:
             return
-        if not self._size:
+        was_empty = not self._size
+        self._grow_to(len(sketch.levels))
+        self._look_for_negative_zeros(np.concatenate(sketch.levels))
+        for level, items in zip(self._levels, sketch.levels, strict=False):
+            level.append(items)
+            self._size += len(items)
+        if was_empty:
             # Deequ would keep the empty sketch's counters; taking the other's makes the empty sketch neutral.
-            self._resume(sketch)
+            for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
+                level.compactions, level.offset = compactions, offset
             return
-        self._append(sketch.levels)
         while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
             self._condense()
 
     def state(self) -> KllSketch:
         """The sketch of all values so far; later updates do not change it."""
-        return KllSketch(
-            levels=tuple(level.items().copy() for level in self._levels),
-            compactions=tuple(level.compactions for level in self._levels),
-            offsets=tuple(level.offset for level in self._levels),
-            k=self._k,
-            c=self._c,
-        )
+        levels = tuple(level.items().copy() for level in self._levels)
+        compactions = tuple(level.compactions for level in self._levels)
+        return KllSketch(levels, compactions, tuple(level.offset for level in self._levels), self._k, self._c)
 
     def _condense(self) -> None:
         """Compact the lowest full level, and only that one."""
@@ -278,18 +255,6 @@ class KllBuilder:
         for new in range(len(self._levels), height):
             self._levels.append(_Level(_capacity(new, self._k, self._c)))
             self._limit += self._levels[new].capacity
-
-    def _append(self, levels: Sequence[Values]) -> None:
-        self._grow_to(len(levels))
-        self._look_for_negative_zeros(np.concatenate(levels))
-        for level, items in zip(self._levels, levels, strict=False):
-            level.append(items)
-            self._size += len(items)
-
-    def _resume(self, sketch: KllSketch) -> None:
-        self._append(sketch.levels)
-        for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
-            level.compactions, level.offset = compactions, offset
 
 
 class _Level:
@@ -339,13 +304,6 @@ def last_of_equals(items: Values) -> NDArray[np.int64]:
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])
     return are_last.nonzero()[0]
-
-
-def sort_of_equals(items: Values) -> Literal["stable"] | None:
-    """The sort after which zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual, faster
-    one if there is no -0.0.
-    """
-    return "stable" if _count_negative_zeros(items) else None
 
 
 def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:

@@ -37,7 +37,6 @@ class Moments(State):
     """
 
     KIND: ClassVar[str] = "moments"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<5q5d")
 
     count: int = 0
@@ -205,15 +204,9 @@ def _after(totals: _Totals, block: Values) -> _Totals:
     deviations = block - mean
     deviations *= deviations  # in place
     together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
-    return together, _added_in_order(totals[1], block), middle, m2
-
-
-def _added_in_order(total: float, values: Values) -> float:
-    """The total after one value after the other.
-
-    numpy's sum adds in pairs, but it subtracts in order, which rounds alike and takes less time than a sum that is accumulated.
-    """
-    return 0.0 - float(np.subtract.reduce(values, initial=-total))
+    # numpy's sum adds in pairs, but it subtracts in order, which rounds alike and takes less time than a sum that is accumulated
+    total = 0.0 - float(np.subtract.reduce(block, initial=-totals[1]))
+    return together, total, middle, m2
 
 
 def _merged(left: _Totals, right: _Totals) -> _Totals:

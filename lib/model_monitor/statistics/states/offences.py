@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from operator import add
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +21,6 @@ class Offences(State):
     """Of each rule the rows that offend, the rows that were judged, and the ids of the first offending ones, if rows have ids."""
 
     KIND: ClassVar[str] = "offences"
-    VERSION: ClassVar[int] = 1
 
     offending: tuple[int, ...] = ()
     judged: tuple[int, ...] = ()
@@ -35,8 +35,8 @@ class Offences(State):
         """Raises BadState if they are of another number of rules."""
         require_equal(self.KIND, "the number of rules", len(self.offending), len(other.offending))
         return Offences(
-            tuple(mine + theirs for mine, theirs in zip(self.offending, other.offending, strict=True)),
-            tuple(mine + theirs for mine, theirs in zip(self.judged, other.judged, strict=True)),
+            tuple(map(add, self.offending, other.offending)),
+            tuple(map(add, self.judged, other.judged)),
             tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, other.ids, strict=True)),
         )
 
@@ -52,10 +52,8 @@ class Offences(State):
             known = tuple(tuple(str(each) for each in of_rule) for of_rule in json.loads(ids))
         except (ValueError, TypeError) as fault:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} is no counts with ids") from fault
-        if len(known) != len(offending) or any(
-            not 0 <= few <= all_ for few, all_ in zip(offending, judged, strict=True)
-        ):
-            raise BadState(
-                f"state bytes: a {cls.KIND!r} has other ids than rules, or more offending rows than judged ones"
-            )
+        are_fewer = all(0 <= few <= all_ for few, all_ in zip(offending, judged, strict=True))
+        if len(known) != len(offending) or not are_fewer:
+            problem = "other ids than rules, or more offending rows than judged ones"
+            raise BadState(f"state bytes: a {cls.KIND!r} has {problem}")
         return cls(tuple(offending), tuple(judged), known)

@@ -209,10 +209,7 @@ class Outcomes(State):
         )
 
     def __add__(self, other: Outcomes) -> Outcomes:
-        """State by state.
-
-        Raises BadState if they were made by unequal plans.
-        """
+        """State by state. Raises BadState if they were made by unequal plans."""
         if self.plan != other.plan:
             require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
         return Outcomes(
@@ -226,7 +223,7 @@ class Outcomes(State):
             self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
             self.class_scores + other.class_scores,
             {
-                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, _as_it_is)
+                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, lambda each, _: each)
                 for cut in sorted(self.segments.keys() | other.segments.keys())
             },
             _by_block(self.confusions, other.confusions),
@@ -319,10 +316,6 @@ def _by_block(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Ad
 
 def _rows_of(outcomes: Outcomes) -> int:
     return outcomes.item_count
-
-
-def _as_it_is(outcomes: Outcomes, _: str) -> Outcomes:
-    return outcomes
 
 
 def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ class Pairs(State):
     """
 
     KIND: ClassVar[str] = "pairs"
-    VERSION: ClassVar[int] = 1
 
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

@@ -56,8 +56,6 @@ class Measures:
 
 
 S = TypeVar("S", bound=State)
-
-
 Found = TypeVar("Found")
 
 
@@ -257,27 +255,20 @@ class Profile(State):
     """
 
     KIND: ClassVar[str] = "profile"
-    VERSION: ClassVar[int] = 1
 
     item_count: int = 0
     features: tuple[FeatureProfile, ...] = ()
     header: Mapping[str, str] = field(default_factory=dict)
 
     def feature(self, name: str) -> FeatureProfile:
-        """The profile of the feature called `name`.
-
-        Raises KeyError if there is none.
-        """
+        """The profile of the feature called `name`. Raises KeyError if there is none."""
         for feature in self.features:
             if feature.name == name:
                 return feature
         raise KeyError(name)
 
     def __add__(self, other: Profile) -> Profile:
-        """Feature by feature.
-
-        Raises BadState naming the first feature that differs.
-        """
+        """Feature by feature. Raises BadState naming the first feature that differs."""
         if not other.item_count and not other.features:
             return self
         if not self.item_count and not self.features:

@@ -29,7 +29,6 @@ class Repeats(State):
     """
 
     KIND: ClassVar[str] = "repeats"
-    VERSION: ClassVar[int] = 1
 
     level: int = 0
     hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -99,7 +98,6 @@ class Words(Repeats):
     """The same of the words in texts of several, in small letters: which there are, and how often."""
 
     KIND: ClassVar[str] = "words"
-    VERSION: ClassVar[int] = 1
 
     def new_in(self, other: Words) -> tuple[tuple[int, int], tuple[int, int]]:
         """Of the words that both sides would have kept those that stand here once, of how many; those of the other side that

@@ -6,6 +6,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -53,9 +54,9 @@ class RowCounts(State):
         require_equal(self.KIND, "the number of predicates", len(self.matches), len(other.matches))
         return RowCounts(
             self.kept + other.kept,
-            tuple(mine + theirs for mine, theirs in zip(self.refused, other.refused, strict=True)),
-            tuple(mine + theirs for mine, theirs in zip(self.matches, other.matches, strict=True)),
-            _added(self.widths, other.widths),
+            tuple(map(add, self.refused, other.refused)),
+            tuple(map(add, self.matches, other.matches)),
+            tuple(sorted(self.sum_of_counts(dict(self.widths), dict(other.widths)).items())),
             max(self.newest, other.newest),
         )
 
@@ -71,24 +72,11 @@ class RowCounts(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
-        size = 8 * (1 + reasons + predicates + 2 * widths)  # kept rows first, pairs of widths last
-        if len(payload) != size:
-            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
+        cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
-        matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
-        return cls(
-            kept,
-            tuple(counts[:reasons]),
-            tuple(matches),
-            tuple(zip(pairs[::2], pairs[1::2], strict=True)),
-            parameters.get("newest", 0),
-        )
-
-
-def _added(mine: tuple[tuple[int, int], ...], theirs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    total = Counter(dict(mine))
-    total.update(dict(theirs))
-    return tuple(sorted(total.items()))
+        refused, matches, pairs = counts[:reasons], counts[reasons:][:predicates], counts[reasons + predicates :]
+        by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
+        return cls(kept, tuple(refused), tuple(matches), by_width, parameters.get("newest", 0))
 
 
 _REQUESTS_HEAD = struct.Struct("<dqq")
@@ -105,7 +93,6 @@ class Requests(State):
     """
 
     KIND: ClassVar[str] = "requests"
-    VERSION: ClassVar[int] = 1
 
     statuses: Mapping[int, int] = field(default_factory=dict)
     estimated: float = 0.0
@@ -260,7 +247,6 @@ class RowRuns(State):
     """The runs of a column, by their lots."""
 
     KIND: ClassVar[str] = "row_runs"
-    VERSION: ClassVar[int] = 1
 
     runs: tuple[Run, ...] = ()
 

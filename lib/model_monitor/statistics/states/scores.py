@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
@@ -35,7 +34,6 @@ class ConfusionCounts(State):
     """
 
     KIND: ClassVar[str] = "confusion"
-    VERSION: ClassVar[int] = 1
 
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     total: int = 0
@@ -73,9 +71,8 @@ class ConfusionCounts(State):
         require_equal(self.KIND, "limit", self.limit, other.limit)
         if self.overflowed or other.overflowed:
             return ConfusionCounts({}, self.total + other.total, self.limit, overflowed=True)
-        counts = Counter(dict(self.counts))
-        counts.update(dict(other.counts))
-        return self._limited(dict(counts), self.total + other.total, self.limit)
+        counts = self.sum_of_counts(self.counts, other.counts)
+        return self._limited(counts, self.total + other.total, self.limit)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
@@ -135,7 +132,6 @@ class ScoreCounts(State):
     """
 
     KIND: ClassVar[str] = "scores"
-    VERSION: ClassVar[int] = 1
 
     scores: Scores = field(default_factory=lambda: np.zeros(0))
     negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -275,7 +271,6 @@ class ClassScores(State):
     """
 
     KIND: ClassVar[str] = "class_scores"
-    VERSION: ClassVar[int] = 1
 
     of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
     overflowed: bool = False

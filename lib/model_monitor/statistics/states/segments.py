@@ -25,7 +25,6 @@ class Segmented(State):
     """
 
     KIND: ClassVar[str] = "segments"
-    VERSION: ClassVar[int] = 1
 
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
@@ -51,15 +50,14 @@ class Segmented(State):
 
     def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
         """The same without the runs of rows that a baseline's scan keeps, and these, in the order of `in_segments`."""
-        runs, cuts = [], {}
+        runs: list[RowRuns] = []
+        cuts: dict[str, dict[str, FeatureProfile]] = {}
         for cut, segments in self.cuts.items():
             runs += [segment.state(RowRuns) or RowRuns() for segment in segments.values()]
-            cuts[cut] = {
-                label: FeatureProfile.of(
-                    label, each.column_type, [state for state in each.states.values() if not isinstance(state, RowRuns)]
-                )
-                for label, each in segments.items()
-            }
+            cuts[cut] = {}
+            for label, each in segments.items():
+                others = (state for state in each.states.values() if not isinstance(state, RowRuns))
+                cuts[cut][label] = FeatureProfile.of(label, each.column_type, others)
         return Segmented(cuts), runs
 
 
@@ -87,7 +85,7 @@ def in_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
     for feature in features:
         found = feature.state(Segmented)
         for segments in found.cuts.values() if found is not None else ():
-            yield from (replace(profile, name=name_in(feature.name, label)) for label, profile in segments.items())
+            yield from (replace(profile, name=f"{feature.name} in {label}") for label, profile in segments.items())
 
 
 Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
@@ -112,11 +110,6 @@ def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     return found
 
 
-def name_in(feature: str, segment: str) -> str:
-    """What a feature in a segment is called."""
-    return f"{feature} in {segment}"
-
-
 def added(
     mine: Mapping[str, Segment],
     theirs: Mapping[str, Segment],
@@ -130,8 +123,7 @@ def added(
     for label in sorted(mine.keys() | theirs.keys()):
         sides = [side for side in (mine, theirs) if label in side]
         state = sides[0][label] + sides[1][label] if len(sides) == 2 else sides[0][label]
-        is_whole = label == rest or all(label in side or rest not in side for side in (mine, theirs))
-        if is_whole:
+        if label == rest or all(label in side or rest not in side for side in (mine, theirs)):
             kept[label] = state
         else:
             others.append(state)

@@ -38,7 +38,6 @@ class VectorMoments(State):
     """
 
     KIND: ClassVar[str] = "vector_moments"
-    VERSION: ClassVar[int] = 1
 
     width: int = 0
     unfit: int = 0

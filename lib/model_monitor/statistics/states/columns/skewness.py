@@ -24,7 +24,6 @@ class Skewness(ColumnMetric):
     """
 
     KIND: ClassVar[str] = "skewness"
-    VERSION: ClassVar[int] = 1
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<q3d")
 
     count: int = 0
