@@ -1,6 +1,4 @@
-"""A schedule entry, one file each, and NAME.executions.json: its runs, what became of each, and who was notified of
-missing ones.
-"""
+"""A schedule entry, one file each, and NAME.executions.json: its runs, what became of each, who was notified of missing ones."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ MOST_FEATURES_WITH_SKETCHES = 300
 
 
 def _listed(document: Any) -> Any:
-    from model_monitor.monitors.data_quality.map_order import listed_as_service
+    from model_monitor.monitors.data_quality.as_service import listed_as_service
 
     return listed_as_service(document)
 
@@ -389,7 +389,7 @@ class DataQualityMonitor(Monitor):
     ) -> tuple[CheckResult, ...]:
         results = check_all(self._comparison(profile, known, layout))
         if self.as_service and known.constraints.is_of_2019:
-            from model_monitor.monitors.data_quality.words_of_2019 import in_words_of_2019
+            from model_monitor.monitors.data_quality.as_service import in_words_of_2019
 
             results = in_words_of_2019(results, known.constraints)
         return with_impact(results, known.attributions)

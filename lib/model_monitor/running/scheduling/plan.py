@@ -1,6 +1,4 @@
-"""What a schedule entry says, all of it valid: when, over which window, which jobs; and which model a folder's schedules
-watch.
-"""
+"""What a schedule entry says, all valid: when, over which window, which jobs; and which model a folder's schedules watch."""
 
 from __future__ import annotations
 

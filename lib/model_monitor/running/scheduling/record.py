@@ -1,6 +1,4 @@
-"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time, and its runs as they are
-listed.
-"""
+"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time, and its runs as listed."""
 
 from __future__ import annotations
 

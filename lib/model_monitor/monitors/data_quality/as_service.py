@@ -1,8 +1,8 @@
-"""The order in which the service's files list categories: that of the Scala maps in which Deequ counts them. Pure.
+"""What the service's own files have alone: their order of categories, and the words of the container of 2019. Pure.
 
-Deequ's ColumnProfiler counts pairs of column and value in one map, and makes of it a map of each column's values. A map of Scala
-2.12 with more than four keys gives them in the order of a trie of their hashes, a smaller one in the order they were put in.
-Scala calls them HashMap, Map1 to Map4 and MurmurHash3. Source: G9a.
+The order is that of Scala's maps: Deequ's ColumnProfiler counts pairs of column and value in one map, and makes of it a map of
+each column's values. A map of Scala 2.12 with more than four keys gives them in the order of a trie of their hashes, a smaller
+one in the order they were put in. Scala calls them HashMap, Map1 to Map4 and MurmurHash3. Source: G9a.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from model_monitor.documents.check_results import CheckResult, CheckStatus
 from model_monitor.documents.constraints import Constraints, FeatureConstraints
-from model_monitor.documents.statistics import Categorical, Distribution, FeatureStatistics, Statistics
+from model_monitor.documents.statistics import Categorical, Distribution, FeatureStatistics, InferredType, Statistics
+from model_monitor.monitors.data_quality import messages
+from model_monitor.monitors.data_quality.evaluation import DRIFT_CHECK
 
 LARGEST_IN_ORDER = 4  # keys of a map that keeps the order they were put in
 _ALL = 0xFFFFFFFF  # hashes are 32 bits, and what goes beyond them is lost
-
 
 Listed = TypeVar("Listed", Statistics, Constraints)
 
@@ -81,3 +83,23 @@ def _place(found: int) -> tuple[int, ...]:
     found = found + (found << 4) & _ALL
     found ^= found >> 10
     return tuple(found >> bits & 31 for bits in range(0, 32, 5))
+
+
+def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
+    """The same results, violations as the container of 2019 put them; of texts that drift its words are not known.
+
+    Source: C4.4a.
+    """
+    texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
+
+    def put(result: CheckResult) -> CheckResult:
+        observed, threshold = result.observed, result.threshold
+        if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
+            return result
+        if result.check == "data_type_check":
+            return result.model_copy(update={"description": messages.requirement_not_met(observed)})
+        if result.check == DRIFT_CHECK and result.feature not in texts:
+            return result.model_copy(update={"description": messages.numbers_drift_2019(observed, threshold)})
+        return result
+
+    return tuple(put(result) for result in results)
