@@ -54,7 +54,7 @@ _ANALYSER = ("baseline", "monitor")
 _MERGE = ("merge",)
 _IN_A_WINDOW = ("monitor", "merge")
 
-_USUAL = "the method's usual one"
+_USUAL = "the method's usual threshold"
 
 
 def _option(help: str, placeholder: str = "", *, initial: Any = None, **facts: Any) -> Any:
@@ -95,32 +95,32 @@ class JobConfig(BaseModel):
     remembered: Mapping[str, str] = {}  # how the data is read, by option: what a baseline's run.json keeps
 
     dataset_source: str = _of_contract(
-        "File or directory with the data, which is searched; PATH alone does.", "PATH", initial="", free=True
+        "File or directory with the data (recursive); PATH works without the flag.", "PATH", initial="", free=True
     )
     """Empty only if the format names the data itself (a table, a Spark reader without paths)."""
 
     dataset_format: kinds.DataFormat = _of_contract(
-        "What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the "
-        'contract\'s JSON, or any reader of Spark as {"spark": {"format": "orc", "options": {}}}.',
+        "Format of the data: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the "
+        'JSON of the container\'s contract, or any Spark reader as {"spark": {"format": "orc", "options": {}}}.',
         initial=...,
-        default="what local files look like",
+        default="detected from local files",
         presets={"merge": "capture"},
         remembered=True,
     )
 
     output_path: str = _of_contract(
-        "Directory that the results are written to.",
+        "Directory for the results.",
         "DIRECTORY",
         initial=...,
-        default="for a local data.csv data-baseline, data-report, data-merged",
+        default="data-baseline, data-report or data-merged for a local data.csv",
     )
 
     analysis_type: AnalysisType = _of_contract(
-        "Which monitor: " + ", ".join(AnalysisType) + ".", "TYPE", initial=AnalysisType.DATA_QUALITY, jobs=_ANALYSER
+        "Monitor type: " + ", ".join(AnalysisType) + ".", "TYPE", initial=AnalysisType.DATA_QUALITY, jobs=_ANALYSER
     )
 
     publish_cloudwatch_metrics: kinds.Enabled | None = _of_contract(
-        "Whether metrics are written.", default="Enabled in a container, else Disabled"
+        "Whether to write CloudWatch metrics.", default="Enabled in a container, otherwise Disabled"
     )
 
     problem_type: ProblemType | None = _of_model(
@@ -134,7 +134,7 @@ class JobConfig(BaseModel):
     probability_attribute: str | None = _of_model("Column, index or JSON path of the probability.", "FEATURE")
 
     probability_threshold_attribute: kinds.Number | None = _of_model(
-        "A probability above it means label 1.", default="0.5"
+        "Probability above which the predicted label is 1.", default="0.5"
     )
 
     ground_truth_attribute: str | None = _of_model("Column, index or JSON path of the label.", "FEATURE")
@@ -148,19 +148,19 @@ class JobConfig(BaseModel):
     )
 
     exclude_features_attribute: kinds.Names = _of_contract(
-        "Columns to leave out: names or 0-based indices, with commas.",
+        "Columns to leave out: names or 0-based indices, comma-separated.",
         initial=(),
         jobs=_ANALYSER,
-        default="none; of a monitor those that the baseline left out",
+        default="none; for a monitor, those that the baseline left out",
         remembered=True,
     )
 
     record_preprocessor_script: kinds.Script | None = _of_contract(
-        "Python file whose preprocess_handler(record) makes the rows.", jobs=_ANALYSER
+        "Python file with preprocess_handler(record), which turns a record into rows.", jobs=_ANALYSER
     )
 
     post_analytics_processor_script: kinds.Script | None = _of_contract(
-        "Python file whose postprocess_handler() runs after the results are written.", jobs=_ANALYSER
+        "Python file with postprocess_handler(), which runs after the results are written.", jobs=_ANALYSER
     )
 
     baseline_constraints: str | None = _of_contract("constraints.json of the baseline.", "FILE", jobs=_MONITOR)
@@ -170,194 +170,195 @@ class JobConfig(BaseModel):
     )
 
     baseline: str | None = _of_monitoring(
-        "Output path of the run to compare with, instead of the two files; previous: the run before this one.",
+        "Output path of the run to compare with, instead of two baseline files; previous: the run before this one.",
         "PATH|previous",
     )
 
     start_time: kinds.Moment | None = _of_contract(
-        "First moment of the window, such as 2021-05-06T22:00:00Z.", jobs=_IN_A_WINDOW
+        "Start of the window (inclusive), such as 2021-05-06T22:00:00Z.", jobs=_IN_A_WINDOW
     )
 
-    end_time: kinds.Moment | None = _of_contract("First moment after the window.", jobs=_IN_A_WINDOW)
+    end_time: kinds.Moment | None = _of_contract("End of the window (exclusive).", jobs=_IN_A_WINDOW)
 
     scheduled_time: kinds.Moment | None = _of_window(
-        "Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too."
+        "Scheduled time of the run. Its full hour plus the two offsets gives the window, in place of start and end."
     )
 
     start_time_offset: kinds.Duration = _of_window(
-        "From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D.",
+        "Offset from the scheduled time to the start of the window: an ISO 8601 duration, such as -P8D.",
         initial=timedelta(hours=-1),
         default="-PT1H",
     )
 
-    end_time_offset: kinds.Duration = _of_window("The same to its end.", initial=timedelta(0), default="PT0H")
+    end_time_offset: kinds.Duration = _of_window(
+        "Offset from the scheduled time to the end of the window.", initial=timedelta(0), default="PT0H"
+    )
 
     late_labels: kinds.Period | None = _of_merge(
-        "How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come.",
+        "How long to wait for labels, such as P7D: a later run merges an hour again when its labels have arrived.",
         default="not at all",
     )
 
     absent_label: str | None = _of_merge(
-        "Label of captures that got none within --after, such as 0 for no click.", "LABEL"
+        "Label for captures that got none within --after, such as 0 for no click.", "LABEL"
     )
 
-    after: kinds.Period | None = _of_merge("How long after its hour a capture is labelled as absent, such as PT24H.")
+    after: kinds.Period | None = _of_merge("Time after a capture's hour until it gets --absent-label, such as PT24H.")
 
     to_label: kinds.Whole | None = _of_merge(
-        "So many captures without a label are listed for people to label, from all ranges of the score."
+        "Number of captures without a label to list for labelling, from all ranges of the score."
     )
 
-    to_label_seed: kinds.Whole = _of_merge("Another number gives another list of them.", initial=1)
+    to_label_seed: kinds.Whole = _of_merge("Seed for --to-label: another number gives another list.", initial=1)
 
     score_attribute: str = _of_merge(
-        "Where in the model's output its score is, for --to-label: index of a CSV cell, or path of a JSON member.",
+        "Where the score is in the model's output, for --to-label: index of a CSV cell, or path of a JSON member.",
         "PATH",
         initial="0",
     )
 
     metric_time: kinds.Moment | None = _of_contract(
-        "Time stamp of the metrics.", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"
+        "Timestamp of the metrics.", jobs=_IN_A_WINDOW, default="start_time, or the start of the run"
     )
 
     as_of: kinds.TableVersion | None = _of_analysis(
-        "Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current.",
+        "Version of a Delta table or snapshot of an Iceberg table to read: its number, or a time when it was current.",
         default="the newest",
     )
 
     since: kinds.TableVersion | None = _of_analysis(
-        "Only the rows that were appended to such a table after this version, or this time."
+        "Read only the rows that were appended to the Delta or Iceberg table after this version or time."
     )
 
     each_commit: kinds.Switch = _of_columns_in_a_window(
-        "Whether each commit of a table since the last run is a window, compared with the commits before it.",
+        "Make each commit of a table since the last run a window, and compare it with the commits before it.",
         initial=False,
         opposite="whole_window",
     )
 
     look_every: kinds.Period | None = _of_columns_in_a_window(
-        "How often the window is looked at before it is over, such as PT5M; all looks share its budget.",
+        "How often to look at the window before it is over, such as PT5M; all looks share the window's budget.",
         default="never",
     )
 
     look_until: kinds.Moment | None = _of_columns_in_a_window(
-        "Judge what came of the window up to this time.", default="all of it"
+        "Judge only what arrived in the window up to this time.", default="the whole window"
     )
 
     lenient_window: kinds.Switch = _of_monitoring(
-        "Whether all records of the window's hour folders are taken, whatever their own time.",
+        "Take all records in the window's hour folders, whatever their own time.",
         initial=False,
         opposite="strict_window",
     )
 
-    sample: kinds.Share | None = _of_monitoring("Share of the captured events to look at, the same ones in every run.")
+    sample: kinds.Share | None = _of_monitoring("Share of the captured events to read, the same ones in every run.")
 
     target_model: str | None = _of_analysis(
-        "Of captures of a multi-model endpoint those of this targetModel.", "NAME", default="all"
+        "For captures of a multi-model endpoint: read only those of this targetModel.", "NAME", default="all"
     )
 
     allow_mixed_encodings: kinds.Switch = _of_monitoring(
-        "Whether input and output of a capture may have different encodings; without it the job fails, as the service's.",
+        "Allow a capture's input and output to have different encodings; otherwise the job fails, like the service's.",
         initial=False,
         opposite="one_encoding",
     )
 
     omit_empty_violations: kinds.Switch = _of_monitoring(
-        "Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm.",
+        "Don't write constraint_violations.json without violations, for scripts that treat the file as an alarm.",
         initial=False,
         opposite="always_violations",
     )
 
     fail_on_violations: kinds.Switch = _of_monitoring(
-        "Whether the job ends with exit status 4 if there are violations.",
+        "End with exit status 4 if there are violations.",
         initial=False,
         opposite="succeed_on_violations",
     )
 
     junit: str | None = _of_monitoring(
-        "File that gets the checks as JUnit XML, which CI servers show: a test case for each, violations fail.", "FILE"
+        "File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure.", "FILE"
     )
 
     hide_values: kinds.Switch = _of_monitoring(
-        "Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json.",
+        "Keep values of the data out of alarms: no categories or classes in mails, pages, or checks.json.",
         initial=False,
         analyses=(*_DATA_QUALITY, *_OF_QUALITY),
         opposite="show_values",
     )
 
     find_causes: kinds.Switch = _of_monitoring(
-        "Whether the data is read again where something is violated, to say in which segment, and from which files, times or "
-        "clients, it is.",
+        "If anything is violated, read the data again to find which segment, files, times, or clients it comes from.",
         initial=True,
         analyses=(*_DATA_QUALITY, AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS),
         opposite="without_causes",
     )
 
     keep_examples: kinds.Whole = _of_monitoring(
-        "So many ids of rows behind each violated feature are kept in examples.parquet, for model-monitor rows.",
+        "Number of row ids to keep in examples.parquet for each violated feature; model-monitor rows prints them.",
         initial=0,
         analyses=_DATA_QUALITY,
     )
 
     id_column: str | None = _of_monitoring(
-        "Column with the ids of rows; captured events have ids of their own.", "COLUMN", analyses=_DATA_QUALITY
+        "Column with the row ids; captured events have their own ids.", "COLUMN", analyses=_DATA_QUALITY
     )
 
     report: kinds.Switch = _of_analysis(
-        "Whether report.html is written, the run as a page.", initial=True, opposite="no_report"
+        "Write report.html, which shows the run as a page.", initial=True, opposite="no_report"
     )
 
     sink: kinds.Destinations = _of_monitoring(
-        f"Where to send alerts: {SPELLINGS}; several with commas, or in several flags.",
+        f"Where to send alerts: {SPELLINGS}. For several, separate them with commas or repeat the flag.",
         initial=(),
-        default="nobody",
+        default="nowhere",
         repeatable=True,
     )
 
     sink_required: kinds.Switch = _of_monitoring(
-        "Whether the job fails if a sink could not be told; without it that is a warning.",
+        "Fail the job if a sink can't be notified; otherwise that is a warning.",
         initial=False,
         opposite="sink_optional",
     )
 
     every: kinds.Switch = _of_monitoring(
-        "Whether webhooks, mail and topics are told of every run, not only when the alert changes.",
+        "Notify webhooks, mail, and topics of every run, not only when the alert changes.",
         initial=False,
         opposite="on_transition",
     )
 
     datapoints_to_alert: kinds.UpTo100 = _of_monitoring(
-        "How many of the last windows have to have violations for an alert.", initial=1
+        "How many of the last windows must have violations for an alert.", initial=1
     )
 
     evaluation_period: Annotated[kinds.UpTo100 | None, AfterValidator(kinds.at_least_the_datapoints)] = _of_monitoring(
-        "How many of the last windows are looked at for that.", "NUMBER", default="datapoints_to_alert"
+        "How many of the last windows --datapoints-to-alert looks at.", "NUMBER", default="datapoints_to_alert"
     )
 
     min_traffic: kinds.Share | None = _of_monitoring(
-        "Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told.",
-        default="not looked at",
+        "Notify the sinks if a window has less than this share of the records usual for its hour of the day.",
+        default="not checked",
     )
 
     log_values: kinds.Switch = _option(
-        "Whether the trace of an unexpected error has the error's text, which may repeat values of the data.",
+        "Log the text of an unexpected error with its trace; the text may repeat values of the data.",
         initial=False,
         opposite="log_no_values",
     )
 
     sagemaker_endpoint_name: str | None = _of_contract(
-        "The model's endpoint: what notices are of, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW
+        "Name of the model's endpoint, for notifications and as a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW
     )
 
     sagemaker_monitoring_schedule_name: str | None = _of_contract(
-        "The schedule's name, in notices, and a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW
+        "Name of the schedule, for notifications and as a dimension of the metrics.", "NAME", jobs=_IN_A_WINDOW
     )
 
     sagemaker_endpoint_datacapture_prefix: str | None = _of_contract(
-        "Prefix that the captures lie under.", "PATH", jobs=()
+        "Prefix of the path of the captures.", "PATH", jobs=()
     )
 
     categorical_drift_method: Annotated[str, named_in(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
-        f"How texts are compared; written into the suggested constraints: {', '.join(CATEGORICAL_METHODS)}.",
+        f"Distance for text features: {', '.join(CATEGORICAL_METHODS)}; written into the suggested constraints.",
         "METHOD",
         initial=DEFAULT_SETTINGS.categorical_drift_method,
         jobs=_BASELINE,
@@ -365,7 +366,7 @@ class JobConfig(BaseModel):
     )
 
     comparison_method: Annotated[str, named_in(COMPARISON_METHODS)] = _suggestion(
-        f"How numbers are compared; written into the suggested constraints: {', '.join(NUMERIC_METHODS)}.",
+        f"Distance for numeric features: {', '.join(NUMERIC_METHODS)}; written into the suggested constraints.",
         "METHOD",
         initial=DEFAULT_SETTINGS.comparison_method,
     )
@@ -373,113 +374,113 @@ class JobConfig(BaseModel):
     comparison_threshold: Annotated[
         float, threshold_of("comparison_method", NUMERIC_METHODS), Field(validate_default=True)
     ] = _suggestion(
-        "Distance of distributions above which a feature has drifted; written into the suggested constraints.",
+        "Distance above which a numeric feature has drifted; written into the suggested constraints.",
         "NUMBER",
         default=_USUAL,
     )
 
     categorical_comparison_threshold: Annotated[
         float, threshold_of("categorical_drift_method", CATEGORICAL_METHODS), Field(validate_default=True)
-    ] = _suggestion("The same for texts.", "NUMBER", default=_USUAL)
+    ] = _suggestion(
+        "Distance above which a text feature has drifted; written into suggested constraints.", "NUMBER", default=_USUAL
+    )
 
     datatype_check_threshold: kinds.Share = _suggestion(
-        "Share of values that have to be of the inferred type; written into the suggested constraints.",
+        "Minimum share of values of the inferred type; written into the suggested constraints.",
         initial=DEFAULT_SETTINGS.datatype_check_threshold,
     )
 
     domain_content_threshold: kinds.Share = _suggestion(
-        "Share of texts that have to be among the known ones; written into the suggested constraints.",
+        "Minimum share of text values in the baseline's domain; written into the suggested constraints.",
         initial=DEFAULT_SETTINGS.domain_content_threshold,
     )
 
     false_alarm_budget: kinds.Chance = _suggestion(
-        "Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints.",
+        "Share of healthy runs that may have any violation; data quality writes it into the suggested constraints.",
         initial=DEFAULT_SETTINGS.false_alarm_budget,
         default="1/720",
         also=tuple(("monitor", analysis) for analysis in ANALYSES_OF_MODELS),
     )
 
     run_budget: kinds.Chance | None = _of_monitoring(
-        "Share of the healthy runs that may have any violation, where that is less than the baseline or the job has; run-due "
-        "says it of schedules that share alarms_per_month.",
-        default="what those have",
+        "Share of healthy runs that may have any violation, if less than the share of the baseline or the job; "
+        "run-due sets it for schedules that share alarms_per_month.",
+        default="the share of the baseline or the job",
     )
 
     rows: Rows = _suggestion(
-        "How rows depend on each other: clustered, as those of one user do, or independent, so that small drifts are seen; "
-        "written into the suggested constraints.",
+        "How rows depend on each other: clustered, like the rows of one user, or independent, which detects small "
+        "drifts; written into the suggested constraints.",
         initial=Rows.CLUSTERED,
     )
 
     segments: kinds.Names = _suggestion(
-        "How rows are cut into segments, in each of which drift, or a model's metrics or bias, are judged, too: plan by value, "
-        "age:30:50 by range, plan*age:40 by both, with commas; written into the suggested constraints.",
+        "How to cut rows into segments: plan by value, age:30:50 by range, plan*age:40 by both, comma-separated. "
+        "Each segment's drift, or model metrics or bias, is judged, too; written into the suggested constraints.",
         "CUTS",
         initial=(),
         also=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS)),
     )
 
     group_column: str | None = _suggestion(
-        "Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows; "
-        "windows of this baseline take it from there.",
+        "Column that groups rows that belong together, such as the user's id; verdicts then count groups, not rows. "
+        "Windows of this baseline use the same column.",
         "COLUMN",
         also=tuple(("baseline", analysis) for analysis in (AnalysisType.MODEL_QUALITY, *_WITH_FEATURES)),
-        default="neighbouring rows show it",
+        default="estimated from neighbouring rows",
     )
 
     max_domain_size: kinds.Whole = _suggestion(
-        "A text feature with more distinct values than this gets no list of known ones.", initial=MAX_DOMAIN_SIZE
+        "Maximum distinct values in a domain; a text feature with more gets no domain.", initial=MAX_DOMAIN_SIZE
     )
 
     with_pairs: kinds.Switch | None = _of_columns(
-        "Whether columns that have to do with each other are looked for in a baseline, and judged in a window.",
+        "Look for relations between columns in a baseline, and judge them in a window.",
         opposite="without_pairs",
-        default="a baseline without, a window as its baseline",
+        default="no for a baseline; for a window, as in its baseline",
     )
 
     with_sketches: kinds.Switch | None = _of_columns(
-        "Whether statistics.json holds the sketches; states/ has them anyway.",
+        "Put the sketches into statistics.json; states/ has them in any case.",
         opposite="without_sketches",
-        default="with, up to 300 columns",
+        default="yes, up to 300 columns",
     )
 
     column_metrics: kinds.ColumnMetrics = _of_columns(
-        "Metrics of numeric features beyond those of the service, by name, with commas; docs/files.md lists them.",
+        "Metrics of numeric features beyond those of the service: names, comma-separated; docs/files.md lists them.",
         initial=(),
     )
 
     predictions: kinds.Names = _option(
-        "Columns that the model puts out, by name, with commas: their drift has its own part of the budget.",
+        "Columns with the model's output: names, comma-separated. Their drift has its own part of the budget.",
         initial=(),
         jobs=_BASELINE,
         analyses=_DATA_QUALITY,
     )
 
     time_column: str | None = _of_analysis(
-        "Column with the times of the rows: the parts of a baseline that say how data varies are neighbours by it, and a "
-        "window's rows of a table are told by it.",
+        "Column with the time of each row. It orders a baseline, whose parts show how the data varies, and selects "
+        "the rows of a window from a table.",
         "COLUMN",
     )
 
     checks: str | None = _of_columns(
-        "Deequ checks of your own: module:function, or a JSON file of analyzers and assertions.", "CHECKS"
+        "Your own Deequ checks: module:function, or a JSON file of analyzers and assertions.", "CHECKS"
     )
 
     expectations: str | None = _of_columns_in_a_window(
-        "Rules of your own, YAML or JSON: one that is not met is a violation, or a hint. No baseline is needed.", "FILE"
+        "Your own rules, in YAML or JSON: an unmet rule is a violation or a hint. No baseline is needed.", "FILE"
     )
 
     suggest_expectations: str | None = _suggestion(
-        "File that gets rules which the baseline meets, for a person to choose from.", "FILE"
+        "File for suggested rules that the baseline meets, for a person to choose from.", "FILE"
     )
 
     allow_second_scan: kinds.Switch = _of_columns(
-        "Whether a check that needs it may read the data once more.", initial=False, opposite="no_second_scan"
+        "Allow a check that needs it to read the data a second time.", initial=False, opposite="no_second_scan"
     )
 
-    positive_label: str | None = _of_predictions(
-        "The class that a binary problem is about.", "LABEL", default="1 or true"
-    )
+    positive_label: str | None = _of_predictions("Positive class of a binary problem.", "LABEL", default="1 or true")
 
     tolerance: kinds.ToleranceRule | None = _of_outcomes(
         "How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none.",
@@ -487,36 +488,36 @@ class JobConfig(BaseModel):
     )
 
     window_rows: kinds.Whole | None = _of_analysis(
-        "Rows that a window will have at least: what suggested limits allow for.",
+        "Minimum number of rows in a window; the suggested limits allow for windows of that size.",
         analyses=(*_DATA_QUALITY, *_MODEL_QUALITY),
         default="as many as the baseline",
     )
 
     min_samples: kinds.Whole | None = _of_monitoring(
-        "Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell.",
+        "Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'.",
         analyses=_OF_QUALITY,
     )
 
     cost_matrix: kinds.Costs | None = _of_monitoring(
-        "What true and false positives and negatives are worth: tp=40,fp=-5,fn=-20; business_value is their mean.",
+        "Value of true and false positives and negatives: tp=40,fp=-5,fn=-20; business_value is the mean per row.",
         analyses=(AnalysisType.ESTIMATED_QUALITY,),
     )
 
     error_model: str | None = _of_monitoring(
-        "File of the model that tells how far predicted numbers are off, as --learn-errors or ErrorModel.learnt wrote it.",
+        "Model file from --learn-errors or ErrorModel.learnt, which estimates how far predicted numbers are off.",
         "FILE",
         analyses=(AnalysisType.ESTIMATED_QUALITY,),
     )
 
     learn_errors: str | None = _option(
-        "File, such as errors.skops, that gets a model of how far predicted numbers are off, learnt from up to 100,000 rows.",
+        "File, such as errors.skops, for a model of how far predicted numbers are off, learnt from up to 100,000 rows.",
         "FILE",
         jobs=_BASELINE,
         analyses=_MODEL_QUALITY,
     )
 
     metrics: kinds.Names = _of_outcomes(
-        "Metrics of your own, a value for each outcome: module:function, several with commas.", "METRICS", initial=()
+        "Your own metrics, with a value for each outcome: module:function, comma-separated.", "METRICS", initial=()
     )
 
     analysis_config: LocalAnalysisConfig | None = _of_analysis(
@@ -524,177 +525,177 @@ class JobConfig(BaseModel):
     )
 
     column_types: TypesByColumn = _of_bias(
-        "How columns are taken, whatever their values look like: COLUMN=categorical or COLUMN=continuous, with commas.",
+        "Types of columns: COLUMN=categorical or COLUMN=continuous, comma-separated, whatever the values look like.",
         initial={},
-        default="as their values look",
+        default="detected from their values",
     )
 
     flip_test: kinds.Switch = _of_bias(
-        "Whether the flip test is made, the one metric that looks at rows again.", initial=True, opposite="no_flip_test"
+        "Compute the flip test, the only metric that reads rows again.", initial=True, opposite="no_flip_test"
     )
 
     flip_test_rows: kinds.Whole | None = _of_bias(
-        "Rows of a side above which the flip test looks at a sample.", default="200,000"
+        "Rows per side above which the flip test takes a sample.", default="200,000"
     )
 
     bias_ci: IntervalMethod | None = _of_bias_in_a_window(
-        "bootstrap: a metric has drifted only if chance can't explain it; none: if its value has.",
+        "bootstrap: a metric has drifted only if chance can't explain it; none: its value alone decides.",
         default="bootstrap, but none with --compat service",
     )
 
     bias_min_rows: kinds.Whole | None = _of_bias_in_a_window(
-        "Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell."
+        "Minimum number of rows, in a group and in the rest, for a verdict; with fewer, checks.json says 'cannot tell'."
     )
 
     bias_di_neutral: NeutralValue | None = _of_bias_in_a_window(
-        "Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral.",
+        "Value from which disparate impact is measured: 0, as the service does, or 1, its neutral value.",
         default="1, but 0 with --compat service",
     )
 
     bias_ranges: RangesByMetric = _of_bias_in_a_window(
-        "Ranges that metrics have to lie in whatever the baseline says: METRIC=LOW:HIGH, with commas.", initial={}
+        "Ranges that metrics must stay in, whatever the baseline says: METRIC=LOW:HIGH, comma-separated.", initial={}
     )
 
     model: str | None = _of_called("The model: its file, its address (http, https), or module:function.", "MODEL")
 
     model_flavour: str | None = _of_called(
-        "What the model is, where its name does not tell.", "|".join(FLAVOURS), default="told by the name"
+        "Type of the model, if its name doesn't show the type.", "|".join(FLAVOURS), default="detected from the name"
     )
 
     model_sha256: kinds.Sha256 | None = _of_called(
-        "The SHA-256 that the model's file has to have; another one is not loaded."
+        "SHA-256 that the model's file must have; a file with another one is not loaded."
     )
 
     allow_pickle: kinds.Switch = _of_called(
-        "Whether a model may be a pickle, which runs code when it is loaded.", initial=False
+        "Allow the model to be a pickle, which runs code when it is loaded.", initial=False
     )
 
     trust_type: kinds.Names = _of_called(
-        "Types of a skops file that may be loaded beside those that are known, with commas.", "TYPES", initial=()
+        "Types in a skops file that may be loaded in addition to the known types, comma-separated.", "TYPES", initial=()
     )
 
     shap_sampled_rows: kinds.Whole | None = _of_called(
-        "Rows that baseline rows are made of, and partial dependence is computed from.",
+        "Number of rows sampled to make baseline rows and to compute partial dependence.",
         analyses=_EXPLAINABILITY,
         default="10,000",
     )
 
     shap_algorithm: Algorithm = _of_called(
-        "auto: without coalitions where a linear model or trees give the same values so; kernel: always with them.",
+        "auto: no coalitions if a linear model or trees give the same values without them; kernel: always coalitions.",
         initial=Algorithm.AUTO,
         analyses=_EXPLAINABILITY,
         default="auto; kernel with --compat service",
     )
 
     attribution_threshold: kinds.Share | None = _of_attributions_in_a_window(
-        "Normalised discounted cumulative gain below which attributions have drifted.", default="0.9"
+        "Normalised discounted cumulative gain (NDCG) below which attributions have drifted.", default="0.9"
     )
 
     attribution_min_rows: kinds.Whole | None = _of_attributions_in_a_window(
-        "Rows that a window has to have for its attributions to be judged; with --compat service every window is.",
+        "Minimum number of rows for a verdict on attributions; with --compat service, every window is judged.",
         default="100",
     )
 
     attribution_ci: IntervalMethod | None = _of_attributions_in_a_window(
-        "bootstrap: each feature's attribution is judged, too, by the interval of its change, in checks.json alone.",
+        "bootstrap: also judge each feature's attribution by the interval of its change, in checks.json only.",
         default="bootstrap; none with --compat service",
     )
 
     max_quarantined_share: kinds.Share = _option("Share of unreadable records above which the job fails.", initial=0.01)
 
     max_record_size: kinds.Size = _option(
-        "Longest line that is read as a record, such as 64MB; longer ones are refused, and never held whole.",
+        "Maximum length of a record's line, such as 64MB; longer lines are refused, and never held in memory whole.",
         initial=MAX_RECORD_BYTES,
         default="256MB",
     )
 
     accept_exponents: kinds.Switch | None = _of_analysis(
-        "Whether 1e-5 in text is a number.",
+        "Treat text such as 1e-5 as a number.",
         opposite="no_exponents",
         default="yes, but no with --compat service",
         remembered=True,
     )
 
     flatten_json: kinds.Switch = _of_analysis(
-        "Whether nested JSON objects become features called outer.inner; without it they are refused.",
+        "Turn nested JSON objects into features named outer.inner; otherwise they are refused.",
         initial=False,
         opposite="no_flatten_json",
         remembered=True,
     )
 
     max_runtime: kinds.Period | None = _option(
-        "How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published.",
-        default="as long as it takes",
+        "Maximum time until the job publishes, such as PT1H; after that, the job is stopped and publishes nothing.",
+        default="no limit",
     )
 
     lease_wait: kinds.Wait = _option(
-        "How long to wait for another run that writes to the same output, such as PT1H; PT0S: not at all.",
+        "How long to wait for another run that writes to the same output, such as PT1H; PT0S: don't wait.",
         initial=WAIT,
         default="PT10M",
     )
 
     s3_encryption: S3Encryption | None = _option(
-        "Encryption that every write to S3 asks for: SSE-S3, or SSE-KMS.", default="the bucket's own"
+        "Encryption to request for every write to S3: SSE-S3 or SSE-KMS.", default="the bucket's default"
     )
 
     s3_kms_key: Annotated[str | None, AfterValidator(only_with_kms)] = _option(
-        "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", default="AWS's own for S3"
+        "Key for SSE-KMS: its ARN, or its id in the bucket's account.", "KEY", default="AWS's own key for S3"
     )
 
     threshold: kinds.ThresholdsByFeature = _of_columns_in_a_window(
-        "Drift thresholds of features, over those of the baseline: FEATURE=NUMBER, with commas; may be repeated.",
+        "Drift thresholds of features, in place of the baseline's: FEATURE=NUMBER, comma-separated; repeatable.",
         initial={},
         repeatable=True,
     )
 
     thresholds: str | None = _of_columns_in_a_window(
-        'File with thresholds of any checks, over those of the baseline: {"FEATURE": {"CHECK": NUMBER}}.',
+        'File with thresholds of any checks, in place of the baseline\'s: {"FEATURE": {"CHECK": NUMBER}}.',
         "FILE",
         default="none",
     )
 
     attributions: str | None = _of_columns_in_a_window(
-        "analysis.json of explainability, or its output path: what moves the model more stands first on pages and in mails.",
+        "analysis.json of explainability, or its output path: pages and mails then list influential features first.",
         "PATH",
     )
 
     compat: kinds.Compatibility = _option(
-        "service: the very numbers of the service (one partition, its type classes, its rules); none: the right ones.",
+        "service: exactly the service's numbers (one partition, its type classes, its rules); none: correct numbers.",
         initial=kinds.Compatibility.NONE,
     )
 
     columns: Annotated[
         str | None, named_in(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(kinds.as_compatible)
     ] = _of_columns_in_a_window(
-        "How columns with names are held against the baseline's. name: each that only one side has is a violation beside the "
-        "others; exact: another number of columns is the only one, and other names go by position.",
+        "How to match named columns. name: a column that only one side has is a violation, others are judged; exact: "
+        "a different number of columns is the only violation, and names that differ match by position.",
         "|".join(COLUMNS),
         default="name, but exact with --compat service",
     )
 
     engine: EngineName = _option(
-        "What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, "
-        "for what it alone opens, and above 1 GB (captures 2, Parquet and CSV 10).",
+        "What reads and counts the data: spark, local (processes on this machine, no JVM), or auto: Spark within "
+        "spark-submit, for data that only Spark opens, and above 1 GB (captures 2, Parquet and CSV 10).",
         "ENGINE",
         initial=EngineName.AUTO,
     )
 
     remote: Annotated[str | None, AfterValidator(kinds.connect_address)] = _of_analysis(
-        "Spark Connect server that reads and counts; documents are written here.", "sc://HOST:PORT"
+        "Spark Connect server that reads and counts the data; documents are written on this machine.", "sc://HOST:PORT"
     )
 
     results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis(
-        "Where summary and checks go as tables for SQL: a folder, or NAME_summary and NAME_checks of Spark's catalog.",
+        "Where to write summary and checks as SQL tables: a folder, or NAME_summary, NAME_checks of Spark's catalog.",
         "NAME|PATH",
     )
 
     progress: kinds.Switch | None = _option(
-        "Whether a bar shows the stages.", opposite="no_progress", default="on a terminal"
+        "Show a progress bar of the stages.", opposite="no_progress", default="on a terminal"
     )
 
-    env_file: str | None = _option("File of variables, NAME=VALUE a line, used where the environment has none.", "FILE")
+    env_file: str | None = _option("File of variables, one NAME=VALUE per line; the environment has priority.", "FILE")
 
-    container_root: str = _option("Where opt/ml of a container is looked for.", "DIRECTORY", initial="/")
+    container_root: str = _option("Directory in which to look for a container's opt/ml.", "DIRECTORY", initial="/")
 
     @field_validator("*", mode="before")
     @classmethod
