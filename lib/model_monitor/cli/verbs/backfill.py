@@ -10,7 +10,7 @@ from model_monitor.cli.verbs import VERBS, opened
 
 @VERBS.register("backfill", group="run", rank=3)
 def backfill(arguments: Sequence[str]) -> int:
-    """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    """Monitor every hour of existing captures: model-monitor backfill CAPTURES --baseline DIRECTORY."""
     from model_monitor.reports.history_page import command as history
     from model_monitor.running.configuration.encryption import upload_arguments
     from model_monitor.running.replay import command

@@ -9,12 +9,12 @@ from model_monitor.cli.verbs import VERBS
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh"), help="the shell that you use")
+    parser.add_argument("shell", choices=("bash", "zsh"), help="your shell")
 
 
 @VERBS.register("completion", group="begin", rank=2, flags=_flags)
 def completion(given: argparse.Namespace) -> int:
-    """Print what bash or zsh need to complete commands and flags: eval "$(model-monitor completion bash)"."""
+    """Print a script with which bash or zsh completes commands and flags: eval "$(model-monitor completion bash)"."""
     from model_monitor.cli import parser
     from model_monitor.running.configuration.help import script
 

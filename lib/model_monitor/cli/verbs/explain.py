@@ -13,7 +13,7 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("feature", metavar="FEATURE", help="a feature or metric that the run checked")
     parser.add_argument("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
     parser.add_argument(
-        "--baseline", metavar="DIRECTORY", help="the baseline's output path, if not the one that the run names"
+        "--baseline", metavar="DIRECTORY", help="the baseline's output path (default: the one named by the run)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 

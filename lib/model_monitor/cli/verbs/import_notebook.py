@@ -9,15 +9,15 @@ from model_monitor.cli.verbs import VERBS
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebook", metavar="FILE", help="a notebook of the SageMaker SDK, version 2 or 3")
+    parser.add_argument("notebook", metavar="FILE", help="a notebook that uses the SageMaker SDK, version 2 or 3")
     parser.add_argument(
-        "--output", metavar="FILE", help="where the notebook goes with its imports changed (default: nowhere)"
+        "--output", metavar="FILE", help="where to write the notebook with changed imports (default: nowhere)"
     )
 
 
 @VERBS.register("import-notebook", group="move over", rank=3, flags=_flags)
 def import_notebook(given: argparse.Namespace) -> int:
-    """Print the import lines of a notebook of the SDK as they read here, and what can't be changed."""
+    """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import model_monitor.sagemaker as ours
     from model_monitor.integrations.imports.notebook import import_notebook
 

@@ -17,20 +17,20 @@ def _flags(parser: argparse.ArgumentParser) -> None:
         "and describe-endpoint, in any order",
     )
     parser.add_argument(
-        "--schedule", metavar="NAME", help="ask the account for this schedule and all it names, by boto3"
+        "--schedule", metavar="NAME", help="fetch this schedule and what it refers to from your account, with boto3"
     )
     parser.add_argument(
-        "--region", metavar="REGION", help="the region of --schedule, by default that of your AWS settings"
+        "--region", metavar="REGION", help="region of --schedule (default: the one in your AWS settings)"
     )
-    parser.add_argument("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
+    parser.add_argument("--output", default=".", metavar="DIRECTORY", help="where to write the files (default: here)")
     parser.add_argument("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
-    parser.add_argument("--replace", action="store_true", help="write over files that are there already")
-    parser.add_argument("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
+    parser.add_argument("--replace", action="store_true", help="overwrite existing files")
+    parser.add_argument("--airflow", action="store_true", help="also write an Airflow DAG for each schedule")
 
 
 @VERBS.register("import", group="move over", rank=1, flags=_flags)
 def import_schedules(given: argparse.Namespace) -> int:
-    """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
+    """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
     from pathlib import Path
 
     from model_monitor.integrations.imports.command import answers_on, import_schedules, read_answers, sagemaker_client

@@ -9,16 +9,16 @@ from model_monitor.cli.verbs import VERBS, opened
 
 def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
-    parser.add_argument("--output", metavar="DIRECTORY", help="where the merged documents go")
+    parser.add_argument("--output", metavar="DIRECTORY", help="where to write the merged documents")
     parser.add_argument(
-        "--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is made again"
+        "--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is rebuilt"
     )
 
 
 @VERBS.register("merge-states", group="keep", rank=1, flags=_flags)
 def merge_states(given: argparse.Namespace) -> int:
-    """Merge the states of several runs into one run's documents, or make the history of monitored windows again of their states;
-    without the data.
+    """Merge the states of several runs into the documents of one run, or rebuild the history of monitored windows from their
+    states. Needs no data.
     """
     from model_monitor.errors import BadConfiguration
 

@@ -9,5 +9,5 @@ from model_monitor.cli.verbs import VERBS, job
 
 @VERBS.register("monitor", group="run", rank=2)
 def monitor(arguments: Sequence[str]) -> int:
-    """Say what is wrong with later data: model-monitor monitor FILE --baseline DIRECTORY."""
+    """Compare later data with a baseline and report what is wrong: model-monitor monitor FILE --baseline DIRECTORY."""
     return job("monitor", arguments)

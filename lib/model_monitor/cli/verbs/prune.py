@@ -12,16 +12,16 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
     for name, meant in (("captures", "captures"), ("merged", "output paths of merges"), ("reports", "reports of runs")):
         parser.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {meant}")
-    parser.add_argument("--pages", action="store_true", help="the pages of old runs below --reports go, too")
-    kept = "old runs below --reports go with all they have, but for the latest N of each schedule"
+    parser.add_argument("--pages", action="store_true", help="also delete the pages of old runs below --reports")
+    kept = "delete old runs below --reports completely, except the latest N of each schedule"
     parser.add_argument("--keep-windows", type=int, metavar="N", help=kept)
-    parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would go")
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would be deleted")
 
 
 @VERBS.register("prune", group="keep", rank=2, flags=_flags)
 def prune(given: argparse.Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
-    --keep-windows says how many runs do."""
+    --keep-windows limits the number of runs."""
     from datetime import datetime, timedelta, timezone
 
     from model_monitor.errors import BadConfiguration

@@ -9,7 +9,7 @@ from model_monitor.cli.verbs import VERBS
 
 @VERBS.register("replay", group="move over", rank=2)
 def replay(arguments: Sequence[str]) -> int:
-    """Run old windows beside the reports that the service left, and say where they differ."""
+    """Run old windows again, compare them with the service's reports, and report the differences."""
     from model_monitor.running.replay import command
 
     return command.main(arguments)

@@ -9,12 +9,12 @@ from model_monitor.cli.verbs import VERBS, opened
 
 
 def _flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("baselines", metavar="DIRECTORY", help="where the versions are")
+    parser.add_argument("baselines", metavar="DIRECTORY", help="folder of the versions")
 
 
 @VERBS.register("rollback", group="decide", rank=3, flags=_flags)
 def rollback(given: argparse.Namespace) -> int:
-    """Take back the version that was promoted last: the one before it counts again."""
+    """Undo the last promotion: the version before it is the baseline again."""
     from datetime import datetime, timezone
 
     from model_monitor.reports.history.decisions import roll_back

@@ -14,22 +14,22 @@ def _flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
     looking = parser.add_mutually_exclusive_group()
-    looking.add_argument("--list", action="store_true", help="run nothing, list the runs")
+    looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
     looking.add_argument(
-        "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
+        "--check", action="store_true", help="run nothing; if runs are overdue, end with 1 and notify sinks"
     )
-    looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
-    parser.add_argument("--history", action="store_true", help="after a run, write history.html above the runs, too")
+    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    parser.add_argument("--history", action="store_true", help="after a run, also write history.html above the runs")
     parser.add_argument("--json", action="store_true", help="list as JSON, as the service's API does")
     parser.add_argument(
-        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FILE says)"
+        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)"
     )
     parser.add_argument("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
 
 
 @VERBS.register("run-due", group="run", rank=6, flags=_flags)
 def run_due(given: argparse.Namespace) -> int:
-    """Run the jobs that schedules are due to run, and list their runs, the latest first."""
+    """Run the jobs that are due by their schedules, and list their runs, latest first."""
     from pathlib import Path
 
     from model_monitor.running.scheduling import command

@@ -13,18 +13,18 @@ def _flags(parser: argparse.ArgumentParser) -> None:
         "fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)"
     )
     parser.add_argument("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
-    parser.add_argument("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
-    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
+    parser.add_argument("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
+    parser.add_argument("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
     parser.add_argument(
-        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
+        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)"
     )
-    parser.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
-    parser.add_argument("--history", action="store_true", help="write history.html above the runs of each model, too")
+    parser.add_argument("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    parser.add_argument("--history", action="store_true", help="also write history.html above each model's runs")
 
 
 @VERBS.register("watch", group="run", rank=7, flags=_flags)
 def watch(given: argparse.Namespace) -> int:
-    """Run what is due of many models side by side, and write one page of all, the worst first."""
+    """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
     from model_monitor.running.scheduling import command
