@@ -106,7 +106,7 @@ def suspects_of(
 
 @GUESSES.register("frozen")
 def frozen(suspect: Suspect) -> str | None:
-    """All values are one, where there were several."""
+    """All values are the same, where there were several values."""
     sides = suspect.numbers
     counts = suspect.categories
     if sides is not None and len(sides[1].values) == 1 < len(sides[0].values):
@@ -117,7 +117,7 @@ def frozen(suspect: Suspect) -> str | None:
 
 @GUESSES.register("decimal_comma")
 def decimal_comma(suspect: Suspect) -> str | None:
-    """Texts are numbers with a comma, where there were numbers."""
+    """Values are texts with a decimal comma, where there were numbers."""
     if not suspect.before.is_numeric or not suspect.texts:
         return None
     commas = sum(count for text, count in suspect.texts.items() if COMMA.fullmatch(text.strip()))
@@ -126,7 +126,7 @@ def decimal_comma(suspect: Suspect) -> str | None:
 
 @GUESSES.register("swapped")
 def swapped(suspect: Suspect) -> str | None:
-    """Another violated feature looks like this one did, and this one like that."""
+    """Another violated feature looks like this feature did, and this feature looks like that one did."""
     for other, (was, found) in suspect.others.items():
         crossed, own = (
             (_numbers(was, suspect.now), _numbers(suspect.before, found)),
@@ -147,7 +147,7 @@ def swapped(suspect: Suspect) -> str | None:
 
 @GUESSES.register("rounded")
 def rounded(suspect: Suspect) -> str | None:
-    """Numbers are rounded, to whole ones or to so many digits, where they were not."""
+    """Numbers are rounded, to whole numbers or to some digits, and were not before."""
     sides = suspect.numbers
     if sides is None:
         return None
@@ -163,7 +163,7 @@ def rounded(suspect: Suspect) -> str | None:
 
 @GUESSES.register("filled")
 def filled(suspect: Suspect) -> str | None:
-    """A value that programs write for missing ones, as many as are missing no more, or one that was never there."""
+    """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
     texts = [text for text in suspect.texts if text.strip().lower() in FILLING_TEXTS]
     known = suspect.before.categories or {}
     share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
@@ -186,7 +186,7 @@ def filled(suspect: Suspect) -> str | None:
 
 @GUESSES.register("clock")
 def clock(suspect: Suspect) -> str | None:
-    """Times are some whole hours later, or hours of the day are those of the baseline some hours later."""
+    """Times, or hours of the day, are shifted by some whole hours against the baseline."""
     if suspect.ages is not None and (older := _hours_older(*suspect.ages)):
         return f"all of them are about {_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
     sides = suspect.numbers
@@ -228,7 +228,7 @@ def _hours_older(before: Ages, now: Ages) -> int | None:
 
 @GUESSES.register("sign")
 def sign(suspect: Suspect) -> str | None:
-    """All numbers have the other sign."""
+    """All numbers have the opposite sign."""
     sides = suspect.numbers
     fits = sides is not None and _explains(-sides[0].values, sides, SWAPPED)
     return "all of them have the other sign?" if fits else None
@@ -236,7 +236,7 @@ def sign(suspect: Suspect) -> str | None:
 
 @GUESSES.register("factor")
 def factor(suspect: Suspect) -> str | None:
-    """All numbers are so many times what they were, as in another unit."""
+    """All numbers are multiplied by one factor, as in another unit."""
     sides = suspect.numbers
     found = unit_of(*sides) if sides is not None else None
     if found is None:
@@ -247,7 +247,7 @@ def factor(suspect: Suspect) -> str | None:
 
 @GUESSES.register("clipped")
 def clipped(suspect: Suspect) -> str | None:
-    """No number is beyond an end any more, and as many as were there lie at the end."""
+    """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
     sides = suspect.numbers
     if sides is None or len(sides[1].values) <= 2:
         return None
@@ -267,7 +267,7 @@ def clipped(suspect: Suspect) -> str | None:
 
 @GUESSES.register("held")
 def held(suspect: Suspect) -> str | None:
-    """One value among the others has many more rows than it had: a sensor that stopped, or values of yesterday."""
+    """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
     sides = suspect.numbers
     if sides is None or not sides[0].total > len(sides[1].values) > 2:
         return None
@@ -283,7 +283,7 @@ def held(suspect: Suspect) -> str | None:
 
 @GUESSES.register("spelling")
 def spelling(suspect: Suspect) -> str | None:
-    """Categories differ from those of the baseline in case, white space or Unicode form alone."""
+    """Categories differ from the baseline's only in case, white space or Unicode form."""
     if suspect.categories is None:
         return None
     before, now = suspect.categories
@@ -298,7 +298,7 @@ def spelling(suspect: Suspect) -> str | None:
 
 @GUESSES.register("truncated")
 def truncated(suspect: Suspect) -> str | None:
-    """Texts are the beginnings of those of the baseline, none of them longer than the others."""
+    """Texts are beginnings of the baseline's texts, cut at the same length."""
     if suspect.categories is None:
         return None
     before, now = suspect.categories
@@ -314,7 +314,7 @@ def truncated(suspect: Suspect) -> str | None:
 
 @GUESSES.register("renamed")
 def renamed(suspect: Suspect) -> str | None:
-    """Values that are gone were as frequent as the new ones are, one by one."""
+    """Each new value is as frequent as one value that disappeared."""
     if suspect.categories is None:
         return None
     before, now = suspect.categories

@@ -31,9 +31,9 @@ def required_share(feature: FeatureComparison) -> float | None:
 def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of present values that are in `domains` is at least `domain_content_threshold`.
 
-    A feature without domains is not checked. Above the limit of exact counts the share is known within bounds, and judged
-    if both bounds are on one side of the threshold. A suggested threshold allows for chance: values that the baseline has once
-    say how many there are that it has not.
+    A feature without domains is not checked. Above the limit of exact counts, only bounds of the share are known;
+    the share is judged if both bounds are on the same side of the threshold. A suggested threshold allows for chance: the
+    values that occur once in the baseline show how many values the baseline lacks.
     Source: C4.4, C11.1, D4.6.
     """
     present = feature.current.num_present

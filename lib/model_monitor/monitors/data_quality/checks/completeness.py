@@ -16,7 +16,7 @@ from model_monitor.monitors.protocol import Finding, of_share
 def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of values that are neither null nor NaN is at least the one in constraints.json.
 
-    A feature without a `completeness` entry is not checked. A suggested one allows for chance.
+    A feature without a `completeness` entry is not checked. A suggested threshold allows for chance.
     Source: C4.4, C11.6, D4.6.
     """
     baseline, current = feature.baseline, feature.current

@@ -25,11 +25,11 @@ WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
 def data_type(feature: FeatureComparison, threshold: float) -> Finding:
-    """The share of present values that fit in the feature's `inferred_type` is at least `datatype_check_threshold`.
+    """The share of present values that fit the feature's `inferred_type` is at least `datatype_check_threshold`.
 
-    A type holds what fits in it: Integral ⊂ Fractional ⊂ String. With `exact_classes` a value counts for its own type only,
-    as the service counts: `12` is no String there, and no Fractional. Booleans are a String either way.
-    A suggested threshold allows for chance, and for what pandas makes of integers where the first one is missing.
+    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
+    as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases.
+    A suggested threshold allows for chance, and for the floats that pandas makes of integers when a first one is missing.
     Source: C4.4, C11.1, C11.29, C11.32; G14; D4.6.
     """
     expected = feature.constraints.inferred_type

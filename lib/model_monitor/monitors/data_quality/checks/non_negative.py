@@ -24,9 +24,9 @@ def least_number(feature: FeatureComparison) -> float | None:
 
 @FEATURE_CHECKS.register("non_negative_check", threshold=least_number)
 def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
-    """The smallest number is 0 or more; -inf is smaller than all numbers, and is shown as no number.
+    """The smallest number is at least 0; -inf is smaller than all numbers, and is not shown as a number.
 
-    The service suggests `is_non_negative` and evaluates it nowhere, so `monitoring_config.non_negative_check` (ours) has to
+    The service suggests `is_non_negative` but never evaluates it, so `monitoring_config.non_negative_check` (ours) has to
     be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
     Source: C11.5.
     """

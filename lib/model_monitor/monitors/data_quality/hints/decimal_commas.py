@@ -14,7 +14,7 @@ THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # what may be a whole num
 
 @HINTS.register("decimal_commas")
 def decimal_commas(seen: Seen) -> Iterator[Hint]:
-    """All values of a text column are numbers with a comma, and not thousands set apart.
+    """All values of a text column are numbers with a decimal comma, not a thousands separator.
 
     Source: M16.
     """

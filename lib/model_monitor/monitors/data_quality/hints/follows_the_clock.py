@@ -12,7 +12,7 @@ from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 
 @HINTS.register("follows_the_clock")
 def follows_the_clock(seen: Seen) -> Iterator[Hint]:
-    """Features whose hours have differed for a week, so that they are held against this hour of earlier days.
+    """Features whose hours have differed for a week are compared with the same hour of earlier days.
 
     Source: D4.18.
     """

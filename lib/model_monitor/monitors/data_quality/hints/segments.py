@@ -11,7 +11,7 @@ from model_monitor.statistics.states import Profile
 
 @HINTS.register("segments")
 def segments(seen: Seen) -> Iterator[Hint]:
-    """Rows can't be cut as the baseline's were, or most of them are in none of its segments; of a baseline, some are in none.
+    """Rows can't be cut into the baseline's segments, or most rows are in none of them; in a baseline, some rows are in none.
 
     Source: D4.13.
     """

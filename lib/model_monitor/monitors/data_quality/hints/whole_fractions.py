@@ -14,9 +14,9 @@ from model_monitor.statistics.states import FeatureProfile
 
 @HINTS.register("whole_fractions")
 def whole_fractions(seen: Seen) -> Iterator[Hint]:
-    """A feature is Integral in the baseline, and Fractional now with none but whole numbers.
+    """A feature is Integral in the baseline, and now Fractional, although all its numbers are whole.
 
-    A column of many numbers is judged by the thousands of them that its sketch keeps.
+    A column of many numbers is judged by the thousands of numbers in its sketch.
     Source: M16.
     """
     expected = seen.expected_types()

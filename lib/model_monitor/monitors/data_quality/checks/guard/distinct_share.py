@@ -22,9 +22,9 @@ ESTIMATED = 0.05  # relative standard deviation of an estimated number of distin
 
 @GUARDS.register("distinct_share_check")
 def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of different values does not fall where nearly all differ; elsewhere there is more than one value.
+    """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
 
-    A window more than twice as large as the baseline is not asked whether its values differ: by nature more of them repeat.
+    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
     Source: D4.9.
     """
     current = feature.current

@@ -16,9 +16,9 @@ ALIEN = 0.05  # of a window, and more than `GROUP` rows
 
 @GUARDS.register("frequent_value_check", needs=Frequencies)
 def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No single text has a larger share than in the baseline, where drift is not judged.
+    """No single text has a larger share than in the baseline; for columns whose drift is not judged.
 
-    Above 4,096 values the share is known within bounds: the window's is at least the one observed, the baseline's at most.
+    Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
     Source: D4.9.
     """
     old, new = before.frequencies, feature.current.frequencies

@@ -11,7 +11,7 @@ ALIEN = 0.01
 
 @GUARDS.register("infinity_check", needs=Moments)
 def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of infinities among the numbers is not above the baseline's; where it had none, they are a kind of their own.
+    """The share of infinities among the numbers is not above the baseline's; if that is 0, infinities are a new kind of value.
 
     Source: D4.9.
     """

@@ -16,9 +16,9 @@ SELDOM = 0.05  # how seldom numbers of new values that come by themselves vary s
 
 @GUARDS.register("new_values_check")
 def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The number of values that neither the baseline nor the last eight windows have is that of the baseline's second half, and
-    of earlier windows, in as many rows. Before there are eight windows nobody knows how long ago the baseline was made: up to as
-    long as it lasted, if not most rows have new values.
+    """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number of
+    rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is unknown,
+    and taken as up to the baseline's own length, unless most rows have new values.
 
     Source: D4.20.
     """

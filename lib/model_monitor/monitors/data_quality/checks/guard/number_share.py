@@ -11,9 +11,9 @@ ALIEN = 0.01
 
 @GUARDS.register("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
 def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of numbers among the texts is not above the baseline's; where it had none, they are a kind of their own.
+    """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
 
-    `data_type_check` lets them pass, since a number fits in a text; their drift is not judged where all of them are numbers.
+    `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
     Source: D4.9.
     """
     if before.is_numeric or not feature.are_texts:
@@ -26,9 +26,9 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 @GUARDS.register("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
 def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """None of the values of a column that has numbers in place of texts is another text, however small the share.
+    """No value of a column of numbers is a text that is not a number, however small the share of such texts.
 
-    `data_type_check` has the word where its limit is broken, which a baseline made for small windows sets low.
+    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low.
     Source: D4.9.
     """
     if not before.is_numeric or not feature.are_texts:

@@ -16,10 +16,10 @@ SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
 
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on; where it has
-    sharp ends, or each row stands for itself, none half a width. They are a kind of their own unless its tails are long.
+    """No numbers lie outside the baseline's range by two of its widths, or by half a width if the range has sharp ends or each
+    row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless tails are long.
 
-    Where drift tests independent rows, its component `range` has the word.
+    If drift tests independent rows, its component `range` decides.
     Source: D4.9.
     """
     old, sketch = before.moments, before.kll

@@ -17,7 +17,7 @@ LARGEST = 2
     "repeated_value_check", same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check")
 )
 def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of different values that occur more than once is not above the baseline's, where nearly all occur once.
+    """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
 
     Source: D4.9.
     """
@@ -25,7 +25,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
 
 
 def repeated_rows(comparison: Comparison) -> Evidence | None:
-    """The share of different rows that occur more than once, likewise; of the same columns on both sides.
+    """The share of distinct rows that occur more than once, likewise; both sides must have the same columns.
 
     Source: D4.9.
     """

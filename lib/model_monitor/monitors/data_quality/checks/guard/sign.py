@@ -11,9 +11,9 @@ SHARP = 0.5  # of the way from the first tenth to the middle: a lowest tenth tha
 
 @GUARDS.register("sign_check", needs=Moments)
 def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of negative numbers is still none; `non_negative_check` has the word where it is Enabled.
+    """There are still no negative numbers; if `non_negative_check` is Enabled, that check decides.
 
-    Negative numbers are a kind of their own if the numbers end at 0 or above, or far above it: the tail of others may reach it.
+    Negative numbers are a new kind if the baseline's numbers end sharply or stay far from 0; otherwise their tail may reach 0.
     Source: D4.9.
     """
     old, sketch = before.moments, before.kll
