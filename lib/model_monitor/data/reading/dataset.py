@@ -41,14 +41,14 @@ NO_FILES = Listing("", ())  # where a data set is no files
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows whose first `len(names)` columns are the features, and what is known of where they are from.
+    """Rows whose first `len(names)` columns are the features, with what is known about their origin.
 
     Made by `read_data` and `outcomes`.
 
     Attributes
     ----------
     names : tuple of str
-        What the features are called, by position.
+        Names of the features, by position.
 
     Examples
     --------

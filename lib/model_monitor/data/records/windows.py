@@ -23,7 +23,7 @@ HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The times from `start` up to, but without, `end`.
+    """A time span from `start` (included) to `end` (excluded).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Window:
     Raises
     ------
     BadConfiguration
-        If one of them has no time zone, or if the end is not behind the start.
+        If one of them has no time zone, or if the end is not after the start.
 
     Examples
     --------

@@ -150,17 +150,17 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
 
 @dataclass(frozen=True)
 class BiasMonitor(Monitor):
-    """Watches how a model, and the data it learns from, treat a sensitive group beside the rest.
+    """Monitors bias: how a model and its training data treat a sensitive group compared with the rest.
 
     Parameters
     ----------
     wanted : BiasMeasures, optional
-        What is counted, and which metrics are made of it. Without it the monitor can't scan; it makes all metrics of counts
-        that are there.
+        What to count, and which metrics to compute. Without it, the monitor can't scan; it computes all metrics from existing
+        counts.
     tolerances : Tolerances, optional
         How the metrics are judged.
     find_causes : bool, default True
-        Whether rows are read again where a metric is violated, to say in which segment the change is, and where it is from.
+        Whether to read rows again if a metric is violated, to find the segment and the origin of the change.
 
     Examples
     --------
