@@ -317,7 +317,7 @@ class MonitoringSettings:
                 object.__setattr__(self, kind.threshold, method.facts["threshold"])
 
     def as_config(self) -> MonitoringConfig:
-        """The settings as the newest containers write them, every member present; ours only where it was switched on."""
+        """The settings as the newest containers write them, with every member; our own settings only if they were switched on."""
         absent = set() if self.non_negative_check else {"non_negative_check"}
         if not self.is_calibrated:
             absent |= {"verdicts", "false_alarm_budget", "rows"}

@@ -146,9 +146,9 @@ class Monitor(ABC):
     def expecting(
         self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, end: datetime | None, /
     ) -> Any:
-        """The measures with a person's own rules, those of the baseline among them. end: of the window.
+        """The measures with the user's own rules, including those of the baseline. end: of the window.
 
-        Raises BadConfiguration for rules that don't fit the data, or this kind of monitoring.
+        Raises BadConfiguration for rules that don't fit the data, or this kind of monitor.
         """
         if expectations is not None:
             raise BadConfiguration(
@@ -187,19 +187,19 @@ class Monitor(ABC):
         return {}
 
     def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
-        """How the parts of a baseline vary. runs: of its rows, of every feature. None if nothing is learnt from them."""
+        """How the parts of a baseline vary. runs: of its rows, for every feature. None if they show nothing."""
         return None
 
     def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
-        """The baseline beside a window whose rows may come in groups, as runs of them tell."""
+        """The baseline, adapted to a window whose rows may come in groups, as their runs show."""
         return known
 
     @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
         """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
 
-        suggested: the constraints as the baseline's run wrote them, which somebody may have edited since; None if nobody knows.
-        Raises BadState if the state is another monitor's.
+        suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
+        Raises BadState for the state of another kind of monitor.
         """
 
     @abstractmethod
@@ -207,13 +207,13 @@ class Monitor(ABC):
         """The result of every check of a window, with this layout of columns, against a baseline."""
 
     def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
-        """The results of a window, violated ones in words."""
+        """The results of a window, with violations in words."""
         return results
 
     def pinned_down(
         self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
     ) -> tuple[CheckResult, ...]:
-        """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
+        """The results; violations with the origin of their rows. dataset: the window, to be read again."""
         return results
 
     def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:

@@ -62,7 +62,7 @@ class Window:
         return self.start <= time < self.end
 
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
-        """The beginnings of the hours that the window touches, and of so many `later` ones."""
+        """The starts of the hours that the window touches, and of `later` further hours."""
         hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
         while hour < self.end + later * HOUR:
             yield hour

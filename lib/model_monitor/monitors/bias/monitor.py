@@ -192,7 +192,7 @@ class BiasMonitor(Monitor):
     def expecting(
         self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, *_: object
     ) -> BiasMeasures:
-        """With the groups of rows of the baseline, and its cuts, as far as the data has the columns."""
+        """With the baseline's groups of rows and its cuts, if the data has the columns."""
         asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None or asked.as_service:
             return asked
@@ -254,7 +254,7 @@ class BiasMonitor(Monitor):
         return analysis_of(counts, plan, methods)
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
-        """analysis.json; a part that was not asked for is left out. Source: B3."""
+        """analysis.json, without parts that were not requested. Source: B3."""
         parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 

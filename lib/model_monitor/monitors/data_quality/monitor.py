@@ -280,7 +280,7 @@ class DataQualityMonitor(Monitor):
         return self.as_service or self.columns == "exact"
 
     def measures(self) -> Measures:
-        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
+        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for an unknown name."""
         metrics = chosen(self.column_metrics)
         rows = 0 if self.as_service else ROWS_OF_A_WINDOW
         return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
@@ -332,7 +332,7 @@ class DataQualityMonitor(Monitor):
         return (*results, *of_checks), (*hints, *hinted)
 
     def measures_of_baseline(self) -> Measures:
-        """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
+        """The same, with runs of rows, which show how much the data varies, and in the requested segments."""
         segments = () if self.as_service else self.settings.segments
         pairs = bool(self.pairs) and not self.as_service
         rows = 0 if self.as_service else FEWEST_ROWS

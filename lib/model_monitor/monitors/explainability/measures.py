@@ -91,12 +91,12 @@ class AttributionMeasures:
 
     @property
     def shap(self) -> ShapMethod:
-        """What is asked of attributions; of a monitor's file without methods, the defaults."""
+        """The requested attributions; for a monitor's file without methods, the defaults."""
         return (self.config.methods and self.config.methods.shap) or DEFAULT_SHAP
 
     @property
     def attributes(self) -> bool:
-        """Whether attributions are asked for, and not partial dependence alone."""
+        """Whether attributions are requested, not only partial dependence."""
         methods = self.config.methods
         return methods is None or methods.shap is not None or methods.pdp is None
 

@@ -156,7 +156,7 @@ class ModelQualityMonitor(Monitor):
         return replace(plan, segments=tuple(labels), labels=labels) if labels or known.group_column else plan
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+        """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))

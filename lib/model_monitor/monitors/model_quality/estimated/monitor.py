@@ -203,7 +203,7 @@ class EstimatedQualityMonitor(Monitor):
         return self.plan, evidence
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        """Predictions by score. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+        """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
         assert evidence is not None  # `expecting` saw to it, and to the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
