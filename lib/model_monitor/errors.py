@@ -14,7 +14,7 @@ from typing import ClassVar
 
 
 class MonitorError(Exception):
-    """Something the user can mend. `exit_status` is the job's exit status."""
+    """An error that the user can fix. `exit_status` is the job's exit status."""
 
     exit_status: ClassVar[int] = 255
 
@@ -44,7 +44,7 @@ def no_group_column(name: str, names: Sequence[str]) -> BadConfiguration:
 
 
 class MissingDependency(BadConfiguration):
-    """A library or JAR that this run needs is not there, or has the wrong version."""
+    """A library or JAR that this run needs is missing, or has the wrong version."""
 
 
 @contextmanager
@@ -75,13 +75,13 @@ SCRIPT_FAILED = "Exception while invoking preprocessor script."
 
 
 class NoData(MonitorError):
-    """There is nothing to read (C11.19)."""
+    """There is no data to read (C11.19)."""
 
     exit_status = 3
 
 
 class BadInput(MonitorError):
-    """A whole file's fault: its path, format, compression or encoding."""
+    """An input can't be read as a whole: wrong path, format, compression or encoding."""
 
 
 class UnansweredRows(BadInput):
@@ -89,36 +89,36 @@ class UnansweredRows(BadInput):
 
 
 class BadDocument(MonitorError):
-    """A JSON document that we read does not say what it has to; the text names the JSON path."""
+    """A JSON document has wrong or missing content; the text names the JSON path."""
 
 
 class BadState(MonitorError):
-    """State bytes that can't be read, or states that can't be added."""
+    """State bytes can't be read, or states can't be added."""
 
 
 class ScriptFailed(MonitorError):
-    """A user's pre- or post-processing script raised."""
+    """A user's pre- or post-processing script raised an error."""
 
     exit_status = 1
 
 
 class OutputFailed(MonitorError):
-    """The outputs could not be written; nothing was half-written."""
+    """The output can't be written; nothing was published in part."""
 
 
 class OutputHeld(MonitorError):
-    """Another run writes to the output, or has taken it over from this one."""
+    """Another run is writing to the output, or has taken the output over from this run."""
 
 
 class ClusterGone(MonitorError):
-    """The cluster that is to run the job does not answer."""
+    """The cluster for the job does not answer."""
 
 
 class SinkFailed(MonitorError):
-    """A sink could not be told what a run found; the run's files are in place."""
+    """A sink could not be notified; the run's files are in place."""
 
 
 class ViolationsFound(MonitorError):
-    """`Findings.raise_for_violations` found some."""
+    """`Findings.raise_for_violations` found violations."""
 
     exit_status = 4

@@ -205,7 +205,7 @@ class PredictorConfig(StrictSection):
 
 
 class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analysis_config.json", extra="forbid"):
-    """Clarify's analysis_config.json, of a job or a monitor.
+    """Clarify's analysis_config.json, for a job or a monitor.
 
     Examples
     --------

@@ -219,51 +219,51 @@ _KINDS = (_NUMBERS, _TEXTS)
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """How one feature is monitored, nothing left open; the defaults are what the service suggests.
+    """How one feature is monitored, with every setting filled in; the defaults are the service's suggestions.
 
     Parameters
     ----------
     evaluate_constraints : bool, default True
         Whether anything is checked at all.
     emit_metrics : bool, default True
-        Whether numbers are published.
+        Whether metrics are published.
     datatype_check_threshold : float, default 1.0
-        The least share (0 to 1) of the present values that have the baseline's type.
+        Minimum share (0 to 1) of the present values that have the baseline's type.
     domain_content_threshold : float, default 1.0
-        The least share (0 to 1) of the present values that are in the baseline's domain.
+        Minimum share (0 to 1) of the present values that are in the baseline's domain.
     perform_comparison : bool, default True
         Whether distributions are compared.
     comparison_threshold : float, optional
-        The largest distance of a number's distribution; the method's usual one if none is given.
+        Maximum distance of a numeric distribution; by default the method's usual threshold.
     comparison_method : str, default "Robust"
-        How numbers are compared, a name of `drift.NUMERIC_METHODS`.
+        Distance for numbers, a name in `drift.NUMERIC_METHODS`.
     categorical_comparison_threshold : float, optional
-        The largest distance of a text's distribution; the method's usual one if none is given.
+        Maximum distance of a text distribution; by default the method's usual threshold.
     categorical_drift_method : str, default "LInfinity"
-        How texts are compared, a name of `drift.CATEGORICAL_METHODS`.
+        Distance for texts, a name in `drift.CATEGORICAL_METHODS`.
     non_negative_check : bool, default False
-        Ours: whether `is_non_negative` is evaluated, which the service only suggests (C11.5).
+        Ours: whether `is_non_negative` is evaluated; the service only suggests it (C11.5).
     verdicts : {"calibrated", "none"}
         Ours: whether suggested limits and drift allow for chance (D4.6).
     false_alarm_budget : float, default 1/720
-        Share (0 to 1) of the healthy runs that may have any violation, if they do.
+        Share (0 to 1) of healthy runs that may have any violation, if limits and drift allow for chance.
     rows : {"clustered", "independent"}
-        Whether rows are independent of each other, so that p-values of drift count.
+        Whether rows are independent of each other; if so, p-values of drift count.
     left_out : str, optional
-        Why distributions are not compared, if a baseline suggested that.
+        The reason why distributions are not compared, if a baseline suggested so.
     comparators : tuple of Comparator, optional
-        Ours: distances that are judged in place of those above, each by its own threshold.
+        Ours: distances that replace the ones above, each with its own threshold.
     segments : tuple of str, optional
-        Ours: how rows are cut into segments, in each of which drift is judged, too: `plan` by value, `age:30:50` by range,
-        `plan*age:40` by both.
+        Ours: how rows are cut into segments: `plan` by value, `age:30:50` by range, `plan*age:40` by both. Drift is also judged
+        in each segment.
     group_column : str, optional
-        Ours: the column that says which rows of a window belong together, such as the user's id: its groups count, not its
-        rows. By default neighbouring rows show it.
+        Ours: the column that groups rows of a window that belong together, such as the user's id: its groups count, not its
+        rows. By default estimated from neighbouring rows.
 
     Raises
     ------
     BadConfiguration
-        If there is no such method or word, or the budget is not a share.
+        If a method or word is unknown, or the budget is not a share.
 
     Examples
     --------
@@ -316,7 +316,7 @@ class MonitoringSettings:
                 object.__setattr__(self, kind.threshold, method.facts["threshold"])
 
     def as_config(self) -> MonitoringConfig:
-        """The settings as the newest containers write them, every member present; ours only where it was switched on."""
+        """The settings as the newest containers write them, with every member; our own settings only if they were switched on."""
         absent = set() if self.non_negative_check else {"non_negative_check"}
         if not self.is_calibrated:
             absent |= {"verdicts", "false_alarm_budget", "rows"}

@@ -65,7 +65,7 @@ class PublishedMetric:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the columns of a data set came by their names.
+    """How the columns of a data set got their names.
 
     header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
     names, so that their columns are the baseline's by position alone. is_matched: whether it is known which column is which of
@@ -83,7 +83,7 @@ TOLD = Layout()  # of columns that have their own names
 
 
 class StoredBaseline:
-    """What a monitor knows of a baseline that later data is held against: a frozen dataclass with `constraints`."""
+    """What a monitor knows about a baseline that later data is compared with: a frozen dataclass with `constraints`."""
 
     __slots__ = ()
 
@@ -136,19 +136,19 @@ class Monitor(ABC):
 
     @property
     def exact_columns(self) -> bool:
-        """Whether columns of other names go by position, and another number of columns leaves nothing judged."""
+        """Whether names that differ are matched by position, and a different number of columns leaves nothing judged."""
         return False
 
     @abstractmethod
     def measures(self) -> Any:
-        """What its scan has to gather."""
+        """What the monitor's scan has to compute."""
 
     def expecting(
         self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, end: datetime | None, /
     ) -> Any:
-        """The measures with a person's own rules, those of the baseline among them. end: of the window.
+        """The measures with the user's own rules, including those of the baseline. end: of the window.
 
-        Raises BadConfiguration for rules that don't fit the data, or this kind of monitoring.
+        Raises BadConfiguration for rules that don't fit the data, or this kind of monitor.
         """
         if expectations is not None:
             raise BadConfiguration(
@@ -159,16 +159,16 @@ class Monitor(ABC):
     def answered(
         self, judged: Judged | None, checks: SuiteResults | None, /
     ) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
-        """The results and hints of a person's own rules, and of their Deequ checks."""
+        """The results and hints of the user's own rules and Deequ checks."""
         return (), ()
 
     def measures_of_baseline(self) -> Any:
-        """What the scan of a baseline has to gather."""
+        """What the scan of a baseline has to compute."""
         return self.measures()
 
     @abstractmethod
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
-        """The states that its measures ask for, made of a data set in one pass, with the user's own checks."""
+        """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
     def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
         """The data set with some records refused, where a scan has shown that they are of no use; None where it has not."""
@@ -180,59 +180,59 @@ class Monitor(ABC):
 
     @abstractmethod
     def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
-        """What the data is like and what later data should be like: the documents of a run but for its verdicts."""
+        """The documents of a run without its verdicts: what the data is like and what later data should be like."""
 
     def files(self, metrics: Any, /) -> Mapping[str, bytes]:
         """Further files of a run: their content by name below the output path."""
         return {}
 
     def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
-        """How the parts of a baseline vary. runs: of its rows, of every feature. None if nothing is learnt from them."""
+        """How the parts of a baseline vary. runs: of its rows, for every feature. None if they show nothing."""
         return None
 
     def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
-        """The baseline beside a window whose rows may come in groups, as runs of them tell."""
+        """The baseline, adapted to a window whose rows may come in groups, as their runs show."""
         return known
 
     @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
         """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
 
-        suggested: the constraints as the baseline's run wrote them, which somebody may have edited since; None if nobody knows.
-        Raises BadState if the state is another monitor's.
+        suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
+        Raises BadState for the state of another kind of monitor.
         """
 
     @abstractmethod
     def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
-        """The result of every check of a window, whose columns are laid out like that, against a baseline."""
+        """The result of every check of a window, with this layout of columns, against a baseline."""
 
     def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
-        """The results of a window, violated ones in words."""
+        """The results of a window, with violations in words."""
         return results
 
     def pinned_down(
         self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
     ) -> tuple[CheckResult, ...]:
-        """The results, violated ones with where their rows are from. dataset: the window, to be read again."""
+        """The results; violations with the origin of their rows. dataset: the window, to be read again."""
         return results
 
     def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
-        """How the checks share their budget of false alarms; None where chance is not allowed for."""
+        """How the checks share the false-alarm budget; None if chance is not allowed for."""
         return None
 
     def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
-        """What looks wrong with a data set, beside the checks. known: its baseline, None if there is none."""
+        """What looks wrong with a data set, besides the checks. known: its baseline; None without one."""
         return ()
 
     @abstractmethod
     def violations(self, results: tuple[CheckResult, ...], /) -> Any:
-        """The document of the violations among the results; its member `violations` has one for each."""
+        """The document of the violations among the results; its member `violations` lists them."""
 
     @abstractmethod
     def published(
         self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
     ) -> tuple[PublishedMetric, ...]:
-        """What is published of a run. constraints: those that the window was held against."""
+        """What a run publishes. constraints: those that the window was compared with."""
 
     @abstractmethod
     def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:

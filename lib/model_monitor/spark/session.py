@@ -271,20 +271,20 @@ def _import_all(modules: Sequence[str]) -> None:
 
 
 def local_session() -> SparkSession:
-    """A session for notebooks and scripts, started as a job's on this machine is; the one at hand if there is one.
+    """A session for notebooks and scripts: the active session, or a new one like that of a job on this machine.
 
-    Finds Java and fetches Deequ's JAR where they are not yet known. Options in PYSPARK_SUBMIT_ARGS win over a job's, but for
-    those that results depend on. Arrow is on: `createDataFrame` keeps the missing texts of a pandas frame missing.
+    Finds Java and fetches Deequ's JAR if needed. Options in PYSPARK_SUBMIT_ARGS override a job's, except for options that
+    results depend on. Arrow is on, so `createDataFrame` keeps missing texts of a pandas frame missing.
 
     Returns
     -------
     pyspark.sql.SparkSession
-        It stays until its `stop`.
+        The session stays open until its `stop`.
 
     Raises
     ------
     MissingDependency
-        If Java, Spark or Deequ's JAR can't be had.
+        If Java, Spark or Deequ's JAR is unavailable.
     BadConfiguration
         If the options can't be read.
 

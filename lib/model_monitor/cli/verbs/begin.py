@@ -11,19 +11,19 @@ from model_monitor.cli.verbs import VERBS
 
 @VERBS.register("demo", group="begin")
 def demo(arguments: Sequence[str]) -> int:
-    """Make an example data set, baseline it, monitor an hour of it, and say what is wrong."""
+    """Create an example data set, make its baseline, monitor one hour, and report what is wrong."""
     from model_monitor.integrations.demo import run
 
     return run.main(arguments)
 
 
 def _completion_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh"), help="the shell that you use")
+    parser.add_argument("shell", choices=("bash", "zsh"), help="your shell")
 
 
 @VERBS.register("completion", group="begin", flags=_completion_flags)
 def completion(given: argparse.Namespace) -> int:
-    """Print what bash or zsh need to complete commands and flags: eval "$(model-monitor completion bash)"."""
+    """Print a script with which bash or zsh completes commands and flags: eval "$(model-monitor completion bash)"."""
     from model_monitor.cli import parser
     from model_monitor.running.configuration.help import script
 

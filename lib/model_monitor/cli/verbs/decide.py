@@ -11,13 +11,13 @@ from model_monitor.cli.verbs import VERBS, opened
 def _accept_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("accepted_run", metavar="RUN", help="output path of the monitoring run")
     parser.add_argument("features", nargs="*", metavar="FEATURE", help="features or metrics (default: all)")
-    parser.add_argument("--by", metavar="NAME", help="who says so")
-    parser.add_argument("--why", metavar="TEXT", help="the reason")
+    parser.add_argument("--by", metavar="NAME", help="who accepts the alarms")
+    parser.add_argument("--why", metavar="TEXT", help="reason for accepting the alarms")
 
 
 @VERBS.register("accept", group="decide", flags=_accept_flags)
 def accept(given: argparse.Namespace) -> int:
-    """Say that the alarms of a run were fine: its window counts as healthy, and the same alarm stays silent."""
+    """Accept the alarms of a run: its window counts as healthy, and the same alarm is not raised again."""
     from model_monitor.reports.history.decisions import accept
 
     with opened([given.accepted_run]):
@@ -28,14 +28,14 @@ def accept(given: argparse.Namespace) -> int:
 
 def _promote_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("baseline_run", metavar="RUN", help="output path of the run")
-    parser.add_argument("--model-version", required=True, metavar="VERSION", help="what it is called")
-    parser.add_argument("--to", required=True, metavar="DIRECTORY", help="where the versions are")
-    parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    parser.add_argument("--model-version", required=True, metavar="VERSION", help="name of the version")
+    parser.add_argument("--to", required=True, metavar="DIRECTORY", help="folder of the versions")
+    parser.add_argument("--replace", action="store_true", help="overwrite an existing version")
 
 
 @VERBS.register("promote", group="decide", flags=_promote_flags)
 def promote(given: argparse.Namespace) -> int:
-    """Keep a run as the baseline of a version of the model: monitors compare with it from now on."""
+    """Make a run the baseline of a model version: monitors compare with it from now on."""
     from datetime import datetime, timezone
 
     from model_monitor.reports.history.decisions import promote
@@ -48,12 +48,12 @@ def promote(given: argparse.Namespace) -> int:
 
 
 def _rollback_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("baselines", metavar="DIRECTORY", help="where the versions are")
+    parser.add_argument("baselines", metavar="DIRECTORY", help="folder of the versions")
 
 
 @VERBS.register("rollback", group="decide", flags=_rollback_flags)
 def rollback(given: argparse.Namespace) -> int:
-    """Take back the version that was promoted last: the one before it counts again."""
+    """Undo the last promotion: the version before it is the baseline again."""
     from datetime import datetime, timezone
 
     from model_monitor.reports.history.decisions import roll_back
@@ -67,39 +67,39 @@ def rollback(given: argparse.Namespace) -> int:
 STATUSES = {"promote": 0, "keep": 4, "cannot tell": 5}  # with --gate
 PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
 OPTIONS = {
-    "ground-truth": ("PATH", "labels: ground-truth records, or a table of ids and labels"),
-    "id-attribute": ("NAME", "of tables: the column that says which row is which"),
-    "ground-truth-attribute": ("NAME", "where the label is: a column, an index or a JMESPath"),
-    "inference-attribute": ("NAME", "where the prediction is"),
-    "probability-attribute": ("NAME", "where the probability is"),
+    "ground-truth": ("PATH", "ground-truth records, or a table of ids and labels"),
+    "id-attribute": ("NAME", "for tables: the column with the row ids"),
+    "ground-truth-attribute": ("NAME", "location of the label: a column, an index or a JMESPath"),
+    "inference-attribute": ("NAME", "location of the prediction"),
+    "probability-attribute": ("NAME", "location of the probability"),
     "positive-label": ("LABEL", "the positive class (default: 1 or true)"),
-    "metric": ("NAME", "the one that decides (default: auc, else accuracy, else mae)"),
-    "start-time": ("TIME", "of captures: when the trial began, such as 2026-03-01T00:00:00Z"),
-    "output-path": ("DIRECTORY", "where challenge.json and challenge.html go"),
+    "metric": ("NAME", "the metric that decides (default: auc, otherwise accuracy, otherwise mae)"),
+    "start-time": ("TIME", "for captures: the start of the trial, such as 2026-03-01T00:00:00Z"),
+    "output-path": ("DIRECTORY", "where to write challenge.json and challenge.html"),
 }
 
 
 def _challenge_flags(parser: argparse.ArgumentParser) -> None:
     for name in ("champion", "challenger"):
-        parser.add_argument(name, metavar=name.upper(), help="a variant's captures, merged captures, or a table")
+        parser.add_argument(name, metavar=name.upper(), help="captures of the variant, merged captures, or a table")
     parser.add_argument("--problem-type", required=True, choices=PROBLEMS, help="what the models predict")
     for option, (metavar, text) in OPTIONS.items():
         parser.add_argument(f"--{option}", metavar=metavar, help=text)
-    rows = "rows with labels that the trial is to have (default: 10000)"
+    rows = "planned number of rows with labels in the trial (default: 10000)"
     parser.add_argument("--planned-rows", type=int, default=10_000, metavar="ROWS", help=rows)
-    least = "in the metric's unit: a smaller gain is not worth it (default: 0)"
+    least = "smallest gain worth a promotion, in the metric's unit (default: 0)"
     parser.add_argument("--least-gain", type=float, default=0.0, metavar="GAIN", help=least)
-    by_ids = "whether both answered the same rows (default: what the ids say)"
+    by_ids = "shadow: both models answered the same rows; split: each answered its own (default: detected from the ids)"
     parser.add_argument("--design", choices=("shadow", "split"), help=by_ids)
-    parser.add_argument("--share", type=float, metavar="SHARE", help="of a split the planned share of the challenger")
+    parser.add_argument("--share", type=float, metavar="SHARE", help="for a split: planned share of the challenger")
     parser.add_argument("--json", action="store_true", help="print challenge.json")
     parser.add_argument("--gate", action="store_true", help="end with 0 for promote, 4 for keep, 5 for cannot tell")
 
 
 @VERBS.register("challenge", group="decide", flags=_challenge_flags)
 def challenge(given: argparse.Namespace) -> int:
-    """Say whether a challenger answers better than the champion: promote, keep, or cannot tell and how many rows would. Look as
-    often as you like.
+    """Report whether a challenger is better than the champion: promote, keep, or cannot tell, with the number of rows needed. You
+    may look as often as you like.
     """
     from model_monitor.running.runs.challenge import Trial, challenge, in_words
     from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType

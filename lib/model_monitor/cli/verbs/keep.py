@@ -11,15 +11,14 @@ from model_monitor.cli.verbs import VERBS, opened
 def _merge_states_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
-    add("--output", metavar="DIRECTORY", help="where the merged documents go")
-    add("--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is made again")
+    add("--output", metavar="DIRECTORY", help="where to write the merged documents")
+    add("--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is rebuilt")
 
 
 @VERBS.register("merge-states", group="keep", flags=_merge_states_flags)
 def merge_states(given: argparse.Namespace) -> int:
-    """Merge the states of several runs into one run's documents, or make the history of monitored windows again of their states;
-    without the data.
-    """
+    """Merge the states of several runs into the documents of one run, or rebuild the history of monitored windows from their
+    states. Needs no data."""
     from model_monitor.errors import BadConfiguration
 
     if bool(given.history) == bool(given.runs or given.output):
@@ -43,16 +42,16 @@ def _prune_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
     for name, meant in (("captures", "captures"), ("merged", "output paths of merges"), ("reports", "reports of runs")):
         parser.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {meant}")
-    parser.add_argument("--pages", action="store_true", help="the pages of old runs below --reports go, too")
-    kept = "old runs below --reports go with all they have, but for the latest N of each schedule"
+    parser.add_argument("--pages", action="store_true", help="also delete the pages of old runs below --reports")
+    kept = "delete old runs below --reports completely, except the latest N of each schedule"
     parser.add_argument("--keep-windows", type=int, metavar="N", help=kept)
-    parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would go")
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would be deleted")
 
 
 @VERBS.register("prune", group="keep", flags=_prune_flags)
 def prune(given: argparse.Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
-    --keep-windows says how many runs do."""
+    --keep-windows limits the number of runs."""
     from datetime import datetime, timedelta, timezone
 
     from model_monitor.errors import BadConfiguration

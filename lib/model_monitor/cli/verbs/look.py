@@ -11,20 +11,20 @@ from model_monitor.cli.verbs import VERBS, opened
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above, ours or the service's")
+    add("folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above them, ours or the service's")
     add("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
     add("--until", metavar="TIME", help="windows that start before this time")
     add("--last", type=int, metavar="N", help="the last N windows")
-    add("--features", action="append", metavar="PATTERN,…", help="only names that match, such as 'age*'")
-    add("--title", metavar="TEXT", help="what the page is called (default: the model)")
-    add("--max-size", default="5MB", metavar="SIZE", help="of the page (default: 5MB)")
-    add("--output", metavar="FILE", help="the page (default: history.html in the first DIR)")
-    add("--open", action="store_true", help="open it in a browser")
+    add("--features", action="append", metavar="PATTERN,…", help="only matching names, such as 'age*'")
+    add("--title", metavar="TEXT", help="title of the page (default: the model)")
+    add("--max-size", default="5MB", metavar="SIZE", help="maximum size of the page (default: 5MB)")
+    add("--output", metavar="FILE", help="file of the page (default: history.html in the first DIR)")
+    add("--open", action="store_true", help="open the page in a browser")
 
 
 @VERBS.register("report", group="look", flags=_report_flags)
 def report(given: argparse.Namespace) -> int:
-    """Write the page of many runs: what is wrong and since when, over time, feature by window. One file that asks for nothing."""
+    """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
     from model_monitor.reports.history_page import command
 
     names = tuple(name for each in given.features or () for name in each.split(","))
@@ -39,13 +39,13 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
         add(name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json")
     add("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
     add("--json", action="store_true", help="print a JSON object")
-    add("--output", metavar="FILE", help="write it as a page, too")
-    add("--attributions", metavar="PATH", help="analysis.json of the model: what moves it more stands first")
+    add("--output", metavar="FILE", help="also write the comparison as a page")
+    add("--attributions", metavar="PATH", help="analysis.json of the model: list influential features first")
 
 
 @VERBS.register("compare", group="look", flags=_compare_flags)
 def compare(given: argparse.Namespace) -> int:
-    """Say what changed between two runs, baselines or statistics.json files, the largest change first. No data, no JVM."""
+    """Report what changed between two runs, baselines or statistics.json files, largest change first. Needs no data, no JVM."""
     from model_monitor.reports.history_page.compare import main
 
     told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}
@@ -57,7 +57,7 @@ def _explain_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("feature", metavar="FEATURE", help="a feature or metric that the run checked")
     add("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
-    add("--baseline", metavar="DIRECTORY", help="the baseline's output path, if not the one that the run names")
+    add("--baseline", metavar="DIRECTORY", help="the baseline's output path (default: the one named by the run)")
     add("--json", action="store_true", help="print a JSON object")
 
 
@@ -76,12 +76,12 @@ def explain(given: argparse.Namespace) -> int:
 def _rows_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_path", metavar="RUN", help="the run's output path")
     parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
-    parser.add_argument("--source", metavar="PATH", help="the data that the run has read: print the rows as well")
+    parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
 
 
 @VERBS.register("rows", group="look", flags=_rows_flags)
 def rows(given: argparse.Namespace) -> int:
-    """Print ids of rows behind a violation, or the rows."""
+    """Print the ids of rows behind a violation, or the rows themselves."""
     from model_monitor.reports.examples import rows_behind
 
     with opened([given.run_path, given.source or ""]):

@@ -18,17 +18,17 @@ def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
         help="JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition "
         "and describe-endpoint, in any order",
     )
-    add("--schedule", metavar="NAME", help="ask the account for this schedule and all it names, by boto3")
-    add("--region", metavar="REGION", help="the region of --schedule, by default that of your AWS settings")
-    add("--output", default=".", metavar="DIRECTORY", help="where the files go (default: here)")
+    add("--schedule", metavar="NAME", help="fetch this schedule and what it refers to from your account, with boto3")
+    add("--region", metavar="REGION", help="region of --schedule (default: the one in your AWS settings)")
+    add("--output", default=".", metavar="DIRECTORY", help="where to write the files (default: here)")
     add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
-    add("--replace", action="store_true", help="write over files that are there already")
-    add("--airflow", action="store_true", help="write a DAG of Airflow for each schedule, too")
+    add("--replace", action="store_true", help="overwrite existing files")
+    add("--airflow", action="store_true", help="also write an Airflow DAG for each schedule")
 
 
 @VERBS.register("import", group="move over", flags=_import_schedules_flags)
 def import_schedules(given: argparse.Namespace) -> int:
-    """Turn descriptions of the service's schedules into env files and schedule entries, and into DAGs of Airflow."""
+    """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
     from pathlib import Path
 
     from model_monitor.integrations.imports.command import answers_on, import_schedules, read_answers, sagemaker_client
@@ -50,7 +50,7 @@ def import_schedules(given: argparse.Namespace) -> int:
 
 @VERBS.register("replay", group="move over")
 def replay(arguments: Sequence[str]) -> int:
-    """Run old windows beside the reports that the service left, and say where they differ."""
+    """Run old windows again, compare them with the service's reports, and report the differences."""
     from model_monitor.running.replay import command
 
     return command.main(arguments)
@@ -58,13 +58,13 @@ def replay(arguments: Sequence[str]) -> int:
 
 def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("notebook", metavar="FILE", help="a notebook of the SageMaker SDK, version 2 or 3")
-    add("--output", metavar="FILE", help="where the notebook goes with its imports changed (default: nowhere)")
+    add("notebook", metavar="FILE", help="a notebook that uses the SageMaker SDK, version 2 or 3")
+    add("--output", metavar="FILE", help="where to write the notebook with changed imports (default: nowhere)")
 
 
 @VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
 def import_notebook(given: argparse.Namespace) -> int:
-    """Print the import lines of a notebook of the SDK as they read here, and what can't be changed."""
+    """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import model_monitor.sagemaker as ours
     from model_monitor.integrations.imports.notebook import import_notebook
 

@@ -11,19 +11,19 @@ from model_monitor.cli.verbs import VERBS, job, opened
 
 @VERBS.register("baseline", group="run")
 def baseline(arguments: Sequence[str]) -> int:
-    """Profile a data set and suggest what later data should be like: model-monitor baseline FILE."""
+    """Profile a data set and suggest constraints for later data: model-monitor baseline FILE."""
     return job("baseline", arguments)
 
 
 @VERBS.register("monitor", group="run")
 def monitor(arguments: Sequence[str]) -> int:
-    """Say what is wrong with later data: model-monitor monitor FILE --baseline DIRECTORY."""
+    """Compare later data with a baseline and report what is wrong: model-monitor monitor FILE --baseline DIRECTORY."""
     return job("monitor", arguments)
 
 
 @VERBS.register("backfill", group="run")
 def backfill(arguments: Sequence[str]) -> int:
-    """Monitor every hour of captures that are there: model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    """Monitor every hour of existing captures: model-monitor backfill CAPTURES --baseline DIRECTORY."""
     from model_monitor.reports.history_page import command as history
     from model_monitor.running.configuration.encryption import upload_arguments
     from model_monitor.running.replay import command
@@ -47,7 +47,7 @@ def merge(arguments: Sequence[str]) -> int:
 
 @VERBS.register("submit", group="run")
 def submit(arguments: Sequence[str]) -> int:
-    """Start a job by spark-submit: model-monitor submit baseline FLAGS."""
+    """Start a job with spark-submit: model-monitor submit baseline FLAGS."""
     from model_monitor.spark.launch import submission
 
     return submission.main(arguments, program="model-monitor submit")
@@ -58,20 +58,20 @@ def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
     add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
     looking = parser.add_mutually_exclusive_group()
-    looking.add_argument("--list", action="store_true", help="run nothing, list the runs")
+    looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
     looking.add_argument(
-        "--check", action="store_true", help="run nothing; end with 1, and tell the sinks, if runs are overdue"
+        "--check", action="store_true", help="run nothing; if runs are overdue, end with 1 and notify sinks"
     )
-    looking.add_argument("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
-    add("--history", action="store_true", help="after a run, write history.html above the runs, too")
+    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--history", action="store_true", help="after a run, also write history.html above the runs")
     add("--json", action="store_true", help="list as JSON, as the service's API does")
-    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FILE says)")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)")
     add("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
 
 
 @VERBS.register("run-due", group="run", flags=_run_due_flags)
 def run_due(given: argparse.Namespace) -> int:
-    """Run the jobs that schedules are due to run, and list their runs, the latest first."""
+    """Run the jobs that are due by their schedules, and list their runs, latest first."""
     from pathlib import Path
 
     from model_monitor.running.scheduling import command
@@ -93,18 +93,16 @@ def _watch_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
     add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
-    add("--page", default="index.html", metavar="FILE", help="the page of all (default: index.html)")
-    add("--at-once", type=int, metavar="NUMBER", help="jobs side by side (default: two a core)")
-    add(
-        "--alarms-per-month", type=float, metavar="NUMBER", help="false alarms of all together (default: as FLEET says)"
-    )
-    add("--retry-failed", action="store_true", help="run again what failed or was stopped, too")
-    add("--history", action="store_true", help="write history.html above the runs of each model, too")
+    add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
+    add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
+    add("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--history", action="store_true", help="also write history.html above each model's runs")
 
 
 @VERBS.register("watch", group="run", flags=_watch_flags)
 def watch(given: argparse.Namespace) -> int:
-    """Run what is due of many models side by side, and write one page of all, the worst first."""
+    """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
     from model_monitor.running.scheduling import command
@@ -124,17 +122,17 @@ def watch(given: argparse.Namespace) -> int:
 
 def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("tables", metavar="TABLES", help="'sales.*' of a warehouse, 'CATALOG.sales.*' of a catalog")
-    add("--warehouse", metavar="DIRECTORY", help="the folder above the schemas' folders")
-    add("--catalog", choices=("spark",), help="the tables of Spark's catalog, as its own settings have it")
-    add("--output", default="tables", metavar="DIRECTORY", help="where results go (default: tables)")
-    add("--sink", metavar="SINKS", help="who gets one message for each cause (docs/alerts.md)")
-    add("--at-once", type=int, metavar="NUMBER", help="tables side by side (default: two a core)")
+    add("tables", metavar="TABLES", help="'sales.*' in a warehouse, 'CATALOG.sales.*' in a catalog")
+    add("--warehouse", metavar="DIRECTORY", help="folder above the folders of the schemas")
+    add("--catalog", choices=("spark",), help="tables of Spark's catalog, as Spark's settings define it")
+    add("--output", default="tables", metavar="DIRECTORY", help="folder of the results (default: tables)")
+    add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/alerts.md)")
+    add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
 
 
 @VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
 def watch_tables(given: argparse.Namespace) -> int:
-    """Watch every table of a schema, by the commits that it remembers."""
+    """Watch every table of a schema: compare new commits with the commits before them."""
     from pathlib import Path
 
     from model_monitor.running.scheduling import command

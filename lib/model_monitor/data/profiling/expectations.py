@@ -134,7 +134,7 @@ OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_t
 
 @RULES.register("range")
 def _range(cells: Cells, bounds: tuple[float, float]) -> Flags | None:
-    """Numbers from one bound to the other, both included."""
+    """Numbers between two bounds, both included."""
     low, high = bounds
     smallest, largest, all_numbers = cells.range
     if all_numbers and low <= smallest and largest <= high:
@@ -148,7 +148,7 @@ def _range(cells: Cells, bounds: tuple[float, float]) -> Flags | None:
 
 @RULES.register("in")
 def _in(cells: Cells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
-    """One of some texts and numbers."""
+    """A value from a list of texts and numbers."""
     texts, numbers = allowed
     if cells.is_text:
         meets = pc.is_in(cells.texts, pa.array(texts, pa.string())).to_numpy(zero_copy_only=False)
@@ -158,20 +158,20 @@ def _in(cells: Cells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Fla
 
 @RULES.register("max_share_of")
 def _one_value(cells: Cells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
-    """Rows with one value, whose share is bounded."""
+    """Maximum share of rows for a single value."""
     others = _in(cells, value)
     return ~cells.missing if others is None else ~(others | cells.missing)
 
 
 @RULES.register("matches")
 def _matches(cells: Cells, pattern: str) -> Flags | None:
-    """Texts that an expression of RE2 matches."""
+    """Texts that match an RE2 expression."""
     return cells.unlike(pc.match_substring_regex(cells.texts, pattern).to_numpy(zero_copy_only=False))
 
 
 @RULES.register("length")
 def _length(cells: Cells, bounds: tuple[int, float]) -> Flags | None:
-    """Texts of so many characters."""
+    """Texts with a given number of characters."""
     lengths = pc.utf8_length(cells.texts).to_numpy(zero_copy_only=False)
     return cells.unlike((lengths >= bounds[0]) & (lengths <= bounds[1]))
 
@@ -205,13 +205,13 @@ def _unlike_numbers(cells: Cells, meets: Callable[[Numbers], Flags]) -> Flags | 
 
 @RULES.register("not_null")
 def _not_null(cells: Cells, _: None) -> Flags | None:
-    """Cells that are there."""
+    """Cells that are present."""
     return cells.missing if cells.num_missing else None
 
 
 @RULES.register("newer_than")
 def _newer(cells: Cells, since: int) -> Flags | None:
-    """Times after one, in microseconds since 1970; a text that is no time is none."""
+    """Times after a given time, in microseconds since 1970; a text that is not a time doesn't meet the rule."""
     if not cells.is_text:
         return ~cells.missing
     times = _times(cells.texts)

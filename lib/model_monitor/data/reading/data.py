@@ -152,42 +152,42 @@ def read_data(
     spark: SparkSession | None = None,
     engine: str = "auto",
 ) -> Dataset:
-    """Whatever is at hand as a data set, which several runs can take. The runs call it themselves.
+    """Convert data of any supported kind to a data set that several runs can share. Runs call this function themselves.
 
     Parameters
     ----------
-    data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
-        The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a frame
-        of pandas NaN, None, NaT and NA are missing values, and the index is left out; in other frames null is. What is lazy
-        (polars, relations of DuckDB, data sets of pyarrow and Hugging Face, readers) is streamed. On this machine larger
-        frames (from 8 to 20 MB on, of many columns from 60 to 150 MB on, with lists from 8 MB on) go through a temporary file,
-        which is deleted with the data set; on a cluster through the memory of the driver.
+    data : pandas, polars, DuckDB or Spark DataFrame, object with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a
+        pandas frame, NaN, None, NaT and NA are missing values, and the index is left out; in other frames, null is missing.
+        Lazy data (polars, DuckDB relations, pyarrow and Hugging Face data sets, readers) is streamed. On this machine, large
+        frames (from 8 to 20 MB, with many columns from 60 to 150 MB, with lists from 8 MB) go through a temporary file, which
+        is deleted with the data set; on a cluster, they go through the memory of the driver.
     dataset_format : str or format, optional
-        Of a path: a format, or what `--dataset-format` takes. By default what the files look like.
+        For a path: a format, or a value of `--dataset-format`. By default detected from the files.
     names : sequence of str, optional
-        What to call the columns of captured records, by position.
+        Names for the columns of captured records, by position.
     window : Window, optional
-        Of captured records: the times to take. By default all.
+        For captured records: the times to include. By default all times.
     spark : pyspark.sql.SparkSession, optional
-        Where Spark reads: by default the session at hand; if there is none, `local_session` starts one, which stays. No
-        setting of it changes.
+        The session that Spark reads in. By default the active session; if there is none, `local_session` starts one, which stays
+        open. The session's settings don't change.
     engine : str, default "auto"
-        `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: local for files of this machine, frames
-        of pandas and tables up to 1 GB (10 GB of Parquet and CSV) where no session is at hand.
+        `"spark"`, `"local"` (processes on this machine, no JVM), or `"auto"`: local for files on this machine, pandas frames
+        and tables up to 1 GB (10 GB of Parquet and CSV) if no session is active.
 
     Returns
     -------
     Dataset
-        Good for `with`, which gives back what reading it took.
+        A context manager: `with` releases the resources that reading took.
 
     Raises
     ------
     NoData
-        If there is no file with a byte.
+        If all files are empty, or there are none.
     BadInput
-        If the data can't be read as that format, or if a column can't be stored in one type of Spark.
+        If the data can't be read as that format, or if a column doesn't fit one Spark type.
     BadConfiguration
-        If the format can't be told.
+        If the format can't be detected.
     TypeError
         If the data is something else.
 

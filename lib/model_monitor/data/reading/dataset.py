@@ -41,14 +41,14 @@ NO_FILES = Listing("", ())  # where a data set is no files
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows whose first `len(names)` columns are the features, and what is known of where they are from.
+    """Rows whose first `len(names)` columns are the features, with what is known about their origin.
 
-    Made by `read_data` and `outcomes`.
+    Created by `read_data` and `outcomes`.
 
     Attributes
     ----------
     names : tuple of str
-        What the features are called, by position.
+        Names of the features, by position.
 
     Examples
     --------
@@ -61,26 +61,26 @@ class Dataset:
     Notes
     -----
     rows: lines that executors decode, or partitions of typed columns.
-    listing: what was read.
-    refusable: whether the columns of `refusals` and `locations` stand behind the features.
-    partitions_at_most: an upper bound of the partitions, None if it isn't known.
-    header_lines: how many header lines the files should have.
-    dropped_by_script: records that a script dropped.
-    persisted: to be given back.
-    record_cells: how many cells a captured record has; the scan counts records by it, in the column `cells`.
-    reread: gives the same records as if they had another number of cells.
-    metadata: how a scan tells the requests behind captured lines; None where it looks at no lines.
-    tells_times: whether all records that are kept say when they came.
-    inputs_fit: whether captured inputs have as many cells as the baseline has features, and records more.
-    by_columns: whether some columns can be read without the others, as of Parquet.
-    column_groups: in how many groups a scan reads the columns, one after the other.
-    folder: where the rows lie for as long as somebody has the data set.
-    header: what the header line of CSV calls each feature.
-    matched_by: how the features were found among the baseline's; None where they were not.
-    rare: features of JSON that hardly a record has.
-    one_encoding: whether a single record whose halves have two encodings is a fault of all, as the service has it.
-    long_lines: records that have no row, as they are longer than is taken.
-    version: of a table that keeps versions.
+    listing: the files that were read.
+    refusable: whether the columns of `refusals` and `locations` follow the features.
+    partitions_at_most: an upper bound on the number of partitions, None if unknown.
+    header_lines: expected number of header lines in the files.
+    dropped_by_script: number of records that a script dropped.
+    persisted: resources to release.
+    record_cells: number of cells of a captured record, in the column `cells`; the scan counts records by it.
+    reread: returns the same records, read with a different number of cells.
+    metadata: how a scan identifies the requests behind captured lines; None if the scan reads no lines.
+    tells_times: whether all accepted records have a time.
+    inputs_fit: whether captured inputs have as many cells as the baseline has features, while records have more.
+    by_columns: whether columns can be read separately, as in Parquet.
+    column_groups: number of groups in which a scan reads the columns, one after the other.
+    folder: location of the rows for the lifetime of the data set.
+    header: names of the features in the header line of a CSV file.
+    matched_by: how the features were matched with the baseline's; None if they were not matched.
+    rare: features of JSON that few records have.
+    one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
+    long_lines: records without a row, because they exceed the maximum length.
+    version: the version of a versioned table.
     """
 
     rows: DecodedLines | Partitions
@@ -115,30 +115,30 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """The data set that a frame at hand is: every column is a feature."""
+        """A data set from a frame: every column is a feature."""
         rows: Partitions = plugin("spark").by_position(frame)
         return cls(rows, tuple(frame.columns))
 
     @cached_property
     def table(self) -> Partitions:
-        """The rows in their partitions, those of lines decoded."""
+        """The rows in their partitions; lines are decoded."""
         return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
 
     @property
     def table_with_lines(self) -> Partitions:
-        """The same with the line of each row, if it has one: for whoever refuses some of them, which the quarantine keeps."""
+        """The same with the line of each row, if there is one: for refusing rows, whose lines the quarantine keeps."""
         if not isinstance(self.rows, DecodedLines):
             return self.rows
         return replace(self.rows, decoding=replace(self.rows.decoding, keeps_lines=True)).rows
 
     @property
     def frame(self) -> DataFrame:
-        """The rows as a frame of Spark, for what is said in SQL. Raises NeedsSpark where there is none."""
+        """The rows as a Spark frame, for SQL. Raises NeedsSpark if there is none."""
         return self.table.frame
 
     @property
     def engine(self) -> Engine:
-        """What has cut the rows into partitions."""
+        """The engine that cut the rows into partitions."""
         return self.rows.engine
 
     @property
@@ -152,7 +152,7 @@ class Dataset:
 
     @property
     def is_frame(self) -> bool:
-        """Whether it is a frame that somebody made of what nobody knows: not even how many partitions it has."""
+        """Whether the data is a user's frame of unknown origin and an unknown number of partitions."""
         return not self.listing.path and self.partitions_at_most is None
 
     @property
@@ -180,7 +180,7 @@ class Dataset:
         return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
 
     def with_column_count(self, cells: int) -> Dataset:
-        """The same captured records, read as records of so many cells: those with another number are the refused ones."""
+        """The same captured records, read with this number of cells: records with a different number are refused."""
         if self.reread is None or cells == self.record_cells:
             return self
         found = replace(self.reread(cells), metadata=self.metadata, tells_times=self.tells_times)
@@ -203,10 +203,10 @@ class Dataset:
         return replace(some, rows=self.table.selected([*kept, *rest], [*called, *rest]))
 
     def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
-        """The data set beside a baseline of these features: by name if both have names, else called as those by position.
+        """The data set, matched with a baseline of these features: by name if both have names, otherwise renamed by position.
 
-        exact: by name only if all of the baseline's are there, else by position. Without names, and then, a data set with
-        another number of features stays as it is, not matched.
+        exact: by name only if all of the baseline's features are there, otherwise by position. Matching by position leaves a
+        data set with a different number of features unchanged, not matched.
         Source: C11.25.
         """
         by_name = can_be_told(self.names, names) and not exact
@@ -243,7 +243,7 @@ class Dataset:
         )
 
     def named_frame(self) -> DataFrame | None:
-        """The frame with its features called by their names, for expressions of users; None of rows that are not Spark's."""
+        """The frame with the names of its features, for users' expressions; None for rows that are not Spark's."""
         try:
             frame = self.frame
         except NeedsSpark:
@@ -251,10 +251,10 @@ class Dataset:
         return frame.toDF(*self.names, *frame.columns[len(self.names) :])
 
     def require_one_layout(self, rows: RowCounts) -> None:
-        """Make sure that all files have their columns in one order, and all records their halves in one encoding.
+        """Check that all files have one order of columns, and that the input and output of each record have one encoding.
 
-        Raises BadInput for the first file that has not, whose cells belong to other features, and for the first record where half
-        have not. Finding it is one Spark job.
+        Raises BadInput for the first file with a different order, whose cells belong to other features, and for the first
+        record with two encodings. The check is one Spark job.
         """
         mismatched = _refused(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
@@ -277,7 +277,7 @@ class Dataset:
         return str(min(rows, key=lambda row: row[PARTITION])[column]) if rows else ""
 
     def ledger(self, rows: RowCounts) -> Ledger:
-        """The account of all records, from the counts that the scan brought back. Reads nothing."""
+        """The account of all records, from the counts of the scan. Reads nothing."""
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
         if self.long_lines:
             refused[Refusal.TOO_LONG] = len(self.long_lines)

@@ -35,18 +35,18 @@ SHORT_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CsvFormat:
-    """Comma-separated text, or what a spreadsheet calls so where numbers have a decimal comma.
+    """Comma-separated text, or a spreadsheet's variant of it, whose numbers have a decimal comma.
 
     Parameters
     ----------
     header : bool, default False
-        Whether the first line of each file has the names; else they are `_c0`, `_c1`, ….
+        Whether the first line of each file has the names; otherwise the names are `_c0`, `_c1`, ….
     separator : {",", ";", "\\t", "|"}
-        What stands between cells.
+        Character between cells.
     decimal : {".", ","}
-        What numbers have before their fraction.
+        Character before the fraction of a number.
     output_columns_position : {"START", "END"}
-        Where the output columns of a capture go: before or behind those of the input.
+        Position of a capture's output columns: before or after the input columns.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class JsonFormat:
     Parameters
     ----------
     lines : bool, default True
-        One object a line; else one document (an array or an object) a file.
+        One object per line; otherwise one document (an array or an object) per file.
 
     Examples
     --------
@@ -139,7 +139,7 @@ class TableFormat:
 
 @dataclass(frozen=True, slots=True)
 class SparkFormat:
-    """Files that any reader of Spark opens.
+    """Files that a Spark reader opens.
 
     Parameters
     ----------

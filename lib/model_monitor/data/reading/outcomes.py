@@ -247,27 +247,27 @@ def outcomes(
     spark: SparkSession | None = None,
     engine: str = "auto",
 ) -> OutcomeDataset:
-    """Labels beside predictions, as `ModelQualityMonitor` looks at them. Starts no Spark job.
+    """A data set of labels and predictions for `ModelQualityMonitor`. Starts no Spark job.
 
     Parameters
     ----------
     data : pandas.DataFrame, pyarrow.Table, pyspark.sql.DataFrame, path or Dataset
-        A table with a row for each prediction whose label is known.
+        A table with one row for each prediction with a known label.
     plan : OutcomePlan
-        The problem, and what rows have.
+        The problem type, and what the rows contain.
     label, prediction, probability : str, label optional
-        Columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays, of the labels and the
-        probabilities (0 to 1) of all classes. Without a label (None) they are for `EstimatedQualityMonitor`.
+        Columns, by name, by 0-based index or as `_c0`. Prediction and probability may be arrays with the labels and
+        the probabilities (0 to 1) of all classes. Without a label (None), the data is for `EstimatedQualityMonitor`.
     metrics : mapping of str to callable, optional
-        The user's own, by name: each gets a pandas frame with the columns label, prediction and probability, and gives one
-        number for each row.
+        Your own metrics by name: each function gets a pandas frame with the columns label, prediction and probability, and
+        returns one number for each row.
     errors : ErrorModel, optional
-        Of predicted numbers without labels: a label is as far from its prediction as is to be expected then. It takes the columns
-        that it has learnt from.
+        For predicted numbers without labels: estimates how far each label is from its prediction. The data needs the columns
+        that the model was learnt from.
     dataset_format : str or format, optional
-        Of a path, as in `read_data`.
+        For a path, as in `read_data`.
     identity : str, optional
-        The column that says which row is which, for who compares models row by row (`challenge`).
+        The column with the row ids, to compare models row by row (`challenge`).
     spark : pyspark.sql.SparkSession, optional
         As in `read_data`.
     engine : str, default "auto"
@@ -276,12 +276,12 @@ def outcomes(
     Returns
     -------
     Dataset
-        Of the outcomes.
+        The outcomes.
 
     Raises
     ------
     BadConfiguration
-        If there is no such column.
+        If a column is missing.
     BadInput
         If the data can't be read.
 

@@ -23,7 +23,7 @@ HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The times from `start` up to, but without, `end`.
+    """A time span from `start` (included) to `end` (excluded).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Window:
     Raises
     ------
     BadConfiguration
-        If one of them has no time zone, or if the end is not behind the start.
+        If one of them has no time zone, or if the end is not after the start.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Window:
         return self.start <= time < self.end
 
     def hours(self, *, later: int = 0) -> Iterator[datetime]:
-        """The beginnings of the hours that the window touches, and of so many `later` ones."""
+        """The starts of the hours that the window touches, and of `later` further hours."""
         hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
         while hour < self.end + later * HOUR:
             yield hour

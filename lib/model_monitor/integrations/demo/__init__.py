@@ -1,6 +1,6 @@
-"""The example that `model-monitor demo` runs: a made-up churn data set, its baseline, and what was found in it.
+"""The example of `model-monitor demo`: a synthetic churn data set, its baseline, and a monitored hour with a fault.
 
-`churn.py` draws the customers, `traffic.py` the captured requests and the planted fault, and writes them,
+`churn.py` draws the customers, `traffic.py` draws and writes the captured requests with the planted fault,
 `run.py` is the command. Ships in the wheel, so that the demo needs no clone.
 
 Examples

@@ -191,20 +191,20 @@ def submit(job: str, flags: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="model-monitor demo",
-        description="Generate a made-up churn data set, baseline it, hold an hour of captured traffic against it, and say what "
-        "is wrong. Needs no data of yours.",
+        description="Generate a synthetic churn data set, make its baseline, compare an hour of captured traffic with it, and "
+        "report what is wrong. Needs none of your data.",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("model-monitor-demo"),
         metavar="DIR",
-        help="where data and results go; the same files are replaced on a rerun (default: ./model-monitor-demo)",
+        help="where to write data and results; a rerun replaces the files (default: ./model-monitor-demo)",
     )
     parser.add_argument(
         "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
     )
-    parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, of which two break")
+    parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, two of which break")
     return parser
 
 

@@ -30,11 +30,11 @@ CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias 
 
 @CHECKS.register("bias_drift_check")
 def drift(metric: MetricComparison) -> Finding | None:
-    """The metric's distance from 0 is at most the baseline's, whichever side it is on, for all metrics alike.
+    """The metric's distance from 0, on either side, is at most the baseline's distance; the same for all metrics.
 
-    The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals a metric has
-    drifted if it is farther away than the baseline beyond chance, and has not if its whole interval is as near; between the
-    two it can't be told.
+    The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals, a metric has
+    drifted if it is farther away than the baseline by more than chance explains, and has not drifted if its whole interval is
+    within the baseline's distance; otherwise the verdict is `cannot tell`.
     Source: B5.2, B5.3; G23.
     """
     if metric.baseline is None:
@@ -60,7 +60,7 @@ def drift(metric: MetricComparison) -> Finding | None:
 
 @CHECKS.register("bias_range_check")
 def within_range(metric: MetricComparison) -> Finding | None:
-    """The metric is within the range configured for it. With intervals only a whole interval outside is a violation.
+    """The metric is within its configured range. With intervals, only an interval that lies wholly outside is a violation.
 
     A metric without a range is not checked.
     Source: B5.2.

@@ -118,20 +118,20 @@ STAGE = "stage"  # a member of a bias check's result beside `FACET_VALUE` and th
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How bias metrics are judged; by default so that chance is no bias.
+    """How bias metrics are judged; by default, chance does not count as bias.
 
     Parameters
     ----------
     with_intervals : bool, default True
-        Whether a metric has drifted only if chance can't explain it. The service judges the value alone.
+        Whether a metric has drifted only if chance can't explain it. The service judges only the value.
     min_rows : int, default 0
-        Fewer rows on either side are too few to tell.
+        Minimum number of rows on each side for a verdict.
     neutral_di : bool, default True
-        Distances of disparate impact are measured from 1, where it is neutral. The service measures from 0.
+        Whether disparate impact is measured from 1, its neutral value. The service measures from 0.
     ranges : mapping of str to (float, float)
-        What a metric has to lie in, whatever the baseline says.
+        Ranges that metrics must stay in, whatever the baseline says.
     false_alarm_budget : float, default 1/720
-        With intervals: the share of the healthy runs in which any metric may have drifted.
+        With intervals: share of healthy runs in which any metric may have drifted.
 
     Examples
     --------

@@ -112,38 +112,38 @@ _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
 @dataclass(frozen=True)
 class BiasMeasures:
-    """What a scan for bias counts; `BiasMeasures.of` makes it of a configuration.
+    """What a bias scan counts; `BiasMeasures.of` creates it from a configuration.
 
     Parameters
     ----------
     config : AnalysisConfig
         Clarify's configuration.
     label, prediction : str or int
-        Columns of the data set by name or index, negative ones from the end; prediction None for labels alone.
+        Columns of the data set by name or index, negative indices from the end; prediction None for labels only.
     methods : Methods
-        The metrics that are asked for.
+        The requested metrics.
     column_types : mapping of str to ValueKind
-        How columns are taken, whatever their values look like.
+        Types of columns, whatever their values look like.
     untyped_texts : bool, default False
         As in `ContingencyPlan`.
     with_flip_test : bool, default True
-        Whether the flip test is made, which looks at rows again.
+        Whether to compute the flip test, which reads rows again.
     flip_rows : int
-        Rows of a side above which the flip test looks at a sample.
+        Rows per side above which the flip test takes a sample.
     where : str
-        What errors call the configuration.
+        Name of the configuration in error messages.
     model : Model, optional
-        What is asked for predictions, where the data brings none.
+        The model to call for predictions, if the data has none.
     threshold : float, default 0.5
-        A single score of the model above it is label 1.
+        If the model returns a single score: the score above which the label is 1.
     as_service : bool, default False
-        Take every column for what all of its cells are, as the service did; else up to 1 % of other cells refuse their records.
+        Take a column's type from all of its cells, like the service; otherwise up to 1 % of other cells refuse their records.
     segments : tuple of str
-        How rows are cut, beside `segment_config`: `plan` by value, `age:30:50` by range.
+        How rows are cut into segments, besides `segment_config`: `plan` by value, `age:30:50` by range.
     group_column : str, optional
-        The column that says which rows belong together, such as the user's id: they say less than so many rows by themselves.
+        The column that groups rows that belong together, such as the user's id: such rows count for less than independent rows.
     with_runs : bool, default False
-        Whether some first rows are looked at side by side, where neighbours may belong together.
+        Whether to compare some first rows with their neighbours, which may belong together.
 
     Examples
     --------
@@ -173,10 +173,10 @@ class BiasMeasures:
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
-        """The measures of a table that has the configuration's own columns.
+        """The measures for a table with the configuration's own columns.
 
-        model: as in `AttributionMeasures.of`; what is asked where the configuration names no predictions.
-        Raises BadConfiguration if the configuration asks for what can't be done.
+        model: as in `AttributionMeasures.of`; called if the configuration names no predictions.
+        Raises BadConfiguration if the configuration asks for something impossible.
         """
         for member in BESIDE:
             if getattr(config, member) is not None:

@@ -159,9 +159,9 @@ def difference(x: Counts, y: Counts) -> Counts:
 
 @POST_TRAINING.register("DCA", description="Difference in Conditional Acceptance (DCA)", requires=both_sides("DCO: "))
 def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
-    """Observed over predicted positives of the rest, less those of the sensitive group.
+    """Ratio of observed to predicted positives in the rest, minus that ratio in the sensitive group.
 
-    Infinite if one side has no positive prediction, 0 if neither has.
+    Infinite if one side has no positive prediction, 0 if both have none.
     """
     a, d = counts.a, counts.d
     return difference(quotient(a.positives, a.predicted_positives), quotient(d.positives, d.predicted_positives))
@@ -169,9 +169,9 @@ def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
 
 @POST_TRAINING.register("DCR", description="Difference in Conditional Rejection (DCR)", requires=both_sides("DCO: "))
 def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
-    """Observed over predicted negatives of the sensitive group, less those of the rest.
+    """Ratio of observed to predicted negatives in the sensitive group, minus that ratio in the rest.
 
-    Infinite if one side has no negative prediction, 0 if neither has.
+    Infinite if one side has no negative prediction, 0 if both have none.
     """
     a, d = counts.a, counts.d
     return difference(quotient(d.negatives, d.predicted_negatives), quotient(a.negatives, a.predicted_negatives))
@@ -179,14 +179,14 @@ def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
 
 @POST_TRAINING.register("DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: "))
 def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
-    """The rest's precision less the sensitive group's, -1 to 1."""
+    """Precision in the rest minus precision in the sensitive group, -1 to 1."""
     a, d = counts.a, counts.d
     return quotient(a.true_positives, a.predicted_positives) - quotient(d.true_positives, d.predicted_positives)
 
 
 @POST_TRAINING.register("DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: "))
 def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
-    """The sensitive group's share of right rejections less the rest's, -1 to 1."""
+    """Share of negative predictions that are right: the sensitive group's minus the rest's, -1 to 1."""
     a, d = counts.a, counts.d
     return quotient(d.true_negatives, d.predicted_negatives) - quotient(a.true_negatives, a.predicted_negatives)
 
@@ -209,7 +209,7 @@ def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:
     },
 )
 def disparity_in_labels(counts: FacetCounts) -> Counts:
-    """The sensitive group's share of negative labels less that of positive ones, averaged over subgroups by size, -1 to 1.
+    """Sensitive group's share of negative labels minus its share of positive labels, averaged over subgroups by size, -1 to 1.
 
     A subgroup without negative (positive) labels has a share of 0 there.
     """
@@ -226,7 +226,7 @@ def disparity_in_labels(counts: FacetCounts) -> Counts:
     },
 )
 def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
-    """CDDL with predicted labels in the place of observed ones."""
+    """CDDL with predicted labels instead of observed labels."""
     return _disparity(counts.by_label(predicted=True))
 
 
@@ -243,30 +243,30 @@ def _disparity(rows: Counts) -> Counts:
 
 @POST_TRAINING.register("RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
 def recall_difference(counts: FacetCounts) -> Counts:
-    """The rest's recall less the sensitive group's, -1 to 1."""
+    """Recall in the rest minus recall in the sensitive group, -1 to 1."""
     a, d = counts.a, counts.d
     return quotient(a.true_positives, a.positives) - quotient(d.true_positives, d.positives)
 
 
 @POST_TRAINING.register("SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
 def specificity_difference(counts: FacetCounts) -> Counts:
-    """The sensitive group's specificity less the rest's, -1 to 1."""
+    """Specificity in the sensitive group minus specificity in the rest, -1 to 1."""
     a, d = counts.a, counts.d
     return quotient(d.true_negatives, d.negatives) - quotient(a.true_negatives, a.negatives)
 
 
 @POST_TRAINING.register("AD", description="Accuracy Difference (AD)", requires=both_sides())
 def accuracy_difference(counts: FacetCounts) -> Counts:
-    """The rest's accuracy less the sensitive group's, -1 to 1."""
+    """Accuracy in the rest minus accuracy in the sensitive group, -1 to 1."""
     a, d = counts.a, counts.d
     return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
 
 
 @POST_TRAINING.register("TE", description="Treatment Equality (TE)", requires=both_sides())
 def treatment_equality(counts: FacetCounts) -> Counts:
-    """False negatives over false positives of the sensitive group, less those of the rest.
+    """Ratio of false negatives to false positives in the sensitive group, minus that ratio in the rest.
 
-    Infinite if one side has no false positive, which is common in small windows; 0 if neither has.
+    Infinite if one side has no false positive, which is common in small windows; 0 if both have none.
     """
     a, d = counts.a, counts.d
     return difference(quotient(d.false_negatives, d.false_positives), quotient(a.false_negatives, a.false_positives))
@@ -274,10 +274,10 @@ def treatment_equality(counts: FacetCounts) -> Counts:
 
 @POST_TRAINING.register("FT", description="Flip Test (FT)", requires=both_sides())
 def flip_test(counts: FacetCounts) -> Counts:
-    """Rows of the sensitive group that their neighbours would have rejected less those they would have accepted, as a share.
+    """Sensitive-group rows that their neighbours would have rejected, minus those they would have accepted, as a share.
 
-    Positive where the sensitive group is favoured: the sign of the service, opposite to its guide.
-    Raises Undefined if the test could not be made.
+    Positive if the sensitive group is favoured: the service's sign, opposite to its guide.
+    Raises Undefined if the test could not be computed.
     Source: B2.2 and B2.3.
     """
     if counts.flips is None:
@@ -291,9 +291,9 @@ def flip_test(counts: FacetCounts) -> Counts:
     requires={choices.ALL_FALSE_NEGATIVE: lambda counts: counts.all.false_negatives < counts.all.rows},
 )
 def generalized_entropy(counts: FacetCounts) -> Counts:
-    """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all benefit alike.
+    """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all rows benefit equally.
 
-    The facet plays no part.
+    The metric doesn't depend on the facet.
     """
     everyone = counts.all
     rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives
@@ -323,9 +323,9 @@ _REQUIRES = {choices.NO_COMMON_LABEL: lambda counts: _labels(counts)[2].any(axis
 
 @PRE_TRAINING.register("KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)
 def kullback_leibler(counts: FacetCounts) -> Counts:
-    """Divergence of the rest's labels from the sensitive group's, in nats.
+    """Kullback-Leibler divergence of the rest's labels from the sensitive group's labels, in nats.
 
-    Can be negative where a label value is left out.
+    The divergence can be negative if a label value is left out.
     """
     a, d, _ = _labels(counts)
     return np.asarray((a * np.log(a / d)).sum(axis=-1))
@@ -333,9 +333,9 @@ def kullback_leibler(counts: FacetCounts) -> Counts:
 
 @PRE_TRAINING.register("JS", description="Jensen-Shannon Divergence (JS)", requires=_REQUIRES)
 def jensen_shannon(counts: FacetCounts) -> Counts:
-    """Jensen-Shannon divergence of the two sides' labels, in nats: 0 to ln 2.
+    """Jensen-Shannon divergence between the two sides' labels, in nats: 0 to ln 2.
 
-    Reports of 2021 follow another formula (G21).
+    Reports from 2021 use a different formula (G21).
     """
     a, d, _ = _labels(counts)
     middle = (a + d) / 2
@@ -344,21 +344,21 @@ def jensen_shannon(counts: FacetCounts) -> Counts:
 
 @PRE_TRAINING.register("LP", description="L-p Norm (LP)", requires=_REQUIRES)
 def euclidean(counts: FacetCounts) -> Counts:
-    """Euclidean distance of the two sides' label shares, 0 to √2."""
+    """Euclidean distance between the two sides' label shares, 0 to √2."""
     a, d, _ = _labels(counts)
     return np.asarray(np.sqrt(((a - d) ** 2).sum(axis=-1)))
 
 
 @PRE_TRAINING.register("TVD", description="Total Variation Distance (TVD)", requires=_REQUIRES)
 def total_variation(counts: FacetCounts) -> Counts:
-    """Half the sum of the differences of the two sides' label shares, 0 to 1."""
+    """Half the sum of the absolute differences between the two sides' label shares, 0 to 1."""
     a, d, _ = _labels(counts)
     return np.asarray(np.abs(a - d).sum(axis=-1) / 2)
 
 
 @PRE_TRAINING.register("KS", description="Kolmogorov-Smirnov Distance (KS)", requires=_REQUIRES)
 def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
-    """The largest difference of the two sides' label shares, 0 to 1."""
+    """Largest difference between the two sides' label shares, 0 to 1."""
     a, d, _ = _labels(counts)
     return np.asarray(np.abs(a - d).max(axis=-1))
 
@@ -375,7 +375,7 @@ def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
     },
 )
 def class_imbalance(counts: FacetCounts) -> Counts:
-    """How much larger the rest is than the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1."""
+    """Difference in size between the rest and the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1."""
     a, d = counts.a.rows, counts.d.rows
     return (a - d) / (a + d)
 
@@ -386,7 +386,7 @@ def class_imbalance(counts: FacetCounts) -> Counts:
     requires=both_sides(negated="Negative facet set is empty", end="."),
 )
 def difference_in_labels(counts: FacetCounts) -> Counts:
-    """The rest's share of positive observed labels less the sensitive group's, -1 to 1."""
+    """Share of positive observed labels in the rest minus that share in the sensitive group, -1 to 1."""
     return counts.a.positives / counts.a.rows - counts.d.positives / counts.d.rows
 
 
@@ -396,7 +396,7 @@ def difference_in_labels(counts: FacetCounts) -> Counts:
     requires=both_sides(negated="Negative facet set is empty", end="."),
 )
 def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
-    """The rest's share of positive predictions less the sensitive group's, -1 to 1."""
+    """Share of positive predictions in the rest minus that share in the sensitive group, -1 to 1."""
     return counts.a.predicted_positives / counts.a.rows - counts.d.predicted_positives / counts.d.rows
 
 
@@ -407,8 +407,8 @@ def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
     neutral=1.0,
 )
 def disparate_impact(counts: FacetCounts) -> Counts:
-    """The sensitive group's share of positive predictions over the rest's, 0 to infinity; 1 is no bias.
+    """Share of positive predictions in the sensitive group divided by that share in the rest, 0 to infinity; 1 means no bias.
 
-    0 if neither has a positive prediction, infinite if only the rest has none.
+    0 if neither side has a positive prediction, infinite if only the rest has none.
     """
     return quotient(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)

@@ -150,17 +150,17 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
 
 @dataclass(frozen=True)
 class BiasMonitor(Monitor):
-    """Watches how a model, and the data it learns from, treat a sensitive group beside the rest.
+    """Monitors bias: how a model and its training data treat a sensitive group compared with the rest.
 
     Parameters
     ----------
     wanted : BiasMeasures, optional
-        What is counted, and which metrics are made of it. Without it the monitor can't scan; it makes all metrics of counts
-        that are there.
+        What to count, and which metrics to compute. Without it, the monitor can't scan; it computes all metrics from existing
+        counts.
     tolerances : Tolerances, optional
         How the metrics are judged.
     find_causes : bool, default True
-        Whether rows are read again where a metric is violated, to say in which segment the change is, and where it is from.
+        Whether to read rows again if a metric is violated, to find the segment and the origin of the change.
 
     Examples
     --------
@@ -192,7 +192,7 @@ class BiasMonitor(Monitor):
     def expecting(
         self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, *_: object
     ) -> BiasMeasures:
-        """With the groups of rows of the baseline, and its cuts, as far as the data has the columns."""
+        """With the baseline's groups of rows and its cuts, if the data has the columns."""
         asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None or asked.as_service:
             return asked
@@ -254,7 +254,7 @@ class BiasMonitor(Monitor):
         return analysis_of(counts, plan, methods)
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
-        """analysis.json; a part that was not asked for is left out. Source: B3."""
+        """analysis.json, without parts that were not requested. Source: B3."""
         parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 

@@ -345,7 +345,7 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
 
 @SUGGESTIONS.register("inferred_type")
 def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
-    """Later values have the type that these have.
+    """Later values have the type of the baseline's values.
 
     Source: G8.
     """
@@ -354,7 +354,7 @@ def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str,
 
 @SUGGESTIONS.register("completeness")
 def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
-    """The share of values present is at least the one observed here; without rows none was.
+    """The share of present values is at least the share observed in the baseline; without rows, there is no such share.
 
     Source: G11.
     """
@@ -363,9 +363,9 @@ def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, 
 
 @SUGGESTIONS.register("is_non_negative")
 def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
-    """Whether no number was negative; written for every numeric feature, also when it is false.
+    """Whether no number was negative; written for every numeric feature, even if false.
 
-    A numeric feature without a single finite value gets none: nothing was observed.
+    A numeric feature without any finite value gets no entry, because nothing was observed.
     Source: G11.
     """
     if not feature.is_numeric or feature.moments is None or not feature.moments.count:
@@ -376,7 +376,7 @@ def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[st
 
 @SUGGESTIONS.register("domains")
 def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
-    """Later values of a text feature with few values are among those seen.
+    """Later values of a text feature with few distinct values are among the baseline's values.
 
     Source: G9 and G11.
     """

@@ -114,7 +114,7 @@ def suspects_of(
 
 @GUESSES.register("frozen")
 def frozen(suspect: Suspect) -> str | None:
-    """All values are one, where there were several."""
+    """All values are the same, where there were several values."""
     sides = suspect.numbers
     counts = suspect.categories
     if sides is not None and len(sides[1].values) == 1 < len(sides[0].values):
@@ -125,7 +125,7 @@ def frozen(suspect: Suspect) -> str | None:
 
 @GUESSES.register("decimal_comma")
 def decimal_comma(suspect: Suspect) -> str | None:
-    """Texts are numbers with a comma, where there were numbers."""
+    """Values are texts with a decimal comma, where there were numbers."""
     if not suspect.before.is_numeric or not suspect.texts:
         return None
     commas = sum(count for text, count in suspect.texts.items() if COMMA.fullmatch(text.strip()))
@@ -134,7 +134,7 @@ def decimal_comma(suspect: Suspect) -> str | None:
 
 @GUESSES.register("swapped")
 def swapped(suspect: Suspect) -> str | None:
-    """Another violated feature looks like this one did, and this one like that."""
+    """Another violated feature looks like this feature did, and this feature looks like that one did."""
     for other, (was, found) in suspect.others.items():
         crossed = _numbers(was, suspect.now), _numbers(suspect.before, found)
         own = suspect.numbers, _numbers(was, found)
@@ -153,7 +153,7 @@ def swapped(suspect: Suspect) -> str | None:
 
 @GUESSES.register("rounded", of=("numbers",))
 def rounded(suspect: Suspect, sides: Sides) -> str | None:
-    """Numbers are rounded, to whole ones or to so many digits, where they were not."""
+    """Numbers are rounded, to whole numbers or to some digits, and were not before."""
     for step in STEPS:
         scaled = [side.values / step for side in sides]
         whole = [float((np.abs(each - np.rint(each)) < 1e-6 * np.maximum(1, np.abs(each))).mean()) for each in scaled]
@@ -166,7 +166,7 @@ def rounded(suspect: Suspect, sides: Sides) -> str | None:
 
 @GUESSES.register("filled")
 def filled(suspect: Suspect) -> str | None:
-    """A value that programs write for missing ones, as many as are missing no more, or one that was never there."""
+    """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
     texts = [text for text in suspect.texts if text.strip().lower() in FILLING_TEXTS]
     known = suspect.before.categories or {}
     share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
@@ -189,7 +189,7 @@ def filled(suspect: Suspect) -> str | None:
 
 @GUESSES.register("clock")
 def clock(suspect: Suspect) -> str | None:
-    """Times are some whole hours later, or hours of the day are those of the baseline some hours later."""
+    """Times, or hours of the day, are shifted by some whole hours against the baseline."""
     if suspect.ages is not None and (older := _hours_older(*suspect.ages)):
         return f"all of them are about {_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
     sides = suspect.numbers
@@ -231,13 +231,13 @@ def _hours_older(before: Ages, now: Ages) -> int | None:
 
 @GUESSES.register("sign", of=("numbers",))
 def sign(suspect: Suspect, sides: Sides) -> str | None:
-    """All numbers have the other sign."""
+    """All numbers have the opposite sign."""
     return "all of them have the other sign?" if _explains(-sides[0].values, sides, SWAPPED) else None
 
 
 @GUESSES.register("factor", of=("numbers",))
 def factor(suspect: Suspect, sides: Sides) -> str | None:
-    """All numbers are so many times what they were, as in another unit."""
+    """All numbers are multiplied by one factor, as in another unit."""
     if (found := unit_of(*sides)) is None:
         return None
     usual = f"{number_text(found, 4)} times" if found > 1 else f"1/{number_text(1 / found, 4)} of"
@@ -246,7 +246,7 @@ def factor(suspect: Suspect, sides: Sides) -> str | None:
 
 @GUESSES.register("clipped", of=("numbers",))
 def clipped(suspect: Suspect, sides: Sides) -> str | None:
-    """No number is beyond an end any more, and as many as were there lie at the end."""
+    """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
     before, now = sides
     if len(now.values) <= 2:
         return None
@@ -262,7 +262,7 @@ def clipped(suspect: Suspect, sides: Sides) -> str | None:
 
 @GUESSES.register("held", of=("numbers",))
 def held(suspect: Suspect, sides: Sides) -> str | None:
-    """One value among the others has many more rows than it had: a sensor that stopped, or values of yesterday."""
+    """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
     if not sides[0].total > len(sides[1].values) > 2:
         return None
     place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
@@ -277,7 +277,7 @@ def held(suspect: Suspect, sides: Sides) -> str | None:
 
 @GUESSES.register("spelling", of=("categories",))
 def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
-    """Categories differ from those of the baseline in case, white space or Unicode form alone."""
+    """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = sides
     new, plain = _new(before, now), {_plain(text) for text in before}
     known = sum(count for text, count in new.items() if _plain(text) in plain)
@@ -287,7 +287,7 @@ def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str 
 
 @GUESSES.register("truncated", of=("categories",))
 def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
-    """Texts are the beginnings of those of the baseline, none of them longer than the others."""
+    """Texts are beginnings of the baseline's texts, cut at the same length."""
     before, now = sides
     longest = max(map(len, now))
     if longest >= max(map(len, before)) or not longest:
@@ -301,7 +301,7 @@ def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str
 
 @GUESSES.register("renamed", of=("categories",))
 def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
-    """Values that are gone were as frequent as the new ones are, one by one."""
+    """Each new value is as frequent as one value that disappeared."""
     before, now = sides
     n, m = before.total(), now.total()
     gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})

@@ -198,44 +198,44 @@ def _listed(document: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
-    """Watches what the data looks like: types, completeness, domains, distributions.
+    """Monitors data quality: types, completeness, domains, distributions.
 
     Parameters
     ----------
     settings : MonitoringSettings, optional
-        The `monitoring_config` of a suggested baseline: thresholds and methods. By default its limits leave room for chance;
-        with `as_service` none does.
+        The `monitoring_config` of a suggested baseline: thresholds and methods. By default the limits allow for chance; with
+        `as_service`, they don't.
     with_sketches : bool, optional
-        Whether statistics.json holds the KLL sketches. By default it does up to 300 features.
+        Whether statistics.json holds the KLL sketches. By default yes, up to 300 features.
     max_domain_size : int
-        The most distinct values of a text feature that are listed.
+        Maximum number of distinct values of a text feature that get a list (domain).
     accept_exponents : bool, default True
-        Whether the text `1e-5` is a number.
+        Whether text such as `1e-5` counts as a number.
     as_service : bool, default False
-        Check as the service did: exact classes of types, its distance that loses ties. Categories are listed in its order.
+        Check like the service: exact type classes, and its distance, which loses ties. Categories are listed in its order.
     window_rows : int, optional
-        Rows that a later window has at least, which suggested limits allow for. By default as many as the baseline.
+        Minimum number of rows in later windows; suggested limits allow for it. By default the number of the baseline.
     column_metrics : tuple of str, optional
-        Names of further metrics of numeric features, such as `skewness`, which statistics.json then shows.
+        Names of further metrics for numeric features, such as `skewness`; statistics.json then shows them.
     columns : {"name", "exact"}
-        Whether a column that only one side has is a violation beside the others, or, as at the service and with `as_service`,
-        another number of columns leaves nothing judged and other names go by position.
+        `name`: a column that only one side has is a violation, and the others are judged. `exact`, as in the service and with
+        `as_service`: with a different number of columns, nothing is judged; names that differ are matched by position.
     predictions : tuple of str, optional
-        Features that the model puts out: their drift is a family of its own, with its own part of the budget.
+        Features with the model's output: their drift is a family of its own, with its own part of the budget.
     hide_values : bool, default False
         Whether alarms leave out the names of categories.
     time_column : str, optional
-        The column with the times of the rows (ISO 8601, times or numbers): how a baseline varies is learnt from neighbours in
-        time. By default from neighbours as they stand.
+        The column with the time of each row (ISO 8601, times or numbers): neighbours in time show how a baseline varies. By
+        default neighbours in the data's order do.
     find_causes : bool, default True
-        Whether data that alarms is read again, to say in which segment the change is, and from which files, times or clients.
+        Whether data with an alarm is read again to find the segment of the change, and its files, times or clients.
     keep_examples : int, default 0
-        Ids of rows behind each violated feature that examples.parquet has, if causes are found.
+        Number of row ids in examples.parquet for each violated feature, if `find_causes` is on.
     id_column : str, optional
-        The column with these ids. By default the ids of captured events.
+        The column with the row ids. By default the ids of captured events.
     pairs : bool, optional
-        Whether columns that have to do with each other are looked for in a baseline, and judged in a window. By default a
-        baseline has none, and a window is judged by those that its baseline has.
+        Whether to look for relations between columns in a baseline, and to judge them in a window. By default a baseline has
+        none, and a window is judged by the relations in its baseline.
 
     Examples
     --------
@@ -275,7 +275,7 @@ class DataQualityMonitor(Monitor):
         return self.as_service or self.columns == "exact"
 
     def measures(self) -> Measures:
-        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for a name that none has."""
+        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for an unknown name."""
         metrics = chosen(self.column_metrics)
         rows = 0 if self.as_service else ROWS_OF_A_WINDOW
         return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
@@ -327,7 +327,7 @@ class DataQualityMonitor(Monitor):
         return (*results, *of_checks), (*hints, *hinted)
 
     def measures_of_baseline(self) -> Measures:
-        """The same, with runs of rows, which say how much data varies, and in the segments that somebody wants."""
+        """The same, with runs of rows, which show how much the data varies, and in the requested segments."""
         segments = () if self.as_service else self.settings.segments
         pairs = bool(self.pairs) and not self.as_service
         rows = 0 if self.as_service else FEWEST_ROWS

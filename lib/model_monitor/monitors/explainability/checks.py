@@ -47,10 +47,10 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
 
 @CHECKS.register("attribution_change_check")
 def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
-    """The change of each feature's global value is small, as far as chance lets one tell. Ours.
+    """The change of each feature's global value is within the limit, as far as chance allows a verdict. Ours.
 
-    Violated if its whole interval, at the level of the family, lies beyond the limit, passed if it lies within it, and in
-    between nobody can tell.
+    Violated if the change's whole interval, at the level of the family, lies beyond the limit, passed if it lies within the
+    limit, and otherwise `cannot tell`.
     Source: E6.2.
     """
     tolerances = output.tolerances

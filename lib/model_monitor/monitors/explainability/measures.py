@@ -34,30 +34,30 @@ DEFAULT_SHAP = ShapMethod()
 
 @dataclass(frozen=True)
 class AttributionMeasures:
-    """What a scan for attributions does; `AttributionMeasures.of` makes it of a configuration.
+    """What an attribution scan computes; `AttributionMeasures.of` creates it from a configuration.
 
     Parameters
     ----------
     config : AnalysisConfig
         Clarify's configuration.
     model : Model
-        What is explained.
+        The model to explain.
     others : tuple of str or int
-        Columns that are no features, by name or index, negative ones from the end.
+        Columns that are not features, by name or index, negative indices from the end.
     baseline : rows, path or None
-        Rows that stand for a feature's absence, in the place of the configuration's: a frame of pandas, or the path of a run
-        whose rows are taken. By default the configuration's, else clusters of the data.
+        Rows that stand for the absence of a feature, in place of the configuration's rows: a pandas frame, or the path of a run
+        whose rows are used. By default the configuration's rows, otherwise clusters of the data.
     sampled_rows : int
-        Rows that baseline rows are made of, and that partial dependence is computed from.
+        Number of rows sampled to make baseline rows and to compute partial dependence.
     algorithm : Algorithm
-        How attributions are made: `auto` or `kernel`.
+        How attributions are computed: `auto` or `kernel`.
     group_column : str, optional
-        The column that says which rows belong together, such as the user's id. It is explained as any other, unless it is among
-        `excluded_columns`.
+        The column that groups rows that belong together, such as the user's id. It is explained like any other column, unless it
+        is in `excluded_columns`.
     with_runs : bool
-        Whether the first rows tell how alike neighbouring rows are; a monitor asks for it where no column names groups.
+        Whether the first rows show how alike neighbouring rows are; a monitor sets it if no column names groups.
     where : str
-        What errors call the configuration.
+        Name of the configuration in error messages.
 
     Examples
     --------
@@ -79,10 +79,10 @@ class AttributionMeasures:
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any, *, baseline: Any = None) -> AttributionMeasures:
-        """The measures of a table that has the configuration's own columns.
+        """The measures for a table with the configuration's own columns.
 
-        model: a path, an address, a function from a frame of pandas to scores, or a `Model`.
-        Raises BadConfiguration if the configuration asks for what can't be done.
+        model: a path, an address, a function from a pandas frame to scores, or a `Model`.
+        Raises BadConfiguration if the configuration asks for something impossible.
         """
         require_in_scope(config, config.FILE_NAME)
         named = (config.label, config.predicted_label)
@@ -91,12 +91,12 @@ class AttributionMeasures:
 
     @property
     def shap(self) -> ShapMethod:
-        """What is asked of attributions; of a monitor's file without methods, the defaults."""
+        """The requested attributions; for a monitor's file without methods, the defaults."""
         return (self.config.methods and self.config.methods.shap) or DEFAULT_SHAP
 
     @property
     def attributes(self) -> bool:
-        """Whether attributions are asked for, and not partial dependence alone."""
+        """Whether attributions are requested, not only partial dependence."""
         methods = self.config.methods
         return methods is None or methods.shap is not None or methods.pdp is None
 

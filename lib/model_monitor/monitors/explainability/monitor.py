@@ -72,12 +72,12 @@ def _dependence(found: Dependent) -> Dependence:
 
 @dataclass(frozen=True)
 class ExplainabilityMonitor(Monitor):
-    """Watches which features move a model's answers, by how much, and whether that changes.
+    """Monitors explainability: which features move a model's output, by how much, and whether that changes.
 
     Parameters
     ----------
     wanted : AttributionMeasures, optional
-        What is explained, and how. Without it the monitor can't scan; it says what attributions that are there mean.
+        What to explain, and how. Without it, the monitor can't scan; it interprets existing attributions.
     tolerances : Tolerances, optional
         How attributions are judged.
 

@@ -78,14 +78,14 @@ class Rule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a suggested threshold lies from the baseline's value: a rule with its amount.
+    """How far a suggested threshold lies from the baseline's value: a rule and an amount.
 
     Parameters
     ----------
     rule : Rule
-        How the threshold is made; `Tolerance.parse` reads it from a text.
+        How the threshold is computed; `Tolerance.parse` reads it from text.
     amount : float, default 0.0
-        For ABSOLUTE in the metric's unit, for RELATIVE a share (0 to 1) of the baseline's value.
+        For ABSOLUTE, in the metric's unit; for RELATIVE, a share (0 to 1) of the baseline's value.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class Tolerance:
 
     @classmethod
     def parse(cls, text: str) -> Tolerance:
-        """The tolerance that is written so: `none`, `interval`, `absolute:0.02` or `relative:5%`.
+        """Parse a tolerance: `none`, `interval`, `absolute:0.02` or `relative:5%`.
 
         Raises BadConfiguration showing the text and the four forms.
         """

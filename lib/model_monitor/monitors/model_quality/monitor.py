@@ -82,28 +82,28 @@ OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, an
 
 @dataclass(frozen=True, slots=True)
 class ModelQualityMonitor(Monitor):
-    """Watches how good predictions are, once it is known what really happened.
+    """Monitors model quality: compares predictions with their labels, once the labels are known.
 
     Parameters
     ----------
     plan : OutcomePlan
-        The problem, and what its rows have.
+        The problem type, and what the rows contain.
     tolerance : Tolerance, optional
-        How thresholds are suggested. By default `interval`, and as the service the bare value of the baseline.
+        How thresholds are suggested. By default `interval`; with `as_service`, the bare value of the baseline.
     window_rows : int, optional
-        Rows that a window has at least, for `interval`. By default as many as the baseline.
+        Minimum number of rows in a window, for `interval`. By default the number of the baseline.
     false_alarm_budget : float, default 1/720
-        Share of the healthy windows in which any metric may be violated, where thresholds are suggested by `interval`.
+        Share of healthy windows in which any metric may be violated, if thresholds are suggested by `interval`.
     min_samples : int, default 0
-        Rows that a metric has to rest on to be judged.
+        Minimum number of rows for a verdict on a metric.
     as_service : bool, default False
-        Compute and judge as the service did: area under a curve of 1,000 points, f0_5 never reported.
+        Compute and judge like the service: area under a curve of 1,000 points, f0_5 never reported.
     hide_values : bool, default False
-        Say nowhere but in the statistics what classes are called.
+        Don't name classes anywhere except in the statistics.
     seed : int
-        Of the draws for standard deviations.
+        Seed of the draws for standard deviations.
     find_causes : bool, default True
-        Whether rows are read again where a metric is violated, to say in which segment the loss is, and where it is from.
+        Whether to read rows again if a metric is violated, to find the segment and the origin of the loss.
 
     Raises
     ------
@@ -156,7 +156,7 @@ class ModelQualityMonitor(Monitor):
         return replace(plan, segments=tuple(labels), labels=labels) if labels or known.group_column else plan
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        """Labels beside predictions. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+        """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
         if measures.group_column not in (None, data.group_column):
             raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))

@@ -39,18 +39,18 @@ NO_ERROR_MODEL = (
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """How far predictions of numbers are likely to be off, learnt from rows whose labels are known.
+    """A model of how far predicted numbers are likely to be off, learnt from rows with known labels.
 
     Parameters
     ----------
     names : tuple of str
-        The columns that it looks at: features, and the prediction.
+        The columns that the model uses: features, and the prediction.
     texts : mapping of str to tuple of str
-        Of the columns that are texts, those that are told apart, in the order of their errors.
+        For text columns, the texts that are distinguished, in the order of their errors.
     content : bytes
         The fitted model, a skops file, which runs no code.
     worth : BlockSums
-        Errors as they were beside those that were expected, of rows that were not learnt from.
+        Actual errors beside expected errors, for rows that were not used for learning.
 
     Examples
     --------
@@ -69,23 +69,23 @@ class ErrorModel:
 
     @classmethod
     def learnt(cls, rows: pd.DataFrame, *, label: str, prediction: str) -> ErrorModel:
-        """Learn errors from rows with labels, of the validation set rather than of the training data.
+        """Learn errors from rows with labels, preferably of the validation set, not of the training data.
 
-        rows: a column each; those that hold anything but numbers are taken as texts. Of more than 100,000 rows as many are drawn.
+        rows: one column per name; columns with anything but numbers count as texts. From more rows, 100,000 are drawn.
 
         Returns
         -------
         ErrorModel
-            Half of the rows are kept apart for each half, to know what it is worth; the model itself has learnt from all.
+            For each half of the rows, a model of the other half measures its worth; the model itself is learnt from all rows.
 
         Raises
         ------
         BadConfiguration
-            If there is no such column.
+            If a column is missing.
         BadInput
-            If a label or a prediction is no number, or there are fewer than 100 rows.
+            If a label or a prediction is not a number, or there are fewer than 100 rows.
         MissingDependency
-            Without scikit-learn and skops, which the extra `sklearn` installs.
+            If scikit-learn and skops, which the extra `sklearn` installs, are missing.
         """
         for option, name in (("label", label), ("prediction", prediction)):
             if name not in rows.columns:
@@ -114,13 +114,13 @@ class ErrorModel:
         )
 
     def write(self, path: str) -> None:
-        """Write it to a file that ends in .skops, wherever runs read from."""
+        """Write the model to a file that ends in .skops, anywhere that runs can read."""
         parts = {"names": list(self.names), "texts": {name: list(each) for name, each in self.texts.items()}}
         storage_here(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
 
     @classmethod
     def read(cls, path: str) -> ErrorModel:
-        """Read what `write` wrote. Raises BadConfiguration if the file is another one."""
+        """Read a model that `write` wrote. Raises BadConfiguration for any other file."""
         found = _opened(path, storage_here(path).read(path))
         if not isinstance(found, dict) or set(found) != {"names", "texts", "model", "worth"}:
             raise BadConfiguration(

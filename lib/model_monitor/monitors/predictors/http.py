@@ -173,7 +173,7 @@ TOO_LARGE = 413
 
 @PREDICTORS.register("http", remedy="install spark-model-monitor[http]")
 def of_http(model: Model) -> Predict:
-    """An endpoint; its answers as `predictor` of the configuration says."""
+    """An endpoint; `predictor` in the configuration describes its answers."""
     return Endpoint(model.name, model.request, labels=model.labels).predict
 
 

@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 
 @PREDICTORS.register("callable")
 def of_callable(model: Model) -> Predict:
-    """A function from a frame of pandas to scores, or one without parameters that gives such a function."""
+    """A function from a pandas frame to scores, or a function without parameters that returns such a function."""
     import inspect
 
     assert model.function is not None  # who names a callable brings it

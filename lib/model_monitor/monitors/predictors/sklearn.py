@@ -40,9 +40,9 @@ FORESTS = tuple(
     remedy="install spark-model-monitor[sklearn], and what else the model was made with",
 )
 def of_sklearn(model: Model) -> Predict:
-    """A model of scikit-learn; predict_proba, else decision_function, else predict. Of two classes the second one's score.
+    """A scikit-learn model; calls predict_proba, else decision_function, else predict. For two classes, the second one's score.
 
-    Its labels are what it predicts.
+    The labels are the output of predict.
     """
     estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else opened(model)
     for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):

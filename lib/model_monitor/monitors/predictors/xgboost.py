@@ -28,7 +28,7 @@ SUMS = {"reg:squarederror": False, "binary:logistic": True}
     remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, and not beside xgboost: they are the same files",
 )
 def of_xgboost(model: Model) -> Predict:
-    """A booster; its predictions as its objective has them, on one thread."""
+    """A booster; predicts as its objective defines, on one thread."""
     import xgboost
 
     booster, content = xgboost.Booster(), _unpacked(model)

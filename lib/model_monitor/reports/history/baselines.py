@@ -39,17 +39,17 @@ DATA_QUALITY = DataQualityMonitor()
 def read_baseline(
     path: str | os.PathLike[str], monitor: Monitor = DATA_QUALITY, spark: SparkSession | None = None
 ) -> Any:
-    """Read a baseline that was written, for `run_monitoring`.
+    """Read a written baseline, for `run_monitoring`.
 
     Parameters
     ----------
     path : path
-        The output path of a baselining job, of `Baseline.write`, or of any other run; or a folder with the documents of the
-        service. Constraints that somebody edited there count as they are now.
+        The output path of a baselining job, of `Baseline.write`, or of any other run; or a folder with the service's documents.
+        Edited constraints count as they are now.
     monitor : Monitor, default DataQualityMonitor()
-        The one that is to compare data with it.
+        The monitor that will compare data with the baseline.
     spark : pyspark.sql.SparkSession, optional
-        What opens the path; without one it has to be local.
+        The session that opens the path; without a session, the path must be local.
 
     Returns
     -------

@@ -47,35 +47,35 @@ def accept(
     now: datetime | None = None,
     spark: SparkSession | None = None,
 ) -> Decision:
-    """Say that the alarms of a run are fine: all of them, or those of some features or metrics.
+    """Accept the alarms of a run: all of them, or those of some features or metrics.
 
-    The window joins the history that later ones are held against, and what was violated is no violation again as long as it
-    goes the same way and is no larger.
+    The window joins the history that later windows are compared with. The same change is not a violation again, as long as it
+    has the same direction and is not larger.
 
     Parameters
     ----------
     run : path
         The output path of a monitoring run.
     features : sequence of str, optional
-        Features or metrics whose alarms are meant; by default all.
+        Features or metrics whose alarms to accept; by default all.
     by, why : str, optional
-        Who says so, and the reason.
+        Who accepts the alarms, and the reason.
     now : datetime, optional
-        When, with its time zone; by default now.
+        Time of the decision, with its time zone; by default now.
     spark : pyspark.sql.SparkSession, optional
-        What opens the path; without one it has to be local.
+        The session that opens the path; without a session, the path must be local.
 
     Returns
     -------
     Decision
-        What was decided; its member ``alarms`` has the violations.
+        The decision; its member ``alarms`` has the violations.
 
     Raises
     ------
     BadInput
         If no monitoring run was published there.
     BadConfiguration
-        If it has no such violation.
+        If the run has no such violation.
 
     Examples
     --------

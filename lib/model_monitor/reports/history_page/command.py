@@ -64,22 +64,22 @@ def report(
     title: str | None = None,
     max_size: str = MOST_BYTES,
 ) -> Report:
-    """The history of many runs as one page, which a notebook shows.
+    """Show the history of many runs as one page, in a notebook too.
 
     Parameters
     ----------
     folders : str or os.PathLike
-        Output paths of runs, or folders above their hour folders; of this package or of the service.
+        Output paths of runs, or folders above their hour folders; from this package or from the service.
     since, until : str, optional
-        Only windows that start from this time on, and before this time: ISO 8601, UTC unless it says otherwise.
+        Only windows that start at or after `since` and before `until`: ISO 8601, in UTC unless the text has a time zone.
     last : int, optional
-        Only so many windows, the latest ones.
+        Only the latest windows, this many.
     features : sequence of str, optional
-        Patterns of names, such as ``"age*"``; all without one.
+        Patterns of names, such as ``"age*"``; by default all names.
     title : str, optional
-        What the page is called; by default the model.
+        Title of the page; by default the model.
     max_size : str, optional
-        How large the page may be, such as ``"5MB"``. It says what is left out.
+        Maximum size of the page, such as ``"5MB"``. The page says what is left out.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def report(
     Raises
     ------
     BadInput
-        If no run is there, or no name matches.
+        If there is no run, or no name matches.
     BadConfiguration
-        For a time or a size that can't be read.
+        If a time or a size can't be read.
 
     Examples
     --------

@@ -31,10 +31,10 @@ def _ready(url: str, environment: Environment) -> None:
 
 @SINKS.register("apprise", spelling="apprise:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
 def apprise(report: Report, url: str, environment: Environment) -> None:
-    """A message by Apprise, to Slack, Teams, PagerDuty and a hundred others: the headline, the alarms in words, the page.
+    """A message through Apprise, to Slack, Teams, PagerDuty or a hundred other services: headline, alarms in words, page.
 
-    The page of a run that lies on this machine goes along where the service takes files; the path is in the words.
-    Apprise doesn't say why it failed, so every failure is tried again.
+    The page is attached if it is on this machine and the service accepts files; the text has its path.
+    Apprise doesn't report why it failed, so every failure is retried.
 
     Raises SinkFailed.
     """

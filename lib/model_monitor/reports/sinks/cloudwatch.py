@@ -41,10 +41,10 @@ def _ready(namespace: str, environment: Environment) -> None:
     "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
 )
 def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
-    """The run's metrics to CloudWatch, in the service's names and dimensions; its violations, 0 included, and its time always.
+    """The run's metrics, with the service's names and dimensions; always the number of violations (even 0) and the time.
 
-    Without a namespace it is the service's own, so that alarms that exist go on. Numbers that CloudWatch does not take (NaN,
-    infinite) and metrics whose name or dimensions it refuses are left out and counted in the log.
+    The default namespace is the service's, so existing alarms keep working. Numbers that CloudWatch doesn't accept (NaN,
+    infinity) and metrics whose name or dimensions it refuses are left out and counted in the log.
 
     Raises SinkFailed.
     Source: C9.2.

@@ -20,10 +20,10 @@ def _ready(address: str, environment: Environment) -> None:
 
 @SINKS.register("email", spelling="email:ADDRESS", examined=_examined, ready=_ready, every_run=False, adds_up=False)
 def email(report: Report, address: str, environment: Environment) -> None:
-    """A mail in plain text: alert, the five largest alarms in words, where the files are.
+    """A plain-text mail: the alert, the five largest alarms in words, and where to find the files.
 
-    The server is the one of the variable MODEL_MONITOR_SMTP_HOST, by STARTTLS unless MODEL_MONITOR_SMTP_SECURITY says else.
-    Tried again when the server is away or answers with a passing refusal (4xx).
+    MODEL_MONITOR_SMTP_HOST names the server; the connection uses STARTTLS unless MODEL_MONITOR_SMTP_SECURITY says otherwise.
+    The mail is sent again if the server is unreachable or answers with a temporary refusal (4xx).
 
     Raises SinkFailed.
     """

@@ -43,9 +43,9 @@ def _ready(experiment: str, environment: Environment) -> None:
     "mlflow", spelling="mlflow[:EXPERIMENT]", examined=_examined, ready=_ready, every_run=True, adds_up=True
 )
 def mlflow(report: Report, experiment: str, environment: Environment) -> None:
-    """A run in MLflow: its metrics, the verdict as tags, the page as an artifact.
+    """A run in MLflow: metrics, the verdict as tags, the page as an artifact.
 
-    MLFLOW_TRACKING_URI says where, as always; where MLFLOW_RUN_ID is set the numbers go to that run.
+    MLFLOW_TRACKING_URI names the server, as usual; if MLFLOW_RUN_ID is set, the numbers go to that run.
 
     Raises SinkFailed.
     """

@@ -34,7 +34,7 @@ def _ready(path: str, environment: Environment) -> None:
     "prometheus", spelling="prometheus:PATH", examined=_examined, ready=_ready, every_run=True, adds_up=False
 )
 def prometheus(report: Report, path: str, environment: Environment) -> None:
-    """The run's numbers as a text file for the node exporter, replaced as a whole; it lies where the driver runs.
+    """A text file for the node exporter with the run's numbers, on the driver's machine; each run replaces the whole file.
 
     One gauge each for the number of violations, the alert (1 or 0) and the time of the run, and `model_monitor_metric` for
     the metrics, labelled by name. Numbers that are not finite are left out and counted in the log.

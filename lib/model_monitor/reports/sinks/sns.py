@@ -26,9 +26,9 @@ def _ready(arn: str, environment: Environment) -> None:
 
 @SINKS.register("sns", spelling="sns:ARN", examined=_examined, ready=_ready, every_run=False, adds_up=False)
 def sns(report: Report, arn: str, environment: Environment) -> None:
-    """A message to a topic: words for people who get mail, the webhook's JSON document for everything else.
+    """A message to a topic: text for mail subscribers, the webhook's JSON document for all others.
 
-    The message attributes `alert`, `status` and `analysis_type` are there for filter policies.
+    Filter policies can use the message attributes `alert`, `status` and `analysis_type`.
 
     Raises SinkFailed.
     """

@@ -42,10 +42,10 @@ def _ready(url: str, environment: Environment) -> None:
 
 @SINKS.register("webhook", spelling="webhook:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
 def webhook(report: Report, url: str, environment: Environment) -> None:
-    """One JSON document by POST: model, window, status, alert, the five largest alarms, paths.
+    """A POST of one JSON document: model, window, status, alert, the five largest alarms, paths.
 
-    Signed if the variable MODEL_MONITOR_WEBHOOK_SECRET is set. Arrived if the answer is 2xx. Tried again after 408, 425, 429,
-    500, 502, 503, 504, a timeout or a refused connection; a redirect is not followed.
+    The document is signed if MODEL_MONITOR_WEBHOOK_SECRET is set, and delivered if the answer is 2xx. It is sent again after
+    408, 425, 429, 500, 502, 503, 504, a timeout or a refused connection; redirects are not followed.
 
     Raises SinkFailed.
     """

@@ -55,7 +55,7 @@ _ANALYSER = ("baseline", "monitor")
 _MERGE = ("merge",)
 _IN_A_WINDOW = ("monitor", "merge")
 
-_USUAL = "the method's usual one"
+_USUAL = "the method's usual threshold"
 
 
 def _option(placeholder: str = "", *, initial: Any = None, **facts: Any) -> Any:
@@ -94,24 +94,26 @@ class JobConfig(BaseModel):
 
     # empty only if the format names the data itself (a table, a Spark reader without paths)
     dataset_source: str = _of_contract("PATH", initial="", free=True)
-    """File or directory with the data, which is searched; PATH alone does."""
+    """File or directory with the data (recursive); PATH works without the flag."""
 
     dataset_format: kinds.DataFormat = _of_contract(
-        initial=..., default="what local files look like", presets={"merge": "capture"}, remembered=True
+        initial=..., default="detected from local files", presets={"merge": "capture"}, remembered=True
     )
-    """What the data is: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the contract's JSON,
-    or any reader of Spark as {"spark": {"format": "orc", "options": {}}}."""
+    """Format of the data: csv, csv-without-header, jsonl, json, parquet, capture, merged, delta, table:NAME, the JSON of the
+    container's contract, or any Spark reader as {"spark": {"format": "orc", "options": {}}}."""
 
     output_path: str = _of_contract(
-        "DIRECTORY", initial=..., default="for a local data.csv data-baseline, data-report, data-merged"
+        "DIRECTORY", initial=..., default="data-baseline, data-report or data-merged for a local data.csv"
     )
-    """Directory that the results are written to."""
+    """Directory for the results."""
 
     analysis_type: AnalysisType = _of_contract("TYPE", initial=AnalysisType.DATA_QUALITY, jobs=_ANALYSER)
-    """Which monitor: {choices}."""
+    """Monitor type: {choices}."""
 
-    publish_cloudwatch_metrics: kinds.Enabled | None = _of_contract(default="Enabled in a container, else Disabled")
-    """Whether metrics are written."""
+    publish_cloudwatch_metrics: kinds.Enabled | None = _of_contract(
+        default="Enabled in a container, otherwise Disabled"
+    )
+    """Whether to write CloudWatch metrics."""
 
     problem_type: ProblemType | None = _of_model("TYPE", analyses=_OF_QUALITY)
     """What the model predicts: {choices}."""
@@ -123,7 +125,7 @@ class JobConfig(BaseModel):
     """Column, index or JSON path of the probability."""
 
     probability_threshold_attribute: kinds.Number | None = _of_model(default="0.5")
-    """A probability above it means label 1."""
+    """Probability above which the predicted label is 1."""
 
     ground_truth_attribute: str | None = _of_model("FEATURE")
     """Column, index or JSON path of the label."""
@@ -135,15 +137,15 @@ class JobConfig(BaseModel):
     """JSON path of the features in a record."""
 
     exclude_features_attribute: kinds.Names = _of_contract(
-        initial=(), jobs=_ANALYSER, default="none; of a monitor those that the baseline left out", remembered=True
+        initial=(), jobs=_ANALYSER, default="none; for a monitor, those that the baseline left out", remembered=True
     )
-    """Columns to leave out: names or 0-based indices, with commas."""
+    """Columns to leave out: names or 0-based indices, comma-separated."""
 
     record_preprocessor_script: kinds.Script | None = _of_contract(jobs=_ANALYSER)
-    """Python file whose preprocess_handler(record) makes the rows."""
+    """Python file with preprocess_handler(record), which turns a record into rows."""
 
     post_analytics_processor_script: kinds.Script | None = _of_contract(jobs=_ANALYSER)
-    """Python file whose postprocess_handler() runs after the results are written."""
+    """Python file with postprocess_handler(), which runs after the results are written."""
 
     baseline_constraints: str | None = _of_contract("FILE", jobs=_MONITOR)
     """constraints.json of the baseline."""
@@ -152,133 +154,132 @@ class JobConfig(BaseModel):
     """statistics.json of the baseline."""
 
     baseline: str | None = _of_monitoring("PATH|previous")
-    """Output path of the run to compare with, instead of the two files; previous: the run before this one."""
+    """Output path of the run to compare with, instead of two baseline files; previous: the run before this one."""
 
     start_time: kinds.Moment | None = _of_contract(jobs=_IN_A_WINDOW)
-    """First moment of the window, such as 2021-05-06T22:00:00Z."""
+    """Start of the window (inclusive), such as 2021-05-06T22:00:00Z."""
 
     end_time: kinds.Moment | None = _of_contract(jobs=_IN_A_WINDOW)
-    """First moment after the window."""
+    """End of the window (exclusive)."""
 
     scheduled_time: kinds.Moment | None = _of_window()
-    """Time that the run is scheduled for; its full hour, and the two offsets from it, are a window, too."""
+    """Scheduled time of the run. Its full hour plus the two offsets gives the window, in place of start and end."""
 
     start_time_offset: kinds.Duration = _of_window(initial=timedelta(hours=-1), default="-PT1H")
-    """From the scheduled time to the start of the window, as an ISO 8601 duration, such as -P8D."""
+    """Offset from the scheduled time to the start of the window: an ISO 8601 duration, such as -P8D."""
 
     end_time_offset: kinds.Duration = _of_window(initial=timedelta(0), default="PT0H")
-    """The same to its end."""
+    """Offset from the scheduled time to the end of the window."""
 
     late_labels: kinds.Period | None = _of_merge(default="not at all")
-    """How long labels are waited for, such as P7D: a later run merges the hours again whose labels have come."""
+    """How long to wait for labels, such as P7D: a later run merges an hour again when its labels have arrived."""
 
     absent_label: str | None = _of_merge("LABEL")
-    """Label of captures that got none within --after, such as 0 for no click."""
+    """Label for captures that got none within --after, such as 0 for no click."""
 
     after: kinds.Period | None = _of_merge()
-    """How long after its hour a capture is labelled as absent, such as PT24H."""
+    """Time after a capture's hour until it gets --absent-label, such as PT24H."""
 
     to_label: kinds.Whole | None = _of_merge()
-    """So many captures without a label are listed for people to label, from all ranges of the score."""
+    """Number of captures without a label to list for labelling, from all ranges of the score."""
 
     to_label_seed: kinds.Whole = _of_merge(initial=1)
-    """Another number gives another list of them."""
+    """Seed for --to-label: another number gives another list."""
 
     score_attribute: str = _of_merge("PATH", initial="0")
-    """Where in the model's output its score is, for --to-label: index of a CSV cell, or path of a JSON member."""
+    """Where the score is in the model's output, for --to-label: index of a CSV cell, or path of a JSON member."""
 
     metric_time: kinds.Moment | None = _of_contract(jobs=_IN_A_WINDOW, default="start_time, or the start of the run")
-    """Time stamp of the metrics."""
+    """Timestamp of the metrics."""
 
     as_of: kinds.TableVersion | None = _of_analysis(default="the newest")
-    """Version of a Delta table, or snapshot of an Iceberg one, that is read: its number, or a time when it was current."""
+    """Version of a Delta table or snapshot of an Iceberg table to read: its number, or a time when it was current."""
 
     since: kinds.TableVersion | None = _of_analysis()
-    """Only the rows that were appended to such a table after this version, or this time."""
+    """Read only the rows that were appended to the Delta or Iceberg table after this version or time."""
 
     each_commit: kinds.Switch = _of_columns_in_a_window(initial=False, opposite="whole_window")
-    """Whether each commit of a table since the last run is a window, compared with the commits before it."""
+    """Make each commit of a table since the last run a window, and compare it with the commits before it."""
 
     look_every: kinds.Period | None = _of_columns_in_a_window(default="never")
-    """How often the window is looked at before it is over, such as PT5M; all looks share its budget."""
+    """How often to look at the window before it is over, such as PT5M; all looks share the window's budget."""
 
-    look_until: kinds.Moment | None = _of_columns_in_a_window(default="all of it")
-    """Judge what came of the window up to this time."""
+    look_until: kinds.Moment | None = _of_columns_in_a_window(default="the whole window")
+    """Judge only what arrived in the window up to this time."""
 
     lenient_window: kinds.Switch = _of_monitoring(initial=False, opposite="strict_window")
-    """Whether all records of the window's hour folders are taken, whatever their own time."""
+    """Take all records in the window's hour folders, whatever their own time."""
 
     sample: kinds.Share | None = _of_monitoring()
-    """Share of the captured events to look at, the same ones in every run."""
+    """Share of the captured events to read, the same ones in every run."""
 
     target_model: str | None = _of_analysis("NAME", default="all")
-    """Of captures of a multi-model endpoint those of this targetModel."""
+    """For captures of a multi-model endpoint: read only those of this targetModel."""
 
     allow_mixed_encodings: kinds.Switch = _of_monitoring(initial=False, opposite="one_encoding")
-    """Whether input and output of a capture may have different encodings; without it the job fails, as the service's."""
+    """Allow a capture's input and output to have different encodings; otherwise the job fails, like the service's."""
 
     omit_empty_violations: kinds.Switch = _of_monitoring(initial=False, opposite="always_violations")
-    """Whether constraint_violations.json is left out when there are none, for scripts that take it for an alarm."""
+    """Don't write constraint_violations.json without violations, for scripts that treat the file as an alarm."""
 
     fail_on_violations: kinds.Switch = _of_monitoring(initial=False, opposite="succeed_on_violations")
-    """Whether the job ends with exit status 4 if there are violations."""
+    """End with exit status 4 if there are violations."""
 
     junit: str | None = _of_monitoring("FILE")
-    """File that gets the checks as JUnit XML, which CI servers show: a test case for each, violations fail."""
+    """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
     hide_values: kinds.Switch = _of_monitoring(
         initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY), opposite="show_values"
     )
-    """Whether alarms are told without values of the data: no categories or classes in mails, pages, checks.json."""
+    """Keep values of the data out of alarms: no categories or classes in mails, pages, or checks.json."""
 
     find_causes: kinds.Switch = _of_monitoring(
         initial=True,
         analyses=(*_DATA_QUALITY, AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS),
         opposite="without_causes",
     )
-    """Whether the data is read again where something is violated, to say in which segment, and from which files, times or
-    clients, it is."""
+    """If anything is violated, read the data again to find which segment, files, times, or clients it comes from."""
 
     keep_examples: kinds.Whole = _of_monitoring(initial=0, analyses=_DATA_QUALITY)
-    """So many ids of rows behind each violated feature are kept in examples.parquet, for model-monitor rows."""
+    """Number of row ids to keep in examples.parquet for each violated feature; model-monitor rows prints them."""
 
     id_column: str | None = _of_monitoring("COLUMN", analyses=_DATA_QUALITY)
-    """Column with the ids of rows; captured events have ids of their own."""
+    """Column with the row ids; captured events have their own ids."""
 
     report: kinds.Switch = _of_analysis(initial=True, opposite="no_report")
-    """Whether report.html is written, the run as a page."""
+    """Write report.html, which shows the run as a page."""
 
-    sink: kinds.Destinations = _of_monitoring(initial=(), default="nobody", repeatable=True, choices=SPELLINGS)
-    """Where to send alerts: {choices}; several with commas, or in several flags."""
+    sink: kinds.Destinations = _of_monitoring(initial=(), default="nowhere", repeatable=True, choices=SPELLINGS)
+    """Where to send alerts: {choices}. For several, separate them with commas or repeat the flag."""
 
     sink_required: kinds.Switch = _of_monitoring(initial=False, opposite="sink_optional")
-    """Whether the job fails if a sink could not be told; without it that is a warning."""
+    """Fail the job if a sink can't be notified; otherwise that is a warning."""
 
     every: kinds.Switch = _of_monitoring(initial=False, opposite="on_transition")
-    """Whether webhooks, mail and topics are told of every run, not only when the alert changes."""
+    """Notify webhooks, mail, and topics of every run, not only when the alert changes."""
 
     datapoints_to_alert: kinds.UpTo100 = _of_monitoring(initial=1)
-    """How many of the last windows have to have violations for an alert."""
+    """How many of the last windows must have violations for an alert."""
 
     evaluation_period: Annotated[kinds.UpTo100 | None, AfterValidator(kinds.at_least_the_datapoints)] = _of_monitoring(
         "NUMBER", default="datapoints_to_alert"
     )
-    """How many of the last windows are looked at for that."""
+    """How many of the last windows --datapoints-to-alert looks at."""
 
-    min_traffic: kinds.Share | None = _of_monitoring(default="not looked at")
-    """Share of the records that are usual at a window's hour below which traffic fell, and the sinks are told."""
+    min_traffic: kinds.Share | None = _of_monitoring(default="not checked")
+    """Notify the sinks if a window has less than this share of the records usual for its hour of the day."""
 
     log_values: kinds.Switch = _option(initial=False, opposite="log_no_values")
-    """Whether the trace of an unexpected error has the error's text, which may repeat values of the data."""
+    """Log the text of an unexpected error with its trace; the text may repeat values of the data."""
 
     sagemaker_endpoint_name: str | None = _of_contract("NAME", jobs=_IN_A_WINDOW)
-    """The model's endpoint: what notices are of, and a dimension of the metrics."""
+    """Name of the model's endpoint, for notifications and as a dimension of the metrics."""
 
     sagemaker_monitoring_schedule_name: str | None = _of_contract("NAME", jobs=_IN_A_WINDOW)
-    """The schedule's name, in notices, and a dimension of the metrics."""
+    """Name of the schedule, for notifications and as a dimension of the metrics."""
 
     sagemaker_endpoint_datacapture_prefix: str | None = _of_contract("PATH", jobs=())
-    """Prefix that the captures lie under."""
+    """Prefix of the path of the captures."""
 
     categorical_drift_method: Annotated[str, named_in(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
         "METHOD",
@@ -287,93 +288,93 @@ class JobConfig(BaseModel):
         analyses=_DATA_QUALITY,
         choices=", ".join(CATEGORICAL_METHODS),
     )
-    """How texts are compared; written into the suggested constraints: {choices}."""
+    """Distance for text features: {choices}; written into the suggested constraints."""
 
     comparison_method: Annotated[str, named_in(COMPARISON_METHODS)] = _suggestion(
         "METHOD", initial=DEFAULT_SETTINGS.comparison_method, choices=", ".join(NUMERIC_METHODS)
     )
-    """How numbers are compared; written into the suggested constraints: {choices}."""
+    """Distance for numeric features: {choices}; written into the suggested constraints."""
 
     comparison_threshold: Annotated[
         float, threshold_of("comparison_method", NUMERIC_METHODS), Field(validate_default=True)
     ] = _suggestion("NUMBER", default=_USUAL)
-    """Distance of distributions above which a feature has drifted; written into the suggested constraints."""
+    """Distance above which a numeric feature has drifted; written into the suggested constraints."""
 
     categorical_comparison_threshold: Annotated[
         float, threshold_of("categorical_drift_method", CATEGORICAL_METHODS), Field(validate_default=True)
     ] = _suggestion("NUMBER", default=_USUAL)
-    """The same for texts."""
+    """Distance above which a text feature has drifted; written into suggested constraints."""
 
     datatype_check_threshold: kinds.Share = _suggestion(initial=DEFAULT_SETTINGS.datatype_check_threshold)
-    """Share of values that have to be of the inferred type; written into the suggested constraints."""
+    """Minimum share of values of the inferred type; written into the suggested constraints."""
 
     domain_content_threshold: kinds.Share = _suggestion(initial=DEFAULT_SETTINGS.domain_content_threshold)
-    """Share of texts that have to be among the known ones; written into the suggested constraints."""
+    """Minimum share of text values in the baseline's domain; written into the suggested constraints."""
 
     false_alarm_budget: kinds.Chance = _suggestion(
         initial=DEFAULT_SETTINGS.false_alarm_budget,
         default="1/720",
         also=tuple(("monitor", analysis) for analysis in ANALYSES_OF_MODELS),
     )
-    """Share of the healthy runs that may have any violation; data quality writes it into the suggested constraints."""
+    """Share of healthy runs that may have any violation; data quality writes it into the suggested constraints."""
 
-    run_budget: kinds.Chance | None = _of_monitoring(default="what those have")
-    """Share of the healthy runs that may have any violation, where that is less than the baseline or the job has; run-due says it
-    of schedules that share alarms_per_month."""
+    run_budget: kinds.Chance | None = _of_monitoring(default="the share of the baseline or the job")
+    """Share of healthy runs that may have any violation, if less than the share of the baseline or the job; run-due sets it for
+    schedules that share alarms_per_month."""
 
     rows: Rows = _suggestion(initial=Rows.CLUSTERED)
-    """How rows depend on each other: clustered, as those of one user do, or independent, so that small drifts are seen; written
+    """How rows depend on each other: clustered, like the rows of one user, or independent, which detects small drifts; written
     into the suggested constraints."""
 
     segments: kinds.Names = _suggestion(
         "CUTS", initial=(), also=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS))
     )
-    """How rows are cut into segments, in each of which drift, or a model's metrics or bias, are judged, too: plan by value,
-    age:30:50 by range, plan*age:40 by both, with commas; written into the suggested constraints."""
+    """How to cut rows into segments: plan by value, age:30:50 by range, plan*age:40 by both, comma-separated. Each segment's
+    drift, or model metrics or bias, is judged, too; written into the suggested constraints."""
 
     group_column: str | None = _suggestion(
         "COLUMN",
         also=tuple(("baseline", analysis) for analysis in (AnalysisType.MODEL_QUALITY, *_WITH_FEATURES)),
-        default="neighbouring rows show it",
+        default="estimated from neighbouring rows",
     )
-    """Column that says which rows belong together, such as the user's id: a window's groups count then, not its rows; windows of
-    this baseline take it from there."""
+    """Column that groups rows that belong together, such as the user's id; verdicts then count groups, not rows. Windows of
+    this baseline use the same column."""
 
     max_domain_size: kinds.Whole = _suggestion(initial=MAX_DOMAIN_SIZE)
-    """A text feature with more distinct values than this gets no list of known ones."""
+    """Maximum distinct values in a domain; a text feature with more gets no domain."""
 
     with_pairs: kinds.Switch | None = _of_columns(
-        opposite="without_pairs", default="a baseline without, a window as its baseline"
+        opposite="without_pairs", default="no for a baseline; for a window, as in its baseline"
     )
-    """Whether columns that have to do with each other are looked for in a baseline, and judged in a window."""
+    """Look for relations between columns in a baseline, and judge them in a window."""
 
-    with_sketches: kinds.Switch | None = _of_columns(opposite="without_sketches", default="with, up to 300 columns")
-    """Whether statistics.json holds the sketches; states/ has them anyway."""
+    with_sketches: kinds.Switch | None = _of_columns(opposite="without_sketches", default="yes, up to 300 columns")
+    """Put the sketches into statistics.json; states/ has them in any case."""
 
     column_metrics: kinds.ColumnMetrics = _of_columns(initial=())
-    """Metrics of numeric features beyond those of the service, by name, with commas; docs/files.md lists them."""
+    """Metrics of numeric features beyond those of the service: names, comma-separated; docs/files.md lists them."""
 
     predictions: kinds.Names = _option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
-    """Columns that the model puts out, by name, with commas: their drift has its own part of the budget."""
+    """Columns with the model's output: names, comma-separated. Their drift has its own part of the budget."""
 
     time_column: str | None = _of_analysis("COLUMN")
-    """Column with the times of the rows: the parts of a baseline that say how data varies are neighbours by it, and a window's
-    rows of a table are told by it."""
+    """Column with the time of each row. It orders a baseline, whose parts show how the data varies, and selects the rows of a
+    window from a table."""
 
     checks: str | None = _of_columns("CHECKS")
-    """Deequ checks of your own: module:function, or a JSON file of analyzers and assertions."""
+    """Your own Deequ checks: module:function, or a JSON file of analyzers and assertions."""
 
     expectations: str | None = _of_columns_in_a_window("FILE")
-    """Rules of your own, YAML or JSON: one that is not met is a violation, or a hint. No baseline is needed."""
+    """Your own rules, in YAML or JSON: an unmet rule is a violation or a hint. No baseline is needed."""
 
     suggest_expectations: str | None = _suggestion("FILE")
-    """File that gets rules which the baseline meets, for a person to choose from."""
+    """File for suggested rules that the baseline meets, for a person to choose from."""
 
     allow_second_scan: kinds.Switch = _of_columns(initial=False, opposite="no_second_scan")
-    """Whether a check that needs it may read the data once more."""
+    """Allow a check that needs it to read the data a second time."""
 
     positive_label: str | None = _of_predictions("LABEL", default="1 or true")
-    """The class that a binary problem is about."""
+    """Positive class of a binary problem."""
 
     tolerance: kinds.ToleranceRule | None = _of_outcomes(default="interval, but none with --compat service")
     """How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none."""
@@ -381,143 +382,143 @@ class JobConfig(BaseModel):
     window_rows: kinds.Whole | None = _of_analysis(
         analyses=(*_DATA_QUALITY, *_MODEL_QUALITY), default="as many as the baseline"
     )
-    """Rows that a window will have at least: what suggested limits allow for."""
+    """Minimum number of rows in a window; the suggested limits allow for windows of that size."""
 
     min_samples: kinds.Whole | None = _of_monitoring(analyses=_OF_QUALITY)
-    """Rows that a metric has to rest on to be judged; with fewer checks.json says that nobody can tell."""
+    """Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'."""
 
     cost_matrix: kinds.Costs | None = _of_monitoring(analyses=(AnalysisType.ESTIMATED_QUALITY,))
-    """What true and false positives and negatives are worth: tp=40,fp=-5,fn=-20; business_value is their mean."""
+    """Value of true and false positives and negatives: tp=40,fp=-5,fn=-20; business_value is the mean per row."""
 
     error_model: str | None = _of_monitoring("FILE", analyses=(AnalysisType.ESTIMATED_QUALITY,))
-    """File of the model that tells how far predicted numbers are off, as --learn-errors or ErrorModel.learnt wrote it."""
+    """Model file from --learn-errors or ErrorModel.learnt, which estimates how far predicted numbers are off."""
 
     learn_errors: str | None = _option("FILE", jobs=_BASELINE, analyses=_MODEL_QUALITY)
-    """File, such as errors.skops, that gets a model of how far predicted numbers are off, learnt from up to 100,000 rows."""
+    """File, such as errors.skops, for a model of how far predicted numbers are off, learnt from up to 100,000 rows."""
 
     metrics: kinds.Names = _of_outcomes("METRICS", initial=())
-    """Metrics of your own, a value for each outcome: module:function, several with commas."""
+    """Your own metrics, with a value for each outcome: module:function, comma-separated."""
 
     analysis_config: LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
     """Clarify's analysis_config.json: label, facets, metrics; local or on S3."""
 
-    column_types: TypesByColumn = _of_bias(initial={}, default="as their values look")
-    """How columns are taken, whatever their values look like: COLUMN=categorical or COLUMN=continuous, with commas."""
+    column_types: TypesByColumn = _of_bias(initial={}, default="detected from their values")
+    """Types of columns: COLUMN=categorical or COLUMN=continuous, comma-separated, whatever the values look like."""
 
     flip_test: kinds.Switch = _of_bias(initial=True, opposite="no_flip_test")
-    """Whether the flip test is made, the one metric that looks at rows again."""
+    """Compute the flip test, the only metric that reads rows again."""
 
     flip_test_rows: kinds.Whole | None = _of_bias(default="200,000")
-    """Rows of a side above which the flip test looks at a sample."""
+    """Rows per side above which the flip test takes a sample."""
 
     bias_ci: IntervalMethod | None = _of_bias_in_a_window(default="bootstrap, but none with --compat service")
-    """bootstrap: a metric has drifted only if chance can't explain it; none: if its value has."""
+    """bootstrap: a metric has drifted only if chance can't explain it; none: its value alone decides."""
 
     bias_min_rows: kinds.Whole | None = _of_bias_in_a_window()
-    """Rows that a group and the rest have to have to be judged; with fewer checks.json says that nobody can tell."""
+    """Minimum number of rows, in a group and in the rest, for a verdict; with fewer, checks.json says 'cannot tell'."""
 
     bias_di_neutral: NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
-    """Value that disparate impact is measured from: 0 as the service does, or 1, where it is neutral."""
+    """Value from which disparate impact is measured: 0, as the service does, or 1, its neutral value."""
 
     bias_ranges: RangesByMetric = _of_bias_in_a_window(initial={})
-    """Ranges that metrics have to lie in whatever the baseline says: METRIC=LOW:HIGH, with commas."""
+    """Ranges that metrics must stay in, whatever the baseline says: METRIC=LOW:HIGH, comma-separated."""
 
     model: str | None = _of_called("MODEL")
     """The model: its file, its address (http, https), or module:function."""
 
-    model_flavour: str | None = _of_called("|".join(FLAVOURS), default="told by the name")
-    """What the model is, where its name does not tell."""
+    model_flavour: str | None = _of_called("|".join(FLAVOURS), default="detected from the name")
+    """Type of the model, if its name doesn't show the type."""
 
     model_sha256: kinds.Sha256 | None = _of_called()
-    """The SHA-256 that the model's file has to have; another one is not loaded."""
+    """SHA-256 that the model's file must have; a file with another one is not loaded."""
 
     allow_pickle: kinds.Switch = _of_called(initial=False)
-    """Whether a model may be a pickle, which runs code when it is loaded."""
+    """Allow the model to be a pickle, which runs code when it is loaded."""
 
     trust_type: kinds.Names = _of_called("TYPES", initial=())
-    """Types of a skops file that may be loaded beside those that are known, with commas."""
+    """Types in a skops file that may be loaded in addition to the known types, comma-separated."""
 
     shap_sampled_rows: kinds.Whole | None = _of_called(analyses=_EXPLAINABILITY, default="10,000")
-    """Rows that baseline rows are made of, and partial dependence is computed from."""
+    """Number of rows sampled to make baseline rows and to compute partial dependence."""
 
     shap_algorithm: Algorithm = _of_called(
         initial=Algorithm.AUTO, analyses=_EXPLAINABILITY, default="auto; kernel with --compat service"
     )
-    """auto: without coalitions where a linear model or trees give the same values so; kernel: always with them."""
+    """auto: no coalitions if a linear model or trees give the same values without them; kernel: always coalitions."""
 
     attribution_threshold: kinds.Share | None = _of_attributions_in_a_window(default="0.9")
-    """Normalised discounted cumulative gain below which attributions have drifted."""
+    """Normalised discounted cumulative gain (NDCG) below which attributions have drifted."""
 
     attribution_min_rows: kinds.Whole | None = _of_attributions_in_a_window(default="100")
-    """Rows that a window has to have for its attributions to be judged; with --compat service every window is."""
+    """Minimum number of rows for a verdict on attributions; with --compat service, every window is judged."""
 
     attribution_ci: IntervalMethod | None = _of_attributions_in_a_window(
         default="bootstrap; none with --compat service"
     )
-    """bootstrap: each feature's attribution is judged, too, by the interval of its change, in checks.json alone."""
+    """bootstrap: also judge each feature's attribution by the interval of its change, in checks.json only."""
 
     max_quarantined_share: kinds.Share = _option(initial=0.01)
     """Share of unreadable records above which the job fails."""
 
     max_record_size: kinds.Size = _option(initial=MAX_RECORD_BYTES, default="256MB")
-    """Longest line that is read as a record, such as 64MB; longer ones are refused, and never held whole."""
+    """Maximum length of a record's line, such as 64MB; longer lines are refused, and never held in memory whole."""
 
     accept_exponents: kinds.Switch | None = _of_analysis(
         opposite="no_exponents", default="yes, but no with --compat service", remembered=True
     )
-    """Whether 1e-5 in text is a number."""
+    """Treat text such as 1e-5 as a number."""
 
     flatten_json: kinds.Switch = _of_analysis(initial=False, opposite="no_flatten_json", remembered=True)
-    """Whether nested JSON objects become features called outer.inner; without it they are refused."""
+    """Turn nested JSON objects into features named outer.inner; otherwise they are refused."""
 
-    max_runtime: kinds.Period | None = _option(default="as long as it takes")
-    """How long the job may take before it publishes, such as PT1H; then it is stopped with nothing published."""
+    max_runtime: kinds.Period | None = _option(default="no limit")
+    """Maximum time until the job publishes, such as PT1H; after that, the job is stopped and publishes nothing."""
 
     lease_wait: kinds.Wait = _option(initial=WAIT, default="PT10M")
-    """How long to wait for another run that writes to the same output, such as PT1H; PT0S: not at all."""
+    """How long to wait for another run that writes to the same output, such as PT1H; PT0S: don't wait."""
 
-    s3_encryption: S3Encryption | None = _option(default="the bucket's own")
-    """Encryption that every write to S3 asks for: SSE-S3, or SSE-KMS."""
+    s3_encryption: S3Encryption | None = _option(default="the bucket's default")
+    """Encryption to request for every write to S3: SSE-S3 or SSE-KMS."""
 
-    s3_kms_key: Annotated[str | None, AfterValidator(only_with_kms)] = _option("KEY", default="AWS's own for S3")
+    s3_kms_key: Annotated[str | None, AfterValidator(only_with_kms)] = _option("KEY", default="AWS's own key for S3")
     """Key for SSE-KMS: its ARN, or its id in the bucket's account."""
 
     threshold: kinds.ThresholdsByFeature = _of_columns_in_a_window(initial={}, repeatable=True)
-    """Drift thresholds of features, over those of the baseline: FEATURE=NUMBER, with commas; may be repeated."""
+    """Drift thresholds of features, in place of the baseline's: FEATURE=NUMBER, comma-separated; repeatable."""
 
     thresholds: str | None = _of_columns_in_a_window("FILE", default="none")
-    """File with thresholds of any checks, over those of the baseline: {"FEATURE": {"CHECK": NUMBER}}."""
+    """File with thresholds of any checks, in place of the baseline's: {"FEATURE": {"CHECK": NUMBER}}."""
 
     attributions: str | None = _of_columns_in_a_window("PATH")
-    """analysis.json of explainability, or its output path: what moves the model more stands first on pages and in mails."""
+    """analysis.json of explainability, or its output path: pages and mails then list influential features first."""
 
     compat: kinds.Compatibility = _option(initial=kinds.Compatibility.NONE)
-    """service: the very numbers of the service (one partition, its type classes, its rules); none: the right ones."""
+    """service: exactly the service's numbers (one partition, its type classes, its rules); none: correct numbers."""
 
     columns: Annotated[
         str | None, named_in(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(kinds.as_compatible)
     ] = _of_columns_in_a_window("|".join(COLUMNS), default="name, but exact with --compat service")
-    """How columns with names are held against the baseline's. name: each that only one side has is a violation beside the others;
-    exact: another number of columns is the only one, and other names go by position."""
+    """How to match named columns. name: a column that only one side has is a violation, others are judged; exact: a different
+    number of columns is the only violation, and names that differ match by position."""
 
     engine: EngineName = _option("ENGINE", initial=EngineName.AUTO)
-    """What reads and counts: spark, local (this machine's processes, without a JVM), or auto: Spark within spark-submit, for what
-    it alone opens, and above 1 GB (captures 2, Parquet and CSV 10)."""
+    """What reads and counts the data: spark, local (processes on this machine, no JVM), or auto: Spark within spark-submit, for
+    data that only Spark opens, and above 1 GB (captures 2, Parquet and CSV 10)."""
 
     remote: Annotated[str | None, AfterValidator(kinds.connect_address)] = _of_analysis("sc://HOST:PORT")
-    """Spark Connect server that reads and counts; documents are written here."""
+    """Spark Connect server that reads and counts the data; documents are written on this machine."""
 
     results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis("NAME|PATH")
-    """Where summary and checks go as tables for SQL: a folder, or NAME_summary and NAME_checks of Spark's catalog."""
+    """Where to write summary and checks as SQL tables: a folder, or NAME_summary, NAME_checks of Spark's catalog."""
 
     progress: kinds.Switch | None = _option(opposite="no_progress", default="on a terminal")
-    """Whether a bar shows the stages."""
+    """Show a progress bar of the stages."""
 
     env_file: str | None = _option("FILE")
-    """File of variables, NAME=VALUE a line, used where the environment has none."""
+    """File of variables, one NAME=VALUE per line; the environment has priority."""
 
     container_root: str = _option("DIRECTORY", initial="/")
-    """Where opt/ml of a container is looked for."""
+    """Directory in which to look for a container's opt/ml."""
 
     @field_validator("*", mode="before")
     @classmethod

@@ -20,11 +20,11 @@ HEADER = """\
 usage: ./spark-submit.sh jobs/{job}.py [OPTIONS OF SPARK] FLAGS
        model-monitor submit {job} [OPTIONS OF SPARK] FLAGS
 
-Every flag is also a variable. The first of these that has it counts: the flag, the environment, the file of
---env-file, `Environment` in the container's processingjobconfig.json, the default. Blank counts as not given.
+Every flag is also a variable. The first source that sets it wins: the flag, the environment, the file of
+--env-file, `Environment` in the container's processingjobconfig.json, the default. An empty value means "not set".
 """
 
-UNUSED = "Accepted, because the container's contract has them, and without effect on this job:"
+UNUSED = "Accepted, because the container's contract has them, but without effect on this job:"
 
 SCREEN = 80  # columns of --help
 

@@ -121,30 +121,30 @@ def _default_output(environment: Mapping[str, str]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="model-monitor replay",
-        description="Run the windows of old captures with their old baseline, beside the reports that the service left for "
-        "them: the service's file, --compat service, our default. Exit status 0 if the first two are equal in every window "
-        "that has a report, 1 if not.",
+        description="Run the windows of old captures again with their old baseline, and compare three results: the service's "
+        "report, --compat service, and our default. Exit status 0 if the first two are equal in every window with a report, "
+        "otherwise 1.",
         epilog="Flags of the monitoring job (--record-preprocessor-script, --exclude-features-attribute, --env-file, …) and "
-        "options of spark-submit (--master, …) are taken as well; --start-time and --end-time bound the windows.",
+        "options of spark-submit (--master, …) are accepted, too; --start-time and --end-time limit the windows.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--windows", metavar="CAPTURES", help="the folder above the captures' hour folders (yyyy/mm/dd/hh)"
+        "--windows", metavar="CAPTURES", help="the folder above the hour folders of the captures (yyyy/mm/dd/hh)"
     )
     parser.add_argument(
         "--reports",
         metavar="DIR",
-        help="the folder above the hour folders of the service's reports; without it our default is held against "
+        help="the folder above the hour folders of the service's reports; without it, our default is compared with "
         "--compat service",
     )
     parser.add_argument(
-        "--schedule", metavar="EXPRESSION", help=f"the service's schedule expression, if it was not {HOURLY}, hourly"
+        "--schedule", metavar="EXPRESSION", help=f"the service's schedule expression, if it was not hourly ({HOURLY})"
     )
     parser.add_argument(
         "--output-path",
         metavar="DIRECTORY",
-        help=f"where {JSON_NAME}, {TEXT_NAME} and the journal go, with which an interrupted replay is resumed; by default "
-        "the user's cache directory",
+        help=f"where to write {JSON_NAME}, {TEXT_NAME} and the journal, which resumes an interrupted replay (default: the "
+        "user's cache directory)",
     )
     parser.add_argument("--json", action="store_true", help=f"print {JSON_NAME} instead of the table")
     return parser
@@ -231,12 +231,12 @@ def _message(folder: str, status: int) -> str:
 def _backfill_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         usage="model-monitor backfill CAPTURES --baseline DIRECTORY [flags of model-monitor monitor]",
-        description="Monitor every hour of captures that are there already, one after the other, and write the page of all: "
-        "CAPTURES is the folder above their hour folders (yyyy/mm/dd/hh).",
-        epilog="--start-time and --end-time bound the windows; each has its results in the hour folder of its end, below "
-        "--output-path. model-monitor monitor --help-all has the other flags.",
+        description="Monitor every hour of existing captures, one after the other, and write one page about all hours. "
+        "CAPTURES is the folder above the hour folders (yyyy/mm/dd/hh).",
+        epilog="--start-time and --end-time limit the windows. The results of a window are in the hour folder of its end, below "
+        "--output-path. model-monitor monitor --help-all lists the other flags.",
         allow_abbrev=False,
     )
-    help_text = f"windows of another length than {HOURLY}, hourly"
+    help_text = f"schedule of the windows, if not hourly (default: {HOURLY})"
     parser.add_argument("--schedule", metavar="EXPRESSION", default=HOURLY, help=help_text)
     return parser

@@ -78,26 +78,26 @@ OF_CAPTURES = ("capture", "merged")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a trial is, fixed before anybody looks at it.
+    """The plan of a trial, fixed before anybody looks at the results.
 
     Parameters
     ----------
     plan : OutcomePlan
-        The problem, and what rows have.
+        The problem type, and what the rows contain.
     metric : str, optional
-        The one that decides. By default auc, else accuracy, else mae.
+        The metric that decides. By default auc, otherwise accuracy, otherwise mae.
     planned_rows : int, default 10000
-        Rows with labels that the trial is to have, of a split both sides together. The intervals hold beyond them, too.
+        Planned number of rows with labels; in a split, of both sides together. The intervals stay valid beyond that number.
     least_gain : float, default 0
-        In the metric's unit: a challenger that surely gains less is not promoted (`keep`).
+        Smallest useful gain, in the metric's unit: a challenger that certainly gains less is not promoted (`keep`).
     design : str, optional
-        `"shadow"` if both models answered the same rows, `"split"` if each had its own. By default what the ids say.
+        `"shadow"` if both models answered the same rows, `"split"` if each had its own. By default detected from the ids.
     share : float, optional
-        Of a split the planned share of the challenger's rows, 0 to 1; one that isn't kept is said.
+        For a split: planned share of the challenger's rows, 0 to 1; a deviation from it is reported.
     start : str, optional
-        Of captures: when the trial began, such as 2026-03-01T00:00:00Z.
+        For captures: start of the trial, such as 2026-03-01T00:00:00Z.
     identity, label, prediction, probability : str, optional
-        As in `outcomes`. The ids of captures are their inference ids, else their event ids.
+        As in `outcomes`. The ids of captures are their inference ids, otherwise their event ids.
 
     Examples
     --------
@@ -137,14 +137,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial says so far, as `challenge` gives it.
+    """The result of a trial so far, returned by `challenge`.
 
     Parameters
     ----------
     document : Challenge
         challenge.json.
     comparison : Comparison
-        What it is made of.
+        The comparison behind the document.
 
     Examples
     --------
@@ -174,7 +174,7 @@ class TrialResult:
     def write(self, output_path: str) -> None:
         """Write challenge.json and challenge.html.
 
-        Raises BadConfiguration if a trial with another plan is there.
+        Raises BadConfiguration if the folder has a trial with another plan.
         """
         storage, path = storage_of(output_path), join(output_path, Challenge.FILE_NAME)
         before = Challenge.from_json(storage.read(path), path).plain() if storage.exists(path) else {}
@@ -190,17 +190,17 @@ class TrialResult:
 
 
 def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: Data | None = None) -> TrialResult:
-    """Which of two models answers better, with intervals that hold however often you look.
+    """Decide which of two models is better, with intervals that stay valid however often you look.
 
     Parameters
     ----------
     champion, challenger : path or table
-        What each model answered: a variant's folder of captures, merged captures, or a table as in `read_data`, but for frames
-        of Spark.
+        The predictions of each model: a variant's folder of captures, merged captures, or a table as in `read_data`, except Spark
+        frames.
     trial : Trial
         The plan.
     ground_truth : path or table, optional
-        The labels, where the answers have none: ground-truth records as the merge takes them (of captures), or a table with the
+        The labels, if the predictions have none: ground-truth records as for the merge (for captures), or a table with the
         columns `trial.identity` and `trial.label`.
 
     Returns
@@ -211,9 +211,9 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     Raises
     ------
     BadConfiguration
-        If the plan makes no sense, or names what isn't there.
+        If the plan is contradictory, or names something that doesn't exist.
     BadInput
-        If the answers can't be read, or can't be compared.
+        If the predictions can't be read, or can't be compared.
 
     Examples
     --------

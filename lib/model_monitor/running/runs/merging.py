@@ -37,29 +37,29 @@ log = logging.getLogger(__name__)
 
 
 def merge_runs(paths: Sequence[str], output_path: str) -> State:
-    """Add the states of some runs, and publish the documents of the union of what they read. No row is read again.
+    """Add the states of several runs, and publish the documents of all their data together. No row is read again.
 
     Parameters
     ----------
     paths : sequence of str
-        Output paths of two or more runs, or merges, on this machine, which are added in this order. The settings of the
-        first one are those of the merge, and so is what somebody edited in its constraints.
+        Output paths of two or more runs, or merges, on this machine; their states are added in this order. The merge takes its
+        settings, and edits of the constraints, from the first run.
     output_path : str
-        The folder that gets the documents and the sum.
+        The folder for the documents and the summed state.
 
     Returns
     -------
     State
-        The sum.
+        The summed state.
 
     Raises
     ------
     BadConfiguration
         If there are fewer than two paths.
     BadInput
-        If a path has no run.
+        If there is no run at a path.
     BadState
-        If the runs are of several kinds, or of other features.
+        If the runs are of different kinds, or have different features.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
 
 
 def read_state(path: str) -> State:
-    """Read the state that a run left: what its documents are made of.
+    """Read the state of a run, from which its documents are computed.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ def read_state(path: str) -> State:
     Returns
     -------
     State
-        A profile of every feature, or the sum of a monitor of another kind.
+        A profile of every feature, or the state of another kind of monitor.
 
     Raises
     ------
     BadInput
-        If no run was published there, or if it is an older one without states.
+        If no run was published there, or if it is an older run without states.
 
     Examples
     --------

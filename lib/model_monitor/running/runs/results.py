@@ -49,34 +49,34 @@ DEEQU_CHECKS = "checks_deequ.json"
 
 @dataclass(frozen=True, repr=False)
 class Baseline(AsTables):
-    """What a run says of its data: its documents, the state behind them, and the account of what was read.
+    """The result of a run on its data: the documents, the state behind them, and the account of the records read.
 
-    Made by `run_baseline`. In a notebook it shows itself as a page.
+    Created by `run_baseline`. A notebook shows it as a page.
 
     Parameters
     ----------
     monitor : Monitor
-        The one whose documents they are.
+        The monitor that made the documents.
     state : State
-        What the documents are made of; states add.
+        The state that the documents are computed from; states add.
     metrics : object
-        Those of the state, of the monitor's own type.
+        The metrics of the state, in the monitor's own type.
     ledger : Ledger
         How many records were read, kept and refused, and why.
     checks : SuiteResults, optional
         The results of the user's own Deequ checks. None if there were none.
     requests : Requests, optional
-        Those behind captured records. None if nothing is known of them.
+        The requests behind captured records. None if nothing is known about them.
     context : RunContext
-        The window, the model and the schedule, as far as somebody named them.
+        The window, the model and the schedule, if they were given.
     runs : sequence of RowRuns
-        Those of neighbouring rows, which say how the parts of the data vary. Empty if nobody looked.
+        Runs of neighbouring rows, which show how the parts of the data vary. Empty if they were not computed.
     deequ : str, optional
-        The version of the Deequ that evaluated the state. None where the state's own formulas did, with the same results.
+        The version of Deequ that evaluated the state. None if the state's own formulas did, with the same results.
     judged : Judged, optional
-        What became of a person's own rules. None if there were none.
+        The results of the user's own rules. None if there were none.
     source : callable, optional
-        Opens the rows again, of a frame while somebody keeps it. None of a stream, which is read once, and where it was pickled.
+        Opens the rows again, for a frame that still exists. None for a stream, which is read once, and after pickling.
 
     Examples
     --------
@@ -106,17 +106,17 @@ class Baseline(AsTables):
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
-        """What the data is like, and what later data should be like; of a window nobody may ask for them."""
+        """What the data is like, and what later data should be like; not available for a window."""
         return self.monitor.documents(self.state, self.metrics)
 
     @cached_property
     def variation(self) -> Any:
-        """How the parts of the data vary. None if nobody looked."""
+        """How the parts of the data vary. None if it was not computed."""
         return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
 
     @property
     def statistics(self) -> Any:
-        """What the data is like: statistics.json, for monitors that have it."""
+        """statistics.json, which describes the data, for monitors that have it."""
         return self._document(self.monitor.STATISTICS)
 
     @property
@@ -131,7 +131,7 @@ class Baseline(AsTables):
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each feature (type, completeness, distinct values, mean, …) or for each metric,
-        in columns that `Findings.to_pandas` names alike."""
+        in columns with the same names as in `Findings.to_pandas`."""
         import pandas as pd
 
         table = self.monitor.table(self.documents)
@@ -147,7 +147,7 @@ class Baseline(AsTables):
 
     @property
     def body_dict(self) -> dict[str, Any]:
-        """The documents as the dictionaries that the service's SDK gives as `body_dict`, by the file's name without .json."""
+        """The documents as the dictionaries that the service's SDK returns as `body_dict`, by file name without .json."""
         return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
 
     def report(self) -> Report:
@@ -179,7 +179,7 @@ class Baseline(AsTables):
     def described(
         self, job: str, constraints: Any, violations: int | None = None, baseline_run_id: str | None = None
     ) -> RunDescription:
-        """run.json of a job with this data. constraints: those that the run was held against, or that it suggests."""
+        """run.json of a job with this data. constraints: those that the run was compared with, or that it suggests."""
         return RunDescription(
             job=job,
             analysis_type=self.monitor.ANALYSIS_TYPE.value,
@@ -202,9 +202,9 @@ class Baseline(AsTables):
         Parameters
         ----------
         output_path : path
-            The folder that gets them: local, or on any file system that the session opens.
+            The folder for the files: local, or on any file system that the session opens.
         spark : pyspark.sql.SparkSession, optional
-            By default the session at hand; without any the path has to be local.
+            By default the active session; without a session, the path must be local.
 
         Returns
         -------
@@ -214,9 +214,9 @@ class Baseline(AsTables):
         Raises
         ------
         OutputFailed
-            If the files can't be written; a run published there before is then untouched.
+            If the files can't be written; a run that was published there before is then untouched.
         OutputHeld
-            If another run is at the folder for longer than ten minutes.
+            If another run holds the folder for longer than ten minutes.
         """
         with opened_by(spark or opening_session() or session_at_hand()):
             return publish(self.files(), os.fspath(output_path))
@@ -231,26 +231,26 @@ class Baseline(AsTables):
 
 @dataclass(frozen=True, repr=False)
 class Findings(AsTables):
-    """What a monitoring run found: the violations, the result of every check, and what the window is like.
+    """The result of a monitoring run: the violations, the result of every check, and the window's documents.
 
-    Made by `run_monitoring`. In a notebook it shows itself as a page.
+    Created by `run_monitoring`. A notebook shows it as a page.
 
     Parameters
     ----------
     violations : Document
-        constraint_violations.json; its member `violations` has one for each.
+        constraint_violations.json; its member `violations` lists the violations.
     results : tuple of CheckResult
         Every check with its numbers, violated or not.
     current : Baseline
-        The window's own documents and state; its constraints are what this window alone would suggest.
+        The window's own documents and state; its constraints are what this window would suggest as a baseline.
     constraints : Document
-        Those that the window was compared with.
+        The constraints that the window was compared with.
     hints : tuple of Hint
-        What looks wrong with the data and breaks no constraint, such as two columns that changed places.
+        What looks wrong but breaks no constraint, such as two swapped columns.
     budget : BudgetLedger, optional
-        How the checks share the budget of false alarms. None where chance is not allowed for.
+        How the checks share the false-alarm budget. None if chance is not allowed for.
     known : StoredBaseline, optional
-        What the window was held against, for the report. None for the first run of all.
+        The baseline that the window was compared with, for the report. None for the very first run.
 
     Examples
     --------
@@ -284,12 +284,12 @@ class Findings(AsTables):
 
     @property
     def count(self) -> int:
-        """How many violations there are."""
+        """Number of violations."""
         return len(self.violations.violations)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason, and of violated
-        ones the alarm, its words, and since when; of bias the group and the stage as well."""
+        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
+        violations also the alarm, its text, and since when; for bias also the group and the stage."""
         import pandas as pd
 
         further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
@@ -299,12 +299,12 @@ class Findings(AsTables):
         return table.assign(status=[result.status.value for result in self.results])
 
     def raise_for_violations(self) -> None:
-        """Go on only if there are none: for tests and for the gates of a build.
+        """Raise an error if there are violations, for tests and for the gates of a build.
 
         Raises
         ------
         ViolationsFound
-            If there is one or more. Its text has a line for each alarm.
+            If there are any. The text has one line per alarm.
         """
         if self.count:
             lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
@@ -321,7 +321,7 @@ class Findings(AsTables):
 
     @property
     def body_dict(self) -> dict[str, Any]:
-        """The violations as the dictionary that the service's SDK gives as `body_dict`."""
+        """The violations as the dictionary that the service's SDK returns as `body_dict`."""
         body: dict[str, Any] = self.violations.body_dict
         return body
 
@@ -348,13 +348,13 @@ class Findings(AsTables):
         return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
 
     def summary(self) -> str:
-        """The sentence that pages, mails and the log begin with: what changed, since when, by how much, or that nothing did."""
+        """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
         return str(self.headline())
 
     def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
         """Every file of the run by its name below the output path.
 
-        omit_empty: no file of violations if there are none. baseline: where the baseline lies, to be noted.
+        omit_empty: no file of violations if there are none. baseline: the location of the baseline, which is recorded.
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         described = self._described(baseline)
@@ -388,13 +388,13 @@ class Findings(AsTables):
         Parameters
         ----------
         output_path : path
-            The folder that gets them: local, or on any file system that the session opens.
+            The folder for the files: local, or on any file system that the session opens.
         spark : pyspark.sql.SparkSession, optional
-            By default the session at hand; without any the path has to be local.
+            By default the active session; without a session, the path must be local.
         omit_empty : bool, default False
             Write no file of violations if there are none.
         baseline : BaselineReference, optional
-            Where the baseline lies, to be noted.
+            The location of the baseline, which is recorded.
 
         Returns
         -------
@@ -404,9 +404,9 @@ class Findings(AsTables):
         Raises
         ------
         OutputFailed
-            If the files can't be written; a run published there before is then untouched.
+            If the files can't be written; a run that was published there before is then untouched.
         OutputHeld
-            If another run is at the folder for longer than ten minutes.
+            If another run holds the folder for longer than ten minutes.
         """
         path, described = os.fspath(output_path), self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)

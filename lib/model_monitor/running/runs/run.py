@@ -76,47 +76,47 @@ def run_baseline(
     output_path: str | None = None,
     context: RunContext | None = None,
 ) -> Baseline:
-    """Profile data and suggest constraints for later data. One scan, whatever the number of columns.
+    """Profile data and suggest constraints for later data, in one scan for any number of columns.
 
     Parameters
     ----------
-    data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
+    data : pandas, polars, DuckDB or Spark DataFrame, object with ``__arrow_c_stream__``, path, list of paths or Dataset
         The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the baselining job reads
-        it. What is lazy is streamed (`read_data`). In a frame of pandas NaN, None, NaT and NA are missing values, and the index
+        it. Lazy data is streamed (`read_data`). In a pandas frame, NaN, None, NaT and NA are missing values, and the index
         is left out.
     monitor : Monitor
-        What to look at: `DataQualityMonitor`, `ModelQualityMonitor` or `BiasMonitor`.
+        What to monitor: `DataQualityMonitor`, `ModelQualityMonitor` or `BiasMonitor`.
     dataset_format : str or format, optional
-        Of a path: a format, or what `--dataset-format` takes (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
-        service, …). By default what the names of the files end in: .csv, .jsonl, .json (one object a line), .parquet or
-        .orc, with .gz, .bz2 or .zst behind it.
+        For a path: a format, or a value of `--dataset-format` (`"csv"`, `"csv-without-header"`, `"capture"`, the JSON of the
+        service, …). By default the ends of the file names decide: .csv, .jsonl, .json (one object per line), .parquet or
+        .orc, also followed by .gz, .bz2 or .zst.
     window : Window, optional
-        Of a path with captured records: the times to take. By default all.
+        For a path with captured records: the times to include. By default all times.
     spark : pyspark.sql.SparkSession, optional
-        Where Spark runs, unless `data` is a frame of it. By default the session at hand; if there is none, `local_session`
-        starts one, which stays. No setting of the session changes.
+        The session that Spark runs in, unless `data` is a Spark frame. By default the active session; if there is none,
+        `local_session` starts one, which stays open. The session's settings don't change.
     engine : str, default "auto"
-        `"spark"`, `"local"` for this machine's processes without a JVM, or `"auto"`: Spark where a session is at hand or
-        given, for its frames and tables, for paths that it alone opens and above 1 GB (captures 2, Parquet and
-        CSV 10); else local. Both write the same bytes.
+        `"spark"`, `"local"` (processes on this machine, no JVM), or `"auto"`: Spark if a session is active or given, for
+        Spark frames and tables, for paths that only Spark opens, and above 1 GB (captures 2, Parquet and CSV 10);
+        otherwise local. Both engines write the same bytes.
     checks : str, optional
-        Deequ checks of your own, as `--checks` takes them: a JSON file or `module:function`. They run on the same scan.
+        Your own Deequ checks, as for `--checks`: a JSON file or `module:function`. They run in the same scan.
     max_quarantined_share : float, default 0.01
         The largest share (0 to 1) of the records that may be refused.
     output_path : str, optional
-        The folder below which refused records are put, in `quarantine/`; without it they are only counted.
+        The folder whose `quarantine/` gets refused records; without a folder, they are only counted.
     context : RunContext, optional
-        What run.json says the run is of: window, model, schedule. By default the window.
+        What run.json says about the run: window, model, schedule. By default the window.
 
     Returns
     -------
     Baseline
-        The documents, the state behind them and the account of what was read.
+        The documents, the state behind them, and the account of the records read.
 
     Raises
     ------
     NoData
-        If there is no row.
+        If there are no rows.
     BadInput
         If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
     BadConfiguration
@@ -165,21 +165,21 @@ def run_monitoring(
     since: Mapping[str, str] | None = None,
     expectations: str | Mapping[str, Any] | Expectations | None = None,
 ) -> Findings:
-    """Compare data with a baseline. One scan; a second one only for captures with another number of columns.
+    """Compare data with a baseline, in one scan; captures with a different number of columns need a second scan.
 
     Parameters
     ----------
-    data : DataFrame of pandas, polars, DuckDB or Spark, anything with ``__arrow_c_stream__``, path, list of paths or Dataset
-        The later rows, as in `run_baseline`. Columns are matched by name; those without names by position. A `Baseline` is
-        what was scanned already: no row is read again.
+    data : pandas, polars, DuckDB or Spark DataFrame, object with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The later rows, as in `run_baseline`. Columns are matched by name; columns without names, by position. A `Baseline`
+        has been scanned already: no row is read again.
     monitor : Monitor
-        The one that made the baseline.
+        The monitor that made the baseline.
     baseline : Baseline or None
-        Of `run_baseline`, or of files by `read_baseline`. None for the first run of all, in which nothing is checked.
+        The result of `run_baseline`, or of `read_baseline` for files. None for the very first run, in which nothing is checked.
     dataset_format : str or format, optional
-        Of a path, as in `run_baseline`. The columns of `"capture"` get the baseline's names by position.
+        For a path, as in `run_baseline`. The columns of `"capture"` get the baseline's names by position.
     window : Window, optional
-        Of a path with captured records: the times to take. By default all.
+        For a path with captured records: the times to include. By default all times.
     spark : pyspark.sql.SparkSession, optional
         As in `run_baseline`.
     engine : str, default "auto"
@@ -193,22 +193,22 @@ def run_monitoring(
     context : RunContext, optional
         As in `run_baseline`.
     decisions : sequence of Decision, optional
-        Alarms that somebody accepted; the same ones are no violations.
+        Alarms that somebody accepted; the same alarms are not violations again.
     since : mapping of str to str, optional
-        What was violated in the window before, and since when, for the words of alarms that go on.
+        What was violated in the previous window, and since when, for the text of alarms that continue.
     expectations : str or mapping, optional
-        Rules of your own: the path of a file as `--expectations` takes it, or its content. One that is not met is a violation, or
-        a hint if its level is `warning`. They are judged without a baseline, too.
+        Your own rules: the path of a file as for `--expectations`, or its content. A rule that is not met is a violation, or a
+        hint if its level is `warning`. Rules are also judged without a baseline.
 
     Returns
     -------
     Findings
-        The violations, the result of every check, and what the window is like.
+        The violations, the result of every check, and the window's documents.
 
     Raises
     ------
     NoData
-        If there is no row.
+        If there are no rows.
     BadInput
         If the data can't be read, or more than `max_quarantined_share` of its records had to be refused.
     BadConfiguration

@@ -27,21 +27,21 @@ LOCALLY = ("baseline", "monitor", "merge")  # jobs that may run without Spark
 HELP = """\
 usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
 
-JOB is a driver's path or one of: {jobs}.
-Options that spark-submit knows are taken by it wherever they stand (--master, --deploy-mode, --conf K=V,
---driver-memory, --executor-memory, --packages, --jars, --py-files, --files, --archives, --properties-file, --queue,
---name, …); everything else goes to the job. What follows -- goes to the job unread. The exit status is the job's.
+JOB is the path of a driver, or one of: {jobs}.
+spark-submit gets the options that it knows, in any position (--master, --deploy-mode, --conf K=V, --driver-memory,
+--executor-memory, --packages, --jars, --py-files, --files, --archives, --properties-file, --queue, --name, …); the job
+gets all others, and everything after --. The exit status is the job's.
 
   --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
   --dry-run       print the command with its environment, and start nothing
-  --columns N     before JOB: how wide the data is; sizes the memory of executors on YARN and Kubernetes (default: 1000)
-  --environment A archive of Python's libraries for a cluster whose nodes have none (`make package` builds one)
+  --columns N     before JOB: number of columns; sets the memory of executors on YARN and Kubernetes (default: 1000)
+  --environment A archive of Python libraries, for a cluster whose nodes lack them (`make package` builds one)
   --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
-                  below --package-location s3://… and start a step or a job run; --no-wait to leave it running
+                  below --package-location s3://… and start a step or a job run; --no-wait returns while it runs
   --help          this text; after the JOB: the job's flags
 
-Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (a JAR that is here already),
-MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (where the JAR and the package's zip are kept).
+Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (an existing JAR),
+MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (folder of the JAR and the package's zip).
 """
 
 

@@ -76,7 +76,7 @@ _SHARE_GAP = "max |p_baseline - p_current|"
 
 @registered("l_infinity_numeric", numeric="step_cdf", threshold=0.1, service="Simple", formula=_CDF_GAP)
 def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
-    """Largest gap between two cumulative distributions, the Kolmogorov-Smirnov statistic: 0 if equal, 1 if apart.
+    """Largest gap between two cumulative distributions (Kolmogorov-Smirnov): 0 if they are equal, 1 if they don't overlap.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.numericalDistance of Deequ 2.1.0, `linfSimple`; `comparison_method: Simple` of constraints.json, whose
@@ -94,9 +94,9 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     formula=_ROBUST.format(distance=_CDF_GAP),
 )
 def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: float | None = None) -> float:
-    """Largest gap between two cumulative distributions, less what chance does to so few values; not below 0.
+    """Largest gap between two cumulative distributions, minus the gap that chance explains at this sample size; at least 0.
 
-    alpha: the level of that chance; None is Deequ's factor of 1.8, a level of 0.003.
+    alpha: the significance level; None means Deequ's factor of 1.8, a level of 0.003.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
@@ -106,7 +106,7 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
 
 @registered("l_infinity_categorical", categorical=True, formula=_SHARE_GAP)
 def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
-    """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has one of its own.
+    """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has a single category of its own.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfSimple`; the same is TFDV's `infinity_norm`.
@@ -123,7 +123,7 @@ def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     formula=_ROBUST.format(distance=_SHARE_GAP),
 )
 def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: float | None = None) -> float:
-    """Largest difference between the shares of a category, less what chance does to so few values; not below 0.
+    """Largest difference between the shares of a category, minus what chance explains at this sample size; at least 0.
 
     alpha: as in `l_infinity_numeric_robust`.
 
@@ -135,7 +135,7 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
 
 @registered("normalized_abs_difference", categorical=True, formula="max |baseline count - current count| / (n + m)")
 def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
-    """Largest difference between the counts of a category, as a share of both totals; sees a change of volume too.
+    """Largest difference between the counts of a category, as a share of both totals; also detects a change of volume.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: NormalizedAbsoluteDifference of TFDV's anomalies/metrics.cc.
@@ -154,7 +154,7 @@ def normalized_abs_difference(baseline: Counts, current: Counts) -> float:
 def js_divergence(baseline: Counts, current: Counts) -> float:
     """Jensen-Shannon divergence in bits: 0 for proportional counts, 1 for disjoint ones.
 
-    Cells that are empty on both sides add nothing. Not the *distance*, which is its square root.
+    Cells that are empty on both sides add nothing. The *distance* is the square root of this divergence.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Lin 1991, "Divergence measures based on the Shannon entropy", equal weights; base 2, and numeric features
@@ -173,7 +173,7 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     formula="sqrt((KL(p | mean) + KL(q | mean)) / 2), in bits",
 )
 def js_distance(baseline: Counts, current: Counts) -> float:
-    """Jensen-Shannon distance with logarithms of base 2: 0 for proportional counts, 1 for disjoint ones.
+    """Jensen-Shannon distance with base-2 logarithms: 0 for proportional counts, 1 for disjoint ones.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Endres and Schindelin 2003, "A new metric for probability distributions"; base 2 as NannyML and Azure.
@@ -191,10 +191,10 @@ def js_distance(baseline: Counts, current: Counts) -> float:
     formula="sum((q - p) * ln(q / p)), 1 added to every count",
 )
 def population_stability_index(baseline: Counts, current: Counts) -> float:
-    """Population stability index: 0 if the smoothed shares are equal, without an upper end.
+    """Population stability index: 0 if the smoothed shares are equal; no upper bound.
 
     Cells that are empty on both sides are left out, and 1 is added to each other count, so that a cell that is empty on
-    one side does not make the index infinite. Totals that differ move it a little even if the shares are equal.
+    one side does not make the index infinite. Different totals move the index a little even if the shares are equal.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: D3.5; Deequ's own has no smoothing. The limit is common practice; Siddiqi 2006, "Credit Risk
@@ -241,7 +241,7 @@ def wasserstein(baseline: StepCdf, current: StepCdf) -> float:
     formula="integral of |F_baseline - F_current| over the finite values / max(standard deviation of the baseline, 0.001)",
 )
 def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
-    """First Wasserstein distance in population standard deviations of the baseline: by how many values moved on average.
+    """First Wasserstein distance: how far values moved on average, in population standard deviations of the baseline.
 
     At most the largest double, since a file can't hold an infinity; NaN if both the distance and the deviation are infinite.
 
@@ -337,7 +337,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     formula="p-value of Pearson's chi-squared test of the current counts against the baseline's shares",
 )
 def chi_squared(baseline: Counts, current: Counts) -> float:
-    """p-value of Pearson's chi-squared test of the baseline's shares: 1 if they are met exactly; NaN if not computable.
+    """p-value of Pearson's chi-squared test against the baseline's shares: 1 if the shares are equal; NaN if not computable.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: C4.2, `categorical_drift_method: ChiSquared`; C11.23. The limit is the service's default (C4.2).

@@ -387,22 +387,22 @@ def kinds() -> list[str]:
 
 
 def decode(blob: bytes) -> State:
-    """The state in these bytes, of whatever kind it is.
+    """Decode the state in these bytes, whatever its kind.
 
     Parameters
     ----------
     blob : bytes
-        What a state's `to_bytes` wrote, such as the column `state` of `states/profile.parquet`.
+        The output of a state's `to_bytes`, such as the column `state` of `states/profile.parquet`.
 
     Returns
     -------
     State
-        A value that adds to others of its kind.
+        A state, which can be added to other states of its kind.
 
     Raises
     ------
     BadState
-        If the bytes are no state; it says what is wrong with them.
+        If the bytes are not a state; the error says what is wrong with them.
 
     Examples
     --------

@@ -81,7 +81,7 @@ _PARTS_OF_A_KEY = 40  # bits for the row within a part
 
 
 class ProblemType(Enum):
-    """What the model predicts, as the contract names it.
+    """Type of prediction, named as in the contract.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class ProblemType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutcomePlan:
-    """What a scan of outcomes is given and makes.
+    """The plan of a scan of outcomes: what rows contain, and what to compute.
 
     Parameters
     ----------
@@ -106,23 +106,23 @@ class OutcomePlan:
     with_scores : bool, default False
         Whether each row has a probability: of the positive class, or of the predicted class if there are many.
     with_predictions : bool, default True
-        Whether each row has a prediction; without it, in binary problems only, the positive class is predicted where the
-        score is above `threshold`.
+        Whether each row has a prediction; without predictions, in binary problems only, a score above `threshold` predicts
+        the positive class.
     threshold : float, default 0.5
-        A probability, 0 to 1.
+        Probability (0 to 1) above which the positive class is predicted.
     positive_label : str, optional
-        By default 1 or true.
+        The positive class. By default 1 or true.
     score_limit : int
-        Distinct scores that are kept as they are (`states.scores.UNLIMITED` for all).
+        Maximum number of distinct scores that are kept exactly (`states.scores.UNLIMITED` for all).
     values : tuple of str
         Names of the user's own metrics.
     segments : tuple of str
-        How the rows of a table are cut into segments, each of which is measured, too: `plan` by value, `age:30:50` by range,
-        `plan*age:40` by both.
+        How the rows of a table are cut into segments: `plan` by value, `age:30:50` by range, `plan*age:40` by both. Each segment
+        is measured, too.
     labels : mapping of str to sequence of str
-        By cut the segments that a baseline has; the rest are one.
+        The segments of a baseline, by cut; all other segments count as one.
     group_column : str, optional
-        The column that says which rows belong together, and so are in one block.
+        The column that groups rows that belong together; they are put into one block.
 
     Examples
     --------
@@ -144,7 +144,7 @@ class OutcomePlan:
 
     @property
     def reads_features(self) -> bool:
-        """Whether rows have to have more than their outcome."""
+        """Whether rows need more than their outcome."""
         return bool(self.segments) or self.group_column is not None
 
     @property

@@ -46,12 +46,12 @@ def threshold_of(feature: FeatureComparison) -> float | None:
 
 @FEATURE_CHECKS.register("baseline_drift_check", threshold=threshold_of)
 def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
-    """The distance from the baseline's distribution is at most the threshold; a p-value is at least that.
+    """The distance from the baseline's distribution is at most the threshold; a p-value is at least the threshold.
 
     Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
-    Where chance is allowed for the verdict is that of `drift_verdict`.
+    If chance is allowed for, `drift_verdict` gives the verdict.
 
-    Not judged: a side is numbers and the other texts; a side has no values, or no exact distribution of them is known.
+    Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
     """
     if not feature.settings.perform_comparison:

@@ -16,9 +16,9 @@ FORMULA = "columns of the current data, against those of constraints.json"
 
 @DATA_SET_CHECKS.register("missing_column_check")
 def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
-    """The current data has every column of constraints.json; each that it lacks is a violation, called by its name.
+    """The current data has every column of constraints.json; each missing column is a violation with the column's name.
 
-    Where columns can't be identified, it has no fewer of them. If it has, that is one violation and no feature is judged.
+    If columns can't be identified, only their number counts: fewer columns are one violation, and no feature is judged.
     Source: C4.4, C11.4, C11.25; G15.
     """
     current, baseline = comparison.num_current_columns, comparison.num_baseline_columns
@@ -28,9 +28,9 @@ def missing_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
 
 @DATA_SET_CHECKS.register("extra_column_check")
 def extra_columns(comparison: Comparison) -> Iterator[tuple[str, Finding]]:
-    """The current data has no column that constraints.json lacks; each that it has is a violation, called by its name.
+    """The current data has no column that constraints.json lacks; each extra column is a violation with the column's name.
 
-    Where columns can't be identified, it has no more of them. If it has, that is one violation and no feature is judged.
+    If columns can't be identified, only their number counts: more columns are one violation, and no feature is judged.
     Source: C4.4, C11.4, C11.25; G15.
     """
     current, baseline = comparison.num_current_columns, comparison.num_baseline_columns

@@ -35,9 +35,9 @@ def required_share(feature: FeatureComparison) -> float | None:
 def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of present values that are in `domains` is at least `domain_content_threshold`.
 
-    A feature without domains is not checked. Above the limit of exact counts the share is known within bounds, and judged
-    if both bounds are on one side of the threshold. A suggested threshold allows for chance: values that the baseline has once
-    say how many there are that it has not.
+    A feature without domains is not checked. Above the limit of exact counts, only bounds of the share are known; the share is
+    judged if both bounds are on the same side of the threshold. A suggested threshold allows for chance: the values that occur
+    once in the baseline show how many values the baseline lacks.
     Source: C4.4, C11.1, D4.6.
     """
     present = feature.current.num_present
@@ -95,7 +95,7 @@ def _has_number(texts: Iterable[str]) -> bool:
 def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     """The share of values that are neither null nor NaN is at least the one in constraints.json.
 
-    A feature without a `completeness` entry is not checked. A suggested one allows for chance.
+    A feature without a `completeness` entry is not checked. A suggested threshold allows for chance.
     Source: C4.4, C11.6, D4.6.
     """
     baseline, current = feature.baseline, feature.current
@@ -125,11 +125,11 @@ WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
 def data_type(feature: FeatureComparison, threshold: float) -> Finding:
-    """The share of present values that fit in the feature's `inferred_type` is at least `datatype_check_threshold`.
+    """The share of present values that fit the feature's `inferred_type` is at least `datatype_check_threshold`.
 
-    A type holds what fits in it: Integral ⊂ Fractional ⊂ String. With `exact_classes` a value counts for its own type only,
-    as the service counts: `12` is no String there, and no Fractional. Booleans are a String either way.
-    A suggested threshold allows for chance, and for what pandas makes of integers where the first one is missing.
+    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
+    as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
+    allows for chance, and for the floats that pandas makes of integers when a first one is missing.
     Source: C4.4, C11.1, C11.29, C11.32; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
@@ -179,9 +179,9 @@ def least_number(feature: FeatureComparison) -> float | None:
 
 @FEATURE_CHECKS.register("non_negative_check", threshold=least_number)
 def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
-    """The smallest number is 0 or more; -inf is smaller than all numbers, and is shown as no number.
+    """The smallest number is at least 0; -inf is smaller than all numbers, and is not shown as a number.
 
-    The service suggests `is_non_negative` and evaluates it nowhere, so `monitoring_config.non_negative_check` (ours) has to
+    The service suggests `is_non_negative` but never evaluates it, so `monitoring_config.non_negative_check` (ours) has to
     be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
     Source: C11.5.
     """

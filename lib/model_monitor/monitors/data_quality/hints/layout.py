@@ -19,10 +19,10 @@ ROWS_FOR_EACH = 5
 
 @HINTS.register("header_is_data")
 def header_is_data(seen: Seen) -> Said:
-    """Every cell of the header looks like its column's values, and some can't well be names.
+    """Every cell of the header looks like the values of its column, and some cells are unlikely names.
 
-    Those are a text that is a value of its own column, beside another one or a fraction; or numbers in no order, as levels and
-    lags have one, with a fraction or a negative one among them. The sentence names no column: the names are a record's values.
+    Unlikely names are a text that is a value of its own column, beside another such text or a fraction; or numbers in no order
+    (levels and lags have an order) with a fraction or a negative number. The hint names no column: the names are record values.
     Source: M16.
     """
     header, features = seen.layout.header, seen.profile.features
@@ -77,7 +77,7 @@ def inputs_alone(seen: Seen) -> Said:
 
 @HINTS.register("segments")
 def segments(seen: Seen) -> Said:
-    """Rows can't be cut as the baseline's were, or most of them are in none of its segments; of a baseline, some are in none.
+    """Rows can't be cut into the baseline's segments, or most rows are in none of them; in a baseline, some rows are in none.
 
     Source: D4.13.
     """

@@ -72,11 +72,11 @@ class Column:
 
 @HINTS.register("swapped_columns")
 def swapped_columns(seen: Seen) -> Said:
-    """Two columns, matched by position, are both far from their own baseline and near to the other's.
+    """Two columns that are matched by position are both far from their own baseline and close to the other's.
 
-    How far: for numbers the largest gap between the cumulative distributions; for texts, and for numbers of few distinct
-    values, the share of values that the baseline has not; 1 for a text beside a number. Texts that are hardly ever the same
-    are known by being texts; then the other of the two has to be numbers that fit.
+    The distance of numbers is the largest gap between the cumulative distributions; of texts, and of numbers with few distinct
+    values, the share of values that the baseline lacks; of a text and a number, 1. Texts that hardly ever repeat are recognised
+    only as texts; the other column must then have numbers that fit.
     Source: M15.
     """
     misfits = [each for each in _columns(seen) if (distance(each.baseline, each.current) or 0.0) >= MISFIT]

@@ -39,7 +39,7 @@ def dates_as_texts(seen: Seen) -> Said:
 
 @HINTS.register("decimal_commas")
 def decimal_commas(seen: Seen) -> Said:
-    """All values of a text column are numbers with a comma, and not thousands set apart.
+    """All values of a text column are numbers with a decimal comma, not a thousands separator.
 
     Source: M16.
     """
@@ -56,9 +56,9 @@ def decimal_commas(seen: Seen) -> Said:
 
 @HINTS.register("whole_fractions")
 def whole_fractions(seen: Seen) -> Said:
-    """A feature is Integral in the baseline, and Fractional now with none but whole numbers.
+    """A feature is Integral in the baseline, and now Fractional, although all its numbers are whole.
 
-    A column of many numbers is judged by the thousands of them that its sketch keeps.
+    A column of many numbers is judged by the thousands of numbers in its sketch.
     Source: M16.
     """
     expected = seen.expected_types()
@@ -102,7 +102,7 @@ def fewer_missing(seen: Seen) -> Said:
 
 @HINTS.register("follows_the_clock")
 def follows_the_clock(seen: Seen) -> Said:
-    """Features whose hours have differed for a week, so that they are held against this hour of earlier days.
+    """Features whose hours have differed for a week are compared with the same hour of earlier days.
 
     Source: D4.18.
     """

@@ -70,31 +70,31 @@ class LossByFeature:
 def loss_by_feature(
     known: pd.DataFrame, later: pd.DataFrame, loss: str, *, after: float | None = None
 ) -> LossByFeature:
-    """Which feature's shift explains how much of a loss.
+    """How much of a loss the shift of each feature explains.
 
     Parameters
     ----------
     known : pandas.DataFrame
-        Rows whose loss is known, of the baseline: features, and a column of their losses.
+        Rows of the baseline, with known losses: features, and a column of the losses.
     later : pandas.DataFrame
         Rows with the same features; no labels are needed.
     loss : str
         The column of `known` with the loss of each row: 1 for a wrong answer and 0 for a right one, or an absolute error.
     after : float, optional
-        Mean loss of the later rows, as it is estimated or realised: the whole that is told apart. By default what the features
-        explain.
+        Mean loss of the later rows, estimated or realised: the total that is divided among features. By default what the
+        features explain.
 
     Returns
     -------
     LossByFeature
-        Whose parts add up to the whole.
+        The parts, which add up to the total.
 
     Raises
     ------
     BadConfiguration
-        If there is no such column, or `later` lacks a feature.
+        If the column is missing, or `later` lacks a feature.
     BadInput
-        If a loss is no number, or one side has fewer than 100 rows.
+        If a loss is not a number, or one side has fewer than 100 rows.
 
     Notes
     -----
@@ -223,20 +223,20 @@ def retraining(
     days: float,
     regained: float = 1.0,
 ) -> Retraining:
-    """What a loss costs beside what a new model costs. No more than arithmetic.
+    """Compares the cost of a loss with the cost of a new model. Plain arithmetic.
 
     Parameters
     ----------
     loss : float
-        By how much the model is worse than in its baseline, estimated or realised (0.03 are three points of accuracy).
+        How much worse the model is than in its baseline, estimated or realised (0.03 is three points of accuracy).
     interval : tuple of float
         Both ends of the loss.
     rows_a_day : float
-        Predictions a day.
+        Predictions per day.
     cost_of_loss : float
-        What a loss of 1 costs: a wrong answer, or a unit of error.
+        Cost of a loss of 1: one wrong answer, or one unit of error.
     cost_of_retraining : float
-        Of data, labels, computing and people, in the same unit.
+        Cost of data, labels, computing and people, in the same unit.
     days : float
         How long the new model would serve.
     regained : float, default 1
@@ -250,7 +250,7 @@ def retraining(
     Raises
     ------
     BadConfiguration
-        If a number can't be what it is called.
+        If a number is impossible for its meaning.
 
     Examples
     --------

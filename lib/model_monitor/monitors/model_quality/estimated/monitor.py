@@ -110,22 +110,22 @@ class EstimatedMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class EstimatedQualityMonitor(Monitor):
-    """Estimates how good predictions are before their labels come, by their scores or by a model of their errors.
+    """Estimates model quality before labels arrive, from the scores or from a model of the errors.
 
     Parameters
     ----------
     plan : OutcomePlan
-        The problem, and what its rows have but for the label. Scores are needed, of many classes those of all; of numbers a data
-        set with `errors`.
+        The problem type, and what the rows contain besides the label. Scores are needed (with many classes, of all classes); for
+        regression, a data set with `errors`.
     false_alarm_budget : float, default 1/720
-        Share of the healthy windows in which any metric may be violated.
+        Share of healthy windows in which any metric may be violated.
     min_samples : int, default 0
-        Rows that a metric has to rest on to be judged.
+        Minimum number of rows for a verdict on a metric.
     costs : mapping of str to float, optional
-        What a true positive, a false positive, a true and a false negative is worth, by `tp`, `fp`, `tn`, `fn`. With it there
-        is a metric more, `business_value`, a row. Of two classes.
+        Value of a true positive, a false positive, a true and a false negative, as `tp`, `fp`, `tn`, `fn`. Adds the metric
+        `business_value`, a mean per row. For two classes only.
     hide_values : bool, default False
-        Say nowhere but in the documents what classes are called.
+        Don't name classes anywhere except in the documents.
 
     Raises
     ------
@@ -203,7 +203,7 @@ class EstimatedQualityMonitor(Monitor):
         return self.plan, evidence
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        """Predictions by score. Of a data set that nobody has prepared the columns are called as `outcomes` wants them."""
+        """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
         assert evidence is not None  # `expecting` saw to it, and to the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)

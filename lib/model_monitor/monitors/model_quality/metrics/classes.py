@@ -31,20 +31,20 @@ def recall(evidence: BinaryEvidence) -> FractionEstimate:
 
 @BINARY.register("precision", operator=LESS, family="precision")
 def precision(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the rows predicted positive that are positive; 0 if none was predicted so."""
+    """Share of the rows predicted positive that are positive; 0 if no row was predicted positive."""
     hits = evidence.true_positives
     return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
 
 
 @BINARY.register("accuracy", operator=LESS, family="accuracy")
 def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
-    """Share of the rows that were predicted right."""
+    """Share of the rows that were predicted correctly."""
     return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
 
 
 @BINARY.register("true_positive_rate", operator=LESS, family="recall")
 def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
-    """Recall by another name."""
+    """Another name for recall."""
     return recall(evidence)
 
 
@@ -68,7 +68,7 @@ def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
 
 @BINARY.register("f0_5", operator=LESS, family="f0_5")
 def f0_5(evidence: BinaryEvidence) -> FractionEstimate:
-    """Harmonic mean of precision and recall in which precision weighs more."""
+    """Harmonic mean of precision and recall, with more weight on precision."""
     return f_score(evidence, 0.5)
 
 
@@ -80,7 +80,7 @@ def f1(evidence: BinaryEvidence) -> FractionEstimate:
 
 @BINARY.register("f2", operator=LESS, family="f2")
 def f2(evidence: BinaryEvidence) -> FractionEstimate:
-    """Harmonic mean of precision and recall in which recall weighs more."""
+    """Harmonic mean of precision and recall, with more weight on recall."""
     return f_score(evidence, 2.0)
 
 
@@ -120,7 +120,7 @@ def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Share of the rows that were predicted right."""
+    """Share of the rows that were predicted correctly."""
     if evidence.estimated is not None:
         return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
     return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
@@ -128,7 +128,7 @@ def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("weighted_recall", operator=LESS, family="accuracy")
 def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
-    """Recall of each class, weighted by its share of the labels: the accuracy by another name."""
+    """Recall of each class, weighted by its share of the labels; equal to accuracy."""
     return accuracy_of_classes(evidence)
 
 
@@ -140,19 +140,19 @@ def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("weighted_f0_5", operator=LESS, family="weighted_f0_5")
 def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F of each class in which precision weighs more, weighted by the class's share of the labels."""
+    """F0.5 of each class (more weight on precision), weighted by the class's share of the labels."""
     return _mean_of_classes(evidence, of_labels=0.25, by_labels=True)
 
 
 @MULTICLASS.register("weighted_f1", operator=LESS, family="weighted_f1")
 def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F of each class, weighted by the class's share of the labels."""
+    """F1 of each class, weighted by the class's share of the labels."""
     return _mean_of_classes(evidence, of_labels=1, by_labels=True)
 
 
 @MULTICLASS.register("weighted_f2", operator=LESS, family="weighted_f2")
 def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F of each class in which recall weighs more, weighted by the class's share of the labels."""
+    """F2 of each class (more weight on recall), weighted by the class's share of the labels."""
     return _mean_of_classes(evidence, of_labels=4, by_labels=True)
 
 
@@ -247,7 +247,7 @@ def _register_best_constants(registry: Registry[Metric], names: Collection[str])
     def register(metric: Metric, name: str) -> None:
         @registry.register(f"{name}_best_constant_classifier")
         def best_constant(evidence: BinaryEvidence | MulticlassEvidence) -> Estimate:
-            """The same metric, had the most frequent class been predicted for all rows.
+            """The same metric for a classifier that always predicts the most frequent class.
 
             Source: C11.11.
             """

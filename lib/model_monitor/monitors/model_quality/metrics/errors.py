@@ -23,13 +23,13 @@ def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
 
 @BINARY.register("log_loss", operator=GREATER, family="log_loss", ours=True, given=has_probabilities)
 def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Mean of -ln(probability of what happened), in nats; a probability of 0 is taken as 2.2e-16, as scikit-learn does."""
+    """Mean of -ln(probability of the actual label), in nats; a probability of 0 counts as 2.2e-16, as in scikit-learn."""
     return _mean(_sums(evidence), LOG_LOSS)
 
 
 @BINARY.register("brier_score", operator=GREATER, family="brier_score", ours=True, given=has_probabilities)
 def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Mean squared difference of the probability and what happened (1 or 0).
+    """Mean squared difference between the probability and the label (1 or 0).
 
     Source: Brier 1950, "Verification of forecasts expressed in terms of probability", in its form for two classes.
     """
@@ -40,9 +40,9 @@ def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, given=has_probabilities
 )
 def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Log loss over that of always saying the share of positives: 1 less the relative information gain.
+    """Log loss divided by the log loss of always predicting the share of positives: 1 minus the relative information gain.
 
-    Below 1 the model knows more than the share. Not defined if all rows are of one class.
+    Below 1, the model is better than that constant prediction. Not defined if all rows have the same class.
     Source: He et al. 2014, "Practical lessons from predicting clicks on ads at Facebook".
     """
     sums = _sums(evidence)
@@ -59,7 +59,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
 
 @BINARY.register("calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities)
 def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
-    """Expected calibration error: how far probability and share of positives are apart, over ten bins weighted by their rows.
+    """Expected calibration error: gap between probability and share of positives, averaged over ten bins, weighted by rows.
 
     Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning".
     """
@@ -70,7 +70,7 @@ def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     "calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities
 )
 def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
-    """Expected calibration error of the predicted class: how far its probability and the share of right answers are apart.
+    """Expected calibration error of the predicted class: gap between its probability and the share of correct predictions.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", section 2.
     """
@@ -127,7 +127,7 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
 
 @REGRESSION.register("r2", operator=LESS, family="r2")
 def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
-    """1 - sum of squared errors / sum of squared deviations of the labels from their mean. Not defined for equal labels."""
+    """1 - sum of squared errors / sum of the labels' squared deviations from their mean. Not defined if all labels are equal."""
     sums = evidence.sums
 
     def statistic(kept: Kept) -> Numbers:

@@ -160,9 +160,9 @@ def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
 
 @BINARY.register("auc", operator=LESS, family="auc", given=has_scores)
 def auc(evidence: BinaryEvidence) -> FractionEstimate:
-    """Area under the ROC curve: the share of pairs of a positive and a negative row that the scores have in order.
+    """Area under the ROC curve: share of pairs of a positive and a negative row in which the positive row has the higher score.
 
-    Not defined without rows of both classes. The service's is that of MLlib's thinned curve.
+    Not defined without rows of both classes. The service computes it from MLlib's thinned curve.
     Source: C5.1, C11.9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
     """
     scores = _scores(evidence)
@@ -181,9 +181,9 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
 
 @BINARY.register("au_prc", operator=LESS, family="au_prc", given=has_scores)
 def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
-    """Area under precision over recall, by trapezoids. Not defined without positive rows.
+    """Area under the precision-recall curve, by trapezoids. Not defined without positive rows.
 
-    Its interval is that of a share of the positive rows.
+    The interval is the interval of a share of the positive rows.
     Source: C5.1; Boyd, Eng and Page 2013, "Area under the precision-recall curve: point estimates and
     confidence intervals".
     """
@@ -196,17 +196,17 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
 
 @MULTICLASS.register("macro_auc", operator=LESS, family="macro_auc", ours=True, given=has_scores)
 def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean area under the ROC curve of each class against the rest, of those that are not all or none of the labels.
+    """Mean one-vs-rest area under the ROC curve, over the classes that some but not all labels have.
 
-    Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="macro"`. The areas' errors are taken as if they went
-    together, so that the interval is no shorter than it should be.
+    Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="macro"`. The errors of the areas are taken as fully
+    correlated, so that the interval is never too short.
     """
     return _mean_area(evidence, by_labels=False)
 
 
 @MULTICLASS.register("weighted_auc", operator=LESS, family="weighted_auc", ours=True, given=has_scores)
 def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
-    """The same mean, each class weighted by its share of the labels.
+    """Mean one-vs-rest area under the ROC curve, each class weighted by its share of the labels.
 
     Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="weighted"`.
     """

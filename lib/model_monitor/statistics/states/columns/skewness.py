@@ -18,7 +18,7 @@ from model_monitor.statistics.states.moments import Values
 @column_metric
 @dataclass(frozen=True, slots=True, eq=False)
 class Skewness(ColumnMetric):
-    """Mean cubed deviation / cubed standard deviation (population form); above 0 if the long tail is one of large values.
+    """Mean cubed deviation / cubed standard deviation (population form); above 0 if the long tail is at the large values.
 
     m2, m3: sums of the squared and of the cubed deviations from the mean.
     """

@@ -18,7 +18,7 @@ SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
 
 @GUARDS.register("infinity_check", needs=Moments)
 def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of infinities among the numbers is not above the baseline's; where it had none, they are a kind of their own.
+    """The share of infinities among the numbers is not above the baseline's; if that is 0, infinities are a new kind of value.
 
     Source: D4.9.
     """
@@ -31,9 +31,9 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
 
 @GUARDS.register("sign_check", needs=Moments)
 def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of negative numbers is still none; `non_negative_check` has the word where it is Enabled.
+    """There are still no negative numbers; if `non_negative_check` is Enabled, that check decides.
 
-    Negative numbers are a kind of their own if the numbers end at 0 or above, or far above it: the tail of others may reach it.
+    Negative numbers are a new kind if the baseline's numbers end sharply or stay far from 0; otherwise their tail may reach 0.
     Source: D4.9.
     """
     old, sketch = before.moments, before.kll
@@ -49,10 +49,11 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
 
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No numbers lie two widths of the baseline's range or more outside of it, but for those of rows, which go on; where it has
-    sharp ends, or each row stands for itself, none half a width. They are a kind of their own unless its tails are long.
+    """No numbers lie outside the baseline's range by two of its widths, or by half a width if the range has sharp ends or each
+    row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless tails are
+    long.
 
-    Where drift tests independent rows, its component `range` has the word.
+    If drift tests independent rows, its component `range` decides.
     Source: D4.9.
     """
     old, sketch = before.moments, before.kll
@@ -72,9 +73,9 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 @GUARDS.register("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))
 def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of numbers among the texts is not above the baseline's; where it had none, they are a kind of their own.
+    """The share of numbers among the texts is not above the baseline's; if that is 0, numbers are a new kind of value.
 
-    `data_type_check` lets them pass, since a number fits in a text; their drift is not judged where all of them are numbers.
+    `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
     Source: D4.9.
     """
     if before.is_numeric or not feature.are_texts:
@@ -86,9 +87,9 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 @GUARDS.register("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
 def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """None of the values of a column that has numbers in place of texts is another text, however small the share.
+    """No value of a column of numbers is a text that is not a number, however small the share of such texts.
 
-    `data_type_check` has the word where its limit is broken, which a baseline made for small windows sets low.
+    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low.
     Source: D4.9.
     """
     if not before.is_numeric or not feature.are_texts:

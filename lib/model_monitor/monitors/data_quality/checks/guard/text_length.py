@@ -31,9 +31,9 @@ SAME = ("categorical_values_check", "code_length_check", "text_length_check")
 
 @GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check"))
 def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The mean length of a text without a domain is the baseline's. Of texts longer than 256 bytes so much is counted.
+    """Texts without a domain have the baseline's mean length. A text longer than 256 bytes counts as 256 bytes.
 
-    Of a baseline of an earlier release as far as values are counted one by one.
+    With a baseline from an earlier release, the check needs values that are counted one by one.
     Source: D4.9.
     """
     what = "mean length of the texts"
@@ -54,7 +54,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 @GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
 def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The mean share of letters in a free text is the baseline's, and that of digits.
+    """Free texts have the baseline's mean share of letters, and its mean share of digits.
 
     Source: D4.9.
     """
@@ -69,7 +69,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 @GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
 def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The mean number of words, which blanks part, is the baseline's; of free texts that have some with more than one word.
+    """Free texts have the baseline's mean number of words (separated by blanks), if some texts have more than one word.
 
     Source: D4.9.
     """
@@ -82,7 +82,7 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
 def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of words that the baseline never had is not above what chance has of rare ones; words of a text belong together.
+    """The share of words that the baseline never had is not above the share of rare words by chance; a text's words are a group.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
@@ -98,9 +98,9 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
 @GUARDS.register("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
 def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No text has another length where all of the baseline's have the same, as codes do; empty ones are empty_text_check's.
+    """No text has a different length if all of the baseline's texts, such as codes, have one; empty_text_check has empty texts.
 
-    Numbers are codes if zeros fill them up, as in 00501.
+    Numbers are codes if they are padded with zeros, as in 00501.
     Source: D4.9.
     """
     sides = _lengths(feature, before)
@@ -117,7 +117,7 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 @GUARDS.register("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
 def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of empty texts is not above the baseline's; where it had none, they are a kind of their own.
+    """The share of empty texts is not above the baseline's; if that is 0, empty texts are a new kind of value.
 
     Source: D4.9.
     """

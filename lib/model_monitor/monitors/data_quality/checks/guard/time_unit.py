@@ -27,7 +27,7 @@ WIDER = 4.0  # units are 1,000 apart: up to so many times beyond the usual years
 
 @GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
 def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No number is a time in another unit, or none at all, where all of the baseline's are times of this century in one unit.
+    """No number is a time in another unit, or no time, if all of the baseline's numbers are times of this century in one unit.
 
     Source: D4.9.
     """
@@ -47,8 +47,8 @@ def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages
 
 @GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
 def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of times that are more than a minute later than their rows is not above the baseline's; where it had none, they
-    are a kind of their own.
+    """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
+    are a new kind of value.
 
     Source: D4.9.
     """
@@ -59,8 +59,8 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 @GUARDS.register("time_age_check", needs=Ages)
 def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """Times are as old as the baseline's, each beside its row: their median, newest and oldest tenth; and none are far from all
-    of its ages, as after a step of whole hours.
+    """Times are as old as the baseline's, relative to their rows: the median, the newest tenth and the oldest tenth. No times are
+    far from all of the baseline's ages, as after a shift by whole hours.
 
     Source: D4.9.
     """

@@ -32,9 +32,9 @@ SELDOM = 0.05  # how seldom numbers of new values that come by themselves vary s
 
 @GUARDS.register("distinct_share_check")
 def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of different values does not fall where nearly all differ; elsewhere there is more than one value.
+    """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
 
-    A window more than twice as large as the baseline is not asked whether its values differ: by nature more of them repeat.
+    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
     Source: D4.9.
     """
     current = feature.current
@@ -92,9 +92,9 @@ def _most_frequent(feature: FeatureProfile) -> int:
 
 @GUARDS.register("frequent_value_check", needs=Frequencies)
 def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No single text has a larger share than in the baseline, where drift is not judged.
+    """No single text has a larger share than in the baseline; for columns whose drift is not judged.
 
-    Above 4,096 values the share is known within bounds: the window's is at least the one observed, the baseline's at most.
+    Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
     Source: D4.9.
     """
     old, new = before.frequencies, feature.current.frequencies
@@ -123,7 +123,7 @@ def _at_most(frequencies: Frequencies, value: str) -> int:
     "repeated_value_check", same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check")
 )
 def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of different values that occur more than once is not above the baseline's, where nearly all occur once.
+    """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
 
     Source: D4.9.
     """
@@ -131,7 +131,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
 
 
 def repeated_rows(comparison: Comparison) -> Evidence | None:
-    """The share of different rows that occur more than once, likewise; of the same columns on both sides.
+    """The share of distinct rows that occur more than once, likewise; both sides must have the same columns.
 
     Source: D4.9.
     """
@@ -156,9 +156,9 @@ def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence
 
 @GUARDS.register("new_values_check")
 def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The number of values that neither the baseline nor the last eight windows have is that of the baseline's second half, and
-    of earlier windows, in as many rows. Before there are eight windows nobody knows how long ago the baseline was made: up to as
-    long as it lasted, if not most rows have new values.
+    """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
+    of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
+    unknown, and taken as up to the baseline's own length, unless most rows have new values.
 
     Source: D4.20.
     """

@@ -36,7 +36,7 @@ WHY_NOT = {
 
 @GUARDS.register("vector_length_check", needs=VectorCounts)
 def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of vectors of another length is none, where all of the baseline's have the same.
+    """No vector has a different length, if all of the baseline's vectors have the same length.
 
     Source: D4.9.
     """
@@ -49,8 +49,8 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
 
 @GUARDS.register("vector_gaps_check", needs=VectorCounts)
 def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of vectors with elements that are missing, or no finite numbers, is not above the baseline's; where it had none,
-    they are a kind of their own.
+    """The share of vectors with elements that are missing or not finite is not above the baseline's; if that is 0, such vectors
+    are a new kind of value.
 
     Source: D4.9.
     """
@@ -63,7 +63,7 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 @GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
 def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The mean norm of the vectors is the baseline's.
+    """The vectors have the baseline's mean norm.
 
     Source: D4.9.
     """
@@ -74,11 +74,11 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 @GUARDS.register("vector_components_check", needs=VectorCounts)
 def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The mean vector is the baseline's, and so are the means of the components' amounts and of those along 32 directions.
+    """The mean vector is the baseline's, and so are the mean absolute values of the components and along 32 directions.
 
-    Three tests share the level: Hotelling's of the mean along the directions, by Bartlett's approximation; each component and its
-    amount; each direction's amount, which tells components that changed places though their means are alike. Rows count for
-    fewer as far as means of neighbours differ more than those of rows that have nothing to do with each other.
+    Three tests share the level: Hotelling's test of the mean along the directions, by Bartlett's approximation; each component
+    and its absolute value; each direction's absolute value, which detects components that swapped places although their means
+    are alike. Rows count for fewer if means of neighbours differ more than means of unrelated rows.
     Source: D4.9; Hotelling 1931, "The generalization of Student's ratio"; Bartlett 1938, "Further aspects of multiple
     regression".
     """
