@@ -219,7 +219,12 @@ def _faults_of_names(options: CaptureOptions) -> list[str]:
 
 
 def _faults_of_sampling(options: CaptureOptions) -> list[str]:
-    faults = []
+    switches = {"enable_capture": options.enable_capture, "with_metadata": options.with_metadata}
+    faults = [
+        f"{name} is {given!r}; it has to be True or False"
+        for name, given in switches.items()
+        if not isinstance(given, bool)
+    ]
     percentage, seed = options.sampling_percentage, options.sampling_seed
     if not _is_number(percentage) or not 0 <= percentage <= 100:
         faults.append(f"sampling_percentage is {percentage!r}; it has to be a number from 0 to 100")

@@ -39,6 +39,8 @@ def test_the_defaults_are_the_services_but_for_the_sample():
         ({"csv_content_types": ["text/csv; charset=utf-8"]}, "without parameters"),
         ({"json_content_types": ["TEXT/csv"]}, "'text/csv' is in csv_content_types and in json_content_types"),
         ({"max_payload_bytes": 0}, "max_payload_bytes is 0"),
+        ({"enable_capture": "no"}, "enable_capture is 'no'; it has to be True or False"),
+        ({"with_metadata": None}, "with_metadata is None"),
     ],
 )
 def test_a_wrong_option_is_named_with_what_to_write_instead(wrong, text):

@@ -23,6 +23,9 @@ REMEDIES = {
     "them apart by a --record-preprocessor-script",
     Refusal.NESTED_JSON: "if nested members are meant write --flatten-json",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
+    Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
+    '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',
+    Refusal.LABEL_WITHOUT_PATH: "name the member that is the label by ground_truth_attribute",
     Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",

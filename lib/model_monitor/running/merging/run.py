@@ -313,10 +313,12 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count:
             log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
         if count > request.max_quarantined_share * read:
+            from model_monitor.data.reading.remedies import remedy
+
             raise BadInput(
                 f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
-                f"{request.max_quarantined_share}; they are in {quarantine}; mend them, or allow more with "
-                "--max-quarantined-share"
+                f"{request.max_quarantined_share}; they are in {quarantine}; {remedy([reason.text for reason in reasons])}, or "
+                "allow more with --max-quarantined-share"
             )
     if request.late_hours is not None:
         return
