@@ -14,6 +14,8 @@ def read_by_spark(options: Mapping[str, object]) -> str:
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
 
+IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
+
 REMEDIES = {
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
@@ -25,6 +27,8 @@ REMEDIES = {
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
     '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',
+    Refusal.NO_PREDICTION: f"say where the prediction is by inference_attribute: {IN_A_RECORD}",
+    Refusal.NO_PROBABILITY: f"say where the probability is by probability_attribute: {IN_A_RECORD}",
     Refusal.LABEL_WITHOUT_PATH: "name the member that is the label by ground_truth_attribute",
     Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
