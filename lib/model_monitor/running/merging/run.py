@@ -315,10 +315,13 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count > request.max_quarantined_share * read:
             from model_monitor.data.reading.remedies import remedy
 
+            mended = remedy([reason.text for reason in reasons])
+            if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
+                mended += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
             raise BadInput(
                 f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
-                f"{request.max_quarantined_share}; they are in {quarantine}; {remedy([reason.text for reason in reasons])}, or "
-                "allow more with --max-quarantined-share"
+                f"{request.max_quarantined_share}; they are in {quarantine}; {mended}, or allow more with "
+                "--max-quarantined-share"
             )
     if request.late_hours is not None:
         return
