@@ -31,6 +31,8 @@ REMEDIES = {
     Refusal.NO_PROBABILITY: f"say where the probability is by probability_attribute: {IN_A_RECORD}",
     Refusal.LABEL_WITHOUT_PATH: "name the member that is the label by ground_truth_attribute",
     Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
+    Refusal.PROBABILITY_NOT_A_NUMBER: "write one number, of the positive class, with a point; of many classes an object by "
+    "class, or lists of probabilities beside lists of labels",
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }
