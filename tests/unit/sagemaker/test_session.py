@@ -47,6 +47,8 @@ def test_what_is_uploaded_is_listed_read_and_downloaded_by_its_uri(root, tmp_pat
         str(tmp_path / "copy" / "deep" / "_more.csv"),
         str(tmp_path / "copy" / "train.csv"),
     ]
+    with pytest.raises(BadInput, match="trian.csv: there is no such file or folder to upload"):
+        s3.S3Uploader.upload(str(tmp_path / "data" / "trian.csv"), "s3://bucket/one")
     with pytest.raises(BadInput, match="nothing.csv"):
         s3.S3Downloader.read_file("s3://bucket/nothing.csv")
 
