@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,9 +143,9 @@ class Client:
     exceptions = SimpleNamespace(ResourceNotFound=BadInput, ResourceInUse=BadConfiguration, ClientError=MonitorError)
     """What calls raise here, by the API's names."""
 
-    def get_paginator(self, operation_name: str) -> Pages:
-        """Gives the answers of a listing page by page."""
-        return Pages(getattr(self, operation_name))
+    def get_paginator(self, operation_name: str) -> Any:
+        """What gives the answers of a listing page by page, by `paginate`."""
+        return SimpleNamespace(paginate=partial(_pages, getattr(self, operation_name)))
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
@@ -169,19 +169,13 @@ def client() -> Client:
     return Client()
 
 
-@dataclass(frozen=True)
-class Pages:
-    """A listing, page by page, as boto3's paginators give it."""
-
-    listing: Callable[..., dict[str, Any]]
-
-    def paginate(self, **wanted: Any) -> Iterator[dict[str, Any]]:
-        """The answers, one after the other, until none is left."""
-        page = self.listing(**wanted)
+def _pages(listing: Callable[..., dict[str, Any]], **wanted: Any) -> Iterator[dict[str, Any]]:
+    """The answers of a listing, page by page."""
+    page = listing(**wanted)
+    yield page
+    while "NextToken" in page:
+        page = listing(**{**wanted, "NextToken": page["NextToken"]})
         yield page
-        while "NextToken" in page:
-            page = self.listing(**{**wanted, "NextToken": page["NextToken"]})
-            yield page
 
 
 def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
