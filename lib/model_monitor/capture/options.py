@@ -122,6 +122,13 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
     return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
 
 
+def paths_of(paths: Collection[str] | None) -> frozenset[str] | None:
+    """Those that a middleware captures, None for all. Raises ValueError for a text, and for one without a slash in front."""
+    if isinstance(paths, str) or not all(path.startswith("/") for path in paths or ()):
+        raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
+    return None if paths is None else frozenset(paths)
+
+
 REQUEST, RESPONSE = "REQUEST", "RESPONSE"
 
 MEBIBYTE = 2**20

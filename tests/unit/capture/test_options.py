@@ -5,6 +5,7 @@ import math
 import pytest
 
 from model_monitor.capture import CaptureLimits, CaptureOptions
+from model_monitor.capture.options import paths_of
 
 from .capturing import options
 
@@ -46,6 +47,14 @@ def test_the_defaults_are_the_services_but_for_the_sample():
 def test_a_wrong_option_is_named_with_what_to_write_instead(wrong, text):
     with pytest.raises(ValueError, match=text):
         CaptureOptions(**{"endpoint": "churn"} | wrong)
+
+
+@pytest.mark.parametrize("paths", ["/invocations", ["/invocations", "score"]])
+def test_paths_that_nobody_asks_for_are_refused(paths):
+    with pytest.raises(ValueError, match=r"paths is .*; write a list of paths with a slash in front"):
+        paths_of(paths)
+    assert paths_of(None) is None
+    assert paths_of(("/invocations",)) == {"/invocations"}
 
 
 def test_all_faults_are_said_at_once():
