@@ -93,8 +93,8 @@ def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
     print(f"| {'':70} | seconds | core s | times ours | wanted | in core s |")
     print(f"| {'-' * 70} | ------: | -----: | ---------: | -----: | --------: |")
     for one in (ours, *peers):
-        times = "" if one is ours else f"{one.seconds / ours.seconds:.2f}"
-        cores = "" if one is ours else f"{one.core_seconds / ours.core_seconds:.2f}"
+        times = "" if one is ours else f"{_ratio(one.seconds, ours.seconds):.2f}"
+        cores = "" if one is ours else f"{_ratio(one.core_seconds, ours.core_seconds):.2f}"
         wanted = "" if one.wanted is None else f"{one.wanted:.2f}"
         print(
             f"| {one.name:70} | {one.seconds:7.2f} | {one.core_seconds:6.2f} | {times:>10} | {wanted:>6} | {cores:>9} |"
@@ -106,6 +106,11 @@ def report(title: str, ours: Contestant, peers: Sequence[Contestant]) -> None:
             continue
         verdict = note(title, peer.name, ours.core_seconds, peer.core_seconds, peer.at_most)
         if peer.at_most is not None:
-            share = ours.core_seconds / peer.core_seconds
+            share = _ratio(ours.core_seconds, peer.core_seconds)
             print(f"\n{peer.name}: {share:.2f} of its core seconds, wanted at most {peer.at_most}: {verdict}", end="")
     print(flush=True)
+
+
+def _ratio(one: float, other: float) -> float:
+    """How many times the other one it is; infinite if that took less than a tick of the processor's clock."""
+    return one / other if other else float("inf")

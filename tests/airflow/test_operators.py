@@ -35,6 +35,20 @@ def monitor(stage, folder, **options):
     return MonitorOperator(task_id="monitor", where=stage, **{**given, **options})
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"length": 3600}, "length is 3600; write a timedelta above 0, such as"),
+        ({"length": timedelta(0)}, "length is datetime.timedelta"),
+        ({"length": timedelta(hours=-1)}, "length is datetime.timedelta"),
+        ({"lag": "P1D"}, "lag is 'P1D'; write a timedelta, such as"),
+    ],
+)
+def test_a_window_of_no_time_is_told_when_the_dag_is_read(tmp_path, given, said):
+    with dag("no_time"), pytest.raises(BadConfiguration, match=said):
+        monitor(Stage(plays=leaving(DONE)), tmp_path, **given)
+
+
 def test_the_job_is_told_the_interval_and_the_folder_of_its_hour(run, tmp_path):
     stage = Stage(plays=leaving(DONE), cluster="{{ ds }}")
     with dag("told") as told:

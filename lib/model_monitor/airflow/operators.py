@@ -220,7 +220,7 @@ class WindowedOperator(JobOperator):
     """A job over the window of the DAG run.
 
     lag: by how much the window lies before the run's interval. length: of the window of a run whose interval has none, as those
-    of Airflow's plain cron schedules.
+    of Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for others than times.
     """
 
     SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
@@ -232,6 +232,10 @@ class WindowedOperator(JobOperator):
 
     def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        for name, given in (("lag", lag), ("length", length)):
+            if not isinstance(given, timedelta) or (name == "length" and given <= timedelta(0)):
+                above = " above 0" if name == "length" else ""
+                raise BadConfiguration(f"{name} is {given!r}; write a timedelta{above}, such as timedelta(hours=1)")
         self.lag = lag
         self.length = length
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
+from model_monitor.capture.options import paths_of
 from model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_TYPE,
@@ -31,13 +32,13 @@ SHUTDOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
 class CaptureMiddleware:
     """Captures every POST, or those to `paths`. Closes the writer when the server shuts the application down.
 
-    paths: as the application is asked for them, `/invocations`.
+    paths: as the application is asked for them, `/invocations`. Raises ValueError for paths that are never asked for.
     """
 
     def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
         self._app = app
         self._writer = writer
-        self._paths = None if paths is None else frozenset(paths)
+        self._paths = paths_of(paths)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -121,6 +121,13 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
     return int.from_bytes(digest.digest(), "big") < percentage / ALL * _VALUES
 
 
+def paths_of(paths: Collection[str] | None) -> frozenset[str] | None:
+    """Those that a middleware captures, None for all. Raises ValueError for a text, and for one without a slash in front."""
+    if isinstance(paths, str) or not all(path.startswith("/") for path in paths or ()):
+        raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
+    return None if paths is None else frozenset(paths)
+
+
 REQUEST, RESPONSE = "REQUEST", "RESPONSE"
 
 MEBIBYTE = 2**20
@@ -214,7 +221,12 @@ def _faults_of_names(options: CaptureOptions) -> list[str]:
 
 
 def _faults_of_sampling(options: CaptureOptions) -> list[str]:
-    faults = []
+    switches = {"enable_capture": options.enable_capture, "with_metadata": options.with_metadata}
+    faults = [
+        f"{name} is {given!r}; it has to be True or False"
+        for name, given in switches.items()
+        if not isinstance(given, bool)
+    ]
     percentage, seed = options.sampling_percentage, options.sampling_seed
     if not _is_number(percentage) or not 0 <= percentage <= 100:
         faults.append(f"sampling_percentage is {percentage!r}; it has to be a number from 0 to 100")

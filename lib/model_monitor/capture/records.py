@@ -27,10 +27,14 @@ CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body as it went over the wire. content_type: the header beside it, None if there was none."""
+    """A body as it went over the wire; a text goes in UTF-8. content_type: the header beside it, None if there was none."""
 
     body: bytes
     content_type: str | None = None
+
+    def __post_init__(self) -> None:
+        text = self.body.encode("utf-8", "backslashreplace") if isinstance(self.body, str) else self.body
+        object.__setattr__(self, "body", bytes(text) if isinstance(text, (bytearray, memoryview)) else text)
 
 
 @dataclass(frozen=True, slots=True)

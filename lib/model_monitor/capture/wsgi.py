@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from model_monitor.capture.options import paths_of
 from model_monitor.capture.records import (
     CLIENT_CLOSED_REQUEST,
     CONTENT_LENGTH,
@@ -30,12 +31,15 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class CaptureMiddleware:
-    """Captures every POST, or those to `paths`, as the application is asked for them: `/invocations`."""
+    """Captures every POST, or those to `paths`, as the application is asked for them: `/invocations`.
+
+    Raises ValueError for paths that are never asked for.
+    """
 
     def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
         self._app = app
         self._writer = writer
-        self._paths = None if paths is None else frozenset(paths)
+        self._paths = paths_of(paths)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = self._begun(environ)

@@ -84,7 +84,7 @@ def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
     jobs = {job.job: job for job in jobs_of(definition, schedule.name, kept["CapturePrefix"])}
     entry = entry_of(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
     recurrence, window = recurrence_of(schedule), window_of(schedule, definition)
-    created = kept["Schedule"]["CreationTime"]
+    created = kept["Schedule"]["CreationTime"].replace(microsecond=0)  # the record of runs has no parts of a second
     return LocalPlan(
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
         file=local_jobs.path_of(local_jobs.SCHEDULES, schedule.name),
@@ -96,6 +96,12 @@ def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
         variables=jobs,
         token=uuid.uuid4().hex[:24],
     )
+
+
+def keep(name: str, record: Mapping[str, Any]) -> None:
+    """Put a schedule's record in place. Raises BadConfiguration for an expression or an offset that the service does not have."""
+    plan_of(record)
+    local_jobs.write(local_jobs.SCHEDULES, name, record)
 
 
 def run_due(name: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 
 import model_monitor
 from model_monitor.data.records.windows import hour_of_path
-from model_monitor.errors import BadInput, MonitorError
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.running.layout import Layout
 from model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
@@ -29,6 +30,7 @@ PATHS = (
 
 SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
 
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # more than the API's, which has no '_' and '.', and 63 of them
 _OF_A_TIME = "Time"  # how the API's members that are times end
 _AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
 """… but for these, which may be a time or how long before the run."""
@@ -40,7 +42,11 @@ def now() -> datetime:
 
 
 def path_of(kind: str, name: str, suffix: str = ".json") -> Path:
-    """The file of one record."""
+    """The file of one record. Raises BadConfiguration for a name that may be no file's, or one elsewhere."""
+    if not _NAME.fullmatch(name):
+        raise BadConfiguration(
+            f"{name!r} is no name among the {kind}; write letters, digits, '-', '_' and '.', a letter or digit first, 200 at most"
+        )
     return home() / kind / f"{name}{suffix}"
 
 
@@ -51,7 +57,7 @@ def exists(kind: str, name: str) -> bool:
 
 def names(kind: str) -> list[str]:
     """The names of the records there are."""
-    return sorted(path.stem for path in path_of(kind, "").parent.glob("*.json"))
+    return sorted(path.stem for path in (home() / kind).glob("*.json") if _NAME.fullmatch(path.stem))
 
 
 def read(kind: str, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
+from model_monitor.errors import BadInput
 from model_monitor.sagemaker.monitoring_files import located, read_bytes, read_text, write_bytes
 from model_monitor.sagemaker.sdk import beside
 from model_monitor.storage import is_local, join, local_path, storage_of
@@ -22,8 +23,13 @@ class S3Uploader:
         sagemaker_session: Any = None,
         callback: Any = None,
     ) -> str:
-        """Upload a file, or what is in a folder, below a URI; gives the file's URI, or that of the folder."""
+        """Upload a file, or what is in a folder, below a URI; gives the file's URI, or that of the folder.
+
+        Raises BadInput if there is neither.
+        """
         source = Path(local_path)
+        if not source.exists():
+            raise BadInput(f"{local_path}: there is no such file or folder to upload")
         if source.is_file():
             place = join(desired_s3_uri, source.name)
             return S3Uploader.upload_bytes(source.read_bytes(), place, kms_key, sagemaker_session)

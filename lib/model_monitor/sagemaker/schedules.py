@@ -30,7 +30,7 @@ from model_monitor.sagemaker.definitions import (
     schedule_config,
     signed,
 )
-from model_monitor.sagemaker.executions import results_of, run_due
+from model_monitor.sagemaker.executions import keep, results_of, run_due
 from model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
 from model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
 from model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, named_after
@@ -93,11 +93,12 @@ class ScheduledMonitor(BaselinedMonitor):
         `ScheduleArguments` says what the arguments are. Baseline files that are not given are those of the latest baselining job,
         as is the configuration of an analysis.
         Raises ValueError unless one input is given, for a second schedule of one monitor, and for times that are none;
-        BadConfiguration for a name that is taken, or without a baseline or a configuration.
+        BadConfiguration for a name that is taken or none, for times that the service does not have, or without a baseline or a
+        configuration.
         """
+        name = self._new_name(arguments.get("monitor_schedule_name"))
         baseline = _baseline(arguments) or self._latest_baseline()
         application = self._app_specification({**arguments, "env": self.env})
-        name = self._new_name(arguments.get("monitor_schedule_name"))
         read, captures = job_input(*_sources(arguments), self.env or {}, self.sagemaker_session)
         parts = {
             "BaselineConfig": baseline,
@@ -125,13 +126,13 @@ class ScheduledMonitor(BaselinedMonitor):
             "Definition": whole,
             "CapturePrefix": captures,
         }
-        local_jobs.write(local_jobs.SCHEDULES, name, record)
+        keep(name, record)
         self.monitoring_schedule_name = self.job_definition_name = name
 
     def update_monitoring_schedule(self, *_: Any, **arguments: Unpack[ScheduleArguments]) -> None:
         """Change what is given of the schedule; instances, keys, network and role are accepted, and without effect.
 
-        Raises ValueError if both inputs are given, and for times that are none.
+        Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
         """
         baseline, application = _baseline(arguments), self._app_specification(arguments)
         name = self._schedule_name()
@@ -157,7 +158,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if changed := _times(arguments):
             record["Schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"] = changed
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
-        local_jobs.write(local_jobs.SCHEDULES, name, record)
+        keep(name, record)
 
     def start_monitoring_schedule(self) -> None:
         """Have its runs be due again."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
-from model_monitor.errors import BadConfiguration
+from model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from model_monitor.sagemaker import local_jobs
-from model_monitor.sagemaker.executions import run_due
+from model_monitor.sagemaker.definitions import given
+from model_monitor.sagemaker.executions import keep, run_due
 from model_monitor.sagemaker.monitoring_files import capture_prefix
 from model_monitor.sagemaker.monitors import (
     DefaultModelMonitor,
@@ -28,6 +32,9 @@ MONITORS: dict[str, type[ScheduledMonitor]] = {
     for kind in (DefaultModelMonitor, ModelQualityMonitor, ModelBiasMonitor, ModelExplainabilityMonitor)
 }
 MOST_LISTED = 100
+
+_DEMANDED = ("AppSpecification", "JobInput", "JobOutputConfig")
+"""Members of a job definition that the API wants; their names begin with the kind of monitoring."""
 
 _DEFINITION_CALL = re.compile(
     "(create|describe|delete)_(data_quality|model_quality|model_bias|model_explainability)_job_definition"
@@ -66,11 +73,14 @@ class Client:
         return _monitor(MonitoringScheduleName).describe_schedule()
 
     def list_monitoring_schedules(self, **wanted: Any) -> dict[str, Any]:
-        """The schedules, the newest first. Of `wanted` NameContains, StatusEquals, SortOrder and MaxResults count."""
+        """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
+        records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
         found = [
-            local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"] for name in local_jobs.names(local_jobs.SCHEDULES)
+            {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
+            | _monitored(record)
+            for record in records
         ]
-        return {"MonitoringScheduleSummaries": _listed(found, "MonitoringScheduleName", wanted)}
+        return _listed("MonitoringScheduleSummaries", found, wanted)
 
     def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
         """Have its runs be due again."""
@@ -90,8 +100,10 @@ class Client:
     def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **wanted: Any) -> dict[str, Any]:
         """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
         names = [MonitoringScheduleName] if MonitoringScheduleName else local_jobs.names(local_jobs.SCHEDULES)
-        found = [each for name in names for each in run_due(name)]
-        return {"MonitoringExecutionSummaries": _listed(found, "MonitoringScheduleName", wanted)}
+        found = [
+            each | _monitored(local_jobs.read(local_jobs.SCHEDULES, name)) for name in names for each in run_due(name)
+        ]
+        return _listed("MonitoringExecutionSummaries", found, wanted)
 
     def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
         """The schedule's one alert as it stands."""
@@ -119,13 +131,21 @@ class Client:
 
     def list_processing_jobs(self, **wanted: Any) -> dict[str, Any]:
         """Our jobs, the latest first."""
-        found = [local_jobs.describe(name) for name in local_jobs.names(local_jobs.JOBS)]
-        return {"ProcessingJobSummaries": _listed(found, "ProcessingJobName", wanted)}
+        jobs = map(local_jobs.describe, local_jobs.names(local_jobs.JOBS))
+        found = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
+        return _listed("ProcessingJobSummaries", found, wanted)
 
     def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
         """End a job if it is running."""
         local_jobs.stop(ProcessingJobName)
         return {}
+
+    exceptions = SimpleNamespace(ResourceNotFound=BadInput, ResourceInUse=BadConfiguration, ClientError=MonitorError)
+    """What calls raise here, by the API's names."""
+
+    def get_paginator(self, operation_name: str) -> Any:
+        """What gives the answers of a listing page by page, by `paginate`."""
+        return SimpleNamespace(paginate=partial(_pages, getattr(self, operation_name)))
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
@@ -133,13 +153,13 @@ class Client:
             raise AttributeError(name)
         found = _DEFINITION_CALL.fullmatch(name)
 
-        def call(**members: Any) -> dict[str, Any]:
+        def call(*_: Any, **members: Any) -> dict[str, Any]:
             if found is None:
                 raise BadConfiguration(
                     f"{name}: only an account can answer it; schedules, executions, alerts and processing jobs are here, the "
                     'rest is asked of boto3.client("sagemaker")'
                 )
-            return _DEFINITION_CALLS[found[1]](members)
+            return _DEFINITION_CALLS[found[1]](found[2].title().replace("_", ""), members)
 
         return call
 
@@ -149,6 +169,15 @@ def client() -> Client:
     return Client()
 
 
+def _pages(listing: Callable[..., dict[str, Any]], **wanted: Any) -> Iterator[dict[str, Any]]:
+    """The answers of a listing, page by page."""
+    page = listing(**wanted)
+    yield page
+    while "NextToken" in page:
+        page = listing(**{**wanted, "NextToken": page["NextToken"]})
+        yield page
+
+
 def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The job definition that a schedule's configuration names, and its kind of monitoring."""
     if "MonitoringJobDefinitionName" not in config:
@@ -156,35 +185,51 @@ def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
             "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a definition by "
             "create_data_quality_job_definition or one of its like, and name it"
         )
-    definition = _describe({"JobDefinitionName": config["MonitoringJobDefinitionName"]})
+    definition = _describe("", {"JobDefinitionName": config["MonitoringJobDefinitionName"]})
     return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
 
 
 def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str) -> dict[str, Any]:
     prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
     record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
-    local_jobs.write(local_jobs.SCHEDULES, schedule["MonitoringScheduleName"], record)
+    keep(schedule["MonitoringScheduleName"], record)
     return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
 
 
-def _create(members: Mapping[str, Any]) -> dict[str, Any]:
-    name = members["JobDefinitionName"]
+def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    name = _name_of(members)
+    if absent := [part for part in _DEMANDED if f"{kind}{part}" not in members]:
+        raise BadConfiguration(f"the job definition {name} has no {', '.join(kind + part for part in absent)}")
     arn = f"{local_jobs.ARN}:job-definition/{name}"
     local_jobs.write(DEFINITIONS, name, {**members, "JobDefinitionArn": arn, "CreationTime": local_jobs.now()})
     return {"JobDefinitionArn": arn}
 
 
-def _describe(members: Mapping[str, Any]) -> dict[str, Any]:
-    name = members["JobDefinitionName"]
+def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    name = _name_of(members)
     if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
         definition: dict[str, Any] = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
         return definition
     return local_jobs.read(DEFINITIONS, name)
 
 
-def _delete(members: Mapping[str, Any]) -> dict[str, Any]:
-    local_jobs.delete(DEFINITIONS, members["JobDefinitionName"])
+def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    local_jobs.delete(DEFINITIONS, _name_of(members))
     return {}
+
+
+def _monitored(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a summary says of the schedule beside itself: its job definition, and the endpoint if it monitors one."""
+    definition, kind = record["Definition"], record["Schedule"]["MonitoringType"]
+    endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
+    named = {"MonitoringJobDefinitionName": definition["JobDefinitionName"], "MonitoringType": kind}
+    return {**named, **given(EndpointName=endpoint)}
+
+
+def _name_of(members: Mapping[str, Any]) -> str:
+    if "JobDefinitionName" not in members:
+        raise BadConfiguration(f"a job definition is called by its JobDefinitionName; given are {', '.join(members)}")
+    return str(members["JobDefinitionName"])
 
 
 _DEFINITION_CALLS = {"create": _create, "describe": _describe, "delete": _delete}
@@ -195,16 +240,41 @@ def _monitor(name: str) -> ScheduledMonitor:
     return MONITORS[kind].attach(name)
 
 
-def _listed(found: list[dict[str, Any]], name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is asked for of a listing: by part of a name and by status, the latest first unless it is asked for ascending."""
-    statuses = [value for member, value in wanted.items() if member == "StatusEquals"]
-    kept = [
-        each
-        for each in sorted(found, key=lambda each: each.get("ScheduledTime", each["CreationTime"]))
-        if wanted.get("NameContains", "") in each[name] and (not statuses or statuses[0] in each.values())
-    ]
-    ordered = kept if wanted.get("SortOrder") == "Ascending" else kept[::-1]
-    return ordered[: wanted.get("MaxResults", MOST_LISTED)]
+_FILTER = re.compile(
+    "(Name(?=C)|Status(?=E)|MonitoringType(?=E)|EndpointName|MonitoringJobDefinitionName|(?:Creation|LastModified|Scheduled)Time)"
+    "(Equals|Contains|Before|After|)"
+)
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "Contains": lambda there, asked: asked in there,
+    "Before": lambda there, asked: there < _time(asked),
+    "After": lambda there, asked: there > _time(asked),
+    **dict.fromkeys(("Equals", ""), lambda there, asked: there == asked),
+}
+
+
+def _listed(kind: str, found: list[dict[str, Any]], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The page of a listing that is asked for: the latest first, unless it is asked for in another order.
+
+    Raises BadConfiguration for a filter that no listing has.
+    """
+    subject, filters = kind.removesuffix("Summaries"), dict(wanted)
+    names = {"Name": f"{subject.replace('Execution', 'Schedule')}Name", "Status": f"{subject}Status"}
+    by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
+    is_ascending = filters.pop("SortOrder", None) == "Ascending"
+    most, first = filters.pop("MaxResults", MOST_LISTED), int(filters.pop("NextToken", 0))
+    for name, value in filters.items():
+        if (part := _FILTER.fullmatch(name)) is None:
+            raise BadConfiguration(f"{name} is nothing that {kind} are listed by here")
+        member, holds = names.get(part[1], part[1]), _HOLDS[part[2]]
+        found = [each for each in found if member in each and holds(each[member], value)]
+    ordered = sorted(found, key=lambda each: each[names.get(by, by)], reverse=not is_ascending)
+    further = {"NextToken": str(first + most)} if len(ordered) > first + most else {}
+    return {kind: ordered[first : first + most], **further}
+
+
+def _time(value: datetime | str) -> datetime:
+    time = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
 def _members(summary: Any) -> dict[str, Any]:

@@ -274,7 +274,11 @@ def test_one_id_of_all_captures_and_many_labels_of_it_are_joined(merge, tmp_path
         pytest.param([captured(1)], [], NoData, "Job inputs had no data: .*labels has no file for 2024-03-04T00", id="no labels"),
         pytest.param([captured(1)], [label("x")], BadInput, "none of 1 labels has the id of one of 1", id="nothing matches"),
         pytest.param([captured(1), "x"], [label("event-1")], BadInput, "1 of 2 captures were refused", id="bad captures"),
+        pytest.param(["0.7", "0.2"], [label("event-1")], BadInput, "a batch transform append ids to its out", id="no ids"),
         pytest.param([captured(1)], [label("event-1"), "x"], BadInput, "1 of 2 labels were refused", id="bad labels"),
+        pytest.param(
+            [captured(1)], [{"eventId": "event-1", "label": 1}], BadInput, 'write labels as {"groundTruthData"', id="own labels"
+        ),
     ],
 )  # fmt: skip
 def test_what_can_not_be_merged_is_said_in_a_sentence(merge, tmp_path, captures, labels, failure, sentence):

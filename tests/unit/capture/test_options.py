@@ -5,6 +5,7 @@ import math
 import pytest
 
 from model_monitor.capture import CaptureLimits, CaptureOptions
+from model_monitor.capture.options import paths_of
 
 from .capturing import options
 
@@ -39,11 +40,21 @@ def test_the_defaults_are_the_services_but_for_the_sample():
         ({"csv_content_types": ["text/csv; charset=utf-8"]}, "without parameters"),
         ({"json_content_types": ["TEXT/csv"]}, "'text/csv' is in csv_content_types and in json_content_types"),
         ({"max_payload_bytes": 0}, "max_payload_bytes is 0"),
+        ({"enable_capture": "no"}, "enable_capture is 'no'; it has to be True or False"),
+        ({"with_metadata": None}, "with_metadata is None"),
     ],
 )
 def test_a_wrong_option_is_named_with_what_to_write_instead(wrong, text):
     with pytest.raises(ValueError, match=text):
         CaptureOptions(**{"endpoint": "churn"} | wrong)
+
+
+@pytest.mark.parametrize("paths", ["/invocations", ["/invocations", "score"]])
+def test_paths_that_nobody_asks_for_are_refused(paths):
+    with pytest.raises(ValueError, match=r"paths is .*; write a list of paths with a slash in front"):
+        paths_of(paths)
+    assert paths_of(None) is None
+    assert paths_of(("/invocations",)) == {"/invocations"}
 
 
 def test_all_faults_are_said_at_once():

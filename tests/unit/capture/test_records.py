@@ -46,6 +46,8 @@ def test_a_record_is_the_line_that_the_contract_shows():
         pytest.param(b"\x00\x01", "application/x-npy", "AAE=", "BASE64", id="a type that is not listed"),
         pytest.param(b"1,2", None, "MSwy", "BASE64", id="no type at all"),
         pytest.param(b"", "text/csv", "", "CSV", id="nothing"),
+        pytest.param("Zürich", "text/csv", "Zürich", "CSV", id="a text, as a model answers it"),
+        pytest.param(memoryview(b"1,2"), "text/csv", "1,2", "CSV", id="a view of bytes"),
     ],
 )
 def test_the_encoding_says_what_the_text_is(body, content_type, data, encoding):

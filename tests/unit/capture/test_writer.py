@@ -141,7 +141,7 @@ def test_a_request_that_ends_after_the_writer_is_dropped_and_counted(tmp_path):
 
 @pytest.mark.parametrize(
     "request_payload",
-    [Payload("a text, no bytes", "text/csv"), Payload(None), Payload(b"1", 7), "not a payload"],  # type: ignore[arg-type]
+    [Payload({"cell": "a text, no bytes"}, "text/csv"), Payload(None), Payload(b"1", 7), "not a payload"],  # type: ignore[arg-type]
 )
 def test_nothing_that_is_handed_over_raises_into_the_server(tmp_path, caplog, request_payload):
     with CaptureWriter(LocalFolder(tmp_path), options()) as writer:

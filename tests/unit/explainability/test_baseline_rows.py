@@ -77,6 +77,12 @@ def test_files_that_are_none_are_refused(path, content):
         rows_in(content, path, NAMES, None)
 
 
+def test_a_header_of_other_columns_is_no_row():
+    with pytest.raises(BadConfiguration, match="whose first line has years, city; the features are age, town"):
+        rows_in(b"years,city\n3,Ulm\n", "a.csv", NAMES, None)
+    assert rows_in(b"3,Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [["3", "Ulm"], ["4", "Bonn"]]
+
+
 def test_columns_are_numbers_where_all_their_cells_are():
     types = [column.type for column in columns_of([[1, "x", None, 1], [2.5, "y", None, "2"]])]
 

@@ -278,3 +278,15 @@ def test_what_a_model_says_of_baseline_rows_is_repeated_where_the_configuration_
 
     assert told in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("label", "is_told"), [("y", False), ("Y", True)])
+def test_a_label_that_is_no_column_is_told(caplog, label, is_told):
+    config = AnalysisConfig.from_json(
+        json.dumps({"label": label, "methods": {"shap": {"baseline": [[0] * (1 + is_told)]}}})
+    )
+    frame = pd.DataFrame({"a": np.arange(20.0), "y": 0.0})
+
+    run_baseline(frame, ExplainabilityMonitor(AttributionMeasures.of(config, lambda rows: rows["a"].to_numpy())))
+
+    assert ("Y is no column of the data, so that no other one is left out for it: a, y" in caplog.text) is is_told

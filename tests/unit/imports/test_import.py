@@ -250,6 +250,12 @@ def test_an_answer_of_another_shape_is_refused_in_botocores_words(moved, answer,
         moved(answer)
 
 
+def test_a_name_that_would_be_files_elsewhere_is_refused(moved, tmp_path):
+    with pytest.raises(BadDocument, match=r"^'\.\./churn': the name of a schedule names its files, and has no '/'"):
+        moved({**answers.schedule(), "MonitoringScheduleName": "../churn"}, answers.definition())
+    assert not (tmp_path.parent / "churn.env").exists()
+
+
 def test_an_expression_that_the_service_does_not_have_is_refused(moved):
     schedule = answers.schedule(ScheduleConfig={"ScheduleExpression": "rate(1 hour)"})
 

@@ -55,6 +55,21 @@ def rewritten(text):
             "from model_monitor.sagemaker import get_execution_role\nfrom sagemaker import image_uris",
         ),
         ("try:\n    import sagemaker\nexcept ImportError: pass", None),
+        (
+            "import boto3; import sagemaker, os; ä = 'ö'; import sagemaker as sm; ready = True",
+            "import boto3; import model_monitor.sagemaker as sagemaker; import os; ä = 'ö'; "
+            "import model_monitor.sagemaker as sm; ready = True",
+        ),
+        ("if True: import sagemaker  # here", "if True: import model_monitor.sagemaker as sagemaker  # here"),
+        (
+            "from sagemaker.s3 import (\n    S3Uploader,\n); ready = True",
+            "from model_monitor.sagemaker import S3Uploader; ready = True",
+        ),
+        (
+            "here = !pwd\nif here:\n    import sagemaker\n    pip install x\nhere?",
+            "here = !pwd\nif here:\n    import model_monitor.sagemaker as sagemaker\n    pip install x\nhere?",
+        ),
+        ("from sagemaker.model_monitor import *", "from model_monitor.sagemaker import *"),
     ],
 )
 def test_an_import_of_the_sdk_reads_as_it_stands_here(before, after):
@@ -77,8 +92,10 @@ def test_what_is_not_here_stays_and_is_named(line):
     assert changed(book, [change]) == notebook(line)
 
 
-def test_a_cell_that_is_no_python_is_left_alone():
-    assert list(changes_of(notebook("import sagemaker\nthis is no python"), OFFERED)) == []
+def test_lines_that_are_no_python_are_left_alone():
+    text = "import sagemaker\nthis is no python\n'''"
+    assert rewritten(text) == text.replace("import sagemaker", "import model_monitor.sagemaker as sagemaker")
+    assert list(changes_of(notebook("this is no python", "", "'''"), OFFERED)) == []
 
 
 def test_every_line_that_is_written_can_be_imported():

@@ -82,6 +82,17 @@ def test_nobody_there_is_one_sentence():
         gone.predict(FRAME[:1])
 
 
+@pytest.mark.parametrize("rows", [1, 2, 1000])
+def test_scores_of_all_rows_in_one_line_are_a_score_for_each(rows):
+    """As the built-in XGBoost answers CSV."""
+
+    def answering(handler):
+        reply(handler, ",".join(line.split(",")[0] for line in handler.server.requests[-1][2].decode().splitlines()))
+
+    with http_server(answering) as server:
+        assert endpoint(server).predict(FRAME[:rows]).tolist() == [[a] for a in FRAME["a"][:rows]]
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 302])
 def test_a_refusal_is_not_tried_again(status):
     with http_server(status) as server, pytest.raises(BadInput, match=f"answered with status {status}"):

@@ -168,6 +168,7 @@ def test_a_missing_library_is_one_sentence_that_says_what_to_install(flavour, mo
     ("content", "sentence"),
     [
         (b'{"learner": 1}', r"broken.json can't be loaded as xgboost \(XGBoostError"),
+        (b"", r"broken.json is empty; save it again"),
         (
             b"not a model",
             r"broken.json is neither JSON nor UBJSON, .* older version saved it, with xgboost 1\.7 call",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
@@ -133,6 +133,17 @@ def test_types_that_views_and_lists_of_them_are_kept_in():
         "struct<s: large_string>",
         "timestamp[us]",
     ]
+
+
+def test_dates_with_a_time_of_day_are_refused_without_showing_one():
+    days = pa.array([0, 86_400_000, None]).view(pa.date64())
+    assert stored(pa.table({"day": days}), 0)["c0"].to_pylist() == [date(1970, 1, 1), date(1970, 1, 2), None]
+
+    with pytest.raises(
+        BadInput, match=r"^column 'seen' holds date64\[ms\] with times of day, .* cast it to timestamp"
+    ) as told:
+        stored(pa.table({"day": days, "seen": pa.array([0, 3_600_000, None]).view(pa.date64())}), 0)
+    assert "3600000" not in str(told.value)
 
 
 VIEW = pa.list_view(pa.float64())

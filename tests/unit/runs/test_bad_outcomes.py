@@ -99,6 +99,10 @@ def ended(folder, verb, flags, source, output, baseline=None):
         *jobs_on(
             ("no scores", "probability_attribute is 'score', which is no column of the data"),
             ("scores that lack", "500 of 500 records were refused (no probability: 500)"),
+            (
+                "scores that lack",
+                "say where the probability is by probability_attribute: the column of a table, the index",
+            ),
             ("scores outside 0 to 1", "(probability outside 0 to 1: 500), more than the allowed share of 0.01"),
             ("no labels", "ground_truth_attribute is 'churned', which is no column of the data"),
             ("labels that lack", "500 of 500 records were refused (no label: 500)"),

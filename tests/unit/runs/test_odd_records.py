@@ -86,6 +86,19 @@ def test_many_of_a_third_class_are_refused_by_their_share():
         run_baseline(data, ModelQualityMonitor(BINARY))
 
 
+@pytest.mark.parametrize("problem", ProblemType)
+def test_lists_where_one_number_is_wanted_are_refused_with_what_to_write(problem):
+    """As a frame has them of `predict_proba`, or of a network with one output."""
+    of_numbers = problem is ProblemType.REGRESSION
+    plan = OutcomePlan(problem, with_scores=not of_numbers, with_predictions=of_numbers)
+    table = pd.DataFrame({"y": [1.0, 0.0] * 20, "list": [[0.25, 0.75]] * 40})
+    places = {"prediction": "list"} if of_numbers else {"probability": "list"}
+
+    with pytest.raises(BadInput, match=r"40 of 40 records were refused \(pr\w+ is not a number: 40\)") as told:
+        run_baseline(outcomes(table, plan, label="y", **places, engine="local"), ModelQualityMonitor(plan))
+    assert of_numbers or "write one number, of the positive class" in str(told.value)
+
+
 def test_a_label_that_is_absent_in_a_table_of_csv_is_quarantined_with_its_line(tmp_path):
     odd("y", "").to_csv(tmp_path / "window.csv", index=False)
     data = outcomes(str(tmp_path / "window.csv"), BINARY, label="y", prediction="a", engine="local")

@@ -10,10 +10,12 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
+from model_monitor.documents.schedule import ExecutionStatus
 from model_monitor.errors import BadConfiguration, BadInput
 from model_monitor.integrations.imports.descriptions import definition_of
 from model_monitor.integrations.imports.jobs import jobs_of
-from model_monitor.running.scheduling.record import held
+from model_monitor.running.scheduling.record import Record, held
+from model_monitor.running.scheduling.runs import due_runs
 from model_monitor.running.scheduling.schedules import Recurrence
 from model_monitor.sagemaker import (
     BatchTransformInput,
@@ -26,7 +28,9 @@ from model_monitor.sagemaker import (
     ModelBiasMonitor,
     ModelQualityMonitor,
     MonitoringDatasetFormat,
+    local_jobs,
 )
+from model_monitor.sagemaker.executions import plan_of
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -194,6 +198,18 @@ def test_a_monitor_of_ones_own_keeps_its_own_method(home):
             "no baselining job yet; start one by suggest_baseline",
             id="no baseline",
         ),
+        pytest.param(
+            {"endpoint_input": "churn", "schedule_cron_expression": "* * * * *"},
+            BadConfiguration,
+            r"the schedule expression is '\* \* \* \* \*'; the service has",
+            id="an expression that the service does not have",
+        ),
+        pytest.param(
+            {"endpoint_input": "churn", "monitor_schedule_name": "../../churn"},
+            BadConfiguration,
+            r"^'\.\./\.\./churn' is no name among the schedules; write letters",
+            id="a name that would be a file elsewhere",
+        ),
     ],
 )
 def test_what_the_sdk_refuses_is_refused_and_leaves_no_schedule(home, given, error, sentence):
@@ -203,6 +219,19 @@ def test_what_the_sdk_refuses_is_refused_and_leaves_no_schedule(home, given, err
         monitor.create_monitoring_schedule(**{**BASELINE, **given})
     assert monitor.monitoring_schedule_name is None
     assert not (home / "schedules").exists()
+
+
+def test_a_schedule_of_one_run_is_due_once():
+    monitor = DefaultModelMonitor()
+    window = {"data_analysis_start_time": "-PT2H", "data_analysis_end_time": "-PT0H"}
+    monitor.create_monitoring_schedule("churn", schedule_cron_expression="NOW", **window, **BASELINE)
+    folder, name = local_jobs.path_of(local_jobs.EXECUTIONS, "any").parent, monitor.monitoring_schedule_name
+    plan, record = plan_of(local_jobs.read(local_jobs.SCHEDULES, name)), Record.read(folder, name)
+
+    [time] = due_runs(plan, record.executions, local_jobs.now()).times
+    record.put(record.begin(time, plan.window(time)), status=ExecutionStatus.FAILED)
+
+    assert due_runs(plan, record.executions, local_jobs.now()).times == ()
 
 
 def test_one_monitor_has_one_schedule_and_a_name_is_taken_once():

@@ -47,6 +47,8 @@ def test_what_is_uploaded_is_listed_read_and_downloaded_by_its_uri(root, tmp_pat
         str(tmp_path / "copy" / "deep" / "_more.csv"),
         str(tmp_path / "copy" / "train.csv"),
     ]
+    with pytest.raises(BadInput, match="trian.csv: there is no such file or folder to upload"):
+        s3.S3Uploader.upload(str(tmp_path / "data" / "trian.csv"), "s3://bucket/one")
     with pytest.raises(BadInput, match="nothing.csv"):
         s3.S3Downloader.read_file("s3://bucket/nothing.csv")
 
@@ -93,6 +95,42 @@ def test_a_schedule_of_boto3s_calls_is_one_of_the_monitors_and_the_other_way_rou
     assert (alert["MonitoringAlertName"], alert["DatapointsToAlert"], alert["EvaluationPeriod"]) == ("first", 2, 3)
     client.delete_monitoring_schedule(MonitoringScheduleName="second")
     assert not local_jobs.exists(local_jobs.SCHEDULES, "second")
+
+
+def test_listings_are_of_what_is_asked_for_page_by_page():
+    for name, endpoint in (("one", "churn"), ("two", "spam"), ("three", "churn")):
+        sagemaker.DefaultModelMonitor().create_monitoring_schedule(endpoint, monitor_schedule_name=name, **BASELINE)
+    client = sagemaker.client()
+    created = client.describe_monitoring_schedule(MonitoringScheduleName="two")["CreationTime"]
+
+    def names(**wanted):
+        return [
+            each["MonitoringScheduleName"]
+            for each in client.list_monitoring_schedules(**wanted)["MonitoringScheduleSummaries"]
+        ]
+
+    assert names(EndpointName="churn") == ["three", "one"]  # a notebook deletes what it lists of an endpoint
+    assert names(MonitoringJobDefinitionName="two") == names(NameContains="wo") == ["two"]
+    assert names(CreationTimeBefore=created) == names(CreationTimeBefore=created.isoformat()) == ["one"]
+    assert names(SortBy="Name", SortOrder="Ascending") == ["one", "three", "two"]
+    assert names(MonitoringTypeEquals="ModelBias") == names(StatusEquals="Stopped") == []
+    pages = client.get_paginator("list_monitoring_schedules").paginate(MaxResults=2)
+    assert [len(page["MonitoringScheduleSummaries"]) for page in pages] == [2, 1]
+    with pytest.raises(BadConfiguration, match="^Endpoint is nothing that MonitoringScheduleSummaries are listed by"):
+        names(Endpoint="churn")
+
+
+def test_what_is_missing_of_a_call_is_said():
+    client = sagemaker.client()
+
+    with pytest.raises(BadConfiguration, match="bare has no DataQualityAppSpecification, DataQualityJobInput, Data"):
+        client.create_data_quality_job_definition(JobDefinitionName="bare")
+    with pytest.raises(BadConfiguration, match="is called by its JobDefinitionName; given are Name"):
+        client.describe_model_bias_job_definition(Name="bare")
+    with pytest.raises(client.exceptions.ResourceNotFound, match="there is none called 'none'"):
+        client.describe_monitoring_schedule(MonitoringScheduleName="none")
+    with pytest.raises(BadConfiguration, match="get_waiter: only an account can answer it"):
+        client.get_waiter("endpoint_in_service")
 
 
 def test_what_only_an_account_can_answer_is_refused_by_a_sentence():

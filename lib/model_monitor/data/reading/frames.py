@@ -145,14 +145,19 @@ def stored(rows: Rows, most_bytes: int) -> Rows:
 
 def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
-    for column, field in zip(table.columns, schema, strict=True):
+    for name, column, field in zip(table.column_names, table.columns, schema, strict=True):
         if pa.types.is_dictionary(column.type):  # a cast of one knows no views
             plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
             column = pa.chunked_array(plain, field.type)
         if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists whose offsets lead nowhere
             column = pa.chunked_array(map(_lists_of, column.chunks))
         if column.type != field.type:  # digits of a time below microseconds are cut off
-            column = column.cast(field.type, safe="timestamp" not in str(field.type))
+            try:
+                column = column.cast(field.type, safe="timestamp" not in str(field.type))
+            except pa.ArrowInvalid:  # whose text shows the value
+                raise BadInput(
+                    f"column {name!r} holds {column.type} with times of day, which are no dates; cast it to timestamp[ms]"
+                ) from None
         columns.append(column)
     return pa.table(columns, schema=schema)
 

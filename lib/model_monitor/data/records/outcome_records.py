@@ -172,8 +172,15 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
         predictions, probabilities, faults = _of_all_classes(predictions, probabilities, reading)
         reasons = np.where(reasons > 0, reasons, faults)
     rows = np.arange(block.num_rows, dtype=np.int64)
-    columns = (labels, predictions, probabilities)
+    if reading.numeric:
+        labels, predictions = map(_no_lists, (labels, predictions))
+    columns = (labels, predictions, _no_lists(probabilities))
     return judged(DecodedRows(columns, rows, reasons, np.zeros_like(reasons)), reading)
+
+
+def _no_lists(column: pa.Array) -> pa.Array:
+    """Cells of which one number is wanted: a list, as of all of a model's outputs, is text that is none."""
+    return pc.if_else(column.is_valid(), "[]", None) if pa.types.is_list(column.type) else column
 
 
 def _has_lists(column: pa.Array) -> bool:

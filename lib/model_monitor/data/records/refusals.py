@@ -108,6 +108,8 @@ def _read_by_spark(options: Mapping[str, object]) -> str:
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
 
+_IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
+
 REMEDIES = {
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {_read_by_spark({'multiLine': True})}",
@@ -117,7 +119,14 @@ REMEDIES = {
     "them apart by a --record-preprocessor-script",
     Refusal.NESTED_JSON: "if nested members are meant write --flatten-json",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
+    Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
+    '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',
+    Refusal.NO_PREDICTION: f"say where the prediction is by inference_attribute: {_IN_A_RECORD}",
+    Refusal.NO_PROBABILITY: f"say where the probability is by probability_attribute: {_IN_A_RECORD}",
+    Refusal.LABEL_WITHOUT_PATH: "name the member that is the label by ground_truth_attribute",
     Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
+    Refusal.PROBABILITY_NOT_A_NUMBER: "write one number, of the positive class, with a point; of many classes an object by "
+    "class, or lists of probabilities beside lists of labels",
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }

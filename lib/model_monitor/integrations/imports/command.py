@@ -104,10 +104,12 @@ def import_schedules(
     capture; None: as describe-endpoint says. replace: whether files that are there already may be written over. dags_for: the
     interpreter by which DAGs of Airflow start the jobs; None for no DAGs.
 
-    Raises BadDocument for an answer that is none, BadConfiguration if one is missing or a file is there already, OutputFailed
-    if a file can't be written.
+    Raises BadDocument for an answer that is none, or has a name of files elsewhere, BadConfiguration if one is missing or a file
+    is there already, OutputFailed if a file can't be written.
     """
     moved = moved_over([described(content, where) for where, content in answers], captures, dags_for)
+    if apart := [each.name for each in moved if "/" in each.name]:
+        raise BadDocument(f"{', '.join(map(repr, apart))}: the name of a schedule names its files, and has no '/'")
     there = [str(folder / name) for each in moved for name in each.files if (folder / name).exists()]
     if there and not replace:
         raise BadConfiguration(f"{', '.join(there)}: is there already; name another --output, or say --replace")

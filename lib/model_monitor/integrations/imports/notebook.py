@@ -25,11 +25,16 @@ _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An import of a cell. cell: from 0, of the code cells. after: None if it stays, for the reason. last: its last line."""
+    """An import of a cell. cell: from 0, of the code cells. after: None if it stays, for the reason. last: its last line.
+
+    start, end: columns of its first and its last line, as other code may stand beside it.
+    """
 
     cell: int
     first: int
     last: int
+    start: int
+    end: int
     before: str
     after: str | None
     reason: str = ""
@@ -59,9 +64,11 @@ def changes_of(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Ch
     for number, cell in enumerate(code_cells(notebook)):
         text = "".join(cell["source"])
         for node in _imports(text):
-            before = "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
-            after, reason = _changed(node, offered)
-            yield Change(number, node.lineno, node.end_lineno or node.lineno, before, after, reason)
+            first, last = node.lineno, node.end_lineno or node.lineno
+            lines = text.splitlines()[first - 1 : last]
+            start = len(lines[0].encode()[: node.col_offset].decode())
+            end = len(lines[-1].encode()[: node.end_col_offset].decode())
+            yield Change(number, first, last, start, end, "\n".join(lines), *_changed(node, offered))
 
 
 def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
@@ -72,10 +79,14 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 def changed(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = code_cells(notebook)
-    for change in sorted(changes, key=lambda each: -each.first):
+    for change in sorted(changes, key=lambda each: (each.first, each.start), reverse=True):
         if change.after is not None:
             lines = "".join(cells[change.cell]["source"]).splitlines()
-            lines[change.first - 1 : change.last] = change.after.splitlines()
+            before, behind = lines[change.first - 1][: change.start], lines[change.last - 1][change.end :]
+            is_alone = not before.strip() and behind.lstrip()[:1] in ("", "#")
+            after = change.after.splitlines() if is_alone else [change.after.replace("\n", "; ")]
+            after = [before + line for line in after]
+            lines[change.first - 1 : change.last] = [*after[:-1], after[-1] + behind]
             cells[change.cell]["source"] = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
     return notebook
 
@@ -93,31 +104,36 @@ def read_notebook(path: str) -> dict[str, Any]:
 
 
 def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of the SDK in a cell. Lines of IPython's own (`!pip`, `%matplotlib`) are passed over."""
-    try:
-        tree = ast.parse(_MAGIC.sub("pass", text))
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
+    """The imports of the SDK in a cell. Lines of IPython's own (`!pip`, `%matplotlib`, `files = !ls`) are passed over."""
+    for node in ast.walk(_parsed(_MAGIC.sub("pass", text).splitlines())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
         if isinstance(node, ast.Import | ast.ImportFrom) and any(name.split(".")[0] == SDK for name in names):
             yield node
 
 
+def _parsed(lines: list[str]) -> ast.Module:
+    """The code of a cell without the lines that are no Python, each in its place."""
+    for _ in lines:
+        try:
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            place = min(error.lineno or 1, len(lines)) - 1
+            lines[place] = lines[place][: -len(lines[place].lstrip()) or None] + "pass"
+    return ast.Module([], [])
+
+
 def _changed(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tuple[str | None, str]:
     """The lines in the place of an import, and what can't be changed of it."""
-    indent = " " * node.col_offset
     if isinstance(node, ast.Import):
-        lines = [_import_line(alias) for alias in node.names]
-        return "\n".join(f"{indent}{line}" for line in lines), ""
+        return "\n".join(map(_import_line, node.names)), ""
     here = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
     there = [alias for alias in node.names if alias not in here]
     reason = _NOT_HERE.format(names=", ".join(alias.name for alias in there)) if there else ""
     if not here:
         return None, reason
     lines = [_from(OURS, here), *([_from(str(node.module), there)] if there else [])]
-    return "\n".join(f"{indent}{line}" for line in lines), reason
+    return "\n".join(lines), reason
 
 
 def _import_line(alias: ast.alias) -> str:
@@ -131,6 +147,8 @@ def _import_line(alias: ast.alias) -> str:
 
 def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:
     of_monitors = any(part in NEXT_TO_US for part in module.split("."))
+    if name == "*":
+        return of_monitors
     return name in offered and (of_monitors or module in OF_SESSIONS or name in NEXT_TO_US)
 
 

@@ -176,6 +176,12 @@ def rows_in(content: bytes, path: str, names: Sequence[str], features: str | Non
     rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
+    elif (
+        rows[1:]
+        and not any(map(_is_number, rows[0]))
+        and any(all(map(_is_number, each)) for each in zip(*rows[1:], strict=False))
+    ):
+        raise _error(f"names {path}, whose first line has {_listed(rows[0])}; the features are {_listed(names)}")
     if not rows:
         raise _error(f"names {path}, which has no rows")
     return _aligned(rows, names)
@@ -227,6 +233,14 @@ def _aligned(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
             raise _error(f"row {place + 1} has a value that is neither a number nor a text")
         found.append(row)
     return found
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _listed(names: Sequence[str]) -> str:

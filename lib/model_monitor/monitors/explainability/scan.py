@@ -127,6 +127,12 @@ class _Rows:
 
     def __init__(self, measures: AttributionMeasures, dataset: Dataset) -> None:
         self.measures, self.dataset, self.plan = measures, dataset, plan_of(measures, dataset.names)
+        absent = [name for name in measures.others if isinstance(name, str) and name not in dataset.names]
+        if absent and measures.baseline is None:  # a window has no labels
+            there = ", ".join(dataset.names)
+            log.warning(
+                "%s is no column of the data, so that no other one is left out for it: %s", ", ".join(absent), there
+            )
         table, places = dataset.table, {name: f"c{place}" for place, name in enumerate(dataset.names)}
         types = {name: table.schema.field(places[name]).type for name in self.plan.features}
         for name, kind in types.items():

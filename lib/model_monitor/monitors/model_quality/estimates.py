@@ -153,7 +153,7 @@ class FractionEstimate:
 
     def end(self, side: Side, level: float) -> float | None:
         """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
-        if math.isnan(self.value) or not self.trials:
+        if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
         if self.value == (1.0 if side is Side.HIGH else 0.0):
             return self.value
@@ -170,7 +170,7 @@ class FractionEstimate:
         Source: Krishnamoorthy and Peng 2011, "Improved closed-form prediction intervals for binomial and Poisson
         distributions", of joint sampling.
         """
-        if math.isnan(self.value) or not self.trials:
+        if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
         z = -normal_quantile(level)
         n, m = self.trials, self.trials * growth

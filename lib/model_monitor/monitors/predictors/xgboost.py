@@ -32,6 +32,8 @@ def of_xgboost(model: Model) -> Predict:
     import xgboost
 
     booster, content = xgboost.Booster(), _unpacked(model)
+    if not content:  # on which xgboost 3 ends the process
+        raise BadConfiguration(f"the model {model.name} is empty; save it again")
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:

@@ -313,9 +313,14 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
         if count:
             log.warning("refused %s of %s %s: %s; they are in %s", f"{count:,}", f"{read:,}", name, texts, quarantine)
         if count > request.max_quarantined_share * read:
+            from model_monitor.data.records.refusals import remedy
+
+            mended = remedy([reason.text for reason in reasons])
+            if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
+                mended += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
             raise BadInput(
                 f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
-                f"{request.max_quarantined_share}; they are in {quarantine}; mend them, or allow more with "
+                f"{request.max_quarantined_share}; they are in {quarantine}; {mended}, or allow more with "
                 "--max-quarantined-share"
             )
     if request.late_hours is not None:
