@@ -262,6 +262,10 @@ class Document(Section):
         """Faults that lie in no single member, each as a line of an error; a document has none unless it says so."""
         yield from ()
 
+    def unknown_members(self) -> Iterator[str]:
+        """What somebody wrote that is no member of its section and is kept unread, each as a line of an error."""
+        return _unknown_in(self, "")
+
     @property
     def body_dict(self) -> dict[str, Any]:
         """The content as the service's SDK gives it under the same name."""
@@ -270,6 +274,19 @@ class Document(Section):
     def to_json(self) -> str:
         """The file's text, as the service's containers print it (G10)."""
         return json_text.dump(self.plain())
+
+
+def _unknown_in(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Section):
+        yield from (no_member(name, type(value), path) for name in value.model_extra or ())
+        within = [(f"{path}.{name}" if path else name, each) for name, each in value.__dict__.items()]
+    elif isinstance(value, Mapping):
+        within = [(f"{path}.{name}", each) for name, each in value.items()]
+    else:
+        within = [(f"{path}[{index}]", each) for index, each in enumerate(value)] if type(value) is tuple else []
+    for place, each in within:
+        if type(each) not in _SCALARS:
+            yield from _unknown_in(each, place)
 
 
 def _remember_the_file(made: Any, given: Any) -> None:
@@ -352,9 +369,13 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
 def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
     """A member of a section that takes no others than those it declares."""
     path, hint = _followed(document, place[:-1])
-    name, members = str(place[-1]), list(_section(hint).model_fields)
-    near = difflib.get_close_matches(name, members, n=1)
-    wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(members)}"
+    return no_member(str(place[-1]), _section(hint), path)
+
+
+def no_member(name: str, section: type[Section], path: str) -> str:
+    """That a section has no such member, and the one that is nearest. path: the section's, "" of the whole document."""
+    near = difflib.get_close_matches(name, section.model_fields, n=1)
+    wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(section.model_fields)}"
     return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
 
 
