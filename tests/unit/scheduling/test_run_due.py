@@ -646,6 +646,16 @@ def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_r
     assert "one and two explain churn; write attributions=PATH" in caplog.text
 
 
+def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_another(schedule):
+    schedule.write(monitoring_type="ModelQuality")
+    schedule.run(at(4, 22, 7))
+    of_churn(schedule, analysis_type="ESTIMATED_QUALITY")
+    schedule.run(at(4, 23, 7))
+
+    given = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
+    assert given == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
+
+
 def test_only_data_quality_is_told_what_moves_the_model(schedule):
     of_churn(schedule)
     explained(schedule)

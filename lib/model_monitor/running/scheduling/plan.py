@@ -43,7 +43,7 @@ SECRET_OPTIONS = ("sink",)  # go by the environment: everybody on the machine se
 SCHEDULE = "sagemaker_monitoring_schedule_name"
 """The variable by which notices and metrics say of which schedule they are."""
 
-ATTRIBUTIONS = "attributions"
+ANALYSIS_TYPE, ATTRIBUTIONS = "analysis_type", "attributions"
 
 GRACE_SECONDS = 300  # after its longest run time, for a job that hangs before its own clock begins or while it ends
 
@@ -267,7 +267,7 @@ def _clock(entry: Schedule, path: Path) -> Clock | None:
         return clock
     if entry.schedule_expression is None:
         return MIDNIGHT
-    recurrence = Recurrence.of(entry.schedule_expression)
+    recurrence = Recurrence.of(entry.schedule_expression, f"{path}: schedule_expression")
     return Clock(recurrence.cron) if recurrence else None
 
 
@@ -376,9 +376,14 @@ def attributions_of(plan: Plan) -> str | None:
 
 
 def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
-    """What a schedule says to jobs that take it, unless their env file does: its name, and what moves its model."""
-    wanted = {name for name in (SCHEDULE, ATTRIBUTIONS) if job.job in OPTIONS[name].jobs and not given.get(name)}
-    texts = {SCHEDULE: plan.name, ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None}
+    """What a schedule says to jobs that take it, unless their env file does: its name and kind, and what moves its model."""
+    taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
+    wanted = {name for name in taken if job.job in OPTIONS[name].jobs and not given.get(name)}
+    texts = {
+        SCHEDULE: plan.name,
+        ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,
+        ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None,
+    }
     return {name: text for name, text in texts.items() if name in wanted and text is not None}
 
 
