@@ -278,7 +278,7 @@ class Document(Section):
 
 def _unknown_in(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Section):
-        yield from (no_member(name, type(value), path) for name in value.model_extra or ())
+        yield from (no_member(name, type(value).model_fields, path) for name in value.model_extra or ())
         within = [(f"{path}.{name}" if path else name, each) for name, each in value.__dict__.items()]
     elif isinstance(value, Mapping):
         within = [(f"{path}.{name}", each) for name, each in value.items()]
@@ -369,13 +369,13 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
 def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
     """A member of a section that takes no others than those it declares."""
     path, hint = _followed(document, place[:-1])
-    return no_member(str(place[-1]), _section(hint), path)
+    return no_member(str(place[-1]), _section(hint).model_fields, path)
 
 
-def no_member(name: str, section: type[Section], path: str) -> str:
-    """That a section has no such member, and the one that is nearest. path: the section's, "" of the whole document."""
-    near = difflib.get_close_matches(name, section.model_fields, n=1)
-    wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(section.model_fields)}"
+def no_member(name: str, known: Collection[str], path: str = "") -> str:
+    """That an object has no such member, and which is nearest. path: the object's, "" of the whole file."""
+    near = difflib.get_close_matches(name, known, n=1)
+    wanted = f"did you mean {near[0]}?" if near else f"it may have {', '.join(known)}"
     return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
 
 

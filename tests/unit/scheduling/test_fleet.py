@@ -166,9 +166,8 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
     [
         pytest.param("[]", "entries is missing", id="a list"),
         pytest.param('{"entries": []}', "entries is missing", id="none"),
-        pytest.param(
-            '{"entries": [{}], "default": {}}', "'default' is unknown; it has defaults, entries, sinks", id="slip"
-        ),
+        pytest.param('{"entries": [{}], "defaults": [1]}', "defaults is no object", id="defaults"),
+        pytest.param('{"entries": [{}], "default": {}}', "default is unknown; did you mean defaults?", id="slip"),
         pytest.param("{", "is no JSON", id="no JSON"),
     ],
 )
@@ -188,9 +187,12 @@ BROKEN = {
     "no name": ({"owner": "x"}, "entries[1].name is missing"),
     "no object": ("churn", "entries[1].name is missing"),
     "unknown option": ({"name": "b", "variables": {"datset_source": "x"}}, "did you mean dataset_source?"),
-    "unknown member": ({"name": "b", "variabels": {}}, "b: variabels is unknown; it may have variables, "),
+    "unknown member": ({"name": "b", "variabels": {}}, "b: variabels is unknown; did you mean variables?"),
     "other kind": ({"name": "b", "variables": ["x"]}, "another kind"),
-    "wrong cron": ({"name": "b", "cron": "x"}, "it has to be minute, hour"),
+    "wrong cron": (
+        {"name": "b", "cron": "x"},
+        "shop.fleet.json: b: cron is 'x' (it has 1 fields of 5); it has to be minute, hour",
+    ),
     "hostile name": ({"name": "../b"}, "name is '../b'"),
     "twice": ({"name": "a"}, "two entries are called 'a'"),
     "one output": ({"name": "b", "variables": {"output_path": "reports/a"}}, "b: writes where a does"),
