@@ -582,6 +582,17 @@ def test_a_page_that_cant_be_written_is_a_warning(schedule, caplog):
     assert "churn-hourly: the history of runs: " in caplog.text
 
 
+def test_a_clock_that_was_ahead_keeps_no_later_run_back_and_none_from_being_overdue(schedule):
+    schedule.run(at(4, 22, 7))
+    schedule.run(at(14, 22, 7))
+    schedule.run(at(4, 23, 7))
+
+    assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
+    assert "2024-03-14T22:00:00Z" in schedule.executions
+    status, _ = schedule.run(at(5, 2, 7), does=Doing.CHECK)
+    assert status == 1
+
+
 def explained(schedule, name="churn-shap", model="churn", baseline="shap-baseline"):
     """An explainability schedule beside the other one, and the attributions of its baseline."""
     named = {"sagemaker_endpoint_name": model, "MODEL_MONITOR_BASELINE": baseline}
