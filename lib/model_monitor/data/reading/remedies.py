@@ -15,6 +15,7 @@ def read_by_spark(options: Mapping[str, object]) -> str:
 
 
 REMEDIES = {
+    Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
