@@ -263,7 +263,7 @@ class MonitoringSettings:
     Raises
     ------
     BadConfiguration
-        If there is no such method or word, or the budget is not a share.
+        If there is no such method or word, the budget or a threshold of values is no share, or one of drift below 0.
 
     Examples
     --------
@@ -305,6 +305,9 @@ class MonitoringSettings:
     def __post_init__(self) -> None:
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
             object.__setattr__(self, name, _word(name, words, getattr(self, name)))
+        for name in ("datatype_check_threshold", "domain_content_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write a share from 0 to 1 (95 % is 0.95)")
         if not 0 < self.false_alarm_budget < 1:
             raise BadConfiguration(
                 f"false_alarm_budget is {self.false_alarm_budget!r}; write a share above 0 and below 1"
@@ -315,6 +318,10 @@ class MonitoringSettings:
             object.__setattr__(self, kind.method, method.name)
             if getattr(self, kind.threshold) is None:
                 object.__setattr__(self, kind.threshold, method.facts["threshold"])
+            if not getattr(self, kind.threshold) >= 0:
+                raise BadConfiguration(
+                    f"{kind.threshold} is {getattr(self, kind.threshold)!r}; write a number, 0 or more"
+                )
 
     def as_config(self) -> MonitoringConfig:
         """The settings as the newest containers write them, every member present; ours only where it was switched on."""

@@ -216,6 +216,19 @@ def test_settings_made_in_python_have_the_usual_thresholds_and_refuse_unknown_me
         MonitoringSettings(categorical_drift_method="wasserstein_normalised")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("datatype_check_threshold", 98, "a share from 0 to 1"),
+        ("domain_content_threshold", float("nan"), "a share from 0 to 1"),
+        ("comparison_threshold", -1, "a number, 0 or more"),
+    ],
+)
+def test_settings_made_in_python_refuse_limits_that_a_file_could_not_have(name, value, wanted):
+    with pytest.raises(BadConfiguration, match=f"{name} is {value!r}; write {wanted}"):
+        MonitoringSettings(**{name: value})
+
+
 def overriding(inferred_type, **drift):
     """A file whose second feature, `plan`, has these distribution constraints of its own."""
     override = {"distribution_constraints": drift}

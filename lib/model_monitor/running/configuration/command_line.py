@@ -91,6 +91,9 @@ def _errors(flag: str, text: str) -> Iterator[str]:
         above, name = os.path.split(path.rstrip("/"))
         there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
         there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
+        if os.path.islink(path.rstrip("/")):
+            yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
+            return
         near = difflib.get_close_matches(name, there, n=1)
         hint = f"; did you mean {os.path.join(above, near[0])}?" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"

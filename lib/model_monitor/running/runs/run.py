@@ -338,6 +338,10 @@ class _Run:
     context: RunContext | None
     known: StoredBaseline | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.monitor, type):
+            raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
+
     def on_an_engine(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
         """What `run` makes of the data set, on Spark if it turns out to need that and nobody chose an engine."""
         try:
