@@ -503,4 +503,5 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:
         of = f" in {ledger.files[0].path}" if len(ledger.files) == 1 else ""
-        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}")
+        outside = f"; {ledger.outside_window:,} lie outside the window" if ledger.outside_window else ""
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}{outside}")
