@@ -344,7 +344,13 @@ def test_a_column_that_changed_in_twenty_models_is_one_message_and_its_end_anoth
             watch.alert(name, AlertStatus.OK)
         watch.run(at(4, 20, 25))
 
-    told = [json.loads(body)["notices"] for _, _, body in server.requests]
+    sent = [json.loads(body) for _, _, body in server.requests]
+    assert [(each["alert"]["status"], each["alert"]["changed"]) for each in sent] == [
+        *[("InAlert", True)] * 2,
+        ("OK", True),
+    ]
+    assert {each["paths"]["page"] for each in sent} == {str(watch.folder / "index.html")}
+    told = [each["notices"] for each in sent]
     assert told == [
         [
             {

@@ -151,11 +151,12 @@ def _tell(
         notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
     for kinds, notice in notices:
+        status = AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK
         report = Report(
-            *(kinds, "", now, AlertReport(AlertStatus.OK)),
+            *(kinds, "", now, AlertReport(status, changed=True)),
             schedule=fleet.name,
             notices=(notice,),
-            paths={"page": str(page)},
+            paths={"page": str(page.absolute())},
         )
         failures += deliver(report, fleet.sinks, environment).failures
     if notices and not failures:
