@@ -143,6 +143,8 @@ def run_baseline(
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
+        for broken in (each for each in monitor.answered(baseline.judged, baseline.checks)[0] if each.is_violation):
+            log.warning("%s: %s", broken.feature, broken.reason)
         return baseline
 
     return run.on_an_engine(profiled, spark, engine)
