@@ -39,6 +39,13 @@ def test_a_file_printed_otherwise_keeps_its_content_and_the_order_of_its_members
     assert json.dumps(json.loads(written)) == json.dumps(json.loads(text))
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, kind in {**AS_PRINTED, **RE_SERIALISED}.items() if kind is Constraints]
+)
+def test_all_that_the_service_writes_into_constraints_is_known(golden, name):
+    assert not [*Constraints.from_json((golden / name).read_bytes(), name).unknown_members()]
+
+
 def test_the_housing_statistics_say_what_the_file_says(golden):
     statistics = Statistics.from_json((golden / "dq-housing-full/statistics.json").read_bytes())
     price = statistics.feature("price")

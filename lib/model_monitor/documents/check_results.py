@@ -144,12 +144,23 @@ class CheckResult(Section):
         return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
 
 
+UNREAD_NAMED = 5  # members that one hint names; the rest are counted
+
+
 class Hint(Section):
     """What looks wrong with the data and breaks no constraint. hint: the rule's name. features: those it is about, if any."""
 
     hint: Name
     features: tuple[Name, ...]
     description: Name
+
+    @classmethod
+    def of_unread(cls, constraints: Document) -> tuple[Hint, ...]:
+        """That somebody wrote members into the constraints that nothing reads; none if all are known."""
+        found = [*constraints.unknown_members()]
+        more = f"; and {len(found) - UNREAD_NAMED} more" if len(found) > UNREAD_NAMED else ""
+        said = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(found[:UNREAD_NAMED])}{more}"
+        return (cls(hint="unknown_members", features=(), description=said),) if found else ()
 
 
 class Family(Section):

@@ -263,7 +263,7 @@ class MonitoringSettings:
     Raises
     ------
     BadConfiguration
-        If a method or word is unknown, or the budget is not a share.
+        If a method or word is unknown, a budget or a share of values is not a share, or a threshold of drift is below 0.
 
     Examples
     --------
@@ -305,6 +305,9 @@ class MonitoringSettings:
     def __post_init__(self) -> None:
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
             object.__setattr__(self, name, _word(name, words, getattr(self, name)))
+        for name in ("datatype_check_threshold", "domain_content_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write a share from 0 to 1 (95 % is 0.95)")
         if not 0 < self.false_alarm_budget < 1:
             budget = self.false_alarm_budget
             raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
@@ -314,6 +317,10 @@ class MonitoringSettings:
             object.__setattr__(self, kind.method, method.name)
             if getattr(self, kind.threshold) is None:
                 object.__setattr__(self, kind.threshold, method.facts["threshold"])
+            if not getattr(self, kind.threshold) >= 0:
+                raise BadConfiguration(
+                    f"{kind.threshold} is {getattr(self, kind.threshold)!r}; write a number, 0 or more"
+                )
 
     def as_config(self) -> MonitoringConfig:
         """The settings as the newest containers write them, with every member; our own settings only if they were switched on."""

@@ -255,6 +255,10 @@ class Document(Section):
         """Faults that lie in no single member, each as a line of an error; a document has none unless it says so."""
         yield from ()
 
+    def unknown_members(self) -> Iterator[str]:
+        """What somebody wrote that is no member of its section and is kept unread, each as a line of an error."""
+        return _unknown_in(self, "")
+
     @property
     def body_dict(self) -> dict[str, Any]:
         """The content as the service's SDK gives it under the same name."""
@@ -263,6 +267,19 @@ class Document(Section):
     def to_json(self) -> str:
         """The file's text, as the service's containers print it (G10)."""
         return json_text.dump(self.plain())
+
+
+def _unknown_in(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Section):
+        yield from (no_member(name, type(value).model_fields, path) for name in value.model_extra or ())
+        within = [(f"{path}.{name}" if path else name, each) for name, each in value.__dict__.items()]
+    elif isinstance(value, Mapping):
+        within = [(f"{path}.{name}", each) for name, each in value.items()]
+    else:
+        within = [(f"{path}[{index}]", each) for index, each in enumerate(value)] if type(value) is tuple else []
+    for place, each in within:
+        if type(each) not in _SCALARS:
+            yield from _unknown_in(each, place)
 
 
 def _remember_the_file(made: Any, given: Any) -> None:
@@ -342,8 +359,12 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
 def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
     """A member of a section that takes no others than those it declares."""
     path, hint = _followed(document, place[:-1])
-    name, members = str(place[-1]), list(_section(hint).model_fields)
-    wanted = did_you_mean(name, members, f"it may have {', '.join(members)}", shown=str)
+    return no_member(str(place[-1]), _section(hint).model_fields, path)
+
+
+def no_member(name: str, known: Collection[str], path: str = "") -> str:
+    """That an object has no such member, and the nearest one. path: the object's own, "" for the whole file."""
+    wanted = did_you_mean(name, known, f"it may have {', '.join(known)}", shown=str)
     return f"{path}{path and '.'}{name} is unknown; {wanted}"
 
 

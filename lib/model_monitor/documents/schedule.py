@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, StrictSection
+from pydantic import Strict
+
+from model_monitor.documents.document import (
+    Count,
+    Document,
+    Expected,
+    Flag,
+    Name,
+    Number,
+    Section,
+    StrictSection,
+    named_in,
+)
 
 MOST_CAUGHT_UP = 24
+
+MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # in the service's words: C1.6
+
+MonitoringType = Annotated[str, Strict(), named_in(MONITORING_TYPES), Expected.one_of(MONITORING_TYPES)]
 
 
 class ScheduleStatus(Enum):
@@ -61,7 +77,7 @@ class Schedule(
 
     version: Number = 1.0
     name: Name
-    monitoring_type: Name
+    monitoring_type: MonitoringType
     status: ScheduleStatus = ScheduleStatus.SCHEDULED
     schedule_expression: Name | None = None
     cron: Name | None = None

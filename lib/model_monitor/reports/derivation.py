@@ -328,7 +328,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     run = current_run(run_path)
     checks = document_of(run, CheckResults) if run else None
     if run is None or checks is None:
-        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of jobs/monitor.py")
+        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     results = _results_of(name, run, checks.checks)
     profile = _profile_of(name, run.folder)
     lacking = tuple(sorted(profile.lacking)) if profile else ()

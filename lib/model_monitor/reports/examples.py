@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from model_monitor.data.profiling.row_sample import rows_with_ids
 from model_monitor.data.reading.data import read_data
 from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.run_description import RunDescription
 from model_monitor.errors import BadInput
+from model_monitor.reports.history.archive import table_in
 from model_monitor.reports.outputs.files import current_run, document_of
 from model_monitor.reports.outputs.printable import printable
 from model_monitor.storage import join, opening_session, storage_of
@@ -24,13 +23,15 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
     """A line for each row that a run kept of a violated feature: its id and its file; of a source its cells, those of features
     that it is an example of between `>` and `<`.
 
-    Raises BadInput if the run kept none, or the source has none of them.
+    Raises BadInput if the run kept none, or the source has none of them, BadState if what it kept can't be read.
     """
     path = join(run_path, EXAMPLES)
     storage = storage_of(path)
     if not storage.exists(path):
+        if current_run(run_path) is None:
+            raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
         raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
-    table = pq.read_table(pa.BufferReader(storage.read(path)))
+    table = table_in(storage.read(path), path)
     kept = table.filter(pc.equal(table["feature"], feature)).to_pylist()
     if not kept:
         there = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"

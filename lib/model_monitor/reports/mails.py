@@ -171,5 +171,6 @@ def _sender(text_: str | None, errors: list[str]) -> str:
     try:
         return examined(text_ or "")
     except ValueError:
-        errors.append(f"{SENDER} is {text_!r}; write the address that the mail comes from")
+        found = "not set" if text_ is None else repr(text_)
+        errors.append(f"{SENDER} is {found}; write the address that the mail comes from")
         return ""

@@ -199,6 +199,45 @@ def test_a_variable_of_another_job_is_accepted_and_told_as_ignored():
     assert config.ignored == ("--inference-attribute", "variable start_time")
 
 
+TWO_BASELINES = "--baseline-constraints and {} name two baselines; leave one of them out"
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "sentence"),
+    [
+        (["--baseline", "a", "--baseline-constraints", "b"], {}, TWO_BASELINES.format("--baseline")),
+        (
+            ["--baseline-constraints", "b"],
+            {"MODEL_MONITOR_BASELINE": "a"},
+            TWO_BASELINES.format("variable MODEL_MONITOR_BASELINE"),
+        ),
+        (
+            ["--baseline", "./out/"],
+            {},
+            "--baseline is './out/', as is the output path, so that the window would take the baseline's place; write another "
+            "output path, or --baseline previous for the run before",
+        ),
+    ],
+)
+def test_a_run_has_one_baseline_and_keeps_it(flags, variables, sentence):
+    named = sources_of(["--dataset-source", "d", "--dataset-format", "csv", "--output-path", "out", *flags], variables)
+    with pytest.raises(BadConfiguration) as caught:
+        config_of("monitor", named, in_container=False)
+
+    assert str(caught.value) == sentence
+
+
+def test_the_container_s_baseline_is_told_as_ignored_beside_ours():
+    named = sources_of(
+        ["--dataset-source", "d", "--dataset-format", "csv", "--output-path", "out", "--baseline", "a"],
+        {"baseline_constraints": "b", "baseline_statistics": "c"},
+    )
+
+    ignored = config_of("monitor", named, in_container=False).ignored
+
+    assert ignored == ("variable baseline_constraints", "variable baseline_statistics")
+
+
 def test_a_table_needs_no_dataset_source():
     sources = sources_of(["--dataset-format", "table:sales.orders", "--output-path", "out"], {})
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from model_monitor import DataQualityMonitor, read_baseline, read_data, run_baseline, run_monitoring
-from model_monitor.errors import BadInput
+from model_monitor.errors import BadInput, BadState
 from model_monitor.reports.examples import rows_behind
 
 PLANS, CITIES = ["basic", "business", "student"], ["Graz", "Linz", "Wien"]
@@ -327,13 +327,20 @@ def test_with_the_source_the_rows_are_printed_with_the_offending_cells_marked(br
 def test_what_was_not_kept_is_said(broken):
     with pytest.raises(BadInput, match=r"has no row of 'age'; it has rows of: spend"):
         kept(broken / "run", "age")
-    with pytest.raises(BadInput, match="--keep-examples 20"):
+    with pytest.raises(BadInput, match="no run was published here"):
         kept(broken, "spend")
     others = {"has none of the 5 rows": users(10, 3).assign(order="?"), "has no column 'order'": users(10, 3)}
     for told, frame in others.items():
         frame.to_csv(broken / "other.csv", index=False)
         with pytest.raises(BadInput, match=told):
             kept(broken / "run", source=str(broken / "other.csv"))
+    examples = broken / "run" / "examples.parquet"
+    examples.write_text("garbage")
+    with pytest.raises(BadState, match=r"examples\.parquet: is no such file of ours"):
+        kept(broken / "run")
+    examples.unlink()
+    with pytest.raises(BadInput, match="--keep-examples 20"):
+        kept(broken / "run")
 
 
 def test_captured_events_have_ids_of_their_own(traffic, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pkgutil
 
 import numpy as np
@@ -398,3 +399,22 @@ def test_checks_json_has_hints_only_where_there_are_some():
     document = CheckResults(checks=(), hints=hints)
     assert document.plain()["hints"][0]["features"] == ["day"]
     assert CheckResults.from_json(document.to_json()) == document
+
+
+# unknown members
+
+
+def test_what_nothing_reads_of_hand_written_constraints_is_told_and_not_where_the_service_is_replayed():
+    rows = texts(plan=["a", "b"] * 10)
+    beside = known(rows)
+    plain = beside.constraints.plain()
+    plain["features"][0]["completness"] = plain["features"][0].pop("completeness")
+    beside = QualityBaseline.made_of(type(beside.constraints).from_json(json.dumps(plain)), None, rows)
+
+    [hint] = MONITOR.hints(rows, Layout(), beside)
+
+    assert (hint.hint, hint.features) == ("unknown_members", ())
+    assert hint.description == (
+        "of constraints.json nothing reads: features[0].completness is unknown; did you mean completeness?"
+    )
+    assert DataQualityMonitor(as_service=True).hints(rows, Layout(), beside) == ()

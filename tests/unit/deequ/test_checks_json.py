@@ -183,3 +183,13 @@ def test_without_spark_values_that_were_not_counted_apart_fail_their_own_check(t
 
     assert refused.constraint_message.endswith("too many to count apart; allow another scan by --allow-second-scan")
     assert mean.metric == 2499.5
+
+
+@pytest.mark.parametrize("level", ["Error", "Warning"])
+def test_a_baseline_warns_of_a_check_that_fails_whatever_its_level(tmp_path, caplog, level):
+    path = tmp_path / "checks.json"
+    path.write_text(json.dumps([{"analyzer": "Size", "assertion": ">= 100", "level": level}]))
+    run_baseline(AMOUNTS, DataQualityMonitor(), engine="local", checks=str(path))
+
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == ["Size() >= 100: Value: 4.0 does not meet the constraint requirement!"]

@@ -216,6 +216,19 @@ def test_settings_made_in_python_have_the_usual_thresholds_and_refuse_unknown_me
         MonitoringSettings(categorical_drift_method="wasserstein_normalised")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("datatype_check_threshold", 98, "a share from 0 to 1"),
+        ("domain_content_threshold", float("nan"), "a share from 0 to 1"),
+        ("comparison_threshold", -1, "a number, 0 or more"),
+    ],
+)
+def test_settings_made_in_python_refuse_limits_that_a_file_could_not_have(name, value, wanted):
+    with pytest.raises(BadConfiguration, match=f"{name} is {value!r}; write {wanted}"):
+        MonitoringSettings(**{name: value})
+
+
 def overriding(inferred_type, **drift):
     """A file whose second feature, `plan`, has these distribution constraints of its own."""
     override = {"distribution_constraints": drift}
@@ -488,3 +501,25 @@ def test_the_same_from_python():
         MonitoringSettings(rows="mixed")
     with pytest.raises(BadConfiguration, match=r"false_alarm_budget is 1\.5; write a share above 0 and below 1"):
         MonitoringSettings(false_alarm_budget=1.5)
+
+
+def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_kept():
+    content = {
+        "version": 0.0,
+        "features": [
+            feature(completness=0.9),
+            feature(
+                name="Plan", monitoring_config_overrides={"distribution_constraints": {"comparison_treshold": 0.3}}
+            ),
+        ],
+        "monitoring_config": {"evaluate_constraints": "Enabled", "note": "of March"},
+    }
+
+    constraints = read(content)
+
+    assert constraints.plain() == content
+    first, second, third = constraints.unknown_members()
+    assert first == "features[0].completness is unknown; did you mean completeness?"
+    place = "features[1].monitoring_config_overrides.distribution_constraints."
+    assert second == f"{place}comparison_treshold is unknown; did you mean comparison_threshold?"
+    assert third.startswith("monitoring_config.note is unknown; it may have evaluate_constraints, emit_metrics, ")

@@ -245,6 +245,7 @@ def test_what_a_run_under_way_has_not_yet_put_in_place_stays(runs, stopped):
     ("words", "fault"),
     [
         (["--keep-windows", "-1", "--reports", "."], "--keep-windows is -1; it has to be 0 or more"),
+        ([], "nothing is named that has hours; write --captures, --merged or --reports DIRECTORY"),
         (["--pages"], "--pages and --keep-windows are of runs; name the folder above them by --reports"),
     ],
 )

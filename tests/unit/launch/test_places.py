@@ -68,6 +68,15 @@ def test_what_is_missing_is_told_with_the_nearest_name(folder, words, fault):
     assert str(caught.value) == fault
 
 
+def test_a_link_to_what_is_not_there_is_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "june.csv").symlink_to("gone.csv")
+    with pytest.raises(
+        BadConfiguration, match=r"'june\.csv', a link to gone\.csv, where there is no file or directory"
+    ):
+        require_places(["june.csv"])
+
+
 @pytest.mark.parametrize("option", ["--master=yarn", "--remote=sc://host"])
 def test_paths_of_a_cluster_are_not_looked_up_here(option, folder, capsys):
     cli.main(["merge", "/data/on/hdfs", "--ground-truth-source", "/labels/on/hdfs", option, "--dry-run"])

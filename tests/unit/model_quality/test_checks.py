@@ -10,8 +10,10 @@ from model_monitor.errors import BadDocument
 from model_monitor.monitors.model_quality import checks
 from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, violations_of
 from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
+from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from model_monitor.monitors.protocol import TOLD
 
-from .outcomes_made import MULTICLASS, REGRESSION, measured, of_counts
+from .outcomes_made import BINARY, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 
 
 def known(member="binary_classification_constraints", tolerance=None, **thresholds) -> ModelBaseline:
@@ -45,6 +47,20 @@ def test_a_metric_breaks_its_threshold_on_the_wrong_side_only(name, constraint, 
     outcome = the_only(check_all(of_counts(80, 10, 90, 20), known(**{name: constraint})))
 
     assert outcome.status is status
+
+
+def test_a_threshold_that_is_spelt_otherwise_is_told():
+    baseline = known(recall=("<", 0.9))
+    entry = baseline.constraints.binary_classification_constraints["recall"].plain()
+    entry["treshold"] = entry.pop("threshold")
+    misspelt = ModelQualityConstraints.model_validate({"binary_classification_constraints": {"recall": entry}})
+
+    [hint] = ModelQualityMonitor(BINARY).hints(outcomes_of(BINARY, "1100", "1000"), TOLD, ModelBaseline(misspelt))
+
+    assert hint.description == (
+        "of constraints.json nothing reads: binary_classification_constraints.recall.treshold is unknown; "
+        "did you mean threshold?"
+    )
 
 
 def test_a_violation_is_written_as_the_service_writes_it():

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.data.reading.lines import CsvLines
+from model_monitor.data.reading.remedies import remedy
 from model_monitor.data.records.csv_rows import SPARK_ESCAPE
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
@@ -72,3 +73,8 @@ def test_the_services_escape_leaves_single_quotes_alone():
 
 def test_no_lines_are_no_rows():
     assert reasons() == []
+
+
+def test_files_of_another_encoding_are_told_with_what_to_write():
+    assert remedy({Refusal.NOT_UTF_8.text: 20}).startswith("write the files as UTF-8, as iconv")
+    assert remedy({Refusal.WRONG_NUMBER_OF_CELLS.text: 20}) == "mend them"

@@ -252,6 +252,11 @@ def test_a_folder_without_runs_ends_with_a_sentence(tmp_path, capsys):
     assert f"{tmp_path}: no run here" in capsys.readouterr().err
 
 
+def test_runs_of_other_times_than_asked_for_are_told_as_such(day):
+    with pytest.raises(BadInput, match=r"none of the \d+ runs here is of a window in these times"):
+        report_of(Request([str(day)], since="2030-01-01T00:00:00Z"))
+
+
 def test_a_damaged_run_is_named_and_the_others_are_shown(day):
     folder = put(day, 5, {"age": 0.0, "charge": 0.0})
     published = json.loads((folder / "_current.json").read_text())["folder"]

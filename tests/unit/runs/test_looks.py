@@ -129,6 +129,17 @@ def test_looks_scan_what_came_since_the_one_before(hours):
     assert hours.alerts() == []
 
 
+def test_a_look_at_what_was_looked_at_says_what_that_look_found(hours):
+    hours.write(fault_from=3, minutes=11)
+    count = hours.run(10)
+    said = (hours.output / "message").read_text()
+    again = hours.run(10)
+
+    assert count == again > 0
+    assert said.startswith("CompletedWithViolations: ")
+    assert (hours.output / "message").read_text() == said
+
+
 def test_a_look_without_anything_new_says_so(hours):
     hours.write()
     hours.run(10)

@@ -26,12 +26,14 @@ from model_monitor.data.engine.local import LocalEngine
 from model_monitor.data.profiling.contingency import strays_of
 from model_monitor.data.reading.dataset import Dataset
 from model_monitor.data.reading.formats import JsonFormat
+from model_monitor.data.reading.ledger import Ledger
 from model_monitor.data.reading.listing import list_dataset
 from model_monitor.data.reading.readers import read_dataset
 from model_monitor.data.records.decoded_rows import with_reasons, with_refused
 from model_monitor.data.records.json_features import MOST_COLUMNS
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.errors import BadInput
+from model_monitor.errors import BadInput, NoData
+from model_monitor.running.runs.run import _require_enough
 from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
@@ -248,3 +250,8 @@ def test_refused_records_are_told_with_what_to_write_instead(dataset_format, con
     (tmp_path / "a file").write_text(content)
     with pytest.raises(BadInput, match=words):
         run_baseline(str(tmp_path / "a file"), DataQualityMonitor(), dataset_format=dataset_format, engine="local")
+
+
+def test_a_window_beside_which_all_records_lie_is_told_as_such():
+    with pytest.raises(NoData, match="no record is left of 200; 200 lie outside the window"):
+        _require_enough(Ledger((), 200, 0, outside_window=200), 0.01, None)

@@ -14,6 +14,7 @@ from model_monitor.data.records.windows import Window
 from model_monitor.errors import BadConfiguration, NeedsSpark
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.running.configuration.reading import config_of, sources_of
+from model_monitor.running.inputs.features import read_columns
 from model_monitor.running.inputs.run_inputs import why_spark_runs
 from model_monitor.running.runs.run import run_baseline, run_monitoring
 
@@ -102,3 +103,17 @@ def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path
 
     with pytest.raises(NeedsSpark, match="a window by --time-column needs Spark; write --engine spark"):
         within(read_path(LocalEngine(), str(path), format_named("parquet")), "at", window)
+
+
+def test_flags_that_the_data_gives_nothing_to_are_told(tmp_path, caplog):
+    (tmp_path / "orders.csv").write_text("at,x\n1,2\n")
+    given = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
+    given |= {"time-column": "when", "sample": "0.5"}
+    sources = sources_of([f"--{name}={text}" for name, text in given.items()], {})
+
+    read_columns(LocalEngine(), config_of("monitor", sources, in_container=False))
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "--sample and --target-model are of captures; all rows of this data are read",
+        "--time-column: 'when' is no column of this data; nothing is judged by the time of rows",
+    ]

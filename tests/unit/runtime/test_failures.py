@@ -90,6 +90,10 @@ def test_a_defect_of_ours_is_told_by_type_and_place_without_its_text():
             "no org.apache.compress.BrotliCodec",
         ),
         ("java.net.UnknownHostException: nowhere", "check --master and the paths"),
+        (
+            "[SCHEMA_NOT_FOUND] The schema `spark_catalog`.`orders` cannot be found. Verify the spelling",
+            "Spark's catalog has no schema `spark_catalog`.`orders`; create it",
+        ),
     ],
 )
 def test_a_known_failure_of_spark_is_a_sentence_with_a_remedy(text, words):

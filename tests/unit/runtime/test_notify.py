@@ -318,7 +318,7 @@ def test_what_sinks_lack_is_told_before_anything_is_read(tmp_path):
 
     assert str(caught.value).splitlines() == [  # once for both
         "MODEL_MONITOR_SMTP_HOST is not set; write the mail server's name, or NAME:PORT",
-        "MODEL_MONITOR_SMTP_FROM is None; write the address that the mail comes from",
+        "MODEL_MONITOR_SMTP_FROM is not set; write the address that the mail comes from",
     ]
 
 

@@ -166,9 +166,8 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
     [
         pytest.param("[]", "entries is missing", id="a list"),
         pytest.param('{"entries": []}', "entries is missing", id="none"),
-        pytest.param(
-            '{"entries": [{}], "default": {}}', "'default' is unknown; it has defaults, entries, sinks", id="slip"
-        ),
+        pytest.param('{"entries": [{}], "defaults": [1]}', "defaults is no object", id="defaults"),
+        pytest.param('{"entries": [{}], "default": {}}', "default is unknown; did you mean defaults?", id="slip"),
         pytest.param("{", "is no JSON", id="no JSON"),
     ],
 )
@@ -188,9 +187,12 @@ BROKEN = {
     "no name": ({"owner": "x"}, "entries[1].name is missing"),
     "no object": ("churn", "entries[1].name is missing"),
     "unknown option": ({"name": "b", "variables": {"datset_source": "x"}}, "did you mean dataset_source?"),
-    "unknown member": ({"name": "b", "variabels": {}}, "b: variabels is unknown; it may have variables, "),
+    "unknown member": ({"name": "b", "variabels": {}}, "b: variabels is unknown; did you mean variables?"),
     "other kind": ({"name": "b", "variables": ["x"]}, "another kind"),
-    "wrong cron": ({"name": "b", "cron": "x"}, "it has to be minute, hour"),
+    "wrong cron": (
+        {"name": "b", "cron": "x"},
+        "shop.fleet.json: b: cron is 'x' (it has 1 fields of 5); it has to be minute, hour",
+    ),
     "hostile name": ({"name": "../b"}, "name is '../b'"),
     "twice": ({"name": "a"}, "two entries are called 'a'"),
     "one output": ({"name": "b", "variables": {"output_path": "reports/a"}}, "b: writes where a does"),
@@ -342,7 +344,13 @@ def test_a_column_that_changed_in_twenty_models_is_one_message_and_its_end_anoth
             watch.alert(name, AlertStatus.OK)
         watch.run(at(4, 20, 25))
 
-    told = [json.loads(body)["notices"] for _, _, body in server.requests]
+    sent = [json.loads(body) for _, _, body in server.requests]
+    assert [(each["alert"]["status"], each["alert"]["changed"]) for each in sent] == [
+        *[("InAlert", True)] * 2,
+        ("OK", True),
+    ]
+    assert {each["paths"]["page"] for each in sent} == {str(watch.folder / "index.html")}
+    told = [each["notices"] for each in sent]
     assert told == [
         [
             {

@@ -61,7 +61,7 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
         pytest.param({"cron": "*/15 * * * *"}, "which comes at several minutes of an hour", id="often"),
         pytest.param(
             {"cron": None, "schedule_expression": "rate(1 hour)"},
-            "the schedule expression is 'rate(1 hour)'",
+            "schedule_expression is 'rate(1 hour)'",
             id="rate",
         ),
         pytest.param(
@@ -73,6 +73,9 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
             {"window": {"start_offset": "PT0H", "end_offset": "-PT1H"}},
             "the start has to be before the end",
             id="no length",
+        ),
+        pytest.param(
+            {"delay": "1h"}, "delay is '1h'; it has to be an ISO 8601 duration, such as PT10M", id="no duration"
         ),
         pytest.param({"delay": "-PT1H"}, "delay is '-PT1H'; a run can't begin before its time", id="delay"),
         pytest.param({"starts": "soon"}, "starts is 'soon'; it has to be a time", id="starts"),
@@ -101,7 +104,7 @@ def test_a_wrong_member_is_told_with_its_place_and_what_to_write(schedule, membe
         read_plan(schedule.file)
 
     assert sentence in str(caught.value)
-    assert str(caught.value).startswith((f"{schedule.file}: ", "the schedule expression"))
+    assert str(caught.value).startswith(f"{schedule.file}: ")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,12 @@ def test_a_wrong_member_is_told_with_its_place_and_what_to_write(schedule, membe
         pytest.param({"catchup": 3}, "catchup is unknown; did you mean catch_up?", id="a slip of the pen"),
         pytest.param({"jobs": [{"job": "monitor", "env": "x"}]}, "jobs[0].env is unknown", id="inside"),
         pytest.param({"status": "Paused"}, 'status is "Paused"; it has to be one of "Pending", "Failed"', id="status"),
+        pytest.param(
+            {"monitoring_type": "Modelquality"},
+            'monitoring_type is "Modelquality"; it has to be one of "DataQuality", "ModelQuality", "ModelBias", '
+            '"ModelExplainability"; did you mean "ModelQuality"?',
+            id="kind",
+        ),
         pytest.param({"name": None}, "name is missing; it has to be a text", id="missing"),
     ],
 )

@@ -582,6 +582,17 @@ def test_a_page_that_cant_be_written_is_a_warning(schedule, caplog):
     assert "churn-hourly: the history of runs: " in caplog.text
 
 
+def test_a_clock_that_was_ahead_keeps_no_later_run_back_and_none_from_being_overdue(schedule):
+    schedule.run(at(4, 22, 7))
+    schedule.run(at(14, 22, 7))
+    schedule.run(at(4, 23, 7))
+
+    assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
+    assert "2024-03-14T22:00:00Z" in schedule.executions
+    status, _ = schedule.run(at(5, 2, 7), does=Doing.CHECK)
+    assert status == 1
+
+
 def explained(schedule, name="churn-shap", model="churn", baseline="shap-baseline"):
     """An explainability schedule beside the other one, and the attributions of its baseline."""
     named = {"sagemaker_endpoint_name": model, "MODEL_MONITOR_BASELINE": baseline}
@@ -644,6 +655,16 @@ def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_r
 
     assert not any("--attributions" in job.flags for job in schedule.jobs.commands)
     assert "one and two explain churn; write attributions=PATH" in caplog.text
+
+
+def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_another(schedule):
+    schedule.write(monitoring_type="ModelQuality")
+    schedule.run(at(4, 22, 7))
+    of_churn(schedule, analysis_type="ESTIMATED_QUALITY")
+    schedule.run(at(4, 23, 7))
+
+    given = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
+    assert given == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
 
 
 def test_only_data_quality_is_told_what_moves_the_model(schedule):

@@ -65,6 +65,8 @@ def prune(given: argparse.Namespace) -> int:
         raise BadConfiguration(f"--keep-windows is {given.keep_windows}; it has to be 0 or more")
     if (given.pages or given.keep_windows is not None) and not given.reports:
         raise BadConfiguration("--pages and --keep-windows are of runs; name the folder above them by --reports")
+    if not (given.captures or given.merged or given.reports):
+        raise BadConfiguration("nothing is named that has hours; write --captures, --merged or --reports DIRECTORY")
     trees = Trees(given.captures, given.merged, given.reports, given.pages, given.keep_windows)
     with opened([*given.captures, *given.merged, *given.reports]):
         items = prunable(trees, datetime.now(timezone.utc) - age)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_monitor.documents.schedule import MONITORING_TYPES
 from model_monitor.errors import BadDocument, needing
-
-MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
 
 PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition, whose names begin with the kind of monitoring."""

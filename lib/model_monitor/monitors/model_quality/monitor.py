@@ -240,7 +240,7 @@ class ModelQualityMonitor(Monitor):
             told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
-        hints = tuple(hints_of_segments(before, found))
+        hints = (*hints_of_segments(before, found), *(() if self.as_service else Hint.of_unread(known.constraints)))
         if known.has_fewer_names(outcomes):
             now, of_known = map(percent, (outcomes.share_named, known.named))
             hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)

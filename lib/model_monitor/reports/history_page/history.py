@@ -159,7 +159,9 @@ def read_history(
             runs.append(run)
     if not runs:
         damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}" if unread else ""
-        raise BadInput(f"{', '.join(folders)}: no run here{damaged}")
+        other = len(places_of_runs) - len(unread)
+        found = f"none of the {other} runs here is of a window in these times" if other else "no run here"
+        raise BadInput(f"{', '.join(folders)}: {found}{damaged}")
     timed = {(run.start, run.end, run.analysis_type, run.model): run for run in runs if run.start and run.end}
     labels = None
     if not timed:

@@ -216,6 +216,8 @@ WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
 
 ANALYSES = tuple(WITHOUT_TYPE)  # the analyses that have such a configuration
 
+BASELINE_FILES = ("baseline_constraints", "baseline_statistics")
+
 ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
 """What the name of a job's folder ends in where nobody named one: orders-baseline, beside where it is started."""
 
@@ -355,17 +357,38 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     if "dataset_source" not in told | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
         errors.append(_missing("dataset_source"))
     errors += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
+    errors += [] if config is None else _faults_of_baseline(config, sources.values)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
+    overruled = BASELINE_FILES if config.baseline is not None else ()
     ignored = [
         sources.values[name].place
         for name, option in OPTIONS.items()
-        if name in texts and not option.is_used_by(job, config.analysis_type)
+        if name in texts and (name in overruled or not option.is_used_by(job, config.analysis_type))
     ]
     publish = config.publish_cloudwatch_metrics
     members: dict[str, object] = {"publish_cloudwatch_metrics": in_container if publish is None else publish}
     members |= {"ignored": tuple(ignored), "doubtful": sources.doubtful, "remembered": dict(_remembered(config, texts))}
     return config.model_copy(update=members)
+
+
+def _faults_of_baseline(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
+    """Two baselines, where a flag names the one that would not count, and a window that would take its baseline's place."""
+    if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
+        return
+    place = values["baseline"].place
+    for name in BASELINE_FILES:
+        if name in values and values[name].place == flag_of(name):
+            yield f"{flag_of(name)} and {place} name two baselines; leave one of them out"
+    if _resolved(config.baseline) == _resolved(config.output_path):
+        yield (
+            f"{place} is {config.baseline!r}, as is the output path, so that the window would take the baseline's place; write "
+            f"another output path, or {flag_of('baseline')} previous for the run before"
+        )
+
+
+def _resolved(path: str) -> str:
+    return str(local_path(path).resolve()) if is_local(path) else path.rstrip("/")
 
 
 def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:

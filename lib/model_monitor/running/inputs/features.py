@@ -39,7 +39,13 @@ def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | Non
     dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
     if whole := unused_window(config):
         log.warning("%s", whole)
+    if not captured and (config.sample is not None or config.target_model is not None):
+        log.warning("--sample and --target-model are of captures; all rows of this data are read")
     if options.window is None or config.time_column is None or captured:
+        if not captured and config.time_column not in (None, *dataset.names):
+            log.warning(
+                "--time-column: %r is no column of this data; nothing is judged by the time of rows", config.time_column
+            )
         return dataset
     return within(dataset, config.time_column, options.window)
 

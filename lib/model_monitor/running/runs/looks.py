@@ -93,9 +93,9 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     known = replace(known, volume=volume, memory=None)  # what lasts is judged with whole windows
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
-    since, state, newest = _look_before(folder, window.start, monitor)
+    since, state, newest, violations = _look_before(folder, window.start, monitor)
     if since >= moment(until):
-        return completed(), ExitStatus.COMPLETED
+        return outcome_of(violations, fails=config.fail_on_violations)
     rows: Baseline | None = None
     try:
         rows = _scanned(engine, config, monitor, known, (time_of(since) if since else window.start, until))
@@ -169,15 +169,17 @@ class _Counts:
         storage_of(self._path).write(self._path, f"{content}\n".encode())
 
 
-def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, State | None, datetime | None]:
-    """Until when the last look at the window that starts then was, the states up to then, and when the newest row came."""
+def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, State | None, datetime | None, int]:
+    """Until when the last look at the window that starts then was, the states up to then, when the newest row came, and how
+    many violations it found."""
     run = run_before(folder)
     described = document_of(run, RunDescription) if run is not None else None
     if run is None or described is None or described.window is None or described.window.start != moment(start):
-        return "", None, None
+        return "", None, None, 0
     storage, path = storage_of(run.folder), join(run.folder, LEDGER)
     newest = json_text.load(storage.read(path), path).get("newest")
-    return described.window.end, state_below(run.folder, storage, monitor), newest and time_of(newest)
+    state = state_below(run.folder, storage, monitor)
+    return described.window.end, state, newest and time_of(newest), described.violations or 0
 
 
 def _scanned(

@@ -143,6 +143,8 @@ def run_baseline(
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
+        for broken in (each for each in monitor.answered(baseline.judged, baseline.checks)[0] if each.is_violation):
+            log.warning("%s: %s", broken.feature, broken.reason)
         return baseline
 
     return run.on_an_engine(profiled, spark, engine)
@@ -338,6 +340,10 @@ class _Run:
     context: RunContext | None
     known: StoredBaseline | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.monitor, type):
+            raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
+
     def on_an_engine(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
         """What `run` makes of the data set, on Spark if it turns out to need that and nobody chose an engine."""
         try:
@@ -497,4 +503,5 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: st
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     if not ledger.kept:
         of = f" in {ledger.files[0].path}" if len(ledger.files) == 1 else ""
-        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}")
+        outside = f"; {ledger.outside_window:,} lie outside the window" if ledger.outside_window else ""
+        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{of}{outside}")

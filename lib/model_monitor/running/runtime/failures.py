@@ -156,6 +156,9 @@ KNOWN: Mapping[str, str] = {
     r"Encountered error while reading file (?P<file>\S+)\. ": (
         "{file}: is damaged, it can't be read to its end; copy it again"
     ),
+    r"SCHEMA_NOT_FOUND\] The schema (?P<schema>`[^`]+`(?:\.`[^`]+`)*)": (
+        "Spark's catalog has no schema {schema}; create it, or write another name or a path as --results-table"
+    ),
     r"TABLE_OR_VIEW_NOT_FOUND": (
         "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"
     ),

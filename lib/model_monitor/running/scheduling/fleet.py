@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from model_monitor.documents.document import no_member
 from model_monitor.documents.expectations import json_of_yaml
 from model_monitor.documents.run_description import AnalysisType
 from model_monitor.documents.schedule import Schedule
@@ -125,11 +126,15 @@ def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...], float | 
     except ValueError as fault:
         raise BadDocument(f"{path}: is no JSON ({fault}); correct it there") from None
     entries, defaults = (said.get(name) for name in ("entries", "defaults")) if isinstance(said, dict) else (None, None)
-    if not isinstance(entries, list) or not entries or not isinstance(defaults or {}, dict):
+    if not isinstance(entries, list) or not entries:
         raise BadDocument(f"{path}: entries is missing; write a list of them, as docs/schedules.md#a-fleet shows")
+    if not isinstance(defaults or {}, dict):
+        raise BadDocument(
+            f"{path}: defaults is no object; write members of all entries, as docs/schedules.md#a-fleet shows"
+        )
     unknown = sorted(set(said) - set(MEMBERS))
     if unknown:
-        raise BadDocument(f"{path}: {unknown[0]!r} is unknown; it has {', '.join(MEMBERS)}")
+        raise BadDocument(f"{path}: {no_member(unknown[0], MEMBERS)}")
     try:
         sinks = read_destinations(said.get("sinks") or "")
     except ValueError as fault:
@@ -161,7 +166,7 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) ->
         whole = {"monitoring_type": "DataQuality", **defaults, **said}
         known = ("variables", *Schedule.model_fields)
         if unknown := sorted(whole.keys() - set(known)):
-            raise BadDocument(f"{path}: {name}: {unknown[0]} is unknown; it may have {', '.join(known)}")
+            raise BadDocument(f"{path}: {name}: {no_member(unknown[0], known)}")
         shared = {**(defaults.get("variables") or {}), **(said.get("variables") or {})}
         whole.pop("variables", None)
         jobs = whole.get("jobs") or [{"job": "monitor", "output_folder": HOURLY_FOLDER}]
@@ -179,8 +184,8 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) ->
         own = "-".join(filter(None, parts))
         told = [{**job, "variables": _of_variant(job["variables"], variant, own, model)} for job in jobs]
         try:
-            text = json.dumps(whole | {"name": own, "jobs": told})
-            yield Entry(own, plan_of(Schedule.from_json(text, f"{path}: {own}"), path))
+            text, where = json.dumps(whole | {"name": own, "jobs": told}), f"{path}: {own}"
+            yield Entry(own, plan_of(Schedule.from_json(text, where), path, where))
         except MonitorError as fault:
             yield Entry(own, fault=fault)
 

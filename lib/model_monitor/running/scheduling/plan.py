@@ -40,7 +40,7 @@ SECRET_OPTIONS = ("sink",)  # go by the environment: everybody on the machine se
 SCHEDULE = "sagemaker_monitoring_schedule_name"
 """The variable by which notices and metrics say of which schedule they are."""
 
-ATTRIBUTIONS = "attributions"
+ANALYSIS_TYPE, ATTRIBUTIONS = "analysis_type", "attributions"
 
 GRACE_SECONDS = 300  # after its longest run time, for a job that hangs before its own clock begins or while it ends
 
@@ -228,54 +228,59 @@ def read_plan(path: Path) -> Plan:
     return plan_of(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
 
 
-def plan_of(entry: Schedule, path: Path) -> Plan:
-    """The plan of an entry that a file says. Raises BadConfiguration with all that is wrong in it."""
+def plan_of(entry: Schedule, path: Path, where: str | None = None) -> Plan:
+    """The plan of an entry that a file says. where: what errors call it; the file if None.
+
+    Raises BadConfiguration with all that is wrong in it.
+    """
     errors: list[str] = []
+    where = where or str(path)
     plan = Plan(
         entry,
         path.absolute(),
-        _tried(lambda: _clock(entry, path), errors),
-        _offsets(entry, path, errors),
-        _tried(lambda: read_offset(entry.delay or "PT0S", f"{path}: delay"), errors) or timedelta(0),
-        _tried(lambda: _time(entry.starts, f"{path}: starts"), errors),
-        _tried(lambda: _destinations(entry.sinks, path), errors) or (),
+        _tried(lambda: _clock(entry, where), errors),
+        _offsets(entry, where, errors),
+        _tried(lambda: read_offset(entry.delay or "PT0S", f"{where}: delay"), errors) or timedelta(0),
+        _tried(lambda: _time(entry.starts, f"{where}: starts"), errors),
+        _tried(lambda: _destinations(entry.sinks, where), errors) or (),
     )
-    errors += [*_faults_of_names(entry, path), *_faults_of_jobs(plan, path)]
+    errors += [*_faults_of_names(entry, where), *_faults_of_jobs(plan, where)]
     if plan.delay < timedelta(0):
-        later = "a run can't begin before its time, write PT10M for ten minutes later"
-        errors.append(f"{path}: delay is {entry.delay!r}; {later}")
+        errors.append(
+            f"{where}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
+        )
     if errors:
         raise BadConfiguration.gathered(errors)
     return plan
 
 
-def _clock(entry: Schedule, path: Path) -> Clock | None:
+def _clock(entry: Schedule, where: str) -> Clock | None:
     """When it runs; None for once, at once."""
     if entry.cron is not None:
-        clock = Clock.of(entry.cron, f"{path}: cron")
+        clock = Clock.of(entry.cron, f"{where}: cron")
         if not clock.cron.partition(" ")[0].isdigit():
             raise BadConfiguration(
-                f"{path}: cron is {entry.cron!r}, which comes at several minutes of an hour; windows are whole hours, so write "
+                f"{where}: cron is {entry.cron!r}, which comes at several minutes of an hour; windows are whole hours, so write "
                 "one minute, such as 10 * * * *"
             )
         return clock
     if entry.schedule_expression is None:
         return MIDNIGHT
-    recurrence = Recurrence.of(entry.schedule_expression)
+    recurrence = Recurrence.of(entry.schedule_expression, f"{where}: schedule_expression")
     return Clock(recurrence.cron) if recurrence else None
 
 
-def _offsets(entry: Schedule, path: Path, errors: list[str]) -> tuple[timedelta, timedelta] | None:
+def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta, timedelta] | None:
     window = entry.window
     if window is None:
         return None
-    start = _tried(lambda: read_offset(window.start_offset, f"{path}: window.start_offset"), errors)
-    end = _tried(lambda: read_offset(window.end_offset, f"{path}: window.end_offset"), errors)
+    start = _tried(lambda: read_offset(window.start_offset, f"{where}: window.start_offset"), errors)
+    end = _tried(lambda: read_offset(window.end_offset, f"{where}: window.end_offset"), errors)
     if start is None or end is None:
         return None
     if not start < end:
         errors.append(
-            f"{path}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
+            f"{where}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
             "to be before the end, such as -PT1H and PT0S"
         )
     return start, end
@@ -288,43 +293,43 @@ def _time(text: str | None, where: str) -> datetime | None:
     return time
 
 
-def _destinations(text: str | None, path: Path) -> tuple[Destination, ...]:
+def _destinations(text: str | None, where: str) -> tuple[Destination, ...]:
     try:
         return read_destinations(text or "")
     except ValueError as error:
-        raise BadConfiguration(f"{path}: sinks {error}") from error
+        raise BadConfiguration(f"{where}: sinks {error}") from error
 
 
-def _faults_of_names(entry: Schedule, path: Path) -> Iterator[str]:
+def _faults_of_names(entry: Schedule, where: str) -> Iterator[str]:
     """Names that paths are made of: of the record of its runs, and of the folders of their results."""
     if not is_ours(entry.name, Named.WORD):
-        yield f"{path}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
+        yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for place, job in enumerate(entry.jobs):
         if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), Named.BELOW):
             yield (
-                f"{path}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
+                f"{where}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
                 "as %Y/%m/%d/%H"
             )
 
 
-def _faults_of_jobs(plan: Plan, path: Path) -> list[str]:
+def _faults_of_jobs(plan: Plan, where: str) -> list[str]:
     if not plan.entry.jobs:
-        return [f'{path}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
+        return [f'{where}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
     jobs = Layout.here().job_names()
     errors = []
     for place, job in enumerate(plan.entry.jobs):
         if job.job not in jobs:
-            errors.append(f"{path}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
+            errors.append(f"{where}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
         known = {name for pair in OPTIONS.items() for name in (pair[0], variable_of(*pair))}
         for name in sorted(set(job.variables or {}) - known):
             hint = did_you_mean(name, sorted(known), "docs/jobs.md lists them", shown=str)
-            errors.append(f"{path}: jobs[{place}].variables: {name!r} is no option; {hint}")
+            errors.append(f"{where}: jobs[{place}].variables: {name!r} is no option; {hint}")
         env_file = plan.env_file(job)
         if env_file is None and not job.variables:
-            errors.append(f"{path}: jobs[{place}].env_file is missing; name the file of the job's variables")
+            errors.append(f"{where}: jobs[{place}].env_file is missing; name the file of the job's variables")
         if env_file is not None and not env_file.is_file():
             errors.append(
-                f"{path}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
+                f"{where}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
                 "from the folder of the schedule entry"
             )
     return errors
@@ -368,9 +373,14 @@ def attributions_of(plan: Plan) -> str | None:
 
 
 def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
-    """What a schedule says to jobs that take it, unless their env file does: its name, and what moves its model."""
-    wanted = {name for name in (SCHEDULE, ATTRIBUTIONS) if job.job in OPTIONS[name].jobs and not given.get(name)}
-    texts = {SCHEDULE: plan.name, ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None}
+    """What a schedule says to jobs that take it, unless their env file does: its name and kind, and what moves its model."""
+    taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
+    wanted = {name for name in taken if job.job in OPTIONS[name].jobs and not given.get(name)}
+    texts = {
+        SCHEDULE: plan.name,
+        ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,
+        ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None,
+    }
     return {name: text for name, text in texts.items() if name in wanted and text is not None}
 
 

@@ -144,7 +144,9 @@ def held(folder: Path, name: str) -> Iterator[bool]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = path.open("a")
     except OSError as error:
-        raise OutputFailed(f"{path}: can't be written ({error.strerror}); name another folder by --state") from error
+        raise OutputFailed(
+            f"{path}: can't be written ({error.strerror}); name a folder that can be written to"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,12 +84,13 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
 def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
     """When the last run came to its end whole, or when the schedule began, if that is more than two periods ago; else None.
 
-    A run counts from its scheduled time. Nothing is overdue of a schedule that is stopped or runs once.
+    A run counts from its scheduled time, and one that is later than now, as of a clock that was ahead, not at all. Nothing is
+    overdue of a schedule that is stopped or runs once.
     """
     if plan.clock is None or not plan.is_running:
         return None
     whole = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last = max(whole, default=_beginning(plan, plan.clock, past))
+    last = max(_up_to(now, whole), default=_beginning(plan, plan.clock, past))
     allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last if now - last > allowed else None
 
@@ -102,8 +103,12 @@ def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime
         if once > max(begun, default=once - A_MOMENT):
             yield once
         return
-    after = max(begun, default=_beginning(plan, plan.clock, past) - A_MOMENT)
-    yield from plan.clock.times(after, latest)
+    after = max(_up_to(now, begun), default=_beginning(plan, plan.clock, past) - A_MOMENT)
+    yield from (time for time in plan.clock.times(after, latest) if time not in begun)
+
+
+def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
+    return [time for time in times if time <= now]
 
 
 def _beginning(plan: Plan, clock: Clock, past: Executions) -> datetime:

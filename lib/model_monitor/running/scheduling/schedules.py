@@ -97,18 +97,20 @@ class Recurrence:
     every_hours: int
 
     @classmethod
-    def of(cls, expression: str) -> Recurrence | None:
-        """The recurrence that an expression of the service means; None for `NOW`. Raises BadConfiguration for any other text."""
+    def of(cls, expression: str, where: str = "the schedule expression") -> Recurrence | None:
+        """The recurrence that an expression of the service means; None for `NOW`. where: what it is called, for errors.
+
+        Raises BadConfiguration for any other text.
+        """
         text = expression.strip()
         if text.upper() == NOW:
             return None
         found = _CRON.fullmatch(text)
         hour, step = (found["hour"], found["step"]) if found else ("", None)
         if found is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
-            raise BadConfiguration(f"the schedule expression is {expression!r}; the service has {_EXPRESSIONS}")
+            raise BadConfiguration(f"{where} is {expression!r}; the service has {_EXPRESSIONS}")
         if step is not None and not 1 <= int(step) <= DAY_HOURS:
-            hours = f"{step} hours; write 1 to {DAY_HOURS}"
-            raise BadConfiguration(f"the schedule expression {expression!r} runs every {hours}")
+            raise BadConfiguration(f"{where} is {expression!r}, which runs every {step} hours; write 1 to {DAY_HOURS}")
         return cls(0, 1) if hour == "*" else cls(int(hour), int(step or DAY_HOURS))
 
     @property
@@ -143,7 +145,7 @@ def read_offset(text: str, where: str) -> timedelta:
         return _DURATION.validate_python(text if "P" in text else "")  # pydantic takes plain numbers for seconds
     except ValidationError:
         raise BadConfiguration(
-            f"{where} is {text!r}; it has to be an ISO 8601 duration, such as -PT1H or -P1D"
+            f"{where} is {text!r}; it has to be an ISO 8601 duration, such as PT10M, -PT1H or -P1D"
         ) from None
 
 

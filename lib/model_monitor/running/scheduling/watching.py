@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -147,8 +146,13 @@ def _tell(
         notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
     for kinds, notice in notices:
-        named = partial(Report, kinds, "", now, AlertReport(AlertStatus.OK), schedule=fleet.name)
-        report = named(notices=(notice,), paths={"page": str(page)})
+        status = AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK
+        report = Report(
+            *(kinds, "", now, AlertReport(status, changed=True)),
+            schedule=fleet.name,
+            notices=(notice,),
+            paths={"page": str(page.absolute())},
+        )
         failures += deliver(report, fleet.sinks, environment).failures
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())

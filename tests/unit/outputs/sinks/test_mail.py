@@ -167,7 +167,7 @@ def test_what_is_missing_is_told_at_once(environment):
     assert str(caught.value).splitlines() == [
         "MODEL_MONITOR_SMTP_SECURITY is 'ssl'; write starttls, tls or none",
         "MODEL_MONITOR_SMTP_HOST is not set; write the mail server's name, or NAME:PORT",
-        "MODEL_MONITOR_SMTP_FROM is None; write the address that the mail comes from",
+        "MODEL_MONITOR_SMTP_FROM is not set; write the address that the mail comes from",
         "only one of MODEL_MONITOR_SMTP_USER and MODEL_MONITOR_SMTP_PASSWORD is set; set both, or none",
     ]
 
