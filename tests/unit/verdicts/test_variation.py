@@ -279,6 +279,13 @@ def test_scores_of_a_cell_are_about_normal():
         assert np.mean(scores > 3.3) < 0.005
 
 
+def test_two_categories_that_stay_as_they_are_vary_as_independent_rows_do():
+    counts = np.random.default_rng(3).binomial(512, 0.3, 20_000).astype(float)
+    windows = np.stack((counts, 512 - counts), axis=1)
+    found = of_categories(windows.sum(axis=0), windows)
+    assert np.mean(found["cell"] ** 2) == pytest.approx(1, abs=0.02)  # the larger score of both is 3 % too large
+
+
 def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
     counts = np.array([[0.0, 100.0]] * 10)
     past = of_categories(counts.sum(axis=0), counts)
