@@ -540,6 +540,23 @@ def outcomes_of(kind: ProblemType, random: np.random.Generator, groups: int, wor
     return pd.DataFrame({"label": label.astype(int), "prediction": (score > 0.5).astype(int), "probability": score})
 
 
+def known_of_labels(labels: int, tries: int = 60_000, metrics: int = 9) -> str:
+    """What tests have that know scores to be chances and 0.3 of the labels turned over: the likelihood ratio, and accuracy, at a
+    budget that as many metrics share."""
+    random, found = np.random.default_rng([SEED, labels]), []
+    for worse in (0.0, 0.3):
+        score = random.random((tries, labels))
+        label = (random.random(score.shape) < score) ^ (random.random(score.shape) < worse)
+        usual = np.where(label, score, 1 - score)
+        found.append((np.log(0.7 + 0.3 * (1 - usual) / usual).sum(axis=1), -((score > 0.5) == label).sum(axis=1)))
+    (ratios, wrong), (higher, more) = found
+    shares = [
+        f"{(now > np.quantile(before, 1 - BUDGET / of)).mean():.2f}"
+        for before, now, of in ((ratios, higher, 1), (ratios, higher, metrics), (wrong, more, metrics))
+    ]
+    return f"{shares[0]} by their likelihood, {shares[1]} at the level of one of {metrics} metrics, {shares[2]} by accuracy there"
+
+
 def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error.
     Groups lie side by side, or scattered and a column names them; scattered ones show nothing without it.
@@ -569,6 +586,8 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
         random = np.random.default_rng(SEED)
         group = "user" if how in (named, uneven, own) else None
         monitor = ModelQualityMonitor(OutcomePlan(kind, with_scores=kind is two, group_column=group), find_causes=False)
+        if kind is two and how == named and size > 1:
+            print(f"        {rows // size} labels of two classes: {known_of_labels(rows // size)}")
 
         def table(count: int, worse: float = 0.0) -> pd.DataFrame:
             found = outcomes_of(kind, random, count, worse).assign(user=random.integers(0, 2**40, count))  # noqa: B023
@@ -811,25 +830,28 @@ def oracle(full: bool) -> Iterator[Mark]:
     those of all columns. Behind them what no test can do better: one that looks for all changes of a number at once, and one
     that has to learn from parts how windows vary.
     """
-    baselines, each = (COMPANY, 6) if full else (60, 3)
-    of = baselines * each
+    tables, baselines, each = (
+        (10, 10, 6) if full else (6, 10, 3)
+    )  # parts of one table are all wider or narrower by chance
+    of = tables * baselines * each
     for m in (200, 1_000, 5_000, 50_000):
-        for change in changes_of(m):
-            random = np.random.default_rng(SEED + 92)
-            drawn = [change.law(random, N, None) for _ in range(COMPANY)]
-            pasts = [parts_of(values, kind=change.type) for values in drawn]
-            others = Others([past for past in pasts if past is not None], N * m / (N + m))
+        for place, change in enumerate(changes_of(m)):
             seen, healthy = Counter[str](), Counter[str]()
-            for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
-                before = column(change.kind, values)
-                for _ in range(each):
-                    usual = np.asarray(change.law(random, m, None), float)
-                    moved = np.asarray(change.changed(random, change.law(random, m, None)), float)
-                    healthy.update(alarms_by(before, column(change.kind, usual), past, others))
-                    seen.update(alarms_by(before, column(change.kind, moved), past, others))
-                    p = change.known(values, moved)
-                    levels = {"known": BUDGET, "both ways": BUDGET / 2, "its part": OF_DRIFT / 2}
-                    seen.update(name for name, level in levels.items() if p <= level)
+            for table in range(tables):
+                random = np.random.default_rng([SEED, 92, m, place, table])
+                drawn = [change.law(random, N, None) for _ in range(COMPANY)]
+                pasts = [parts_of(values, kind=change.type) for values in drawn]
+                others = Others([past for past in pasts if past is not None], N * m / (N + m))
+                for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
+                    before = column(change.kind, values)
+                    for _ in range(each):
+                        usual = np.asarray(change.law(random, m, None), float)
+                        moved = np.asarray(change.changed(random, change.law(random, m, None)), float)
+                        healthy.update(alarms_by(before, column(change.kind, usual), past, others))
+                        seen.update(alarms_by(before, column(change.kind, moved), past, others))
+                        p = change.known(values, moved)
+                        levels = {"known": BUDGET, "both ways": BUDGET / 2, "its part": OF_DRIFT / 2}
+                        seen.update(name for name, level in levels.items() if p <= level)
             stages = ("known", "both ways", "its part", "best", INDEPENDENTLY, "by its parts", IN_COMPANY)
             print(
                 f"        {m:,} rows, {change.what}: " + ", ".join(f"{seen[each] / of:.2f} {each}" for each in stages)
@@ -1093,7 +1115,23 @@ def storms(full: bool) -> Iterator[Mark]:
             print(f"        a mean varies {law}, {where}: + {shift:.2f} is found in {found / tries:.2f}")
             what = f"a mean varies {law}, {where}: healthy of {tries:,} that alarm"
             yield Mark(what, alarms, f"<= {most}", alarms <= most)
+        print(f"        a mean varies {law}: {budget_of_tails(by, m, shift)}")
     yield from storms_of_missing(full)
+
+
+def budget_of_tails(by: Callable[[np.random.Generator, int], Values], m: int, shift: float, windows: int = 47) -> str:
+    """What a test has within drift's part that knows the law of the means, and up to how many of its own deviations, as so many
+    windows of the column tell them, one has to be silent that does not.
+    """
+    random, tries = np.random.default_rng([SEED, 50]), 400_000
+
+    def means(of: int) -> Values:
+        return by(random, of) + random.normal(0, 1 / math.sqrt(m), of)
+
+    found = (np.abs(means(tries) + shift) > np.quantile(np.abs(means(10 * tries)), 1 - OF_DRIFT)).mean()
+    deviations = np.sqrt(np.mean(means(windows * tries // 10).reshape(windows, -1) ** 2, axis=0))
+    ratio = np.quantile(np.abs(means(tries)) / np.resize(deviations, tries), 1 - OF_DRIFT)
+    return f"a test that knows the law finds {found:.2f}; silence takes {ratio:.1f} deviations of {windows} windows"
 
 
 def storms_of_missing(full: bool) -> Iterator[Mark]:
