@@ -112,6 +112,22 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
     return p
 
 
+_CERTAIN, _RARE = 1e-12, 0.01  # between which p-values it matters how many tests there are
+
+
+def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
+    """The chance of so many of each cell of a column, or more, that it is at most `limit`; 0 if no count is so rare."""
+    expected, most = totals * sizes / of, np.minimum(totals, sizes)
+    columns, low = np.zeros(len(totals), np.int64), np.floor(expected)
+    high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
+    while (high - low > 1).any():
+        middle = np.floor((low + high) / 2)
+        is_rare = rarer(totals, middle, sizes, of, columns) <= limit
+        low, high = np.where(is_rare, low, middle), np.where(is_rare, middle, high)
+    found: Counts = np.where(high <= most, rarer(totals, np.minimum(high, most), sizes, of, columns), 0.0)
+    return found
+
+
 def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
     """Probability that the window would lack as many or more, if it were of the same kind as the baseline."""
     counts = (lacking + current_lacking, current_lacking, current_rows, rows + current_rows)
@@ -244,7 +260,8 @@ class _Cells:
     def rarest(self) -> list[Component]:
         """Of each column the cell whose change is least likely among those that changed enough.
 
-        Source: Tarone 1990, "A modified Bonferroni method for discrete data".
+        Source: Tarone 1990, "A modified Bonferroni method for discrete data"; Westfall and Wolfinger 1997, "Multiple tests with
+        discrete distributions".
         """
         n, m, gaps, sizes, signs = self.n, self.m, self.gaps, np.abs(self.gaps), np.sign(self.gaps)
         # for certain, in whole values: each side has the error of its own sketch
@@ -268,7 +285,11 @@ class _Cells:
         tried, cells = (self._of_each(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
         of_least = (columns[least].tolist(), p[least].tolist(), sizes[looked_at[least]].tolist())
         for column, each, effect in zip(*of_least, strict=True):  # cells of few rows are no tests, two are one
-            tests = 1 if cells[column] <= 2 else max(1, int(tried[column]))
+            tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
+            if tests > 1 and _CERTAIN < each * tests < _RARE:
+                own = (possible & (self.columns == column)).nonzero()[0]
+                sides = (attained(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n))
+                tests = sum(float(tails.sum()) for tails in sides) / each
             found[column] = Component("cell", min(1.0, each * tests), effect, tests)
         return found
 
