@@ -162,7 +162,8 @@ LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test.
 @dataclass(frozen=True, slots=True)
 class Component:
     """One test. p: its p-value, 1 if the effect is not reached. effect: how large the change is, as a share. tests: how many
-    there are, of which p is the least one times their number. chances: that p is made of. direction: if not the mean's."""
+    there are. rivals: how many of them rows by themselves leave, if fewer: p is the least one times that. chances: that p is
+    made of. direction: if not the mean's."""
 
     name: str
     p: float
@@ -170,6 +171,7 @@ class Component:
     tests: float = 1.0
     chances: tuple[float, float] | None = None
     direction: str | None = None
+    rivals: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,12 +287,12 @@ class _Cells:
         tried, cells = (self._of_each(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
         of_least = (columns[least].tolist(), p[least].tolist(), sizes[looked_at[least]].tolist())
         for column, each, effect in zip(*of_least, strict=True):  # cells of few rows are no tests, two are one
-            tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
+            rivals = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
             if tests > 1 and _CERTAIN < each * tests < _RARE:
                 own = (possible & (self.columns == column)).nonzero()[0]
                 sides = (attained(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n))
-                tests = sum(float(tails.sum()) for tails in sides) / each
-            found[column] = Component("cell", min(1.0, each * tests), effect, tests)
+                rivals = max(sum(float(tails.sum()) for tails in sides) / each, 0.5)  # of one side at least
+            found[column] = Component("cell", min(1.0, each * rivals), effect, tests, rivals=rivals)
         return found
 
     def chi_square(self) -> list[Component]:
