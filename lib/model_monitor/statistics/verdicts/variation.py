@@ -279,11 +279,9 @@ def _two_sided(
     component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, own: float
 ) -> float:
     """The p-value if the score's variance is so many times as large, and so well known. An exact p-value knows more of small
-    counts than the score, and that few tests can be as rare, as far as a deviation is the rows' own. own: which share of it is.
+    counts than the score, which counts as far as a deviation is the rows' own. own: which share of it is.
     """
-    rivals = component.rivals or component.tests
-    p, score = component.p / rivals, abs(now[component.name])
-    tests += min(rivals - tests, 0.0) * own
+    p, score = component.p / (component.rivals or component.tests), abs(now[component.name])
     if p > _LEAST:
         exact = -normal_quantile(p / 2)
         score = min(exact, score + (exact - score) * own)
