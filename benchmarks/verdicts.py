@@ -540,6 +540,23 @@ def outcomes_of(kind: ProblemType, random: np.random.Generator, groups: int, wor
     return pd.DataFrame({"label": label.astype(int), "prediction": (score > 0.5).astype(int), "probability": score})
 
 
+def known_of_labels(labels: int, tries: int = 60_000, metrics: int = 9) -> str:
+    """What tests have that know scores to be chances and 0.3 of the labels turned over: the likelihood ratio, and accuracy, at a
+    budget that as many metrics share."""
+    random, found = np.random.default_rng([SEED, labels]), []
+    for worse in (0.0, 0.3):
+        score = random.random((tries, labels))
+        label = (random.random(score.shape) < score) ^ (random.random(score.shape) < worse)
+        usual = np.where(label, score, 1 - score)
+        found.append((np.log(0.7 + 0.3 * (1 - usual) / usual).sum(axis=1), -((score > 0.5) == label).sum(axis=1)))
+    (ratios, wrong), (higher, more) = found
+    shares = [
+        f"{(now > np.quantile(before, 1 - BUDGET / of)).mean():.2f}"
+        for before, now, of in ((ratios, higher, 1), (ratios, higher, metrics), (wrong, more, metrics))
+    ]
+    return f"{shares[0]} by their likelihood, {shares[1]} at the level of one of {metrics} metrics, {shares[2]} by accuracy there"
+
+
 def groups_of_outcomes(full: bool) -> Iterator[Mark]:
     """4: predictions with labels in groups of ten equal ones, beside a baseline of the same; a worse model doubles its error.
     Groups lie side by side, or scattered and a column names them; scattered ones show nothing without it.
@@ -569,6 +586,8 @@ def groups_of_outcomes(full: bool) -> Iterator[Mark]:
         random = np.random.default_rng(SEED)
         group = "user" if how in (named, uneven, own) else None
         monitor = ModelQualityMonitor(OutcomePlan(kind, with_scores=kind is two, group_column=group), find_causes=False)
+        if kind is two and how == named and size > 1:
+            print(f"        {rows // size} labels of two classes: {known_of_labels(rows // size)}")
 
         def table(count: int, worse: float = 0.0) -> pd.DataFrame:
             found = outcomes_of(kind, random, count, worse).assign(user=random.integers(0, 2**40, count))  # noqa: B023
@@ -808,27 +827,31 @@ def oracle(full: bool) -> Iterator[Mark]:
 
     Printed is what is left from stage to stage, at the column's own level: the test that knows; if it looks both ways; with
     drift's part of the budget; our best test; all of them together; if how windows vary is told by 32 parts of that column; by
-    those of all columns.
+    those of all columns. Behind them what no test can do better: one that looks for all changes of a number at once, and one
+    that has to learn from parts how windows vary.
     """
-    baselines, each = (60, 10) if full else (15, 6)
-    of = baselines * each
+    tables, baselines, each = (
+        (10, 10, 6) if full else (6, 10, 3)
+    )  # parts of one table are all wider or narrower by chance
+    of = tables * baselines * each
     for m in (200, 1_000, 5_000, 50_000):
-        for change in changes_of(m):
-            random = np.random.default_rng(SEED + 92)
-            drawn = [change.law(random, N, None) for _ in range(COMPANY)]
-            pasts = [parts_of(values, kind=change.type) for values in drawn]
-            others = Others([past for past in pasts if past is not None], N * m / (N + m))
+        for place, change in enumerate(changes_of(m)):
             seen, healthy = Counter[str](), Counter[str]()
-            for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
-                before = column(change.kind, values)
-                for _ in range(each):
-                    usual = np.asarray(change.law(random, m, None), float)
-                    moved = np.asarray(change.changed(random, change.law(random, m, None)), float)
-                    healthy.update(alarms_by(before, column(change.kind, usual), past, others))
-                    seen.update(alarms_by(before, column(change.kind, moved), past, others))
-                    p = change.known(values, moved)
-                    levels = {"known": BUDGET, "both ways": BUDGET / 2, "its part": OF_DRIFT / 2}
-                    seen.update(name for name, level in levels.items() if p <= level)
+            for table in range(tables):
+                random = np.random.default_rng([SEED, 92, m, place, table])
+                drawn = [change.law(random, N, None) for _ in range(COMPANY)]
+                pasts = [parts_of(values, kind=change.type) for values in drawn]
+                others = Others([past for past in pasts if past is not None], N * m / (N + m))
+                for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
+                    before = column(change.kind, values)
+                    for _ in range(each):
+                        usual = np.asarray(change.law(random, m, None), float)
+                        moved = np.asarray(change.changed(random, change.law(random, m, None)), float)
+                        healthy.update(alarms_by(before, column(change.kind, usual), past, others))
+                        seen.update(alarms_by(before, column(change.kind, moved), past, others))
+                        p = change.known(values, moved)
+                        levels = {"known": BUDGET, "both ways": BUDGET / 2, "its part": OF_DRIFT / 2}
+                        seen.update(name for name, level in levels.items() if p <= level)
             stages = ("known", "both ways", "its part", "best", INDEPENDENTLY, "by its parts", IN_COMPANY)
             print(
                 f"        {m:,} rows, {change.what}: " + ", ".join(f"{seen[each] / of:.2f} {each}" for each in stages)
@@ -838,7 +861,57 @@ def oracle(full: bool) -> Iterator[Mark]:
                 yield Mark(f"{m:,} rows, {change.what}, {name}", power, ">= 0.75", power >= 0.75)
                 what = f"{m:,} rows, {change.kind}, {name}: healthy of {of} that alarm"
                 yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
+        if m <= 5_000:
+            print(f"        {m:,} rows: {best_of_all(m)}; {told_by_parts(m)}")
     yield from oracle_of_wobble(full)
+
+
+def best_of_all(m: int, tries: int = 4_000) -> str:
+    """What a test has at most that looks for the changes of a normal number at once, each of its size, either way or at either
+    end: the mean likelihood ratio with those weights that make the least power largest (Neyman and Pearson 1933), of a baseline
+    that is known. The least power of any test is no larger.
+    """
+    random, rows = np.random.default_rng([SEED, m]), round(N * m / (N + m))
+    shift, scale, more = sizes_of(m)["mean"], sizes_of(m)["scale"], sizes_of(m)["tail"] / 0.99
+    end = stats.norm.isf(0.01)
+
+    def ratios(changed: Callable[[Values], Values], of: int) -> Values:
+        found = []
+        for _ in range(of // 1_000):
+            x = changed(random.standard_normal((1_000, rows)))
+            total, squares, ends = x.sum(axis=1), (x * x).sum(axis=1), [(x > end).sum(axis=1), (x < -end).sum(axis=1)]
+            means = [by * total - rows * by**2 / 2 for by in (shift, -shift)]
+            scales = [squares / 2 * (1 - by**-2) - rows * math.log(by) for by in (scale, 1 / scale)]
+            tails = [k * math.log1p(99 * more) + (rows - k) * math.log1p(-more) for k in ends]
+            found.append([*means, *scales, *tails])
+        return np.concatenate(found, axis=1)
+
+    def thicker(x: Values) -> Values:
+        return np.where(random.random(x.shape) < more, stats.norm.isf(random.random(x.shape) * 0.01), x)
+
+    healthy = ratios(lambda x: x, 50 * tries if m < 5_000 else 10 * tries)
+    moved = [ratios(by, tries) for by in (lambda x: x + shift, lambda x: x * scale, lambda x: x / scale, thicker)]
+    weights, powers = np.full((6, 1), 1 / 6), np.zeros(4)
+    for _ in range(12):
+        level = np.quantile(np.logaddexp.reduce(healthy + np.log(weights)), 1 - OF_DRIFT)
+        powers = np.array([(np.logaddexp.reduce(each + np.log(weights)) > level).mean() for each in moved])
+        weights = weights * np.exp(-6 * powers[[0, 0, 1, 2, 3, 3], None])
+        weights /= weights.sum()
+    return f"no test has more than {powers.min():.2f} of mean, scale and tail, either way, at drift's part"
+
+
+def told_by_parts(m: int, tries: int = 20_000) -> str:
+    """What the change of a normal score that is found in 0.90 has, if the variance between windows is none, and only told by the
+    parts of 100 columns that are known to be alike, or by those of the column: 31 squares of each.
+    """
+    random, found = np.random.default_rng([SEED, m]), []
+    growth = (N * m / (N + m)) / (N * 512 / (N + 512))
+    score = np.abs(random.standard_normal(tries) + stats.norm.isf(BUDGET) + POWER_OF_90)
+    for freedom in (31 * COMPANY, 31):
+        excess = np.maximum(random.chisquare(freedom, tries) / freedom - 1, 0)
+        p = 2 * stats.t.sf(score / np.sqrt(1 + max(growth, 1) * excess), freedom)
+        found.append(f"{(p <= OF_DRIFT).mean():.2f}")
+    return f"a score has {found[0]} if the parts of {COMPANY} columns tell its variance, {found[1]} by its own, at drift's part"
 
 
 INDEPENDENTLY, IN_COMPANY = "if rows are independent", "by the parts of all"
@@ -859,7 +932,8 @@ def alarms_by(before: Column, now: Column, past: Raw | None, others: Others) -> 
     for name, found in p.items():
         is_missing = lacking
         if lacking and name in ("by its parts", IN_COMPANY) and past is not None and raw is not None:
-            missing = next(each for each in bare if each.name == "missing")
+            lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
+            missing = Component("missing", lacks, 1.0)  # completeness has no least effect
             allowed = allowed_for(missing, raw, comparable(raw, past), others=others if name == IN_COMPANY else None)
             is_missing = allowed.p <= OF_MISSING
         if found <= OF_DRIFT or is_missing:
@@ -868,11 +942,9 @@ def alarms_by(before: Column, now: Column, past: Raw | None, others: Others) -> 
 
 def changes_of(m: int) -> Iterator[Change]:
     """Those that are just large enough in windows of so many rows."""
-    error = math.sqrt(1 / N + 1 / m)
-    reach = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
-    f = stats.f(m - 1, N - 1)
-    shift, scale = max(reach, 0.05), max(math.sqrt(f.isf(BUDGET) / f.ppf(0.1)), 1.05)
-    gaps = {share: max(smallest_gap_of(share, m), 0.02) for share in (0.01, 0.05, 0.3)}
+    error, f = math.sqrt(1 / N + 1 / m), stats.f(m - 1, N - 1)
+    shift, scale = sizes_of(m)["mean"], sizes_of(m)["scale"]
+    gaps = {0.01: sizes_of(m)["tail"]} | {share: max(smallest_gap_of(share, m), 0.02) for share in (0.05, 0.3)}
     fewest = math.ceil(math.log(BUDGET) / math.log(m / (N + m)))  # rows of a new category that are no accident
     new = max(stats.beta.ppf(0.9, fewest, m - fewest + 1), 0.02)
     end = stats.norm.isf(0.01)
@@ -932,6 +1004,17 @@ def changes_of(m: int) -> Iterator[Change]:
 POWER_OF_90 = stats.norm.ppf(0.9)
 
 
+@functools.cache
+def sizes_of(m: int) -> dict[str, float]:
+    """How large changes of a normal number are."""
+    f, error = stats.f(m - 1, N - 1), math.sqrt(1 / N + 1 / m)
+    return {
+        "mean": max((stats.norm.isf(BUDGET) + POWER_OF_90) * error, 0.05),
+        "scale": max(math.sqrt(f.isf(BUDGET) / f.ppf(0.1)), 1.05),
+        "tail": max(smallest_gap_of(0.01, m), 0.02),
+    }
+
+
 def smallest_gap_of(share: float, m: int) -> float:
     """The larger share that Fisher's exact test finds nine times in ten at 1/720, beside a baseline of that share."""
     fewest = fewest_beyond_chance(round(share * N), N, m, BUDGET)
@@ -960,6 +1043,7 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
             columns.append((by, before, past))
         others = Others([past for *_, past in columns if past is not None], N * m / (N + m))
         healthy, seen, tries = Counter[str](), Counter[str](), COMPANY * each
+        print(f"        a mean varies by {what}: {told_by_windows(amounts, m, N // m + 24)}")
         for by, before, past in columns * each:
             error = math.sqrt((1 / m + by**2) * (1 + m / N))
             shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
@@ -974,6 +1058,19 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
         most = within(tries, OF_DRIFT)
         what = f"a mean varies by {what}: healthy of {tries} that alarm"
         yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
+
+
+def told_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
+    """What a test has that knows the law of the amounts, but of a column only the variance of so many windows."""
+    random, possible = np.random.default_rng([SEED, windows]), 1 + m * np.linspace(*amounts, 61) ** 2
+    true = 1 + m * random.uniform(*amounts, tries) ** 2
+    known = true * random.chisquare(windows, tries) / windows
+    score = (random.standard_normal(tries) + stats.norm.isf(BUDGET) + POWER_OF_90) * np.sqrt(true)
+    likely = -windows / 2 * (np.log(possible) + known[:, None] / possible)
+    weights = np.exp(likely - likely.max(axis=1, keepdims=True))
+    p = (weights * 2 * stats.norm.sf(np.abs(score)[:, None] / np.sqrt(possible))).sum(axis=1) / weights.sum(axis=1)
+    found = [f"{(p <= level).mean():.2f}" for level in (OF_DRIFT, OF_DRIFT / 4)]
+    return f"a test that knows the law of amounts and {windows} windows has {found[0]} at drift's part, {found[1]} at a mean's"
 
 
 STORMS: dict[str, Callable[[np.random.Generator, int], Values]] = {
@@ -1018,7 +1115,23 @@ def storms(full: bool) -> Iterator[Mark]:
             print(f"        a mean varies {law}, {where}: + {shift:.2f} is found in {found / tries:.2f}")
             what = f"a mean varies {law}, {where}: healthy of {tries:,} that alarm"
             yield Mark(what, alarms, f"<= {most}", alarms <= most)
+        print(f"        a mean varies {law}: {budget_of_tails(by, m, shift)}")
     yield from storms_of_missing(full)
+
+
+def budget_of_tails(by: Callable[[np.random.Generator, int], Values], m: int, shift: float, windows: int = 47) -> str:
+    """What a test has within drift's part that knows the law of the means, and up to how many of its own deviations, as so many
+    windows of the column tell them, one has to be silent that does not.
+    """
+    random, tries = np.random.default_rng([SEED, 50]), 400_000
+
+    def means(of: int) -> Values:
+        return by(random, of) + random.normal(0, 1 / math.sqrt(m), of)
+
+    found = (np.abs(means(tries) + shift) > np.quantile(np.abs(means(10 * tries)), 1 - OF_DRIFT)).mean()
+    deviations = np.sqrt(np.mean(means(windows * tries // 10).reshape(windows, -1) ** 2, axis=0))
+    ratio = np.quantile(np.abs(means(tries)) / np.resize(deviations, tries), 1 - OF_DRIFT)
+    return f"a test that knows the law finds {found:.2f}; silence takes {ratio:.1f} deviations of {windows} windows"
 
 
 def storms_of_missing(full: bool) -> Iterator[Mark]:

@@ -8,11 +8,12 @@ import pytest
 
 from model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
 from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of, judged
+from model_monitor.monitors.model_quality.evidence import evidence_of
 from model_monitor.reports.history_page.command import Request, report_of
 from model_monitor.statistics.states.scores import ScoreCounts
 
-from .outcomes_made import BINARY, SCORED
+from .outcomes_made import BINARY, SCORED, outcomes_of
 
 CHECK = "concept_drift_check"
 
@@ -120,6 +121,19 @@ def test_a_model_that_is_nearly_always_sure_cannot_tell():
 
     assert check.status is CheckStatus.CANNOT_TELL
     assert "rows could have either label; to tell a changed answer from chance takes 25" in check.reason
+
+
+def test_rows_of_users_are_told_by_how_many_count_where_they_are_too_few():
+    drawn = (rows(500, sure=2.0, seed=seed) for seed in (1, 2))
+    known, now = (
+        evidence_of(outcomes_of(SCORED, *(each[name].tolist() for name in ("label", "prediction", "probability"))))
+        for each in drawn
+    )
+    check = judged(known, now, 0.001, groups=10.0)
+    told = float(check.reason.removeprefix("by their scores ").split()[0])
+
+    assert check.status is CheckStatus.CANNOT_TELL
+    assert 0 < told < 25  # of a variance of .25 at most and 50 rows that count
 
 
 def test_p_values_of_healthy_windows_are_even_where_scores_move_as_well():

@@ -169,6 +169,34 @@ def test_what_one_tail_has_more_of_is_a_cell_of_its_own():
     assert found[-1].p < 1e-6 < component(found, "cell").p
 
 
+def test_a_window_that_is_known_to_the_row_lacks_none_of_its_rows_because_of_the_baselines_sketch():
+    random = np.random.default_rng(4)
+    baseline, window = random.normal(size=20_000), random.normal(size=200)
+    window[:9] = stats.norm.isf(random.random(9) * 0.01)
+    for_certain = of_numbers(NumericDistribution((np.sort(baseline),)), numbers(window))[-1].p
+    found = of_numbers(numbers(baseline), numbers(window))[-1].p
+
+    assert for_certain < found < 2.5 * for_certain  # one row of ten less is four times as likely
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(1_000, 1e-3), (1_000, 1e-9), (20_000, 1e-6)])
+def test_the_chance_of_a_cell_as_rare_as_the_rarest_one_is_that_of_the_counts_it_can_have(rows, limit):
+    totals, of = np.array([3.0, 20.0, 200.0, 1_010.0]), 21_000
+    tails = [stats.hypergeom.sf(np.arange(-1, min(total, rows)), of, total, rows) for total in totals.astype(int)]
+    possible = [tail[tail <= limit].max(initial=0.0) for tail in tails]  # by all counts there are
+
+    found = components.attained(totals, np.full(4, rows), np.full(4, of), limit)
+    assert found == pytest.approx(np.array(possible), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("skewness", [1e-7, 0.05, 0.16, 0.3])
+@pytest.mark.parametrize("z", [0.5, 3.0, 4.5])
+def test_the_tail_of_a_skewed_mean_is_that_of_a_gamma_distribution(skewness, z):
+    shape = 4 / skewness**2
+    gamma = stats.norm.sf(z) if skewness < 1e-6 else stats.gamma.sf(shape + z * math.sqrt(shape), shape)
+    assert components._skewed_above(z, skewness) == pytest.approx(gamma, rel=0.06)
+
+
 def test_missing_values_are_a_component_if_there_are_any():
     assert of_missing((0, 100), (0, 50)) == ()
     (found,) = of_missing((50, 1_000), (20, 100))

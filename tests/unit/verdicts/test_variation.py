@@ -139,6 +139,17 @@ def test_a_p_value_is_students_and_never_smaller_than_before():
     assert allowed_for(Component("location", 1.0, 0.0), now, past).p == 1.0
 
 
+def test_where_windows_vary_all_cells_are_rivals_of_the_rarest_as_counts_are_no_more_rows_own():
+    known = {
+        "cell": np.full(16, 30.0),
+        "cells": np.full(16, 2.0),
+        "effective": np.full(16, 100.0),
+    }  # 900 times the variance
+    now, p = {"cell": 60.0, "effective": 100.0, "cells": 2.0}, 1e-300
+    few = allowed_for(Component("cell", 3 * p, 0.1, 10.0, rivals=3.0), now, known).p
+    assert few == pytest.approx(allowed_for(Component("cell", 10 * p, 0.1, 10.0), now, known).p, rel=0.01)
+
+
 def columns_with(random, factors, together=0.0):
     """How 32 windows of columns vary, by such factors of the variance; together: the share that all have in common."""
     common = random.standard_normal(32)
@@ -277,6 +288,13 @@ def test_scores_of_a_cell_are_about_normal():
         scores = raw_of_missing(counts, np.full(4000, 1000.0), totals, 21_000.0)["missing"]
         assert np.mean(scores**2) == pytest.approx(1, abs=0.25)
         assert np.mean(scores > 3.3) < 0.005
+
+
+def test_two_categories_that_stay_as_they_are_vary_as_independent_rows_do():
+    counts = np.random.default_rng(3).binomial(512, 0.3, 20_000).astype(float)
+    windows = np.stack((counts, 512 - counts), axis=1)
+    found = of_categories(windows.sum(axis=0), windows)
+    assert np.mean(found["cell"] ** 2) == pytest.approx(1, abs=0.02)  # the larger score of both is 2 % too large
 
 
 def test_a_new_category_is_seen_and_a_wobbling_one_is_not():

@@ -112,6 +112,22 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
     return p
 
 
+_CERTAIN, _RARE = 1e-12, 0.01  # between which p-values it matters how many tests there are
+
+
+def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
+    """The chance of so many of each cell of a column, or more, that it is at most `limit`; 0 if no count is so rare."""
+    expected, most = totals * sizes / of, np.minimum(totals, sizes)
+    columns, low = np.zeros(len(totals), np.int64), np.floor(expected)
+    high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
+    while (high - low > 1).any():
+        middle = np.floor((low + high) / 2)
+        is_rare = rarer(totals, middle, sizes, of, columns) <= limit
+        low, high = np.where(is_rare, low, middle), np.where(is_rare, middle, high)
+    found: Counts = np.where(high <= most, rarer(totals, np.minimum(high, most), sizes, of, columns), 0.0)
+    return found
+
+
 def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
     """Probability that the window would lack as many or more, if it were of the same kind as the baseline."""
     counts = (lacking + current_lacking, current_lacking, current_rows, rows + current_rows)
@@ -146,7 +162,8 @@ LEAST_EXPECTED = 5.0  # of a cell in the smaller sample, in the chi-square test.
 @dataclass(frozen=True, slots=True)
 class Component:
     """One test. p: its p-value, 1 if the effect is not reached. effect: how large the change is, as a share. tests: how many
-    there are, of which p is the least one times their number. chances: that p is made of. direction: if not the mean's."""
+    there are. rivals: how many of them rows by themselves leave, if fewer: p is the least one times that. chances: that p is
+    made of. direction: if not the mean's."""
 
     name: str
     p: float
@@ -154,15 +171,18 @@ class Component:
     tests: float = 1.0
     chances: tuple[float, float] | None = None
     direction: str | None = None
+    rivals: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """How many values there are. n: of the baseline. m: of the window. error: of both sketches' shares together."""
+    """How many values there are. n: of the baseline. m: of the window. error: of both sketches' shares together. of_window: of
+    the window's."""
 
     n: int
     m: int
     error: float = 0.0
+    of_window: float = 0.0
 
     @property
     def share(self) -> float:
@@ -232,8 +252,8 @@ class _Cells:
         self.columns = np.repeat(np.arange(len(sizes)), sizes)
         self.baseline, self.current = counts
         self.totals = self.baseline + self.current
-        of_samples = np.array([(each.n, each.m, each.error, each.share, each.effective) for each in samples])
-        self.n, self.m, self.error, self.share, self.effective = of_samples[self.columns].T
+        of_samples = np.array([(each.n, each.m, each.error, each.of_window, each.effective) for each in samples])
+        self.n, self.m, self.error, self.of_window, self.effective = of_samples[self.columns].T
         self.smaller = np.minimum(self.n, self.m)
         gaps = self.current / self.m - self.baseline / self.n
         # less what may be the sketches' error
@@ -242,12 +262,14 @@ class _Cells:
     def rarest(self) -> list[Component]:
         """Of each column the cell whose change is least likely among those that changed enough.
 
-        Source: Tarone 1990, "A modified Bonferroni method for discrete data".
+        Source: Tarone 1990, "A modified Bonferroni method for discrete data"; Westfall and Wolfinger 1997, "Multiple tests with
+        discrete distributions".
         """
-        n, m, totals, gaps, sizes = self.n, self.m, self.totals, self.gaps, np.abs(self.gaps)
-        moved = totals * self.share + gaps * self.effective  # for certain, in whole values
-        counts = np.where(self.error > 0, np.where(gaps > 0, np.floor(moved), np.ceil(moved)), self.current)
-        before, after, half = (totals - counts) / n, counts / m, 0.5 / self.smaller
+        n, m, gaps, sizes, signs = self.n, self.m, self.gaps, np.abs(self.gaps), np.sign(self.gaps)
+        # for certain, in whole values: each side has the error of its own sketch
+        known = signs * np.ceil(signs * self.baseline + (self.error - self.of_window) / 2 * n)
+        counts = signs * np.floor(signs * self.current - self.of_window / 2 * m)
+        totals, before, after, half = known + counts, known / n, counts / m, 0.5 / self.smaller
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)  # of no empty cells
         errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.effective)
         enough = ((sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)) & (gaps != 0)
@@ -260,13 +282,17 @@ class _Cells:
         least = np.lexsort((p, columns))[np.diff(columns, prepend=-1).nonzero()[0]]
         limits = np.zeros(len(found))
         limits[columns[least]] = p[least]
-        others = n + m - totals + 1
-        possible = 2 * (np.maximum(self.smaller - totals + 1, 0) / others) ** totals <= limits[self.columns]
+        others = n + m - self.totals + 1
+        possible = 2 * (np.maximum(self.smaller - self.totals + 1, 0) / others) ** self.totals <= limits[self.columns]
         tried, cells = (self._of_each(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
         of_least = (columns[least].tolist(), p[least].tolist(), sizes[looked_at[least]].tolist())
         for column, each, effect in zip(*of_least, strict=True):  # cells of few rows are no tests, two are one
-            tests = 1 if cells[column] <= 2 else max(1, int(tried[column]))
-            found[column] = Component("cell", min(1.0, each * tests), effect, tests)
+            rivals = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
+            if tests > 1 and _CERTAIN < each * tests < _RARE:
+                own = (possible & (self.columns == column)).nonzero()[0]
+                sides = (attained(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n))
+                rivals = max(sum(float(tails.sum()) for tails in sides) / each, 0.5)  # of one side at least
+            found[column] = Component("cell", min(1.0, each * rivals), effect, tests, rivals=rivals)
         return found
 
     def chi_square(self) -> list[Component]:
@@ -314,8 +340,7 @@ class _Pooled:
         before, after = baseline.step_cdf(), current.step_cdf()
         self.both = after.beside(before)
         self.steps = self.both.steps
-        self.samples = Samples(before.total, after.total, baseline.error + current.error)
-        self.window_error = current.error
+        self.samples = Samples(before.total, after.total, baseline.error + current.error, current.error)
         self.ends = baseline.ends, current.ends
 
     def kolmogorov(self) -> Component:
@@ -344,8 +369,8 @@ class _Pooled:
             return Component(name, 1.0, effect)
         skewness = float(weights @ (squares * deviations)) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
-        guard = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))
-        return Component(name, min(1.0, 2 * _guarded(abs(difference) / deviation, guard)), effect)
+        skewness = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))  # of the mean
+        return Component(name, min(1.0, 2 * _skewed_above(abs(difference) / deviation, skewness)), effect)
 
     def range(self) -> Component:
         """Values of the window beyond all of the baseline's, on the side that has more."""
@@ -354,7 +379,7 @@ class _Pooled:
         if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
         found = (m - self.both.upto(high, "right"), highest > high), (self.both.upto(low, "left"), lowest < low)
-        beyond = max(max(count - self.window_error * m, 1.0) if any_ else 0.0 for count, any_ in found)
+        beyond = max(max(count - self.samples.of_window * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
 
 
@@ -376,3 +401,11 @@ def joined(totals: Counts, least: float) -> NDArray[np.int64]:
 def _guarded(z: float, guard: float) -> float:
     """The normal tail above z, widened as a skewed distribution's is; guard: its skewness, 0 or more."""
     return normal_above(z / math.sqrt(1 + max(z, 0.0) * guard / 3))
+
+
+def _skewed_above(z: float, skewness: float) -> float:
+    """The tail of a gamma distribution above z standard deviations. Source: Wilson and Hilferty 1931."""
+    if skewness < 1e-6:
+        return normal_above(z)
+    root, thirds = 2 / skewness, skewness**2 / 36
+    return normal_above(3 * root * ((1 + z / root) ** (1 / 3) - 1 + thirds))

@@ -281,7 +281,7 @@ def _two_sided(
     """The p-value if the score's variance is so many times as large, and so well known. An exact p-value knows more of small
     counts than the score, which counts as far as a deviation is the rows' own. own: which share of it is.
     """
-    p, score = component.p / component.tests, abs(now[component.name])
+    p, score = component.p / (component.rivals or component.tests), abs(now[component.name])
     if p > _LEAST:
         exact = -normal_quantile(p / 2)
         score = min(exact, score + (exact - score) * own)
@@ -606,10 +606,14 @@ def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: boo
     if are_numbers:
         largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
     each = np.ones(sizes.shape)
+    squares = sizes * others / total * sums_of(together**2 / shares, groups_each).T
+    are_two = ((many == 2) & (groups_each == 2))[
+        :, None
+    ]  # which are as unusual: the larger score of both would be too large
     return {
-        "chi2": sizes * others / total * sums_of(together**2 / shares, groups_each).T,
+        "chi2": squares,
         "freedom": (groups_each - 1)[:, None] * each,
-        "cell": largest,
+        "cell": np.where(are_two, np.sqrt(squares), largest),
         "cells": many[:, None] * each,
     }
 

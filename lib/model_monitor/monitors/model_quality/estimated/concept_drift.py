@@ -169,7 +169,7 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     drift = worst_of(sides, level, groups)
     if drift is None:
         rows = max((min(uncertain_rows(known, side) for side in (known, here)) for known, here in sides), default=0.0)
-        reason = TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN)
+        reason = TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN)
         return _finding(CheckStatus.CANNOT_TELL, before, now, reason=reason)
     metric, real, told, apart = _headline(before, now)
     words: dict[str, Any] = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
