@@ -171,21 +171,10 @@ def _dataset_of_script(
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
     runner = partial(run_capture_handler, script, reading)
-    result = processed(lines, script, first_error_fails=as_service, runner=runner)
-    if not result.names:
-        result.persisted.release()
-        raise NoData(f"{NO_DATA}: the preprocessor script gave no row for any of {result.records:,} records")
-    rows, names = _in_order_of(reading.names, result.rows, result.names, as_service=as_service)
-    return Dataset(
-        rows,
-        names,
-        source,
-        refusable=True,
-        dropped_by_script=result.dropped,
-        persisted=result.persisted,
-        record_cells=len(names),
-        matched_by=matching_of(result.names, names) if names == reading.names else None,
-    )
+    given = processed(lines, source, script, first_error_fails=as_service, runner=runner)
+    rows, names = _in_order_of(reading.names, given.table, given.names, as_service=as_service)
+    matched_by = matching_of(given.names, names) if names == reading.names else None
+    return replace(given, rows=rows, names=names, matched_by=matched_by)
 
 
 def _in_order_of(
