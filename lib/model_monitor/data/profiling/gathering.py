@@ -106,7 +106,6 @@ class NumbersGatherer:
         self._gatherers = [NumberGatherer(column, plan) for column in columns]
 
     def update(self, block: Block) -> None:
-        """As `Gatherer.update`."""
         for some in self._together(block.rows):
             for one, hashes in zip(some, hashed_together([one.update(block) for one in some]), strict=True):
                 one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))

@@ -228,7 +228,6 @@ class SegmentsGatherer:
         self._counts = [*self._tables]
 
     def update(self, block: Block) -> None:
-        """Take the next rows of the partition."""
         cells = block.cells(self._column)
         valid = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
         numbers = texts = None
