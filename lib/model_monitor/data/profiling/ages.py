@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import numbers_of
-from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
+from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, once_a_block
 from model_monitor.data.records.windows import parse_time
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.ages import DAY, Ages
@@ -72,15 +72,11 @@ class RowTimes:
 
     def __init__(self, plan: ScanPlan) -> None:
         self._column = plan.time_column
-        self._block: Block | None = None
-        self._found: Seconds | None = None
 
+    @once_a_block
     def of(self, block: Block) -> Seconds | None:
-        if self._block is not block:
-            self._block = block
-            cells = block.said_times() if self._column is None else block.cells(self._column)
-            self._found = None if cells is None else seconds_of(cells)
-        return self._found
+        cells = block.said_times() if self._column is None else block.cells(self._column)
+        return None if cells is None else seconds_of(cells)
 
 
 class AgesGatherer:

@@ -25,6 +25,7 @@ from model_monitor.data.profiling.plan import (
     Texts,
     hashes_of,
     hashes_of_cut,
+    once_a_block,
 )
 from model_monitor.data.records.arrays import bytes_of
 from model_monitor.statistics.states import (
@@ -105,7 +106,6 @@ class NumbersGatherer:
         self._gatherers = [NumberGatherer(column, plan) for column in columns]
 
     def update(self, block: Block) -> None:
-        """As `Gatherer.update`."""
         for some in self._together(block.rows):
             for one, hashes in zip(some, hashed_together([one.update(block) for one in some]), strict=True):
                 one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))
@@ -390,27 +390,23 @@ class RunStarts:
             self.most = 0
         self._lots: list[float] = []
         self._time = plan.time_column
-        self._block: Block | None = None
-        self._of_block: tuple[list[float], list[NDArray[np.int64]]] = [], []
 
+    @once_a_block
     def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
         """`among` a block's rows, in the order of their times if there are any; found once for all columns."""
-        if block is not self._block:
-            lots, places = self.among(block.rows)
-            if lots and self._time is not None:
-                order = block.order_by(self._time).to_numpy()
-                places = [order[each] for each in places]
-            self._block, self._of_block = block, (lots, places)
-        return self._of_block
+        lots, places = self.among(block.rows)
+        if lots and self._time is not None:
+            order = block.order_by(self._time).to_numpy()
+            places = [order[each] for each in places]
+        return lots, places
 
     def among(self, every: int) -> tuple[list[float], list[NDArray[np.int64]]]:
         """The lots of those runs among so many next rows that are kept so far, and where the rows of each stand."""
         step = max(self._fewest, every // max(1, self.most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
         starts = range(0, every - step + 1, step) if self.most else range(0)
-        lots = map(
-            placed_lot, self._random.random(len(starts)).tolist(), repeat(self._partition), count(self._seen, step)
-        )
+        by_chance = self._random.random(len(starts)).tolist()
+        lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
         drawn = sorted(zip(lots, starts, strict=False))
         self._seen += every
         self._lots = sorted([*self._lots, *(lot for lot, _ in drawn)])[: self.most]

@@ -9,7 +9,8 @@ they tell. `equal`, `order` (the first is at most the second), `sum` and `produc
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
+from model_monitor.data.records.arrays import are_missing
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.data_types import parse_numbers
 from model_monitor.statistics.states.hashing import xxhash64_of
@@ -85,54 +87,37 @@ def hashes_of_values(values: Values) -> NDArray[np.uint64]:
     return hashes
 
 
-class PairedColumns:
-    """Columns of a block as pairs want them; found once for all pairs."""
-
-    def __init__(self, accept_exponents: bool) -> None:
-        self._accept_exponents = accept_exponents
-        self._block: Block | None = None
-        self._found: dict[Any, Any] = {}
-
-    def once(self, block: Block, name: Any, make: Callable[[], Values]) -> Values:
-        """What was made of this block under a name."""
-        if self._block is not block:
-            self._block, self._found = block, {}
-        if name not in self._found:
-            self._found[name] = make()
-        found: Values = self._found[name]
-        return found
-
-    def values(self, block: Block, column: ColumnPlan, *, numeric: bool) -> Values:
-        """Of each row the number, or the hash of the text."""
-        return self.once(block, (column.position, numeric), lambda: self._values(block, column, numeric))
-
-    def _values(self, block: Block, column: ColumnPlan, numeric: bool) -> Values:
-        cells = block.cells(column)
-        if not column.is_text:
-            return numbers_of(cells) if numeric else hashes_of_values(numbers_of(cells))
-        found = block.found[column.position]
-        present: Values | None
-        if not numeric:
-            present = found.hashes_of_cells
-        elif column.hashed_by_spark:
-            present = parse_numbers(cells.drop_null(), accept_exponents=self._accept_exponents)
-        else:
-            present = found.numbers_of_cells
-        values: Values = np.full(len(cells), np.nan) if numeric else np.zeros(len(cells), np.uint64)
-        if present is not None:
-            values[cells.is_valid().to_numpy(zero_copy_only=False)] = present
-        return values
+def values_of(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponents: bool) -> Values:
+    """Of each row the number, or the hash of the text."""
+    cells = block.cells(column)
+    if not column.is_text:
+        return numbers_of(cells) if numeric else hashes_of_values(numbers_of(cells))
+    found = block.found[column.position]
+    present: Values | None
+    if not numeric:
+        present = found.hashes_of_cells
+    elif column.hashed_by_spark:
+        present = parse_numbers(cells.drop_null(), accept_exponents=accept_exponents)
+    else:
+        present = found.numbers_of_cells
+    values: Values = np.full(len(cells), np.nan) if numeric else np.zeros(len(cells), np.uint64)
+    if present is not None:
+        values[~are_missing(cells)] = present
+    return values
 
 
 class PairsGatherer:
-    """Counts what begins with one column. It has its turn behind the gatherers of the columns."""
+    """Counts what begins with one column. It has its turn behind the gatherers of the columns.
 
-    def __init__(self, plan: ScanPlan, position: int, paired: PairedColumns) -> None:
+    What it makes of a column's cells is made once for all pairs.
+    """
+
+    def __init__(self, plan: ScanPlan, position: int) -> None:
         columns = {column.position: column for column in plan.columns}
         mine = [(what, places) for what, places in plan.pairs if places[0] == position]
         self._pairs = [(what, json.loads(what), [columns[at] for at in places]) for what, places in mine]
         self._names = {what: [str(cells) for cells in told.get("cells", ())] for what, told, _ in self._pairs}
-        self._paired = paired
+        self._accept_exponents = plan.accept_exponents
         self._counts: dict[str, NDArray[np.int64]] = {}
 
     def update(self, block: Block) -> None:
@@ -147,7 +132,9 @@ class PairsGatherer:
         yield Pairs.of({what: tuple(counts.tolist()) for what, counts in self._counts.items()})
 
     def _values(self, block: Block, column: ColumnPlan, what: Mapping[str, Any], at: int) -> Values:
-        return self._paired.values(block, column, numeric=what["numeric"][at])
+        numeric = what["numeric"][at]
+        make = partial(values_of, block, column, numeric=numeric, accept_exponents=self._accept_exponents)
+        return block.once(("values", column.position, numeric), make)
 
     def _codes(
         self, block: Block, what: Mapping[str, Any], columns: Sequence[ColumnPlan], names: Sequence[str]
@@ -157,7 +144,7 @@ class PairsGatherer:
             def codes(at: int = at, column: ColumnPlan = column) -> Values:
                 return codes_of(what["cells"][at], self._values(block, column, what, at))
 
-            yield self._paired.once(block, (column.position, names[at]), codes)
+            yield block.once(("codes", column.position, names[at]), codes)
 
 
 def pairs_of(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:

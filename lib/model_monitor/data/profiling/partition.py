@@ -100,11 +100,10 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
             if plan.pairs:
-                from model_monitor.data.profiling.pairs import PairedColumns, PairsGatherer
+                from model_monitor.data.profiling.pairs import PairsGatherer
 
-                paired = PairedColumns(plan.accept_exponents)
                 firsts = sorted({places[0] for _, places in plan.pairs})
-                gatherers += [(first, PairsGatherer(plan, first, paired)) for first in firsts]
+                gatherers += [(first, PairsGatherer(plan, first)) for first in firsts]
         kept = []
         for piece in pieces:
             of_piece, counted = _without_refused_rows(piece, plan)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
@@ -200,6 +201,8 @@ def _longest(texts: pa.StringArray) -> int:
 
 
 Cell = TypeVar("Cell", bound=np.generic)
+Holder = TypeVar("Holder")
+Made = TypeVar("Made")
 
 TURNED_AT_A_TIME = 64
 """Columns of a list of numbers that are taken out of its rows together: enough for what memory hands over of a row at once,
@@ -252,8 +255,15 @@ class Block:
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
         self._pieces = pieces
         self._lists: dict[str, _Texts | _Numbers] = {}
-        self._order: pa.Array | None = None
+        self._made: dict[object, Any] = {}
         self.found: dict[int, Texts] = {}
+
+    def once(self, key: object, make: Callable[[], Made]) -> Made:
+        """What is made of these rows once, whoever asks for it."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     @property
     def rows(self) -> int:
@@ -279,12 +289,12 @@ class Block:
 
     def order_by(self, time: ColumnPlan) -> pa.Array:
         """The places of the rows in the order of a column, those without a value last; found once for all columns."""
-        if self._order is None:
+        if time not in self._made:
             cells = self.cells(time)
             if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
                 cells = pa.array(numbers)
-            self._order = pc.array_sort_indices(cells)
-        return self._order
+            self._made[time] = pc.array_sort_indices(cells)
+        return self._made[time]
 
     def said_times(self) -> pa.Array | None:
         """When captured records say that they came; None of other rows."""
@@ -307,6 +317,16 @@ class Block:
     def _column(self, name: str) -> pa.Array:
         cells = [piece.column(name) for piece in self._pieces]
         return cells[0] if len(cells) == 1 else pa.concat_arrays(cells)
+
+
+def once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
+    """Decorator of a method: what it finds in a block it finds once, for whichever column asks first."""
+
+    @wraps(find)
+    def found(holder: Holder, block: Block) -> Made:
+        return block.once((holder, find), lambda: find(holder, block))
+
+    return found
 
 
 class _Texts:

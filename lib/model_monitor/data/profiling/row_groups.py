@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from model_monitor.data.profiling.gathering import runs_of
-from model_monitor.data.profiling.plan import Block, ColumnPlan
+from model_monitor.data.profiling.plan import Block, ColumnPlan, once_a_block
+from model_monitor.data.records.arrays import are_missing
 from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
@@ -19,25 +20,20 @@ class RowLocations:
 
     def __init__(self, group: ColumnPlan) -> None:
         self._group = group
-        self._block: Block | None = None
-        self._found: tuple[list[float], list[NDArray[np.int64]]] = [], []
 
+    @once_a_block
     def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
         """The lots of the groups whose lots are the smallest, and where the rows of each stand. A lot is drawn by what the group
         is called; rows of no group are in none.
         """
-        if block is not self._block:
-            cells = block.cells(self._group)
-            rows = np.flatnonzero(cells.is_valid().to_numpy(zero_copy_only=False))
-            names = cells.drop_null()
-            names = names if pa.types.is_string(names.type) else names.cast(pa.string())
-            lots = (xxhash64_of_texts(names) >> np.uint64(11)).astype(np.float64) / 2**53
-            some = np.unique(lots)[:MOST_GROUPS]
-            there = np.flatnonzero(np.isin(lots, some))
-            order = there[np.argsort(lots[there], kind="stable")]
-            places = np.split(rows[order], lots[order].searchsorted(some[1:]))
-            self._block, self._found = block, (some.tolist(), [each[:ROWS_OF_A_GROUP] for each in places if len(some)])
-        return self._found
+        cells = block.cells(self._group)
+        rows = np.flatnonzero(~are_missing(cells))
+        lots = (xxhash64_of_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
+        some = np.unique(lots)[:MOST_GROUPS]
+        there = np.flatnonzero(np.isin(lots, some))
+        order = there[np.argsort(lots[there], kind="stable")]
+        places = np.split(rows[order], lots[order].searchsorted(some[1:]))
+        return some.tolist(), [each[:ROWS_OF_A_GROUP] for each in places if len(some)]
 
 
 class RowGroupsGatherer:

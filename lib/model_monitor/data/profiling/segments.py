@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model_monitor.data.engine.casts import numbers_of
 from model_monitor.data.profiling.gathering import RunStarts, kept_of, ranked, runs_of
-from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, Texts
+from model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan, Texts, once_a_block
 from model_monitor.errors import BadConfiguration
 from model_monitor.statistics.states import (
     ColumnType,
@@ -125,44 +125,40 @@ class Segments:
             {label: number for number, label in enumerate(filter(cut.rest.__ne__, cut.labels), start=1)}
             for cut in self.cuts
         ]
-        self._codes: tuple[Block | None, list[Codes]] = (None, [])
         many = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
         fitting = ITEMS_OF_ALL // max(1, 3 * plan.all_columns * many)
         self.size = max(FEWEST_ITEMS, min(SKETCH_SIZE, fitting))
         run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
         self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
         self.places: dict[tuple[int, int], RunStarts] = {}  # of the runs of each segment that are kept
-        self._runs: tuple[Block | None, RunsOfBlock] = (None, ([], [], []))
 
     def labels(self, cut: int) -> list[str]:
         """What the segments of a cut are called, by number."""
         return [self.cuts[cut].rest, *self._numbers[cut]]
 
+    @once_a_block
     def codes(self, block: Block) -> list[Codes]:
-        """By cut the segment of each row; found once for all columns."""
-        if self._codes[0] is not block:
-            self._codes = block, [self._numbered(number, block) for number in range(len(self.cuts))]
-        return self._codes[1]
+        """By cut the segment of each row."""
+        return [self._numbered(number, block) for number in range(len(self.cuts))]
 
+    @once_a_block
     def runs(self, block: Block) -> RunsOfBlock:
-        """The runs of neighbouring rows in each segment that are kept so far; found once for all columns."""
-        if self._runs[0] is not block:
-            time = None if self._time is None else block.order_by(self._time).to_numpy().astype(np.int64)
-            found: RunsOfBlock = ([], [], [])
-            for cut, codes in enumerate(self.codes(block)):
-                order = np.argsort(codes if time is None else codes[time], kind="stable")
-                order = order if time is None else time[order]
-                ends = np.cumsum(np.bincount(codes)).tolist()
-                for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
-                    if end > start:
-                        if (cut, number) not in self.places:
-                            self.places[cut, number] = self._new_places()
-                        lots, places = self.places[cut, number].among(end - start)
-                        found[0].extend([(cut, number)] * len(lots))
-                        found[1].extend(lots)
-                        found[2].extend(order[start:end][each] for each in places)
-            self._runs = block, found
-        return self._runs[1]
+        """The runs of neighbouring rows in each segment that are kept so far."""
+        time = None if self._time is None else block.order_by(self._time).to_numpy().astype(np.int64)
+        found: RunsOfBlock = ([], [], [])
+        for cut, codes in enumerate(self.codes(block)):
+            order = np.argsort(codes if time is None else codes[time], kind="stable")
+            order = order if time is None else time[order]
+            ends = np.cumsum(np.bincount(codes)).tolist()
+            for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
+                if end > start:
+                    if (cut, number) not in self.places:
+                        self.places[cut, number] = self._new_places()
+                    lots, places = self.places[cut, number].among(end - start)
+                    found[0].extend([(cut, number)] * len(lots))
+                    found[1].extend(lots)
+                    found[2].extend(order[start:end][each] for each in places)
+        return found
 
     def _numbered(self, number: int, block: Block) -> Codes:
         cut, known = self.cuts[number], self._numbers[number]
@@ -232,7 +228,6 @@ class SegmentsGatherer:
         self._counts = [*self._tables]
 
     def update(self, block: Block) -> None:
-        """Take the next rows of the partition."""
         cells = block.cells(self._column)
         valid = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
         numbers = texts = None

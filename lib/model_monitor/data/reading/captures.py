@@ -121,10 +121,10 @@ def read_captures(
     matched_by = _matching(names, reading.encoding) if names else None
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     carries, tells_times = _carries_metadata(storage, source), reading.window is not None and not as_service
+    has_more = 0 < len(reading.names) < first.cells
     return replace(
         dataset,
-        inputs_fit=0 < (width := len(reading.names)) < first.cells
-        and len(columns_of_inputs(engine, source, reading)) == width,
+        inputs_fit=has_more and len(columns_of_inputs(engine, source, reading)) == len(reading.names),
         partitions_at_most=at_most,
         metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
         tells_times=tells_times,
@@ -171,21 +171,10 @@ def _dataset_of_script(
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
     runner = partial(run_capture_handler, script, reading)
-    result = processed(lines, script, first_error_fails=as_service, runner=runner)
-    if not result.names:
-        result.persisted.release()
-        raise NoData(f"{NO_DATA}: the preprocessor script gave no row for any of {result.records:,} records")
-    rows, names = _in_order_of(reading.names, result.rows, result.names, as_service=as_service)
-    return Dataset(
-        rows,
-        names,
-        source,
-        refusable=True,
-        dropped_by_script=result.dropped,
-        persisted=result.persisted,
-        record_cells=len(names),
-        matched_by=matching_of(result.names, names) if names == reading.names else None,
-    )
+    given = processed(lines, source, script, first_error_fails=as_service, runner=runner)
+    rows, names = _in_order_of(reading.names, given.table, given.names, as_service=as_service)
+    matched_by = matching_of(given.names, names) if names == reading.names else None
+    return replace(given, rows=rows, names=names, matched_by=matched_by)
 
 
 def _in_order_of(

@@ -183,8 +183,8 @@ class Dataset:
         """The same captured records, read with this number of cells: records with a different number are refused."""
         if self.reread is None or cells == self.record_cells:
             return self
-        found = replace(self.reread(cells), metadata=self.metadata, tells_times=self.tells_times)
-        return replace(found, long_lines=self.long_lines)
+        again = self.reread(cells)
+        return replace(again, metadata=self.metadata, tells_times=self.tells_times, long_lines=self.long_lines)
 
     def of_features(self, names: Sequence[str]) -> Dataset:
         """The same data set with some of its features."""

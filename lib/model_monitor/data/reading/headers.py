@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import islice, pairwise
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
-import pyarrow as pa
-
+from model_monitor.data.engine.local_files import WHOLE
 from model_monitor.data.engine.protocol import Engine
 from model_monitor.data.reading.formats import CsvFormat, csv_text
 from model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
@@ -48,12 +45,9 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
     Raises BadInput if the file is of another kind than text, or compressed without saying so in its name.
     """
     head = storage.read(file.path, HEAD_BYTES)
-    if file.path.endswith(".gz"):
-        return _decompressed(file, gzip.GzipFile(fileobj=BytesIO(head)))
-    if file.path.endswith(".bz2"):
-        return _decompressed(file, bz2.BZ2File(BytesIO(head)))
-    if file.path.endswith(".zst"):
-        return _decompressed(file, pa.CompressedInputStream(BytesIO(head), "zstd"), ZSTD_BYTES)
+    for suffix, opened in cast("Mapping[str, Any]", WHOLE).items():
+        if file.path.endswith(suffix):
+            return _decompressed(file, opened(BytesIO(head), "rb"), ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES)
     for beginning, kind, written in FOREIGN_BEGINNINGS:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
@@ -81,9 +75,7 @@ def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[St
     raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
 
 
-def _decompressed(
-    file: StoredFile, reader: gzip.GzipFile | bz2.BZ2File | pa.NativeFile, most: int = HEAD_BYTES
-) -> bytes:
+def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
     """The beginning of a compressed file, of all members that lie in it: they may be empty, or end within a line.
 
     most: bytes that are read at once, of which a reader may keep what stands before the end.

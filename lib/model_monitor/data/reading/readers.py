@@ -32,7 +32,7 @@ from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from model_monitor.data.records.locations import PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import REASON
 from model_monitor.data.records.windows import Window
-from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NeedsSpark, NoData
+from model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
 
 if TYPE_CHECKING:
     from model_monitor.data.reading.scripts import Script
@@ -169,19 +169,7 @@ def _read_with_script(
     head_of(engine.storage(listing.path), listing.files[0])
     from model_monitor.data.reading.scripts import processed
 
-    result = processed(engine.lines(listing.places, in_order=as_service), script, first_error_fails=as_service)
-    if not result.names:
-        result.persisted.release()
-        raise NoData(f"{NO_DATA}: the preprocessor script dropped all {result.records:,} records")
-    return Dataset(
-        result.rows,
-        result.names,
-        listing,
-        refusable=True,
-        dropped_by_script=result.dropped,
-        persisted=result.persisted,
-        record_cells=len(result.names),
-    )
+    return processed(engine.lines(listing.places, in_order=as_service), listing, script, first_error_fails=as_service)
 
 
 def within(dataset: Dataset, column: str, window: Window) -> Dataset:

@@ -17,14 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor import stopping
-from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions, Task
+from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Task
+from model_monitor.data.reading.dataset import Dataset
+from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.arrays import is_writable
 from model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from model_monitor.data.records.decoded_rows import Decoded
 from model_monitor.data.records.decoding import CSV, JSON, Reading, decode, opened
 from model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACE_FIELDS, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.errors import SCRIPT_FAILED, BadConfiguration, BadInput, ScriptFailed
+from model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
 from model_monitor.stopping import exits_refused, require_going_on
 
 HANDLER = "preprocess_handler"
@@ -274,24 +276,14 @@ def read_script(path: str, engine: Engine) -> Script:
     return script
 
 
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """What a script made of the lines: text columns c0, c1, … with the account and the places of their records, the features'
-    names, and how many records it was given, and dropped. The rows stand on `persisted`, which the caller gives back."""
-
-    rows: Partitions
-    persisted: Partitions
-    names: tuple[str, ...]
-    records: int
-    dropped: int
-
-
-def processed(lines: Lines, script: Script, *, first_error_fails: bool, runner: Task | None = None) -> Processed:
-    """Run the script over the lines, which are counted in the same pass (on Spark one job).
+def processed(
+    lines: Lines, listing: Listing, script: Script, *, first_error_fails: bool, runner: Task | None = None
+) -> Dataset:
+    """What a script makes of the lines, which are counted in the same pass (on Spark one job): text columns, whose names are in
+    lexicographic order (C3.3f). The rows stand on what the data set gives back at its end.
 
     runner: what an executor does with its lines; without one the handler gets every line as it is.
-    Names are in lexicographic order (C3.3f).
-    Raises ScriptFailed if every record failed, or the first one with `first_error_fails`.
+    Raises ScriptFailed if every record failed, or the first one with `first_error_fails`; NoData if it dropped all of them.
     """
     raw = lines.partitions(*PLACES)
     rows = raw.mapped(partial(_of_bytes, runner or partial(run_handler, script)), OUTCOME_SCHEMA).kept()
@@ -308,9 +300,21 @@ def processed(lines: Lines, script: Script, *, first_error_fails: bool, runner: 
     if failed:
         log.warning("the preprocessor script failed on %s records: %s", f"{failed:,}", problems)
     names = tuple(sorted({name for row in found for name in row["names"]}))
+    if not names:
+        rows.release()
+        told = "dropped all {:,} records" if runner is None else "gave no row for any of {:,} records"
+        raise NoData(f"{NO_DATA}: the preprocessor script {told.format(records.total())}")
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
     schema = pa.schema([*cells, *ACCOUNT, *PLACE_FIELDS])
-    return Processed(rows.mapped(partial(_cells, names), schema), rows, names, records.total(), records[DROPPED])
+    return Dataset(
+        rows.mapped(partial(_cells, names), schema),
+        names,
+        listing,
+        refusable=True,
+        dropped_by_script=records[DROPPED],
+        persisted=rows,
+        record_cells=len(names),
+    )
 
 
 def _of_bytes(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

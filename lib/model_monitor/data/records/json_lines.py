@@ -206,7 +206,7 @@ def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
     # every text becomes the number of the quote that opens it, so that the parser says what each of them is
     numbered = b'"'.join(b"%d" % (at - 1) if at % 2 else piece for at, piece in enumerate(pieces))
     try:
-        document = json.loads(numbered, object_pairs_hook=JsonObject, parse_constant=_refuse)
+        document = json.loads(numbered, object_pairs_hook=JsonObject, parse_constant=int)  # so that NaN is no JSON
         found = dict(_members(document, (), {at - 1: pieces[at].decode() for at in range(1, len(pieces), 2)}))
         members = {
             path: what if isinstance(what, Member) or differs[what + 1] else json.loads(b'"%s"' % pieces[what + 1])
@@ -375,7 +375,3 @@ def _members(value: Any, path: Path, texts: Mapping[int, str]) -> Iterator[tuple
         yield path, int(value)
     else:
         yield path, Member.NULL if value is None else Member.OTHER
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")

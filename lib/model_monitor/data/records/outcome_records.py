@@ -142,7 +142,6 @@ def _of_plain(
 
 
 def _of_lines(which: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    """Lines one by one."""
     chosen = pa.array(np.flatnonzero(which))
     texts, paths = lines.cast(pa.binary()).take(chosen).to_pylist(), files.take(chosen).to_pylist()
     found = [record_of(line, path, reading) for line, path in zip(texts, paths, strict=True)]

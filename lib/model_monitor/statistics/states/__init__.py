@@ -15,14 +15,20 @@ from typing import cast
 from model_monitor.registry import import_all
 from model_monitor.statistics.states import columns
 from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
-from model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
+from model_monitor.statistics.states.distinct import (
+    DistinctBuilder,
+    DistinctRegisters,
+    Repeats,
+    RepeatsBuilder,
+    RowRepeats,
+    Words,
+)
 from model_monitor.statistics.states.encoding import STATES, State, decode
 from model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
 from model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
 from model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
 from model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.states.repeats import Repeats, RepeatsBuilder, RowRepeats, Words
 from model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRuns, Run
 
 __all__ = [

@@ -76,12 +76,9 @@ class Attributions(State):
         shape = (3, len(outputs), len(features), BLOCKS)
         numbers = doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
         expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
-        return cls(
-            *(tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape)),
-            tuple(map(KllSketch.from_bytes, sketches)),
-            parameters["exact"],
-            parameters.get("group_column", ""),
-        )
+        members = (tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape))
+        values = tuple(map(KllSketch.from_bytes, sketches))
+        return cls(*members, values, parameters["exact"], parameters.get("group_column", ""))
 
     def contradiction(self) -> str | None:
         if not all(isinstance(name, str) for name in (*self.features, *self.outputs)):

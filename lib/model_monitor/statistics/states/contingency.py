@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, IntEnum, IntFlag
-from operator import add
 from typing import Any, ClassVar, TypeAlias
 
 from model_monitor.errors import BadState
@@ -280,22 +279,16 @@ class Contingency(State):
             return self if self.tables else other
         require_equal(self.KIND, "the plan", self.plan, other.plan)
         return Contingency(
-            tuple(map(self.sum_of_counts, self.tables, other.tables)),
-            tuple(map(add, self.facts, other.facts)),
+            tuple(self.sum_of_counts(*tables) for tables in zip(self.tables, other.tables, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
             self.plan,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Its tables and facts as JSON, cells in the order of their texts."""
-        content = {
-            "tables": [
-                sorted(([*cell, rows] for cell, rows in table.items()), key=json.dumps) for table in self.tables
-            ],
-            "facts": [
-                [sorted(facts.kinds.items()), facts.minimum, facts.maximum, facts.at_least, facts.at_most]
-                for facts in self.facts
-            ],
-        }
+        tables = [[[*cell, rows] for cell, rows in table.items()] for table in self.tables]
+        facts = [[sorted(of.kinds.items()), of.minimum, of.maximum, of.at_least, of.at_most] for of in self.facts]
+        content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": facts}
         payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         return {"plan": self.plan}, payload
 

@@ -110,9 +110,7 @@ class FrequenciesBuilder:
         self._limit = limit
         self._kept = _Counted(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
         self._pending: list[_Counted] = []
-        self._pending_keys = 0
-        self._total = 0
-        self._bound = 0
+        self._pending_keys = self._total = self._bound = 0
         self.given_up = False  # whether values are only numbered, not counted apart, from now on
         self.exact = (
             True  # until it is known that something has to be dropped; a few calls may not have been looked at yet

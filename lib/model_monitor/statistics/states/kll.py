@@ -148,7 +148,7 @@ class KllSketch(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Per level its length, compactions and offset, then all items as doubles."""
-        heads = map(_LEVEL.pack, map(len, self.levels), self.compactions, self.offsets)
+        heads = (_LEVEL.pack(*head) for head in zip(map(len, self.levels), self.compactions, self.offsets, strict=True))
         items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
         return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
 
@@ -183,11 +183,9 @@ class KllBuilder:
     """A sketch that takes values, block by block. The result does not depend on how the values are cut into blocks."""
 
     def __init__(self, k: int = SKETCH_SIZE, c: float = SHRINKING_FACTOR) -> None:
-        self._k = k
-        self._c = c
+        self._k, self._c = k, c
         self._levels: list[_Level] = []
-        self._size = 0
-        self._limit = 0
+        self._size = self._limit = 0  # items of all levels, and how many they may be
         self._negative_zeros = False
         self._grow_to(1)
 
@@ -265,9 +263,7 @@ class _Level:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.buffer: Values = np.empty(capacity)
-        self.length = 0
-        self.compactions = 0
-        self.offset = 0
+        self.length = self.compactions = self.offset = 0
 
     def items(self) -> Values:
         return self.buffer[: self.length]

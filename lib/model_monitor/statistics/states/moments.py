@@ -132,10 +132,7 @@ class MomentsBuilder:
     """Moments that take values, block by block. The result does not depend on how the values are cut into calls."""
 
     def __init__(self) -> None:
-        self._missing = 0
-        self._nan = 0
-        self._positive_infinite = 0
-        self._negative_infinite = 0
+        self._missing = self._nan = self._positive_infinite = self._negative_infinite = 0
         self._range = (math.nan, math.nan)
         self._totals: _Totals = (0, 0.0, math.nan, 0.0)
         self._blocks = ValueBlocks()

@@ -335,11 +335,9 @@ class OutcomeBuilder:
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()
-        self._named = 0
         self._class_scores = ClassScoresBuilder(plan.score_limit)
         self._pending: list[_Rows] = []
-        self._pending_rows = 0
-        self._rows = 0
+        self._pending_rows = self._rows = self._named = 0
 
     def update(
         self,

@@ -170,7 +170,6 @@ class VectorMomentsBuilder:
         return VectorMoments(unfit=self._found.unfit) if is_empty else self._found
 
     def _take(self, rows: Numbers) -> None:
-        """Take a block."""
         along = rows @ directions(rows.shape[1])
         quantities = np.concatenate([rows, np.abs(rows), np.abs(along), along], axis=1)
         moments = _of_rows(quantities)
