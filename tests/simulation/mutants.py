@@ -81,8 +81,8 @@ MUTANTS = (
     ),
     Mutant(
         "reports/outputs/files.py",
-        "        try:\n            _put_files(",
-        "        point_to(run, output_path)\n        try:\n            _put_files(",
+        "        try:\n            for name, content in files.items():\n",
+        "        point_to(run, output_path)\n        try:\n            for name, content in files.items():\n",
         "a run counts before its files are there",
     ),
     Mutant(
@@ -131,8 +131,8 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/runs.py",
-        "for time in sorted(again | set(kept)) if",
-        "for time in sorted(again | set(kept), reverse=True) if",
+        "for time in sorted({*again, *kept}) if",
+        "for time in sorted({*again, *kept}, reverse=True) if",
         "of runs that are due the latest is first",
     ),
     Mutant(
@@ -155,8 +155,8 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/runs.py",
-        "    if execution.status is ExecutionStatus.PENDING:\n        return True\n",
-        "    if execution.status is ExecutionStatus.PENDING:\n        return False\n",
+        "    statuses = {ExecutionStatus.PENDING} | ended\n",
+        "    statuses = ended\n",
         "a run that was torn off is not run again",
     ),
     Mutant(
