@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, IntEnum, IntFlag
-from operator import add
 from typing import Any, ClassVar, TypeAlias
 
 from model_monitor.errors import BadState
@@ -276,12 +275,14 @@ class Contingency(State):
 
     def __add__(self, other: Contingency) -> Contingency:
         """Raises BadState if the two were counted by different plans."""
-        if not self.tables or not other.tables:
-            return self if self.tables else other
+        if not other.tables:
+            return self
+        if not self.tables:
+            return other
         require_equal(self.KIND, "the plan", self.plan, other.plan)
         return Contingency(
-            tuple(map(self.sum_of_counts, self.tables, other.tables)),
-            tuple(map(add, self.facts, other.facts)),
+            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
             self.plan,
         )
 
