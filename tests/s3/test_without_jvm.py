@@ -231,7 +231,7 @@ def test_one_run_at_a_time_holds_an_output(s3, boto3_at_the_proxy):
     storage = storage_of("s3a://team/held-here")
 
     with holding(storage, "s3a://team/held-here"):
-        with pytest.raises(OutputHeld, match="s3a://team/held-here: another run is at it"):
+        with pytest.raises(OutputHeld, match="s3a://team/held-here: another run is writing there"):
             Lease(storage, "s3a://team/held-here").take(timedelta(0))
         storage.write("s3a://team/held-here/x", b"1")
 
