@@ -334,8 +334,8 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
     path, hint = _followed(document, place)
     expected = _expected(hint)
     wanted = f"it has to be {expected.text}"
-    if isinstance(found, str) and (hint := did_you_mean(found, expected.choices, "", shown=json.dumps)):
-        wanted += f"; {hint}"
+    if isinstance(found, str) and (near := did_you_mean(found, expected.choices, "", shown=json.dumps)):
+        wanted += f"; {near}"
     return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
 
 
@@ -344,7 +344,7 @@ def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
     path, hint = _followed(document, place[:-1])
     name, members = str(place[-1]), list(_section(hint).model_fields)
     wanted = did_you_mean(name, members, f"it may have {', '.join(members)}", shown=str)
-    return f"{path}{path and '.'}{name} is unknown; {wanted}"
+    return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
 
 
 def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:

@@ -90,8 +90,9 @@ def _errors(flag: str, text: str) -> Iterator[str]:
         above, name = os.path.split(path.rstrip("/"))
         there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
         there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
-        hint = did_you_mean(name, there, "", shown=partial(os.path.join, above))
-        yield f"{flag} is {text!r}, where there is no file or directory{hint and f'; {hint}'}"
+        near = did_you_mean(name, there, "", shown=partial(os.path.join, above))
+        hint = f"; {near}" if near else ""
+        yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):
         yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
 

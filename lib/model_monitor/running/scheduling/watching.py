@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -147,8 +146,8 @@ def _tell(
         notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
     for kinds, notice in notices:
-        named = partial(Report, kinds, "", now, AlertReport(AlertStatus.OK), schedule=fleet.name)
-        report = named(notices=(notice,), paths={"page": str(page)})
+        alert, paths = AlertReport(AlertStatus.OK), {"page": str(page)}
+        report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
         failures += deliver(report, fleet.sinks, environment).failures
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
