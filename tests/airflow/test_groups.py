@@ -17,6 +17,11 @@ BIAS = bias(baseline="/b/bias", flags={"analysis_config": "/analysis_config.json
 ATTRIBUTIONS = MonitorTask(task_id="attributions", analysis_type="MODEL_EXPLAINABILITY", baseline="/b/attributions")
 
 
+def test_a_monitor_says_by_name_what_it_is():
+    with pytest.raises(TypeError, match="positional"):
+        MonitorTask("attributions", "MODEL_EXPLAINABILITY", "/b/attributions")
+
+
 def group(name, stage, monitors, **options):
     start = datetime(2024, 3, 4, tzinfo=timezone.utc)
     with DAG(name, schedule="@hourly", start_date=start, catchup=False) as dag:

@@ -81,8 +81,8 @@ MUTANTS = (
     ),
     Mutant(
         "reports/outputs/files.py",
-        "        try:\n            for name, content in files.items():",
-        "        point_to(run, output_path)\n        try:\n            for name, content in files.items():",
+        "        try:\n            for name, content in files.items():\n",
+        "        point_to(run, output_path)\n        try:\n            for name, content in files.items():\n",
         "a run becomes current before its files are in place",
     ),
     Mutant(
@@ -155,8 +155,8 @@ MUTANTS = (
     ),
     Mutant(
         "running/scheduling/runs.py",
-        "statuses = {ExecutionStatus.PENDING, *(",
-        "statuses = {*(",
+        "    statuses = {ExecutionStatus.PENDING} | ended\n",
+        "    statuses = ended\n",
         "an interrupted run is not run again",
     ),
     Mutant(

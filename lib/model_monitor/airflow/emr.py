@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,7 +77,8 @@ class _OnEmr(Location):
             shipment = Shipment.of(target, driver, package, jar)
             for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
                 log.info("put %s to %s", parcel.path.name, parcel.uri)
-            request = request_of(target, shipment, settings, options, call.words, name=call.name)
+            token = str(uuid.uuid4())
+            request = request_of(target, shipment, settings, options, call.words, name=call.name, token=token)
             run = Run.started(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
         return self._following(run, client)

@@ -7,9 +7,8 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
@@ -29,7 +28,7 @@ MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "en
 """Model quality looks at the model's answers, bias at the features as well. Source: C2."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MonitorTask:
     """One monitor of the group.
 
@@ -40,14 +39,10 @@ class MonitorTask:
     task_id: str
     analysis_type: str
     baseline: str | None
-    _: KW_ONLY
     reads_merged: bool = False
     dataset_format: Any = "capture"
     flags: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-_of_merged = partial(MonitorTask, reads_merged=True)
 
 
 def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None, **options: Any) -> MonitorTask:
@@ -59,19 +54,35 @@ def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None
         raise BadConfiguration(
             "hourly_monitoring reads captures; write a MonitorOperator for data of another dataset_format"
         )
-    return MonitorTask("data_quality", "DATA_QUALITY", baseline, flags=flags or {}, options=options)
+    return MonitorTask(
+        task_id="data_quality", analysis_type="DATA_QUALITY", baseline=baseline, flags=flags or {}, options=options
+    )
 
 
 def model_quality(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
     """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md)."""
-    return _of_merged(
-        "model_quality", "MODEL_QUALITY", baseline, dataset_format=MERGED_OUTPUT, flags=flags, options=options
+    return MonitorTask(
+        task_id="model_quality",
+        analysis_type="MODEL_QUALITY",
+        baseline=baseline,
+        reads_merged=True,
+        dataset_format=MERGED_OUTPUT,
+        flags=flags,
+        options=options,
     )
 
 
 def bias(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
     """Bias of merged records. flags: analysis_config and the rest of docs/bias.md."""
-    return _of_merged("bias", "MODEL_BIAS", baseline, dataset_format=MERGED_BOTH, flags=flags, options=options)
+    return MonitorTask(
+        task_id="bias",
+        analysis_type="MODEL_BIAS",
+        baseline=baseline,
+        reads_merged=True,
+        dataset_format=MERGED_BOTH,
+        flags=flags,
+        options=options,
+    )
 
 
 def hourly_monitoring(

@@ -248,8 +248,10 @@ def _faults_of_content(options: CaptureOptions) -> list[str]:
             )
     if not faults:
         csv, json = ({kind.lower() for kind in kinds} for kinds in lists.values())
-        twice = "{!r} is in csv_content_types and in json_content_types; leave it in one"
-        faults += map(twice.format, sorted(csv & json))
+        faults += [
+            f"{kind!r} is in csv_content_types and in json_content_types; leave it in one"
+            for kind in sorted(csv & json)
+        ]
     if not isinstance(options.max_payload_bytes, int) or not _is_above_0(options.max_payload_bytes):
         faults.append(f"max_payload_bytes is {options.max_payload_bytes!r}; it has to be a whole number above 0")
     return faults

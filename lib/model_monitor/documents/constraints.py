@@ -466,8 +466,11 @@ _NO_DRIFT = DistributionConstraints()
 def _set_in(config: MonitoringConfig) -> dict[str, Any]:
     """The settings that `config` sets, by their names in MonitoringSettings; today's name wins over an old one."""
     drift = config.distribution_constraints or _NO_DRIFT
-    old = {"domain_content_threshold": drift.min_domain_mass, "perform_comparison": drift.enable_comparisons}
-    settings: dict[str, Any] = old | {"left_out": drift.reason}
+    settings: dict[str, Any] = {
+        "domain_content_threshold": drift.min_domain_mass,
+        "perform_comparison": drift.enable_comparisons,
+        "left_out": drift.reason,
+    }
     for section in (drift, config):
         members = section.__dict__
         settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}

@@ -351,8 +351,8 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
     path, hint = _followed(document, place)
     expected = _expected(hint)
     wanted = f"it has to be {expected.text}"
-    if isinstance(found, str) and (hint := did_you_mean(found, expected.choices, "", shown=json.dumps)):
-        wanted += f"; {hint}"
+    if isinstance(found, str) and (near := did_you_mean(found, expected.choices, "", shown=json.dumps)):
+        wanted += f"; {near}"
     return f"{path} is {'missing' if kind == 'missing' else _found(found, shown=not expected.of_data)}; {wanted}"
 
 
@@ -365,7 +365,7 @@ def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
 def no_member(name: str, known: Collection[str], path: str = "") -> str:
     """That an object has no such member, and the nearest one. path: the object's own, "" for the whole file."""
     wanted = did_you_mean(name, known, f"it may have {', '.join(known)}", shown=str)
-    return f"{path}{path and '.'}{name} is unknown; {wanted}"
+    return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
 
 
 def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:

@@ -131,13 +131,16 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
         return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
-        most = number_text(max(ends, default=None), 2)
-        calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
-        return Headline(f"No change seen in {OF_OUTPUTS}.", calm if ends else "", Mark.GOOD)
+        calm = ""
+        if ends:
+            most = number_text(max(ends), 2)
+            calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
+        return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
     few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
     limited = (each for each in judged if None not in (each.observed, each.threshold) and not each.where)
-    if near := [*limited] if unit == "metric" else []:
+    near = [*limited] if unit == "metric" else []
+    if near:
         each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
         asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
         few.append(f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for.")

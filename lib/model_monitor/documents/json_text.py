@@ -47,8 +47,9 @@ def scientific(text: str) -> str:
 
 _MANY = 256  # numbers of a list from which on it is worth asking Arrow for their texts
 
-_SHORT = zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
-_ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {ord(sign): f"\\{letter}" for sign, letter in _SHORT}
+_ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
+    ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
+}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 

@@ -318,6 +318,14 @@ def test_the_account_is_asked_for_the_schedule_and_all_that_it_names(moved):
     assert variables["churn-hourly.env"]["dataset_source"] == "s3://bucket/captures/churn"
 
 
+def test_definitions_that_no_schedule_names_come_by_their_names(moved):
+    names = [f"definition-{letter}" for letter in "ecbadfgh"]
+
+    told, _, _ = moved(*({**answers.definition(), "JobDefinitionName": name} for name in names), captures="file:/c")
+
+    assert [line for line in told.splitlines() if line in names] == sorted(names)
+
+
 def test_the_command_reads_files_and_writes_beside_each_other(tmp_path, capsys):
     for name, answer in (("s", answers.schedule()), ("d", answers.definition()), ("e", answers.endpoint())):
         (tmp_path / f"{name}.json").write_text(json.dumps(answer))

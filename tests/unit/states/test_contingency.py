@@ -75,3 +75,10 @@ def test_cells_add_up_by_kind():
 
     assert total.tables == ({("F", 1, None, "a"): 5, ("M", 0, None, "a"): 1, (None, 0, None, None): 4},)
     assert total.rows == 10
+
+
+def test_tables_of_another_number_are_not_lost_where_they_are_added():
+    table = {("F", 1, None, "a"): 3}
+
+    with pytest.raises(ValueError, match="argument 2"):
+        Contingency((table, table), plan="p") + Contingency((table,), plan="p")

@@ -114,7 +114,12 @@ def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
     types = pa.types
     if types.is_dictionary(data_type):
         return type_of_spark(data_type.value_type, where)
-    if str(data_type) in SAME or any(of(data_type) for of in (types.is_decimal128, types.is_map, types.is_struct)):
+    if (
+        str(data_type) in SAME
+        or types.is_decimal128(data_type)
+        or types.is_map(data_type)
+        or types.is_struct(data_type)
+    ):
         return data_type
     if str(data_type) in CAST:
         return CAST[str(data_type)]

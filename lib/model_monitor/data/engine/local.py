@@ -98,7 +98,8 @@ class LocalEngine:
 
         files = local_files.listed(places)
         names, schema = local_tables.table_of_files(files, reader.lower(), left_out)
-        read, cut = partial(local_tables.batches_of_piece, reader.lower()), partial(local_tables.pieces, reader.lower())
+        cut = partial(local_tables.pieces, reader.lower())
+        read = partial(local_tables.batches_of_piece, reader.lower())
         return names, self._of_files(files, cut, read, schema, in_order=in_order)
 
     def rows_of_table(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:

@@ -128,9 +128,13 @@ class _FactsOfColumn:
         numbers = [int(number) if whole else float(number) for number in self._extremes]
         present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
         counted = None if self._column.values else len(self._texts)
-        at_least = min(present, 1) if counted is None else counted
-        ends = (min(numbers, default=None), max(numbers, default=None))
-        return ColumnMetadata(dict(self._kinds), *ends, at_least, counted)
+        return ColumnMetadata(
+            dict(self._kinds),
+            min(numbers, default=None),
+            max(numbers, default=None),
+            min(present, 1) if counted is None else counted,
+            counted,
+        )
 
 
 BLANK = r"[ \t\n\x0b\f\r]*"

@@ -337,5 +337,5 @@ class OffencesGatherer:
                 self._ids[place] += [str(each) for each in found.to_pylist() if each is not None]
 
     def states(self) -> Iterator[Offences]:
-        offending, judged = (tuple(counts.tolist()) for counts in (self._offending, self._judged))
-        yield Offences(offending, judged, tuple(map(tuple, self._ids)))
+        ids = tuple(tuple(each) for each in self._ids)
+        yield Offences(tuple(self._offending.tolist()), tuple(self._judged.tolist()), ids)

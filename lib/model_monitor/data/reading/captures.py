@@ -121,10 +121,10 @@ def read_captures(
     matched_by = _matching(names, reading.encoding) if names else None
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
     carries, tells_times = _carries_metadata(storage, source), reading.window is not None and not as_service
-    has_more = 0 < len(reading.names) < first.cells
+    width = len(reading.names)
     return replace(
         dataset,
-        inputs_fit=has_more and len(columns_of_inputs(engine, source, reading)) == len(reading.names),
+        inputs_fit=0 < width < first.cells and len(columns_of_inputs(engine, source, reading)) == width,
         partitions_at_most=at_most,
         metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
         tells_times=tells_times,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions
-from model_monitor.data.reading.ledger import Ledger, LongLine, TableVersion
+from model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from model_monitor.data.reading.listing import Listing
 from model_monitor.data.records.decoded_rows import MOST_COLUMNS, Decoder, Decoding, Matching, can_be_told, matching_of
 from model_monitor.data.records.event_times import moment_of
@@ -146,6 +146,11 @@ class Dataset:
         return self.listing.files
 
     @property
+    def coverage(self) -> Coverage | None:
+        """Of merged records, how many of their captures have a label."""
+        return self.listing.coverage
+
+    @property
     def reason(self) -> str | None:
         """The column with the reasons for refusing a row, for `profiling.scan`."""
         return REASON if self.refusable else None
@@ -235,11 +240,14 @@ class Dataset:
         fewer = [name for name in names if name not in own]
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):
             return
-        unchecked = "" if by_name else ", so no other check is made"
         log.warning(
             "%d columns, and %d in the baseline%s; not in the baseline: %s; not in the data: %s; "
             "leave out what the baseline left out, by --exclude-features-attribute",
-            *(len(self.names), len(names), unchecked, _listed(more), _listed(fewer)),
+            len(self.names),
+            len(names),
+            "" if by_name else ", so no other check is made",
+            _listed(more),
+            _listed(fewer),
         )
 
     def named_frame(self) -> DataFrame | None:
@@ -293,7 +301,8 @@ class Dataset:
         if headers < self.header_lines:
             log.warning(
                 "%d of %d files do not begin with the header line; all of their lines were read as data",
-                *(self.header_lines - headers, self.header_lines),
+                self.header_lines - headers,
+                self.header_lines,
             )
         read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
         return self._account(rows, read, rows.kept, refused)
@@ -308,7 +317,7 @@ class Dataset:
             outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
             sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
             without_data=refused.get(Refusal.WITHOUT_DATA, 0),
-            coverage=self.listing.coverage,
+            coverage=self.coverage,
             matched_by=self.matched_by,
             table=self.version,
             newest=moment_of(rows.newest) if rows.newest else None,

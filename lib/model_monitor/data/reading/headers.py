@@ -195,11 +195,12 @@ def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
     names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
     places: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
-        if places.setdefault(name, position) < position:
+        if name in places:
             raise BadInput(
                 f"{where}: columns {places[name]} and {position} are both called {name!r}; rename one, "
                 "or write --dataset-format csv-without-header if this is no header line"
             )
+        places[name] = position
     return names
 
 

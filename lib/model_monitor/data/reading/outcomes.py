@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +46,7 @@ from model_monitor.data.records.outcome_records import (
 )
 from model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.errors import BadConfiguration, BadInput, no_group_column
+from model_monitor.errors import BadConfiguration, BadInput, did_you_mean, no_group_column
 from model_monitor.statistics.states.blocks import BlockSums
 from model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 from model_monitor.statistics.states.segments import fits
@@ -459,9 +458,8 @@ def _position(dataset: Dataset, option: str, address: str) -> int:
     index = index_of(address)
     if index is not None and index < len(dataset.names):
         return index
-    near = difflib.get_close_matches(address, dataset.names, n=1)
     listed = f"{', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
-    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {listed}"
+    hint = did_you_mean(address, dataset.names, f"the columns are {listed}")
     raise BadConfiguration(f"{option} is {address!r}, which is no column of the data; {hint}")
 
 

@@ -181,9 +181,12 @@ class _Delta:
         if pa.table(table.deletion_vectors()).num_rows:
             raise NeedsSpark(f"{self.name}: a table with deletion vectors")
         added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-        of = "partition."
-        values = {one["path"]: {key.removeprefix(of): one[key] for key in one if key.startswith(of)} for one in added}
-        return self._files(table, {each["path"]: each["size_bytes"] for each in added}, values)
+        beginning, sizes, values = "partition.", {}, {}
+        for file in added:
+            of_partition = (key for key in file if key.startswith(beginning))
+            sizes[file["path"]] = file["size_bytes"]
+            values[file["path"]] = {key.removeprefix(beginning): file[key] for key in of_partition}
+        return self._files(table, sizes, values)
 
     def appended(self, start: int, version: int) -> TableFiles:
         table = self._at(version)

@@ -327,14 +327,17 @@ def features_in(document: Any, reading: FeatureReading) -> list[Row]:
     Raises RecordRefused if there are none, or of another number.
     """
     found = document if reading.path is None else found_at(reading.path, document)
-    are_rows = isinstance(found, list) and any(all(isinstance(row, kind) for row in found) for kind in (list, Mapping))
-    rows = found if are_rows else [found]
+    rows = found if isinstance(found, list) and _are_rows(found) else [found]
     if not all(isinstance(row, (list, Mapping)) for row in rows):
         is_absent = found is None and reading.path is not None
         raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
     if not all(rows):
         raise RecordRefused(Refusal.NO_PAYLOAD)
     return _of_so_many([_cells(row, reading.names) for row in rows], reading)
+
+
+def _are_rows(found: list[Any]) -> bool:
+    return all(isinstance(item, list) for item in found) or all(isinstance(item, Mapping) for item in found)
 
 
 def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:

@@ -18,8 +18,19 @@ from numpy.typing import NDArray
 LABEL = "churned"
 SCORE = "churn_probability"
 FEATURES = (
-    *("customer_ref", "plan", "payment_method", "has_roaming", "tenure_months", "day_minutes", "evening_minutes"),
-    *("international_minutes", "day_calls", "data_gigabytes", "voicemail_messages", "support_calls", "satisfaction"),
+    "customer_ref",
+    "plan",
+    "payment_method",
+    "has_roaming",
+    "tenure_months",
+    "day_minutes",
+    "evening_minutes",
+    "international_minutes",
+    "day_calls",
+    "data_gigabytes",
+    "voicemail_messages",
+    "support_calls",
+    "satisfaction",
     "monthly_charge_eur",
 )
 PREDICTION, PROBABILITY = "prediction", "probability"

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -67,8 +68,8 @@ def run(
     remarks = [*_remarks(config), *([] if target.environment else [NO_ENVIRONMENT])]
     jar = _jar(request, target, environment, remarks) if layout.needs_deequ(driver) else None
     shipment = Shipment.of(target, driver, package, jar)
-    settings, name = _settings(layout, request, remarks), f"model-monitor {driver.stem}"
-    asked = request_of(target, shipment, settings, request.options, request.job_arguments, name=name)
+    settings, name, token = _settings(layout, request, remarks), f"model-monitor {driver.stem}", str(uuid.uuid4())
+    asked = request_of(target, shipment, settings, request.options, request.job_arguments, name=name, token=token)
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
     if request.dry_run:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,10 +147,12 @@ def request_of(
     arguments: Sequence[str],
     *,
     name: str,
+    token: str,
 ) -> dict[str, Any]:
-    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`, which takes a repeated one for the same.
+    """The request's members, for boto3's `add_job_flow_steps` or `start_job_run`.
 
-    settings: of Spark, below those of `options`. arguments: the job's. name: the step's.
+    settings: of Spark, below those of `options`. arguments: the job's. name: the step's. token: makes a repeated request the
+    same one (serverless only).
     """
     spark = _spark_words(target, shipment, settings, options)
     if target.kind is Kind.EMR:
@@ -161,7 +162,7 @@ def request_of(
         return {"JobFlowId": target.identifier, "Steps": [step]}
     return {
         "applicationId": target.identifier,
-        "clientToken": str(uuid.uuid4()),
+        "clientToken": token,
         "executionRoleArn": target.role,
         "name": name,
         "jobDriver": {

@@ -140,11 +140,13 @@ def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str
     prefixes = dict(capture_prefix_of(each.content) for each in answers if each.operation == "DescribeEndpoint")
     unknown = [f"not known to botocore, left out: {path}" for each in answers for path in each.unknown]
     moved = []
-    pairs = [(schedule.inline or _named(definitions, schedule), schedule) for schedule in schedules]
-    alone = definitions.keys() - {schedule.definition_name for schedule in schedules}
-    for definition, schedule in (*pairs, *((definitions[name], None) for name in alone)):
+    for schedule in schedules:
+        definition = schedule.inline or _named(definitions, schedule)
         prefix = captures or prefixes.get(definition.source.endpoint or "")
         moved.append(_moved(definition, schedule, prefix, dags_for))
+    for name in sorted(definitions.keys() - {schedule.definition_name for schedule in schedules}):
+        definition = definitions[name]
+        moved.append(_moved(definition, None, captures or prefixes.get(definition.source.endpoint or "")))
     if not moved:
         raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
     first = moved[0]

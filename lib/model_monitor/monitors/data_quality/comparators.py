@@ -109,9 +109,11 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
     finding = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)
     if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
         return finding
-    told = _TFDV[distance][1], finding.observed, threshold
     value = None if takes_numbers else _most_different(distance, baseline, current)
-    return finding.but(description=messages.comparator_high(*told, value, reference=comparator.against))
+    text = messages.comparator_high(
+        _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
+    )
+    return finding.but(description=text)
 
 
 def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:

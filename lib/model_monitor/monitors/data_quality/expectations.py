@@ -243,9 +243,9 @@ def judged(
 def _found(asked: Requested, offending: int, total: int) -> Finding:
     if not total:
         return Finding(CheckStatus.NOT_JUDGED, asked.allowed, component=asked.label, reason=NO_VALUES)
-    finding = Finding(CheckStatus.PASSED, asked.allowed, offending / total, m=total, component=asked.label)
-    finding = finding.but(formula="offending / judged")
-    if offending / total > asked.allowed:
+    share, formula = offending / total, "offending / judged"
+    finding = Finding(CheckStatus.PASSED, asked.allowed, share, m=total, formula=formula, component=asked.label)
+    if share > asked.allowed:
         return _violated(finding, f"{offending:,} of {total:,} {asked.things} {asked.fault}")
     return finding
 

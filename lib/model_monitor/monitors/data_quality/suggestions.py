@@ -20,8 +20,11 @@ NEARLY_ALL = 0.97  # the share of distinct values, as estimated, from which on a
 def candidates(profile: Profile, constraints: Constraints) -> Expectations:
     """Rules that the baseline may meet, each an entry of its own. A run of them says which it does."""
     rules = {feature.name: [*_of(feature, constraints)] for feature in profile.features}
-    numeric = (each for each in profile.features if each.is_numeric and each.moments is not None)
-    numbers = [each for each in numeric if each.moments and each.moments.count >= FEWEST_ROWS][:MOST_ORDERED]
+    numbers = [
+        feature
+        for feature in profile.features
+        if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS
+    ][:MOST_ORDERED]
     # where one range ends before the other begins an ordering says nothing of rows
     ordered = [f"{_quoted(a)} <= {_quoted(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
     features = {name: each for name, each in rules.items() if each}

@@ -93,8 +93,9 @@ def _errors(flag: str, text: str) -> Iterator[str]:
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
             return
-        hint = did_you_mean(name, there, "", shown=partial(os.path.join, above))
-        yield f"{flag} is {text!r}, where there is no file or directory{hint and f'; {hint}'}"
+        near = did_you_mean(name, there, "", shown=partial(os.path.join, above))
+        hint = f"; {near}" if near else ""
+        yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):
         yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
 

@@ -339,8 +339,9 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
     text = str(value).strip().lower()
     if text in names:
         return meant[names[text]]
-    hint = did_you_mean(text, names, "", shown=names.__getitem__)
-    raise ValueError(f"is {value!r}; {hint and f'{hint} '}it is one of: {', '.join(meant)}")
+    near = did_you_mean(text, names, "", shown=names.__getitem__)
+    hint = f"{near} " if near else ""
+    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
 
 def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:

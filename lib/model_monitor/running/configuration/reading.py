@@ -367,9 +367,14 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
         if name in texts and (name in overruled or not option.is_used_by(job, config.analysis_type))
     ]
     publish = config.publish_cloudwatch_metrics
-    members: dict[str, object] = {"publish_cloudwatch_metrics": in_container if publish is None else publish}
-    members |= {"ignored": tuple(ignored), "doubtful": sources.doubtful, "remembered": dict(_remembered(config, texts))}
-    return config.model_copy(update=members)
+    return config.model_copy(
+        update={
+            "ignored": tuple(ignored),
+            "doubtful": sources.doubtful,
+            "remembered": dict(_remembered(config, texts)),
+            "publish_cloudwatch_metrics": in_container if publish is None else publish,
+        }
+    )
 
 
 def _faults_of_baseline(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:

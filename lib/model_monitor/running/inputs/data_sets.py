@@ -220,8 +220,9 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
 
     facets = beside(analysis.facet_dataset_uri, analysis.facet_headers)
     predictions = beside(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
-    has_none = facets is None and predictions is None
-    return dataset if has_none else joined(dataset, facets, predictions, analysis)
+    if facets is None and predictions is None:
+        return dataset
+    return joined(dataset, facets, predictions, analysis)
 
 
 def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:

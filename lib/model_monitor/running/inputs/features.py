@@ -53,7 +53,10 @@ def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | Non
 def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
     """What the configuration says of reading, but for a script, which has to be loaded. names: of the baseline's features."""
     return ReadOptions(
-        *(names, window_of(config), config.lenient_window, config.sample),
+        names,
+        window_of(config),
+        config.lenient_window,
+        config.sample,
         target_model=config.target_model,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,

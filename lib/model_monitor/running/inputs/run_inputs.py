@@ -165,10 +165,9 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
-    names = {str(position): name for position, name in enumerate(baseline.names)} | {
-        name: name for name in baseline.names
-    }
-    return baseline.without({names.get(given, given) for given in config.exclude_features_attribute})
+    given, names = set(config.exclude_features_attribute), baseline.names
+    by_index = {str(position): name for position, name in enumerate(names)}
+    return baseline.without({each if each in names else by_index.get(each, each) for each in given})
 
 
 def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:

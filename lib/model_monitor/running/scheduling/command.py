@@ -252,8 +252,9 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
 
     One that can't be reached is a warning, and all are notified again by the next call.
     """
-    notice = Notice(ON_TIME, "runs come again")
-    if is_overdue := (since := overdue_since(plan, record.executions, now)) is not None:
+    notice, since = Notice(ON_TIME, "runs come again"), overdue_since(plan, record.executions, now)
+    is_overdue = since is not None
+    if since is not None:
         ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
         notice = Notice(OVERDUE, f"no run has completed since that of {moment(since)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)

@@ -62,7 +62,8 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     """
     if not plan.is_running:
         return Due()
-    statuses = {ExecutionStatus.PENDING, *((ExecutionStatus.FAILED, ExecutionStatus.STOPPED) if retry_failed else ())}
+    ended = {ExecutionStatus.FAILED, ExecutionStatus.STOPPED} if retry_failed else set()
+    statuses = {ExecutionStatus.PENDING} | ended
     again = times_of([each for each in past.executions if each.status in statuses])
     missed = list(_not_begun(plan, past, now))
     kept = missed[-plan.entry.catch_up :] if plan.entry.catch_up else []

@@ -146,13 +146,9 @@ def _tell(
         notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
     for kinds, notice in notices:
-        status = AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK
-        report = Report(
-            *(kinds, "", now, AlertReport(status, changed=True)),
-            schedule=fleet.name,
-            notices=(notice,),
-            paths={"page": str(page.absolute())},
-        )
+        alert = AlertReport(AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK, changed=True)
+        paths = {"page": str(page.absolute())}
+        report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
         failures += deliver(report, fleet.sinks, environment).failures
     if notices and not failures:
         LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())

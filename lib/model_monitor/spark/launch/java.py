@@ -61,7 +61,10 @@ PINNED = SparkLine(
 LINES = (
     PINNED,
     SparkLine("4.0", scala="2.13", javas=(21, 17), deequ="2.0.15-spark-4.0", sha256=None, pydeequ="4.1"),
-    *(SparkLine(name, "2.13", (21, 17), deequ=None, sha256=None, pydeequ="4.1") for name in ("4.1", "4.2", "4.3")),
+    *(
+        SparkLine(name, scala="2.13", javas=(21, 17), deequ=None, sha256=None, pydeequ="4.1")
+        for name in ("4.1", "4.2", "4.3")
+    ),
 )
 
 

@@ -120,19 +120,35 @@ class Target:
 
 
 WITH_VALUE = frozenset(
-    (
-        *("--archives", "--class", "--conf", "--deploy-mode", "--driver-class-path", "--driver-cores", "-c"),
-        *(
-            "--driver-java-options",
-            "--driver-library-path",
-            "--driver-memory",
-            "--exclude-packages",
-            "--executor-cores",
-        ),
-        *("--executor-memory", "--files", "--jars", "--keytab", "--master", "--name", "--num-executors", "--packages"),
-        *("--principal", "--properties-file", "--proxy-user", "--py-files", "--queue", "--repositories"),
+    [
+        "--archives",
+        "--class",
+        "--conf",
+        "--deploy-mode",
+        "--driver-class-path",
+        "--driver-cores",
+        "--driver-java-options",
+        "--driver-library-path",
+        "--driver-memory",
+        "--exclude-packages",
+        "--executor-cores",
+        "--executor-memory",
+        "--files",
+        "--jars",
+        "--keytab",
+        "--master",
+        "--name",
+        "--num-executors",
+        "--packages",
+        "--principal",
+        "--properties-file",
+        "--proxy-user",
+        "--py-files",
+        "--queue",
+        "--repositories",
         "--total-executor-cores",
-    )
+        "-c",
+    ]
 )
 WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
 """Options of Spark 3.5, but for --kill, --status and --remote, which start no job of ours. Source: Spark's own --help."""

@@ -206,8 +206,10 @@ def _variables(
 ) -> dict[str, str]:
     java = find_java(environment, line_at(spark_home))
     variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
-    archive, logging = ClassArchive.of(java, spark_home, environment), (layout.conf / "log4j2.properties").absolute()
-    if options := jvm_options(archive, logging, settings, environment, local=is_local(settings["spark.master"])):
+    archive = ClassArchive.of(java, spark_home, environment)
+    log_settings = (layout.conf / "log4j2.properties").absolute()
+    options = jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
+    if options:
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
         # PySpark imports distutils; setuptools' own, which comes first otherwise, loads all of setuptools in every process.

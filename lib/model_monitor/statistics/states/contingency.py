@@ -275,11 +275,13 @@ class Contingency(State):
 
     def __add__(self, other: Contingency) -> Contingency:
         """Raises BadState if the two were counted by different plans."""
-        if not self.tables or not other.tables:
-            return self if self.tables else other
+        if not other.tables:
+            return self
+        if not self.tables:
+            return other
         require_equal(self.KIND, "the plan", self.plan, other.plan)
         return Contingency(
-            tuple(self.sum_of_counts(*tables) for tables in zip(self.tables, other.tables, strict=True)),
+            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
             tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
             self.plan,
         )

@@ -112,9 +112,8 @@ class FrequenciesBuilder:
         self._pending: list[_Counted] = []
         self._pending_keys = self._total = self._bound = 0
         self.given_up = False  # whether values are only numbered, not counted apart, from now on
-        self.exact = (
-            True  # until it is known that something has to be dropped; a few calls may not have been looked at yet
-        )
+        # until it is known that something has to be dropped; a few calls may not have been looked at yet
+        self.exact = True
 
     def update(
         self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None

@@ -184,9 +184,8 @@ def _hashes_of(texts: pa.StringArray, seed: int) -> Hashes:
 def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
     """Where each text begins and the last one ends, shape (texts + 1,), in bytes that may hold other texts as well."""
     if not len(texts):
-        return np.zeros(1, np.int32), np.empty(
-            0, np.uint8
-        )  # Arrow may leave out the one offset that an empty array has
+        # Arrow may leave out the one offset that an empty array has
+        return np.zeros(1, np.int32), np.empty(0, np.uint8)
     _, offsets, data = texts.buffers()
     return np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset), np.frombuffer(data or b"", np.uint8)
 

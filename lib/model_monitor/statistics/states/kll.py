@@ -148,7 +148,8 @@ class KllSketch(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Per level its length, compactions and offset, then all items as doubles."""
-        heads = (_LEVEL.pack(*head) for head in zip(map(len, self.levels), self.compactions, self.offsets, strict=True))
+        of_levels = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
+        heads = itertools.starmap(_LEVEL.pack, of_levels)
         items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
         return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
 

@@ -72,11 +72,11 @@ class RowCounts(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
-        cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))
+        cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))  # kept rows first, pairs of widths last
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
-        refused, matches, pairs = counts[:reasons], counts[reasons:][:predicates], counts[reasons + predicates :]
+        matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
         by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
-        return cls(kept, tuple(refused), tuple(matches), by_width, parameters.get("newest", 0))
+        return cls(kept, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
 
 
 _REQUESTS_HEAD = struct.Struct("<dqq")

@@ -50,9 +50,10 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
     least, most = (count / present for count in bounds)
     if most < threshold:
-        reason = AT_MOST if least < most else None
-        finding = Finding(CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason)
-        finding = finding.but(description=messages.requirement_not_met(most))
+        reason, text = AT_MOST if least < most else None, messages.requirement_not_met(most)
+        finding = Finding(
+            CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason, description=text
+        )
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding

@@ -94,10 +94,8 @@ def fewer_missing(seen: Seen) -> Said:
         if n and m and there[2] / m - there[0] / n >= LEAST_EFFECT and chance_of_more(*there) <= NEARLY_CERTAIN:
             found[feature.constraints.name] = (m - there[2], m)
     if found:
-        yield (
-            found,
-            f"fewer values are missing than in the baseline: {listed(found)}; is there a default in their place?",
-        )
+        said = f"fewer values are missing than in the baseline: {listed(found)}"
+        yield found, f"{said}; is there a default in their place?"
 
 
 @HINTS.register("follows_the_clock")
@@ -111,9 +109,8 @@ def follows_the_clock(seen: Seen) -> Said:
     names = [each.constraints.name for each in found]
     if not names:
         return
-    said = (
-        f"held against this hour of earlier days, which the baseline is unlike: {some_of([*map(repr, names)], NAMED)}"
-    )
+    which = some_of([*map(repr, names)], NAMED)
+    said = f"held against this hour of earlier days, which the baseline is unlike: {which}"
     moved = [each.constraints.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
     if moved:
         said += f"; {', '.join(map(repr, moved[:NAMED]))} at another hour than before: clocks were put forward or back, it seems"
