@@ -1,10 +1,11 @@
-"""How data is laid out: a header that is a record, columns before those of the baseline, rows in none of its segments."""
+"""How data and constraints are laid out: a header that is a record, shifted columns, unknown segments, unknown members."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
+from model_monitor.documents.check_results import Hint
 from model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 from model_monitor.statistics.states import FeatureProfile, Profile
 
@@ -88,6 +89,16 @@ def segments(seen: Seen) -> Said:
 
         found = hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
         yield from ((hint.features, hint.description) for hint in found)
+
+
+@HINTS.register("unknown_members")
+def unknown_members(seen: Seen) -> Said:
+    """`constraints.json` has members that no check reads; each is named with the nearest known member.
+
+    Source: C4.2.
+    """
+    unread = () if seen.compared is None else Hint.of_unread(seen.compared.constraints)
+    yield from ((hint.features, hint.description) for hint in unread)
 
 
 def _rows_in(profile: Profile) -> Mapping[str, Mapping[str, int]]:
