@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise, starmap
 from typing import TypeAlias
 
 import numpy as np
@@ -106,8 +107,9 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
 
     Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
     """
-    sides = (counts, m), (totals - counts, n)
-    in_window, in_baseline = (rarer(totals, each, size, n + m, columns) for each, size in sides)
+    sides = np.concatenate((counts, totals - counts)), np.concatenate((m, n))
+    of_sides = np.concatenate((columns, columns + columns.max(initial=0) + 1))  # as if each side had columns of its own
+    in_window, in_baseline = rarer(np.tile(totals, 2), *sides, np.tile(n + m, 2), of_sides).reshape(2, -1)
     p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
     return p
 
@@ -209,7 +211,7 @@ def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Compo
     counts = [category_cells(before, after) for before, after in sides]
     samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
     cells = _Cells(np.concatenate(counts, axis=1), np.array([len(before) for before, _ in counts]), samples)
-    return [*zip(cells.chi_square(), cells.rarest(), strict=True)]
+    return [*zip(cells.chi_square(len(counts)), cells.rarest(), strict=True)]
 
 
 def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
@@ -217,9 +219,11 @@ def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Com
     pooled = [_Pooled(before, after) for before, after in sides]
     samples, counts = [each.samples for each in pooled], np.concatenate([each.steps.cells for each in pooled], axis=1)
     many = np.array([len(each.steps.cells[0]) for each in pooled])
-    cells, ends = _Cells(counts, many, samples), _Cells(*tails(counts, many), samples)
+    of_ends, ends = tails(counts, many)
+    cells = _Cells(np.concatenate((counts, of_ends), axis=1), np.concatenate((many, ends)), 2 * samples)
     means = [[each.mean_of(*scores) for scores in each.steps.scores.items()] for each in pooled]
-    of_cells = zip(pooled, means, cells.chi_square(), cells.rarest(), ends.rarest(), strict=True)
+    rarest = cells.rarest()
+    of_cells = zip(pooled, means, cells.chi_square(len(sides)), rarest[: len(sides)], rarest[len(sides) :], strict=True)
     return [(each.kolmogorov(), *of_scores, each.range(), *others) for each, of_scores, *others in of_cells]
 
 
@@ -269,23 +273,24 @@ class _Cells:
             found[column] = Component("cell", min(1.0, each * tests), effect, tests)
         return found
 
-    def chi_square(self) -> list[Component]:
-        """The test of equal shares of all cells of each column, small ones joined, with a guard for those that are still rare."""
-        least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[self.starts]
-        ends = [*self.starts[1:].tolist(), len(self.totals)]
-        own = (self.totals[start:end] for start, end in zip(self.starts.tolist(), ends, strict=True))
-        groups = [*map(joined, own, least.tolist())]
+    def chi_square(self, first: int) -> list[Component]:
+        """The test of equal shares of all cells of each of the first columns, none of which is without, small ones joined, with a
+        guard for those that are still rare.
+        """
+        of_column = self.starts[:first]
+        least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[of_column]
+        own = starmap(slice, pairwise([*self.starts.tolist(), len(self.totals)][: first + 1]))
+        groups = [*map(joined, map(self.totals.__getitem__, own), least.tolist())]
         sizes = np.array([int(each.max()) + 1 for each in groups])
         starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
         of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
-        totals, moved = np.bincount(of_cells, self.totals), np.bincount(of_cells, self.gaps)
+        totals, moved = (np.bincount(of_cells, each[: len(of_cells)]) for each in (self.totals, self.gaps))
         shares = totals / np.add.reduceat(totals, starts)[columns]
-        smaller, of = self.smaller[self.starts][columns], (self.n + self.m)[self.starts][columns]
-        values = moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)
+        smaller, of = self.smaller[of_column][columns], (self.n + self.m)[of_column][columns]
+        values = np.stack((moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)))
         # behind a zero, to which numpy adds as it does where a column is by itself
-        own = starts + np.arange(len(starts))
-        sums = (np.add.reduceat(np.insert(each, starts, 0.0), own).tolist() for each in values)
-        return [_chi_square(*each) for each in zip(self.samples, sizes.tolist(), *sums, strict=True)]
+        sums = np.add.reduceat(np.insert(values, starts, 0.0, axis=1), starts + np.arange(len(starts)), axis=1).tolist()
+        return [_chi_square(*each) for each in zip(self.samples[:first], sizes.tolist(), *sums, strict=True)]
 
     def _of_each(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """Of each column what the values make together; 0 without cells."""
