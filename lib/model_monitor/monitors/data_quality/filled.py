@@ -13,14 +13,14 @@ from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, direction_of
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import Component, Samples
-from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, MORE, Risen, filled, risen
+from model_monitor.statistics.verdicts.filling import FEWER, FILLING_TEXTS, MORE, Risen, chance_of_fewer, filled, risen
 
 EMPTY = "(empty)"  # what a text without characters is called
 
 
 def component_of(before: FeatureDistribution, after: FeatureDistribution, known: tuple[Any, ...]) -> Component | None:
     """The test of the value that is least likely to have risen by chance; None where none did. known: what `filled` takes."""
-    values = risen_values(before, after)
+    values = risen_values(before, after) if chance_of_fewer(known[0]) <= FEWER else []
     found = [
         replace(each, direction=_side(before.mean, name) if isinstance(name, float) else None)
         for value, name in values

@@ -114,13 +114,14 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
     return p
 
 
+@lru_cache(4096)  # columns and windows ask the same again and again; a stream of them must not fill the memory
 def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
     """Probability that the window would lack as many or more, if it were of the same kind as the baseline."""
     counts = (lacking + current_lacking, current_lacking, current_rows, rows + current_rows)
     return float(rarer(*np.array(counts, float)[:, None])[0])
 
 
-@lru_cache(4096)  # many columns ask the same; a stream of windows must not fill the memory
+@lru_cache(4096)
 def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
     """The least number of rows of a window whose chance is `level` or less; None if not even all of them are.
 

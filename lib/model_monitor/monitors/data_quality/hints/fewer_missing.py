@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from model_monitor.documents.check_results import Hint
 from model_monitor.documents.headline import FEWER_MISSING
-from model_monitor.monitors.data_quality.comparison import chance_of_more
 from model_monitor.monitors.data_quality.hints import HINTS, Seen, listed
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
 
 NEARLY_CERTAIN = 1e-6  # chance of so few missing values, if nothing had changed
 
