@@ -79,19 +79,21 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
     terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
     beyond, terms_of_each = np.ones(len(t)), np.repeat(terms, each_has)
-    about = np.frexp(terms_of_each)[1]  # those of up to twice as many terms are looked at together
+    order = terms_of_each.argsort(kind="stable")
+    about = np.frexp(terms_of_each[order])[1]  # those of up to twice as many terms are looked at together
     for some in {*about.tolist()} - {0}:
-        cells = (about == some).nonzero()[0]
+        cells = order[about == some]
         terms_of_cells = terms_of_each[cells]
-        k = x[cells, None] + np.arange(terms_of_cells.max())  # so many or more
+        k = x[cells, None] + np.arange(terms_of_cells[-1])  # so many or more
         ratios = t[cells, None] - k
         ratios *= size[cells, None] - k
         k += 1
         ratios /= k * (k + (of - size - t)[cells, None])
         np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
-        for many in {*terms_of_cells.tolist()}:
-            alike = (terms_of_cells == many).nonzero()[0]
-            beyond[cells[alike]] += ratios[alike, :many].sum(axis=1)  # each term beside the first one
+        firsts = np.diff(terms_of_cells, prepend=0).nonzero()[0].tolist()
+        alike = starmap(slice, pairwise([*firsts, len(cells)]))
+        sums = (ratios[own, : terms_of_cells[own.start]].sum(axis=1) for own in alike)
+        beyond[cells] += np.concatenate([*sums])  # each term beside the first one
     parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
     are_few = np.repeat(len(parts) * each_has < FEW, each_has)  # as of a column by itself
     parts[:, are_few] = of_each(math.lgamma, parts[:, are_few])
@@ -366,9 +368,13 @@ class _Pooled:
 
 def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     """The number of each cell's group: cells from the smallest up, together until they have `least`."""
-    found, group, held = [0] * len(totals), 0, 0.0
-    counts = totals.tolist()
-    for place in np.argsort(totals, kind="stable").tolist():
+    return (_joined_again if len(totals) <= FEW_CELLS else _joined)(totals.tobytes(), least)
+
+
+def _joined(totals: bytes, least: float) -> NDArray[np.int64]:
+    counts = (cells := np.frombuffer(totals)).tolist()
+    found, group, held = [0] * len(counts), 0, 0.0
+    for place in np.argsort(cells, kind="stable").tolist():
         found[place] = group
         held += counts[place]
         if held >= least:
@@ -377,6 +383,10 @@ def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     if held and group:
         groups[groups == group] = group - 1
     return groups
+
+
+FEW_CELLS = 64
+_joined_again = lru_cache(2048)(_joined)  # two tests of a column ask
 
 
 def _guarded(z: float, guard: float) -> float:
