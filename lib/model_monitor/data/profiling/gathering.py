@@ -349,7 +349,7 @@ class RowRepeatsGatherer:
         cells = block.counts(NORM, column) if column.column_type is ColumnType.VECTOR else block.cells(column)
         found: Hashes
         if not column.is_text:
-            numbers = cells.cast(pa.float64(), safe=False)
+            numbers = cells if cells.type == pa.float64() else cells.cast(pa.float64(), safe=False)
             numbers = (numbers.fill_null(np.nan) if numbers.null_count else numbers).to_numpy(zero_copy_only=False)
             found = (numbers + 0.0).view(np.uint64)
             return found

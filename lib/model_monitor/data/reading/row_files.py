@@ -31,8 +31,10 @@ MOST_FILE_BYTES = 256 * 2**20
 MOST_OF_DICTIONARY = 1.6
 """A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
 
-ROOM_OF_COLUMNS, FEW_FIRST = 1.1, 256
-"""Columns of so many bytes more than enough are rarely too few; values that tell of most columns whether all differ."""
+ENOUGH_OF_COLUMNS, FIRST = (
+    1.1,
+    256,
+)  # bytes of columns beside those of a file; values that mostly tell whether all differ
 
 STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
 
@@ -75,7 +77,7 @@ def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
     A file of some columns without statistics is smaller, and one without dictionaries of numbers that all differ, which hold each
     of them beside its place; one that is enough is made in a third of the time.
     """
-    differing, room = list[str](), ROOM_OF_COLUMNS * enough
+    differing, room = list[str](), ENOUGH_OF_COLUMNS * enough
     for name, column in zip(table.column_names, table.columns, strict=True):
         if room > 0 and _all_differ(column):
             differing.append(name)
@@ -90,7 +92,7 @@ def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
 def _all_differ(column: pa.ChunkedArray) -> bool:
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         return False
-    if len(column) > FEW_FIRST and not _all_differ(column.slice(0, FEW_FIRST)):
+    if len(column) > FIRST and not _all_differ(column.slice(0, FIRST)):
         return False
     ordered = np.sort(column.drop_null().to_numpy())
     return bool((ordered[1:] > ordered[:-1]).all())

@@ -42,12 +42,7 @@ from model_monitor.monitors.data_quality.documents import (
     statistics_of,
     suggest,
 )
-from model_monitor.monitors.data_quality.evaluation import (
-    all_hints,
-    check_all,
-    ledger_of,
-    with_impact,
-)
+from model_monitor.monitors.data_quality.evaluation import all_hints, check_all, ledger_of, with_impact
 from model_monitor.monitors.data_quality.hints import Seen
 from model_monitor.monitors.data_quality.page import page_of
 from model_monitor.monitors.data_quality.pictures import BINS, Bins, bins_of

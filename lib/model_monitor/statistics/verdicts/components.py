@@ -368,13 +368,9 @@ class _Pooled:
 
 def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     """The number of each cell's group: cells from the smallest up, together until they have `least`."""
-    return (_joined_again if len(totals) <= FEW_CELLS else _joined)(totals.tobytes(), least)
-
-
-def _joined(totals: bytes, least: float) -> NDArray[np.int64]:
-    counts = (cells := np.frombuffer(totals)).tolist()
-    found, group, held = [0] * len(counts), 0, 0.0
-    for place in np.argsort(cells, kind="stable").tolist():
+    found, group, held = [0] * len(totals), 0, 0.0
+    counts = totals.tolist()
+    for place in np.argsort(totals, kind="stable").tolist():
         found[place] = group
         held += counts[place]
         if held >= least:
@@ -383,10 +379,6 @@ def _joined(totals: bytes, least: float) -> NDArray[np.int64]:
     if held and group:
         groups[groups == group] = group - 1
     return groups
-
-
-FEW_CELLS = 64
-_joined_again = lru_cache(2048)(_joined)  # two tests of a column ask
 
 
 def _guarded(z: float, guard: float) -> float:

@@ -15,17 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts
-from model_monitor.statistics.drift.special_functions import (
-    normal_above,
-    normal_quantile,
-)
-from model_monitor.statistics.verdicts.components import (
-    Component,
-    Lacking,
-    Samples,
-    chance_of_more,
-    rarer,
-)
+from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from model_monitor.statistics.verdicts.components import Component, Lacking, Samples, chance_of_more, rarer
 from model_monitor.statistics.verdicts.missing import chance_of_few
 from model_monitor.statistics.verdicts.variation import (
     ENOUGH_WINDOWS,
