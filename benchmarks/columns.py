@@ -145,6 +145,19 @@ def calls_of_a_window(rows: int = FRAME_ROWS) -> float:
     return float(sum(each.callcount for each in profile.getstats())) / 1000
 
 
+def pages_of_a_window() -> float:
+    """Pages of memory that a warm window of 20 columns takes from the system, which gets them back: as long as one takes a
+    microsecond, a thousand are a millisecond that no profile of functions shows.
+    """
+    baseline = baselined(frame(FRAME_ROWS, FRAME_COLUMNS, 1))
+    windows = [frame(FRAME_ROWS, FRAME_COLUMNS, 2 + place) for place in range(WARM_ROUNDS)]
+    for each in (windows, windows):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for window in each:
+            monitored(window, baseline)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / len(windows)
+
+
 def help_of_a_verb() -> float:
     """Core seconds of `a command: monitor --help`."""
     return _command("monitor", "--help")
@@ -184,6 +197,7 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (f"a baseline, {LONGEST_ROWS:,} x {WIDE:,}", longer_columns, 1.0, "s"),
     (f"calls of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", calls_of_a_window, 45, "k"),
     (f"calls of a warm window, 1 x {FRAME_COLUMNS}", lambda: calls_of_a_window(1), 38, "k"),
+    (f"pages of a warm window, {FRAME_ROWS:,} x {FRAME_COLUMNS}", pages_of_a_window, 600, "pages"),
     (f"memory after {WINDOWS:,} windows", kept_by_windows, 4, "MB"),
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),

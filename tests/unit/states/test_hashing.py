@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states.hashing import xxhash64_of
+from model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
 
 # printed by Spark 3.5.9: select xxhash64(1), xxhash64(1L), …
 KNOWN = [
@@ -51,6 +51,14 @@ def test_numpy_and_arrow_hash_alike_and_values_stay_as_they_were():
 
     assert xxhash64_of(values).tolist() == xxhash64_of(pa.array(values)).tolist()
     assert values.tobytes() == before
+
+
+def test_few_texts_hash_as_they_do_among_many():
+    texts = pa.array([f"{'né-7 '[: size % 6]}{'x' * size}" for size in range(40)])
+    hashes = xxhash64_of_texts(texts).tolist()
+
+    assert [xxhash64_of_texts(texts.slice(place, 1)).tolist()[0] for place in range(40)] == hashes
+    assert [hash_ for place in range(0, 40, 5) for hash_ in xxhash64_of_texts(texts[place : place + 5])] == hashes
 
 
 @pytest.mark.parametrize(

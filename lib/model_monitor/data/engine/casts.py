@@ -44,7 +44,7 @@ def number_of(cells: pa.Array) -> pa.Array:
 
 def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
     """Numbers as doubles, NaN where one is missing; of a whole one above 2^53 the nearest."""
-    doubles = cells.cast(pa.float64(), safe=False)
+    doubles = cells if cells.type == pa.float64() else cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 

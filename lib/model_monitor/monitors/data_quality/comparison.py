@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_monitor.documents.constraints import (
@@ -45,9 +45,8 @@ from model_monitor.monitors.protocol import StoredBaseline, Violated
 from model_monitor.statistics.drift import Ties
 from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from model_monitor.statistics.verdicts import components
 from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
-from model_monitor.statistics.verdicts.components import Component
+from model_monitor.statistics.verdicts.components import Component, chance_of_more
 from model_monitor.statistics.verdicts.variation import (
     ALONE,
     FEWEST_WINDOWS,
@@ -267,7 +266,6 @@ class QualityBaseline(StoredBaseline):
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
 LIMITS = ("domain_content_threshold", "datatype_check_threshold")  # beside completeness
-chance_of_more = lru_cache(4096)(components.chance_of_more)  # of counts that windows have again and again
 
 CALIBRATED_METHODS = ("Robust", "LInfinity")
 """The methods that a suggested baseline has; whoever names another one asks for it."""

@@ -13,7 +13,7 @@ from model_monitor.documents.page import number_text, percent
 from model_monitor.monitors.data_quality.distributions import FeatureDistribution, direction_of
 from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import Component, Samples
-from model_monitor.statistics.verdicts.filling import FILLING_TEXTS, MORE, Risen, filled, risen
+from model_monitor.statistics.verdicts.filling import FEWER, FILLING_TEXTS, MORE, Risen, chance_of_fewer, filled, risen
 
 EMPTY = "(empty)"  # what a text without characters is called
 
@@ -21,7 +21,7 @@ EMPTY = "(empty)"  # what a text without characters is called
 def component_of(before: FeatureDistribution, after: FeatureDistribution, known: tuple[Any, ...]) -> Component | None:
     """The test of the value that is least likely to have risen by chance; None where none did. known: what `filled` takes."""
     found = []
-    for value, name in risen_values(before, after):
+    for value, name in risen_values(before, after) if chance_of_fewer(known[0]) <= FEWER else ():
         if (each := filled(value, *known, is_zero=name == 0.0)) is not None:
             # up, too, where the value is the mean, with which missing ones are often filled
             side = direction_of(before.mean, name) or "up" if isinstance(name, float) else None

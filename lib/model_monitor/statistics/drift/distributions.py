@@ -34,7 +34,7 @@ CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)),
 
 _CUTS = np.array(CUTS)
 
-VALUES_TOGETHER = 2**15  # of columns that are looked at together
+VALUES_TOGETHER = 2**14  # of columns that are looked at together
 
 
 class Steps(NamedTuple):

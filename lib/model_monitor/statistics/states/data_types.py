@@ -108,6 +108,10 @@ class DataTypeCounts(State):
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     """What each cell looks like. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (Deequ 2.0)."""
     texts = values if values.type == pa.string() else values.cast(pa.string())
+    if len(texts) <= _FEW and not texts.null_count:
+        beginnings = {text[:1] for text in texts.view(pa.binary()).to_pylist()}
+        if beginnings.isdisjoint(_BEGIN_MORE):  # few words, as categories are
+            return np.full(len(texts), DataType.TEXT, dtype=np.int8)
     if _are_all_plain_fractions(texts):
         return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
@@ -146,6 +150,7 @@ def parse_numbers(
 _OTHER_BYTES = np.zeros(256, dtype=np.bool_)
 _OTHER_BYTES[list(b"+-0123456789 .eE")] = True
 
+_BEGIN_MORE = frozenset(bytes([byte]) for byte in b"+,-./0123456789 tf")  # what may be more than a text
 _LONGEST_BOOLEAN = len("false")
 _SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
 _FEW = 64  # texts cost a pattern less than a further look

@@ -126,6 +126,7 @@ class FrequenciesBuilder:
             self.skip(occurrences)
             return
         texts = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+        self._differ = counts is not None and not len(self._kept.counts)  # if it is the only call
         if counts is None:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
@@ -162,6 +163,8 @@ class FrequenciesBuilder:
         """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
         if not self._pending:
             return self._kept, self._bound
+        if len(self._pending) == 1 and self._differ and self._pending_keys <= self._limit:
+            return self._pending[0], self._bound
         parts = [self._kept, *self._pending]
         single = _surely_single(parts)
         # more single values than the limit all go: the cut is 1 then, or more

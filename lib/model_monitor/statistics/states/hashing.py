@@ -5,6 +5,7 @@ Every step of the algorithm is done for all values of an array at once.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
@@ -23,6 +24,7 @@ PRIME_3 = np.uint64(0x165667B19E3779F9)
 PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
 PRIME_5 = np.uint64(0x27D4EB2F165667C5)
 
+_1, _2, _3, _4, _5 = map(int, (PRIME_1, PRIME_2, PRIME_3, PRIME_4, PRIME_5))
 _SEEDED = np.array([SEED], np.uint64)
 _PRIME_AND_WORD = np.uint64(int(PRIME_5) + 8)
 
@@ -160,6 +162,10 @@ TEXTS_AT_ONCE = 2**14
 
 def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
     """The hash of each text, in order. texts: without null, UTF-8. seed: the hash of what stands before them, if anything."""
+    if len(texts) <= FEW_TEXTS:
+        few = texts.view(pa.binary()).to_pylist()
+        if all(len(text) < STRIPE_BYTES for text in few):
+            return np.array([_hash_of_one(text, seed) for text in few], np.uint64)
     starts = range(0, max(1, len(texts)), TEXTS_AT_ONCE)
     return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE), seed) for start in starts])
 
@@ -188,6 +194,26 @@ def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
         return np.zeros(1, np.int32), np.empty(0, np.uint8)
     _, offsets, data = texts.buffers()
     return np.frombuffer(offsets, np.int32, len(texts) + 1, 4 * texts.offset), np.frombuffer(data or b"", np.uint8)
+
+
+def _hash_of_one(text: bytes, seed: int) -> int:
+    """The hash of a text shorter than a stripe. Of few texts numpy's steps take longer."""
+    found, rest = seed + _5 + len(text), text[len(text) & ~7 :]
+    words = struct.iter_unpack("<Q", text[: len(text) & ~7])
+    steps = [(_turned(word * _2, 31) * _1, 27, _1, _4) for (word,) in words]
+    if len(rest) >= HALF_WORD_BYTES:
+        steps.append((int.from_bytes(rest[:HALF_WORD_BYTES], "little") * _1, 23, _2, _3))
+    steps += [(byte * _5, 11, _1, 0) for byte in rest[len(rest) & HALF_WORD_BYTES :]]
+    for own, bits, prime, constant in steps:
+        found = _turned(found ^ own, bits) * prime + constant
+    for bits, prime in ((33, _2), (29, _3), (32, 1)):
+        found = (found ^ (found & _64_BITS) >> bits) * prime & _64_BITS
+    return found
+
+
+def _turned(number: int, bits: int) -> int:
+    """The lowest 64 bits, rotated left."""
+    return (number << bits | (number & _64_BITS) >> 64 - bits) & _64_BITS
 
 
 def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
@@ -286,11 +312,9 @@ def _lane_after(lane: Words | None, word: Words) -> Words:
 
 def _lanes_of_one(stripes: Bytes, lanes: list[int]) -> list[int]:
     """The four lanes of one text after further stripes."""
-    prime_1, prime_2 = int(PRIME_1), int(PRIME_2)
     for lane in range(4):
         value = lanes[lane]
         for word in np.frombuffer(stripes.tobytes(), "<u8")[lane::4].tolist():
-            value = (value + word * prime_2) & _64_BITS
-            value = ((value << 31) | (value >> 33)) * prime_1 & _64_BITS
+            value = _turned(value + word * _2, 31) * _1 & _64_BITS
         lanes[lane] = value
     return lanes

@@ -65,6 +65,7 @@ class KllSketch(State):
     k: int = SKETCH_SIZE
     c: float = SHRINKING_FACTOR
     _cdf: list[tuple[Values, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
+    _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)  # as windows ask of a baseline
 
     @property
     def count(self) -> int:
@@ -107,11 +108,11 @@ class KllSketch(State):
 
     def quantile(self, share: float) -> float:
         """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""
-        values, cumulative = self.step_cdf()
-        if not len(values):
-            return math.nan
-        place = int(cumulative.searchsorted(share * cumulative[-1]))
-        return float(values[min(place, len(values) - 1)])
+        if share not in self._quantiles:
+            values, cumulative = self.step_cdf()
+            place = int(cumulative.searchsorted(share * cumulative[-1])) if len(values) else 0
+            self._quantiles[share] = float(values[min(place, len(values) - 1)]) if len(values) else math.nan
+        return self._quantiles[share]
 
     def buckets(self, minimum: float, maximum: float) -> list[Bucket]:
         """Ten buckets of equal width from `minimum` to `maximum` (of the data, exact); none for an empty sketch.

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise, starmap
 from typing import TypeAlias
 
 import numpy as np
@@ -78,19 +79,21 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
     widest = REACH * np.maximum.reduceat(deviations, starts) + LEAST_REACH
     terms = np.minimum(np.maximum.reduceat(np.minimum(t, size) - x, starts), widest).astype(np.int64)
     beyond, terms_of_each = np.ones(len(t)), np.repeat(terms, each_has)
-    about = np.frexp(terms_of_each)[1]  # those of up to twice as many terms are looked at together
+    order = terms_of_each.argsort(kind="stable")
+    about = np.frexp(terms_of_each[order])[1]  # those of up to twice as many terms are looked at together
     for some in {*about.tolist()} - {0}:
-        cells = (about == some).nonzero()[0]
+        cells = order[about == some]
         terms_of_cells = terms_of_each[cells]
-        k = x[cells, None] + np.arange(terms_of_cells.max())  # so many or more
+        k = x[cells, None] + np.arange(terms_of_cells[-1])  # so many or more
         ratios = t[cells, None] - k
         ratios *= size[cells, None] - k
         k += 1
         ratios /= k * (k + (of - size - t)[cells, None])
         np.cumprod(np.maximum(ratios, 0.0, out=ratios), axis=1, out=ratios)
-        for many in {*terms_of_cells.tolist()}:
-            alike = (terms_of_cells == many).nonzero()[0]
-            beyond[cells[alike]] += ratios[alike, :many].sum(axis=1)  # each term beside the first one
+        firsts = np.diff(terms_of_cells, prepend=0).nonzero()[0].tolist()
+        alike = starmap(slice, pairwise([*firsts, len(cells)]))
+        sums = (ratios[own, : terms_of_cells[own.start]].sum(axis=1) for own in alike)
+        beyond[cells] += np.concatenate([*sums])  # each term beside the first one
     parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
     are_few = np.repeat(len(parts) * each_has < FEW, each_has)  # as of a column by itself
     parts[:, are_few] = of_each(math.lgamma, parts[:, are_few])
@@ -106,8 +109,9 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
 
     Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
     """
-    sides = (counts, m), (totals - counts, n)
-    in_window, in_baseline = (rarer(totals, each, size, n + m, columns) for each, size in sides)
+    sides = np.concatenate((counts, totals - counts)), np.concatenate((m, n))
+    of_sides = np.concatenate((columns, columns + columns.max(initial=0) + 1))  # as if each side had columns of its own
+    in_window, in_baseline = rarer(np.tile(totals, 2), *sides, np.tile(n + m, 2), of_sides).reshape(2, -1)
     p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
     return p
 
@@ -128,13 +132,14 @@ def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
     return found
 
 
+@lru_cache(4096)  # columns and windows ask the same again and again; a stream of them must not fill the memory
 def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
     """Probability that the window would lack as many or more, if it were of the same kind as the baseline."""
     counts = (lacking + current_lacking, current_lacking, current_rows, rows + current_rows)
     return float(rarer(*np.array(counts, float)[:, None])[0])
 
 
-@lru_cache(4096)  # many columns ask the same; a stream of windows must not fill the memory
+@lru_cache(4096)
 def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: float) -> int | None:
     """The least number of rows of a window whose chance is `level` or less; None if not even all of them are.
 
@@ -229,7 +234,7 @@ def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Compo
     counts = [category_cells(before, after) for before, after in sides]
     samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
     cells = _Cells(np.concatenate(counts, axis=1), np.array([len(before) for before, _ in counts]), samples)
-    return [*zip(cells.chi_square(), cells.rarest(), strict=True)]
+    return [*zip(cells.chi_square(len(counts)), cells.rarest(), strict=True)]
 
 
 def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
@@ -237,9 +242,11 @@ def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Com
     pooled = [_Pooled(before, after) for before, after in sides]
     samples, counts = [each.samples for each in pooled], np.concatenate([each.steps.cells for each in pooled], axis=1)
     many = np.array([len(each.steps.cells[0]) for each in pooled])
-    cells, ends = _Cells(counts, many, samples), _Cells(*tails(counts, many), samples)
+    of_ends, ends = tails(counts, many)
+    cells = _Cells(np.concatenate((counts, of_ends), axis=1), np.concatenate((many, ends)), 2 * samples)
     means = [[each.mean_of(*scores) for scores in each.steps.scores.items()] for each in pooled]
-    of_cells = zip(pooled, means, cells.chi_square(), cells.rarest(), ends.rarest(), strict=True)
+    rarest = cells.rarest()
+    of_cells = zip(pooled, means, cells.chi_square(len(sides)), rarest[: len(sides)], rarest[len(sides) :], strict=True)
     return [(each.kolmogorov(), *of_scores, each.range(), *others) for each, of_scores, *others in of_cells]
 
 
@@ -295,23 +302,24 @@ class _Cells:
             found[column] = Component("cell", min(1.0, each * rivals), effect, tests, rivals=rivals)
         return found
 
-    def chi_square(self) -> list[Component]:
-        """The test of equal shares of all cells of each column, small ones joined, with a guard for those that are still rare."""
-        least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[self.starts]
-        ends = [*self.starts[1:].tolist(), len(self.totals)]
-        own = (self.totals[start:end] for start, end in zip(self.starts.tolist(), ends, strict=True))
-        groups = [*map(joined, own, least.tolist())]
+    def chi_square(self, first: int) -> list[Component]:
+        """The test of equal shares of all cells of each of the first columns, none of which is without, small ones joined, with a
+        guard for those that are still rare.
+        """
+        of_column = self.starts[:first]
+        least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[of_column]
+        own = starmap(slice, pairwise([*self.starts.tolist(), len(self.totals)][: first + 1]))
+        groups = [*map(joined, map(self.totals.__getitem__, own), least.tolist())]
         sizes = np.array([int(each.max()) + 1 for each in groups])
         starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
         of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
-        totals, moved = np.bincount(of_cells, self.totals), np.bincount(of_cells, self.gaps)
+        totals, moved = (np.bincount(of_cells, each[: len(of_cells)]) for each in (self.totals, self.gaps))
         shares = totals / np.add.reduceat(totals, starts)[columns]
-        smaller, of = self.smaller[self.starts][columns], (self.n + self.m)[self.starts][columns]
-        values = moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)
+        smaller, of = self.smaller[of_column][columns], (self.n + self.m)[of_column][columns]
+        values = np.stack((moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)))
         # behind a zero, to which numpy adds as it does where a column is by itself
-        own = starts + np.arange(len(starts))
-        sums = (np.add.reduceat(np.insert(each, starts, 0.0), own).tolist() for each in values)
-        return [_chi_square(*each) for each in zip(self.samples, sizes.tolist(), *sums, strict=True)]
+        sums = np.add.reduceat(np.insert(values, starts, 0.0, axis=1), starts + np.arange(len(starts)), axis=1).tolist()
+        return [_chi_square(*each) for each in zip(self.samples[:first], sizes.tolist(), *sums, strict=True)]
 
     def _of_each(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """Of each column what the values make together; 0 without cells."""

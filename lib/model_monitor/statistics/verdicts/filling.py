@@ -15,17 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Counts
-from model_monitor.statistics.drift.special_functions import (
-    normal_above,
-    normal_quantile,
-)
-from model_monitor.statistics.verdicts.components import (
-    Component,
-    Lacking,
-    Samples,
-    chance_of_more,
-    rarer,
-)
+from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from model_monitor.statistics.verdicts.components import Component, Lacking, Samples, chance_of_more, rarer
 from model_monitor.statistics.verdicts.missing import chance_of_few
 from model_monitor.statistics.verdicts.variation import (
     ENOUGH_WINDOWS,
@@ -86,6 +77,12 @@ def risen(
     return Risen(place, *counted, counted[0] > errors[place] * n, float(gaps[place]), least, 2.0 * max(1, tests))
 
 
+def chance_of_fewer(lacking: Lacking) -> float:
+    """How likely so few missing values are, of rows by themselves: above `FEWER` none became a value."""
+    (b, n), (w, m) = lacking
+    return chance_of_more(n - b, n, m - w, m)
+
+
 def filled(
     value: Risen,
     lacking: Lacking,
@@ -105,7 +102,7 @@ def filled(
     """
     (b, n), (w, m) = lacking
     before, after = b / n, w / m
-    fewer, most, alike = chance_of_more(n - b, n, m - w, m), before, 0.0
+    fewer, most, alike = chance_of_fewer(lacking), before, 0.0
     if now is None or past is None or groups is None:
         more = min(1.0, value.p * value.tests)
     else:

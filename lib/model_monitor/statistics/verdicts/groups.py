@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import Values
-from model_monitor.statistics.verdicts.likeness import likeness_scores
+from model_monitor.statistics.verdicts.likeness import CELLS, likeness_scores
 from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 FEWEST_GROUPS = 16  # that tell how alike their rows are; of fewer, each counts as a row
@@ -46,7 +46,7 @@ def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_nu
         return max(1.0, rows / max(groups, 1))
     in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # however partitions brought them
     ranks, cells, answers = likeness_scores([values[in_order]], are_numbers=are_numbers)
-    scores = np.concatenate((ranks, cells))[:, 1:]
+    scores = np.concatenate((ranks, cells == np.arange(CELLS)[:, None]))[:, 1:]
     apart = scores - scores.mean(axis=1, keepdims=True)
     of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
     expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # of rows by themselves

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from model_monitor.statistics.drift.distributions import VALUES_TOGETHER, Values, slices_of
 from model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, of_each
 from model_monitor.statistics.states.distinct import told_apart
-from model_monitor.statistics.verdicts.variation import MOST_DISPERSED, sums_of
+from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
 CELLS = 8  # in which neighbouring rows are or are not alike
+_BYTES = np.array([*(1 << 8 * cell for cell in range(CELLS)), 0], "<u8")  # of a long, one for each cell
 ANSWERS = 3  # a column of numbers has so many, any other one
 CERTAIN, FEW_CERTAIN = 0.01, 0.15
 """How seldom rows by themselves look otherwise, and of few rows, which show less: what is taken for groups counts for less."""
@@ -37,31 +38,33 @@ def rows_as_one(
     difference to the variance".
     """
     behind = np.insert(ranks[:, : sizes.sum()], 0, 0.0, axis=1)
-    found, certain = _of_columns(behind, np.empty((0, behind.shape[1]), bool), answers, [sizes])
+    found, certain = _of_columns(behind, None, answers, [sizes])
     return found[:, 0], certain[:, 0]
 
 
 def _of_columns(
-    ranks: Values, cells: NDArray[np.bool_], answers: Sequence[int], runs: Sequence[NDArray[np.int64]]
+    ranks: Values, cells: NDArray[np.int8] | None, answers: Sequence[int], runs: Sequence[NDArray[np.int64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`rows_as_one` of columns, each behind a zero, of shape (answers, columns). cells: further scores. runs: the sizes of each
-    column's.
+    """`rows_as_one` of columns, each behind a zero, of shape (answers, columns). cells: in which each value is; whether it is in
+    each of them are further scores, which the last answer is made of. runs: the sizes of each column's.
     """
     sizes, of_run = np.concatenate(runs), np.repeat(np.arange(len(runs)), [*map(len, runs)])
     rows = np.array([each.sum() for each in runs])
     zeros = (rows + 1).cumsum() - rows - 1
-    of_scores = np.concatenate([_variances(each, zeros, rows) for each in (ranks, cells.astype(float))]).T.copy()
+    of_cells = np.empty((0, len(runs))) if cells is None else _variances_of_cells(cells, zeros, rows)
+    of_scores = np.concatenate((_variances(ranks, zeros, rows), of_cells)).T.copy()
     variance = np.add.reduceat(of_scores, answers, axis=1).T
     squared = np.add.reduceat(of_scores**2, answers, axis=1).T
     # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
     kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(variance.shape), where=squared > 0) - 1, 1)
     known = variance > 0
     starts = np.cumsum(sizes) - sizes + of_run
-    upto = np.empty((len(ranks) + len(cells), ranks.shape[1]))
-    for own in slices_of(rows + 1):
-        np.cumsum(ranks[:, own], axis=1, out=upto[: len(ranks), own])
-    # whole numbers add up eight times as fast, and to the same wherever they begin
-    upto[len(ranks) :] = cells.cumsum(axis=1, dtype=np.int32)
+    upto = np.empty(ranks.shape)
+    for own in slices_of(rows + 1) if len(ranks) else ():
+        np.cumsum(ranks[:, own], axis=1, out=upto[:, own])
+    of_ranks = [first for first in answers if first < len(ranks)]
+    # a byte counts the values of a cell: what is more in none of the blocks overflows
+    together = None if cells is None else _BYTES.take(cells).cumsum(dtype="<u8")
     found, certain = np.zeros(variance.shape), np.zeros(variance.shape)
     for block in BLOCKS:
         blocks = sizes // block
@@ -72,13 +75,22 @@ def _of_columns(
         starts, sizes, blocks, of_run = (each[enough] for each in (starts, sizes, blocks, of_run))
         ends = np.cumsum(blocks + 1)
         edges = np.repeat(starts - (ends - blocks - 1) * block, blocks + 1) + block * np.arange(ends[-1])
-        steps = np.diff(upto.take(edges, axis=1), 2, axis=1)
-        squares = np.add.reduceat(np.square(steps, out=steps), answers, axis=0)
+        squares = np.zeros((len(answers), ends[-1] - 1))  # with a zero at the end
+        if of_ranks:
+            steps = np.diff(upto.take(edges, axis=1), 2, axis=1)
+            squares[: len(of_ranks), :-1] = np.add.reduceat(np.square(steps, out=steps), of_ranks, axis=0)
+        if together is not None:
+            moved = np.diff(np.diff(together.take(edges)).view(np.uint8).reshape(-1, CELLS).astype(np.int16), axis=0)
+            squares[-1, :-1] = np.square(moved, out=moved).sum(axis=1)
         within = np.ones(ends[-1], bool)  # steps from a run to the next one are none
         within[ends - 1] = within[ends - 2] = False
-        squares, freedom = squares.take(within.nonzero()[0], axis=1), freedoms[at]
-        may_be_a_change = np.maximum.reduceat(squares, freedom.cumsum() - freedom, axis=1)  # that begins there
-        total = sums_of(squares, freedom) - may_be_a_change
+        freedom = freedoms[at]
+        firsts = freedom.cumsum() - freedom
+        # behind a zero numpy adds as it does where a column is alone
+        squares = squares.take(np.insert(within.nonzero()[0], firsts, ends[-1] - 2), axis=1)
+        firsts += np.arange(len(at))
+        may_be_a_change = np.maximum.reduceat(squares, firsts, axis=1)  # that begins there
+        total = np.add.reduceat(squares, firsts, axis=1) - may_be_a_change
         normal = of_each(normal_quantile, (freedom - 0.375) / (freedom + 0.25))
         largest = _cubed(kinds[:, at], normal)  # of squares of normal variables
         expected = 2 * (freedom - largest) * block * variance[:, at]
@@ -96,6 +108,15 @@ def _variances(scores: Values, zeros: NDArray[np.int64], rows: NDArray[np.int64]
     apart[:, zeros] = 0.0
     found: Values = _sums(np.square(apart, out=apart), zeros) / rows
     return found
+
+
+def _variances_of_cells(cells: NDArray[np.int8], zeros: NDArray[np.int64], rows: NDArray[np.int64]) -> Values:
+    """The same of whether a value is in each of the cells, one by one: all of them at once are more than a cache holds."""
+    places = np.repeat((CELLS + 1) * np.arange(len(rows)), rows + 1) + cells
+    counts = np.bincount(places, minlength=(CELLS + 1) * len(rows)).reshape(len(rows), -1)
+    squares = np.square(np.eye(CELLS, CELLS + 1)[:, None] - (counts[:, :CELLS] / rows[:, None]).T[:, :, None])
+    squares[:, :, CELLS] = 0.0
+    return np.concatenate([_sums(each.take(places)[None], zeros) for each in squares.reshape(CELLS, -1)]) / rows
 
 
 def _sums(scores: Values, zeros: NDArray[np.int64]) -> Values:
@@ -154,14 +175,14 @@ def are_sorted(values: NDArray[Any]) -> bool:
 
 def likeness_scores(
     columns: Sequence[NDArray[Any]], *, are_numbers: bool
-) -> tuple[Values, NDArray[np.bool_], list[int]]:
-    """What `rows_as_one` takes of the values of columns, each behind a zero: ranks of numbers and their squares, whether a value
-    is in each of the cells, and the first score of each answer.
+) -> tuple[Values, NDArray[np.int8], list[int]]:
+    """What `rows_as_one` takes of the values of columns, each behind a zero: ranks of numbers and their squares, in which cell a
+    value is, and the first score of each answer.
     """
     found = [_likeness_cells(values, are_numbers=are_numbers) for values in columns]
-    cells = np.concatenate([own for own, _ in found]) == np.arange(CELLS, dtype=np.int8)[:, None]
+    cells = np.concatenate([own for own, _ in found])
     if not are_numbers:
-        return np.empty((0, cells.shape[1])), cells, [0]
+        return np.empty((0, len(cells))), cells, [0]
     ranks = np.concatenate([own for _, own in found])
     return np.stack((ranks, np.square(ranks))), cells, [0, 1, 2]
 

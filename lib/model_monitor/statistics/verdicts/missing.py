@@ -13,12 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from model_monitor.statistics.drift.distributions import Counts, Values
-from model_monitor.statistics.drift.special_functions import (
-    chi_square_above,
-    of_each,
-    student_above,
-    student_densities,
-)
+from model_monitor.statistics.drift.special_functions import chi_square_above, of_each, student_above, student_densities
 
 TOO_MUCH = 2.0
 """So many times as large as that of scores the variance of logarithms is not theirs: few groups have none at times."""

@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 
 from model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of, slices_of
 from model_monitor.statistics.drift.special_functions import of_each
-from model_monitor.statistics.verdicts.variation import (
-    Windows,
-    ks_score,
-    of_cells,
-    scores_of_counts,
-    sums_of,
-)
+from model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, scores_of_counts, sums_of
 
 Places = NDArray[np.int64]
 

@@ -381,13 +381,14 @@ def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values,
     say so, how many degrees of freedom one has, how often as much a window of this size has beyond such rows, and how much the
     squares differ: 2 over their degrees of freedom, more if few cells vary, beyond 2 if windows have thick tails.
     """
-    weights, expected = _weights(now, past), _expected(name, past)
-    loads = _growth(now, past) * weights
+    growth, expected = _growth(now, past), _expected(name, past)
+    weights = _weights(growth)
+    loads = growth * weights
     whole = weights.sum(axis=-1)
     scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
     usual = scale / loads.sum(axis=-1)
     each = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
-    squares, growth = past[name] ** _POWERS.get(name, 2), _growth(now, past)
+    squares = past[name] ** _POWERS.get(name, 2)
     found = (loads * squares).sum(axis=-1) / scale
     usually = found[..., None] * expected
     apart = (weights * (growth * (squares - usually)) ** 2).sum(axis=-1)
@@ -663,9 +664,9 @@ def _growth(now: Mapping[str, float], past: Raw) -> Values:
     return growth
 
 
-def _weights(now: Mapping[str, float], past: Raw) -> Values:
+def _weights(growth: Values) -> Values:
     """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
-    weights = _growth(now, past) ** -2
+    weights = growth**-2
     found: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
     return found
 

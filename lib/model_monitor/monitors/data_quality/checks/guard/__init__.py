@@ -25,14 +25,14 @@ import numpy as np
 from model_monitor.documents.check_results import CheckStatus
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.calibration import Calibration
-from model_monitor.monitors.data_quality.comparison import FeatureComparison, chance_of_more
+from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.documents import CONTENTS
 from model_monitor.monitors.protocol import Finding
 from model_monitor.registry import Entry, Registry
 from model_monitor.statistics.drift.special_functions import normal_above
 from model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from model_monitor.statistics.states.profile import once
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, fewest
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
 
