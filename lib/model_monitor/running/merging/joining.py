@@ -210,7 +210,7 @@ def _those_there(texts: pa.StringArray) -> pa.StringArray:
 class Labels:
     """The labels of a bucket, by id: those that may be the last one of a capture.
 
-    The number of an id is the rank of its hash; no two hashes are equal. texts: the truths of all labels. places: there,
+    The number of an id is the rank of its hash; no two hashes are equal. texts: truths of all labels. places: there,
     of the labels that may be a last one, by id, then in order, shape (labels,). hashes: of those labels.
     """
 
