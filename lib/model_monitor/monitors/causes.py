@@ -1,9 +1,9 @@
 """What the rows behind a change have in common: their segment, and their origin. Pure, except for reading a sample.
 
 A change is a shift of rows between bins: of a feature, or of something computed from the outcome. A key (a column, the
-file, the hour) divides the rows into parts. Each part contributes w (F_W - F_B) to the change, as in `segments`: w is its
-share of the rows, F_W its current distribution, F_B the baseline's, in that part if its rows can be read. We name parts
-that contribute most of the change with few of the rows, if noise alone would not do so in any key examined.
+file, the hour) divides the rows into parts. Each part contributes w (F_W - F_B) to the change, as in `segments`: w is
+its share of the rows, F_W its current distribution, F_B the baseline's, in that part if its rows can be read. We name
+parts that contribute most of the change with few of the rows, if noise alone would not do so in any key examined.
 
 Source: D4.19.
 """
@@ -44,7 +44,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 ALONE, MOST = 0.8, 0.5  # shares of the change from which it is `only` in a segment, and `mostly`
 MOST_CANDIDATES, MOST_PAIRED = 40, 16  # columns that rows are divided by, and columns that are paired
-MOST_VALUES, MOST_CODES = 50, 12  # distinct values of such a column; and of a numeric column that is not a code
+MOST_VALUES, MOST_CODES = 50, 12  # distinct values of such a column; and of numbers that count as codes
 QUARTILES = (0.25, 0.5, 0.75)
 LEARNT_FROM = 10_000  # rows from which the possible divisions are learnt
 FEWEST = 10  # rows of a part that may be named
@@ -183,7 +183,7 @@ def _variance(expected: Numbers, known: Numbers, weights: Numbers) -> float:
 
 
 def _spread(rows: Numbers, hits: Numbers, known: Numbers, expected: Numbers) -> float:
-    """How much more parts differ than independent rows do, as a factor of variance; a quarter of them counts as healthy."""
+    """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
     there = rows >= FEWEST
     if there.sum() < FEW_PARTS:
         return 1.0

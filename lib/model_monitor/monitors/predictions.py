@@ -69,7 +69,7 @@ class Labelling:
 class PredictionTask:
     """What is done with a partition.
 
-    model: without its bytes, which are sent separately: content. features, places, numeric: the model's input. position:
+    model: without its bytes, which are sent separately: content. features, places, numeric: its input. position: index
     of the new column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
     """
 
@@ -107,7 +107,7 @@ def with_predictions(
     how: Labelling,
     reason: str | None,
 ) -> Iterator[Partitions]:
-    """The rows with the model's predictions after the first `len(names)` columns, computed once and kept in this context."""
+    """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
     places = tuple(names.index(name) for name in features)
     types = {place: table.schema.field(f"c{place}").type for place in (*places, names.index(label))}
     texts = [place for place in places if pa.types.is_string(plain(pa.array([], types[place])).type)]

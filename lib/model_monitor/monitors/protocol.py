@@ -67,7 +67,7 @@ class PublishedMetric:
 class Layout:
     """How the columns of a data set got their names.
 
-    header: the names in the header line of CSV, by position; empty without one. by_position: whether some records have no
+    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
     names, so that their columns match the baseline's only by position. is_matched: whether columns are matched with the
     baseline's. newest: the time of the latest row, if known. inputs_fit: as in `reading.dataset.Dataset`.
     """

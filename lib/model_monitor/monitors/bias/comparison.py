@@ -151,12 +151,12 @@ class Tolerances:
 class MetricComparison:
     """A metric of one group.
 
-    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric at
-    all.
+    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
     neutral: the value that distances are measured from. interval: None if there is none, or if not requested. spread:
     how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
     flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
-    all rows. likeness: rows of the window that count as one. groups: of the smaller side, of window or baseline."""
+    all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
+    """
 
     stage: str
     facet: str

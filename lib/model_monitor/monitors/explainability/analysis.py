@@ -233,7 +233,7 @@ class OutputComparison:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of the errors: blocks less one; with groups, non-empty blocks."""
+        """Degrees of freedom of the errors: blocks less one; with groups, only non-empty blocks count."""
         return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._sides) - 1
 
     @cached_property

@@ -147,7 +147,7 @@ def _weight(players: int, size: int) -> float:
 
 
 class Designs:
-    """The designs by number of players; large ones are cached with the least recently used evicted."""
+    """The designs by number of players; drops the least recently used ones when they get too large together."""
 
     LIMIT = 256 * 2**20
 
@@ -250,7 +250,7 @@ class Kernel:
     def _pieces(self, differs: NDArray[np.bool_]) -> Iterator[_Piece]:
         """Groups of rows that differ in the same features, few features first; split when a buffer is full.
 
-        A row that needs more than a buffer is split between its coalitions, always at the same positions.
+        A row that needs more than a buffer is split between its coalitions, at positions independent of other rows.
         """
         packed = np.hstack(
             [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]

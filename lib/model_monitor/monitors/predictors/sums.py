@@ -219,7 +219,7 @@ def _told(there: Held, width: int, leaf: NDArray[np.intp], here: Held) -> Number
 
 @cache
 def _shares_by_bits(width: int) -> Numbers:
-    """The shares of a leaf's conditions: by what holds in the other row, then by what holds in it, by condition."""
+    """The shares of a leaf's conditions: by what holds in the other row, by what holds in the row, by condition."""
     there, here = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
     shares = _weighted(_bits_of(here & ~there, width), _bits_of(there & ~here, width))
     shares[(here | there) != (1 << width) - 1] = 0

@@ -148,7 +148,7 @@ class Job:
         """The engine that reads data: this machine's, or that of the run's Spark session, which then also opens paths.
 
         It also makes the run hold its output, and so tests it before hours are spent computing results.
-        Raises OutputFailed if it can't be written, OutputHeld if another run holds it for longer than `--lease-wait`.
+        Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `--lease-wait`.
         """
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
         self._around.enter_context(opened_by(self._session))

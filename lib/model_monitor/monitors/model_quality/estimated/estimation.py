@@ -112,8 +112,8 @@ def estimated_of_classes(
 ) -> Estimation:
     """The same for many classes, each against the rest. rows: how often each class is predicted.
 
-    Classes are drawn independently, although a row has only one. With c equal classes, labels of two correlate by -1/(c - 1),
-    as do scores; so errors correlate by its square, and the variance of a mean of all is c/(c - 1) times as large.
+    Classes are drawn independently, although a row has only one. With c equal classes, labels of two correlate by
+    -1/(c - 1), as do scores; so errors correlate by its square, and a mean of all has c/(c - 1) times the variance.
     """
     together = math.sqrt(len(classes) / max(1, len(classes) - 1))
     return _estimated([*map(Cells.of, predictions)], reference, of_many(classes, rows), None, together)
